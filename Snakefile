@@ -1,0 +1,82 @@
+"""Table of contents: configuration, stages, and one named target per result."""
+
+import sys
+from pathlib import Path
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
+
+
+if "datasets" not in config:
+
+    configfile: "config/config.yaml"
+
+
+include: "rules/common.smk"
+
+
+wildcard_constraints:
+    **wildcard_patterns(),
+
+
+include: "rules/models.smk"
+include: "rules/ingest.smk"
+include: "rules/pools.smk"
+include: "rules/annotate.smk"
+include: "rules/labels.smk"
+include: "rules/train.smk"
+include: "rules/retrieve.smk"
+include: "rules/evaluate.smk"
+include: "rules/report.smk"
+
+
+rule all:
+    """Every table, every figure and the report."""
+    default_target: True
+    input:
+        all_tables(),
+        all_figures(),
+        "results/report.html",
+
+
+rule labels:
+    """The labels of every configured label set, with their quality against human labels."""
+    input:
+        expand("results/labels/{labels}.parquet", labels=CONFIG.labels),
+        expand("results/quality/{labels}.json", labels=CONFIG.labels),
+
+
+rule models:
+    """Every configured run, trained on every backbone that a table shows it with."""
+    input:
+        all_trained_models(),
+
+
+rule tables:
+    """Every configured table."""
+    input:
+        all_tables(),
+
+
+rule figures:
+    """Every figure."""
+    input:
+        all_figures(),
+
+
+rule report:
+    """The report page alone."""
+    input:
+        "results/report.html",
+
+
+for table in CONFIG.tables:
+
+    rule:
+        name:
+            table
+        input:
+            f"results/tables/{table}.md",
+            f"results/figures/{table}.svg",

@@ -1,0 +1,247 @@
+"""Functions only: what the rules ask of the configuration. Each is named by what it returns."""
+
+import re
+
+from snakemake.exceptions import WorkflowError
+
+from utility_annotation import configuration
+from utility_annotation.configuration import BM25, UNTRAINED, canonical
+from utility_annotation.errors import InputError
+from utility_annotation.pools import shard_names
+from utility_annotation.staleness import code_digest
+
+SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
+
+try:
+    CONFIG = configuration.load(
+        config, path=", ".join(map(str, workflow.configfiles)) or "the configuration"
+    )
+except InputError as error:
+    raise WorkflowError(str(error)) from None
+
+PERFORMANCE = canonical(CONFIG.performance)
+"""Formatted straight into shell commands: Snakemake does not track it there, as it changes no result."""
+
+
+TRAIN_LAUNCHER = (
+    f"python -m torch.distributed.run --standalone --nproc-per-node {CONFIG.performance.train.gpus}"
+    if CONFIG.performance.train.gpus > 1
+    else "python"
+)
+
+
+def wildcard_patterns() -> dict[str, str]:
+    """Every wildcard as the alternatives that the configuration allows."""
+
+    def one_of(*names) -> str:
+        return "|".join(map(re.escape, names)) or "none"
+
+    return {
+        "annotator": one_of(*CONFIG.annotators),
+        "backbone": one_of(*CONFIG.backbones),
+        "dataset": one_of(*CONFIG.datasets),
+        "labels": one_of(*CONFIG.labels),
+        "model": one_of(*CONFIG.models),
+        "pool": one_of(*CONFIG.pools),
+        "run": one_of(UNTRAINED, *CONFIG.runs),
+        "shard": r"\d{4}-of-\d{4}",
+        "split": one_of(
+            *{split for dataset in CONFIG.datasets.values() for split in dataset.splits}
+        ),
+        "table": one_of(*CONFIG.tables),
+        "testset": one_of(*CONFIG.testsets),
+    }
+
+
+def code(script: str) -> str:
+    """Digest of the code that a script reaches; as a parameter it makes exactly the results of that code stale."""
+    return code_digest(SCRIPTS / f"{script}.py")
+
+
+def source_file(source: configuration.Source, member: str) -> str:
+    """The file to watch for a source: itself, or its member where it is a folder."""
+    return (
+        f"{source.path.rstrip('/')}/{member}"
+        if Path(source.path).is_dir()
+        else source.path
+    )
+
+
+def split_of(wildcards) -> configuration.Split:
+    """The split that a rule's wildcards name."""
+    splits = CONFIG.datasets[wildcards.dataset].splits
+    if wildcards.split not in splits:
+        raise WorkflowError(
+            f"dataset {wildcards.dataset} has no split {wildcards.split}; it has {', '.join(splits)}."
+        )
+    return splits[wildcards.split]
+
+
+def split_settings(wildcards) -> str:
+    """A split's questions and judgements, as the ingest scripts take them."""
+    return canonical(split_of(wildcards).model_dump(mode="json", exclude={"answers"}))
+
+
+def split_data(kind: str, name: str, section: str) -> str:
+    """Path of the queries, qrels or answers of a configured pool or test set."""
+    member = getattr(CONFIG, section)[name]
+    return f"data/{member.dataset}/{kind}/{member.split}.parquet"
+
+
+def pool_shards(pool: str) -> list[str]:
+    """A pool's shard files."""
+    return expand(
+        "results/pools/{pool}/{shard}.parquet",
+        pool=pool,
+        shard=shard_names(CONFIG.pools[pool].shards),
+    )
+
+
+def label_pool_shards(wildcards) -> list[str]:
+    """The shards of the pool that a label set labels."""
+    return pool_shards(CONFIG.labels[wildcards.labels].pool)
+
+
+def label_annotation_shards(wildcards) -> list[str]:
+    """The annotation shards from which a label set is merged; none for human labels."""
+    labels = CONFIG.labels[wildcards.labels]
+    if labels.source == "human":
+        return []
+    return expand(
+        "results/annotation/{pool}/{annotator}/{stage}/{shard}.parquet",
+        pool=labels.pool,
+        annotator=labels.annotator,
+        stage=labels.source,
+        shard=shard_names(CONFIG.pools[labels.pool].shards),
+    )
+
+
+def annotation_settings(stage: str):
+    """Function of the wildcards: an annotator's settings as far as a stage's result depends on them."""
+    return lambda wildcards: canonical(
+        configuration.stage_settings(CONFIG.annotators[wildcards.annotator], stage)
+    )
+
+
+def prompt_templates(stage: str):
+    """Function of the wildcards: the templates that a stage reads under the annotator's protocol."""
+    return lambda wildcards: [
+        f"resources/prompts/{name}"
+        for name in templates_of(stage, CONFIG.annotators[wildcards.annotator].protocol)
+    ]
+
+
+def annotator_model(wildcards) -> str:
+    """Folder of an annotator's model."""
+    return f"data/models/{CONFIG.annotators[wildcards.annotator].model}"
+
+
+def model_folder(backbone: str, run: str) -> str:
+    """Folder of a trained run, or of the backbone itself for the untrained one."""
+    if run == UNTRAINED:
+        return f"data/models/{CONFIG.backbones[backbone].model}"
+    return f"results/models/{backbone}/{run}"
+
+
+def encoder_model(wildcards) -> str:
+    """Folder of the model with which a rule encodes."""
+    return model_folder(wildcards.backbone, wildcards.run)
+
+
+def starting_model(wildcards) -> str:
+    """Folder of the model from which a run starts: its first stage's, or the backbone's."""
+    return model_folder(
+        wildcards.backbone, CONFIG.runs[wildcards.run].first_stage or UNTRAINED
+    )
+
+
+def run_pool_shards(wildcards) -> list[str]:
+    """The pool on which a run is trained."""
+    return pool_shards(CONFIG.labels[CONFIG.runs[wildcards.run].labels].pool)
+
+
+def embedding_shards(suffix: str):
+    """Function of the wildcards: the embedding files of a test set's corpus."""
+    return lambda wildcards: expand(
+        "results/embeddings/{backbone}/{run}/{dataset}/{shard}{suffix}",
+        backbone=wildcards.backbone,
+        run=wildcards.run,
+        dataset=CONFIG.testsets[wildcards.testset].dataset,
+        shard=shard_names(
+            CONFIG.datasets[CONFIG.testsets[wildcards.testset].dataset].shards
+        ),
+        suffix=suffix,
+    )
+
+
+def backbone_settings(backbone: str, side: str) -> dict:
+    """A backbone's settings as far as they concern one side (query or passage)."""
+    other = {"query": "passage", "passage": "query"}[side]
+    return CONFIG.backbones[backbone].model_dump(
+        mode="json", exclude={f"{other}_prefix", f"{other}_length"}
+    )
+
+
+def search_settings(testset: str) -> dict:
+    """What retrieval for a test set depends on, whatever retrieves."""
+    return CONFIG.testsets[testset].model_dump(
+        mode="json", include={"depth", "drop_query_document"}
+    )
+
+
+def table_cells(table: str) -> list[str]:
+    """`backbone/run/testset` of every cell of a table."""
+    settings = CONFIG.tables[table]
+    rows = [f"{BM25}/{BM25}"] if settings.with_bm25 else []
+    rows += expand("{backbone}/{run}", backbone=settings.backbones, run=settings.runs)
+    return expand("{row}/{testset}", row=rows, testset=settings.testsets)
+
+
+def table_metrics(wildcards) -> list[str]:
+    """The metrics files of a table."""
+    return [f"results/metrics/{cell}.json" for cell in table_cells(wildcards.table)]
+
+
+def table_per_query(wildcards) -> list[str]:
+    """The per-query files of a table, in the order of its metrics files."""
+    return [
+        f"results/metrics/{cell}.per-query.parquet"
+        for cell in table_cells(wildcards.table)
+    ]
+
+
+def all_tables() -> list[str]:
+    """Every table in every format."""
+    return expand(
+        "results/tables/{table}.{suffix}", table=CONFIG.tables, suffix=("md", "csv")
+    )
+
+
+def shown_runs() -> list[tuple[str, str]]:
+    """(backbone, run) of every training that a table shows."""
+    pairs = (
+        (b, run)
+        for table in CONFIG.tables.values()
+        for b in table.backbones
+        for run in table.runs
+    )
+    return [pair for pair in dict.fromkeys(pairs) if pair[1] != UNTRAINED]
+
+
+def all_trained_models() -> list[str]:
+    """Every trained model that a table shows."""
+    return [model_folder(backbone, run) for backbone, run in shown_runs()]
+
+
+def shown_label_quality() -> list[str]:
+    """Quality files of the label sets on which the shown runs are trained."""
+    labels = dict.fromkeys(CONFIG.runs[run].labels for _, run in shown_runs())
+    return expand("results/quality/{labels}.json", labels=labels)
+
+
+def all_figures() -> list[str]:
+    """Every figure as SVG; the PNG is made beside it."""
+    figures = [*CONFIG.tables]
+    if shown_runs():
+        figures += ["positives", "training"]
+    return expand("results/figures/{figure}.svg", figure=figures)

@@ -1,0 +1,51 @@
+"""Takes: pool and annotation shards. Leaves: results/labels/{labels}.parquet and results/quality/{labels}.json."""
+
+
+rule merge_labels:
+    """Merge the shards of one source into the labels of every candidate."""
+    input:
+        pool=label_pool_shards,
+        annotation=label_annotation_shards,
+    output:
+        "results/labels/{labels}.parquet",
+    log:
+        "logs/merge_labels/{labels}.log",
+    benchmark:
+        "benchmarks/jobs/merge_labels/{labels}.tsv"
+    conda:
+        "../envs/core.yaml"
+    resources:
+        mem_mb=4000,
+    params:
+        settings=lambda wildcards: canonical(CONFIG.labels[wildcards.labels]),
+        code=code("merge_labels"),
+    shell:
+        "python workflow/scripts/merge_labels.py --settings {params.settings:q} --pool {input.pool}"
+        " --annotation {input.annotation} --output {output} > {log} 2>&1"
+
+
+rule label_quality:
+    """Compare labels with the human positives: precision, recall, positives a query, outcomes."""
+    input:
+        labels="results/labels/{labels}.parquet",
+        pool=label_pool_shards,
+        annotation=label_annotation_shards,
+    output:
+        "results/quality/{labels}.json",
+    log:
+        "logs/label_quality/{labels}.log",
+    conda:
+        "../envs/core.yaml"
+    resources:
+        mem_mb=4000,
+    params:
+        settings=lambda wildcards: canonical(
+            {"labels": wildcards.labels}
+            | CONFIG.labels[wildcards.labels].model_dump(
+                mode="json", include={"source", "annotator"}
+            )
+        ),
+        code=code("label_quality"),
+    shell:
+        "python workflow/scripts/label_quality.py --settings {params.settings:q} --labels {input.labels}"
+        " --pool {input.pool} --annotation {input.annotation} --output {output} > {log} 2>&1"

@@ -1,0 +1,103 @@
+"""Takes: metrics, label quality, training records. Leaves: results/tables/, results/figures/, results/report.html."""
+
+
+rule retrieval_table:
+    """Retrievers against test sets, with significance marks."""
+    input:
+        metrics=table_metrics,
+        per_query=table_per_query,
+    output:
+        markdown=report("results/tables/{table}.md", category="Tables"),
+        csv="results/tables/{table}.csv",
+    log:
+        "logs/retrieval_table/{table}.log",
+    conda:
+        "../envs/core.yaml"
+    params:
+        settings=lambda wildcards: canonical(CONFIG.tables[wildcards.table]),
+        code=code("retrieval_table"),
+    shell:
+        "python workflow/scripts/retrieval_table.py --settings {params.settings:q} --metrics {input.metrics}"
+        " --per-query {input.per_query} --output-markdown {output.markdown} --output-csv {output.csv} > {log} 2>&1"
+
+
+rule plot_retrieval:
+    """A table's figures as bars."""
+    input:
+        metrics=table_metrics,
+    output:
+        svg=report("results/figures/{table}.svg", category="Figures"),
+        png="results/figures/{table}.png",
+    log:
+        "logs/plot_retrieval/{table}.log",
+    conda:
+        "../envs/core.yaml"
+    params:
+        settings=lambda wildcards: canonical(CONFIG.tables[wildcards.table]),
+        code=code("plot_retrieval"),
+    shell:
+        "python workflow/scripts/plot_retrieval.py --settings {params.settings:q} --metrics {input.metrics}"
+        " --output-svg {output.svg} --output-png {output.png} > {log} 2>&1"
+
+
+rule plot_positives:
+    """Distribution of positives a query (figure 2 of the paper)."""
+    input:
+        shown_label_quality(),
+    output:
+        svg=report("results/figures/positives.svg", category="Figures"),
+        png="results/figures/positives.png",
+    log:
+        "logs/plot_positives.log",
+    conda:
+        "../envs/core.yaml"
+    params:
+        code=code("plot_positives"),
+    shell:
+        "python workflow/scripts/plot_positives.py --quality {input} --output-svg {output.svg}"
+        " --output-png {output.png} > {log} 2>&1"
+
+
+rule plot_training:
+    """Training loss by step of every shown run."""
+    input:
+        all_trained_models(),
+    output:
+        svg=report("results/figures/training.svg", category="Figures"),
+        png="results/figures/training.png",
+    log:
+        "logs/plot_training.log",
+    conda:
+        "../envs/core.yaml"
+    params:
+        training=lambda wildcards, input: [f"{model}/training.json" for model in input],
+        code=code("plot_training"),
+    shell:
+        "python workflow/scripts/plot_training.py --training {params.training} --output-svg {output.svg}"
+        " --output-png {output.png} > {log} 2>&1"
+
+
+rule write_report:
+    """One page, readable offline: what was run, the labels, the retrievers, the figures."""
+    input:
+        quality=shown_label_quality(),
+        tables=expand("results/tables/{table}.csv", table=CONFIG.tables),
+        figures=all_figures(),
+        models=all_trained_models(),
+        template="resources/report/report.html.j2",
+    output:
+        report("results/report.html", category="Report"),
+    log:
+        "logs/report.log",
+    conda:
+        "../envs/core.yaml"
+    params:
+        settings=canonical(CONFIG.model_dump(mode="json", exclude={"performance"})),
+        training=lambda wildcards, input: [
+            f"{model}/training.json" for model in input.models
+        ],
+        code=code("report"),
+    shell:
+        "python workflow/scripts/report.py --settings {params.settings:q} --quality {input.quality}"
+        " --tables {input.tables} --figures {input.figures} --training {params.training}"
+        " --template {input.template} --output {output} > {log} 2>&1"

