@@ -10,7 +10,7 @@ rule annotate_relsel:
     input:
         model=annotator_model,
         pool="results/pools/{pool}/{shard}.parquet",
-        prompts=prompt_templates("relsel"),
+        prompts=prompt_template("relsel"),
     output:
         "results/annotation/{pool}/{annotator}/relsel/{shard}.parquet",
     log:
@@ -40,7 +40,7 @@ rule annotate_answer:
         model=annotator_model,
         pool="results/pools/{pool}/{shard}.parquet",
         relsel="results/annotation/{pool}/{annotator}/relsel/{shard}.parquet",
-        prompts=prompt_templates("answer"),
+        prompts=prompt_template("answer"),
     output:
         "results/annotation/{pool}/{annotator}/answer/{shard}.parquet",
     log:
@@ -71,7 +71,7 @@ rule annotate_utilsel:
         pool="results/pools/{pool}/{shard}.parquet",
         relsel="results/annotation/{pool}/{annotator}/relsel/{shard}.parquet",
         answers="results/annotation/{pool}/{annotator}/answer/{shard}.parquet",
-        prompts=prompt_templates("utilsel"),
+        prompts=prompt_template("utilsel"),
     output:
         "results/annotation/{pool}/{annotator}/utilsel/{shard}.parquet",
     log:
@@ -104,7 +104,7 @@ rule annotate_utilrank:
         pool="results/pools/{pool}/{shard}.parquet",
         relsel="results/annotation/{pool}/{annotator}/relsel/{shard}.parquet",
         answers="results/annotation/{pool}/{annotator}/answer/{shard}.parquet",
-        prompts=prompt_templates("utilrank"),
+        prompts=prompt_template("utilrank"),
     output:
         "results/annotation/{pool}/{annotator}/utilrank/{shard}.parquet",
     log:
@@ -135,7 +135,7 @@ rule annotate_replug:
         model=annotator_model,
         pool="results/pools/{pool}/{shard}.parquet",
         truth=lambda wildcards: split_data("answers", wildcards.pool, "pools"),
-        prompts=prompt_templates("replug"),
+        prompts=prompt_template("replug"),
     output:
         "results/annotation/{pool}/{annotator}/replug/{shard}.parquet",
     log:

@@ -5,6 +5,7 @@ import re
 from snakemake.exceptions import WorkflowError
 
 from utility_annotation import configuration
+from utility_annotation.annotation.templates import template_name
 from utility_annotation.configuration import BM25, UNTRAINED, canonical
 from utility_annotation.errors import InputError
 from utility_annotation.pools import shard_names
@@ -97,6 +98,25 @@ def pool_shards(pool: str) -> list[str]:
     )
 
 
+def pool_source(pool: str) -> str:
+    """The training rows from which a pool is built: published ones, or those mined by this workflow."""
+    return CONFIG.pools[pool].source.path or f"results/mined/{pool}.jsonl"
+
+
+def pool_settings(pool: str) -> str:
+    """A pool's settings, its source as the kind of rows that `build_pool` reads."""
+    settings = CONFIG.pools[pool].model_dump(mode="json")
+    source = CONFIG.pools[pool].source
+    rows = "tevatron-ids" if source.format == "retrieved" else source.format
+    return canonical(settings | {"source": {"format": rows, "path": pool_source(pool)}})
+
+
+def mined_runs(wildcards) -> list[str]:
+    """The runs whose passages become a pool's negatives."""
+    source = CONFIG.pools[wildcards.pool].source
+    return [f"results/runs/{retriever}/{source.testset}.parquet" for retriever in source.retrievers]
+
+
 def label_pool_shards(wildcards) -> list[str]:
     """The shards of the pool that a label set labels."""
     return pool_shards(CONFIG.labels[wildcards.labels].pool)
@@ -123,7 +143,7 @@ def annotation_settings(stage: str):
     )
 
 
-def prompt_templates(stage: str):
+def prompt_template(stage: str):
     """Function of the wildcards: the templates that a stage reads under the annotator's protocol."""
     return lambda wildcards: [
         f"resources/prompts/{name}"

@@ -1,7 +1,28 @@
-"""Takes: published positives and hard negatives. Leaves: results/pools/{pool}/{shard}.parquet.
+"""Takes: positives and hard negatives. Leaves: results/pools/{pool}/{shard}.parquet.
 
 One rule a pool, as the number of its shards, and so of its outputs, is the pool's own.
 """
+
+
+rule mine_negatives:
+    """Training rows from human judgements and the passages that retrievers rank highest besides."""
+    input:
+        queries=lambda wildcards: split_data("queries", wildcards.pool, "pools"),
+        qrels=lambda wildcards: split_data("qrels", wildcards.pool, "pools"),
+        runs=mined_runs,
+    output:
+        "results/mined/{pool}.jsonl",
+    log:
+        "logs/mine_negatives/{pool}.log",
+    conda:
+        "../envs/core.yaml"
+    params:
+        settings=lambda wildcards: canonical({"size": CONFIG.pools[wildcards.pool].size}),
+        code=code("mine_negatives"),
+    shell:
+        "python workflow/scripts/mine_negatives.py --settings {params.settings:q} --queries {input.queries}"
+        " --qrels {input.qrels} --runs {input.runs} --output {output} > {log} 2>&1"
+
 
 for pool in CONFIG.pools:
 
@@ -9,11 +30,11 @@ for pool in CONFIG.pools:
         name:
             f"build_pool_{pool}"
         input:
-            source=CONFIG.pools[pool].source.path,
+            source=pool_source(pool),
             corpus=(
-                f"data/{CONFIG.pools[pool].dataset}/corpus.parquet"
-                if CONFIG.pools[pool].source.format == "tevatron-ids"
-                else []
+                []
+                if CONFIG.pools[pool].source.format == "tevatron"
+                else f"data/{CONFIG.pools[pool].dataset}/corpus.parquet"
             ),
         output:
             pool_shards(pool),
@@ -24,7 +45,7 @@ for pool in CONFIG.pools:
         conda:
             "../envs/core.yaml"
         params:
-            settings=canonical(CONFIG.pools[pool]),
+            settings=pool_settings(pool),
             code=code("build_pool"),
         shell:
             "python workflow/scripts/build_pool.py --settings {params.settings:q}"

@@ -87,14 +87,31 @@ class Dataset(Settings):
 
 
 class PoolSource(Settings):
-    """Published positives and hard negatives."""
+    """Positives and hard negatives: published ones, or human positives with negatives retrieved by this workflow."""
 
-    format: Literal["tevatron", "tevatron-ids"] = Field(
+    format: Literal["tevatron", "tevatron-ids", "retrieved"] = Field(
         "tevatron",
         description="tevatron: training rows with the passages in them (version 1); tevatron-ids: rows with document "
-        "ids only (version 2), their texts taken from the corpus.",
+        "ids only (version 2), their texts taken from the corpus; retrieved: the qrels' passages and what `retrievers` "
+        "rank highest besides.",
     )
-    path: str = Field(description="JSONL file, plain or gzip.")
+    path: str | None = Field(None, description="tevatron, tevatron-ids: JSONL file, plain or gzip.")
+    testset: Name | None = Field(
+        None, description="retrieved: the test set (of the pool's dataset and split) that is searched for negatives."
+    )
+    retrievers: tuple[str, ...] = Field(
+        ("bm25/bm25",),
+        min_length=1,
+        description="retrieved: `backbone/run` of each retriever; their rankings are interleaved, best ranks first.",
+    )
+
+    @model_validator(mode="after")
+    def _path_or_testset(self) -> PoolSource:
+        if self.format == "retrieved" and (self.testset is None or self.path is not None):
+            raise ValueError("a source of format retrieved needs `testset` and no `path`")
+        if self.format != "retrieved" and (self.path is None or self.testset is not None):
+            raise ValueError(f"a source of format {self.format} needs `path` and no `testset`")
+        return self
 
 
 class Pool(Settings):
@@ -332,6 +349,7 @@ class Configuration(Settings):
             if pool.dataset in self.datasets:
                 splits = self.datasets[pool.dataset].splits
                 yield from unknown(f"pools.{name}.split", pool.split, splits, f"datasets.{pool.dataset}.splits")
+            yield from self._broken_source(name, pool, unknown)
         for name, annotator in self.annotators.items():
             yield from unknown(f"annotators.{name}.model", annotator.model, self.models, "models")
         for name, labels in self.labels.items():
@@ -368,6 +386,19 @@ class Configuration(Settings):
                     yield f"tables.{name}: the baseline {baseline!r} must be one of its runs"
             for testset in table.testsets:
                 yield from unknown(f"tables.{name}.testsets", testset, self.testsets, "testsets")
+
+    def _broken_source(self, name: str, pool: Pool, unknown: Any) -> Iterator[str]:
+        if pool.source.testset is None:
+            return
+        yield from unknown(f"pools.{name}.source.testset", pool.source.testset, self.testsets, "testsets")
+        testset = self.testsets.get(pool.source.testset)
+        if testset is not None and (testset.dataset, testset.split) != (pool.dataset, pool.split):
+            yield f"pools.{name}: the test set {pool.source.testset!r} is not of its dataset and split"
+        known = {f"{BM25}/{BM25}": None} | {
+            f"{backbone}/{run}": None for backbone in self.backbones for run in (UNTRAINED, *self.runs)
+        }
+        for retriever in pool.source.retrievers:
+            yield from unknown(f"pools.{name}.source.retrievers", retriever, known, "backbones/runs")
 
     def _broken_run(self, name: str, run: Run, unknown: Any) -> Iterator[str]:
         yield from unknown(f"runs.{name}.labels", run.labels, self.labels, "labels")

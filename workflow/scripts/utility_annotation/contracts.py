@@ -145,7 +145,14 @@ class Writer:
         self.contract.check(table, self.path)
         if self.contract.unique:
             self._keys.append(row_hashes(table.select(list(self.contract.unique))))
-        self._writer.write_table(table)
+        try:
+            self._writer.write_table(table)
+        except pa.ArrowInvalid as error:  # an empty cell within a list or struct
+            raise InputError(
+                f"a {self.contract.name} file cannot hold these rows ({error}).",
+                mend="look at the input of the stage that writes it: a value is missing there.",
+                path=self.path,
+            ) from None
         self.rows_written += table.num_rows
 
     def write_rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -153,10 +160,14 @@ class Writer:
         self.write(self.contract.rows(rows))
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+        if error is not None:
+            try:
+                self._writer.close()
+            finally:
+                self._context.__exit__(kind, error, trace)
+            return
         with self._context:  # an error raised in this block leaves no file either
             self._writer.close()
-            if error is not None:
-                raise error
             self._check_unique()
 
     def _check_unique(self) -> None:
@@ -245,6 +256,9 @@ LABELS = Contract(
 )
 """One row a candidate of the pool, so that negatives are the pool's rest. ``label`` is 1 or 0, and for replug the
 log-likelihood of the ground-truth answer given the candidate (nats)."""
+
+DOCIDS = Contract("docids", _schema(("docid", _STRING)), unique=("docid",))
+"""The passages whose vectors stand beside it, row by row."""
 
 RUN = Contract(
     "run",

@@ -1,0 +1,26 @@
+"""Build a candidate pool from published positives and hard negatives."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from pathlib import Path
+
+from utility_annotation.configuration import Pool
+from utility_annotation.errors import run_script
+from utility_annotation.pools import build_pool
+
+
+def main(argv: list[str] | None) -> None:
+    """Command line; see ``--help``."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--settings", required=True, help="a section `pools`, as JSON")
+    parser.add_argument("--corpus", type=Path, help="the dataset's corpus (parquet), for rows that hold ids only")
+    parser.add_argument("--output", required=True, nargs="+", type=Path, help="the pool's shards (parquet), in order")
+    arguments = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    build_pool(Pool.model_validate_json(arguments.settings), arguments.output, arguments.corpus)
+
+
+if __name__ == "__main__":
+    run_script(main)

@@ -1,0 +1,58 @@
+"""Readers and writers of the outside world's formats, one module a format.
+
+Every reader streams: it yields one row at a time, with the line on which it stands, and raises InputError, naming file
+and line, for the first thing that is wrong. The functions here choose the reader that a Source asks for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from ..configuration import Source
+from ..errors import InputError
+from . import beir, jsonl, msmarco, trec
+from .rows import Answers, Judgement, Passage, Query
+
+Row = TypeVar("Row")
+
+_PASSAGES = {"msmarco": msmarco.read_passages, "beir": beir.read_passages, "jsonl": jsonl.read_passages}
+_QUERIES = {"msmarco": msmarco.read_queries, "beir": beir.read_queries, "jsonl": jsonl.read_queries}
+_JUDGEMENTS = {
+    "msmarco": msmarco.read_judgements,
+    "beir": beir.read_judgements,
+    "trec": trec.read_judgements,
+    "jsonl": jsonl.read_judgements,
+}
+_ANSWERS = {"jsonl": jsonl.read_answers}
+
+
+def read_passages(source: Source) -> Iterator[Passage]:
+    """The passages of a corpus, in the file's order."""
+    return _read("passages", _PASSAGES, source)
+
+
+def read_queries(source: Source) -> Iterator[Query]:
+    """The questions, in the file's order."""
+    return _read("queries", _QUERIES, source)
+
+
+def read_judgements(source: Source) -> Iterator[Judgement]:
+    """The relevance judgements, in the file's order."""
+    return _read("judgements", _JUDGEMENTS, source)
+
+
+def read_answers(source: Source) -> Iterator[Answers]:
+    """The short answers, in the file's order."""
+    return _read("answers", _ANSWERS, source)
+
+
+def _read(kind: str, readers: Mapping[str, Callable[[Path], Iterator[Row]]], source: Source) -> Iterator[Row]:
+    if source.format not in readers:
+        raise InputError(
+            f"format {source.format!r} holds no {kind}.",
+            mend=f"set `format` to one of {', '.join(readers)}.",
+            path=source.path,
+        )
+    return readers[source.format](Path(source.path))

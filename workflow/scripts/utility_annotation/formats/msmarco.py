@@ -1,0 +1,33 @@
+"""MS MARCO's passage files: tab-separated without quoting, so that a quotation mark is a character like any other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from . import fields, lines, trec
+from .rows import Passage, Query
+
+read_judgements = trec.read_judgements
+"""MS MARCO's qrels are TREC's four columns (query id, 0, passage id, grade) with tabs between them."""
+
+
+def read_passages(path: Path) -> Iterator[Passage]:
+    """``collection.tsv``: passage id, text. The passages have no titles."""
+    for line, docid, text in _pairs(path, ("passage id", "text")):
+        yield Passage(line, docid, None, text)
+
+
+def read_queries(path: Path) -> Iterator[Query]:
+    """``queries.*.tsv``: query id, text."""
+    for row in _pairs(path, ("query id", "text")):
+        yield Query(*row)
+
+
+def _pairs(path: Path, names: tuple[str, str]) -> Iterator[tuple[int, str, str]]:
+    for number, line in lines.iter_lines(path):
+        identifier, text = lines.columns(line, names, path, number)
+        if fields.is_blank(identifier) or fields.is_blank(text):
+            fields.identifier(identifier, names[0], path, number)
+            fields.text(text, names[1], path, number)
+        yield number, identifier, text

@@ -1,0 +1,53 @@
+"""What the readers yield: the line on which a row stands, then the columns of its contract, in the contract's order."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Passage(NamedTuple):
+    """A passage of a corpus (contract ``CORPUS``)."""
+
+    line: int
+    docid: str
+    title: str | None
+    text: str
+
+
+class Query(NamedTuple):
+    """A question (contract ``QUERIES``)."""
+
+    line: int
+    query_id: str
+    text: str
+
+
+class Judgement(NamedTuple):
+    """A relevance judgement (contract ``QRELS``)."""
+
+    line: int
+    query_id: str
+    docid: str
+    grade: int
+
+
+class Answers(NamedTuple):
+    """The short answers to a question (contract ``ANSWERS``)."""
+
+    line: int
+    query_id: str
+    answers: list[str]
+
+
+class TrainingRow(NamedTuple):
+    """A question with its published positives and hard negatives, in published order.
+
+    ``passages`` holds (title, text) by docid where the row carries the texts, and is empty where it carries ids only.
+    """
+
+    line: int
+    query_id: str
+    query: str
+    positives: list[str]
+    negatives: list[str]
+    passages: dict[str, tuple[str | None, str]]
