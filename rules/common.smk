@@ -8,6 +8,7 @@ from utility_annotation import configuration
 from utility_annotation.annotation.templates import template_name
 from utility_annotation.configuration import BM25, UNTRAINED, canonical
 from utility_annotation.errors import InputError
+from utility_annotation.formats.lines import on_disk
 from utility_annotation.pools import shard_names
 from utility_annotation.staleness import code_digest
 
@@ -60,12 +61,9 @@ def code(script: str) -> str:
 
 
 def source_file(source: configuration.Source, member: str) -> str:
-    """The file to watch for a source: itself, or its member where it is a folder."""
-    return (
-        f"{source.path.rstrip('/')}/{member}"
-        if Path(source.path).is_dir()
-        else source.path
-    )
+    """The file to watch for a source: the member of a folder, the zip that holds it, or the file itself."""
+    path = Path(source.path)
+    return str(path / member if (path / member).is_file() else on_disk(path))
 
 
 def split_of(wildcards) -> configuration.Split:
@@ -144,11 +142,10 @@ def annotation_settings(stage: str):
 
 
 def prompt_template(stage: str):
-    """Function of the wildcards: the templates that a stage reads under the annotator's protocol."""
-    return lambda wildcards: [
-        f"resources/prompts/{name}"
-        for name in templates_of(stage, CONFIG.annotators[wildcards.annotator].protocol)
-    ]
+    """Function of the wildcards: the template that a stage reads under the annotator's protocol."""
+    return lambda wildcards: "resources/prompts/" + template_name(
+        stage, CONFIG.annotators[wildcards.annotator].protocol
+    )
 
 
 def annotator_model(wildcards) -> str:

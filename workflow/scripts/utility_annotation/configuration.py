@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -432,6 +432,25 @@ def load(raw: Mapping[str, Any], *, path: str = "the configuration") -> Configur
         problems = [_explain(problem) for problem in error.errors()]
         raise InputError(
             "; ".join(problems) + ".", mend="correct the keys named above; config/README.md lists every key.", path=path
+        ) from None
+
+
+Section = TypeVar("Section", bound=Settings)
+
+
+def from_json(section: type[Section], text: str) -> Section:
+    """A section as it travels to a script on the command line.
+
+    Raises:
+        InputError: the text is no JSON, or does not fit the section.
+    """
+    try:
+        return section.model_validate_json(text)
+    except ValidationError as error:
+        raise InputError(
+            "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()) + ".",
+            mend=f"give {section.__name__} as JSON, with the keys that config/README.md lists.",
+            path="--settings or --performance",
         ) from None
 
 

@@ -1,0 +1,116 @@
+"""The figures: what is drawn of which input, and that the same input gives the same file."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import plot_positives
+import plot_retrieval
+import plot_training
+import pytest
+from command_line import arguments
+
+from utility_annotation.files import write_json
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def quality(folder: Path, labels: str, source: str, distribution: list[int] | None) -> Path:
+    selection = None
+    if distribution is not None:
+        mean = sum(number * queries for number, queries in enumerate(distribution)) / sum(distribution)
+        selection = {"distribution": distribution, "positives_per_query": mean}
+    path = folder / f"{labels}.json"
+    write_json(path, {"labels": labels, "source": source, "queries": sum(distribution or [9]), "selection": selection})
+    return path
+
+
+def metrics(folder: Path, backbone: str, run: str, value: float) -> Path:
+    path = folder / f"{backbone}-{run}.json"
+    write_json(
+        path,
+        {"backbone": backbone, "run": run, "testset": "dev", "queries": 9, "metrics": {"ndcg@10": value}},
+    )
+    return path
+
+
+def training(folder: Path, backbone: str, run: str) -> Path:
+    path = folder / backbone / run / "training.json"
+    curve = [[step, 1, 2.0 / step, 1e-5] for step in range(1, 6)]
+    write_json(path, {"run": {"loss": "summarglh"}, "curve": curve})
+    return path
+
+
+def table(*runs: str) -> dict[str, Any]:
+    chosen: dict[str, Any] = {"baseline": None, "second_baseline": None}
+    return {"title": "t", "backbones": ["minilm"], "runs": runs, "testsets": ["dev"]} | chosen
+
+
+def drawn(script: Any, folder: Path, **values: Any) -> set[str]:
+    """Every piece of text in the SVG that a script draws; matplotlib names it in a comment beside its outlines."""
+    svg, png = folder / "figure.svg", folder / "figure.png"
+    script.main(arguments(**values, output_svg=svg, output_png=png))
+    assert png.read_bytes().startswith(PNG)
+    text = svg.read_text(encoding="utf-8")
+    ElementTree.fromstring(text)
+    return set(re.findall(r"<!-- (.+?) -->", text))
+
+
+def test_positives_are_drawn_for_each_llm_selection_only(tmp_path: Path) -> None:
+    files = [
+        quality(tmp_path, "human", "human", [0, 9]),
+        quality(tmp_path, "utilsel", "utilsel", [1, 2, 1]),
+        quality(tmp_path, "rank", "utilrank", [0, 4]),
+        quality(tmp_path, "replug", "replug", None),
+    ]
+    titles = {text for text in drawn(plot_positives, tmp_path, quality=files) if "mean" in text}
+    assert titles == {"utilsel (mean 1.0)", "rank (mean 1.0)"}
+
+
+def test_a_figure_without_data_says_so(tmp_path: Path) -> None:
+    texts = drawn(plot_positives, tmp_path, quality=[quality(tmp_path, "human", "human", [0, 9])])
+    assert texts == {"No label set of these runs was selected by an LLM."}
+
+
+def test_retrieval_draws_runs_as_bars_and_bm25_and_untrained_as_lines(tmp_path: Path) -> None:
+    files = [
+        metrics(tmp_path, "bm25", "bm25", 0.4),
+        metrics(tmp_path, "minilm", "untrained", 0.45),
+        metrics(tmp_path, "minilm", "human", 0.5125),
+    ]
+    texts = drawn(plot_retrieval, tmp_path, settings=table("untrained", "human", "utilsel"), metrics=files)
+    assert {"dev: nDCG@10", "human", "utilsel", "51.2", "minilm untrained", "BM25"} <= texts
+    assert not {"untrained", "45.0", "40.0"} & texts
+
+
+def test_untrained_alone_is_drawn_as_a_bar(tmp_path: Path) -> None:
+    files = [metrics(tmp_path, "minilm", "untrained", 0.45)]
+    texts = drawn(plot_retrieval, tmp_path, settings=table("untrained"), metrics=files)
+    assert {"untrained", "45.0"} <= texts
+    assert "minilm untrained" not in texts
+
+
+def test_training_has_a_panel_a_run_and_a_colour_a_backbone(tmp_path: Path) -> None:
+    files = [training(tmp_path, backbone, run) for backbone in ("minilm", "e5") for run in ("human", "utilsel")]
+    texts = drawn(plot_training, tmp_path, training=files)
+    assert {"human (summarglh)", "utilsel (summarglh)", "minilm", "e5"} <= texts
+
+
+def draw_positives(folder: Path) -> None:
+    drawn(plot_positives, folder, quality=[quality(folder, "utilsel", "utilsel", [1, 2, 1])])
+
+
+def draw_training(folder: Path) -> None:
+    drawn(plot_training, folder, training=[training(folder, "minilm", "human")])
+
+
+@pytest.mark.parametrize("draw", [draw_positives, draw_training])
+def test_the_same_input_gives_the_same_file(tmp_path: Path, draw: Callable[[Path], None]) -> None:
+    for name in ("first", "second"):
+        draw(tmp_path / name)
+    first, second = ((tmp_path / name / "figure.svg").read_bytes() for name in ("first", "second"))
+    assert first == second

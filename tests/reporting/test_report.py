@@ -1,0 +1,199 @@
+"""The report page: complete, escaped, self-contained."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+import report
+from command_line import arguments
+
+from utility_annotation.files import write_json, write_text
+from utility_annotation.reporting.tables import Cell, write_csv
+from utility_annotation.reporting.trainings import Training
+
+CONFIGURATION = {
+    "models": {"small-llm": {"hub": "org/llm", "revision": "abc"}, "encoder": {"path": "models/encoder"}},
+    "datasets": {
+        "demo": {
+            "corpus": {"format": "beir", "path": "corpus.jsonl"},
+            "splits": {
+                "dev": {
+                    "queries": {"format": "beir", "path": "queries.jsonl"},
+                    "qrels": {"format": "trec", "path": "qrels.txt"},
+                }
+            },
+        }
+    },
+    "pools": {"pool": {"dataset": "demo", "split": "dev", "source": {"path": "train.jsonl"}}},
+    "annotators": {"llm": {"model": "small-llm"}},
+    "labels": {"human": {"pool": "pool", "source": "human"}},
+    "backbones": {"minilm": {"model": "encoder"}},
+    "runs": {"human": {"labels": "human", "loss": "singlelh"}},
+    "testsets": {"dev": {"dataset": "demo", "split": "dev"}},
+    "tables": {
+        "main": {
+            "title": "Retrievers <on> dev & more",
+            "backbones": ["minilm"],
+            "runs": ["untrained", "human"],
+            "testsets": ["dev"],
+            "second_baseline": None,
+        }
+    },
+}
+ANNOTATION = {
+    "queries": 50,
+    "outcomes": {"ok": 40, "empty": 3, "unparsable": 5, "truncated": 1, "error": 1},
+    "whole_pool": 2,
+    "prompt_tokens": 12345,
+    "completion_tokens": 678,
+}
+
+
+class Page(HTMLParser):
+    """A page's tags with attributes, its table rows, and the rest of its text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.rows: list[list[str]] = []
+        self.text = ""
+        self._cell = False
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self._cell = True
+            self.rows[-1].append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("td", "th"):
+            self._cell = False
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+        if self._cell:
+            self.rows[-1][-1] += data.strip()
+
+
+def write_inputs(folder: Path) -> dict[str, Any]:
+    """One of each input of the report."""
+    shared = {"queries": 44, "candidates": 400, "human_positives": 44, "annotator": "llm", "annotation": ANNOTATION}
+    selection = {"precision": 29.5, "recall": 84.75, "positives_per_query": 2.9, "distribution": [3, 10, 31]}
+    write_json(
+        folder / "utilsel.json",
+        shared | {"labels": "selected", "source": "utilsel", "selection": selection, "ranking": None},
+    )
+    ranking = {"human_first": 51.0, "human_mean_reciprocal_rank": 66.6, "human_mean_rank": 3.21}
+    write_json(
+        folder / "replug.json",
+        shared | {"labels": "scored", "source": "replug", "selection": None, "ranking": ranking},
+    )
+    write_csv(
+        folder / "main.csv",
+        [
+            Cell("bm25", "bm25", "dev", "mrr@10", 40, 50.04),
+            Cell("minilm", "untrained", "dev", "mrr@10"),
+            Cell("minilm", "human", "dev", "mrr@10", 40, 61.2, "best", "+"),
+        ],
+    )
+    for name in ("main", "positives", "training"):
+        write_text(folder / f"{name}.svg", "<svg xmlns='http://www.w3.org/2000/svg'/>")
+    write_json(
+        folder / "minilm" / "human" / "training.json",
+        {
+            "run": {"loss": "singlelh"},
+            "effective_batch": {"queries": 8, "passages_a_query": 6},
+            "processes": 2,
+            "device": "cpu",
+            "queries": {"labelled": 44, "used": 41, "without_positive": 3},
+            "steps": 20,
+            "seconds": 90.0,
+            "curve": [[step, 1, loss, 1e-5] for step, loss in enumerate([3.0, 2.0, *[1.5] * 16, 1.0, 0.5], 1)],
+            "versions": {"torch": "9.8.7"},
+        },
+    )
+    return {
+        "quality": [folder / "utilsel.json", folder / "replug.json"],
+        "tables": [folder / "main.csv"],
+        "figures": [folder / f"{name}.svg" for name in ("main", "positives", "training")],
+        "training": [folder / "minilm" / "human" / "training.json"],
+    }
+
+
+def render(folder: Path, template: Path, **inputs: Any) -> Page:
+    output = folder / "report.html"
+    report.main(arguments(settings=CONFIGURATION, **inputs, template=template, output=output))
+    return Page(output.read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def template(root: Path) -> Path:
+    return root / "resources" / "report" / "report.html.j2"
+
+
+@pytest.fixture
+def page(tmp_path: Path, template: Path) -> Page:
+    return render(tmp_path, template, **write_inputs(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ["", "BM25", "50.0"],
+        ["minilm", "untrained", ""],
+        ["", "human", "61.2+"],
+        ["selected", "utilsel", "llm", "44", "2.90", "29.5", "84.8"],
+        ["scored", "replug", "llm", "44", "51.0", "66.6", "3.2"],
+        ["selected", "40", "3", "5", "1", "1", "2", "12,345", "678"],
+        ["minilm", "human", "singlelh", "2.500", "0.750", "41", "3", "8 × 6", "20", "1.5", "2 × cpu"],
+        ["llm", "annotator", "small-llm (hub org/llm, revision abc), listwise, transformers, bf16"],
+        ["human", "human", "backbone", "singlelh", "pos-all", "random", "2", "3e-05", "1"],
+    ],
+    ids=["bm25", "not computed", "marked", "selection", "ranking", "replies", "training", "model", "run"],
+)
+def test_the_page_shows(page: Page, row: list[str]) -> None:
+    assert row in page.rows
+
+
+def test_the_best_cell_is_set_apart(page: Page) -> None:
+    classes = [str(values["class"]).split() for tag, values in page.tags if tag == "td" and "class" in values]
+    assert [names for names in classes if "best" in names] == [["figure", "best"]]
+
+
+def test_titles_are_escaped(page: Page) -> None:
+    assert "Retrievers <on> dev & more" in page.text
+    assert "on" not in {tag for tag, _ in page.tags}
+
+
+def test_nothing_is_loaded_from_elsewhere_and_nothing_runs(page: Page) -> None:
+    links = [str(values[name]) for _, values in page.tags for name in ("src", "href") if values.get(name)]
+    assert all(link.startswith(("#", "data:")) for link in links)
+    assert sum(link.startswith("data:image/svg+xml;base64,") for link in links) == 3
+    assert not {tag for tag, _ in page.tags} & {"script", "link", "iframe", "object"}
+
+
+def test_every_contents_link_leads_somewhere(page: Page) -> None:
+    anchors = {values.get("id") for _, values in page.tags}
+    assert {str(values["href"])[1:] for tag, values in page.tags if tag == "a"} <= anchors
+
+
+def test_versions_of_the_trainings_are_named(page: Page) -> None:
+    assert "torch 9.8.7" in page.text
+
+
+def test_the_page_of_an_empty_configuration_says_so(tmp_path: Path, template: Path) -> None:
+    text = render(tmp_path, template, quality=[], tables=[], figures=[], training=[]).text
+    assert "asks for no table" in text
+    assert "No labels were made" in text
+    assert "Nothing was trained" in text
+
+
+def test_a_training_is_named_by_its_folders(tmp_path: Path) -> None:
+    found = Training.read(write_inputs(tmp_path)["training"][0])
+    assert (found.backbone, found.run, found.loss_name) == ("minilm", "human", "singlelh")

@@ -1,0 +1,28 @@
+"""Merge the shards of a pool and of one annotation stage into one file of labels."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from utility_annotation.configuration import Labels
+from utility_annotation.errors import run_script
+from utility_annotation.labels import merge_labels
+from utility_annotation.progress import log_to_stderr
+
+
+def main(argv: list[str] | None) -> None:
+    """Command line; see ``--help``."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--settings", required=True, help="a section `labels`, as JSON")
+    parser.add_argument("--pool", required=True, nargs="+", type=Path, help="the pool's shards")
+    parser.add_argument("--annotation", nargs="*", type=Path, default=[], help="annotation shards, named as the pool's")
+    parser.add_argument("--output", required=True, type=Path, help="labels (parquet)")
+    arguments = parser.parse_args(argv)
+    log_to_stderr()
+    settings = Labels.model_validate_json(arguments.settings)
+    merge_labels(settings, arguments.pool, arguments.annotation, arguments.output)
+
+
+if __name__ == "__main__":
+    run_script(main)

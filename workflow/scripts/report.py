@@ -1,0 +1,42 @@
+"""The report page: what was run, label quality, retrieval tables, figures, trainings, versions."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from utility_annotation.configuration import Configuration
+from utility_annotation.errors import run_script
+from utility_annotation.files import read_json, write_text
+from utility_annotation.progress import log_to_stderr
+from utility_annotation.reporting.page import render
+from utility_annotation.reporting.trainings import Training
+
+
+def main(argv: list[str] | None) -> None:
+    """Command line; see ``--help``."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--settings", required=True, help="the configuration, as JSON")
+    parser.add_argument("--quality", nargs="*", type=Path, default=[], help="quality of label sets (JSON)")
+    parser.add_argument("--tables", nargs="*", type=Path, default=[], help="tables (CSV), named as configured")
+    parser.add_argument("--figures", nargs="*", type=Path, default=[], help="figures (SVG)")
+    parser.add_argument("--training", nargs="*", type=Path, default=[], help="…/{backbone}/{run}/training.json")
+    parser.add_argument("--template", required=True, type=Path, help="Jinja template of the page")
+    parser.add_argument("--output", required=True, type=Path, help="the page (HTML)")
+    arguments = parser.parse_args(argv)
+    log_to_stderr()
+    qualities: list[Any] = [read_json(path) for path in arguments.quality]
+    page = render(
+        arguments.template,
+        Configuration.model_validate_json(arguments.settings),
+        qualities,
+        arguments.tables,
+        arguments.figures,
+        [Training.read(path) for path in arguments.training],
+    )
+    write_text(arguments.output, page)
+
+
+if __name__ == "__main__":
+    run_script(main)

@@ -1,0 +1,108 @@
+"""The report: one HTML file that needs no network and no script, for a wide screen, a phone, day and night."""
+
+from __future__ import annotations
+
+import base64
+import importlib.metadata
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+
+from ..configuration import Configuration, RetrievalTable
+from .tables import Cell, Row, columns_of, legend, metric_name, read_csv, run_name
+from .trainings import Training
+
+_EVALUATORS = ("ranx", "faiss-cpu", "pyserini", "scipy", "pyarrow", "snakemake")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure as it stands in the page: an SVG embedded as an image, so that its ids and styles stay its own."""
+
+    title: str
+    source: str
+
+    @classmethod
+    def read(cls, path: Path, title: str) -> Figure:
+        """Embed an SVG file."""
+        return cls(title, "data:image/svg+xml;base64," + base64.b64encode(path.read_bytes()).decode("ascii"))
+
+
+@dataclass(frozen=True)
+class ShownTable:
+    """A retrieval table, laid out for the template: rows of cells under test sets and their metrics."""
+
+    settings: RetrievalTable
+    testsets: list[tuple[str, list[str]]]
+    rows: list[tuple[Row, list[Cell]]]
+    notes: list[str]
+    figure: Figure | None
+
+    @classmethod
+    def lay_out(cls, settings: RetrievalTable, cells: Sequence[Cell], figure: Figure | None) -> ShownTable:
+        """Arrange the cells of one table."""
+        by_testset: dict[str, list[str]] = {}
+        for testset, metric in columns_of(cells):
+            by_testset.setdefault(testset, []).append(metric)
+        by_row: dict[Row, list[Cell]] = {}
+        for cell in cells:
+            by_row.setdefault((cell.backbone, cell.run), []).append(cell)
+        return cls(settings, list(by_testset.items()), list(by_row.items()), legend(settings, cells), figure)
+
+
+def render(
+    template: Path,
+    configuration: Configuration,
+    qualities: Sequence[Mapping[str, Any]],
+    tables: Sequence[Path],
+    figures: Sequence[Path],
+    trainings: Sequence[Training],
+) -> str:
+    """The page as HTML.
+
+    Args:
+        template: the Jinja template; whatever it inserts is escaped.
+        configuration: what was asked for.
+        qualities: figures of ``label_quality``, one a label set.
+        tables: CSV files of ``write_csv``, each named as its table in the configuration.
+        figures: SVG files; one named as a table stands with that table, ``positives`` with the labels and
+            ``training`` with the trainings.
+        trainings: the trainings' records.
+    """
+    titles = {name: f"{table.title}, as bars" for name, table in configuration.tables.items()}
+    titles |= {"positives": "Positives a query", "training": "Training loss"}
+    drawn = {path.stem: Figure.read(path, titles[path.stem]) for path in figures}
+    shown = [
+        ShownTable.lay_out(configuration.tables[path.stem], read_csv(path), drawn.get(path.stem)) for path in tables
+    ]
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"metric": metric_name, "run": run_name}
+    settings = json.dumps(configuration.model_dump(mode="json", exclude={"performance"}), indent=2, ensure_ascii=False)
+    return environment.from_string(template.read_text(encoding="utf-8")).render(
+        configuration=configuration,
+        settings=settings,
+        qualities=qualities,
+        tables=shown,
+        figures=drawn,
+        trainings=trainings,
+        versions=_versions(trainings),
+    )
+
+
+def _versions(trainings: Sequence[Training]) -> dict[str, str]:
+    """Name → version of what trained the models, and of what evaluated them where this page is written."""
+    used: dict[str, set[str]] = {"python": {platform.python_version()}}
+    for name in _EVALUATORS:
+        try:
+            used[name] = {importlib.metadata.version(name)}
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    for training in trainings:
+        for name, version in training.record["versions"].items():
+            used.setdefault(name, set()).add(version)
+    return {name: ", ".join(sorted(versions)) for name, versions in sorted(used.items())}

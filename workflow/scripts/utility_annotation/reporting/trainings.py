@@ -1,0 +1,59 @@
+"""Reading the record that each training leaves beside its model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..files import read_json
+
+
+@dataclass(frozen=True)
+class Training:
+    """One ``training.json``; its folder names the run, the folder above that the backbone.
+
+    Attributes:
+        record: all that the trainer wrote.
+        steps: 1-based optimiser steps of the loss curve.
+        losses: loss at each of them.
+    """
+
+    backbone: str
+    run: str
+    record: dict[str, Any]
+    steps: list[int]
+    losses: list[float]
+
+    @classmethod
+    def read(cls, path: Path) -> Training:
+        """Read ``…/{backbone}/{run}/training.json``."""
+        record: Any = read_json(path)
+        place = path.absolute().parent
+        steps, losses = ([point[column] for point in record["curve"]] for column in (0, 2))
+        return cls(place.parent.name, place.name, record, steps, losses)
+
+    @property
+    def loss_name(self) -> str:
+        """Name of the loss function."""
+        return self.record["run"]["loss"]
+
+    def mean_loss(self, part: slice) -> float | None:
+        """Mean loss over a part of the steps; None if there are none."""
+        losses = self.losses[part]
+        return sum(losses) / len(losses) if losses else None
+
+    @property
+    def tenth(self) -> int:
+        """A tenth of the steps, at least one."""
+        return max(1, len(self.losses) // 10)
+
+    @property
+    def first_loss(self) -> float | None:
+        """Mean loss of the first tenth of the steps."""
+        return self.mean_loss(slice(None, self.tenth))
+
+    @property
+    def last_loss(self) -> float | None:
+        """Mean loss of the last tenth of the steps."""
+        return self.mean_loss(slice(-self.tenth, None))
