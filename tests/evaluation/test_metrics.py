@@ -1,0 +1,202 @@
+"""Retrieval metrics: figures that others computed, and trec_eval's C code on runs of all kinds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import evaluate as evaluate_script
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+import pytrec_eval
+from command_line import arguments
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from utility_annotation.contracts import PER_QUERY, QRELS, RUN
+from utility_annotation.errors import InputError
+from utility_annotation.evaluation.metrics import evaluate
+from utility_annotation.formats import msmarco, trec
+from utility_annotation.retrieval.runs import rank
+
+TREC_EVAL_NAMES = {
+    "mrr": "recip_rank",
+    "map": "map",
+    "map@3": "map_cut_3",
+    "ndcg": "ndcg",
+    "ndcg@3": "ndcg_cut_3",
+    "recall@3": "recall_3",
+    "precision@3": "P_3",
+    "success@3": "success_3",
+}
+
+
+def qrels_table(qrels: dict[str, dict[str, int]]) -> pa.Table:
+    rows = [(query_id, docid, grade) for query_id, grades in qrels.items() for docid, grade in grades.items()]
+    return QRELS.rows([dict(zip(("query_id", "docid", "grade"), row, strict=True)) for row in rows])
+
+
+def run_table(run: dict[str, dict[str, float]]) -> pa.Table:
+    hits = [(row, docid, score) for row, scores in enumerate(run.values()) for docid, score in scores.items()]
+    rows, docids, scores = zip(*hits, strict=True) if hits else ((), (), ())
+    return rank(list(run), np.array(rows), pa.array(docids, pa.string()), np.array(scores), depth=1000)
+
+
+def read_qrels(path: Path) -> pa.Table:
+    return QRELS.rows([row._asdict() for row in trec.read_judgements(path)])
+
+
+def means(qrels: pa.Table, run: pa.Table, metrics: list[str], level: int = 1) -> dict[str, float]:
+    return evaluate(qrels, run, metrics, relevance_level=level).means()
+
+
+queries = st.sampled_from(["1", "2", "é"])
+docids = st.sampled_from(["a", "b", "c", "d", "e", "f"])
+grades = st.dictionaries(queries, st.dictionaries(docids, st.integers(-1, 3), min_size=1), min_size=1)
+scores = st.dictionaries(queries, st.dictionaries(docids, st.sampled_from([0.0, 1.0, 2.0]), min_size=1))
+
+
+@settings(max_examples=60, deadline=None)
+@given(grades, scores, st.integers(1, 3))
+def test_it_is_trec_eval_on_any_run(qrels, run, level):
+    found = evaluate(qrels_table(qrels), run_table(run), list(TREC_EVAL_NAMES), relevance_level=level)
+    assert found.query_ids == list(qrels)
+    assert found.missing == len(qrels.keys() - run.keys())
+    families = {"recip_rank", "map", "map_cut.3", "ndcg", "ndcg_cut.3", "recall.3", "P.3", "success.3"}
+    expected = pytrec_eval.RelevanceEvaluator(qrels, families, relevance_level=level).evaluate(run)
+    for metric, name in TREC_EVAL_NAMES.items():
+        of_trec_eval = [expected[query_id][name] if query_id in expected else 0.0 for query_id in qrels]
+        np.testing.assert_allclose(found.values[metric], of_trec_eval, atol=1e-9, err_msg=metric)
+
+
+@pytest.mark.parametrize("name", ["bm25.trec", "d_bert_kd_tasb.trec"])
+def test_trec_dl_2020_equals_trec_eval(shared_data, name):
+    folder = shared_data / "runs-dl20"
+    expected = json.loads((folder / "expected.json").read_text())["scores"][name]
+    qrels, run = read_qrels(folder / "qrels.dl20-passage.txt"), trec.read_run(folder / name)
+    ours = {
+        "P_10": "precision@10",
+        "map": "map",
+        "map_cut_100": "map@100",
+        "ndcg_cut_10": "ndcg@10",
+        "ndcg_cut_20": "ndcg@20",
+        "recall_100": "recall@100",
+        "recall_20": "recall@20",
+        "recip_rank": "mrr",
+        "success_5": "success@5",
+    }
+    result = evaluate(qrels, run, list(ours.values()))
+    assert len(result.query_ids) == expected["num_q"]
+    found = {theirs: result.means()[metric] for theirs, metric in ours.items()}
+    level_2 = means(qrels, run, ["map", "map@100", "recall@100", "recall@20", "mrr"], 2)
+    found |= {f"{theirs}_l2": level_2[metric] for theirs, metric in ours.items() if metric in level_2}
+    figures = {key: value for key, value in expected.items() if key not in ("qrels", "num_q")}
+    assert {key: round(value, 6) for key, value in found.items()} == figures
+
+
+@pytest.mark.parametrize(
+    ("run", "mrr"),
+    [
+        ("run.dev.small.tsv", 0.15906651549508694),
+        ("run.monobert.ans_small.dev.tsv", 0.402680),
+        ("run.monot5.ans_small.dev.tsv", 0.390442),
+    ],
+)
+def test_ms_marco_equals_its_official_scorer(shared_data, run, mrr):
+    """Figures documented for these runs. What they call recall counts queries with any positive found: our success."""
+    folder = shared_data / "msmarco-ans-small"
+    qrels = QRELS.rows([row._asdict() for row in msmarco.read_judgements(folder / "qrels.dev.small.tsv")])
+    columns = [line.split("\t") for line in (folder / run).read_text().splitlines()]
+    query_ids, docids, ranks = zip(*columns, strict=True)
+    table = RUN.table(
+        {
+            "query_id": query_ids,
+            "docid": docids,
+            "rank": [int(rank) for rank in ranks],
+            "score": [-float(rank) for rank in ranks],
+        }
+    )
+    found = means(qrels, table, ["mrr@10", "success@50", "success@1000"])
+    if run == "run.dev.small.tsv":
+        expected = {"mrr@10": mrr, "success@50": 0.5619047619047619, "success@1000": 0.8476190476190476}
+        assert found == pytest.approx(expected, abs=1e-15)
+    else:
+        assert round(found["mrr@10"], 6) == mrr
+
+
+def trec_eval_figures(path: Path) -> dict[str, float]:
+    """The figures over all queries in an output of trec_eval."""
+    rows = [line.split() for line in path.read_text().splitlines()]
+    return {row[0]: float(row[2]) for row in rows if len(row) == 3 and row[1] == "all" and row[0] != "runid"}
+
+
+@pytest.mark.parametrize(
+    ("output", "qrels", "level"), [("out.test.a", "qrels.test", 1), ("out.test.aql", "qrels.rel_level", 2)]
+)
+def test_trec_evals_own_test_outputs(shared_data, output, qrels, level):
+    """These average over the queries that are in the run; so the judgements of the others are left out here."""
+    folder = shared_data / "trec_eval-test"
+    run, judgements = trec.read_run(folder / "results.test"), read_qrels(folder / qrels)
+    judgements = judgements.filter(pc.is_in(judgements["query_id"], value_set=run["query_id"].unique()))
+    ours = {
+        "map": "map",
+        "recip_rank": "mrr",
+        "ndcg": "ndcg",
+        **{f"P_{cut}": f"precision@{cut}" for cut in (5, 10, 100, 1000)},
+        **{f"recall_{cut}": f"recall@{cut}" for cut in (5, 10, 100, 1000)},
+        **{f"ndcg_cut_{cut}": f"ndcg@{cut}" for cut in (5, 10, 100, 1000)},
+        **{f"map_cut_{cut}": f"map@{cut}" for cut in (5, 10, 100, 1000)},
+        **{f"success_{cut}": f"success@{cut}" for cut in (1, 5, 10)},
+    }
+    expected = trec_eval_figures(folder / output)
+    assert expected.keys() >= ours.keys()
+    found = means(judgements, run, list(ours.values()), level)
+    assert {theirs: round(found[metric], 4) for theirs, metric in ours.items()} == pytest.approx(
+        {theirs: expected[theirs] for theirs in ours}, abs=1.01e-4
+    )
+
+
+@pytest.mark.parametrize("metric", ["mmr@10", "ndcg@0", "ndcg@", "ndcg@x", "precision", "mrr@10-l2"])
+def test_an_unknown_metric_is_an_error(metric):
+    with pytest.raises(InputError, match="no metric that is known"):
+        evaluate(qrels_table({"1": {"a": 1}}), run_table({"1": {"a": 1.0}}), [metric])
+
+
+def test_ranks_with_a_gap_are_an_error():
+    run = RUN.table({"query_id": ["1", "1"], "docid": ["a", "b"], "rank": [1, 3], "score": [2.0, 1.0]})
+    with pytest.raises(InputError, match="ranks of query '1'"):
+        evaluate(qrels_table({"1": {"a": 1}}), run, ["mrr"])
+
+
+def test_no_judgement_is_an_error():
+    with pytest.raises(InputError, match="no judgements"):
+        evaluate(qrels_table({}), run_table({"1": {"a": 1.0}}), ["mrr"])
+
+
+def test_the_script_writes_means_and_every_querys_value(tmp_path):
+    QRELS.write(tmp_path / "qrels.parquet", qrels_table({"2": {"a": 1}, "1": {"b": 2, "c": 1}, "3": {"a": 1}}))
+    RUN.write(tmp_path / "run.parquet", run_table({"1": {"b": 1.0, "x": 2.0}, "2": {"a": 1.0}, "9": {"a": 1.0}}))
+    evaluate_script.main(
+        arguments(
+            settings={"backbone": "b", "run": "r", "testset": "t", "metrics": ["mrr@10"], "relevance_level": 1},
+            run=tmp_path / "run.parquet",
+            qrels=tmp_path / "qrels.parquet",
+            output=tmp_path / "metrics.json",
+            output_per_query=tmp_path / "values.parquet",
+        )
+    )
+    assert json.loads((tmp_path / "metrics.json").read_text()) == {
+        "backbone": "b",
+        "run": "r",
+        "testset": "t",
+        "queries": 3,
+        "queries_missing_from_run": 1,
+        "metrics": {"mrr@10": 0.5},
+    }
+    assert PER_QUERY.read(tmp_path / "values.parquet").to_pydict() == {
+        "query_id": ["2", "1", "3"],
+        "metric": ["mrr@10"] * 3,
+        "value": [1.0, 0.5, 0.0],
+    }

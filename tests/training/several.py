@@ -1,0 +1,46 @@
+"""Several real processes with the environment that torchrun would give them."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import socket
+from collections.abc import Callable
+from typing import Any
+
+# A server that has imported the heavy libraries once, and that processes are forked from in no time.
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload(["torch", "transformers.models.bert.modeling_bert", "safetensors.torch"])
+
+
+def run_processes(count: int, function: Callable[..., None], *arguments: Any) -> None:
+    """Call ``function(*arguments)`` in each of ``count`` processes; all must succeed."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    processes = [_CONTEXT.Process(target=_call, args=(rank, count, port, function, arguments)) for rank in range(count)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+    assert [process.exitcode for process in processes] == [0] * count
+
+
+def start_process(function: Callable[..., None], *arguments: Any) -> multiprocessing.process.BaseProcess:
+    """Start ``function(*arguments)`` in one process and return it, running."""
+    process = _CONTEXT.Process(target=_call_alone, args=(function, arguments))
+    process.start()
+    return process
+
+
+def _call_alone(function: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    import torch
+
+    torch.set_num_threads(1)
+    function(*arguments)
+
+
+def _call(rank: int, count: int, port: int, function: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(count)}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    _call_alone(function, arguments)

@@ -1,0 +1,135 @@
+"""Which passages are drawn."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from utility_annotation.configuration import Run
+from utility_annotation.training.sampling import average_positives, draw, epoch_order
+
+
+def run(**keys: object) -> Run:
+    return Run(labels="test", **{"passages": 8, **keys})
+
+
+def draw_from(labels: list[float], of_run: Run, *, human: tuple[int, ...] = (), epoch: int = 0, average: int = 1):
+    flags = np.array([index in human for index in range(len(labels))])
+    return draw("q", np.array(labels, np.float32), flags, of_run, epoch=epoch, average=average)
+
+
+LABELS = [1.0] * 4 + [0.0] * 27
+
+candidates = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=31)
+runs = st.builds(
+    run,
+    loss=st.sampled_from(["singlelh", "first1lh", "rand1lh", "jointlh", "summarglh", "lsepair"]),
+    positives=st.sampled_from(["pos-one", "pos-avg", "pos-all"]),
+    human_positive=st.sampled_from(["random", "exclusion", "inclusion"]),
+    passages=st.integers(2, 16),
+)
+
+
+@settings(deadline=None)
+@given(candidates, runs, st.integers(0, 3), st.integers(1, 5))
+def test_a_draw_keeps_the_rules(rows, drawn_run, epoch, average):
+    labels, human = [float(label) for label, _ in rows], {index for index, (_, human) in enumerate(rows) if human}
+    labelled = {index for index, label in enumerate(labels) if label}
+    drawn = draw_from(labels, drawn_run, human=tuple(human), epoch=epoch, average=average)
+    positives, negatives = set(drawn.positives), set(drawn.negatives)
+    assert len(positives) + len(negatives) == len(drawn.positives) + len(drawn.negatives) <= drawn_run.passages
+    assert len(positives) < drawn_run.passages
+    assert not positives & negatives
+    assert not negatives & (labelled | set(drawn.protected))
+    assert labelled <= set(drawn.protected)
+    if drawn_run.human_positive == "exclusion":
+        assert not (positives | negatives) & human
+        assert human <= set(drawn.protected)
+    else:
+        assert positives <= labelled | human
+    if drawn_run.human_positive == "inclusion":
+        assert not negatives & human
+        assert len(positives & human) >= min(len(human), 1)
+
+
+@pytest.mark.parametrize(("positives", "expected"), [("pos-one", 1), ("pos-avg", 3), ("pos-all", 4)])
+def test_number_of_positives(positives, expected):
+    drawn = draw_from(LABELS, run(positives=positives), average=3)
+    assert (len(drawn.positives), len(drawn.negatives)) == (expected, 8 - expected)
+
+
+def test_pos_all_leaves_a_place_for_one_negative():
+    drawn = draw_from([1.0] * 20 + [0.0] * 5, run(positives="pos-all"))
+    assert (len(drawn.positives), len(drawn.negatives)) == (7, 1)
+
+
+def test_positives_and_negatives_are_drawn_evenly_over_epochs():
+    """4 positives, 1 drawn: each about 1/4 of 4,000 epochs (standard deviation 27); 27 negatives, 7 drawn."""
+    positives, negatives = Counter(), Counter()
+    for epoch in range(4000):
+        drawn = draw_from(LABELS, run(positives="pos-one"), epoch=epoch)
+        positives.update(drawn.positives)
+        negatives.update(drawn.negatives)
+    assert positives.keys() == set(range(4))
+    assert all(abs(count - 1000) < 140 for count in positives.values())
+    assert negatives.keys() == set(range(4, 31))
+    assert all(abs(count - 4000 * 7 / 27) < 140 for count in negatives.values())
+
+
+def test_a_draw_depends_on_seed_epoch_and_query_alone():
+    labels, human = np.array(LABELS, np.float32), np.zeros(31, bool)
+
+    def drawn(query_id: str, seed: int, epoch: int):
+        return draw(query_id, labels, human, run(seed=seed), epoch=epoch, average=1)
+
+    again = [drawn(query_id, 1, 0) for query_id in ("b", "a", "b", "a")]
+    assert again[:2] == again[2:]
+    assert len({drawn("a", 1, 0), drawn("a", 2, 0), drawn("a", 1, 1), drawn("b", 1, 0)}) == 4
+
+
+def test_first1lh_takes_the_first_listed_and_rand1lh_any():
+    labels = [0.0, 1.0, 1.0, 1.0, *[0.0] * 10]
+    assert {draw_from(labels, run(loss="first1lh"), epoch=epoch).positives for epoch in range(30)} == {(1,)}
+    assert {draw_from(labels, run(loss="rand1lh"), epoch=epoch).positives for epoch in range(60)} == {(1,), (2,), (3,)}
+
+
+def test_singlelh_takes_the_human_positive():
+    assert draw_from([1.0, 1.0, 0.0, 0.0], run(loss="singlelh"), human=(1,)).positives == (1,)
+    assert draw_from([1.0, 1.0, 0.0, 0.0], run(loss="singlelh"), human=(2,)).positives == ()
+
+
+def test_human_positive_that_the_llm_did_not_mark():
+    """random: a negative like others; exclusion: never used; inclusion: always a positive."""
+    labels = [0.0, 1.0, 0.0, 0.0]
+    draws = {
+        policy: draw_from(labels, run(human_positive=policy, positives="pos-one"), human=(0,))
+        for policy in ("random", "exclusion", "inclusion")
+    }
+    assert 0 in draws["random"].negatives
+    assert 0 not in (*draws["exclusion"].positives, *draws["exclusion"].negatives)
+    assert draws["exclusion"].positives == (1,)
+    assert draws["inclusion"].positives == (0,)
+
+
+def test_kl_draws_from_all_candidates_and_needs_no_positive():
+    drawn = [draw_from([-1.5, -2.0, -3.0, -9.0], run(loss="kl", passages=3), epoch=epoch) for epoch in range(40)]
+    assert {len(one.positives) for one in drawn} == {3}
+    assert {index for one in drawn for index in one.positives} == {0, 1, 2, 3}
+    whole = draw_from([-1.5, -2.0, -3.0], run(loss="kl"))
+    assert sorted(whole.positives) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("counts", "average"), [([1, 2, 0], 2), ([1, 1, 1, 2], 1), ([0, 0], 1), ([3, 0, 0, 0], 3)])
+def test_average_is_over_queries_that_have_a_positive(counts, average):
+    assert average_positives(np.array(counts)) == average
+
+
+def test_epochs_have_their_own_order():
+    orders = [epoch_order(50, run(seed=seed), epoch) for seed, epoch in ((1, 0), (1, 1), (2, 0), (1, 0))]
+    assert all(sorted(order) == list(range(50)) for order in orders)
+    assert orders[0] == orders[3]
+    assert orders[0] != orders[1] != orders[2] != orders[0]

@@ -1,0 +1,77 @@
+"""A small pool with labels, as files, for the training tests."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tiny_bert import WORDS
+
+from utility_annotation.contracts import LABELS, POOL
+
+BACKBONE = {"model": "tiny", "query_length": 12, "passage_length": 24}
+
+
+@dataclass
+class Collection:
+    """A pool in two shards and the labels of its queries."""
+
+    folder: Path
+    pool: dict[str, list[dict[str, Any]]]
+    """query_id → candidates."""
+    labels: dict[str, dict[str, float]]
+    """query_id → docid → label."""
+    shards: list[Path] = field(default_factory=list)
+
+    @property
+    def labels_path(self) -> Path:
+        return self.folder / "labels.parquet"
+
+    def write(self) -> Collection:
+        rows = [{"query_id": key, "query": f"{key} red stone", "candidates": pool} for key, pool in self.pool.items()]
+        half = len(rows) // 2
+        self.shards = [self.folder / "0000-of-0002.parquet", self.folder / "0001-of-0002.parquet"]
+        POOL.write(self.shards[0], POOL.rows(rows[:half]))
+        POOL.write(self.shards[1], POOL.rows(rows[half:]))
+        LABELS.write(
+            self.labels_path,
+            LABELS.rows(
+                [
+                    {"query_id": query_id, "docid": docid, "label": label, "source": "test"}
+                    for query_id, labels in self.labels.items()
+                    for docid, label in labels.items()
+                ]
+            ),
+        )
+        return self
+
+    def arguments(self, model: Path, name: str, run: dict[str, Any], performance: dict[str, Any]) -> list[str]:
+        """The command line of train.py; checkpoints and output stand under ``name``."""
+        return [
+            *("--settings", json.dumps({"run": {"labels": "test", **run}, "backbone": BACKBONE})),
+            *("--performance", json.dumps({"train": {"device": "cpu", **performance}})),
+            *("--model", str(model), "--labels", str(self.labels_path), "--pool", *map(str, self.shards)),
+            *("--checkpoints", str(self.folder / name / "checkpoints"), "--output", str(self.folder / name / "model")),
+        ]
+
+
+def make_collection(folder: Path, queries: int = 10, candidates: int = 8, *, scores: bool = False) -> Collection:
+    """Random texts from a shared stock of passages; one human positive, 0 to 3 labelled positives a query."""
+    generator = random.Random(7)
+    stock = [f"d{number}" for number in range(queries * 3)]
+    text = {docid: " ".join(generator.choices(WORDS, k=generator.randint(2, 20))) for docid in stock}
+    pool, labels = {}, {}
+    for number in range(queries):
+        docids = generator.sample(stock, candidates)
+        human = generator.choice(docids)
+        positives = generator.sample(docids, number % 4)
+        pool[f"q{number}"] = [
+            {"docid": docid, "title": None, "text": text[docid], "human": docid == human} for docid in docids
+        ]
+        labels[f"q{number}"] = {
+            docid: generator.uniform(-9, -1) if scores else float(docid in positives) for docid in docids
+        }
+    return Collection(folder, pool, labels).write()

@@ -1,0 +1,50 @@
+"""Encode one shard of a corpus into half-precision vectors."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from utility_annotation.configuration import Backbone, Performance, Settings
+from utility_annotation.encoder import Encoder
+from utility_annotation.errors import run_script
+from utility_annotation.progress import log_to_stderr
+from utility_annotation.retrieval.encoding import choose_device, encode_corpus
+
+
+class EncodeSettings(Settings):
+    """What decides the vectors, beside the model's weights."""
+
+    backbone: Backbone
+
+
+def main(argv: list[str] | None) -> None:
+    """Command line; see ``--help``."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--settings", required=True, help='{"backbone": a section `backbones`}, as JSON')
+    parser.add_argument("--performance", required=True, help="section `performance`, as JSON")
+    parser.add_argument("--model", required=True, type=Path, help="model folder")
+    parser.add_argument("--corpus", required=True, type=Path, help="corpus (parquet)")
+    parser.add_argument("--shard", required=True, help="such as 0003-of-0064")
+    parser.add_argument("--output-vectors", required=True, type=Path, help="vectors (npy, fp16)")
+    parser.add_argument("--output-docids", required=True, type=Path, help="their docids (parquet)")
+    arguments = parser.parse_args(argv)
+    log_to_stderr()
+    settings = EncodeSettings.model_validate_json(arguments.settings)
+    performance = Performance.model_validate_json(arguments.performance)
+    torch.set_num_threads(performance.threads)
+    encoder = Encoder.load(arguments.model, settings.backbone).to(choose_device(performance.encode.device))
+    encode_corpus(
+        encoder,
+        arguments.corpus,
+        arguments.shard,
+        arguments.output_vectors,
+        arguments.output_docids,
+        batch_tokens=performance.encode.batch_tokens,
+    )
+
+
+if __name__ == "__main__":
+    run_script(main)

@@ -1,0 +1,52 @@
+"""Train a retriever on a labelled pool; started by torchrun it uses all its processes, else one."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+import transformers
+from pydantic import Field
+
+from utility_annotation.configuration import Backbone, Performance, Run, Settings
+from utility_annotation.errors import run_script
+from utility_annotation.progress import log_to_stderr
+from utility_annotation.training.trainer import Inputs, train
+
+
+class TrainSettings(Settings):
+    """What decides the model."""
+
+    run: Run = Field(description="The training.")
+    backbone: Backbone = Field(description="The encoder.")
+
+
+def main(argv: list[str] | None) -> None:
+    """Parse the command line and train."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--settings", required=True, help='JSON: {"run": {...}, "backbone": {...}}')
+    parser.add_argument("--performance", default="{}", help="JSON of the performance section")
+    parser.add_argument("--model", required=True, type=Path, help="model folder to start from (or a first stage's)")
+    parser.add_argument("--labels", required=True, type=Path, help="labels.parquet")
+    parser.add_argument("--pool", required=True, type=Path, nargs="+", help="the shards of the labelled pool")
+    parser.add_argument("--checkpoints", required=True, type=Path, help="scratch folder that survives a kill")
+    parser.add_argument("--output", required=True, type=Path, help="model folder to write")
+    arguments = parser.parse_args(argv)
+    settings = TrainSettings.model_validate_json(arguments.settings)
+    performance = Performance.model_validate_json(arguments.performance)
+    log_to_stderr()
+    transformers.utils.logging.disable_progress_bar()
+    torch.set_num_threads(performance.threads)
+    train(
+        Inputs(arguments.model, arguments.labels, tuple(arguments.pool)),
+        settings.run,
+        settings.backbone,
+        performance.train,
+        checkpoints=arguments.checkpoints,
+        output=arguments.output,
+    )
+
+
+if __name__ == "__main__":
+    run_script(main)

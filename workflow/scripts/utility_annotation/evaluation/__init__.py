@@ -1,0 +1,1 @@
+"""From a run and judgements to figures: retrieval metrics and significance tests."""

@@ -1,0 +1,135 @@
+"""Text to vectors: batches of like length, whole corpora shard by shard into memory-mappable half precision."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from ..contracts import CORPUS, DOCIDS, passage_text
+from ..encoder import Encoder, Kind, length_batches
+from ..errors import InputError
+from ..files import replacing
+from ..progress import Progress
+
+_WINDOW = 8192
+"""Passages tokenised and sorted by length at a time."""
+
+
+def choose_device(name: str) -> torch.device:
+    """``auto`` is a GPU where there is one, else the CPU."""
+    return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
+
+
+def encode_batches(
+    encoder: Encoder, ids: Sequence[str], texts: Sequence[str], kind: Kind, *, batch_tokens: int
+) -> Iterator[tuple[list[int], np.ndarray]]:
+    """Encode texts in batches of like length, longest first, on the device where the encoder is.
+
+    The transformer's pass is in bf16 on a GPU and in fp32 on a CPU.
+
+    Args:
+        encoder: the encoder.
+        ids: the id of each text, for messages.
+        texts: the texts.
+        kind: what they are.
+        batch_tokens: padded tokens a batch.
+
+    Yields:
+        The positions of a batch's texts, and their vectors: fp32 of shape (batch, dimension).
+
+    Raises:
+        InputError: a vector is not finite, or too large for half precision; names the text's id.
+    """
+    device = next(encoder.parameters()).device
+    token_ids = encoder.token_ids(texts, kind)
+    for rows in length_batches(map(len, token_ids), batch_tokens):
+        input_ids, attention_mask = encoder.pad([token_ids[row] for row in rows])
+        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            vectors = encoder(input_ids.to(device), attention_mask.to(device)).cpu().numpy()
+        unfit = np.flatnonzero(~(np.abs(vectors) <= np.finfo(np.float16).max).all(axis=1))
+        if len(unfit):
+            raise InputError(
+                f"the vector of {kind} {ids[rows[unfit[0]]]!r} has a component that is NaN, infinite or above 65504.",
+                mend="look at the training log of this model: most often its loss diverged, and a lower learning rate "
+                "or fp32 helps.",
+            )
+        yield rows, vectors
+
+
+def encode_queries(encoder: Encoder, ids: Sequence[str], texts: Sequence[str], *, batch_tokens: int) -> np.ndarray:
+    """The vectors of queries, fp32 of shape (queries, dimension)."""
+    vectors = np.empty((len(texts), encoder.dimension), dtype=np.float32)
+    for rows, batch in encode_batches(encoder, ids, texts, "query", batch_tokens=batch_tokens):
+        vectors[rows] = batch
+    return vectors
+
+
+def encode_corpus(
+    encoder: Encoder, corpus: Path, shard: str, vectors_path: Path, docids_path: Path, *, batch_tokens: int
+) -> None:
+    """Encode one shard of a corpus, a contiguous slice, in the corpus's order.
+
+    Writes the vectors as an fp16 ``.npy`` of shape (passages, dimension), and their docids (contract ``DOCIDS``).
+    Memory holds a window of passages at a time.
+
+    Args:
+        encoder: the encoder.
+        corpus: file of contract ``CORPUS``.
+        shard: such as ``0003-of-0064``.
+        vectors_path: where the vectors go.
+        docids_path: where the docids go.
+        batch_tokens: padded tokens a batch.
+
+    Raises:
+        InputError: as ``encode_batches``; nothing is then written.
+    """
+    with CORPUS.open(corpus) as file:
+        rows = shard_rows(shard, file.metadata.num_rows)
+    progress = Progress(f"encoding shard {shard}", len(rows), "passages")
+    with replacing(vectors_path) as temporary, DOCIDS.writer(docids_path) as docids:
+        vectors = np.lib.format.open_memmap(
+            temporary, mode="w+", dtype=np.float16, shape=(len(rows), encoder.dimension)
+        )
+        for window in _windows(corpus, rows):
+            ids = window["docid"].to_pylist()
+            texts = list(map(passage_text, window["title"].to_pylist(), window["text"].to_pylist()))
+            for places, batch in encode_batches(encoder, ids, texts, "passage", batch_tokens=batch_tokens):
+                vectors[docids.rows_written + np.array(places)] = batch
+                progress.add(len(places))
+            docids.write(DOCIDS.table({"docid": window["docid"]}))
+        vectors.flush()
+
+
+def shard_rows(shard: str, rows: int) -> range:
+    """The rows of a shard such as ``0003-of-0064``: contiguous slices of sizes that differ by at most one."""
+    match = re.fullmatch(r"(\d+)-of-(\d+)", shard)
+    if match is None or not int(match[1]) < int(match[2]):
+        raise InputError(f"{shard!r} is no shard name.", mend="give one such as 0003-of-0064, counted from 0000.")
+    number, shards = int(match[1]), int(match[2])
+    return range(number * rows // shards, (number + 1) * rows // shards)
+
+
+def _windows(corpus: Path, rows: range) -> Iterator[pa.Table]:
+    """The given rows of a corpus, at most ``_WINDOW`` at a time; row groups outside them are not read."""
+    with CORPUS.open(corpus) as file:
+        sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+        ends = np.cumsum(sizes, dtype=np.int64)
+        starts = ends - sizes
+        groups = np.flatnonzero((ends > rows.start) & (starts < rows.stop))
+        row = int(starts[groups[0]]) if len(groups) else 0
+        pending = CORPUS.schema.empty_table()
+        for batch in file.iter_batches(batch_size=_WINDOW, row_groups=groups.tolist()):
+            first, last = max(rows.start - row, 0), min(rows.stop - row, batch.num_rows)
+            row += batch.num_rows
+            wanted = pa.Table.from_batches([batch.slice(first, max(last - first, 0))]).cast(CORPUS.schema)
+            pending = pa.concat_tables([pending, wanted])
+            while pending.num_rows >= _WINDOW:
+                yield pending.slice(0, _WINDOW)
+                pending = pending.slice(_WINDOW)
+        if pending.num_rows:
+            yield pending

@@ -1,0 +1,76 @@
+"""The state of a training in files that survive a kill: safetensors and JSON.
+
+A checkpoint is a folder ``step-00000500`` with the weights, AdamW's moments and the progress so far. It is written
+under a temporary name and renamed, so that one that is there is complete. Sampling, order, learning rate and dropout
+are functions of seed and step, so there is no other state.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from ..files import read_json, replacing, write_json
+
+
+@dataclass
+class Progress:
+    """How far a training is.
+
+    Attributes:
+        step: optimiser steps done.
+        seconds: time spent in them, over all attempts.
+        curve: one row a step: step (from 1), epoch (from 1), loss, learning rate.
+        loss_scale: the state of fp16's loss scaling; empty without it.
+    """
+
+    step: int = 0
+    seconds: float = 0.0
+    curve: list[list[float]] = field(default_factory=list)
+    loss_scale: dict[str, float] = field(default_factory=dict)
+
+
+def save(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
+    """Write a checkpoint of this step, then remove the older ones."""
+    moments = {
+        f"{name}.{key}": value.contiguous()
+        for name, parameter in model.named_parameters()
+        for key, value in optimizer.state.get(parameter, {}).items()
+    }
+    target = folder / f"step-{progress.step:08d}"
+    with replacing(target) as temporary:
+        temporary.mkdir()
+        weights = {name: parameter.detach().contiguous() for name, parameter in model.named_parameters()}
+        save_file(weights, temporary / "model.safetensors")
+        save_file(moments, temporary / "optimizer.safetensors")
+        write_json(temporary / "progress.json", asdict(progress))
+    for older in folder.glob("step-*"):
+        if older != target:
+            shutil.rmtree(older)
+
+
+def restore(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
+    """Load the latest checkpoint into model and optimiser; without one, leave them and return a fresh progress."""
+    checkpoints = sorted(folder.glob("step-*"))
+    if not checkpoints:
+        return Progress()
+    latest = checkpoints[-1]
+    weights = load_file(latest / "model.safetensors")
+    moments = load_file(latest / "optimizer.safetensors")
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(weights[name])
+            state = {
+                key: moments[f"{name}.{key}"] for key in ("step", "exp_avg", "exp_avg_sq") if f"{name}.{key}" in moments
+            }
+            if state:
+                optimizer.state[parameter] = {
+                    key: value if key == "step" else value.to(parameter.device) for key, value in state.items()
+                }
+    done: Any = read_json(latest / "progress.json")
+    return Progress(**done)

@@ -1,0 +1,113 @@
+"""The gradient of a loss over a whole batch, in one process or many, at once or in chunks.
+
+Every process encodes its share of the batch's texts and gathers the vectors of all, without a graph behind them. Each
+then computes the whole loss on these vectors as leaves, takes the gradient of its own share, and sends it back through
+its own encoder pass; the parameters' gradients are summed over the processes. With gradient caching the first pass
+keeps no graph, and each chunk is encoded a second time for the way back (Gao et al., Scaling Deep Contrastive Learning
+Batch Size under Memory Limited Setup, 2021). So all ways give the same gradient, up to float error and to dropout
+masks, which are drawn per chunk.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..encoder import Encoder, length_batches
+from .processes import World
+
+_BATCH_TOKENS = {"cpu": 2048, "cuda": 32768}
+"""Padded tokens in one encoder pass where there is no gradient caching: enough to keep the device busy."""
+
+
+@dataclass(frozen=True)
+class Pass:
+    """How texts go through the encoder.
+
+    Attributes:
+        cache_chunk: texts encoded at a time with gradient caching; 0 is without it.
+        precision: fp32, bf16 or fp16 (autocast; vectors and loss are fp32 always).
+        seed: decides the dropout masks, together with step, process and chunk.
+    """
+
+    cache_chunk: int
+    precision: str
+    seed: int
+
+    def chunks(self, lengths: Sequence[int], device: torch.device) -> list[list[int]]:
+        """Texts of like length together: by count with gradient caching, by padded tokens without."""
+        if not self.cache_chunk:
+            return length_batches(lengths, _BATCH_TOKENS[device.type])
+        longest_first = sorted(range(len(lengths)), key=lambda index: -lengths[index])
+        return [longest_first[start : start + self.cache_chunk] for start in range(0, len(lengths), self.cache_chunk)]
+
+
+def backward(
+    encoder: Encoder,
+    token_ids: Sequence[Sequence[int]],
+    texts: int,
+    loss_of: Callable[[Tensor], Tensor],
+    how: Pass,
+    world: World,
+    *,
+    step: int,
+    scale: Callable[[Tensor], Tensor] = lambda gradient: gradient,
+) -> float:
+    """Add the gradient of a batch's loss to the encoder's parameters, and return the loss; the same in every process.
+
+    Args:
+        encoder: the encoder, on ``world.device``.
+        token_ids: the ids of this process's share of the texts.
+        texts: number of texts of the whole batch, N.
+        loss_of: from the vectors of all texts, fp32 (N, dimension), to the loss.
+        how: chunks, precision, seed.
+        world: the processes.
+        step: the optimiser step.
+        scale: the loss scaling that fp16 needs.
+    """
+    share = world.share(texts)
+    chunks = how.chunks([len(ids) for ids in token_ids], world.device)
+
+    def encode(chunk: int) -> Tensor:
+        input_ids, mask = encoder.pad([token_ids[index] for index in chunks[chunk]])
+        torch.manual_seed(_dropout_seed(how.seed, step, world.rank, chunk))
+        with _autocast(world.device, how.precision):
+            return encoder(input_ids.to(world.device), mask.to(world.device))
+
+    vectors = torch.zeros(texts, encoder.dimension, device=world.device)
+    places = [torch.tensor([share[index] for index in chunk], device=world.device) for chunk in chunks]
+    encoded: list[Tensor] = []
+    for chunk, place in enumerate(places):
+        with torch.no_grad() if how.cache_chunk else nullcontext():
+            encoded.append(encode(chunk))
+        vectors[place] = encoded[chunk].detach()
+    world.sum(vectors)
+
+    vectors.requires_grad_()
+    loss = loss_of(vectors)
+    (gradient,) = torch.autograd.grad(loss, vectors)
+    for chunk, place in enumerate(places):
+        (encode(chunk) if how.cache_chunk else encoded[chunk]).backward(scale(gradient[place]))
+    if world.size > 1:
+        for parameter in encoder.parameters():
+            if parameter.requires_grad:
+                parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+                world.sum(parameter.grad)
+    return loss.item()
+
+
+@contextmanager
+def _autocast(device: torch.device, precision: str) -> Iterator[None]:
+    dtype = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
+    with nullcontext() if dtype is None else torch.autocast(device.type, dtype):
+        yield
+
+
+def _dropout_seed(*parts: int) -> int:
+    """One 63-bit seed from several numbers."""
+    return random.Random(" ".join(map(str, parts))).getrandbits(63)

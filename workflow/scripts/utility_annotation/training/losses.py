@@ -1,0 +1,99 @@
+"""Losses over a query's positives.
+
+Notation, for one query q: s(d) is the score of passage d; D+ are its positives, D- its negatives (its own and those of
+the other queries of the batch, over all devices); P(d) = exp s(d) / sum of exp s over D+ and D-. A passage in neither
+set is outside the softmax. Everything is computed in fp32 (or the wider type of the scores) with log-sum-exp, so that a
+positive of small probability keeps its gradient.
+
+Every function takes scores (Q, P) and boolean masks (Q, P), and returns the mean over the queries that have a positive.
+A query without one adds no term; where no query has one, the loss is 0 with a gradient of 0.
+
+Sources: Zhang et al., Utility-Focused LLM Annotation (EMNLP 2025), for all but ``lsepair``, which is from Wang et al.,
+Training Dense Retrievers with Multiple Positive Passages (arXiv 2602.12727); ``kl`` is REPLUG's (Shi et al., 2024).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+
+def single_lh(scores: Tensor, positives: Tensor, negatives: Tensor) -> Tensor:
+    """-log P(d+) with one positive a query: ``singlelh``, ``first1lh`` and ``rand1lh``, which differ in the drawing.
+
+    Raises:
+        ValueError: a query has more than one positive.
+    """
+    if (positives.sum(dim=1) > 1).any():
+        raise ValueError("a loss over a single positive was given a query with several")
+    return sum_marg_lh(scores, positives, negatives)
+
+
+def joint_lh(scores: Tensor, positives: Tensor, negatives: Tensor) -> Tensor:
+    """``jointlh``: -sum of log P(d+) over D+."""
+    scores, positives, negatives = _contributing(scores, positives, negatives)
+    log_all = _logsumexp(scores, positives | negatives)
+    return _mean(((log_all.unsqueeze(1) - scores) * positives).sum(dim=1), scores)
+
+
+def sum_marg_lh(scores: Tensor, positives: Tensor, negatives: Tensor) -> Tensor:
+    """``summarglh``: -log of the sum of P(d+) over D+ = logsumexp(D+ and D-) - logsumexp(D+)."""
+    scores, positives, negatives = _contributing(scores, positives, negatives)
+    return _mean(_logsumexp(scores, positives | negatives) - _logsumexp(scores, positives), scores)
+
+
+def lse_pair(scores: Tensor, positives: Tensor, negatives: Tensor) -> Tensor:
+    """``lsepair``: log(1 + sum over d- and d+ of exp(s(d-) - s(d+))).
+
+    The double sum is a product of two sums, so the loss is softplus(logsumexp(s over D-) + logsumexp(-s over D+)).
+    """
+    scores, positives, negatives = _contributing(scores, positives, negatives)
+    margin = _logsumexp(scores, negatives) + _logsumexp(-scores, positives)
+    return _mean(torch.nn.functional.softplus(margin), scores)
+
+
+def kl(scores: Tensor, drawn: Tensor, answer_log_likelihoods: Tensor) -> Tensor:
+    """``kl``: KL(softmax of the answer log-likelihoods || softmax of the scores), over a query's drawn passages.
+
+    Args:
+        scores: (Q, P).
+        drawn: boolean (Q, P), the passages drawn from the query's own pool.
+        answer_log_likelihoods: (Q, P), read only where ``drawn``, already divided by their temperature.
+    """
+    scores, drawn, answers = _contributing(scores, drawn, answer_log_likelihoods)
+    answers = answers.to(scores.dtype)
+    log_target = answers - _logsumexp(answers, drawn).unsqueeze(1)
+    log_model = scores - _logsumexp(scores, drawn).unsqueeze(1)
+    terms = (log_target.masked_fill(~drawn, 0).exp() * (log_target - log_model)).masked_fill(~drawn, 0)
+    return _mean(terms.sum(dim=1), scores)
+
+
+LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
+    "singlelh": single_lh,
+    "first1lh": single_lh,
+    "rand1lh": single_lh,
+    "jointlh": joint_lh,
+    "summarglh": sum_marg_lh,
+    "lsepair": lse_pair,
+    "kl": kl,
+}
+"""By configuration name. All take (scores, positives, negatives), but kl (scores, drawn, answer log-likelihoods)."""
+
+
+def _contributing(scores: Tensor, positives: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
+    """The rows of queries that have a positive; scores at least fp32."""
+    rows = positives.any(dim=1)
+    return tuple(
+        matrix[rows] for matrix in (scores.to(torch.promote_types(scores.dtype, torch.float32)), positives, *others)
+    )
+
+
+def _logsumexp(scores: Tensor, mask: Tensor) -> Tensor:
+    """Over a set; of an empty one a number so low that it counts for nothing, but finite: -inf has no gradient."""
+    return scores.masked_fill(~mask, torch.finfo(scores.dtype).min / 4).logsumexp(dim=1)
+
+
+def _mean(terms: Tensor, scores: Tensor) -> Tensor:
+    return terms.mean() if len(terms) else scores.sum()

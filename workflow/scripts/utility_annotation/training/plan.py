@@ -1,0 +1,85 @@
+"""Which queries a training uses, in which batches, and with which learning rate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..configuration import Run
+from ..errors import InputError
+from .data import TrainingData
+from .sampling import average_positives, epoch_order, positive_mask
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which queries are trained on, in how many steps.
+
+    Attributes:
+        queries: their places in the training data.
+        skipped: number of labelled queries left out because they have no positive.
+        average: positives a query, rounded, for pos-avg.
+        steps: optimiser steps in all.
+        warmup: steps with rising learning rate.
+    """
+
+    run: Run
+    queries: list[int]
+    skipped: int
+    average: int
+
+    @property
+    def epoch_steps(self) -> int:
+        return math.ceil(len(self.queries) / self.run.batch_queries)
+
+    @property
+    def steps(self) -> int:
+        return self.epoch_steps * self.run.epochs
+
+    @property
+    def warmup(self) -> int:
+        return math.ceil(self.steps * self.run.warmup_ratio)
+
+    def learning_rate(self, step: int) -> float:
+        """Learning rate of a step, counted from 0: a linear rise to the peak, then a linear fall towards 0."""
+        if step < self.warmup:
+            return self.run.learning_rate * (step + 1) / self.warmup
+        return self.run.learning_rate * (self.steps - step) / (self.steps - self.warmup)
+
+    def batches(self, start: int) -> Iterator[tuple[int, list[int]]]:
+        """Epoch (from 0) and queries of each step from ``start`` on; an epoch's last batch may be smaller."""
+        for epoch in range(start // self.epoch_steps, self.run.epochs):
+            order = epoch_order(len(self.queries), self.run, epoch)
+            first = max(start - epoch * self.epoch_steps, 0) * self.run.batch_queries
+            for position in range(first, len(order), self.run.batch_queries):
+                yield epoch, [self.queries[place] for place in order[position : position + self.run.batch_queries]]
+
+
+def make_plan(data: TrainingData, run: Run) -> Plan:
+    """Count positives and decide which queries are used.
+
+    Raises:
+        InputError: labels do not fit the loss, or no query has a positive.
+    """
+    labels, human, owners = data.all_labels()
+    if not np.isfinite(labels).all():
+        raise InputError(
+            "a label is not a finite number.",
+            mend="look at the stage that scored the answers: a score is NaN or infinite.",
+        )
+    if run.loss != "kl" and not np.isin(labels, (0, 1)).all():
+        raise InputError(
+            f"loss {run.loss} needs labels 1 and 0, but these are scores.",
+            mend="set loss to kl for labels of source replug.",
+        )
+    counts = np.bincount(owners[positive_mask(labels, human, run)], minlength=len(data))
+    used = np.flatnonzero(counts).tolist()
+    if not used:
+        raise InputError(
+            f"no query has a positive under loss {run.loss} and human_positive {run.human_positive}.",
+            mend="choose labels that have positives beside those left out, or another human_positive.",
+        )
+    return Plan(run, used, len(data) - len(used), average_positives(counts))

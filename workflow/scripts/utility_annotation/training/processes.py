@@ -1,0 +1,61 @@
+"""The processes that train together: one, or as many as torchrun starts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+_TORCHRUN = {"WORLD_SIZE": "1", "RANK": "0", "LOCAL_RANK": "0"}
+"""What torchrun sets in the environment, and the values without it."""
+
+
+@dataclass(frozen=True)
+class World:
+    """The processes that train together.
+
+    Attributes:
+        rank: this process, from 0.
+        size: how many there are.
+        device: where this one computes.
+    """
+
+    rank: int
+    size: int
+    device: torch.device
+
+    def share(self, texts: int) -> range:
+        """Which of a batch's texts this process encodes."""
+        return range(self.rank, texts, self.size)
+
+    def sum(self, tensor: Tensor) -> None:
+        """Sum a tensor over the processes, in place."""
+        if self.size > 1:
+            dist.all_reduce(tensor)
+
+
+@contextmanager
+def processes(device: str) -> Iterator[World]:
+    """Join the processes that torchrun started (WORLD_SIZE in the environment), or be the only one.
+
+    Args:
+        device: auto (a GPU where there is one), cpu or cuda.
+    """
+    kind = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    size, rank, local = (int(os.environ.get(name, value)) for name, value in _TORCHRUN.items())
+    if kind == "cuda":
+        torch.cuda.set_device(local)
+    world = World(rank, size, torch.device(kind, local) if kind == "cuda" else torch.device(kind))
+    if size == 1:
+        yield world
+        return
+    dist.init_process_group("nccl" if kind == "cuda" else "gloo")
+    try:
+        yield world
+    finally:
+        dist.destroy_process_group()

@@ -1,0 +1,112 @@
+"""Which passages of a query's pool are drawn in an epoch.
+
+A draw depends on the seed, the epoch and the query id alone: not on the device, the number of devices, or the order in
+which queries come.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ..configuration import Run
+
+Floats = npt.NDArray[np.float32]
+Booleans = npt.NDArray[np.bool_]
+
+_SINGLE_POSITIVE = ("singlelh", "first1lh", "rand1lh")
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Indices into a query's candidates.
+
+    Attributes:
+        positives: drawn as positives; for the loss ``kl``, all drawn passages.
+        negatives: drawn as negatives.
+        protected: candidates that must never be a negative of this query, drawn or not: its labelled positives, and
+            the human ones where they are excluded.
+    """
+
+    positives: tuple[int, ...]
+    negatives: tuple[int, ...]
+    protected: tuple[int, ...]
+
+
+def positive_mask(labels: Floats, human: Booleans, run: Run) -> Booleans:
+    """Which candidates may be drawn as positives; elementwise, so one query's candidates or all queries' in a row.
+
+    With ``exclusion`` no human positive, with ``inclusion`` every human positive, whatever its label. ``singlelh``
+    knows human positives only. For ``kl`` every candidate that is not excluded has a share in the target distribution.
+    """
+    positive = np.ones_like(human) if run.loss == "kl" else labels > 0
+    if run.human_positive == "inclusion":
+        positive = positive | human
+    if run.loss == "singlelh":
+        positive = positive & human
+    return positive & ~human if run.human_positive == "exclusion" else positive
+
+
+def negative_mask(labels: Floats, human: Booleans, run: Run) -> Booleans:
+    """Which candidates may be drawn as negatives: those labelled 0, unless human positives are excluded or included."""
+    if run.loss == "kl":
+        return np.zeros_like(human)
+    negative = labels <= 0
+    return negative if run.human_positive == "random" else negative & ~human
+
+
+def average_positives(counts: npt.NDArray[np.int64]) -> int:
+    """``pos-avg``: the mean number of positives of the queries that have one, rounded half up, at least one."""
+    counts = counts[counts > 0]
+    return max(1, int(counts.mean() + 0.5)) if len(counts) else 1
+
+
+def draw(query_id: str, labels: Floats, human: Booleans, run: Run, *, epoch: int, average: int) -> Draw:
+    """Draw ``run.passages`` candidates of one query, or as many as there are.
+
+    At least one place is left to a negative. ``singlelh`` and ``rand1lh`` draw one positive, ``first1lh`` takes the
+    first listed one; the other losses draw one (``pos-one``), ``average`` (``pos-avg``) or all (``pos-all``). With
+    ``inclusion`` human positives come first.
+
+    Args:
+        query_id: the query.
+        labels: label of each candidate.
+        human: whether each candidate is a human positive.
+        run: loss, sampling, number of passages, seed.
+        epoch: counted from 0.
+        average: the corpus-wide figure of :func:`average_positives`.
+    """
+    generator = random.Random(f"{run.seed} {epoch} {query_id}")
+    positive, negative = positive_mask(labels, human, run), negative_mask(labels, human, run)
+    first = _indices(positive & human) if run.human_positive == "inclusion" else []
+    others = [index for index in _indices(positive) if index not in first]
+    if run.loss == "kl":
+        positives = _sample(generator, first, others, run.passages)
+    elif run.loss == "first1lh":
+        positives = (first or others)[:1]
+    else:
+        wanted = {"pos-one": 1, "pos-avg": average, "pos-all": len(labels)}[run.positives]
+        wanted = 1 if run.loss in _SINGLE_POSITIVE else wanted
+        positives = _sample(generator, first, others, min(wanted, run.passages - 1))
+    negatives = _sample(generator, [], _indices(negative), run.passages - len(positives))
+    return Draw(tuple(positives), tuple(negatives), tuple(_indices(~negative)))
+
+
+def epoch_order(queries: int, run: Run, epoch: int) -> list[int]:
+    """A permutation of 0 … queries - 1, decided by seed and epoch."""
+    order = list(range(queries))
+    random.Random(f"{run.seed} {epoch}").shuffle(order)
+    return order
+
+
+def _indices(mask: Booleans) -> list[int]:
+    return np.flatnonzero(mask).tolist()
+
+
+def _sample(generator: random.Random, first: list[int], others: list[int], count: int) -> list[int]:
+    """``count`` indices (or all), those of ``first`` before the others, at random within each."""
+    chosen = generator.sample(first, min(count, len(first)))
+    return chosen + generator.sample(others, min(count - len(chosen), len(others)))

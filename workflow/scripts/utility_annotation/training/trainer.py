@@ -1,0 +1,270 @@
+"""The training loop: AdamW over batches of labelled queries, in one process or in as many as torchrun starts."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import logging
+import math
+import platform
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from ..configuration import Backbone, Run, TrainPerformance, canonical
+from ..encoder import Encoder
+from ..errors import InputError
+from ..files import replacing, write_json
+from . import checkpoint
+from .batches import Batch, assemble
+from .data import TrainingData, join
+from .gradients import Pass, backward
+from .losses import LOSSES
+from .plan import Plan, make_plan
+from .processes import World, processes
+from .sampling import draw
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The files of a training.
+
+    Attributes:
+        model: the folder of the encoder from which it starts: a backbone, or a first stage's model (curriculum).
+        labels: the labels.
+        pools: the shards of the pool that was labelled.
+    """
+
+    model: Path
+    labels: Path
+    pools: tuple[Path, ...]
+
+    def digest(self, run: Run, backbone: Backbone) -> str:
+        """A name for this training: two trainings share it only if settings and contents of all files are equal."""
+        digest = hashlib.sha256((canonical(run) + canonical(backbone)).encode())
+        for path in (*sorted(self.model.glob("*.safetensors")), self.labels, *self.pools):
+            if path.is_file():
+                with path.open("rb") as file:
+                    digest.update(hashlib.file_digest(file, "sha256").digest())
+        return digest.hexdigest()[:16]
+
+
+def train(
+    inputs: Inputs, run: Run, backbone: Backbone, performance: TrainPerformance, *, checkpoints: Path, output: Path
+) -> None:
+    """Train an encoder and write it to ``output``, a model folder with ``training.json``.
+
+    An interrupted training goes on from its last checkpoint when it is called again with the same settings and files.
+
+    Args:
+        inputs: model, labels, pool.
+        run: everything that decides the result.
+        backbone: pooling, lengths, prefixes.
+        performance: device, gradient caching, checkpoints, log.
+        checkpoints: a scratch folder, removed on success.
+        output: the model folder, written whole or not at all.
+
+    Raises:
+        InputError: unfit input, or a loss or gradient that is not a number.
+    """
+    with processes(performance.device) as world:
+        scratch = checkpoints / inputs.digest(run, backbone)
+        if world.rank == 0:
+            _prepare_scratch(inputs, checkpoints, scratch)
+        if world.size > 1:
+            dist.barrier()
+        data = TrainingData(scratch / "data.arrow")
+        plan = make_plan(data, run)
+        encoder = Encoder.load(inputs.model, backbone).to(world.device).train()
+        trainer = _Trainer(encoder, data, plan, performance, world)
+        trainer.progress = checkpoint.restore(scratch, encoder, trainer.optimizer)
+        if trainer.progress.loss_scale:
+            trainer.scaler.load_state_dict(trainer.progress.loss_scale)
+        trainer.run(scratch)
+        if world.rank == 0:
+            with replacing(output) as temporary:
+                encoder.eval().save(temporary)
+                write_json(temporary / "training.json", _record(inputs, backbone, performance, trainer))
+            shutil.rmtree(checkpoints)
+
+
+def _prepare_scratch(inputs: Inputs, checkpoints: Path, scratch: Path) -> None:
+    """Clear what a killed process or another training left; join labels and pool unless that is done."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    for stale in (*(path for path in checkpoints.iterdir() if path != scratch), *scratch.glob(".*.partial")):
+        shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
+    if not (scratch / "data.arrow").exists():
+        join(inputs.labels, inputs.pools, scratch / "data.arrow")
+
+
+class _Trainer:
+    """What one process holds while it trains."""
+
+    def __init__(
+        self, encoder: Encoder, data: TrainingData, plan: Plan, performance: TrainPerformance, world: World
+    ) -> None:
+        self.encoder, self.data, self.plan, self.performance, self.world = encoder, data, plan, performance, world
+        self.settings = plan.run
+        parameters = [parameter for parameter in encoder.parameters() if parameter.requires_grad]
+        matrices = [parameter for parameter in parameters if parameter.ndim > 1]
+        vectors = [parameter for parameter in parameters if parameter.ndim <= 1]  # biases and layer norms do not decay
+        self.parameters = parameters
+        self.optimizer = torch.optim.AdamW(
+            [
+                {"params": matrices, "weight_decay": self.settings.weight_decay},
+                {"params": vectors, "weight_decay": 0.0},
+            ],
+            lr=self.settings.learning_rate,
+        )
+        self.scaler = torch.amp.GradScaler(world.device.type, enabled=self.settings.precision == "fp16")
+        self.how = Pass(performance.cache_chunk, self.settings.precision, self.settings.seed)
+        self.progress = checkpoint.Progress()
+
+    def run(self, scratch: Path) -> None:
+        """All steps from the last checkpoint to the end."""
+        plan, progress = self.plan, self.progress
+        self._log(
+            f"{len(plan.queries)} queries ({plan.skipped} without a positive skipped), {plan.steps} steps of "
+            f"{self.settings.batch_queries} queries, {self.world.size} process(es) on {self.world.device.type}"
+            + (f"; resuming after step {progress.step}" if progress.step else "")
+        )
+        began, done_before, seconds_before = time.monotonic(), progress.step, progress.seconds
+        queries_done = 0
+        for epoch, batch, token_ids in self._prepared(progress.step):
+            learning_rate = plan.learning_rate(progress.step)
+            loss = self._step(batch, token_ids, epoch, learning_rate)
+            progress.step += 1
+            progress.curve.append([progress.step, epoch + 1, loss, learning_rate])
+            queries_done += len(batch.positives)
+            elapsed = time.monotonic() - began
+            progress.seconds = seconds_before + elapsed
+            if progress.step % self.performance.log_steps == 0 or progress.step == plan.steps:
+                left = elapsed / (progress.step - done_before) * (plan.steps - progress.step)
+                self._log(
+                    f"step {progress.step}/{plan.steps} epoch {epoch + 1}/{self.settings.epochs} loss {loss:.4f} "
+                    f"learning rate {learning_rate:.2e} {queries_done / elapsed:.1f} queries/s {left / 60:.1f} min left"
+                )
+            if progress.step % self.performance.checkpoint_steps == 0 and self.world.rank == 0:
+                progress.loss_scale = self.scaler.state_dict()
+                checkpoint.save(scratch, self.encoder, self.optimizer, progress)
+
+    def _prepared(self, start: int) -> Iterator[tuple[int, Batch, list[list[int]]]]:
+        """Epoch, batch and token ids of this process's texts, one step ahead in a thread of its own."""
+        with ThreadPoolExecutor(1) as executor:
+            steps = self.plan.batches(start)
+            coming = executor.submit(self._prepare, next(steps, None))
+            while (ready := coming.result()) is not None:
+                coming = executor.submit(self._prepare, next(steps, None))
+                yield ready
+
+    def _prepare(self, step: tuple[int, list[int]] | None) -> tuple[int, Batch, list[list[int]]] | None:
+        if step is None:
+            return None
+        epoch, queries = step
+        candidates = [self.data.candidates(query) for query in queries]
+        draws = [
+            draw(pool.query_id, pool.labels, pool.human, self.settings, epoch=epoch, average=self.plan.average)
+            for pool in candidates
+        ]
+        batch = assemble(candidates, draws)
+        share = self.world.share(len(queries) + len(batch.passages))
+        own_queries = [self.data.query(queries[text]) for text in share if text < len(queries)]
+        own_passages = [batch.passages[text - len(queries)] for text in share if text >= len(queries)]
+        passages = [self.data.passage(queries[query], candidate) for query, candidate in own_passages]
+        ids = self.encoder.token_ids(own_queries, "query") + self.encoder.token_ids(passages, "passage")
+        return epoch, batch, ids
+
+    def _step(self, batch: Batch, token_ids: Sequence[Sequence[int]], epoch: int, learning_rate: float) -> float:
+        device, settings = self.world.device, self.settings
+        queries = len(batch.positives)
+        positives = batch.positives.to(device)
+        others = (
+            batch.labels.to(device) / settings.answer_temperature
+            if settings.loss == "kl"
+            else batch.negatives.to(device)
+        )
+
+        def loss_of(vectors: Tensor) -> Tensor:
+            scores = vectors[:queries] @ vectors[queries:].T / settings.temperature
+            return LOSSES[settings.loss](scores, positives, others)
+
+        self.optimizer.zero_grad()
+        loss = backward(
+            self.encoder,
+            token_ids,
+            queries + len(batch.passages),
+            loss_of,
+            self.how,
+            self.world,
+            step=self.progress.step,
+            scale=self.scaler.scale,
+        )
+        self._check_finite("loss", loss, epoch, learning_rate)
+        self.scaler.unscale_(self.optimizer)
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters, settings.max_grad_norm or math.inf).item()
+        if not self.scaler.is_enabled():
+            self._check_finite("gradient norm", norm, epoch, learning_rate)
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        return loss
+
+    def _check_finite(self, name: str, value: float, epoch: int, learning_rate: float) -> None:
+        if not math.isfinite(value):
+            run = self.settings
+            raise InputError(
+                f"the {name} is {value} at step {self.progress.step + 1} of {self.plan.steps} (epoch {epoch + 1}, "
+                f"learning rate {learning_rate:.2e}; {run.loss}, temperature {run.temperature}, {run.precision}).",
+                mend="try a lower learning_rate, a higher temperature, or precision bf16 or fp32; unless a setting "
+                "changes, training goes on from its last checkpoint.",
+            )
+
+    def _log(self, message: str) -> None:
+        if self.world.rank == 0:
+            logger.info(message)
+
+
+def _record(inputs: Inputs, backbone: Backbone, performance: TrainPerformance, trainer: _Trainer) -> dict[str, Any]:
+    """What ``training.json`` holds: all that was decided, and how it went."""
+    plan, progress, world = trainer.plan, trainer.progress, trainer.world
+    return {
+        "run": plan.run.model_dump(mode="json"),
+        "backbone": backbone.model_dump(mode="json"),
+        "performance": performance.model_dump(mode="json"),
+        "inputs": inputs.digest(plan.run, backbone),
+        "effective_batch": {
+            "queries": min(plan.run.batch_queries, len(plan.queries)),
+            "passages_a_query": plan.run.passages,
+            "last_batch_queries": len(plan.queries) % plan.run.batch_queries or plan.run.batch_queries,
+            "negatives": "own and in-batch, over all processes; another query's passage that is a positive is masked",
+        },
+        "processes": world.size,
+        "device": torch.cuda.get_device_name(world.device) if world.device.type == "cuda" else "cpu",
+        "queries": {"labelled": len(trainer.data), "used": len(plan.queries), "without_positive": plan.skipped},
+        "average_positives": plan.average,
+        "steps": plan.steps,
+        "warmup_steps": plan.warmup,
+        "optimizer": "AdamW",
+        "schedule": "linear warm-up, linear decay",
+        "seconds": round(progress.seconds, 1),
+        "curve_columns": ["step", "epoch", "loss", "learning_rate"],
+        "curve": progress.curve,
+        "versions": {
+            "python": platform.python_version(),
+            **{
+                name: importlib.metadata.version(name)
+                for name in ("torch", "transformers", "tokenizers", "safetensors")
+            },
+        },
+    }
