@@ -78,7 +78,6 @@ rule annotate_utilsel:
         "logs/annotate_utilsel/{pool}-{annotator}-{shard}.log",
     benchmark:
         "benchmarks/jobs/annotate_utilsel/{pool}-{annotator}-{shard}.tsv"
-    priority: 1
     group:
         "annotate"
     conda:
@@ -98,13 +97,18 @@ rule annotate_utilsel:
 
 
 rule annotate_utilrank:
-    """Utility ranking: the relevant candidates in order of their utility."""
+    """Utility ranking: the relevant candidates in order of their utility.
+
+    Under the pointwise protocol it rests on the very likelihoods of utility selection, so it waits for these and finds
+    them in the store.
+    """
     input:
         model=annotator_model,
         pool="results/pools/{pool}/{shard}.parquet",
         relsel="results/annotation/{pool}/{annotator}/relsel/{shard}.parquet",
         answers="results/annotation/{pool}/{annotator}/answer/{shard}.parquet",
         prompts=prompt_template("utilrank"),
+        stored=same_likelihoods,
     output:
         "results/annotation/{pool}/{annotator}/utilrank/{shard}.parquet",
     log:

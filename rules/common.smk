@@ -148,6 +148,13 @@ def prompt_template(stage: str):
     )
 
 
+def same_likelihoods(wildcards) -> list[str]:
+    """The shard whose stage leaves in the completion store what utility ranking needs; none for listwise prompts."""
+    if CONFIG.annotators[wildcards.annotator].protocol == "listwise":
+        return []
+    return [ancient(f"results/annotation/{wildcards.pool}/{wildcards.annotator}/utilsel/{wildcards.shard}.parquet")]
+
+
 def annotator_model(wildcards) -> str:
     """Folder of an annotator's model."""
     return f"data/models/{CONFIG.annotators[wildcards.annotator].model}"

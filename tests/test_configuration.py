@@ -12,6 +12,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+
 from utility_annotation.configuration import Annotator, canonical, load, stage_settings
 from utility_annotation.errors import InputError
 
@@ -45,7 +46,11 @@ def test_every_shipped_configuration_loads(root: Path) -> None:
         ("runs/human/batch_quries", 3, "unknown key runs.human.batch_quries (did you mean 'batch_queries'?)"),
         ("performance/trainer", {}, "did you mean 'train'?"),
         ("datasets/demo/splits/dev/query", {}, "did you mean 'queries'?"),
-        ("runs/human/labels", "humann", "runs.human.labels names 'humann', which is not in `labels` (did you mean 'human"),
+        (
+            "runs/human/labels",
+            "humann",
+            "runs.human.labels names 'humann', which is not in `labels` (did you mean 'human",
+        ),
         ("runs/human/loss", "kl", "runs.human: loss kl goes with labels of source replug"),
         ("runs/utilsel/first_stage", "utilsel-cl20", "first stages go in a circle"),
         ("runs/untrained", {"labels": "human"}, "runs.untrained: this name is reserved"),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from utility_annotation.contracts import QRELS, QUERIES, RUN
 from utility_annotation.errors import InputError
 from utility_annotation.mining import _interleaved, mine
@@ -20,7 +21,7 @@ def _write(
         folder / "queries.parquet", QUERIES.rows([{"query_id": q, "text": f"text of {q}"} for q in ("a", "b")])
     )
     QRELS.write(
-        folder / "qrels.parquet", QRELS.table(dict(zip(("query_id", "docid", "grade"), zip(*qrels), strict=True)))
+        folder / "qrels.parquet", QRELS.table(dict(zip(("query_id", "docid", "grade"), zip(*qrels, strict=True), strict=True)))
     )
     paths = []
     for number, run in enumerate(runs):

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from utility_annotation import staleness
 from utility_annotation.staleness import code_digest
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from utility_annotation.configuration import Performance
+from utility_annotation.configuration import Performance, from_json
 from utility_annotation.errors import run_script
 from utility_annotation.progress import log_to_stderr
 from utility_annotation.retrieval import bm25
@@ -19,7 +19,7 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--output", required=True, type=Path, help="index (folder)")
     arguments = parser.parse_args(argv)
     log_to_stderr()
-    performance = Performance.model_validate_json(arguments.performance)
+    performance = from_json(Performance, arguments.performance)
     bm25.index(arguments.corpus, arguments.output, threads=performance.threads)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from utility_annotation.configuration import Bm25, Performance, Settings
+from utility_annotation.configuration import Bm25, Performance, Settings, from_json
 from utility_annotation.contracts import QUERIES, RUN
 from utility_annotation.errors import run_script
 from utility_annotation.formats.trec import write_run
@@ -32,8 +32,8 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--output-trec", required=True, type=Path, help="the same as a TREC run")
     arguments = parser.parse_args(argv)
     log_to_stderr()
-    settings = Bm25SearchSettings.model_validate_json(arguments.settings)
-    performance = Performance.model_validate_json(arguments.performance)
+    settings = from_json(Bm25SearchSettings, arguments.settings)
+    performance = from_json(Performance, arguments.performance)
     queries = QUERIES.read(arguments.queries)
     run = bm25.search(
         arguments.index,

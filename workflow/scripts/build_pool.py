@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import logging
 from pathlib import Path
 
-from utility_annotation.configuration import Pool
+from utility_annotation.configuration import Pool, from_json
 from utility_annotation.errors import run_script
 from utility_annotation.pools import build_pool
+from utility_annotation.progress import log_to_stderr
 
 
 def main(argv: list[str] | None) -> None:
@@ -18,8 +18,8 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--corpus", type=Path, help="the dataset's corpus (parquet), for rows that hold ids only")
     parser.add_argument("--output", required=True, nargs="+", type=Path, help="the pool's shards (parquet), in order")
     arguments = parser.parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    build_pool(Pool.model_validate_json(arguments.settings), arguments.output, arguments.corpus)
+    log_to_stderr()
+    build_pool(from_json(Pool, arguments.settings), arguments.output, arguments.corpus)
 
 
 if __name__ == "__main__":

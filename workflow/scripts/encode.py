@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from utility_annotation.configuration import Backbone, Performance, Settings
+from utility_annotation.configuration import Backbone, Performance, Settings, from_json
 from utility_annotation.encoder import Encoder
 from utility_annotation.errors import run_script
 from utility_annotation.progress import log_to_stderr
@@ -32,8 +32,8 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--output-docids", required=True, type=Path, help="their docids (parquet)")
     arguments = parser.parse_args(argv)
     log_to_stderr()
-    settings = EncodeSettings.model_validate_json(arguments.settings)
-    performance = Performance.model_validate_json(arguments.performance)
+    settings = from_json(EncodeSettings, arguments.settings)
+    performance = from_json(Performance, arguments.performance)
     torch.set_num_threads(performance.threads)
     encoder = Encoder.load(arguments.model, settings.backbone).to(choose_device(performance.encode.device))
     encode_corpus(

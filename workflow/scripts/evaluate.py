@@ -6,7 +6,7 @@ import argparse
 import logging
 from pathlib import Path
 
-from utility_annotation.configuration import Settings
+from utility_annotation.configuration import Settings, from_json
 from utility_annotation.contracts import PER_QUERY, QRELS, RUN
 from utility_annotation.errors import run_script
 from utility_annotation.evaluation.metrics import evaluate
@@ -34,7 +34,7 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--output-per-query", required=True, type=Path, help="the same, a value a query (parquet)")
     arguments = parser.parse_args(argv)
     log_to_stderr()
-    settings = EvaluateSettings.model_validate_json(arguments.settings)
+    settings = from_json(EvaluateSettings, arguments.settings)
     result = evaluate(
         QRELS.read(arguments.qrels),
         RUN.read(arguments.run),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import logging
 from pathlib import Path
 
-from utility_annotation.configuration import Source
+from utility_annotation.configuration import Source, from_json
 from utility_annotation.errors import run_script
 from utility_annotation.ingest import ingest_corpus
+from utility_annotation.progress import log_to_stderr
 
 
 def main(argv: list[str] | None) -> None:
@@ -17,8 +17,8 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--settings", required=True, help="a section `corpus` of a dataset, as JSON")
     parser.add_argument("--output", required=True, type=Path, help="corpus (parquet)")
     arguments = parser.parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    ingest_corpus(Source.model_validate_json(arguments.settings), arguments.output)
+    log_to_stderr()
+    ingest_corpus(from_json(Source, arguments.settings), arguments.output)
 
 
 if __name__ == "__main__":

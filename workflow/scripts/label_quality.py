@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from utility_annotation.configuration import from_json
 from utility_annotation.errors import run_script
 from utility_annotation.files import write_json
 from utility_annotation.progress import log_to_stderr
@@ -21,7 +22,7 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--output", required=True, type=Path, help="figures (JSON)")
     arguments = parser.parse_args(argv)
     log_to_stderr()
-    settings = QualitySettings.model_validate_json(arguments.settings)
+    settings = from_json(QualitySettings, arguments.settings)
     write_json(arguments.output, label_quality(settings, arguments.labels, arguments.pool, arguments.annotation))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from utility_annotation.configuration import Labels
+from utility_annotation.configuration import Labels, from_json
 from utility_annotation.errors import run_script
 from utility_annotation.labels import merge_labels
 from utility_annotation.progress import log_to_stderr
@@ -20,7 +20,7 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--output", required=True, type=Path, help="labels (parquet)")
     arguments = parser.parse_args(argv)
     log_to_stderr()
-    settings = Labels.model_validate_json(arguments.settings)
+    settings = from_json(Labels, arguments.settings)
     merge_labels(settings, arguments.pool, arguments.annotation, arguments.output)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from utility_annotation.configuration import RetrievalTable
+from utility_annotation.configuration import RetrievalTable, from_json
 from utility_annotation.errors import run_script
 from utility_annotation.progress import log_to_stderr
 from utility_annotation.reporting.figures import plot_retrieval
@@ -23,7 +23,7 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--output-png", required=True, type=Path, help="the figure, as pixels")
     arguments = parser.parse_args(argv)
     log_to_stderr()
-    settings = RetrievalTable.model_validate_json(arguments.settings)
+    settings = from_json(RetrievalTable, arguments.settings)
     results = read_results(settings, arguments.metrics)
     plot_retrieval(settings, results, arguments.output_svg, arguments.output_png)
 

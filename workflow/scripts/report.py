@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from utility_annotation.configuration import Configuration
+from utility_annotation.configuration import Configuration, from_json
 from utility_annotation.errors import run_script
 from utility_annotation.files import read_json, write_text
 from utility_annotation.progress import log_to_stderr
@@ -29,7 +29,7 @@ def main(argv: list[str] | None) -> None:
     qualities: list[Any] = [read_json(path) for path in arguments.quality]
     page = render(
         arguments.template,
-        Configuration.model_validate_json(arguments.settings),
+        from_json(Configuration, arguments.settings),
         qualities,
         arguments.tables,
         arguments.figures,

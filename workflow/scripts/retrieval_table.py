@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from utility_annotation.configuration import RetrievalTable
+from utility_annotation.configuration import RetrievalTable, from_json
 from utility_annotation.errors import run_script
 from utility_annotation.files import write_text
 from utility_annotation.progress import log_to_stderr
@@ -24,7 +24,7 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--output-csv", required=True, type=Path, help="a line a cell, with p-values")
     arguments = parser.parse_args(argv)
     log_to_stderr()
-    settings = RetrievalTable.model_validate_json(arguments.settings)
+    settings = from_json(RetrievalTable, arguments.settings)
     cells = retrieval_table(settings, arguments.metrics, arguments.per_query)
     write_csv(arguments.output_csv, cells)
     write_text(arguments.output_markdown, markdown(settings, cells))

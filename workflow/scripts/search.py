@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from utility_annotation.configuration import Backbone, Performance, Settings
+from utility_annotation.configuration import Backbone, Performance, Settings, from_json
 from utility_annotation.contracts import QUERIES, RUN
 from utility_annotation.encoder import Encoder
 from utility_annotation.errors import run_script
@@ -38,8 +38,8 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--output-trec", required=True, type=Path, help="the same as a TREC run")
     arguments = parser.parse_args(argv)
     log_to_stderr()
-    settings = SearchSettings.model_validate_json(arguments.settings)
-    performance = Performance.model_validate_json(arguments.performance)
+    settings = from_json(SearchSettings, arguments.settings)
+    performance = from_json(Performance, arguments.performance)
     torch.set_num_threads(performance.threads)
     device = choose_device(performance.encode.device)
     encoder = Encoder.load(arguments.model, settings.backbone).to(device)

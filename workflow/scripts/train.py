@@ -9,7 +9,7 @@ import torch
 import transformers
 from pydantic import Field
 
-from utility_annotation.configuration import Backbone, Performance, Run, Settings
+from utility_annotation.configuration import Backbone, Performance, Run, Settings, from_json
 from utility_annotation.errors import run_script
 from utility_annotation.progress import log_to_stderr
 from utility_annotation.training.trainer import Inputs, train
@@ -33,8 +33,8 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--checkpoints", required=True, type=Path, help="scratch folder that survives a kill")
     parser.add_argument("--output", required=True, type=Path, help="model folder to write")
     arguments = parser.parse_args(argv)
-    settings = TrainSettings.model_validate_json(arguments.settings)
-    performance = Performance.model_validate_json(arguments.performance)
+    settings = from_json(TrainSettings, arguments.settings)
+    performance = from_json(Performance, arguments.performance)
     log_to_stderr()
     transformers.utils.logging.disable_progress_bar()
     torch.set_num_threads(performance.threads)

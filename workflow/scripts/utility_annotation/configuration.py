@@ -377,15 +377,15 @@ class Configuration(Settings):
                     yield f"testsets.{name}: split {testset.split!r} of dataset {testset.dataset!r} has no qrels"
         known_runs = {UNTRAINED: None, **self.runs}
         for name, table in self.tables.items():
-            for backbone in table.backbones:
-                yield from unknown(f"tables.{name}.backbones", backbone, self.backbones, "backbones")
-            for run in (*table.runs, *filter(None, (table.baseline, table.second_baseline))):
-                yield from unknown(f"tables.{name}.runs", run, known_runs, "runs")
+            for shown in table.backbones:
+                yield from unknown(f"tables.{name}.backbones", shown, self.backbones, "backbones")
+            for shown in (*table.runs, *filter(None, (table.baseline, table.second_baseline))):
+                yield from unknown(f"tables.{name}.runs", shown, known_runs, "runs")
             for baseline in filter(None, (table.baseline, table.second_baseline)):
                 if baseline not in table.runs:
                     yield f"tables.{name}: the baseline {baseline!r} must be one of its runs"
-            for testset in table.testsets:
-                yield from unknown(f"tables.{name}.testsets", testset, self.testsets, "testsets")
+            for shown in table.testsets:
+                yield from unknown(f"tables.{name}.testsets", shown, self.testsets, "testsets")
 
     def _broken_source(self, name: str, pool: Pool, unknown: Any) -> Iterator[str]:
         if pool.source.testset is None:

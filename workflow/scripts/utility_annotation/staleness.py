@@ -22,6 +22,7 @@ NEUTRAL = frozenset(
     {
         "utility_annotation.errors",
         "utility_annotation.progress",
+        "utility_annotation.annotation.progress",
         "utility_annotation.configuration.Performance",
         "utility_annotation.configuration.EnginePerformance",
         "utility_annotation.configuration.TrainPerformance",

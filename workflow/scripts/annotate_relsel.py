@@ -1,0 +1,17 @@
+"""Relevance selection: an LLM picks the passages of each query's pool that are topically relevant."""
+
+from __future__ import annotations
+
+from utility_annotation.annotation import command
+from utility_annotation.annotation.relevance import relevance_stage, template_name
+from utility_annotation.annotation.shard import read_pool
+from utility_annotation.errors import run_script
+
+
+def main(argv: list[str] | None) -> None:
+    arguments = command.parser(__doc__).parse_args(argv)
+    command.run(arguments, read_pool(arguments.pool), template_name, relevance_stage)
+
+
+if __name__ == "__main__":
+    run_script(main)

@@ -1,0 +1,24 @@
+"""Prepare a model's folder (safetensors, tokenizer, record of its source) from a package, a folder or a hub."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from utility_annotation import models
+from utility_annotation.configuration import Model, from_json
+from utility_annotation.errors import run_script
+from utility_annotation.progress import log_to_stderr
+
+
+def main(argv: list[str] | None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--settings", required=True, help="the model, as JSON")
+    parser.add_argument("--output", type=Path, required=True, help="folder to write")
+    arguments = parser.parse_args(argv)
+    log_to_stderr()
+    models.prepare(from_json(Model, arguments.settings), arguments.output)
+
+
+if __name__ == "__main__":
+    run_script(main)

@@ -1,0 +1,22 @@
+"""What the pointwise stages share: scores in the row, and the order that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from .shard import Passage
+
+
+def score_column(scores: Mapping[str, float]) -> list[dict[str, object]]:
+    """Scores by docid as the contract's column."""
+    return [{"docid": docid, "score": score} for docid, score in scores.items()]
+
+
+def scores_of(passages: Sequence[Passage], values: Sequence[float]) -> dict[str, float]:
+    """One value a passage, by docid, in the passages' order."""
+    return {passage.docid: value for passage, value in zip(passages, values, strict=True)}
+
+
+def best_first(scores: Mapping[str, float]) -> list[str]:
+    """Docids by falling score; equal scores keep the order in which the passages were shown."""
+    return sorted(scores, key=lambda docid: -scores[docid])

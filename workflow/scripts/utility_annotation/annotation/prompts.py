@@ -1,0 +1,125 @@
+"""From templates and outside text to chats in which outside text is only ever data.
+
+A template is a Jinja file cut into turns by marker lines::
+
+    ## user
+    ## assistant
+    ## user, each passage
+    ## assistant, each passage
+
+The file is cut *before* anything is filled in, so no passage can open a turn. Consecutive ``each passage`` turns are
+repeated together for every passage, with ``number`` (from 1) and ``passage``. The other variables are ``query``,
+``answer``, ``passages`` (a list) and ``count``. What stands before the first marker is a comment.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import get_args
+
+from jinja2 import Environment, StrictUndefined, Template, TemplateError
+
+from ..errors import InputError
+from .protocol import Chat, Message, Role
+
+_MARKER = re.compile(r"^## (?P<role>\w+)(?P<each>, each passage)?[ \t]*$", re.MULTILINE)
+_ROLES: dict[str, Role] = {role: role for role in get_args(Role)}
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
+
+
+class Cleaner:
+    """Makes outside text safe to stand in a prompt.
+
+    White space and control characters become single spaces, so that a passage is one line, and every string that the
+    tokenizer would read as structure is broken by a space after its first character.
+
+    Args:
+        special_tokens: the tokenizer's structural strings.
+        passage_words: a passage is cut to this many white-space-separated words.
+    """
+
+    def __init__(self, special_tokens: Iterable[str], passage_words: int) -> None:
+        longest_first = sorted(special_tokens, key=len, reverse=True)
+        self._structure = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+        self._passage_words = passage_words
+
+    def text(self, text: str) -> str:
+        """A query or an answer."""
+        return self._neutralise(_CONTROL.sub(" ", text).split())
+
+    def passage(self, text: str) -> str:
+        """A passage, cut."""
+        return self._neutralise(_CONTROL.sub(" ", text).split()[: self._passage_words])
+
+    def _neutralise(self, words: list[str]) -> str:
+        text = " ".join(words)
+        while self._structure is not None and self._structure.search(text):  # breaking one may complete another
+            text = self._structure.sub(
+                lambda match: f"{match[0][0]} {match[0][1:]}" if len(match[0]) > 1 else " ", text
+            )
+        return text
+
+
+@dataclass(frozen=True)
+class _Turn:
+    role: Role
+    each_passage: bool
+    template: Template
+
+
+class PromptTemplate:
+    """A chat with gaps for query, passages and answer.
+
+    Args:
+        path: the template file.
+        cleaner: applied to everything that is filled in.
+
+    Raises:
+        InputError: the file is missing, has no turns, an unknown role, or is not valid Jinja.
+    """
+
+    def __init__(self, path: Path | str, cleaner: Cleaner) -> None:
+        self.path, self.cleaner = Path(path), cleaner
+        try:
+            source = self.path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise self._problem(f"the prompt template cannot be read ({error.strerror})") from None
+        environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+        markers = list(_MARKER.finditer(source))
+        if not markers:
+            raise self._problem("the prompt template has no turn")
+        self._turns: list[_Turn] = []
+        for marker, following in zip(markers, [*markers[1:], None], strict=True):
+            if marker["role"] not in _ROLES:
+                raise self._problem(f"the prompt template has a turn of the unknown role {marker['role']!r}")
+            body = source[marker.end() : following.start() if following else len(source)].strip()
+            try:
+                template = environment.from_string(body)
+            except TemplateError as error:
+                raise self._problem(f"the prompt template is not valid Jinja ({error})") from None
+            self._turns.append(_Turn(_ROLES[marker["role"]], marker["each"] is not None, template))
+
+    def render(self, *, query: str, passages: Sequence[str] = (), answer: str | None = None) -> Chat:
+        """Fill the gaps, turn by turn. Every text is cleaned first."""
+        shown = [self.cleaner.passage(passage) for passage in passages]
+        values: dict[str, object] = {"query": self.cleaner.text(query), "passages": shown, "count": len(shown)}
+        if answer is not None:
+            values["answer"] = self.cleaner.text(answer)
+        rounds = [values | {"number": number, "passage": passage} for number, passage in enumerate(shown, start=1)]
+        chat: list[Message] = []
+        try:
+            for each_passage, group in groupby(self._turns, key=lambda turn: turn.each_passage):
+                turns = list(group)
+                for scope in rounds if each_passage else [values]:
+                    chat += [Message(turn.role, turn.template.render(scope).strip()) for turn in turns]
+        except TemplateError as error:
+            raise self._problem(f"the prompt template cannot be filled in ({error})") from None
+        return tuple(chat)
+
+    def _problem(self, problem: str) -> InputError:
+        mend = "compare it with the templates of resources/prompts; their form is described in prompts.py."
+        return InputError(f"{problem}.", mend=mend, path=self.path)

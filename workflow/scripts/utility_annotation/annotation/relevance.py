@@ -1,0 +1,57 @@
+"""relsel: which passages of the pool are topically relevant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import floor
+from typing import Any
+
+from ..configuration import Annotator
+from .listwise import Listwise
+from .pointwise import best_first, score_column, scores_of
+from .prompts import PromptTemplate
+from .protocol import Continuation, LogLikelihood
+from .replies import read_selection
+from .shard import Item, Stage
+
+LISTWISE_TEMPLATE, POINTWISE_TEMPLATE = "relsel.j2", "pointwise_relevance.j2"
+
+
+def template_name(annotator: Annotator) -> str:
+    """The template that this stage reads."""
+    return LISTWISE_TEMPLATE if annotator.protocol == "listwise" else POINTWISE_TEMPLATE
+
+
+def relevance_stage(annotator: Annotator, template: PromptTemplate) -> Stage:
+    """The stage, by the annotator's protocol."""
+    if annotator.protocol == "listwise":
+        return Listwise(annotator, template, read_selection)
+    return QuestionLikelihood(annotator.pointwise.relevant_percent, template)
+
+
+class QuestionLikelihood:
+    """Pointwise relevance: the mean log-likelihood (nats a token) of the question given the passage.
+
+    Args:
+        relevant_percent: the best floor(percent/100 · n) of the pool's n passages are selected, at least one.
+        template: the prompt, after which the question is the assistant's turn.
+    """
+
+    sampling = None
+
+    def __init__(self, relevant_percent: float, template: PromptTemplate) -> None:
+        self._percent, self._template = relevant_percent, template
+
+    def requests(self, item: Item) -> list[Continuation]:
+        """One continuation a passage."""
+        question = self._template.cleaner.text(item.query)
+        return [
+            Continuation(self._template.render(query=item.query, passages=[passage.text]), question)
+            for passage in item.passages
+        ]
+
+    def row(self, item: Item, results: Sequence[LogLikelihood]) -> dict[str, Any]:
+        """The selected docids, best first, and every passage's score."""
+        scores = scores_of(item.passages, [result.mean for result in results])
+        kept = max(1, floor(self._percent * len(scores) / 100))
+        return {"outcome": "ok", "docids": best_first(scores)[:kept], "scores": score_column(scores)}

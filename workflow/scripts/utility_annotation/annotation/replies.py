@@ -1,0 +1,98 @@
+"""Strict reading of an LLM's replies.
+
+Only a line that consists of nothing but the requested form is read, and nothing before ``</think>`` ever is, so that
+numbers in a thought, an explanation or a quoted passage mark nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from .protocol import Completion
+
+_END_OF_THINKING = "</think>"
+_START_OF_THINKING = "<think>"
+_NUMBER = r"\[\s*[+-]?\d{1,9}\s*\]"
+_LIST = rf"{_NUMBER}(?:\s*,\s*{_NUMBER})*"
+_SELECTION = re.compile(
+    rf"My selection:\s*(?P<list>\[\s*{_LIST}\s*\]|{_LIST}|\[\s*\]|\[\s*\[\s*\]\s*\])\s*\.?", re.IGNORECASE
+)
+_RANKING = re.compile(rf"(?P<list>{_NUMBER}(?:\s*>\s*{_NUMBER})*)\s*\.?")
+_DIGITS = re.compile(r"[+-]?\d+")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a reply says.
+
+    Attributes:
+        outcome: ok, empty (a selection of nothing), unparsable, or truncated (cut off before it said anything).
+        numbers: the passages' numbers in reply order, each from 1 to n and at most once; none unless the outcome is ok.
+    """
+
+    outcome: str
+    numbers: tuple[int, ...] = ()
+
+
+def after_thinking(text: str, *, thinking: bool) -> str | None:
+    """The part of a reply that counts: what follows the last ``</think>``.
+
+    Args:
+        text: the whole reply.
+        thinking: whether the model was asked to think; then a reply without ``</think>`` is all thought.
+
+    Returns:
+        The part after the thinking, stripped, or None where the thinking never ended.
+    """
+    _, end, rest = text.rpartition(_END_OF_THINKING)
+    if not end and (thinking or text.lstrip().startswith(_START_OF_THINKING)):
+        return None
+    return rest.strip()
+
+
+def read_selection(completion: Completion, n: int, *, thinking: bool = False) -> Reading:
+    """Read ``My selection:[[i],[j],...]`` over passages 1…n.
+
+    The form must fill a line of its own. Numbers outside 1…n are dropped; a selection of such numbers only is
+    unparsable, and so are several lines that select differently.
+    """
+    text = after_thinking(completion.text, thinking=thinking)
+    lists = [match["list"] for match in _full_lines(_SELECTION, text)]
+    readings = {_valid_numbers(found, n) for found in lists}
+    if len(readings) != 1:
+        return _nothing_read(completion)
+    (numbers,) = readings
+    if numbers:
+        return Reading("ok", numbers)
+    return Reading("empty") if not any(_DIGITS.search(found) for found in lists) else _nothing_read(completion)
+
+
+def read_ranking(completion: Completion, n: int, *, thinking: bool = False) -> Reading:
+    """Read ``[i] > [j] > ...`` over passages 1…n; passages that the reply leaves out follow in their given order.
+
+    The form must fill a line of its own and, where there are two passages or more, compare at least two. A reply that
+    the token limit cut off is truncated: a ranking does not say where it ends.
+    """
+    text = after_thinking(completion.text, thinking=thinking)
+    lists = [match["list"] for match in _full_lines(_RANKING, text) if n == 1 or ">" in match["list"]]
+    readings = {_valid_numbers(found, n) for found in lists} - {()}
+    if len(readings) != 1 or completion.finish_reason == "length":
+        return _nothing_read(completion)
+    (numbers,) = readings
+    return Reading("ok", (*numbers, *(number for number in range(1, n + 1) if number not in numbers)))
+
+
+def _full_lines(form: re.Pattern[str], text: str | None) -> list[re.Match[str]]:
+    matches = (form.fullmatch(line.strip()) for line in (text or "").split("\n"))
+    return [match for match in matches if match]
+
+
+def _valid_numbers(found: str, n: int) -> tuple[int, ...]:
+    """Numbers from 1 to n, each once, in order of first appearance."""
+    numbers = (int(digits) for digits in _DIGITS.findall(found))
+    return tuple(dict.fromkeys(number for number in numbers if 1 <= number <= n))
+
+
+def _nothing_read(completion: Completion) -> Reading:
+    return Reading("truncated" if completion.finish_reason == "length" else "unparsable")

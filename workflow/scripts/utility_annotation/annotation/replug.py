@@ -1,0 +1,51 @@
+"""replug: a passage's utility is the log-likelihood of the ground-truth answer given the query and that one passage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..contracts import ANSWERS, iter_rows
+from .pointwise import score_column, scores_of
+from .prompts import PromptTemplate
+from .protocol import Continuation, Failure, LogLikelihood
+from .shard import Item
+
+TEMPLATE = "replug.j2"
+
+
+def with_truth(items: Iterable[Item], answers: Path | str) -> Iterator[Item]:
+    """Add the first listed ground-truth answer; a query without one keeps None."""
+    first = {row["query_id"]: row["answers"][0] for row in iter_rows(ANSWERS, [answers]) if row["answers"]}
+    for item in items:
+        yield replace(item, answer=first.get(item.query_id))
+
+
+class ReplugStage:
+    """Scores the whole pool; the scores are sums over the answer's tokens, in nats.
+
+    Args:
+        template: the prompt with one passage, after which the answer is the assistant's turn.
+    """
+
+    sampling = None
+
+    def __init__(self, template: PromptTemplate) -> None:
+        self._template = template
+
+    def requests(self, item: Item) -> list[Continuation] | Failure:
+        """The answer after each passage."""
+        answer = self._template.cleaner.text(item.answer or "")
+        if not answer:
+            return Failure("there is no ground-truth answer")
+        return [
+            Continuation(self._template.render(query=item.query, passages=[passage.text]), answer)
+            for passage in item.passages
+        ]
+
+    def row(self, item: Item, results: Sequence[LogLikelihood]) -> dict[str, Any]:
+        """One score a candidate, and no selection."""
+        scores = scores_of(item.passages, [result.total for result in results])
+        return {"outcome": "ok", "scores": score_column(scores)}

@@ -1,0 +1,71 @@
+"""utilsel and utilrank: which passages help to produce the pseudo-answer, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..configuration import Annotator
+from .listwise import Listwise
+from .pointwise import best_first, score_column, scores_of
+from .prompts import PromptTemplate
+from .protocol import Continuation, Failure, LogLikelihood
+from .replies import read_ranking, read_selection
+from .shard import Item, Stage
+
+SELECTION_TEMPLATE, RANKING_TEMPLATE, POINTWISE_TEMPLATE = "utilsel.j2", "utilrank.j2", "pointwise_answer.j2"
+
+
+def selection_template_name(annotator: Annotator) -> str:
+    """The template that utilsel reads."""
+    return SELECTION_TEMPLATE if annotator.protocol == "listwise" else POINTWISE_TEMPLATE
+
+
+def ranking_template_name(annotator: Annotator) -> str:
+    """The template that utilrank reads."""
+    return RANKING_TEMPLATE if annotator.protocol == "listwise" else POINTWISE_TEMPLATE
+
+
+def selection_stage(annotator: Annotator, template: PromptTemplate) -> Stage:
+    """utilsel, by the annotator's protocol."""
+    if annotator.protocol == "listwise":
+        return Listwise(annotator, template, read_selection, needs_answer=True)
+    return AnswerGain(template, minimum_gain=annotator.pointwise.minimum_gain)
+
+
+def ranking_stage(annotator: Annotator, template: PromptTemplate) -> Stage:
+    """utilrank, by the annotator's protocol."""
+    if annotator.protocol == "listwise":
+        return Listwise(annotator, template, read_ranking, needs_answer=True)
+    return AnswerGain(template, minimum_gain=None)
+
+
+class AnswerGain:
+    """Pointwise utility: how much a passage raises the mean log-likelihood (nats a token) of the pseudo-answer.
+
+    Args:
+        template: the prompt with one passage or none, after which the answer is the assistant's turn.
+        minimum_gain: a selection of the passages with a greater gain; None for a ranking of all.
+    """
+
+    sampling = None
+
+    def __init__(self, template: PromptTemplate, *, minimum_gain: float | None) -> None:
+        self._template, self._minimum_gain = template, minimum_gain
+
+    def requests(self, item: Item) -> list[Continuation] | Failure:
+        """The answer without any passage, then with each."""
+        if item.answer is None:
+            return Failure("there is no pseudo-answer to judge utility by")
+        answer = self._template.cleaner.text(item.answer)
+        shown: list[list[str]] = [[], *([passage.text] for passage in item.passages)]
+        return [Continuation(self._template.render(query=item.query, passages=texts), answer) for texts in shown]
+
+    def row(self, item: Item, results: Sequence[LogLikelihood]) -> dict[str, Any]:
+        """Docids by falling gain, and every shown passage's gain."""
+        without, *given = results
+        gains = scores_of(item.passages, [result.mean - without.mean for result in given])
+        docids = best_first(gains)
+        if self._minimum_gain is not None:
+            docids = [docid for docid in docids if gains[docid] > self._minimum_gain]
+        return {"outcome": "ok" if docids else "empty", "docids": docids, "scores": score_column(gains)}
