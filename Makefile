@@ -4,6 +4,9 @@ PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 
+# Each job is a process of its own: what Python has compiled once must be kept, or every job compiles torch anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test format bench clean-environment
 
 demo: .venv/core.stamp

@@ -10,7 +10,7 @@ rule annotate_relsel:
     input:
         model=annotator_model,
         pool="results/pools/{pool}/{shard}.parquet",
-        prompts=prompt_template("relsel"),
+        prompt=prompt_template("relsel"),
     output:
         "results/annotation/{pool}/{annotator}/relsel/{shard}.parquet",
     log:
@@ -30,7 +30,7 @@ rule annotate_relsel:
         code=code("annotate_relsel"),
     shell:
         "python workflow/scripts/annotate_relsel.py --settings {params.settings:q} --performance {PERFORMANCE:q}"
-        " --model {input.model} --pool {input.pool} --prompts resources/prompts"
+        " --model {input.model} --pool {input.pool} --prompt {input.prompt}"
         " --store results/completions/{wildcards.annotator} --output {output} > {log} 2>&1"
 
 
@@ -40,7 +40,7 @@ rule annotate_answer:
         model=annotator_model,
         pool="results/pools/{pool}/{shard}.parquet",
         relsel="results/annotation/{pool}/{annotator}/relsel/{shard}.parquet",
-        prompts=prompt_template("answer"),
+        prompt=prompt_template("answer"),
     output:
         "results/annotation/{pool}/{annotator}/answer/{shard}.parquet",
     log:
@@ -60,7 +60,7 @@ rule annotate_answer:
         code=code("annotate_answer"),
     shell:
         "python workflow/scripts/annotate_answer.py --settings {params.settings:q} --performance {PERFORMANCE:q}"
-        " --model {input.model} --pool {input.pool} --relsel {input.relsel} --prompts resources/prompts"
+        " --model {input.model} --pool {input.pool} --relsel {input.relsel} --prompt {input.prompt}"
         " --store results/completions/{wildcards.annotator} --output {output} > {log} 2>&1"
 
 
@@ -71,7 +71,7 @@ rule annotate_utilsel:
         pool="results/pools/{pool}/{shard}.parquet",
         relsel="results/annotation/{pool}/{annotator}/relsel/{shard}.parquet",
         answers="results/annotation/{pool}/{annotator}/answer/{shard}.parquet",
-        prompts=prompt_template("utilsel"),
+        prompt=prompt_template("utilsel"),
     output:
         "results/annotation/{pool}/{annotator}/utilsel/{shard}.parquet",
     log:
@@ -92,7 +92,7 @@ rule annotate_utilsel:
     shell:
         "python workflow/scripts/annotate_utilsel.py --settings {params.settings:q} --performance {PERFORMANCE:q}"
         " --model {input.model} --pool {input.pool} --relsel {input.relsel} --answers {input.answers}"
-        " --prompts resources/prompts --store results/completions/{wildcards.annotator} --output {output}"
+        " --prompt {input.prompt} --store results/completions/{wildcards.annotator} --output {output}"
         " > {log} 2>&1"
 
 
@@ -107,7 +107,7 @@ rule annotate_utilrank:
         pool="results/pools/{pool}/{shard}.parquet",
         relsel="results/annotation/{pool}/{annotator}/relsel/{shard}.parquet",
         answers="results/annotation/{pool}/{annotator}/answer/{shard}.parquet",
-        prompts=prompt_template("utilrank"),
+        prompt=prompt_template("utilrank"),
         stored=same_likelihoods,
     output:
         "results/annotation/{pool}/{annotator}/utilrank/{shard}.parquet",
@@ -129,7 +129,7 @@ rule annotate_utilrank:
     shell:
         "python workflow/scripts/annotate_utilrank.py --settings {params.settings:q} --performance {PERFORMANCE:q}"
         " --model {input.model} --pool {input.pool} --relsel {input.relsel} --answers {input.answers}"
-        " --prompts resources/prompts --store results/completions/{wildcards.annotator} --output {output}"
+        " --prompt {input.prompt} --store results/completions/{wildcards.annotator} --output {output}"
         " > {log} 2>&1"
 
 
@@ -139,7 +139,7 @@ rule annotate_replug:
         model=annotator_model,
         pool="results/pools/{pool}/{shard}.parquet",
         truth=lambda wildcards: split_data("answers", wildcards.pool, "pools"),
-        prompts=prompt_template("replug"),
+        prompt=prompt_template("replug"),
     output:
         "results/annotation/{pool}/{annotator}/replug/{shard}.parquet",
     log:
@@ -157,5 +157,5 @@ rule annotate_replug:
         code=code("annotate_replug"),
     shell:
         "python workflow/scripts/annotate_replug.py --settings {params.settings:q} --performance {PERFORMANCE:q}"
-        " --model {input.model} --pool {input.pool} --truth {input.truth} --prompts resources/prompts"
+        " --model {input.model} --pool {input.pool} --truth {input.truth} --prompt {input.prompt}"
         " --store results/completions/{wildcards.annotator} --output {output} > {log} 2>&1"

@@ -112,7 +112,10 @@ def pool_settings(pool: str) -> str:
 def mined_runs(wildcards) -> list[str]:
     """The runs whose passages become a pool's negatives."""
     source = CONFIG.pools[wildcards.pool].source
-    return [f"results/runs/{retriever}/{source.testset}.parquet" for retriever in source.retrievers]
+    return [
+        f"results/runs/{retriever}/{source.testset}.parquet"
+        for retriever in source.retrievers
+    ]
 
 
 def label_pool_shards(wildcards) -> list[str]:
@@ -152,7 +155,11 @@ def same_likelihoods(wildcards) -> list[str]:
     """The shard whose stage leaves in the completion store what utility ranking needs; none for listwise prompts."""
     if CONFIG.annotators[wildcards.annotator].protocol == "listwise":
         return []
-    return [ancient(f"results/annotation/{wildcards.pool}/{wildcards.annotator}/utilsel/{wildcards.shard}.parquet")]
+    return [
+        ancient(
+            f"results/annotation/{wildcards.pool}/{wildcards.annotator}/utilsel/{wildcards.shard}.parquet"
+        )
+    ]
 
 
 def annotator_model(wildcards) -> str:

@@ -69,7 +69,9 @@ rule ingest_qrels:
 rule ingest_answers:
     """Read a split's ground-truth answers."""
     input:
-        source=lambda wildcards: source_file(split_of(wildcards).answers, "answers.jsonl"),
+        source=lambda wildcards: source_file(
+            split_of(wildcards).answers, "answers.jsonl"
+        ),
         queries="data/{dataset}/queries/{split}.parquet",
     output:
         "data/{dataset}/answers/{split}.parquet",

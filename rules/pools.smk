@@ -17,7 +17,9 @@ rule mine_negatives:
     conda:
         "../envs/core.yaml"
     params:
-        settings=lambda wildcards: canonical({"size": CONFIG.pools[wildcards.pool].size}),
+        settings=lambda wildcards: canonical(
+            {"size": CONFIG.pools[wildcards.pool].size}
+        ),
         code=code("mine_negatives"),
     shell:
         "python workflow/scripts/mine_negatives.py --settings {params.settings:q} --queries {input.queries}"

@@ -21,7 +21,8 @@ def _write(
         folder / "queries.parquet", QUERIES.rows([{"query_id": q, "text": f"text of {q}"} for q in ("a", "b")])
     )
     QRELS.write(
-        folder / "qrels.parquet", QRELS.table(dict(zip(("query_id", "docid", "grade"), zip(*qrels, strict=True), strict=True)))
+        folder / "qrels.parquet",
+        QRELS.table(dict(zip(("query_id", "docid", "grade"), zip(*qrels, strict=True), strict=True))),
     )
     paths = []
     for number, run in enumerate(runs):

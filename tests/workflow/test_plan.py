@@ -64,7 +64,7 @@ def test_the_demo_plans_the_whole_chain_in_a_fresh_clone(workflow: Path) -> None
         "merge_labels": 5,
         "label_quality": 5,
         "train": 5,
-        "encode": 12,
+        "encode": 6,
         "search": 6,
         "bm25_index": 1,
         "bm25_search": 1,

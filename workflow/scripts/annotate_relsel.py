@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from utility_annotation.annotation import command
-from utility_annotation.annotation.relevance import relevance_stage, template_name
+from utility_annotation.annotation.relevance import relevance_stage
 from utility_annotation.annotation.shard import read_pool
 from utility_annotation.errors import run_script
 
 
 def main(argv: list[str] | None) -> None:
+    """Command line; see ``--help``."""
     arguments = command.parser(__doc__).parse_args(argv)
-    command.run(arguments, read_pool(arguments.pool), template_name, relevance_stage)
+    command.run(arguments, read_pool(arguments.pool), relevance_stage)
 
 
 if __name__ == "__main__":

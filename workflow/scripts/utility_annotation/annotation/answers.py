@@ -11,8 +11,6 @@ from .protocol import Chat, Completion
 from .replies import after_thinking
 from .shard import Item
 
-TEMPLATE = "answer.j2"
-
 
 class AnswerStage:
     """One chat a query with the passages that the relevance selection kept.

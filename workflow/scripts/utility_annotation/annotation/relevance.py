@@ -14,13 +14,6 @@ from .protocol import Continuation, LogLikelihood
 from .replies import read_selection
 from .shard import Item, Stage
 
-LISTWISE_TEMPLATE, POINTWISE_TEMPLATE = "relsel.j2", "pointwise_relevance.j2"
-
-
-def template_name(annotator: Annotator) -> str:
-    """The template that this stage reads."""
-    return LISTWISE_TEMPLATE if annotator.protocol == "listwise" else POINTWISE_TEMPLATE
-
 
 def relevance_stage(annotator: Annotator, template: PromptTemplate) -> Stage:
     """The stage, by the annotator's protocol."""

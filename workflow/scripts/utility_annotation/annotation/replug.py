@@ -13,8 +13,6 @@ from .prompts import PromptTemplate
 from .protocol import Continuation, Failure, LogLikelihood
 from .shard import Item
 
-TEMPLATE = "replug.j2"
-
 
 def with_truth(items: Iterable[Item], answers: Path | str) -> Iterator[Item]:
     """Add the first listed ground-truth answer; a query without one keeps None."""

@@ -13,18 +13,6 @@ from .protocol import Continuation, Failure, LogLikelihood
 from .replies import read_ranking, read_selection
 from .shard import Item, Stage
 
-SELECTION_TEMPLATE, RANKING_TEMPLATE, POINTWISE_TEMPLATE = "utilsel.j2", "utilrank.j2", "pointwise_answer.j2"
-
-
-def selection_template_name(annotator: Annotator) -> str:
-    """The template that utilsel reads."""
-    return SELECTION_TEMPLATE if annotator.protocol == "listwise" else POINTWISE_TEMPLATE
-
-
-def ranking_template_name(annotator: Annotator) -> str:
-    """The template that utilrank reads."""
-    return RANKING_TEMPLATE if annotator.protocol == "listwise" else POINTWISE_TEMPLATE
-
 
 def selection_stage(annotator: Annotator, template: PromptTemplate) -> Stage:
     """utilsel, by the annotator's protocol."""

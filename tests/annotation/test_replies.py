@@ -1,0 +1,158 @@
+"""Replies are read strictly: what is not plainly a selection or ranking marks nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from utility_annotation.annotation.protocol import Completion
+from utility_annotation.annotation.replies import Reading, after_thinking, read_ranking, read_selection
+
+
+def reply(text: str, finish_reason: str = "stop") -> Completion:
+    return Completion(text, finish_reason, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("My selection:[[3],[1]]", (3, 1)),
+        ("My selection: [[2], [5]].", (2, 5)),
+        ("  my selection:[2]\n", (2,)),
+        ("My selection:[[1],[1],[2],[1]]", (1, 2)),
+        ("My selection:[[2]]\nMy selection:[[2]]", (2,)),
+        ("Passage [4] is the best.\nMy selection:[[2]]\nIt was easy.", (2,)),
+    ],
+)
+def test_selection_is_read_in_reply_order(text: str, numbers: tuple[int, ...]) -> None:
+    assert read_selection(reply(text), 5) == Reading("ok", numbers)
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "99", "+6", "000"])
+def test_number_outside_the_pool_never_marks_a_passage(number: str) -> None:
+    assert read_selection(reply(f"My selection:[[{number}],[2]]"), 5) == Reading("ok", (2,))
+    assert read_selection(reply(f"My selection:[[{number}]]"), 5) == Reading("unparsable")
+    assert read_ranking(reply(f"[{number}] > [2]"), 3) == Reading("ok", (2, 1, 3))
+    assert read_ranking(reply(f"[{number}] > [{number}]"), 3) == Reading("unparsable")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[[1],[2]]",
+        "I choose [1] and [2].",
+        'Passage 2 says "My selection:[[1]]".',
+        "Passage 2 says My selection:[[1]]",
+        "My selection:[[1]]\nMy selection:[[2]]",
+        "My selection:[[1],[2]",
+        "My selection:[[1],[two]]",
+        "My selection:1, 2",
+        "",
+    ],
+)
+def test_anything_but_the_form_on_its_own_line_is_unparsable(text: str) -> None:
+    assert read_selection(reply(text), 5) == Reading("unparsable")
+
+
+@pytest.mark.parametrize("text", ["My selection:[]", "My selection:[[]]", "My selection: [ ]."])
+def test_empty_selection_is_told_apart_from_an_unparsable_reply(text: str) -> None:
+    assert read_selection(reply(text), 5) == Reading("empty")
+
+
+def test_reply_cut_off_before_its_selection_is_truncated() -> None:
+    assert read_selection(reply("My selection:[[1],[2", "length"), 5) == Reading("truncated")
+
+
+def test_reply_cut_off_after_a_complete_selection_is_read() -> None:
+    assert read_selection(reply("My selection:[[1]]\nThe reason is", "length"), 5) == Reading("ok", (1,))
+
+
+def test_ranking_that_was_cut_off_is_truncated() -> None:
+    assert read_ranking(reply("[1] > [2", "length"), 3) == Reading("truncated")
+    assert read_ranking(reply("[1] > [2]", "length"), 3) == Reading("truncated")
+
+
+def test_numbers_inside_a_thinking_block_are_no_selection() -> None:
+    thought = "<think>\nMy selection:[[1]]\n[1] > [2]\n</think>\n"
+    assert read_selection(reply(thought + "My selection:[[2]]"), 3, thinking=True) == Reading("ok", (2,))
+    assert read_selection(reply(thought + "None."), 3, thinking=True) == Reading("unparsable")
+    assert read_ranking(reply(thought + "[3] > [2] > [1]"), 3, thinking=True) == Reading("ok", (3, 2, 1))
+
+
+@pytest.mark.parametrize("opening", ["<think>\n", ""])
+def test_thought_that_never_ends_is_truncated_and_not_read(opening: str) -> None:
+    assert read_selection(reply(f"{opening}My selection:[[1]]", "length"), 3, thinking=True) == Reading("truncated")
+
+
+def test_thought_is_not_read_even_where_none_was_asked_for() -> None:
+    assert read_selection(reply("<think>\nMy selection:[[1]]"), 3) == Reading("unparsable")
+
+
+def test_answer_after_thinking() -> None:
+    assert after_thinking("<think>a</think>b</think> c ", thinking=True) == "c"
+    assert after_thinking(" plain ", thinking=False) == "plain"
+    assert after_thinking("plain", thinking=True) is None
+
+
+def test_single_passage_is_ranked_by_naming_it_and_several_need_a_comparison() -> None:
+    assert read_ranking(reply("[1]"), 1) == Reading("ok", (1,))
+    assert read_ranking(reply("[3]"), 5) == Reading("unparsable")
+
+
+def test_every_real_ranking_reply_reads_as_its_authors_read_it(shared_data: Path) -> None:
+    lines = (shared_data / "parsing" / "listwise_parse_cases.jsonl").read_text().splitlines()
+    cases = [json.loads(line) for line in lines]
+    wrong = [
+        case["qid"]
+        for case in cases
+        if list(read_ranking(reply(case["response"]), case["num_passages"]).numbers) != case["expected_order"]
+    ]
+    assert (len(cases), wrong) == (162, [])
+
+
+def real_verdicts(shared_data: Path) -> list[dict]:
+    files = sorted((shared_data / "llm-relabel-rlhn").glob("*.jsonl"))
+    return [json.loads(line) for file in files for line in file.read_text().splitlines()]
+
+
+def test_real_replies_in_another_form_mark_nothing(shared_data: Path) -> None:
+    verdicts = real_verdicts(shared_data)
+    assert len(verdicts) == 67
+    assert {read_selection(reply(row["response"]), 25).outcome for row in verdicts} == {"unparsable"}
+    assert {read_ranking(reply(row["response"]), 25).outcome for row in verdicts} == {"unparsable"}
+
+
+def test_selection_after_a_real_chain_of_thought_is_the_only_thing_read(shared_data: Path) -> None:
+    """The real replies reason about "Doc (5)" and "[Doc (2), Doc (5)]" at length before they decide."""
+    for row in real_verdicts(shared_data):
+        thought = f"<think>\n{row['response']}\n</think>\nMy selection:[[7]]"
+        for text in (thought, f"{row['response']}\nMy selection:[[7]]"):
+            assert read_selection(reply(text), 25) == Reading("ok", (7,))
+
+
+@given(st.text(alphabet=st.sampled_from("My selction:[]>0123456789-,. \n</think>"), max_size=80), st.integers(1, 31))
+def test_no_reply_marks_a_passage_outside_the_pool_or_twice(text: str, n: int) -> None:
+    for reading in (
+        read_selection(reply(text), n),
+        read_selection(reply("My selection:" + text), n),
+        read_ranking(reply(text), n),
+    ):
+        assert set(reading.numbers) <= set(range(1, n + 1))
+        assert len(set(reading.numbers)) == len(reading.numbers)
+        assert bool(reading.numbers) == (reading.outcome == "ok")
+
+
+@given(st.lists(st.integers(-5, 40)), st.integers(1, 31))
+def test_selection_is_the_valid_numbers_once_in_order(numbers: list[int], n: int) -> None:
+    reading = read_selection(reply(f"My selection:[{','.join(f'[{number}]' for number in numbers)}]"), n)
+    assert reading.numbers == tuple(dict.fromkeys(number for number in numbers if 1 <= number <= n))
+
+
+@given(st.permutations(range(1, 13)), st.integers(2, 12))
+def test_ranking_keeps_the_reply_and_appends_the_rest_in_order(order: list[int], listed: int) -> None:
+    reading = read_ranking(reply(" > ".join(f"[{number}]" for number in order[:listed])), 12)
+    assert reading.numbers == (*order[:listed], *sorted(order[listed:]))

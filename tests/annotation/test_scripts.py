@@ -1,0 +1,149 @@
+"""The scripts, as a rule calls them: the chain of stages, and a shard that is killed half way."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import annotate_answer
+import annotate_relsel
+import annotate_replug
+import annotate_utilrank
+import annotate_utilsel
+import pytest
+
+from utility_annotation.annotation.templates import template_name
+from utility_annotation.configuration import Annotator, Pointwise, Sampling, canonical
+from utility_annotation.contracts import ANNOTATION, ANSWERS, POOL
+
+QUERIES = 6
+PERFORMANCE = json.dumps({"annotate": {"batch_tokens": 2000, "device": "cpu"}})
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """A pool shard of four candidates a query, and ground-truth answers."""
+    write_inputs(tmp_path, QUERIES)
+    return tmp_path
+
+
+def write_inputs(folder: Path, queries: int) -> None:
+    POOL.write(
+        folder / "pool.parquet",
+        POOL.rows(
+            [
+                {
+                    "query_id": f"q{number}",
+                    "query": f"question {number}?",
+                    "candidates": [
+                        {
+                            "docid": f"d{number}{letter}",
+                            "title": None,
+                            "text": f"text {letter} {number}",
+                            "human": False,
+                        }
+                        for letter in "abcd"
+                    ],
+                }
+                for number in range(queries)
+            ]
+        ),
+    )
+    truth = [{"query_id": f"q{number}", "answers": [f"answer {number}"]} for number in range(queries)]
+    ANSWERS.write(folder / "truth.parquet", ANSWERS.rows(truth))
+
+
+def arguments(folder: Path, root: Path, model: Path, settings: Annotator, output: str, **inputs: str) -> list[str]:
+    options = {
+        "settings": canonical(settings),
+        "performance": PERFORMANCE,
+        "model": model,
+        "pool": folder / "pool.parquet",
+        "prompt": root / "resources" / "prompts" / template_name(Path(output).stem, settings.protocol),
+        "store": folder / "store",
+        "output": folder / output,
+        **{name: folder / file for name, file in inputs.items()},
+    }
+    return [text for name, value in options.items() for text in (f"--{name}", str(value))]
+
+
+@pytest.mark.parametrize("protocol", ["listwise", "pointwise"])
+def test_chain_of_stages_gives_every_query_its_row(files: Path, root: Path, tiny_model: Path, protocol: str) -> None:
+    settings = Annotator(
+        model="tiny",
+        protocol=protocol,
+        precision="fp32",
+        sampling=Sampling(max_new_tokens=4),
+        answer_sampling=Sampling(max_new_tokens=4),
+        pointwise=Pointwise(relevant_percent=50),
+    )
+
+    def run(script, output: str, **inputs: str) -> list[dict]:
+        script.main(arguments(files, root, tiny_model, settings, output, **inputs))
+        rows = ANNOTATION.read(files / output).to_pylist()
+        assert [row["query_id"] for row in rows] == [f"q{number}" for number in range(QUERIES)]
+        return rows
+
+    relsel = run(annotate_relsel, "relsel.parquet")
+    answers = run(annotate_answer, "answer.parquet", relsel="relsel.parquet")
+    former = {"relsel": "relsel.parquet", "answers": "answer.parquet"}
+    utilsel = run(annotate_utilsel, "utilsel.parquet", **former)
+    utilrank = run(annotate_utilrank, "utilrank.parquet", **former)
+    replug = run(annotate_replug, "replug.parquet", truth="truth.parquet")
+
+    assert all(len(row["scores"]) == 4 and row["docids"] is None for row in replug)
+    listwise = protocol == "listwise"  # four tokens of an untrained model are no selection
+    assert {row["outcome"] for row in relsel} == {"truncated" if listwise else "ok"}
+    assert {row["whole_pool"] for row in (*answers, *utilsel, *utilrank)} == {listwise}
+    if not listwise:
+        for chosen, answer, selected, ranked in zip(relsel, answers, utilsel, utilrank, strict=True):
+            assert len(chosen["docids"]) == 2
+            assert answer["answer"]
+            assert sorted(ranked["docids"]) == sorted(chosen["docids"])
+            assert ranked["docids"][: len(selected["docids"])] == selected["docids"]
+
+
+def test_shard_killed_half_way_resumes_without_asking_again(tmp_path: Path, root: Path, tiny_model: Path) -> None:
+    queries = 40
+    write_inputs(tmp_path, queries)
+    settings = Annotator(model="tiny", precision="fp32")
+    command = [
+        sys.executable,
+        str(root / "workflow" / "scripts" / "annotate_replug.py"),
+        *arguments(tmp_path, root, tiny_model, settings, "replug.parquet", truth="truth.parquet"),
+        "--performance",
+        json.dumps({"annotate": {"batch_tokens": 1, "device": "cpu"}}),
+    ]
+
+    def keys() -> list[str]:
+        lines = [line for file in (tmp_path / "store").glob("*.jsonl") for line in file.read_bytes().split(b"\n")[:-1]]
+        return [json.loads(line)["key"] for line in lines]
+
+    first = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    while len(keys()) < 10 and first.poll() is None:
+        time.sleep(0.01)
+    os.kill(first.pid, signal.SIGKILL)
+    first.wait()
+    kept = len(keys())
+    assert 10 <= kept < 4 * queries, "the kill came too late to show anything"
+    assert not (tmp_path / "replug.parquet").exists()
+
+    second = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert f"({kept} from the store)" in second.stderr
+    assert len(keys()) == len(set(keys())) == 4 * queries
+    assert {row["outcome"] for row in ANNOTATION.read(tmp_path / "replug.parquet").to_pylist()} == {"ok"}
+
+
+def test_missing_model_folder_is_one_line_that_says_what_to_do(files: Path, root: Path) -> None:
+    command = [sys.executable, str(root / "workflow" / "scripts" / "annotate_relsel.py")]
+    settings = Annotator(model="tiny")
+    wrong = arguments(files, root, files / "nowhere", settings, "replug.parquet")
+    ended = subprocess.run([*command, *wrong], capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1].startswith(f"error: {files / 'nowhere'}: ")
+    assert not (files / "replug.parquet").exists()
