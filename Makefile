@@ -21,7 +21,7 @@ test: .venv/dev.stamp
 	snakefmt --check Snakefile rules
 	mypy
 	snakemake --lint
-	pytest
+	pytest -n 2 --dist loadfile
 
 format: .venv/dev.stamp
 	ruff format .

@@ -66,12 +66,6 @@ rule figures:
         all_figures(),
 
 
-rule report:
-    """The report page alone."""
-    input:
-        "results/report.html",
-
-
 for table in CONFIG.tables:
 
     rule:

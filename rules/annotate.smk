@@ -27,9 +27,10 @@ rule annotate_relsel:
         gpu=CONFIG.performance.annotate.gpus,
     params:
         settings=annotation_settings("relsel"),
+        performance=performance,
         code=code("annotate_relsel"),
     shell:
-        "python workflow/scripts/annotate_relsel.py --settings {params.settings:q} --performance {PERFORMANCE:q}"
+        "python workflow/scripts/annotate_relsel.py --settings {params.settings:q} --performance {params.performance:q}"
         " --model {input.model} --pool {input.pool} --prompt {input.prompt}"
         " --store results/completions/{wildcards.annotator} --output {output} > {log} 2>&1"
 
@@ -57,9 +58,10 @@ rule annotate_answer:
         gpu=CONFIG.performance.annotate.gpus,
     params:
         settings=annotation_settings("answer"),
+        performance=performance,
         code=code("annotate_answer"),
     shell:
-        "python workflow/scripts/annotate_answer.py --settings {params.settings:q} --performance {PERFORMANCE:q}"
+        "python workflow/scripts/annotate_answer.py --settings {params.settings:q} --performance {params.performance:q}"
         " --model {input.model} --pool {input.pool} --relsel {input.relsel} --prompt {input.prompt}"
         " --store results/completions/{wildcards.annotator} --output {output} > {log} 2>&1"
 
@@ -88,9 +90,10 @@ rule annotate_utilsel:
         gpu=CONFIG.performance.annotate.gpus,
     params:
         settings=annotation_settings("utilsel"),
+        performance=performance,
         code=code("annotate_utilsel"),
     shell:
-        "python workflow/scripts/annotate_utilsel.py --settings {params.settings:q} --performance {PERFORMANCE:q}"
+        "python workflow/scripts/annotate_utilsel.py --settings {params.settings:q} --performance {params.performance:q}"
         " --model {input.model} --pool {input.pool} --relsel {input.relsel} --answers {input.answers}"
         " --prompt {input.prompt} --store results/completions/{wildcards.annotator} --output {output}"
         " > {log} 2>&1"
@@ -125,9 +128,10 @@ rule annotate_utilrank:
         gpu=CONFIG.performance.annotate.gpus,
     params:
         settings=annotation_settings("utilrank"),
+        performance=performance,
         code=code("annotate_utilrank"),
     shell:
-        "python workflow/scripts/annotate_utilrank.py --settings {params.settings:q} --performance {PERFORMANCE:q}"
+        "python workflow/scripts/annotate_utilrank.py --settings {params.settings:q} --performance {params.performance:q}"
         " --model {input.model} --pool {input.pool} --relsel {input.relsel} --answers {input.answers}"
         " --prompt {input.prompt} --store results/completions/{wildcards.annotator} --output {output}"
         " > {log} 2>&1"
@@ -154,8 +158,9 @@ rule annotate_replug:
         gpu=CONFIG.performance.annotate.gpus,
     params:
         settings=annotation_settings("replug"),
+        performance=performance,
         code=code("annotate_replug"),
     shell:
-        "python workflow/scripts/annotate_replug.py --settings {params.settings:q} --performance {PERFORMANCE:q}"
+        "python workflow/scripts/annotate_replug.py --settings {params.settings:q} --performance {params.performance:q}"
         " --model {input.model} --pool {input.pool} --truth {input.truth} --prompt {input.prompt}"
         " --store results/completions/{wildcards.annotator} --output {output} > {log} 2>&1"

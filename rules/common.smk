@@ -21,15 +21,22 @@ try:
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
-PERFORMANCE = canonical(CONFIG.performance)
-"""Formatted straight into shell commands: Snakemake does not track it there, as it changes no result."""
+
+def performance(wildcards, input) -> str:
+    """The section that changes no result. Snakemake takes parameters that depend on `input` as derived from it, and
+    leaves them out when it looks for changes; so this one takes `input`, and makes nothing stale.
+    """
+    return canonical(CONFIG.performance)
 
 
-TRAIN_LAUNCHER = (
-    f"python -m torch.distributed.run --standalone --nproc-per-node {CONFIG.performance.train.gpus}"
-    if CONFIG.performance.train.gpus > 1
-    else "python"
-)
+def train_launcher(wildcards, input) -> str:
+    """What starts a training: Python, or torchrun where it gets several GPUs. Takes `input` as `performance` does."""
+    gpus = CONFIG.performance.train.gpus
+    return (
+        f"python -m torch.distributed.run --standalone --nproc-per-node {gpus}"
+        if gpus > 1
+        else "python"
+    )
 
 
 def wildcard_patterns() -> dict[str, str]:
@@ -146,9 +153,11 @@ def annotation_settings(stage: str):
 
 def prompt_template(stage: str):
     """Function of the wildcards: the template that a stage reads under the annotator's protocol."""
-    return lambda wildcards: "resources/prompts/" + template_name(
-        stage, CONFIG.annotators[wildcards.annotator].protocol
-    )
+
+    def template(wildcards) -> str:
+        return f"resources/prompts/{template_name(stage, CONFIG.annotators[wildcards.annotator].protocol)}"
+
+    return template
 
 
 def same_likelihoods(wildcards) -> list[str]:

@@ -25,9 +25,10 @@ rule encode:
         settings=lambda wildcards: canonical(
             {"backbone": backbone_settings(wildcards.backbone, "passage")}
         ),
+        performance=performance,
         code=code("encode"),
     shell:
-        "python workflow/scripts/encode.py --settings {params.settings:q} --performance {PERFORMANCE:q}"
+        "python workflow/scripts/encode.py --settings {params.settings:q} --performance {params.performance:q}"
         " --model {input.model} --corpus {input.corpus} --shard {wildcards.shard}"
         " --output-vectors {output.vectors} --output-docids {output.docids} > {log} 2>&1"
 
@@ -57,9 +58,10 @@ rule search:
             {"backbone": backbone_settings(wildcards.backbone, "query")}
             | search_settings(wildcards.testset)
         ),
+        performance=performance,
         code=code("search"),
     shell:
-        "python workflow/scripts/search.py --settings {params.settings:q} --performance {PERFORMANCE:q}"
+        "python workflow/scripts/search.py --settings {params.settings:q} --performance {params.performance:q}"
         " --model {input.model} --queries {input.queries} --vectors {input.vectors} --docids {input.docids}"
         " --output {output.run} --output-trec {output.trec} > {log} 2>&1"
 
@@ -80,9 +82,10 @@ rule bm25_index:
     resources:
         mem_mb=4000,
     params:
+        performance=performance,
         code=code("bm25_index"),
     shell:
-        "python workflow/scripts/bm25_index.py --performance {PERFORMANCE:q} --corpus {input} --output {output}"
+        "python workflow/scripts/bm25_index.py --performance {params.performance:q} --corpus {input} --output {output}"
         " > {log} 2>&1"
 
 
@@ -108,8 +111,9 @@ rule bm25_search:
             {"bm25": CONFIG.bm25.model_dump(mode="json")}
             | search_settings(wildcards.testset)
         ),
+        performance=performance,
         code=code("bm25_search"),
     shell:
-        "python workflow/scripts/bm25_search.py --settings {params.settings:q} --performance {PERFORMANCE:q}"
+        "python workflow/scripts/bm25_search.py --settings {params.settings:q} --performance {params.performance:q}"
         " --index {input.index} --queries {input.queries} --output {output.run} --output-trec {output.trec}"
         " > {log} 2>&1"

@@ -31,8 +31,10 @@ rule train:
                 ),
             }
         ),
+        performance=performance,
+        launcher=train_launcher,
         code=code("train"),
     shell:
-        "{TRAIN_LAUNCHER} workflow/scripts/train.py --settings {params.settings:q} --performance {PERFORMANCE:q}"
+        "{params.launcher} workflow/scripts/train.py --settings {params.settings:q} --performance {params.performance:q}"
         " --model {input.model} --labels {input.labels} --pool {input.pool}"
         " --checkpoints results/checkpoints/{wildcards.backbone}/{wildcards.run} --output {output} > {log} 2>&1"

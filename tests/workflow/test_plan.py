@@ -38,7 +38,7 @@ def planned(folder: Path, *arguments: str) -> Counter[str]:
     """Jobs that a dry run plans, by rule; the target rules themselves are left out."""
     result = snakemake(folder, "--dry-run", *arguments)
     assert result.returncode == 0, result.stderr + result.stdout
-    rules = re.findall(r"^(?:local)?rule (\w[\w-]*):$", result.stdout + result.stderr, flags=re.MULTILINE)
+    rules = re.findall(r"^ *(?:local)?rule (\w[\w-]*):$", result.stdout + result.stderr, flags=re.MULTILINE)
     return Counter(rule for rule in rules if rule != "all")
 
 
