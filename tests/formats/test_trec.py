@@ -31,6 +31,12 @@ def test_real_graded_qrels(shared_data: Path) -> None:
     assert len({row.query_id for row in judgements}) == 54
 
 
+def test_scores_that_are_equal_in_single_precision_are_ties_as_in_trec_eval(tmp_path: Path) -> None:
+    path = tmp_path / "run.trec"
+    path.write_text("q Q0 a 1 1.00000000002 t\nq Q0 b 2 1.00000000001 t\nq Q0 c 3 0.9999 t\n")
+    assert trec.read_run(path)["docid"].to_pylist() == ["b", "a", "c"]
+
+
 def test_real_run(shared_data: Path) -> None:
     run = trec.read_run(shared_data / "runs-dl20" / "bm25.trec")
     assert run.num_rows == 5400

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -35,7 +36,8 @@ def read_judgements(path: Path) -> Iterator[Judgement]:
 def read_run(path: Path) -> pa.Table:
     """A run as a table of contract ``RUN``: queries as they first appear, each ranked anew.
 
-    As in trec_eval the score alone decides the rank, ties by docid descending; the file's rank column is not used.
+    As in trec_eval the score alone decides the rank, in single precision, ties by docid descending; the file's rank
+    column is not used.
 
     Raises:
         InputError: a wrong column count, a score that is no number, or a passage that stands twice for one query.
@@ -58,7 +60,8 @@ def read_run(path: Path) -> pa.Table:
             )
         rows.append((first_seen.setdefault(query_id, len(first_seen)), query_id, _score(score, path, number), docid))
     rows.sort(key=lambda row: row[3], reverse=True)
-    rows.sort(key=lambda row: (row[0], -row[2]))
+    with np.errstate(over="ignore"):  # beyond single precision is infinite, there as here
+        rows.sort(key=lambda row: (row[0], -np.float32(row[2])))
     ranks: list[int] = []
     for index, row in enumerate(rows):
         ranks.append(ranks[-1] + 1 if index and rows[index - 1][0] == row[0] else 1)
