@@ -96,8 +96,8 @@ rule write_report:
         training=lambda wildcards, input: [
             f"{model}/training.json" for model in input.models
         ],
-        code=code("report"),
+        code=code("write_report"),
     shell:
-        "python workflow/scripts/report.py --settings {params.settings:q} --quality {input.quality}"
+        "python workflow/scripts/write_report.py --settings {params.settings:q} --quality {input.quality}"
         " --tables {input.tables} --figures {input.figures} --training {params.training}"
         " --template {input.template} --output {output} > {log} 2>&1"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import report
+import write_report
 from command_line import arguments
 
 from utility_annotation.files import write_json, write_text
@@ -128,7 +128,7 @@ def write_inputs(folder: Path) -> dict[str, Any]:
 
 def render(folder: Path, template: Path, **inputs: Any) -> Page:
     output = folder / "report.html"
-    report.main(arguments(settings=CONFIGURATION, **inputs, template=template, output=output))
+    write_report.main(arguments(settings=CONFIGURATION, **inputs, template=template, output=output))
     return Page(output.read_text(encoding="utf-8"))
 
 

@@ -89,6 +89,15 @@ def test_every_shipped_configuration_plans(workflow: Path) -> None:
         assert planned(workflow, "--configfile", f"config/{file.name}")["evaluate"] > 0
 
 
+def test_every_rule_has_a_script_of_its_name(root: Path) -> None:
+    rules = "".join(path.read_text() for path in (root / "rules").glob("*.smk"))
+    names = re.findall(r"^rule (\w+):", rules, flags=re.MULTILINE)
+    assert len(names) > 20
+    for name in names:
+        assert f"workflow/scripts/{name}.py" in rules
+        assert (root / "workflow" / "scripts" / f"{name}.py").is_file()
+
+
 def test_a_single_result_plans_only_what_it_needs(workflow: Path) -> None:
     plan = planned(workflow, "results/metrics/minilm/human/demo-dev.json")
     assert set(plan) == {
