@@ -7,7 +7,7 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 # Each job is a process of its own: what Python has compiled once must be kept, or every job compiles torch anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test format bench clean-environment
+.PHONY: demo test format clean-environment
 
 demo: .venv/core.stamp
 	snakemake --cores all

@@ -162,7 +162,6 @@ class Annotator(Settings):
     passage_words: int = Field(300, ge=1, description="A passage is cut to this many whitespace-separated words.")
     thinking: bool = Field(False, description="Whether the model thinks first; what precedes </think> is not parsed.")
     precision: Literal["fp32", "bf16", "fp16"] = Field("bf16", description="Number format of the weights.")
-    seed: int = Field(0, description="Seed of everything random in the annotation itself.")
 
 
 STRATEGIES = ("relsel", "utilsel", "utilrank", "replug")
@@ -498,7 +497,7 @@ def stage_settings(annotator: Annotator, stage: str) -> dict[str, Any]:
         stage: relsel, answer, utilsel, utilrank or replug.
     """
     listwise = annotator.protocol == "listwise"
-    keys: dict[str, Any] = dict.fromkeys(("model", "engine", "protocol", "passage_words", "precision", "seed"), True)
+    keys: dict[str, Any] = dict.fromkeys(("model", "engine", "protocol", "passage_words", "precision"), True)
     if stage == "answer":
         keys |= {"answer_sampling": True, "thinking": True}
     elif stage in ("relsel", "utilsel", "utilrank") and listwise:
