@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from utility_annotation.annotation.protocol import Completion
-from utility_annotation.annotation.replies import Reading, after_thinking, read_ranking, read_selection
+from utility_annotation.annotation.replies import (
+    RANKING,
+    SELECTION,
+    Reading,
+    after_thinking,
+    read_ranking,
+    read_selection,
+)
 
 
 def reply(text: str, finish_reason: str = "stop") -> Completion:
@@ -156,3 +164,19 @@ def test_selection_is_the_valid_numbers_once_in_order(numbers: list[int], n: int
 def test_ranking_keeps_the_reply_and_appends_the_rest_in_order(order: list[int], listed: int) -> None:
     reading = read_ranking(reply(" > ".join(f"[{number}]" for number in order[:listed])), 12)
     assert reading.numbers == (*order[:listed], *sorted(order[listed:]))
+
+
+@given(st.integers(1, 31), st.data())
+def test_every_reply_that_guided_decoding_admits_can_be_read(n: int, data: st.DataObject) -> None:
+    for form in (SELECTION, RANKING):
+        text = data.draw(st.from_regex(form.guide(n), fullmatch=True))
+        assert form.read(reply(text), n).outcome in ("ok", "empty")
+
+
+@given(st.permutations(range(1, 32)), st.integers(0, 31))
+def test_guided_decoding_admits_every_selection_and_every_ranking(order: list[int], count: int) -> None:
+    selection = f"My selection:[{','.join(f'[{number}]' for number in order[:count])}]"
+    assert re.fullmatch(SELECTION.guide(31), selection)
+    assert re.fullmatch(RANKING.guide(31), " > ".join(f"[{number}]" for number in order))
+    assert not re.fullmatch(SELECTION.guide(31), "My selection:[[32]]")
+    assert not re.fullmatch(SELECTION.guide(31), "My selection:[[0]]")

@@ -67,6 +67,7 @@ def arguments(folder: Path, root: Path, model: Path, settings: Annotator, output
         "prompt": root / "resources" / "prompts" / template_name(Path(output).stem, settings.protocol),
         "store": folder / "store",
         "output": folder / output,
+        "summary": folder / output.replace(".parquet", ".json"),
         **{name: folder / file for name, file in inputs.items()},
     }
     return [text for name, value in options.items() for text in (f"--{name}", str(value))]

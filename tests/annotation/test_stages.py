@@ -8,16 +8,15 @@ from pathlib import Path
 import pytest
 
 from utility_annotation.annotation.answers import AnswerStage
+from utility_annotation.annotation.items import Item, Passage, keep_relevant, read_pool, with_answers
 from utility_annotation.annotation.listwise import Listwise
 from utility_annotation.annotation.prompts import Cleaner, PromptTemplate
 from utility_annotation.annotation.protocol import Completion, Failure, LogLikelihood
-from utility_annotation.annotation.relevance import QuestionLikelihood, relevance_stage
-from utility_annotation.annotation.replies import read_ranking, read_selection
+from utility_annotation.annotation.relevance import QuestionLikelihood
+from utility_annotation.annotation.replies import RANKING, SELECTION
 from utility_annotation.annotation.replug import ReplugStage, with_truth
-from utility_annotation.annotation.shard import Item, Passage, annotate, keep_relevant, read_pool, with_answers
-from utility_annotation.annotation.store import CompletionStore
 from utility_annotation.annotation.utility import AnswerGain, selection_stage
-from utility_annotation.configuration import Annotator, Sampling
+from utility_annotation.configuration import Annotator
 from utility_annotation.contracts import ANNOTATION, ANSWERS, POOL
 from utility_annotation.errors import InputError
 
@@ -29,7 +28,7 @@ def template(root: Path):
     return lambda name: PromptTemplate(root / "resources" / "prompts" / f"{name}.j2", Cleaner([], 300))
 
 
-def pool_file(path: Path, queries: int = 3) -> Path:
+def pool_file(path: Path, queries: int) -> Path:
     rows = [
         {
             "query_id": f"q{number}",
@@ -51,8 +50,8 @@ def pool_file(path: Path, queries: int = 3) -> Path:
 
 
 def annotation_row(query_id: str, outcome: str = "ok", **columns: object) -> dict[str, object]:
-    row = {"query_id": query_id, "outcome": outcome, "whole_pool": False, "prompt_tokens": 1, "completion_tokens": 1}
-    return row | columns
+    row = {"query_id": query_id, "outcome": outcome, "whole_pool": False, "replies": [], "attempts": 1}
+    return row | {"prompt_tokens": 1, "completion_tokens": 1} | columns
 
 
 def annotation_file(path: Path, rows: list[dict[str, object]]) -> Path:
@@ -69,12 +68,12 @@ def scored(*means: float) -> list[LogLikelihood]:
 
 
 def test_missing_title_is_not_a_word(tmp_path: Path) -> None:
-    item = read_pool(pool_file(tmp_path / "pool.parquet"))[0]
+    (item,) = read_pool(pool_file(tmp_path / "pool.parquet", 1))
     assert [passage.text for passage in item.passages] == ["Title text a 0", "text b 0", "text c 0", "text d 0"]
 
 
 def test_listwise_numbers_become_docids_in_reply_order(annotator: Annotator, template) -> None:
-    stage = Listwise(annotator, template("relsel"), read_selection)
+    stage = Listwise(annotator, template("relsel"), SELECTION)
     row = stage.row(ITEM, said("My selection:[[3],[0],[-1],[99],[1]]"))
     assert (row["outcome"], row["docids"]) == ("ok", ["c", "a"])
 
@@ -90,19 +89,19 @@ def test_listwise_numbers_become_docids_in_reply_order(annotator: Annotator, tem
 def test_nothing_selected_is_told_apart_from_nothing_read(
     annotator: Annotator, template, text: str, finish_reason: str, outcome: str, docids: list[str] | None
 ) -> None:
-    row = Listwise(annotator, template("relsel"), read_selection).row(ITEM, said(text, finish_reason))
-    assert (row["outcome"], row["docids"], row["reply"]) == (outcome, docids, text)
+    row = Listwise(annotator, template("relsel"), SELECTION).row(ITEM, said(text, finish_reason))
+    assert (row["outcome"], row["docids"], row["replies"]) == (outcome, docids, [text])
 
 
 def test_thinking_is_never_parsed(annotator: Annotator, template) -> None:
     thinker = annotator.model_copy(update={"thinking": True})
-    stage = Listwise(thinker, template("relsel"), read_selection)
+    stage = Listwise(thinker, template("relsel"), SELECTION)
     assert stage.row(ITEM, said("My selection:[[1]]</think>My selection:[[2]]"))["docids"] == ["b"]
     assert stage.row(ITEM, said("My selection:[[1]]", "length"))["outcome"] == "truncated"
 
 
 def test_ranking_keeps_every_passage(annotator: Annotator, template) -> None:
-    row = Listwise(annotator, template("utilrank"), read_ranking).row(ITEM, said("[3] > [1]"))
+    row = Listwise(annotator, template("utilrank"), RANKING).row(ITEM, said("[3] > [1]"))
     assert row["docids"] == ["c", "a", "b"]
 
 
@@ -110,7 +109,8 @@ def test_pseudo_answer_sees_the_relevant_passages_only(annotator: Annotator, tem
     items = read_pool(pool_file(tmp_path / "pool.parquet", 1))
     relsel = annotation_file(tmp_path / "relsel.parquet", [annotation_row("q0", docids=["d0d", "d0b"])])
     (item,) = keep_relevant(items, relsel)
-    ((*_, last),) = AnswerStage(annotator, template("answer")).requests(item)
+    (request,) = AnswerStage(annotator, template("answer")).requests(item)
+    last = request.chat[-1]
     assert "text b 0\ntext d 0\n" in last.content
     assert "text a" not in last.content
     assert "text c" not in last.content
@@ -212,77 +212,3 @@ def test_replug_scores_are_sums_over_the_first_listed_answer(template, tmp_path:
     stage = ReplugStage(template("replug"))
     assert [request.text for request in stage.requests(item)] == ["first"] * 3
     assert [score["score"] for score in stage.row(item, scored(-2, -3, -1))["scores"]] == [-4, -6, -2]
-
-
-def test_every_query_has_one_row_in_pool_order_and_failures_are_outcomes(engine, template, tmp_path: Path) -> None:
-    items = read_pool(pool_file(tmp_path / "pool.parquet", 5))
-    truth = tmp_path / "truth.parquet"
-    answers = [
-        {"query_id": "q3", "answers": ["three"]},
-        {"query_id": "q1", "answers": []},
-        {"query_id": "q0", "answers": ["zero"]},
-    ]
-    ANSWERS.write(truth, ANSWERS.rows(answers))
-    with CompletionStore(tmp_path / "store") as store:
-        annotate(list(with_truth(items, truth)), ReplugStage(template("replug")), engine, store, tmp_path / "out")
-    rows = ANNOTATION.read(tmp_path / "out").to_pylist()
-    assert [row["query_id"] for row in rows] == ["q0", "q1", "q2", "q3", "q4"]
-    assert [row["outcome"] for row in rows] == ["ok", "error", "error", "ok", "error"]
-    assert rows[1]["finish_reason"] == "there is no ground-truth answer"
-    assert [score["docid"] for score in rows[0]["scores"]] == ["d0a", "d0b", "d0c", "d0d"]
-    assert rows[0]["prompt_tokens"] > 0
-
-
-def test_failed_request_fails_its_query_alone_and_is_tried_again(
-    engine, annotator: Annotator, template, tmp_path: Path
-) -> None:
-    long = Item("long", "who? " * 1500, ITEM.passages)
-    stage = relevance_stage(annotator.model_copy(update={"sampling": Sampling(max_new_tokens=4)}), template("relsel"))
-    with CompletionStore(tmp_path / "store") as store:
-        annotate([long, ITEM], stage, engine, store, tmp_path / "out")
-    rows = ANNOTATION.read(tmp_path / "out").to_pylist()
-    assert rows[0]["outcome"] == "error"
-    assert "prompt tokens" in rows[0]["finish_reason"]
-    assert rows[1]["outcome"] in ("unparsable", "truncated")
-    (segment,) = (tmp_path / "store").glob("*.jsonl")
-    assert len(segment.read_text().splitlines()) == 1
-
-
-class Refusing:
-    """An engine that may not be asked for anything."""
-
-    def __init__(self, engine) -> None:
-        self.identity, self.special_tokens = engine.identity, engine.special_tokens
-
-    def generate(self, chats, sampling):
-        assert not chats
-        return iter(())
-
-    def log_likelihood(self, requests):
-        assert not requests
-        return iter(())
-
-
-def test_stored_completions_are_never_asked_for_again(engine, template, tmp_path: Path) -> None:
-    """Another number of shards, another threshold, utilrank after utilsel: the same requests, so the same records."""
-    items = [replace(item, answer="an answer") for item in read_pool(pool_file(tmp_path / "pool.parquet", 4))]
-    first = AnswerGain(template("pointwise_answer"), minimum_gain=0)
-    with CompletionStore(tmp_path / "store") as store:
-        annotate(items, first, engine, store, tmp_path / "utilsel")
-    with CompletionStore(tmp_path / "store") as store:
-        ranking = AnswerGain(template("pointwise_answer"), minimum_gain=None)
-        for part, name in ((items[:3], "a"), (items[3:], "b")):
-            annotate(part, ranking, Refusing(engine), store, tmp_path / name)
-    rows = ANNOTATION.read(tmp_path / "utilsel").to_pylist()
-    again = [row for name in "ab" for row in ANNOTATION.read(tmp_path / name).to_pylist()]
-    assert [row["scores"] for row in again] == [row["scores"] for row in rows]
-
-
-def test_equal_requests_are_made_once(engine, template, tmp_path: Path) -> None:
-    twins = [replace(ITEM, query_id=name, answer="me") for name in ("x", "y")]
-    with CompletionStore(tmp_path / "store") as store:
-        annotate(twins, ReplugStage(template("replug")), engine, store, tmp_path / "out")
-    (segment,) = (tmp_path / "store").glob("*.jsonl")
-    assert len(segment.read_text().splitlines()) == 3
-    first, second = ANNOTATION.read(tmp_path / "out").to_pylist()
-    assert first["scores"] == second["scores"]

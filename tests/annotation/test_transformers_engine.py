@@ -8,7 +8,15 @@ import pytest
 import torch
 
 from utility_annotation import models
-from utility_annotation.annotation.protocol import Completion, Continuation, Failure, LogLikelihood, Message
+from utility_annotation.annotation.protocol import (
+    Completion,
+    Continuation,
+    Failure,
+    LogLikelihood,
+    Message,
+    ReplyRequest,
+    TooLong,
+)
 from utility_annotation.annotation.transformers_engine import TransformersEngine, _samplers
 from utility_annotation.configuration import Annotator, EnginePerformance, Model, Performance, Sampling
 from utility_annotation.errors import InputError
@@ -25,6 +33,10 @@ CONTINUATIONS = [
 ]
 
 
+def asked(chats, sampling: Sampling) -> list[ReplyRequest]:
+    return [ReplyRequest(chat, sampling) for chat in chats]
+
+
 def collected(results) -> list:
     return [result for _, result in sorted(results, key=lambda pair: pair[0])]
 
@@ -32,8 +44,10 @@ def collected(results) -> list:
 def reference_log_likelihood(engine: TransformersEngine, request: Continuation) -> tuple[float, int]:
     """One sequence, no padding, every logit: the definition itself."""
     messages = [{"role": message.role, "content": message.content} for message in request.context]
-    context = engine.tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=True)["input_ids"]
-    text = engine.tokenizer(request.text, add_special_tokens=False)["input_ids"]
+    context = engine.tokens.tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=True)[
+        "input_ids"
+    ]
+    text = engine.tokens.tokenizer(request.text, add_special_tokens=False)["input_ids"]
     with torch.inference_mode():
         log_probabilities = engine.model(torch.tensor([context + text])).logits[0].log_softmax(dim=-1)
     places = range(len(context) - 1, len(context) + len(text) - 1)
@@ -49,42 +63,46 @@ def test_log_likelihood_equals_its_definition_in_every_batch(engine: Transformer
 
 def test_probabilities_of_all_next_tokens_sum_to_one(engine: TransformersEngine) -> None:
     """Catches an off-by-one position: only the last context token's logits predict the first token of the text."""
-    vocabulary = [engine.tokenizer.decode([token]) for token in range(300, 320)]
-    single = [text for text in vocabulary if len(engine.tokenizer(text, add_special_tokens=False)["input_ids"]) == 1]
+    vocabulary = [engine.tokens.tokenizer.decode([token]) for token in range(300, 320)]
+    single = [
+        text for text in vocabulary if len(engine.tokens.tokenizer(text, add_special_tokens=False)["input_ids"]) == 1
+    ]
     scores = collected(engine.log_likelihood([Continuation(chat("hello"), text) for text in single]))
-    ids = engine.tokenizer.apply_chat_template(
+    ids = engine.tokens.tokenizer.apply_chat_template(
         [{"role": "user", "content": "hello"}], add_generation_prompt=True, return_dict=True
     )["input_ids"]
     with torch.inference_mode():
         following = engine.model(torch.tensor([ids])).logits[0, -1].log_softmax(dim=-1)
-    expected = [float(following[engine.tokenizer(text, add_special_tokens=False)["input_ids"][0]]) for text in single]
+    expected = [
+        float(following[engine.tokens.tokenizer(text, add_special_tokens=False)["input_ids"][0]]) for text in single
+    ]
     assert [score.total for score in scores] == pytest.approx(expected, abs=1e-3)
 
 
 def test_greedy_replies_do_not_depend_on_the_batch(engine: TransformersEngine) -> None:
     sampling = Sampling(max_new_tokens=6)
-    together = collected(engine.generate(CHATS, sampling))
-    alone = [collected(engine.generate([one], sampling))[0] for one in CHATS]
+    together = collected(engine.generate(asked(CHATS, sampling)))
+    alone = [collected(engine.generate(asked([one], sampling)))[0] for one in CHATS]
     assert together == alone
 
 
 def test_greedy_reply_is_the_most_likely_token_each_time(engine: TransformersEngine) -> None:
-    ((_, completion),) = engine.generate([chat("hello")], Sampling(max_new_tokens=3))
-    ids = engine.tokenizer.apply_chat_template(
+    ((_, completion),) = engine.generate(asked([chat("hello")], Sampling(max_new_tokens=3)))
+    ids = engine.tokens.tokenizer.apply_chat_template(
         [{"role": "user", "content": "hello"}], add_generation_prompt=True, return_dict=True
     )["input_ids"]
     start = len(ids)
     with torch.inference_mode():
         for _ in range(3):
             ids.append(int(engine.model(torch.tensor([ids])).logits[0, -1].argmax()))
-    assert completion == Completion(engine.tokenizer.decode(ids[start:]), "length", start, 3)
+    assert completion == Completion(engine.tokens.tokenizer.decode(ids[start:]), "length", start, 3)
 
 
 def test_sampled_reply_depends_on_its_seed_and_prompt_alone(engine: TransformersEngine) -> None:
     sampling = Sampling(temperature=1.5, top_k=50, top_p=0.95, max_new_tokens=6, seed=1)
-    together = collected(engine.generate(CHATS, sampling))
-    alone = [collected(engine.generate([one], sampling))[0] for one in CHATS]
-    other = collected(engine.generate(CHATS, sampling.model_copy(update={"seed": 2})))
+    together = collected(engine.generate(asked(CHATS, sampling)))
+    alone = [collected(engine.generate(asked([one], sampling)))[0] for one in CHATS]
+    other = collected(engine.generate(asked(CHATS, sampling.model_copy(update={"seed": 2}))))
     assert together == alone
     assert [completion.text for completion in other] != [completion.text for completion in together]
 
@@ -101,10 +119,11 @@ def test_sampled_tokens_follow_the_warped_distribution() -> None:
 
 
 def test_prompt_beyond_the_model_s_context_is_a_failure_of_its_own(engine: TransformersEngine) -> None:
-    results = collected(engine.generate([chat("word"), chat("word " * 2000)], Sampling(max_new_tokens=2)))
+    results = collected(engine.generate(asked([chat("word"), chat("word " * 2000)], Sampling(max_new_tokens=2))))
     assert isinstance(results[0], Completion)
-    assert isinstance(results[1], Failure)
+    assert isinstance(results[1], TooLong)
     assert "room for 1022" in results[1].reason
+    assert 0.5 < results[1].share < 0.51
 
 
 def test_text_without_a_token_is_a_failure_of_its_own(engine: TransformersEngine) -> None:
@@ -139,7 +158,7 @@ def test_log_likelihood_that_is_no_number_is_a_failure(tiny_model: Path, annotat
 
 def test_batches_keep_the_token_budget_and_hold_every_prompt_once(engine: TransformersEngine) -> None:
     sequences = [[0] * length for length in (5, 300, 120, 7, 900, 1, 60)]
-    batches = list(engine._batches(sequences, 1024, room=10))
+    batches = list(engine._batches(sequences, range(7), room=10))
     assert sorted(index for batch in batches for index in batch) == list(range(7))
     for batch in batches:
         longest = max(len(sequences[index]) for index in batch)

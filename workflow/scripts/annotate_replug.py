@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from utility_annotation.annotation import command
+from utility_annotation.annotation.items import read_pool
 from utility_annotation.annotation.replug import ReplugStage, with_truth
-from utility_annotation.annotation.shard import read_pool
 from utility_annotation.errors import run_script
 
 

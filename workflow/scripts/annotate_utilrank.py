@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from utility_annotation.annotation import command
-from utility_annotation.annotation.shard import keep_relevant, read_pool, with_answers
+from utility_annotation.annotation.command import judge_utility
 from utility_annotation.annotation.utility import ranking_stage
 from utility_annotation.errors import run_script
 
 
 def main(argv: list[str] | None) -> None:
     """Command line; see ``--help``."""
-    parser = command.parser(__doc__)
-    parser.add_argument("--relsel", type=Path, required=True, help="relevance selection of this shard (parquet)")
-    parser.add_argument("--answers", type=Path, required=True, help="pseudo-answers of this shard (parquet)")
-    arguments = parser.parse_args(argv)
-    relevant = keep_relevant(read_pool(arguments.pool), arguments.relsel)
-    items = list(with_answers(relevant, arguments.answers))
-    command.run(arguments, items, ranking_stage)
+    judge_utility(__doc__, argv, ranking_stage)
 
 
 if __name__ == "__main__":

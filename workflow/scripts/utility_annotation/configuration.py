@@ -148,20 +148,72 @@ class Pointwise(Settings):
     )
 
 
+class Retries(Settings):
+    """What is done about a reply that does not have the form that was asked for."""
+
+    attempts: int = Field(2, ge=0, le=20, description="How often such a reply is asked for again; 0 takes it as it is.")
+    temperature_step: float = Field(
+        0.3, ge=0, description="Each further attempt decodes at a temperature higher by this, with the next seed."
+    )
+
+    @model_validator(mode="after")
+    def _something_changes(self) -> Retries:
+        if self.attempts and not self.temperature_step:
+            raise ValueError("retries at the same temperature would repeat the reply; give a `temperature_step`")
+        return self
+
+
 class Annotator(Settings):
     """An LLM that judges."""
 
-    model: Name = Field(description="A name from `models`.")
-    engine: Literal["transformers"] = Field("transformers", description="What runs the model.")
+    model: Name | None = Field(
+        None, description="A name from `models`; engine openai does without where no likelihoods are asked for."
+    )
+    engine: Literal["transformers", "vllm", "openai"] = Field(
+        "transformers",
+        description="What runs the model: transformers, vllm, or openai, a server that speaks OpenAI's protocol.",
+    )
+    served_model: str | None = Field(None, description="openai: the model's name on the server.")
     protocol: Literal["listwise", "pointwise"] = Field(
         "listwise", description="listwise: the paper's prompts; pointwise: likelihoods, for models too small for those."
     )
     sampling: Sampling = Field(Sampling(), description="Decoding of selections and rankings.")
     answer_sampling: Sampling = Field(Sampling(max_new_tokens=128), description="Decoding of the pseudo-answer.")
+    guided: bool = Field(
+        False, description="Guided decoding: the engine admits only replies of the form that is asked for. Slower."
+    )
+    retries: Retries = Field(Retries(), description="Replies that cannot be read.")
+    passes: int = Field(
+        1,
+        ge=1,
+        le=99,
+        description="listwise: how often each question is judged, each time with the passages in another order; "
+        "selections are merged by majority, rankings by mean rank.",
+    )
     pointwise: Pointwise = Field(Pointwise(), description="Thresholds of the pointwise protocol.")
     passage_words: int = Field(300, ge=1, description="A passage is cut to this many whitespace-separated words.")
+    context_tokens: int | None = Field(
+        None,
+        ge=64,
+        description="Longest prompt and reply together, by default what the model can read. Where a prompt does not "
+        "fit, its longest passages are cut to a common number of words.",
+    )
     thinking: bool = Field(False, description="Whether the model thinks first; what precedes </think> is not parsed.")
     precision: Literal["fp32", "bf16", "fp16"] = Field("bf16", description="Number format of the weights.")
+
+    @model_validator(mode="after")
+    def _engine_has_what_it_needs(self) -> Annotator:
+        if (self.engine == "openai") != (self.served_model is not None):
+            raise ValueError("engine openai needs `served_model`, the others must have none")
+        if self.model is None and self.engine != "openai":
+            raise ValueError(f"engine {self.engine} needs `model`, a name from `models`")
+        if self.model is None and self.protocol == "pointwise":
+            raise ValueError("the pointwise protocol asks for likelihoods, for which `model` must name the tokenizer")
+        if self.guided and (self.engine == "transformers" or self.thinking):
+            raise ValueError("`guided` needs the engine vllm or openai, and a model that does not think first")
+        if self.passes > 1 and self.protocol == "pointwise":
+            raise ValueError("`passes` are for the listwise protocol: judged one by one, passages have no order")
+        return self
 
 
 STRATEGIES = ("relsel", "utilsel", "utilrank", "replug")
@@ -279,12 +331,37 @@ class RetrievalTable(Settings):
     significance_level: float = Field(0.05, gt=0, lt=1, description="p below which a difference is marked.")
 
 
+class ServerPerformance(Settings):
+    """How engine openai reaches its server."""
+
+    url: str = Field("http://127.0.0.1:8000/v1", description="Where the server's protocol begins, /v1 included.")
+    key_variable: str = Field(
+        "OPENAI_API_KEY", description="Environment variable that holds the key; sent where it is set."
+    )
+    concurrency: int = Field(32, ge=1, description="Requests under way at a time.")
+    timeout: float = Field(600, gt=0, description="Seconds until a request without an answer is given up.")
+    attempts: int = Field(
+        6, ge=1, description="Tries of a request that a busy or failing server refuses, with growing pauses between."
+    )
+
+
 class EnginePerformance(Settings):
     """How an annotation engine uses its machine."""
 
-    batch_tokens: int = Field(4096, ge=1, description="Padded tokens a batch.")
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes a GPU where there is one.")
-    gpus: int = Field(0, ge=0, description="GPUs that a job asks the scheduler for.")
+    batch_tokens: int = Field(4096, ge=1, description="transformers: padded tokens a batch.")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="transformers: auto takes a GPU where there is one."
+    )
+    gpus: int = Field(
+        0,
+        ge=0,
+        description="GPUs that a job asks the scheduler for; vllm splits the model over them (tensor parallel).",
+    )
+    memory_fraction: float = Field(0.9, gt=0, le=1, description="vllm: share of a GPU's memory for weights and cache.")
+    python: str = Field(
+        "python", description="Interpreter of annotation jobs, for a vLLM that lives in an environment of its own."
+    )
+    server: ServerPerformance = Field(ServerPerformance(), description="openai: the server.")
 
 
 class TrainPerformance(Settings):
@@ -300,10 +377,15 @@ class TrainPerformance(Settings):
 
 
 class EncodePerformance(Settings):
-    """How encoding uses its machine."""
+    """How encoding and search use their machine."""
 
     batch_tokens: int = Field(16384, ge=1, description="Padded tokens a batch.")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes a GPU where there is one.")
+    search: Literal["auto", "torch", "faiss"] = Field(
+        "auto",
+        description="What scores the passages, exactly in each case: auto takes faiss on a GPU for which the "
+        "installed faiss is built, else torch; faiss on a CPU is used only when asked for.",
+    )
     gpus: int = Field(0, ge=0, description="GPUs that a job asks the scheduler for.")
 
 
@@ -349,11 +431,14 @@ class Configuration(Settings):
                 splits = self.datasets[pool.dataset].splits
                 yield from unknown(f"pools.{name}.split", pool.split, splits, f"datasets.{pool.dataset}.splits")
             yield from self._broken_source(name, pool, unknown)
-        for name, annotator in self.annotators.items():
-            yield from unknown(f"annotators.{name}.model", annotator.model, self.models, "models")
+        for name, judge in self.annotators.items():
+            yield from unknown(f"annotators.{name}.model", judge.model, self.models, "models")
         for name, labels in self.labels.items():
             yield from unknown(f"labels.{name}.pool", labels.pool, self.pools, "pools")
             yield from unknown(f"labels.{name}.annotator", labels.annotator, self.annotators, "annotators")
+            annotator = self.annotators.get(labels.annotator or "")
+            if labels.source == "replug" and annotator is not None and annotator.model is None:
+                yield f"labels.{name}: replug asks for likelihoods, so annotators.{labels.annotator} needs `model`"
             if labels.source == "replug" and labels.pool in self.pools:
                 pool = self.pools[labels.pool]
                 split = self.datasets[pool.dataset].splits.get(pool.split) if pool.dataset in self.datasets else None
@@ -497,11 +582,13 @@ def stage_settings(annotator: Annotator, stage: str) -> dict[str, Any]:
         stage: relsel, answer, utilsel, utilrank or replug.
     """
     listwise = annotator.protocol == "listwise"
-    keys: dict[str, Any] = dict.fromkeys(("model", "engine", "protocol", "passage_words", "precision"), True)
+    keys: dict[str, Any] = dict.fromkeys(
+        ("model", "engine", "served_model", "protocol", "passage_words", "context_tokens", "precision"), True
+    )
     if stage == "answer":
-        keys |= {"answer_sampling": True, "thinking": True}
+        keys |= dict.fromkeys(("answer_sampling", "thinking", "retries"), True)
     elif stage in ("relsel", "utilsel", "utilrank") and listwise:
-        keys |= {"sampling": True, "thinking": True}
+        keys |= dict.fromkeys(("sampling", "thinking", "retries", "guided", "passes"), True)
     elif stage == "relsel":
         keys["pointwise"] = {"relevant_percent"}
     elif stage == "utilsel":

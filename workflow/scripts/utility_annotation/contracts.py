@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from .errors import InputError
 from .files import replacing
+from .hashing import row_hashes
 
 _REGENERATE = "remove the file and run the target again, so that its stage writes it anew."
 
@@ -171,27 +173,21 @@ class Writer:
             self._check_unique()
 
     def _check_unique(self) -> None:
-        import numpy as np
-
         if not self._keys:
             return
-        keys = np.sort(np.concatenate(self._keys))
-        if not (keys[1:] == keys[:-1]).any():
+        hashes = np.concatenate(self._keys)
+        ordered = np.sort(hashes)
+        suspects = np.isin(hashes, ordered[1:][ordered[1:] == ordered[:-1]])
+        if not suspects.any():
             return
         names = list(self.contract.unique)
-        counts = pq.read_table(self._temporary, columns=names).group_by(names).aggregate([([], "count_all")])
+        rows = pq.read_table(self._temporary, columns=names).filter(pa.array(suspects))
+        counts = rows.group_by(names).aggregate([([], "count_all")])
         repeated = counts.filter(pc.greater(counts["count_all"], 1)).slice(0, 1).to_pylist()
         if repeated:
             raise RepeatedKey(
                 {name: repeated[0][name] for name in names}, repeated[0]["count_all"], self.contract.name, self.path
             )
-
-
-def row_hashes(table: pa.Table) -> Any:
-    """A 64-bit hash of each row (numpy, uint64), equal in every process."""
-    import pandas as pd
-
-    return pd.util.hash_pandas_object(table.to_pandas(), index=False).to_numpy()
 
 
 def _describe(schema: pa.Schema) -> str:
@@ -238,7 +234,9 @@ ANNOTATION = Contract(
         pa.field("answer", _STRING),
         pa.field("scores", pa.list_(pa.struct([("docid", _STRING), ("score", pa.float64())]))),
         ("whole_pool", pa.bool_()),
-        pa.field("reply", _STRING),
+        ("replies", pa.list_(_STRING)),
+        ("attempts", pa.int32()),
+        pa.field("cut_words", pa.int32()),
         ("prompt_tokens", pa.int64()),
         ("completion_tokens", pa.int64()),
         pa.field("finish_reason", _STRING),
@@ -247,7 +245,8 @@ ANNOTATION = Contract(
 )
 """One row a query and stage. ``docids``: the selection or ranking in reply order (relsel, utilsel, utilrank);
 ``answer``: the pseudo-answer; ``scores``: one score a candidate (pointwise protocol, replug). ``whole_pool`` is true
-where an empty or failed relevance selection made the stage fall back to the whole pool."""
+where an empty or failed relevance selection made the stage fall back to the whole pool. All columns are explained in
+:func:`utility_annotation.annotation.shard.annotate`, which writes them."""
 
 LABELS = Contract(
     "labels",

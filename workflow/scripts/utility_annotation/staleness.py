@@ -25,6 +25,7 @@ NEUTRAL = frozenset(
         "utility_annotation.annotation.progress",
         "utility_annotation.configuration.Performance",
         "utility_annotation.configuration.EnginePerformance",
+        "utility_annotation.configuration.ServerPerformance",
         "utility_annotation.configuration.TrainPerformance",
         "utility_annotation.configuration.EncodePerformance",
     }

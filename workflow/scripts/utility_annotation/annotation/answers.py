@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..configuration import Annotator
+from .items import Item
 from .prompts import PromptTemplate
-from .protocol import Chat, Completion
+from .protocol import Completion, ReplyRequest
 from .replies import after_thinking
-from .shard import Item
 
 
 class AnswerStage:
@@ -21,12 +21,17 @@ class AnswerStage:
     """
 
     def __init__(self, annotator: Annotator, template: PromptTemplate) -> None:
-        self.sampling = annotator.answer_sampling
-        self._thinking, self._template = annotator.thinking, template
+        self._sampling, self._thinking = annotator.answer_sampling, annotator.thinking
+        self._template = template
 
-    def requests(self, item: Item) -> list[Chat]:
+    def requests(self, item: Item) -> list[ReplyRequest]:
         """One chat."""
-        return [self._template.render(query=item.query, passages=[passage.text for passage in item.passages])]
+        chat = self._template.render(query=item.query, passages=[passage.text for passage in item.passages])
+        return [ReplyRequest(chat, self._sampling)]
+
+    def unreadable(self, item: Item, results: Sequence[Completion]) -> list[int]:
+        """The reply, where the model ended its turn without ending its thought."""
+        return [0] if self.row(item, results)["outcome"] == "unparsable" else []
 
     def row(self, item: Item, results: Sequence[Completion]) -> dict[str, Any]:
         """The answer; null where the reply is blank (``empty``) or the model never stopped thinking.
@@ -39,6 +44,6 @@ class AnswerStage:
         return {
             "outcome": "truncated" if cut_off else "unparsable" if text is None else "ok" if text else "empty",
             "answer": text or None,
-            "reply": completion.text,
+            "replies": [completion.text],
             "finish_reason": completion.finish_reason,
         }

@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..configuration import Annotator, Performance, from_json
+from ..files import write_json
 from ..progress import log_to_stderr
 from .engines import open_engine
+from .items import Item, keep_relevant, read_pool, with_answers
 from .prompts import Cleaner, PromptTemplate
-from .shard import Item, Stage, annotate
+from .shard import Stage, annotate
 from .store import CompletionStore
 
 
@@ -19,11 +21,12 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--settings", required=True, help="the annotator, as JSON")
     parser.add_argument("--performance", default="{}", help="speed settings, as JSON")
-    parser.add_argument("--model", type=Path, required=True, help="prepared model folder")
+    parser.add_argument("--model", type=Path, nargs="?", help="prepared model folder, if the annotator has a model")
     parser.add_argument("--pool", type=Path, required=True, help="pool shard (parquet)")
     parser.add_argument("--prompt", type=Path, required=True, help="the stage's prompt template")
     parser.add_argument("--store", type=Path, required=True, help="folder of the completion store")
     parser.add_argument("--output", type=Path, required=True, help="annotation shard to write (parquet)")
+    parser.add_argument("--summary", type=Path, required=True, help="what this job did, to write (JSON)")
     return parser
 
 
@@ -40,4 +43,18 @@ def run(
     cleaner = Cleaner(engine.special_tokens, annotator.passage_words)
     template = PromptTemplate(arguments.prompt, cleaner)
     with CompletionStore(arguments.store) as store:
-        annotate(items, make_stage(annotator, template), engine, store, arguments.output)
+        stage = make_stage(annotator, template)
+        progress = annotate(items, stage, engine, store, annotator.retries, arguments.output)
+    write_json(arguments.summary, progress.summary())
+
+
+def judge_utility(
+    description: str | None, argv: list[str] | None, make_stage: Callable[[Annotator, PromptTemplate], Stage]
+) -> None:
+    """The whole command line of a stage that is shown the relevant passages and the pseudo-answer."""
+    arguments_of = parser(description)
+    arguments_of.add_argument("--relsel", type=Path, required=True, help="relevance selection of this shard (parquet)")
+    arguments_of.add_argument("--answers", type=Path, required=True, help="pseudo-answers of this shard (parquet)")
+    arguments = arguments_of.parse_args(argv)
+    relevant = keep_relevant(read_pool(arguments.pool), arguments.relsel)
+    run(arguments, list(with_answers(relevant, arguments.answers)), make_stage)

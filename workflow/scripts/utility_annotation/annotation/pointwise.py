@@ -1,10 +1,19 @@
-"""What the pointwise stages share: scores in the row, and the order that they make."""
+"""What the stages share that ask for likelihoods: scores in the row, and the order that they make."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from .shard import Passage
+from .items import Item, Passage
+
+
+class Likelihoods:
+    """Base of the stages that ask for likelihoods: a number has no form that it could lack."""
+
+    def unreadable(self, item: Item, results: Sequence[Any]) -> list[int]:
+        """None."""
+        return []
 
 
 def score_column(scores: Mapping[str, float]) -> list[dict[str, object]]:

@@ -1,12 +1,13 @@
-"""What a user sees while a shard is annotated."""
+"""What a user sees while a shard is annotated, and what is kept of it."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections import Counter
+from typing import Any
 
-from .protocol import Completion, Failure, LogLikelihood, tokens
+from .protocol import Failure, Result, tokens
 
 logger = logging.getLogger(__name__)
 
@@ -14,22 +15,25 @@ _SECONDS_BETWEEN_LINES = 5.0
 
 
 class Progress:
-    """Counts requests, tokens and outcomes, and logs a line at most every five seconds.
+    """Counts requests, tokens and outcomes, and logs a line at most every five seconds."""
 
-    Args:
-        total: requests of the shard.
-        stored: those of them whose results were in the completion store.
-    """
-
-    def __init__(self, total: int, stored: int) -> None:
-        self.total, self.stored = total, stored
-        self.made = self.prompt_tokens = self.new_tokens = 0
+    def __init__(self) -> None:
+        self.total = self.stored = self.made = self.failed = self.prompt_tokens = self.new_tokens = 0
         self.outcomes: Counter[str] = Counter()
         self._start = self._last_line = time.monotonic()
 
-    def add(self, result: Completion | LogLikelihood | Failure) -> None:
+    def expect(self, requests: int) -> None:
+        """Count requests that are to come; retries come on top of those expected at first."""
+        self.total += requests
+
+    def add_stored(self) -> None:
+        """Count a result that was in the completion store."""
+        self.stored += 1
+
+    def add(self, result: Result) -> None:
         """Count what the engine made of one request, be it a failure."""
         self.made += 1
+        self.failed += isinstance(result, Failure)
         read, written = tokens(result)
         self.prompt_tokens += read
         self.new_tokens += written
@@ -37,12 +41,33 @@ class Progress:
             self._last_line = time.monotonic()
             logger.info("%s", self._line())
 
+    def outcome(self, name: str) -> None:
+        """Count a query that has its row."""
+        self.outcomes[name] += 1
+
     def finish(self) -> None:
         """Log the summary line."""
         logger.info("finished: %s", self._line())
 
+    def summary(self) -> dict[str, Any]:
+        """The counts of this job, ready for JSON. What came from the store cost this job nothing and counts apart."""
+        return {
+            "queries": self.outcomes.total(),
+            "outcomes": dict(sorted(self.outcomes.items())),
+            "requests": self.total,
+            "from_store": self.stored,
+            "made": self.made,
+            "failed": self.failed,
+            "prompt_tokens": self.prompt_tokens,
+            "new_tokens": self.new_tokens,
+            "seconds": round(self._seconds(), 3),
+        }
+
+    def _seconds(self) -> float:
+        return max(time.monotonic() - self._start, 1e-3)
+
     def _line(self) -> str:
-        seconds = max(time.monotonic() - self._start, 1e-3)
+        seconds = self._seconds()
         left = self.total - self.stored - self.made
         outcomes = ", ".join(f"{name} {count}" for name, count in sorted(self.outcomes.items())) or "none yet"
         time_left = f", {left * seconds / self.made:.0f} s left" if left and self.made else ""

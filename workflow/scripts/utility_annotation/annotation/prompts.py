@@ -15,6 +15,7 @@ repeated together for every passage, with ``number`` (from 1) and ``passage``. T
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -31,11 +32,17 @@ _ROLES: dict[str, Role] = {role: role for role in get_args(Role)}
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
 
 
+def words(text: str) -> list[str]:
+    """The words of an outside text: what white space and control characters part."""
+    return _CONTROL.sub(" ", text).split()
+
+
 class Cleaner:
     """Makes outside text safe to stand in a prompt.
 
     White space and control characters become single spaces, so that a passage is one line, and every string that the
-    tokenizer would read as structure is broken by a space after its first character.
+    tokenizer would read as structure is broken by a space after its first character; in any case, and as tokenizers
+    that normalise Unicode read it (``＜|im_end|＞``).
 
     Args:
         special_tokens: the tokenizer's structural strings.
@@ -44,20 +51,27 @@ class Cleaner:
 
     def __init__(self, special_tokens: Iterable[str], passage_words: int) -> None:
         longest_first = sorted(special_tokens, key=len, reverse=True)
-        self._structure = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+        self._structure = re.compile("|".join(map(re.escape, longest_first)), re.IGNORECASE) if longest_first else None
         self._passage_words = passage_words
 
     def text(self, text: str) -> str:
         """A query or an answer."""
-        return self._neutralise(_CONTROL.sub(" ", text).split())
+        return self._neutralise(words(text))
 
     def passage(self, text: str) -> str:
         """A passage, cut."""
-        return self._neutralise(_CONTROL.sub(" ", text).split()[: self._passage_words])
+        return self._neutralise(words(text)[: self._passage_words])
 
-    def _neutralise(self, words: list[str]) -> str:
-        text = " ".join(words)
-        while self._structure is not None and self._structure.search(text):  # breaking one may complete another
+    def _neutralise(self, parts: list[str]) -> str:
+        text = " ".join(parts)
+        if self._structure is None:
+            return text
+        if not self._structure.search(text):
+            normal = unicodedata.normalize("NFKC", text)
+            if not self._structure.search(normal):
+                return text
+            text = normal
+        while self._structure.search(text):  # breaking one may complete another
             text = self._structure.sub(
                 lambda match: f"{match[0][0]} {match[0][1:]}" if len(match[0]) > 1 else " ", text
             )

@@ -23,6 +23,21 @@ Chat = tuple[Message, ...]
 
 
 @dataclass(frozen=True)
+class ReplyRequest:
+    """A reply asked for, as the assistant's next turn after a chat.
+
+    Attributes:
+        chat: the turns so far.
+        sampling: how the reply is decoded.
+        guide: a regular expression that the whole reply must match (guided decoding), or None.
+    """
+
+    chat: Chat
+    sampling: Sampling
+    guide: str | None = None
+
+
+@dataclass(frozen=True)
 class Continuation:
     """A text whose likelihood is asked for, as the assistant's next turn after a chat."""
 
@@ -61,7 +76,22 @@ class Failure:
     reason: str
 
 
-def tokens(result: Completion | LogLikelihood | Failure) -> tuple[int, int]:
+@dataclass(frozen=True)
+class TooLong(Failure):
+    """A request that the model's context has no room for; with shorter passages it may be served.
+
+    Attributes:
+        share: the room there is, as a share of what the request would have needed; below 1.
+    """
+
+    share: float
+
+
+Request = ReplyRequest | Continuation
+Result = Completion | LogLikelihood | Failure
+
+
+def tokens(result: Result) -> tuple[int, int]:
     """Tokens read and tokens generated for a result; a scored text counts as read."""
     if isinstance(result, Completion):
         return result.prompt_tokens, result.completion_tokens
@@ -71,7 +101,9 @@ def tokens(result: Completion | LogLikelihood | Failure) -> tuple[int, int]:
 
 
 class Engine(Protocol):
-    """Runs a model. Requests are served in any order; each result comes, once, with the index of its request."""
+    """Runs a model. Requests are served in any order; each result comes, once, with the index of its request, and as
+    soon as it is there: what has been handed over is stored, what has not is lost with the process.
+    """
 
     identity: str
     """Names whatever decides a completion besides sampling and messages: model content, precision, thinking."""
@@ -79,7 +111,7 @@ class Engine(Protocol):
     special_tokens: frozenset[str]
     """The strings that the model's tokenizer reads as structure; text from outside must not hold them."""
 
-    def generate(self, chats: Sequence[Chat], sampling: Sampling) -> Iterator[tuple[int, Completion | Failure]]:
+    def generate(self, requests: Sequence[ReplyRequest]) -> Iterator[tuple[int, Completion | Failure]]:
         """The assistant's next turn for each chat."""
         ...
 

@@ -7,30 +7,29 @@ from math import floor
 from typing import Any
 
 from ..configuration import Annotator
+from .items import Item
 from .listwise import Listwise
-from .pointwise import best_first, score_column, scores_of
+from .pointwise import Likelihoods, best_first, score_column, scores_of
 from .prompts import PromptTemplate
 from .protocol import Continuation, LogLikelihood
-from .replies import read_selection
-from .shard import Item, Stage
+from .replies import SELECTION
+from .shard import Stage
 
 
 def relevance_stage(annotator: Annotator, template: PromptTemplate) -> Stage:
     """The stage, by the annotator's protocol."""
     if annotator.protocol == "listwise":
-        return Listwise(annotator, template, read_selection)
+        return Listwise(annotator, template, SELECTION)
     return QuestionLikelihood(annotator.pointwise.relevant_percent, template)
 
 
-class QuestionLikelihood:
+class QuestionLikelihood(Likelihoods):
     """Pointwise relevance: the mean log-likelihood (nats a token) of the question given the passage.
 
     Args:
         relevant_percent: the best floor(percent/100 · n) of the pool's n passages are selected, at least one.
         template: the prompt, after which the question is the assistant's turn.
     """
-
-    sampling = None
 
     def __init__(self, relevant_percent: float, template: PromptTemplate) -> None:
         self._percent, self._template = relevant_percent, template

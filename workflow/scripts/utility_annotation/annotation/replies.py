@@ -7,9 +7,12 @@ numbers in a thought, an explanation or a quoted passage mark nothing.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from .protocol import Completion
+from .votes import merge_rankings, merge_selections
 
 _END_OF_THINKING = "</think>"
 _START_OF_THINKING = "<think>"
@@ -33,6 +36,27 @@ class Reading:
 
     outcome: str
     numbers: tuple[int, ...] = ()
+
+
+class Reader(Protocol):
+    """Reads a reply about passages 1…n."""
+
+    def __call__(self, completion: Completion, n: int, *, thinking: bool = False) -> Reading: ...
+
+
+@dataclass(frozen=True)
+class Form:
+    """A form of reply.
+
+    Attributes:
+        read: what a reply says.
+        guide: the regular expression, for n passages, of the replies that guided decoding admits; each can be read.
+        merge: one list of docids from those of several passes.
+    """
+
+    read: Reader
+    guide: Callable[[int], str]
+    merge: Callable[[Sequence[Sequence[str]]], list[str]]
 
 
 def after_thinking(text: str, *, thinking: bool) -> str | None:
@@ -81,6 +105,26 @@ def read_ranking(completion: Completion, n: int, *, thinking: bool = False) -> R
         return _nothing_read(completion)
     (numbers,) = readings
     return Reading("ok", (*numbers, *(number for number in range(1, n + 1) if number not in numbers)))
+
+
+def selection_guide(n: int) -> str:
+    """``My selection:[]`` or ``My selection:[[i],[j],...]`` with at most n numbers from 1 to n."""
+    number = _number_guide(n)
+    return rf"My selection:\[({number}(,{number}){{0,{n - 1}}})?\]"
+
+
+def ranking_guide(n: int) -> str:
+    """``[i] > [j] > ...`` with n numbers from 1 to n. That they differ is more than a regular expression can ask."""
+    number = _number_guide(n)
+    return number + rf"( > {number}){{{n - 1}}}"
+
+
+SELECTION = Form(read_selection, selection_guide, merge_selections)
+RANKING = Form(read_ranking, ranking_guide, merge_rankings)
+
+
+def _number_guide(n: int) -> str:
+    return rf"\[({'|'.join(map(str, range(1, n + 1)))})\]"
 
 
 def _full_lines(form: re.Pattern[str], text: str | None) -> list[re.Match[str]]:

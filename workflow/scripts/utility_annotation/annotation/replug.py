@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ..contracts import ANSWERS, iter_rows
-from .pointwise import score_column, scores_of
+from .items import Item
+from .pointwise import Likelihoods, score_column, scores_of
 from .prompts import PromptTemplate
 from .protocol import Continuation, Failure, LogLikelihood
-from .shard import Item
 
 
 def with_truth(items: Iterable[Item], answers: Path | str) -> Iterator[Item]:
@@ -21,14 +21,12 @@ def with_truth(items: Iterable[Item], answers: Path | str) -> Iterator[Item]:
         yield replace(item, answer=first.get(item.query_id))
 
 
-class ReplugStage:
+class ReplugStage(Likelihoods):
     """Scores the whole pool; the scores are sums over the answer's tokens, in nats.
 
     Args:
         template: the prompt with one passage, after which the answer is the assistant's turn.
     """
-
-    sampling = None
 
     def __init__(self, template: PromptTemplate) -> None:
         self._template = template

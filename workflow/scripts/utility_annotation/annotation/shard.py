@@ -4,59 +4,31 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import floor
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..configuration import Sampling
-from ..contracts import ANNOTATION, POOL, iter_rows, passage_text
-from ..errors import InputError
+from ..configuration import Retries
+from ..contracts import ANNOTATION
+from .items import Item
 from .progress import Progress
-from .protocol import Chat, Completion, Continuation, Engine, Failure, LogLikelihood, tokens
+from .protocol import Continuation, Engine, Failure, ReplyRequest, Request, Result, TooLong, tokens
 from .store import CompletionStore, completion_key, log_likelihood_key
 
 logger = logging.getLogger(__name__)
-
-Request = Chat | Continuation
-Result = Completion | LogLikelihood | Failure
-
-
-@dataclass(frozen=True)
-class Passage:
-    """A candidate as a model reads it: ``title text``, or the text alone."""
-
-    docid: str
-    text: str
-
-
-@dataclass(frozen=True)
-class Item:
-    """One query and what a stage is shown of it.
-
-    Attributes:
-        passages: the passages judged in this stage, in the pool's order.
-        whole_pool: whether they are the whole pool because the relevance selection was empty or failed.
-        answer: the pseudo-answer or ground-truth answer, where the stage needs one and there is one.
-    """
-
-    query_id: str
-    query: str
-    passages: tuple[Passage, ...]
-    whole_pool: bool = False
-    answer: str | None = None
 
 
 class Stage(Protocol):
     """A stage: what to ask the model about one query, and what its results mean."""
 
-    @property
-    def sampling(self) -> Sampling | None:
-        """How replies are decoded; None for a stage that asks for log-likelihoods."""
+    def requests(self, item: Item) -> Sequence[Request] | Failure:
+        """The requests for one query, all replies or all likelihoods; or why there are none."""
         ...
 
-    def requests(self, item: Item) -> Sequence[Request] | Failure:
-        """The requests for one query (chats, or continuations where ``sampling`` is None), or why there are none."""
+    def unreadable(self, item: Item, results: Sequence[Any]) -> Sequence[int]:
+        """Which of the results, none of which failed, lack the form that was asked for: worth asking again."""
         ...
 
     def row(self, item: Item, results: Sequence[Any]) -> Mapping[str, Any]:
@@ -64,58 +36,25 @@ class Stage(Protocol):
         ...
 
 
-def read_pool(path: Path | str) -> list[Item]:
-    """The queries of a pool shard, each with its whole pool."""
-    return [
-        Item(
-            query_id=row["query_id"],
-            query=row["query"],
-            passages=tuple(
-                Passage(candidate["docid"], passage_text(candidate["title"], candidate["text"]))
-                for candidate in row["candidates"]
-            ),
-        )
-        for row in iter_rows(POOL, [path])
-    ]
-
-
-def keep_relevant(items: Iterable[Item], relsel: Path | str) -> Iterator[Item]:
-    """Narrow each query to its relevance selection, kept in the pool's order.
-
-    Where the selection is empty or failed, the whole pool stays, and the item says so.
-
-    Raises:
-        InputError: the relevance file has no row for a query, or selects a passage outside its pool.
-    """
-    selections = {row["query_id"]: row for row in iter_rows(ANNOTATION, [relsel])}
-    for item in items:
-        row = _row_of(item, selections, relsel)
-        chosen = set(row["docids"] or ())
-        if not chosen <= {passage.docid for passage in item.passages}:
-            raise InputError(
-                f"query {item.query_id!r} has a selected passage that is not in its pool.",
-                mend="make the annotation anew from this pool.",
-                path=relsel,
-            )
-        passages = tuple(passage for passage in item.passages if passage.docid in chosen)
-        yield Item(item.query_id, item.query, passages or item.passages, whole_pool=not passages)
-
-
-def with_answers(items: Iterable[Item], answers: Path | str) -> Iterator[Item]:
-    """Add each query's pseudo-answer; a query whose answer failed keeps None."""
-    rows = {row["query_id"]: row for row in iter_rows(ANNOTATION, [answers])}
-    for item in items:
-        answer = _row_of(item, rows, answers)["answer"]
-        yield Item(item.query_id, item.query, item.passages, item.whole_pool, answer)
-
-
-def annotate(items: Sequence[Item], stage: Stage, engine: Engine, store: CompletionStore, output: Path | str) -> None:
+def annotate(
+    items: Sequence[Item],
+    stage: Stage,
+    engine: Engine,
+    store: CompletionStore,
+    retries: Retries,
+    output: Path | str,
+) -> Progress:
     """Run one stage over a shard and write its annotation file: one row a query, in the pool's order.
+
+    All requests of the shard go to the engine at once. Then those whose replies could not be read are asked again, at
+    a raised temperature, and those whose prompts the model has no room for, with their longest passages cut; and so on,
+    until each query has its row. Every result is stored before anything else is done with it.
 
     The columns of :data:`~utility_annotation.contracts.ANNOTATION` mean, in every stage:
 
     - ``outcome``: ok; empty (the model selected nothing, or answered with nothing); unparsable (a reply without the
-      form that was asked for); truncated (the token limit cut the reply off); error (a request failed).
+      form that was asked for, the retries included); truncated (the token limit cut the reply off); error (a request
+      failed).
     - ``docids``: relsel, utilsel: the selection, in reply order (pointwise: best first). utilrank: all shown passages,
       most useful first. An empty list where the outcome is empty; null where nothing was read, and in other stages.
     - ``answer``: the pseudo-answer; also where it is truncated, as far as it goes. Null in other stages.
@@ -123,99 +62,165 @@ def annotate(items: Sequence[Item], stage: Stage, engine: Engine, store: Complet
       Pointwise utilsel, utilrank: gain in mean log-likelihood of the pseudo-answer (nats a token). replug: summed
       log-likelihood of the ground-truth answer (nats). Null in listwise stages.
     - ``whole_pool``: the stage was shown the whole pool because the relevance selection was empty or failed.
-    - ``reply``: the raw reply, thinking included; null where likelihoods were asked for.
-    - ``prompt_tokens``, ``completion_tokens``: read and generated for this query, also where the store had them;
-      a scored text counts as read.
-    - ``finish_reason``: stop or length; for the outcome error the reason; null where likelihoods were asked for.
+    - ``replies``: the raw replies, thinking included, one a pass (the last, where it was asked for again); empty where
+      likelihoods were asked for.
+    - ``attempts``: requests made for the query, retries included.
+    - ``cut_words``: passages were cut to this many words to fit the model's context; null where none had to be.
+    - ``prompt_tokens``, ``completion_tokens``: read and generated for this query, retries included, also where the
+      store had them; a scored text counts as read.
+    - ``finish_reason``: stop or length, of the last reply; for the outcome error the reason; null where likelihoods
+      were asked for.
 
     A query with a failed request gets the outcome ``error`` and the reason as ``finish_reason``; it costs no other
     query its result. Failures are not stored, so the next run tries them again.
+
+    Returns:
+        The finished counts.
     """
-    keys: list[list[str]] = []
-    requests: dict[str, Request] = {}
+    progress = Progress()
     rows: dict[int, dict[str, Any]] = {}
-    for place, item in enumerate(items):
-        asked = stage.requests(item)
-        if isinstance(asked, Failure):
-            rows[place] = _failed_row(item, asked)
-            asked = ()
-        keys.append([_key(engine, stage, request) for request in asked])
-        requests.update(zip(keys[place], asked, strict=True))
-
-    results: dict[str, Result] = dict(store.find(requests))
-    missing = [set(own) - results.keys() for own in keys]
-    waiting: dict[str, list[int]] = defaultdict(list)
-    for place, own in enumerate(missing):
-        for key in own:
-            waiting[key].append(place)
-
-    progress = Progress(len(requests), len(results))
-    progress.outcomes.update(row["outcome"] for row in rows.values())
-
-    def settle(place: int) -> None:
-        rows[place] = _row(items[place], stage, [results[key] for key in keys[place]])
-        progress.outcomes[rows[place]["outcome"]] += 1
-
-    for place in range(len(items)):
-        if not missing[place] and place not in rows:
-            settle(place)
-    unknown = [key for key in requests if key not in results]
-    for index, result in _run(engine, stage, [requests[key] for key in unknown]):
-        key = unknown[index]
-        results[key] = result
-        if not isinstance(result, Failure):
-            store.add(key, result)
-        for place in waiting[key]:
-            missing[place].discard(key)
-            if not missing[place]:
-                settle(place)
-        progress.add(result)
-
+    cases = [_Case(place, item) for place, item in enumerate(items)]
+    for case in cases:
+        case.ask(stage.requests(case.item))
+    while cases:
+        unfinished = []
+        for case in _answered(cases, engine, store, progress):
+            row = case.settle(stage, retries)
+            if row is None:
+                unfinished.append(case)
+            else:
+                rows[case.place] = row
+                progress.outcome(row["outcome"])
+        cases = unfinished
     with ANNOTATION.writer(output) as writer:
         writer.write_rows([rows[place] for place in range(len(items))])
     progress.finish()
+    return progress
 
 
-def _run(engine: Engine, stage: Stage, requests: list[Any]) -> Iterator[tuple[int, Result]]:
-    return engine.log_likelihood(requests) if stage.sampling is None else engine.generate(requests, stage.sampling)
+@dataclass
+class _Case:
+    """One query on its way to its row.
+
+    Attributes:
+        requests: what is asked of the engine now or was asked last, by place.
+        results: what came of it, by place.
+        open: the places that still wait for a result.
+        retried: how often the request at a place has been asked again.
+    """
+
+    place: int
+    item: Item
+    requests: list[Request] = field(default_factory=list)
+    results: dict[int, Result] = field(default_factory=dict)
+    open: list[int] = field(default_factory=list)
+    retried: defaultdict[int, int] = field(default_factory=lambda: defaultdict(int))
+    cut_words: int | None = None
+    attempts: int = 0
+    read: int = 0
+    written: int = 0
+
+    def ask(self, asked: Sequence[Request] | Failure) -> None:
+        """Start with these requests, or with the failure in their place."""
+        self.requests = [] if isinstance(asked, Failure) else list(asked)
+        self.results = {0: asked} if isinstance(asked, Failure) else {}
+        self.open = list(range(len(self.requests)))
+
+    def receive(self, place: int, result: Result) -> None:
+        self.results[place] = result
+        self.open.remove(place)
+        self.attempts += 1
+        read, written = tokens(result)
+        self.read += read
+        self.written += written
+
+    def settle(self, stage: Stage, retries: Retries) -> dict[str, Any] | None:
+        """The row, once nothing is open; None where something has to be asked again, which then is open."""
+        results = [self.results[place] for place in sorted(self.results)]
+        too_long = [result for result in results if isinstance(result, TooLong)]
+        if too_long and self._cut(min(result.share for result in too_long)):
+            self.ask(stage.requests(self.item))
+            return None
+        failure = next((result for result in results if isinstance(result, Failure)), None)
+        if failure is not None:
+            logger.warning("query %s: %s", self.item.query_id, failure.reason)
+            return self._row({"outcome": "error", "finish_reason": failure.reason})
+        self.open = [place for place in stage.unreadable(self.item, results) if self.retried[place] < retries.attempts]
+        for place in self.open:
+            self.retried[place] += 1
+            self.requests[place] = _again(self.requests[place], retries)
+        return None if self.open else self._row(stage.row(self.item, results))
+
+    def _cut(self, share: float) -> bool:
+        """Shorten the longest passages to a common number of words; False where that cannot help any more."""
+        longest = self.item.longest() if self.cut_words is None else self.cut_words
+        if longest <= 1:
+            return False
+        self.cut_words = max(1, min(longest - 1, floor(longest * share)))
+        self.item = self.item.cut(self.cut_words)
+        return True
+
+    def _row(self, columns: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            "query_id": self.item.query_id,
+            "whole_pool": self.item.whole_pool,
+            "replies": [],
+            "attempts": self.attempts,
+            "cut_words": self.cut_words,
+            "prompt_tokens": self.read,
+            "completion_tokens": self.written,
+            **columns,
+        }
 
 
-def _key(engine: Engine, stage: Stage, request: Any) -> str:
-    if stage.sampling is None:
+def _answered(cases: Sequence[_Case], engine: Engine, store: CompletionStore, progress: Progress) -> Iterator[_Case]:
+    """Each case as soon as nothing of it is open, with results from the store or else from the engine."""
+    waiting: dict[str, list[tuple[_Case, int]]] = defaultdict(list)
+    requests: dict[str, Request] = {}
+    for case in cases:
+        for place in case.open:
+            key = _key(engine, case.requests[place])
+            waiting[key].append((case, place))
+            requests[key] = case.requests[place]
+        if not case.open:
+            yield case
+    progress.expect(len(requests))
+
+    def hand_over(key: str, result: Result) -> Iterator[_Case]:
+        for case, place in waiting.pop(key):
+            case.receive(place, result)
+            if not case.open:
+                yield case
+
+    for key, stored in store.find(requests).items():
+        progress.add_stored()
+        yield from hand_over(key, stored)
+    unknown = [key for key in requests if key in waiting]
+    for index, result in _run(engine, [requests[key] for key in unknown]):
+        progress.add(result)
+        if not isinstance(result, Failure):
+            store.add(unknown[index], result)
+        yield from hand_over(unknown[index], result)
+
+
+def _run(engine: Engine, requests: Sequence[Request]) -> Iterator[tuple[int, Result]]:
+    replies = [request for request in requests if isinstance(request, ReplyRequest)]
+    likelihoods = [request for request in requests if isinstance(request, Continuation)]
+    if replies:
+        yield from engine.generate(replies)
+    if likelihoods:
+        yield from engine.log_likelihood(likelihoods)
+
+
+def _key(engine: Engine, request: Request) -> str:
+    if isinstance(request, Continuation):
         return log_likelihood_key(engine.identity, request)
-    return completion_key(engine.identity, stage.sampling, request)
+    return completion_key(engine.identity, request)
 
 
-def _row(item: Item, stage: Stage, results: list[Result]) -> dict[str, Any]:
-    for result in results:
-        if isinstance(result, Failure):
-            return _failed_row(item, result)
-    read, written = zip(*map(tokens, results), strict=True)
-    return {
-        "query_id": item.query_id,
-        "whole_pool": item.whole_pool,
-        "prompt_tokens": sum(read),
-        "completion_tokens": sum(written),
-        **stage.row(item, results),
-    }
-
-
-def _failed_row(item: Item, failure: Failure) -> dict[str, Any]:
-    logger.warning("query %s: %s", item.query_id, failure.reason)
-    return {
-        "query_id": item.query_id,
-        "outcome": "error",
-        "whole_pool": item.whole_pool,
-        "prompt_tokens": 0,
-        "completion_tokens": 0,
-        "finish_reason": failure.reason,
-    }
-
-
-def _row_of(item: Item, rows: Mapping[str, dict[str, Any]], path: Path | str) -> dict[str, Any]:
-    try:
-        return rows[item.query_id]
-    except KeyError:
-        raise InputError(
-            f"there is no row for query {item.query_id!r}.", mend="make this stage anew from the same pool.", path=path
-        ) from None
+def _again(request: Request, retries: Retries) -> Request:
+    """The same chat, decoded hotter and with the next seed."""
+    assert isinstance(request, ReplyRequest), "a likelihood has no form that it could lack"
+    sampling = request.sampling
+    hotter = {"temperature": sampling.temperature + retries.temperature_step, "seed": sampling.seed + 1}
+    return replace(request, sampling=sampling.model_copy(update=hotter))

@@ -6,37 +6,36 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..configuration import Annotator
+from .items import Item
 from .listwise import Listwise
-from .pointwise import best_first, score_column, scores_of
+from .pointwise import Likelihoods, best_first, score_column, scores_of
 from .prompts import PromptTemplate
 from .protocol import Continuation, Failure, LogLikelihood
-from .replies import read_ranking, read_selection
-from .shard import Item, Stage
+from .replies import RANKING, SELECTION
+from .shard import Stage
 
 
 def selection_stage(annotator: Annotator, template: PromptTemplate) -> Stage:
     """utilsel, by the annotator's protocol."""
     if annotator.protocol == "listwise":
-        return Listwise(annotator, template, read_selection, needs_answer=True)
+        return Listwise(annotator, template, SELECTION, needs_answer=True)
     return AnswerGain(template, minimum_gain=annotator.pointwise.minimum_gain)
 
 
 def ranking_stage(annotator: Annotator, template: PromptTemplate) -> Stage:
     """utilrank, by the annotator's protocol."""
     if annotator.protocol == "listwise":
-        return Listwise(annotator, template, read_ranking, needs_answer=True)
+        return Listwise(annotator, template, RANKING, needs_answer=True)
     return AnswerGain(template, minimum_gain=None)
 
 
-class AnswerGain:
+class AnswerGain(Likelihoods):
     """Pointwise utility: how much a passage raises the mean log-likelihood (nats a token) of the pseudo-answer.
 
     Args:
         template: the prompt with one passage or none, after which the answer is the assistant's turn.
         minimum_gain: a selection of the passages with a greater gain; None for a ranking of all.
     """
-
-    sampling = None
 
     def __init__(self, template: PromptTemplate, *, minimum_gain: float | None) -> None:
         self._template, self._minimum_gain = template, minimum_gain

@@ -1,0 +1,100 @@
+"""What a stage is shown of each query: read from the pool shard and from what earlier stages found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..contracts import ANNOTATION, POOL, iter_rows, passage_text
+from ..errors import InputError
+from .prompts import words
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A candidate as a model reads it: ``title text``, or the text alone."""
+
+    docid: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Item:
+    """One query and what a stage is shown of it.
+
+    Attributes:
+        passages: the passages judged in this stage, in the pool's order.
+        whole_pool: whether they are the whole pool because the relevance selection was empty or failed.
+        answer: the pseudo-answer or ground-truth answer, where the stage needs one and there is one.
+    """
+
+    query_id: str
+    query: str
+    passages: tuple[Passage, ...]
+    whole_pool: bool = False
+    answer: str | None = None
+
+    def longest(self) -> int:
+        """Words of the longest passage."""
+        return max((len(words(passage.text)) for passage in self.passages), default=0)
+
+    def cut(self, limit: int) -> Item:
+        """The same with every passage of more than ``limit`` words cut to them."""
+        passages = tuple(Passage(passage.docid, " ".join(words(passage.text)[:limit])) for passage in self.passages)
+        return replace(self, passages=passages)
+
+
+def read_pool(path: Path | str) -> list[Item]:
+    """The queries of a pool shard, each with its whole pool."""
+    return [
+        Item(
+            query_id=row["query_id"],
+            query=row["query"],
+            passages=tuple(
+                Passage(candidate["docid"], passage_text(candidate["title"], candidate["text"]))
+                for candidate in row["candidates"]
+            ),
+        )
+        for row in iter_rows(POOL, [path])
+    ]
+
+
+def keep_relevant(items: Iterable[Item], relsel: Path | str) -> Iterator[Item]:
+    """Narrow each query to its relevance selection, kept in the pool's order.
+
+    Where the selection is empty or failed, the whole pool stays, and the item says so.
+
+    Raises:
+        InputError: the relevance file has no row for a query, or selects a passage outside its pool.
+    """
+    selections = {row["query_id"]: row for row in iter_rows(ANNOTATION, [relsel])}
+    for item in items:
+        row = _row_of(item, selections, relsel)
+        chosen = set(row["docids"] or ())
+        if not chosen <= {passage.docid for passage in item.passages}:
+            raise InputError(
+                f"query {item.query_id!r} has a selected passage that is not in its pool.",
+                mend="make the annotation anew from this pool.",
+                path=relsel,
+            )
+        passages = tuple(passage for passage in item.passages if passage.docid in chosen)
+        yield Item(item.query_id, item.query, passages or item.passages, whole_pool=not passages)
+
+
+def with_answers(items: Iterable[Item], answers: Path | str) -> Iterator[Item]:
+    """Add each query's pseudo-answer; a query whose answer failed keeps None."""
+    rows = {row["query_id"]: row for row in iter_rows(ANNOTATION, [answers])}
+    for item in items:
+        answer = _row_of(item, rows, answers)["answer"]
+        yield Item(item.query_id, item.query, item.passages, item.whole_pool, answer)
+
+
+def _row_of(item: Item, rows: Mapping[str, dict[str, Any]], path: Path | str) -> dict[str, Any]:
+    try:
+        return rows[item.query_id]
+    except KeyError:
+        raise InputError(
+            f"there is no row for query {item.query_id!r}.", mend="make this stage anew from the same pool.", path=path
+        ) from None

@@ -1,0 +1,43 @@
+"""One judgement from several passes over the same passages in different orders.
+
+A single pass favours some places in the list; orders that differ average that out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from random import Random
+from statistics import fmean
+from typing import TypeVar
+
+_Item = TypeVar("_Item")
+
+
+def shown_order(query_id: str, number: int, passages: Sequence[_Item]) -> list[_Item]:
+    """The passages as pass ``number`` shows them: 0 as given, the others shuffled by the query's id and the number."""
+    order = list(passages)
+    if number:
+        seed = hashlib.sha256(f"{query_id} {number}".encode()).digest()
+        Random(int.from_bytes(seed)).shuffle(order)
+    return order
+
+
+def merge_selections(selections: Sequence[Sequence[str]]) -> list[str]:
+    """The docids that more than half of the selections hold; most votes first, then by mean place in the replies."""
+    places: dict[str, list[int]] = defaultdict(list)
+    for selection in selections:
+        for place, docid in enumerate(selection):
+            places[docid].append(place)
+    chosen = [docid for docid, found in places.items() if 2 * len(found) > len(selections)]
+    return sorted(chosen, key=lambda docid: (-len(places[docid]), fmean(places[docid])))
+
+
+def merge_rankings(rankings: Sequence[Sequence[str]]) -> list[str]:
+    """The docids by mean rank over rankings of the same docids; equal ones as the first ranking has them."""
+    ranks: dict[str, list[int]] = defaultdict(list)
+    for ranking in rankings:
+        for rank, docid in enumerate(ranking):
+            ranks[docid].append(rank)
+    return sorted(ranks, key=lambda docid: fmean(ranks[docid]))
