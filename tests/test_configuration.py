@@ -58,6 +58,22 @@ def test_every_shipped_configuration_loads(root: Path) -> None:
         ("models/all-minilm-l6-v2", {"package": "a", "path": "b"}, "give exactly one of package, path and hub"),
         ("testsets/demo-dev/split", "test", "testsets.demo-dev.split names 'test'"),
         ("tables/retrieval/baseline", "utilsel-cl30", "tables.retrieval.runs names 'utilsel-cl30'"),
+        ("annotators/smollm2/model", None, "engine transformers needs `model`"),
+        ("annotators/smollm2/engine", "openai", "engine openai needs `served_model`"),
+        ("annotators/smollm2/served_model", "judge", "engine openai needs `served_model`, the others must have none"),
+        ("annotators/smollm2/guided", True, "`guided` needs the engine vllm or openai"),
+        ("annotators/smollm2/passes", 3, "`passes` are for the listwise protocol"),
+        ("annotators/smollm2/retries", {"temperature_step": 0}, "would repeat the reply; give a `temperature_step`"),
+        (
+            "annotators/smollm2",
+            {"engine": "openai", "served_model": "judge"},
+            "replug asks for likelihoods, so annotators.smollm2 needs `model`",
+        ),
+        (
+            "annotators/smollm2",
+            {"engine": "openai", "served_model": "judge", "protocol": "pointwise"},
+            "`model` must name the tokenizer",
+        ),
         ("runs/human/learning_rate", -1, "runs.human.learning_rate: Input should be greater than 0"),
     ],
 )

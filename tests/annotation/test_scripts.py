@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import annotate_answer
@@ -28,11 +30,11 @@ PERFORMANCE = json.dumps({"annotate": {"batch_tokens": 2000, "device": "cpu"}})
 @pytest.fixture
 def files(tmp_path: Path) -> Path:
     """A pool shard of four candidates a query, and ground-truth answers."""
-    write_inputs(tmp_path, QUERIES)
+    write_inputs(tmp_path, range(QUERIES))
     return tmp_path
 
 
-def write_inputs(folder: Path, queries: int) -> None:
+def write_inputs(folder: Path, queries: range) -> None:
     POOL.write(
         folder / "pool.parquet",
         POOL.rows(
@@ -50,12 +52,17 @@ def write_inputs(folder: Path, queries: int) -> None:
                         for letter in "abcd"
                     ],
                 }
-                for number in range(queries)
+                for number in queries
             ]
         ),
     )
-    truth = [{"query_id": f"q{number}", "answers": [f"answer {number}"]} for number in range(queries)]
+    truth = [{"query_id": f"q{number}", "answers": [f"answer {number}"]} for number in queries]
     ANSWERS.write(folder / "truth.parquet", ANSWERS.rows(truth))
+
+
+def stored_keys(folder: Path) -> list[str]:
+    lines = [line for file in (folder / "store").glob("*.jsonl") for line in file.read_bytes().split(b"\n")[:-1]]
+    return [json.loads(line)["key"] for line in lines]
 
 
 def arguments(folder: Path, root: Path, model: Path, settings: Annotator, output: str, **inputs: str) -> list[str]:
@@ -111,7 +118,7 @@ def test_chain_of_stages_gives_every_query_its_row(files: Path, root: Path, tiny
 
 def test_shard_killed_half_way_resumes_without_asking_again(tmp_path: Path, root: Path, tiny_model: Path) -> None:
     queries = 40
-    write_inputs(tmp_path, queries)
+    write_inputs(tmp_path, range(queries))
     settings = Annotator(model="tiny", precision="fp32")
     command = [
         sys.executable,
@@ -121,23 +128,73 @@ def test_shard_killed_half_way_resumes_without_asking_again(tmp_path: Path, root
         json.dumps({"annotate": {"batch_tokens": 1, "device": "cpu"}}),
     ]
 
-    def keys() -> list[str]:
-        lines = [line for file in (tmp_path / "store").glob("*.jsonl") for line in file.read_bytes().split(b"\n")[:-1]]
-        return [json.loads(line)["key"] for line in lines]
-
     first = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    while len(keys()) < 10 and first.poll() is None:
+    while len(stored_keys(tmp_path)) < 10 and first.poll() is None:
         time.sleep(0.01)
     os.kill(first.pid, signal.SIGKILL)
     first.wait()
-    kept = len(keys())
+    kept = len(stored_keys(tmp_path))
     assert 10 <= kept < 4 * queries, "the kill came too late to show anything"
     assert not (tmp_path / "replug.parquet").exists()
 
     second = subprocess.run(command, capture_output=True, text=True, check=True)
     assert f"({kept} from the store)" in second.stderr
-    assert len(keys()) == len(set(keys())) == 4 * queries
+    assert len(stored_keys(tmp_path)) == len(set(stored_keys(tmp_path))) == 4 * queries
     assert {row["outcome"] for row in ANNOTATION.read(tmp_path / "replug.parquet").to_pylist()} == {"ok"}
+
+
+def test_other_shards_a_changed_later_prompt_and_a_copied_store_pay_for_nothing_stored(
+    tmp_path: Path, root: Path, tiny_model: Path
+) -> None:
+    settings = Annotator(
+        model="tiny",
+        precision="fp32",
+        sampling=Sampling(max_new_tokens=4),
+        answer_sampling=Sampling(max_new_tokens=4),
+    )
+    former = {"relsel": "relsel.parquet", "answers": "answer.parquet"}
+
+    def chain(folder: Path, queries: range, *utilsel: str) -> list[int]:
+        """Records added by each of the three stages."""
+        write_inputs(folder, queries)
+        sizes = [len(stored_keys(folder))]
+        for script, output, inputs, more in (
+            (annotate_relsel, "relsel.parquet", {}, ()),
+            (annotate_answer, "answer.parquet", {"relsel": "relsel.parquet"}, ()),
+            (annotate_utilsel, "utilsel.parquet", former, utilsel),
+        ):
+            script.main([*arguments(folder, root, tiny_model, settings, output, **inputs), *more])
+            sizes.append(len(stored_keys(folder)))
+        return [after - before for before, after in pairwise(sizes)]
+
+    one = tmp_path / "one"
+    one.mkdir()
+    assert chain(one, range(6)) == [6, 6, 6]
+
+    other = tmp_path / "other"
+    shutil.copytree(one / "store", other / "store")
+    assert chain(other, range(2)) == [0, 0, 0], "the store of another machine"
+    assert chain(other, range(2, 6)) == [0, 0, 0], "two shards in place of one"
+
+    changed = tmp_path / "utilsel.j2"
+    changed.write_text(
+        (root / "resources" / "prompts" / "utilsel.j2").read_text().replace("careful assessor", "strict assessor")
+    )
+    assert chain(other, range(6), "--prompt", str(changed)) == [0, 0, 6], "a changed prompt of the last stage"
+
+
+def test_every_job_leaves_a_summary_of_what_it_did(files: Path, root: Path, tiny_model: Path) -> None:
+    settings = Annotator(model="tiny", precision="fp32")
+    command = arguments(files, root, tiny_model, settings, "replug.parquet", truth="truth.parquet")
+    annotate_replug.main(command)
+    first = json.loads((files / "replug.json").read_text())
+    annotate_replug.main(command)
+    second = json.loads((files / "replug.json").read_text())
+    rows = ANNOTATION.read(files / "replug.parquet").to_pylist()
+    assert first["outcomes"] == second["outcomes"] == {"ok": QUERIES}
+    assert (first["from_store"], first["made"], first["failed"]) == (0, 4 * QUERIES, 0)
+    assert first["prompt_tokens"] == sum(row["prompt_tokens"] for row in rows) > 0
+    assert (second["from_store"], second["made"], second["prompt_tokens"]) == (4 * QUERIES, 0, 0)
 
 
 def test_missing_model_folder_is_one_line_that_says_what_to_do(files: Path, root: Path) -> None:

