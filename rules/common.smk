@@ -130,18 +130,28 @@ def label_pool_shards(wildcards) -> list[str]:
     return pool_shards(CONFIG.labels[wildcards.labels].pool)
 
 
-def label_annotation_shards(wildcards) -> list[str]:
-    """The annotation shards from which a label set is merged; none for human labels."""
-    labels = CONFIG.labels[wildcards.labels]
-    if labels.source == "human":
-        return []
+def annotation_shards(labels: configuration.Labels, stage: str) -> list[str]:
+    """The shards of a stage of the annotation on which a label set rests."""
     return expand(
         "results/annotation/{pool}/{annotator}/{stage}/{shard}.parquet",
         pool=labels.pool,
         annotator=labels.annotator,
-        stage=labels.source,
+        stage=stage,
         shard=shard_names(CONFIG.pools[labels.pool].shards),
     )
+
+
+def label_annotation_shards(wildcards) -> list[str]:
+    """The annotation shards from which a label set is merged; none for human labels."""
+    labels = CONFIG.labels[wildcards.labels]
+    return [] if labels.source == "human" else annotation_shards(labels, labels.source)
+
+
+def label_relevance_shards(wildcards) -> list[str]:
+    """The relevance selection that decided which candidates the last stage of a label set was shown, if one did."""
+    labels = CONFIG.labels[wildcards.labels]
+    narrowed = labels.source in ("utilsel", "utilrank")
+    return annotation_shards(labels, "relsel") if narrowed else []
 
 
 def annotation_settings(stage: str):
@@ -171,9 +181,10 @@ def same_likelihoods(wildcards) -> list[str]:
     ]
 
 
-def annotator_model(wildcards) -> str:
-    """Folder of an annotator's model."""
-    return f"data/models/{CONFIG.annotators[wildcards.annotator].model}"
+def annotator_model(wildcards) -> list[str]:
+    """Folder of an annotator's model; none where a server has it."""
+    model = CONFIG.annotators[wildcards.annotator].model
+    return [f"data/models/{model}"] if model else []
 
 
 def model_folder(backbone: str, run: str) -> str:
@@ -283,5 +294,5 @@ def all_figures() -> list[str]:
     """Every figure as SVG; the PNG is made beside it."""
     figures = [*CONFIG.tables]
     if shown_runs():
-        figures += ["positives", "training"]
+        figures += ["positives", "positions", "training"]
     return expand("results/figures/{figure}.svg", figure=figures)

@@ -25,11 +25,12 @@ rule merge_labels:
 
 
 rule label_quality:
-    """Compare labels with the human positives: precision, recall, positives a query, outcomes."""
+    """Compare labels with the human positives: precision, recall, agreement, position bias, outcomes."""
     input:
         labels="results/labels/{labels}.parquet",
         pool=label_pool_shards,
         annotation=label_annotation_shards,
+        relevance=label_relevance_shards,
     output:
         "results/quality/{labels}.json",
     log:
@@ -48,4 +49,5 @@ rule label_quality:
         code=code("label_quality"),
     shell:
         "python workflow/scripts/label_quality.py --settings {params.settings:q} --labels {input.labels}"
-        " --pool {input.pool} --annotation {input.annotation} --output {output} > {log} 2>&1"
+        " --pool {input.pool} --annotation {input.annotation} --relevance {input.relevance} --output {output}"
+        " > {log} 2>&1"

@@ -58,6 +58,24 @@ rule plot_positives:
         " --output-png {output.png} > {log} 2>&1"
 
 
+rule plot_positions:
+    """Where in the lists shown to the LLM the selected passages stand, and the human positives."""
+    input:
+        shown_label_quality(),
+    output:
+        svg=report("results/figures/positions.svg", category="Figures"),
+        png="results/figures/positions.png",
+    log:
+        "logs/plot_positions.log",
+    conda:
+        "../envs/core.yaml"
+    params:
+        code=code("plot_positions"),
+    shell:
+        "python workflow/scripts/plot_positions.py --quality {input} --output-svg {output.svg}"
+        " --output-png {output.png} > {log} 2>&1"
+
+
 rule plot_training:
     """Training loss by step of every shown run."""
     input:

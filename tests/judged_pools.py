@@ -25,7 +25,8 @@ def write_annotation(folder: Path, annotation: dict[str, dict[str, Any]], shards
     """Annotation shards; each value holds the columns that matter to the test."""
     rows: list[list[dict[str, Any]]] = [[] for _ in range(shards)]
     for place, (query_id, columns) in enumerate(annotation.items()):
-        row = {"outcome": "ok", "whole_pool": False, "prompt_tokens": 100, "completion_tokens": 10}
+        row = {"outcome": "ok", "whole_pool": False, "replies": [], "attempts": 1}
+        row |= {"prompt_tokens": 100, "completion_tokens": 10}
         rows[place % shards].append({"query_id": query_id} | row | columns)
     return _write(folder, ANNOTATION, rows)
 

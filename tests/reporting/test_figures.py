@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import plot_positions
 import plot_positives
 import plot_retrieval
 import plot_training
@@ -26,6 +27,15 @@ def quality(folder: Path, labels: str, source: str, distribution: list[int] | No
         selection = {"distribution": distribution, "positives_per_query": mean}
     path = folder / f"{labels}.json"
     write_json(path, {"labels": labels, "source": source, "queries": sum(distribution or [9]), "selection": selection})
+    return path
+
+
+def positions(folder: Path, labels: str, shown: list[int] | None) -> Path:
+    """Quality of a label set whose lists reach to positions 1, 2, … as often as ``shown`` says."""
+    path = folder / f"{labels}.json"
+    counts = {name: [0.5 * number for number in shown or ()] for name in ("observed", "expected", "standard_deviation")}
+    by_position = {"shown": shown, "selected": counts, "human": counts}
+    write_json(path, {"labels": labels, "positions": {"by_position": by_position} if shown else None})
     return path
 
 
@@ -71,8 +81,29 @@ def test_positives_are_drawn_for_each_llm_selection_only(tmp_path: Path) -> None
     assert titles == {"utilsel (mean 1.0)", "rank (mean 1.0)"}
 
 
-def test_a_figure_without_data_says_so(tmp_path: Path) -> None:
-    texts = drawn(plot_positives, tmp_path, quality=[quality(tmp_path, "human", "human", [0, 9])])
+def test_positions_are_drawn_for_each_llm_selection_only(tmp_path: Path) -> None:
+    files = [positions(tmp_path, "human", None), *(positions(tmp_path, name, [9, 9, 4]) for name in ("utilsel", "top"))]
+    texts = drawn(plot_positions, tmp_path, quality=files)
+    assert {"utilsel", "top", "selected by the LLM", "human positive"} <= texts
+    assert "human" not in texts
+
+
+def test_positions_to_which_few_lists_reach_are_not_drawn(tmp_path: Path) -> None:
+    texts = drawn(plot_positions, tmp_path, quality=[positions(tmp_path, "utilsel", [101, 101, 50, 2, 1, 1])])
+    assert {"1", "4"} <= texts
+    assert not {"5", "6"} & texts
+
+
+@pytest.mark.parametrize(
+    ("script", "write"),
+    [
+        (plot_positives, lambda folder: quality(folder, "human", "human", [0, 9])),
+        (plot_positions, lambda folder: positions(folder, "human", None)),
+    ],
+    ids=["positives", "positions"],
+)
+def test_a_figure_without_data_says_so(tmp_path: Path, script: Any, write: Callable[[Path], Path]) -> None:
+    texts = drawn(script, tmp_path, quality=[write(tmp_path)])
     assert texts == {"No label set of these runs was selected by an LLM."}
 
 
@@ -104,11 +135,15 @@ def draw_positives(folder: Path) -> None:
     drawn(plot_positives, folder, quality=[quality(folder, "utilsel", "utilsel", [1, 2, 1])])
 
 
+def draw_positions(folder: Path) -> None:
+    drawn(plot_positions, folder, quality=[positions(folder, "utilsel", [9, 9])])
+
+
 def draw_training(folder: Path) -> None:
     drawn(plot_training, folder, training=[training(folder, "minilm", "human")])
 
 
-@pytest.mark.parametrize("draw", [draw_positives, draw_training])
+@pytest.mark.parametrize("draw", [draw_positives, draw_positions, draw_training])
 def test_the_same_input_gives_the_same_file(tmp_path: Path, draw: Callable[[Path], None]) -> None:
     for name in ("first", "second"):
         draw(tmp_path / name)

@@ -11,6 +11,7 @@ import write_report
 from command_line import arguments
 
 from utility_annotation.files import write_json, write_text
+from utility_annotation.reporting.page import tendency
 from utility_annotation.reporting.tables import Cell, write_csv
 from utility_annotation.reporting.trainings import Training
 
@@ -81,18 +82,38 @@ class Page(HTMLParser):
             self.rows[-1][-1] += data.strip()
 
 
+FIGURES = ("main", "positives", "positions", "training")
+AGREEMENT = {
+    "passages": {"both": 1234, "llm_only": 56, "human_only": 7, "neither": 89},
+    "kappa": 0.254,
+    "kappa_max": 0.666,
+}
+POSITIONS = {
+    "by_position": {"shown": [44, 44, 44, 0]},
+    "relative": {
+        "selected": {"passages": 90, "lists": 44, "mean": 0.4, "standard_error": 0.02},
+        "human": {"passages": 44, "lists": 44, "mean": 0.52, "standard_error": 0.0312},
+        "human_in_pool": {"passages": 1, "lists": 1, "mean": 1.0, "standard_error": None},
+    },
+}
+
+
 def write_inputs(folder: Path) -> dict[str, Any]:
     """One of each input of the report."""
     shared = {"queries": 44, "candidates": 400, "human_positives": 44, "annotator": "llm", "annotation": ANNOTATION}
     selection = {"precision": 29.5, "recall": 84.75, "positives_per_query": 2.9, "distribution": [3, 10, 31]}
     write_json(
         folder / "utilsel.json",
-        shared | {"labels": "selected", "source": "utilsel", "selection": selection, "ranking": None},
+        shared
+        | {"labels": "selected", "source": "utilsel", "selection": selection, "ranking": None}
+        | {"agreement": AGREEMENT, "positions": POSITIONS},
     )
     ranking = {"human_first": 51.0, "human_mean_reciprocal_rank": 66.6, "human_mean_rank": 3.21}
     write_json(
         folder / "replug.json",
-        shared | {"labels": "scored", "source": "replug", "selection": None, "ranking": ranking},
+        shared
+        | {"labels": "scored", "source": "replug", "selection": None, "ranking": ranking}
+        | {"agreement": None, "positions": None},
     )
     write_csv(
         folder / "main.csv",
@@ -102,7 +123,7 @@ def write_inputs(folder: Path) -> dict[str, Any]:
             Cell("minilm", "human", "dev", "mrr@10", 40, 61.2, "best", "+"),
         ],
     )
-    for name in ("main", "positives", "training"):
+    for name in FIGURES:
         write_text(folder / f"{name}.svg", "<svg xmlns='http://www.w3.org/2000/svg'/>")
     write_json(
         folder / "minilm" / "human" / "training.json",
@@ -121,14 +142,14 @@ def write_inputs(folder: Path) -> dict[str, Any]:
     return {
         "quality": [folder / "utilsel.json", folder / "replug.json"],
         "tables": [folder / "main.csv"],
-        "figures": [folder / f"{name}.svg" for name in ("main", "positives", "training")],
+        "figures": [folder / f"{name}.svg" for name in FIGURES],
         "training": [folder / "minilm" / "human" / "training.json"],
     }
 
 
-def render(folder: Path, template: Path, **inputs: Any) -> Page:
+def render(folder: Path, template: Path, configuration: dict[str, Any] = CONFIGURATION, **inputs: Any) -> Page:
     output = folder / "report.html"
-    write_report.main(arguments(settings=CONFIGURATION, **inputs, template=template, output=output))
+    write_report.main(arguments(settings=configuration, **inputs, template=template, output=output))
     return Page(output.read_text(encoding="utf-8"))
 
 
@@ -149,16 +170,64 @@ def page(tmp_path: Path, template: Path) -> Page:
         ["minilm", "untrained", ""],
         ["", "human", "61.2+"],
         ["selected", "utilsel", "llm", "44", "2.90", "29.5", "84.8"],
+        ["selected", "0.25", "0.67", "1,234", "56", "7", "89"],
+        ["selected", "0.400 ± 0.020earlier", "0.520 ± 0.031", "1.000", "3.0", "as a list"],
         ["scored", "replug", "llm", "44", "51.0", "66.6", "3.2"],
         ["selected", "40", "3", "5", "1", "1", "2", "12,345", "678"],
         ["minilm", "human", "singlelh", "2.500", "0.750", "41", "3", "8 × 6", "20", "1.5", "2 × cpu"],
         ["llm", "annotator", "small-llm (hub org/llm, revision abc), listwise, transformers, bf16"],
         ["human", "human", "backbone", "singlelh", "pos-all", "random", "2", "3e-05", "1"],
     ],
-    ids=["bm25", "not computed", "marked", "selection", "ranking", "replies", "training", "model", "run"],
+    ids=[
+        "bm25",
+        "not computed",
+        "marked",
+        "selection",
+        "agreement",
+        "positions",
+        "ranking",
+        "replies",
+        "training",
+        "model",
+        "run",
+    ],
 )
 def test_the_page_shows(page: Page, row: list[str]) -> None:
     assert row in page.rows
+
+
+@pytest.mark.parametrize(
+    ("mean", "error", "expected"),
+    [
+        (0.46, 0.02, "earlier"),
+        (0.54, 0.02, "later"),
+        (0.54, 0.021, ""),
+        (0.5 + 1e-15, 0.0, ""),
+        (0.9, None, ""),
+        (None, None, ""),
+    ],
+)
+def test_a_tendency_is_a_mean_further_from_one_half_than_chance(
+    mean: float | None, error: float | None, expected: str
+) -> None:
+    assert tendency({"mean": mean, "standard_error": error}) == expected
+
+
+@pytest.mark.parametrize(
+    ("annotator", "judged", "said"),
+    [
+        ({"protocol": "pointwise"}, "one by one", "those rows are a control"),
+        ({"passes": 3}, "as lists, 3 orders", "outlasts the vote"),
+    ],
+    ids=["pointwise", "passes"],
+)
+def test_what_positions_mean_for_other_ways_of_judging_is_said(
+    tmp_path: Path, template: Path, annotator: dict[str, Any], judged: str, said: str
+) -> None:
+    configuration = CONFIGURATION | {"annotators": {"llm": {"model": "small-llm"} | annotator}}
+    found = render(tmp_path, template, configuration, **write_inputs(tmp_path))
+    assert judged in {cell for row in found.rows for cell in row}
+    assert said in " ".join(found.text.split())
 
 
 def test_the_best_cell_is_set_apart(page: Page) -> None:
@@ -174,7 +243,7 @@ def test_titles_are_escaped(page: Page) -> None:
 def test_nothing_is_loaded_from_elsewhere_and_nothing_runs(page: Page) -> None:
     links = [str(values[name]) for _, values in page.tags for name in ("src", "href") if values.get(name)]
     assert all(link.startswith(("#", "data:")) for link in links)
-    assert sum(link.startswith("data:image/svg+xml;base64,") for link in links) == 3
+    assert sum(link.startswith("data:image/svg+xml;base64,") for link in links) == len(FIGURES)
     assert not {tag for tag, _ in page.tags} & {"script", "link", "iframe", "object"}
 
 

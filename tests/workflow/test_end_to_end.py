@@ -68,7 +68,7 @@ def test_the_table_has_every_row_and_no_empty_cell(finished: Path) -> None:
 def test_the_report_is_one_page_with_the_table_and_the_figures_in_it(finished: Path) -> None:
     page = (finished / "results" / "report.html").read_text()
     assert "utilsel-cl20" in page
-    assert page.count("data:image/svg+xml") == len(list((finished / "results" / "figures").glob("*.svg"))) == 3
+    assert page.count("data:image/svg+xml") == len(list((finished / "results" / "figures").glob("*.svg"))) == 4
     assert not re.search(r"""(?:src|href)=["'](?!data:|#)""", page), "the page must not depend on another file"
     for png in (finished / "results" / "figures").glob("*.png"):
         assert png.read_bytes().startswith(b"\x89PNG")

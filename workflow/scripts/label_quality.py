@@ -1,4 +1,4 @@
-"""Compare labels with the human positives of their pool: precision, recall, positives a query, outcomes."""
+"""Compare labels with the human positives of their pool: precision, recall, agreement, position bias, outcomes."""
 
 from __future__ import annotations
 
@@ -19,11 +19,19 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--labels", required=True, type=Path, help="labels (parquet)")
     parser.add_argument("--pool", required=True, nargs="+", type=Path, help="the pool's shards")
     parser.add_argument("--annotation", nargs="*", type=Path, default=[], help="shards of the labels' annotation")
+    parser.add_argument(
+        "--relevance",
+        nargs="*",
+        type=Path,
+        default=[],
+        help="shards of the relevance selection that narrowed what the labels' annotation was shown, if any",
+    )
     parser.add_argument("--output", required=True, type=Path, help="figures (JSON)")
     arguments = parser.parse_args(argv)
     log_to_stderr()
     settings = from_json(QualitySettings, arguments.settings)
-    write_json(arguments.output, label_quality(settings, arguments.labels, arguments.pool, arguments.annotation))
+    quality = label_quality(settings, arguments.labels, arguments.pool, arguments.annotation, arguments.relevance)
+    write_json(arguments.output, quality)
 
 
 if __name__ == "__main__":

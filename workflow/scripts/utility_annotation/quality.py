@@ -2,12 +2,14 @@
 
 Precision and recall are counted over all queries together (micro), as the paper's table 1 must be: with one human
 positive a query its precision equals recall divided by the mean number of positives (Qwen, relsel: 92.8 / 6.2 = 15.0),
-whereas a mean of the queries' own precisions would be larger wherever those numbers vary.
+whereas a mean of the queries' own precisions would be larger wherever those numbers vary. Agreement (:mod:`.agreement`)
+is counted over the same candidates; position bias (:mod:`.positions`) over those that the last stage was shown.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,9 +17,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .agreement import Confusion
 from .configuration import Name, Settings
 from .contracts import ANNOTATION, LABELS, OUTCOMES
-from .labels import read_candidates
+from .errors import InputError
+from .labels import pair_shards, read_candidates
+from .positions import ShownLists
+
+_LABEL_AGAIN = "remove the label file and run the target again, so that it is made from this pool."
+_ANNOTATE_AGAIN = "remove the annotation file and run the target again, so that it is made from this pool."
 
 
 class QualitySettings(Settings):
@@ -28,71 +36,194 @@ class QualitySettings(Settings):
     annotator: Name | None = None
 
 
+@dataclass(frozen=True)
+class Judged:
+    """Every candidate of a label set's queries, one query after the other and each in its pool's order.
+
+    Attributes:
+        query: number of the query, rising from 0.
+        label: the label set's label.
+        human: whether it is a human positive.
+        shown: whether the last stage of the annotation was shown it.
+    """
+
+    query: np.ndarray
+    label: np.ndarray
+    human: np.ndarray
+    shown: np.ndarray
+
+    @property
+    def queries(self) -> int:
+        """Number of queries."""
+        return int(self.query[-1]) + 1 if len(self.query) else 0
+
+    @property
+    def positive(self) -> np.ndarray:
+        """Whether the label set calls it positive."""
+        return self.label > 0
+
+
 def label_quality(
-    settings: QualitySettings, labels: Path | str, pools: Sequence[Path | str], annotations: Sequence[Path | str]
+    settings: QualitySettings,
+    labels: Path | str,
+    pools: Sequence[Path | str],
+    annotations: Sequence[Path | str],
+    relevance: Sequence[Path | str] = (),
 ) -> dict[str, Any]:
     """The figures of one label set, ready for JSON; shares are in percent.
 
     ``selection`` (all sources but replug) holds precision and recall of the human positives among the label set's
     positives, the mean number of positives a query and its distribution (queries with 0, 1, 2, … positives).
+    ``agreement`` (selections of an LLM) holds the 2 × 2 counts and Cohen's kappa, see :class:`~.agreement.Confusion`.
+    ``positions`` (selections of an LLM) says where in the lists shown to the model the selected passages stand, and the
+    human positives, see :class:`~.positions.ShownLists`; ``human_in_pool``, where human positives stand in the pools
+    before any narrowing, checks the shuffle.
     ``ranking`` (replug) says where the human positives stand when a query's candidates are sorted by likelihood.
     ``annotation`` counts what the last stage's replies were and cost; it is null for human labels.
+
+    Args:
+        settings: the label set.
+        labels: its file.
+        pools: the shards of its pool.
+        annotations: the shards of its annotation's last stage; none for human labels.
+        relevance: the shards of the relevance selection by which that stage was shown less than the pool (utilsel,
+            utilrank); none for other sources.
+
+    Raises:
+        InputError: the files do not belong together, or some are lacking.
     """
-    table = LABELS.read(labels, ["query_id", "docid", "label"])
-    human = pa.concat_tables([_human_positives(pool) for pool in pools])
-    judged = human.join(table, keys=["query_id", "docid"], join_type="inner")
+    narrowed = settings.source in ("utilsel", "utilrank")
+    if narrowed != bool(relevance):
+        raise InputError(
+            f"labels of source {settings.source} {'need a' if narrowed else 'rest on no'} relevance selection.",
+            mend=f"{'give' if narrowed else 'leave out'} the shards of the stage relsel (--relevance).",
+            path=labels,
+        )
+    judged = _read_judged(labels, pools, relevance)
     rankings = settings.source == "replug"
+    chosen = settings.source not in ("human", "replug")
     return {
         **settings.model_dump(),
-        "queries": pc.count_distinct(table["query_id"]).as_py(),
-        "candidates": table.num_rows,
-        "human_positives": judged.num_rows,
-        "selection": None if rankings else _selection(table, judged),
-        "ranking": _ranking(table, judged) if rankings else None,
+        "queries": judged.queries,
+        "candidates": len(judged.label),
+        "human_positives": int(np.count_nonzero(judged.human)),
+        "selection": None if rankings else _selection(judged),
+        "agreement": Confusion.count(judged.positive, judged.human).figures() if chosen else None,
+        "positions": _positions(judged) if chosen else None,
+        "ranking": _ranking(judged) if rankings else None,
         "annotation": _annotation(annotations) if annotations else None,
     }
 
 
-def _human_positives(pool: Path | str) -> pa.Table:
-    """query_id and docid of the human positives of a pool shard."""
-    candidates = read_candidates(pool)
-    entries = pc.list_flatten(candidates["candidates"].combine_chunks())
-    lengths = pc.list_value_length(candidates["candidates"]).to_numpy()
-    rows = pa.array(np.repeat(np.arange(candidates.num_rows), lengths))
-    human = pc.struct_field(entries, "human")
-    return pa.table(
-        {
-            "query_id": candidates["query_id"].take(rows.filter(human)),
-            "docid": pc.struct_field(entries, "docid").filter(human),
-        }
-    )
+def _read_judged(labels: Path | str, pools: Sequence[Path | str], relevance: Sequence[Path | str]) -> Judged:
+    """Join the files on their order, which :func:`~.labels.merge_labels` keeps, and refuse any that do not agree."""
+    table = LABELS.read(labels, ["query_id", "docid", "label"])
+    query_ids = pc.unique(table["query_id"])
+    sizes = np.bincount(pc.index_in(table["query_id"], value_set=query_ids).to_numpy(), minlength=len(query_ids))
+    starts = np.cumsum(sizes) - sizes
+    all_docids = table["docid"].cast(pa.large_string()).combine_chunks()  # 64-bit offsets: they may exceed 2 GB
+    all_labels = table["label"].to_numpy()
+    parts: list[tuple[np.ndarray, ...]] = []
+    queries = 0
+    for pool_path, relevance_path in pair_shards(pools, relevance or None):
+        pool = read_candidates(pool_path)
+        places = pc.index_in(query_ids, value_set=pool["query_id"])
+        numbers = np.flatnonzero(places.is_valid())
+        pool = pool.take(places.drop_null()).combine_chunks()
+        lengths = pc.list_value_length(pool["candidates"]).to_numpy()
+        candidates = pc.list_flatten(pool["candidates"].combine_chunks())
+        docids, human = pc.struct_field(candidates, "docid"), pc.struct_field(candidates, "human")
+        query = np.repeat(np.arange(len(lengths)), lengths)
+        rows = np.arange(len(query)) + (starts[numbers] - np.cumsum(lengths) + lengths)[query]
+        expected = docids.cast(pa.large_string())
+        if not np.array_equal(sizes[numbers], lengths) or not all_docids.take(rows).equals(expected):
+            raise InputError(
+                f"these are not the candidates of pool shard {pool_path}, in its order.", mend=_LABEL_AGAIN, path=labels
+            )
+        label, shown = all_labels[rows], np.ones(len(query), bool)
+        if relevance_path is not None:
+            shown = _kept(pool["query_id"], query, docids, relevance_path)
+            _check_shown(label > 0, shown, docids, relevance_path)
+        parts.append((queries + query, label, human.to_numpy(zero_copy_only=False), shown))
+        queries += len(lengths)
+    if queries != len(query_ids):
+        raise InputError(
+            f"{len(query_ids) - queries} of its queries are not in the pool.", mend=_LABEL_AGAIN, path=labels
+        )
+    return Judged(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def _selection(table: pa.Table, judged: pa.Table) -> dict[str, Any]:
-    positive = pc.greater(table["label"], 0).cast(pa.int64())
-    by_query = (
-        pa.table({"query_id": table["query_id"], "positive": positive})
-        .group_by("query_id")
-        .aggregate([("positive", "sum")])
-    )
-    counts = by_query["positive_sum"].to_numpy()
-    hits = int(np.count_nonzero(judged["label"].to_numpy() > 0))
+def _kept(query_ids: pa.ChunkedArray, query: np.ndarray, docids: pa.Array, path: Path) -> np.ndarray:
+    """Mask of the candidates that a relevance selection left to the next stage: all of a query's where it kept none.
+
+    Args:
+        query_ids: the queries of a pool shard.
+        query: for each of their candidates, the number of its query.
+        docids: for each of their candidates, its docid.
+        path: the relevance selection's shard.
+    """
+    relevance = ANNOTATION.read(path, ["query_id", "docids"])
+    place = pc.index_in(query_ids, value_set=relevance["query_id"])
+    if place.null_count:
+        missing = query_ids.filter(pc.is_null(place))[0]
+        raise InputError(f"query {missing} of the pool is not annotated here.", mend=_ANNOTATE_AGAIN, path=path)
+    listed = relevance["docids"].take(place).combine_chunks()
+    lengths = pc.fill_null(pc.list_value_length(listed), 0).to_numpy()
+    codes = docids.dictionary_encode()
+    wanted = pc.fill_null(pc.index_in(pc.list_flatten(listed), value_set=codes.dictionary), -1).to_numpy()
+    known = len(codes.dictionary)
+    keys = query * known + codes.indices.to_numpy()
+    selected = (np.repeat(np.arange(len(lengths)), lengths) * known + wanted)[wanted >= 0]
+    kept = pc.is_in(pa.array(keys), value_set=pa.array(selected)).to_numpy(zero_copy_only=False)
+    if np.count_nonzero(kept) != lengths.sum():
+        raise InputError("it selects passages that are not in the pool.", mend=_ANNOTATE_AGAIN, path=path)
+    return kept | (lengths == 0)[query]
+
+
+def _check_shown(positive: np.ndarray, shown: np.ndarray, docids: pa.Array, path: Path) -> None:
+    strange = np.flatnonzero(positive & ~shown)
+    if len(strange):
+        raise InputError(
+            f"passage {docids[strange[0]]} is labelled positive for a query for which it was not selected here.",
+            mend="run the label set's target again, so that each of its stages is made from the one before.",
+            path=path,
+        )
+
+
+def _selection(judged: Judged) -> dict[str, Any]:
+    counts = np.bincount(judged.query[judged.positive], minlength=judged.queries)
+    hits = int(np.count_nonzero(judged.positive & judged.human))
     return {
         "precision": _percent(hits, int(counts.sum())),
-        "recall": _percent(hits, judged.num_rows),
+        "recall": _percent(hits, int(np.count_nonzero(judged.human))),
         "positives_per_query": float(counts.mean()),
         "distribution": np.bincount(counts).tolist(),
     }
 
 
-def _ranking(table: pa.Table, judged: pa.Table) -> dict[str, Any]:
+def _positions(judged: Judged) -> dict[str, Any]:
+    lists = ShownLists(np.bincount(judged.query[judged.shown], minlength=judged.queries))
+    pools = ShownLists(np.bincount(judged.query, minlength=judged.queries))
+    marked = {"selected": judged.positive[judged.shown], "human": judged.human[judged.shown]}
+    return {
+        "by_position": {
+            "shown": lists.shown_by_position(),
+            **{name: lists.by_position(mask) for name, mask in marked.items()},
+        },
+        "relative": {
+            "shown": lists.relative(np.ones_like(lists.list_of, bool)),
+            **{name: lists.relative(mask) for name, mask in marked.items()},
+            "human_in_pool": pools.relative(judged.human),
+        },
+    }
+
+
+def _ranking(judged: Judged) -> dict[str, Any]:
     """Ranks of each query's best human positive; a candidate of equal likelihood counts as ranked before it."""
-    best = judged.group_by("query_id").aggregate([("label", "max")])
-    place = pc.index_in(table["query_id"], value_set=best["query_id"])
-    rows = pc.fill_null(place, -1).to_numpy()
-    labels, known = table["label"].to_numpy(), rows >= 0
-    ahead = known & (labels >= best["label_max"].to_numpy()[rows]) if best.num_rows else known
-    ranks = np.bincount(rows[ahead], minlength=best.num_rows)
+    best = np.full(judged.queries, -np.inf, np.float32)
+    np.maximum.at(best, judged.query[judged.human], judged.label[judged.human])
+    ahead = judged.label >= best[judged.query]
+    ranks = np.bincount(judged.query[ahead], minlength=judged.queries)[np.isfinite(best)]
     return {
         "human_first": _percent(int(np.count_nonzero(ranks == 1)), len(ranks)),
         "human_mean_reciprocal_rank": _percent((1 / ranks).sum(), len(ranks)),

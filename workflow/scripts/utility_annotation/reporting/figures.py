@@ -1,4 +1,4 @@
-"""The figures: positives a query, retrieval figures, training loss. Small multiples on a light ground.
+"""The figures: positives a query, position bias, retrieval figures, training loss. Small multiples on a light ground.
 
 Colours are Okabe and Ito's, which people with any common colour blindness tell apart.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -20,6 +21,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ..configuration import BM25, UNTRAINED, RetrievalTable
 from ..files import replacing
+from ..positions import NORMAL_95
 from .tables import Result, metric_name, table_columns
 from .trainings import Training
 
@@ -27,6 +29,8 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _INK, _GRID = "#222222", "#DDDDDD"
 _TINT = 0.5  # of bars that lines cross
 _PANEL_WIDTH = 3.4
+_FEWEST_LISTS = 0.01  # share of the lists that reach to a position, for it to be drawn
+_NO_SELECTION = "No label set of these runs was selected by an LLM."
 _STYLE: Any = {
     "axes.axisbelow": True,
     "axes.edgecolor": "#888888",
@@ -49,7 +53,7 @@ def plot_positives(qualities: Sequence[Mapping[str, Any]], svg: Path, png: Path)
         png: the same, as pixels.
     """
     shown = [quality for quality in qualities if quality["selection"] and quality["source"] != "human"]
-    with _panels(len(shown), svg, png, height=2.6, empty="No label set of these runs was selected by an LLM.") as axes:
+    with _panels(len(shown), svg, png, height=2.6, empty=_NO_SELECTION) as axes:
         widest = max((len(quality["selection"]["distribution"]) for quality in shown), default=0)
         for axis, quality, colour in zip(axes, shown, _cycle(), strict=False):
             selection = quality["selection"]
@@ -65,6 +69,51 @@ def plot_positives(qualities: Sequence[Mapping[str, Any]], svg: Path, png: Path)
         top = max((axis.get_ylim()[1] for axis in axes), default=1)
         for axis in axes:
             axis.set_ylim(0, top)
+
+
+def plot_positions(qualities: Sequence[Mapping[str, Any]], svg: Path, png: Path) -> None:
+    """Share of the passages shown at each position that the LLM selected, and that are human positives.
+
+    Behind each share stands the range in which 95 % of the shares fall if position has no effect (normal
+    approximation). Positions to which fewer than 1 % of the lists reach are left out.
+
+    Args:
+        qualities: figures of ``label_quality``; those without positions (human labels, replug) are passed over.
+        svg: where the figure goes.
+        png: the same, as pixels.
+    """
+    shown = [quality for quality in qualities if quality["positions"]]
+    top = 0.0
+    kinds = {"selected": ("selected by the LLM", _COLOURS[0]), "human": ("human positive", _COLOURS[1])}
+    with _panels(len(shown), svg, png, height=2.6, empty=_NO_SELECTION) as axes:
+        for axis, quality in zip(axes, shown, strict=True):
+            by_position = quality["positions"]["by_position"]
+            lists = np.array(by_position["shown"])
+            to_percent = 100 / lists[lists >= _FEWEST_LISTS * lists[0]]
+            positions = np.arange(1, len(to_percent) + 1)
+            for (kind, (_, colour)), shift in zip(kinds.items(), (-0.2, 0.2), strict=True):
+                observed, expected, deviation = (
+                    np.array(by_position[kind][name])[: len(to_percent)] * to_percent
+                    for name in ("observed", "expected", "standard_deviation")
+                )
+                low, high = np.clip([expected - NORMAL_95 * deviation, expected + NORMAL_95 * deviation], 0, 100)
+                top = max(top, *high, *observed)
+                axis.bar(positions + shift, high - low, bottom=low, width=0.38, color=colour, alpha=0.25)
+                axis.plot(positions + shift, observed, color=colour, marker="o", markersize=4, linestyle="none")
+            axis.set_title(quality["labels"])
+            axis.set_xlim(0.4, len(positions) + 0.6)
+            axis.set_xlabel("position in the list shown")
+            axis.set_ylabel("% of the passages there")
+            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axis.grid(axis="y", color=_GRID)
+        for axis in axes:
+            axis.set_ylim(0, 1.05 * top)
+        if axes:
+            handles: list[Any] = [
+                Line2D([], [], color=colour, marker="o", markersize=4, linestyle="none", label=label)
+                for label, colour in kinds.values()
+            ]
+            _legend(axes, [*handles, Patch(color=_INK, alpha=0.25, label="95 % range if position has no effect")])
 
 
 def plot_retrieval(

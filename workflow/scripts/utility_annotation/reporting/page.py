@@ -14,6 +14,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from ..configuration import Configuration, RetrievalTable
+from ..positions import NORMAL_95
 from .tables import Cell, Row, columns_of, legend, metric_name, read_csv, run_name
 from .trainings import Training
 
@@ -70,18 +71,23 @@ def render(
         configuration: what was asked for.
         qualities: figures of ``label_quality``, one a label set.
         tables: CSV files of ``write_csv``, each named as its table in the configuration.
-        figures: SVG files; one named as a table stands with that table, ``positives`` with the labels and
-            ``training`` with the trainings.
+        figures: SVG files; one named as a table stands with that table, ``positives`` and ``positions`` with the
+            labels and ``training`` with the trainings.
         trainings: the trainings' records.
     """
     titles = {name: f"{table.title}, as bars" for name, table in configuration.tables.items()}
-    titles |= {"positives": "Positives a query", "training": "Training loss"}
+    titles |= {
+        "positives": "Positives a query",
+        "positions": "Selected passages and human positives by position in the list that the LLM was shown, "
+        "as far as 1 % of the lists reach",
+        "training": "Training loss",
+    }
     drawn = {path.stem: Figure.read(path, titles[path.stem]) for path in figures}
     shown = [
         ShownTable.lay_out(configuration.tables[path.stem], read_csv(path), drawn.get(path.stem)) for path in tables
     ]
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"metric": metric_name, "run": run_name}
+    environment.filters |= {"metric": metric_name, "run": run_name, "tendency": tendency}
     settings = json.dumps(configuration.model_dump(mode="json", exclude={"performance"}), indent=2, ensure_ascii=False)
     return environment.from_string(template.read_text(encoding="utf-8")).render(
         configuration=configuration,
@@ -92,6 +98,18 @@ def render(
         trainings=trainings,
         versions=_versions(trainings),
     )
+
+
+def tendency(relative: Mapping[str, Any]) -> str:
+    """Whether passages stand ``earlier`` or ``later`` in their lists than chance puts them (p < 0.05), else nothing.
+
+    Args:
+        relative: their mean relative position and its standard error, see :meth:`..positions.ShownLists.relative`.
+    """
+    mean, error = relative["mean"], relative["standard_error"]
+    if mean is None or error is None or abs(mean - 0.5) <= max(NORMAL_95 * error, 1e-9):  # 1e-9: rounding
+        return ""
+    return "earlier" if mean < 0.5 else "later"
 
 
 def _versions(trainings: Sequence[Training]) -> dict[str, str]:

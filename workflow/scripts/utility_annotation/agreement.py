@@ -1,0 +1,65 @@
+"""Agreement of two raters who each call every passage positive or not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """The 2 × 2 table of an LLM's judgements against human ones, in passages.
+
+    Attributes:
+        both: positive to both.
+        llm_only: positive to the LLM alone.
+        human_only: positive to humans alone.
+        neither: positive to none.
+    """
+
+    both: int
+    llm_only: int
+    human_only: int
+    neither: int
+
+    @classmethod
+    def count(cls, llm: np.ndarray, human: np.ndarray) -> Confusion:
+        """Count two boolean arrays of the same passages."""
+        both, llm_positive, human_positive = (int(np.count_nonzero(mask)) for mask in (llm & human, llm, human))
+        return cls(both, llm_positive - both, human_positive - both, len(llm) - llm_positive - human_positive + both)
+
+    @property
+    def kappa(self) -> float | None:
+        """Cohen's kappa: (observed − chance) / (1 − chance) agreement.
+
+        Chance agreement is that of two raters who mark passages independently of each other, each as many as here
+        (J. Cohen, *A coefficient of agreement for nominal scales*, Educational and Psychological Measurement 20, 1960).
+        0 is agreement by chance, 1 is perfect; None where both raters say the same of every passage, so that chance
+        alone makes them agree. Human labels of retrieval collections are sparse: about one passage a query was judged
+        positive and the rest, mostly never looked at, count as negative. An LLM that finds every useful passage
+        therefore marks more than humans did and stays far below 1; :attr:`kappa_max` says how far it could have come.
+        """
+        return self._beyond_chance(self.both + self.neither)
+
+    @property
+    def kappa_max(self) -> float | None:
+        """The highest kappa that two raters can reach who mark as many passages as these (Cohen 1960)."""
+        marked, human = self.both + self.llm_only, self.both + self.human_only
+        return self._beyond_chance(min(marked, human) + min(self._total - marked, self._total - human))
+
+    @property
+    def _total(self) -> int:
+        return self.both + self.llm_only + self.human_only + self.neither
+
+    def _beyond_chance(self, agreeing: int) -> float | None:
+        """Kappa of ``agreeing`` passages under these margins; all in integers until the division."""
+        total, marked, human = self._total, self.both + self.llm_only, self.both + self.human_only
+        chance = marked * human + (total - marked) * (total - human)
+        return (total * agreeing - chance) / (total**2 - chance) if chance < total**2 else None
+
+    def figures(self) -> dict[str, Any]:
+        """Counts, kappa and the highest kappa, ready for JSON."""
+        counts = {name: getattr(self, name) for name in ("both", "llm_only", "human_only", "neither")}
+        return {"passages": counts, "kappa": self.kappa, "kappa_max": self.kappa_max}
