@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from judged_pools import Pool, write_annotation, write_pool
 
+from utility_annotation import labels as labels_module
 from utility_annotation.configuration import Labels, QuerySubset
 from utility_annotation.contracts import LABELS, OUTCOMES
 from utility_annotation.errors import InputError
@@ -224,6 +225,28 @@ def annotated_pools(draw: st.DrawFn) -> tuple[Pool, dict[str, dict[str, Any]]]:
         annotation[query_id] = {"outcome": draw(st.sampled_from(OUTCOMES)), "docids": listed}
     annotation[next(iter(pool))]["outcome"] = "ok"
     return pool, annotation
+
+
+@pytest.mark.parametrize("source", ["human", "utilsel", "replug"])
+def test_blocks_do_not_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str) -> None:
+    monkeypatch.setattr(labels_module, "_BLOCK_QUERIES", 2)
+    pool = {f"q{query}": [(f"d{place}", place == query) for place in range(query + 1)] for query in range(7)}
+    annotation = {
+        query_id: {
+            "docids": [docid for docid, human in candidates if human],
+            "scores": [{"docid": docid, "score": float(human)} for docid, human in reversed(candidates)],
+        }
+        for query_id, candidates in pool.items()
+    }
+    labels, _ = merge(tmp_path, pool, annotation, shards=2, source=source)
+    assert labels == {(query_id, docid): human for query_id, of_query in pool.items() for docid, human in of_query}
+    assert list(labels) == [(query_id, docid) for query_id, of_query in pool.items() for docid, _ in of_query]
+
+
+def test_a_passage_that_another_query_of_the_shard_lists_is_no_positive(tmp_path: Path) -> None:
+    annotation = {"q1": {"docids": ["c"]}, "q2": {"docids": ["a"]}}
+    labels, _ = merge(tmp_path, POOL_OF_TWO, annotation, source="utilsel")
+    assert labels["q2", "c"] == 0
 
 
 @given(

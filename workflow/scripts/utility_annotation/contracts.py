@@ -126,8 +126,8 @@ class Contract:
 class Writer:
     """Writes a contract's file row group by row group; the file appears only when all went well.
 
-    Uniqueness is checked over the whole file at the end, on 64-bit hashes first and exactly where hashes collide, so
-    that memory stays at eight bytes a row.
+    Uniqueness is checked over the whole file at the end, on 64-bit hashes first and on the values themselves where two
+    rows share a hash, so that memory stays at a few words a row and a collision of hashes raises nothing.
     """
 
     def __init__(self, contract: Contract, path: Path) -> None:
@@ -177,12 +177,12 @@ class Writer:
             return
         hashes = np.concatenate(self._keys)
         ordered = np.sort(hashes)
-        suspects = np.isin(hashes, ordered[1:][ordered[1:] == ordered[:-1]])
-        if not suspects.any():
+        shared = ordered[1:][ordered[1:] == ordered[:-1]]
+        if not len(shared):
             return
         names = list(self.contract.unique)
-        rows = pq.read_table(self._temporary, columns=names).filter(pa.array(suspects))
-        counts = rows.group_by(names).aggregate([([], "count_all")])
+        suspects = pq.read_table(self._temporary, columns=names).filter(pa.array(np.isin(hashes, shared)))
+        counts = suspects.group_by(names).aggregate([([], "count_all")])
         repeated = counts.filter(pc.greater(counts["count_all"], 1)).slice(0, 1).to_pylist()
         if repeated:
             raise RepeatedKey(

@@ -10,8 +10,10 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,20 +66,20 @@ def merge_labels(
         InputError: the shards do not belong together, a query or docid stands in only one of them, or no query is left.
     """
     pairs = pair_shards(pools, annotations if settings.source != "human" else None)
-    chosen = query_subset(_all_query_ids(pools), settings.queries)
-    left_out: Counter[str] = Counter()
-    labelled = pa.concat_tables(
-        block for pool, annotation in pairs for block in _label_shard(settings, pool, annotation, chosen, left_out)
-    ).combine_chunks()
-    if not labelled.num_rows:
+    chosen = _chosen(pools, settings.queries)
+    with ThreadPoolExecutor(pa.cpu_count()) as threads:
+        shards = list(threads.map(partial(_label_shard, settings), pairs, chosen))
+    labelled = sum(int(shard.keep.sum()) for shard in shards)
+    left_out = dict(sum((shard.left_out for shard in shards), Counter[str]()))
+    if not labelled:
         raise InputError(
-            f"no query is left to label: {dict(left_out) or 'the pool is empty'}.",
+            f"no query is left to label: {left_out or 'the pool is empty'}.",
             mend="look at the replies in the annotation files; another annotator or protocol may be needed.",
             path=output,
         )
-    _write(labelled, settings.source, output)
-    logger.info("labelled %d queries; left out: %s", labelled.num_rows, dict(left_out) or "none")
-    return Merged(labelled.num_rows, dict(left_out))
+    _write(shards, settings.source, output)
+    logger.info("labelled %d queries; left out: %s", labelled, left_out or "none")
+    return Merged(labelled, left_out)
 
 
 def query_subset(query_ids: Iterable[str], subset: QuerySubset) -> pa.Array:
@@ -135,8 +137,31 @@ def pair_shards(
     return pairs
 
 
-def _all_query_ids(pools: Sequence[Path | str]) -> list[str]:
-    query_ids = pa.chunked_array([POOL.read(pool, ["query_id"])["query_id"].combine_chunks() for pool in pools])
+@dataclass(frozen=True)
+class _Shard:
+    """A shard's queries and, one query after the other, their candidates.
+
+    Attributes:
+        query_ids: one a query.
+        lengths: the number of its candidates.
+        keep: whether it is chosen and its annotation of use.
+        docids: one a candidate.
+        labels: one a candidate, of no meaning where the query is not kept.
+        left_out: outcome → number of chosen queries that are not kept.
+    """
+
+    query_ids: pa.Array
+    lengths: Integers
+    keep: np.ndarray
+    docids: pa.Array
+    labels: np.ndarray
+    left_out: Counter[str]
+
+
+def _chosen(pools: Sequence[Path | str], subset: QuerySubset) -> list[np.ndarray]:
+    """A mask over the queries of each shard: those that belong to the subset."""
+    shards = [_array(POOL.read(pool, ["query_id"])["query_id"]) for pool in pools]
+    query_ids = pa.chunked_array(shards, pa.string())
     if pc.count_distinct(query_ids).as_py() != len(query_ids):
         repeated = next(count["values"] for count in pc.value_counts(query_ids).to_pylist() if count["counts"] > 1)
         raise InputError(
@@ -144,32 +169,36 @@ def _all_query_ids(pools: Sequence[Path | str]) -> list[str]:
             mend="give each shard once, and only shards of one pool.",
             path=Path(pools[0]).parent,
         )
-    return query_ids.to_pylist()
+    if subset.percent == 100:
+        return [np.ones(len(shard), bool) for shard in shards]
+    mask = _numpy(pc.is_in(query_ids, value_set=query_subset(query_ids.to_pylist(), subset)))
+    return np.split(mask, np.cumsum([len(shard) for shard in shards])[:-1])
 
 
-def _label_shard(
-    settings: Labels, pool_path: Path, annotation_path: Path | None, chosen: pa.Array, left_out: Counter[str]
-) -> Iterator[pa.Table]:
-    """A row a labelled query: query_id, docids and labels (lists), block by block; counts the others in ``left_out``.
-
-    Blocks keep the look-up of passages within the processor's cache.
-    """
+def _label_shard(settings: Labels, paths: tuple[Path, Path | None], chosen: np.ndarray) -> _Shard:
+    """The labels of a pool's shard and its annotation, if any; reading and labelling release Python's lock."""
+    pool_path, annotation_path = paths
     pool = read_candidates(pool_path)
-    annotation = _read_annotation(settings, annotation_path, pool) if annotation_path else None
-    in_subset = pc.is_in(pool["query_id"], value_set=chosen)
-    for start in range(0, pool.num_rows, _BLOCK_QUERIES):
-        block = pool.slice(start, _BLOCK_QUERIES).combine_chunks()
-        keep = in_subset.slice(start, _BLOCK_QUERIES)
-        if annotation is None or annotation_path is None:
-            labels = _numpy(pc.struct_field(_flat(block["candidates"]), "human")).astype(np.float32)
-        else:
-            judged = annotation.slice(start, _BLOCK_QUERIES).combine_chunks()
-            usable = pc.is_in(judged["outcome"], pa.array(_USABLE_OUTCOMES[settings.source == "replug"]))
-            unusable = pc.value_counts(judged["outcome"].filter(pc.and_(keep, pc.invert(usable))))
-            left_out.update({count["values"]: count["counts"] for count in unusable.to_pylist()})
-            keep = pc.and_(keep, usable)
-            labels = _candidate_labels(settings, judged, annotation_path, block)
-        yield _as_lists(block, labels).filter(keep)
+    candidates = _flat(pool["candidates"])
+    left_out: Counter[str] = Counter()
+    if annotation_path is None:
+        keep = chosen
+        labels = _numpy(pc.struct_field(candidates, "human")).astype(np.float32)
+    else:
+        annotation = _read_annotation(settings, annotation_path, pool)
+        usable = _numpy(pc.is_in(annotation["outcome"], pa.array(_USABLE_OUTCOMES[settings.source == "replug"])))
+        keep = chosen & usable
+        unusable = annotation["outcome"].filter(pa.array(chosen & ~usable))
+        left_out.update({count["values"]: count["counts"] for count in pc.value_counts(unusable).to_pylist()})
+        labels = _llm_labels(settings, annotation, annotation_path, pool)
+    return _Shard(
+        _array(pool["query_id"]),
+        _lengths(pool["candidates"]),
+        keep,
+        pc.struct_field(candidates, "docid"),
+        labels,
+        left_out,
+    )
 
 
 def _read_annotation(settings: Labels, path: Path, pool: pa.Table) -> pa.Table:
@@ -202,8 +231,24 @@ def _read_annotation(settings: Labels, path: Path, pool: pa.Table) -> pa.Table:
     return annotation
 
 
-def _candidate_labels(settings: Labels, annotation: pa.Table, path: Path, pool: pa.Table) -> np.ndarray:
-    """One label a candidate of the shard, in the pool's order; 0 where the outcome is not ok."""
+def _llm_labels(settings: Labels, annotation: pa.Table, path: Path, pool: pa.Table) -> np.ndarray:
+    """One label a candidate of the shard, in the pool's order; 0 where the outcome is not ok.
+
+    Done in blocks, which keep the look-up of passages within the processor's cache.
+    """
+    blocks = [
+        _block_labels(
+            settings,
+            annotation.slice(start, _BLOCK_QUERIES).combine_chunks(),
+            path,
+            pool.slice(start, _BLOCK_QUERIES).combine_chunks(),
+        )
+        for start in range(0, pool.num_rows, _BLOCK_QUERIES)
+    ]
+    return np.concatenate([np.empty(0, np.float32), *blocks])
+
+
+def _block_labels(settings: Labels, annotation: pa.Table, path: Path, pool: pa.Table) -> np.ndarray:
     rows = np.flatnonzero(_numpy(pc.equal(annotation["outcome"], "ok")))
     listed = annotation["scores" if settings.source == "replug" else "docids"].take(pa.array(rows))
     lengths = _lengths(listed)
@@ -232,20 +277,21 @@ def _leading(lengths: Integers, top_percent: float) -> np.ndarray:
 
 def _find(rows: Integers, docids: pa.Array, pool: pa.Table, path: Path) -> Integers:
     """The places among the shard's candidates of the passages ``docids`` of the queries at ``rows``."""
-    candidates = pc.struct_field(_flat(pool["candidates"]), "docid").dictionary_encode()
-    size = len(candidates.dictionary)
-    keys = np.repeat(np.arange(pool.num_rows), _lengths(pool["candidates"])) * size + _numpy(candidates.indices)
-    codes = _numpy(pc.fill_null(pc.index_in(docids, value_set=candidates.dictionary), -1)).astype(np.int64)
-    wanted = np.where(codes < 0, -1, rows * size + codes)
-    order = np.argsort(keys)
-    places = order[np.minimum(np.searchsorted(keys, wanted, sorter=order), len(keys) - 1)]
-    strange = np.flatnonzero(keys[places] != wanted)
-    if len(strange):
+    names = pc.unique(docids)
+    codes = pc.index_in(pc.struct_field(_flat(pool["candidates"]), "docid"), value_set=names)
+    listed = np.flatnonzero(_numpy(codes.is_valid()))  # the candidates that some query names, its own or another's
+    owners = np.searchsorted(np.cumsum(_lengths(pool["candidates"])), listed, side="right")
+    keys = owners * len(names) + _numpy(codes.drop_null())
+    wanted = rows * len(names) + _numpy(pc.index_in(docids, value_set=names))
+    found = pc.index_in(pa.array(wanted, pa.int64()), value_set=pa.array(keys, pa.int64()))
+    if found.null_count:
+        strange = int(np.flatnonzero(_numpy(found.is_null()))[0])
         raise InputError(
-            f"passage {docids[strange[0]]} is not among the candidates of query {pool['query_id'][rows[strange[0]]]}.",
+            f"passage {docids[strange]} is not among the candidates of query {pool['query_id'][rows[strange]]}.",
             mend=_ANNOTATE_AGAIN,
             path=path,
         )
+    places = listed[_numpy(found)]
     repeated = np.flatnonzero(np.bincount(places, minlength=1) > 1)
     if len(repeated):
         entry = np.flatnonzero(places == repeated[0])[0]
@@ -275,40 +321,44 @@ def _scores(annotation: pa.Table, lengths: Integers, pool: pa.Table, entries: pa
     return scores
 
 
-def _as_lists(pool: pa.Table, labels: np.ndarray) -> pa.Table:
-    """Query id, docids and labels, a row a query; 64-bit offsets, since all shards are joined into one array."""
-    offsets = pa.array(np.concatenate([[0], np.cumsum(_lengths(pool["candidates"]))]), pa.int64())
-    docids = pc.struct_field(_flat(pool["candidates"]), "docid").cast(pa.large_string())
-    return pa.table(
-        {
-            "query_id": pool["query_id"],
-            "docids": pa.LargeListArray.from_arrays(offsets, docids),
-            "labels": pa.LargeListArray.from_arrays(offsets, pa.array(labels, pa.float32())),
-        }
-    )
-
-
-def _write(labelled: pa.Table, source: str, output: Path | str) -> None:
-    order = pc.sort_indices(labelled["query_id"])
+def _write(shards: Sequence[_Shard], source: str, output: Path | str) -> None:
+    """Write the candidates of the kept queries, ordered by query id; 64-bit offsets, since all shards are joined."""
+    query_ids = pa.concat_arrays([shard.query_ids for shard in shards])
+    docids = pa.concat_arrays([shard.docids.cast(pa.large_string()) for shard in shards])
+    labels = np.concatenate([shard.labels for shard in shards])
+    lengths = np.concatenate([shard.lengths for shard in shards])
+    starts = np.cumsum(lengths) - lengths
+    kept = np.flatnonzero(np.concatenate([shard.keep for shard in shards]))
+    order = kept[_numpy(pc.sort_indices(query_ids.take(pa.array(kept))))]
     with LABELS.writer(output) as writer:
-        for start in range(0, len(order), _BLOCK_QUERIES):
-            block = labelled.take(order.slice(start, _BLOCK_QUERIES))
-            rows = np.repeat(np.arange(block.num_rows), _lengths(block["labels"]))
+        for block in range(0, len(order), _BLOCK_QUERIES):
+            rows = order[block : block + _BLOCK_QUERIES]
+            places = _places(starts[rows], lengths[rows])
             writer.write(
                 LABELS.table(
                     {
-                        "query_id": block["query_id"].take(pa.array(rows)),
-                        "docid": _flat(block["docids"]).cast(pa.string()),
-                        "label": _flat(block["labels"]),
-                        "source": pa.repeat(source, len(rows)),
+                        "query_id": query_ids.take(pa.array(np.repeat(rows, lengths[rows]))),
+                        "docid": docids.take(pa.array(places)).cast(pa.string()),
+                        "label": labels[places],
+                        "source": pa.repeat(source, len(places)),
                     }
                 )
             )
 
 
+def _places(starts: Integers, lengths: Integers) -> Integers:
+    """The places start, start + 1, … of several stretches, one after the other."""
+    return np.repeat(starts - (np.cumsum(lengths) - lengths), lengths) + np.arange(lengths.sum())
+
+
+def _array(column: pa.ChunkedArray) -> pa.Array:
+    """A column in one piece, copied only if it is not so already."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
 def _flat(lists: pa.ChunkedArray) -> pa.Array:
     """All entries of a column of lists, one after the other."""
-    return pc.list_flatten(lists.combine_chunks())
+    return pc.list_flatten(_array(lists))
 
 
 def _lengths(lists: pa.ChunkedArray) -> Integers:
@@ -317,6 +367,4 @@ def _lengths(lists: pa.ChunkedArray) -> Integers:
 
 
 def _numpy(array: pa.Array | pa.ChunkedArray) -> np.ndarray:
-    if isinstance(array, pa.ChunkedArray):
-        array = array.combine_chunks()
-    return array.to_numpy(zero_copy_only=False)
+    return (_array(array) if isinstance(array, pa.ChunkedArray) else array).to_numpy(zero_copy_only=False)

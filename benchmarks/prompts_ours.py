@@ -1,0 +1,48 @@
+"""A pool shard's relevance prompts as token ids, as the annotation engines make them.
+
+python benchmarks/prompts_ours.py --model FOLDER --pool SHARD.parquet --prompt FILE.j2 --output FILE.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
+
+from utility_annotation.annotation.chat_tokens import ChatTokenizer
+from utility_annotation.annotation.items import read_pool
+from utility_annotation.annotation.prompts import Cleaner, PromptTemplate
+from utility_annotation.annotation.relevance import relevance_stage
+from utility_annotation.configuration import Annotator
+
+_AT_A_TIME = 64
+
+
+def main() -> None:
+    """Write the number of prompts and tokens, and a digest of the token ids."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name in ("model", "pool", "prompt", "output"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    arguments = parser.parse_args()
+    annotator = Annotator(model="measured")
+    tokenizer = ChatTokenizer(arguments.model, annotator)
+    cleaner = Cleaner(tokenizer.special_tokens, annotator.passage_words)
+    stage = relevance_stage(annotator, PromptTemplate(arguments.prompt, cleaner))
+    requests = [request for item in read_pool(arguments.pool) for request in stage.requests(item)]
+    tokens = 0
+    digest = hashlib.sha256()
+    for start in range(0, len(requests), _AT_A_TIME):
+        for ids in tokenizer.prompts([request.chat for request in requests[start : start + _AT_A_TIME]]):
+            tokens += len(ids)
+            digest.update(np.array(ids, dtype=np.int32).tobytes())
+    arguments.output.write_text(json.dumps({"prompts": len(requests), "tokens": tokens, "digest": digest.hexdigest()}))
+
+
+if __name__ == "__main__":
+    main()
