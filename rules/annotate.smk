@@ -12,7 +12,8 @@ rule annotate_relsel:
         pool="results/pools/{pool}/{shard}.parquet",
         prompt=prompt_template("relsel"),
     output:
-        "results/annotation/{pool}/{annotator}/relsel/{shard}.parquet",
+        shard="results/annotation/{pool}/{annotator}/relsel/{shard}.parquet",
+        summary="results/annotation/{pool}/{annotator}/relsel/{shard}.json",
     log:
         "logs/annotate_relsel/{pool}-{annotator}-{shard}.log",
     benchmark:
@@ -20,7 +21,7 @@ rule annotate_relsel:
     group:
         "annotate"
     conda:
-        "../envs/core.yaml"
+        annotation_environment
     threads: CONFIG.performance.threads
     resources:
         mem_mb=8000,
@@ -28,11 +29,13 @@ rule annotate_relsel:
     params:
         settings=annotation_settings("relsel"),
         performance=performance,
+        python=annotation_python,
         code=code("annotate_relsel"),
     shell:
-        "python workflow/scripts/annotate_relsel.py --settings {params.settings:q} --performance {params.performance:q}"
+        "{params.python:q} workflow/scripts/annotate_relsel.py --settings {params.settings:q}"
+        " --performance {params.performance:q}"
         " --model {input.model} --pool {input.pool} --prompt {input.prompt}"
-        " --store results/completions/{wildcards.annotator} --output {output} > {log} 2>&1"
+        " --store results/completions/{wildcards.annotator} --output {output.shard} --summary {output.summary} > {log} 2>&1"
 
 
 rule annotate_answer:
@@ -43,7 +46,8 @@ rule annotate_answer:
         relsel="results/annotation/{pool}/{annotator}/relsel/{shard}.parquet",
         prompt=prompt_template("answer"),
     output:
-        "results/annotation/{pool}/{annotator}/answer/{shard}.parquet",
+        shard="results/annotation/{pool}/{annotator}/answer/{shard}.parquet",
+        summary="results/annotation/{pool}/{annotator}/answer/{shard}.json",
     log:
         "logs/annotate_answer/{pool}-{annotator}-{shard}.log",
     benchmark:
@@ -51,7 +55,7 @@ rule annotate_answer:
     group:
         "annotate"
     conda:
-        "../envs/core.yaml"
+        annotation_environment
     threads: CONFIG.performance.threads
     resources:
         mem_mb=8000,
@@ -59,11 +63,13 @@ rule annotate_answer:
     params:
         settings=annotation_settings("answer"),
         performance=performance,
+        python=annotation_python,
         code=code("annotate_answer"),
     shell:
-        "python workflow/scripts/annotate_answer.py --settings {params.settings:q} --performance {params.performance:q}"
+        "{params.python:q} workflow/scripts/annotate_answer.py --settings {params.settings:q}"
+        " --performance {params.performance:q}"
         " --model {input.model} --pool {input.pool} --relsel {input.relsel} --prompt {input.prompt}"
-        " --store results/completions/{wildcards.annotator} --output {output} > {log} 2>&1"
+        " --store results/completions/{wildcards.annotator} --output {output.shard} --summary {output.summary} > {log} 2>&1"
 
 
 rule annotate_utilsel:
@@ -75,7 +81,8 @@ rule annotate_utilsel:
         answers="results/annotation/{pool}/{annotator}/answer/{shard}.parquet",
         prompt=prompt_template("utilsel"),
     output:
-        "results/annotation/{pool}/{annotator}/utilsel/{shard}.parquet",
+        shard="results/annotation/{pool}/{annotator}/utilsel/{shard}.parquet",
+        summary="results/annotation/{pool}/{annotator}/utilsel/{shard}.json",
     log:
         "logs/annotate_utilsel/{pool}-{annotator}-{shard}.log",
     benchmark:
@@ -83,7 +90,7 @@ rule annotate_utilsel:
     group:
         "annotate"
     conda:
-        "../envs/core.yaml"
+        annotation_environment
     threads: CONFIG.performance.threads
     resources:
         mem_mb=8000,
@@ -91,12 +98,14 @@ rule annotate_utilsel:
     params:
         settings=annotation_settings("utilsel"),
         performance=performance,
+        python=annotation_python,
         code=code("annotate_utilsel"),
     shell:
-        "python workflow/scripts/annotate_utilsel.py --settings {params.settings:q} --performance {params.performance:q}"
+        "{params.python:q} workflow/scripts/annotate_utilsel.py --settings {params.settings:q}"
+        " --performance {params.performance:q}"
         " --model {input.model} --pool {input.pool} --relsel {input.relsel} --answers {input.answers}"
-        " --prompt {input.prompt} --store results/completions/{wildcards.annotator} --output {output}"
-        " > {log} 2>&1"
+        " --prompt {input.prompt} --store results/completions/{wildcards.annotator} --output {output.shard}"
+        " --summary {output.summary} > {log} 2>&1"
 
 
 rule annotate_utilrank:
@@ -113,7 +122,8 @@ rule annotate_utilrank:
         prompt=prompt_template("utilrank"),
         stored=same_likelihoods,
     output:
-        "results/annotation/{pool}/{annotator}/utilrank/{shard}.parquet",
+        shard="results/annotation/{pool}/{annotator}/utilrank/{shard}.parquet",
+        summary="results/annotation/{pool}/{annotator}/utilrank/{shard}.json",
     log:
         "logs/annotate_utilrank/{pool}-{annotator}-{shard}.log",
     benchmark:
@@ -121,7 +131,7 @@ rule annotate_utilrank:
     group:
         "annotate"
     conda:
-        "../envs/core.yaml"
+        annotation_environment
     threads: CONFIG.performance.threads
     resources:
         mem_mb=8000,
@@ -129,12 +139,14 @@ rule annotate_utilrank:
     params:
         settings=annotation_settings("utilrank"),
         performance=performance,
+        python=annotation_python,
         code=code("annotate_utilrank"),
     shell:
-        "python workflow/scripts/annotate_utilrank.py --settings {params.settings:q} --performance {params.performance:q}"
+        "{params.python:q} workflow/scripts/annotate_utilrank.py --settings {params.settings:q}"
+        " --performance {params.performance:q}"
         " --model {input.model} --pool {input.pool} --relsel {input.relsel} --answers {input.answers}"
-        " --prompt {input.prompt} --store results/completions/{wildcards.annotator} --output {output}"
-        " > {log} 2>&1"
+        " --prompt {input.prompt} --store results/completions/{wildcards.annotator} --output {output.shard}"
+        " --summary {output.summary} > {log} 2>&1"
 
 
 rule annotate_replug:
@@ -145,13 +157,14 @@ rule annotate_replug:
         truth=lambda wildcards: split_data("answers", wildcards.pool, "pools"),
         prompt=prompt_template("replug"),
     output:
-        "results/annotation/{pool}/{annotator}/replug/{shard}.parquet",
+        shard="results/annotation/{pool}/{annotator}/replug/{shard}.parquet",
+        summary="results/annotation/{pool}/{annotator}/replug/{shard}.json",
     log:
         "logs/annotate_replug/{pool}-{annotator}-{shard}.log",
     benchmark:
         "benchmarks/jobs/annotate_replug/{pool}-{annotator}-{shard}.tsv"
     conda:
-        "../envs/core.yaml"
+        annotation_environment
     threads: CONFIG.performance.threads
     resources:
         mem_mb=8000,
@@ -159,8 +172,10 @@ rule annotate_replug:
     params:
         settings=annotation_settings("replug"),
         performance=performance,
+        python=annotation_python,
         code=code("annotate_replug"),
     shell:
-        "python workflow/scripts/annotate_replug.py --settings {params.settings:q} --performance {params.performance:q}"
+        "{params.python:q} workflow/scripts/annotate_replug.py --settings {params.settings:q}"
+        " --performance {params.performance:q}"
         " --model {input.model} --pool {input.pool} --truth {input.truth} --prompt {input.prompt}"
-        " --store results/completions/{wildcards.annotator} --output {output} > {log} 2>&1"
+        " --store results/completions/{wildcards.annotator} --output {output.shard} --summary {output.summary} > {log} 2>&1"

@@ -161,6 +161,18 @@ def annotation_settings(stage: str):
     )
 
 
+def annotation_environment(wildcards) -> str:
+    """The conda environment of an annotation job: vLLM has one of its own."""
+    vllm = CONFIG.annotators[wildcards.annotator].engine == "vllm"
+    return "../envs/vllm.yaml" if vllm else "../envs/core.yaml"
+
+
+def annotation_python(wildcards, input) -> str:
+    """The interpreter of an annotation job: for vLLM the one that the user names. Takes `input` as `performance` does."""
+    vllm = CONFIG.annotators[wildcards.annotator].engine == "vllm"
+    return CONFIG.performance.annotate.python if vllm else "python"
+
+
 def prompt_template(stage: str):
     """Function of the wildcards: the template that a stage reads under the annotator's protocol."""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -82,3 +84,32 @@ def test_what_is_no_json_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(TypeError):
         write_json(tmp_path / "a.json", {"a": object()})
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["text", "parquet"])
+def test_a_full_disk_is_one_clear_error_and_leaves_what_was_there(tmp_path: Path, root: Path, kind: str) -> None:
+    """A limit of the size of files stands in for the disk; the writer meets it in the middle of its write."""
+    program = tmp_path / "program.py"
+    program.write_text(
+        f"import resource, signal, sys\n"
+        f"sys.path.insert(0, {str(root / 'workflow' / 'scripts')!r})\n"
+        "from utility_annotation.contracts import QUERIES\n"
+        "from utility_annotation.errors import run_script\n"
+        "from utility_annotation.files import write_text\n"
+        "texts = [hex(n * 0x9E3779B97F4A7C15) for n in range(40000)]\n"
+        "rows = [{'query_id': str(n), 'text': text} for n, text in enumerate(texts)]\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))\n"
+        "kind, path = sys.argv[1:]\n"
+        "text = lambda _: write_text(path, ''.join(texts))\n"
+        "parquet = lambda _: QUERIES.write(path, QUERIES.rows(rows))\n"
+        "run_script(text if kind == 'text' else parquet)\n"
+    )
+    folder = tmp_path / "results"
+    folder.mkdir()
+    target = folder / "out"
+    target.write_text("before")
+    ended = subprocess.run([sys.executable, str(program), kind, str(target)], capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1].startswith(f"error: {target}: there is no room to write this file")
+    assert [path.read_text() for path in folder.iterdir()] == ["before"]

@@ -35,7 +35,7 @@ def tiny_model(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=len(tokenizer),
-        hidden_size=32,
+        hidden_size=64,
         intermediate_size=64,
         num_hidden_layers=2,
         num_attention_heads=2,
@@ -66,3 +66,12 @@ def engine(tiny_model: Path, annotator: Annotator):
 
     performance = Performance(annotate=EnginePerformance(batch_tokens=600, device="cpu"))
     return TransformersEngine(tiny_model, annotator, performance)
+
+
+@pytest.fixture(scope="session")
+def vllm_python(root: Path) -> Path:
+    """The interpreter of the environment in which vLLM lives."""
+    interpreter = root / ".venv-vllm" / "bin" / "python"
+    if not (root / ".venv-vllm" / "stamp").is_file():
+        pytest.skip("vLLM's environment is not there: make .venv-vllm/stamp")
+    return interpreter

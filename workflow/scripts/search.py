@@ -53,6 +53,7 @@ def main(argv: list[str] | None) -> None:
         depth=settings.depth,
         drop_query_document=settings.drop_query_document,
         device=device,
+        library=performance.encode.search,
     )
     RUN.write(arguments.output, run)
     write_run(arguments.output, arguments.output_trec, tag="dense")

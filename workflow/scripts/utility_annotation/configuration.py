@@ -359,7 +359,7 @@ class EnginePerformance(Settings):
     )
     memory_fraction: float = Field(0.9, gt=0, le=1, description="vllm: share of a GPU's memory for weights and cache.")
     python: str = Field(
-        "python", description="Interpreter of annotation jobs, for a vLLM that lives in an environment of its own."
+        "python", description="vllm: the interpreter of its jobs, for a vLLM that lives in an environment of its own."
     )
     server: ServerPerformance = Field(ServerPerformance(), description="openai: the server.")
 

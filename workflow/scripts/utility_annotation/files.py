@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -10,6 +11,11 @@ from pathlib import Path
 
 import orjson
 
+from .errors import InputError
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""The operating system's ways to say that a disk, a quota or a file is full."""
+
 
 @contextmanager
 def replacing(path: Path | str) -> Iterator[Path]:
@@ -17,6 +23,9 @@ def replacing(path: Path | str) -> Iterator[Path]:
 
     Works for a file and for a folder alike. The temporary name carries the process id, so that two processes which
     write the same target never share one.
+
+    Raises:
+        InputError: the disk is full.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -27,6 +36,14 @@ def replacing(path: Path | str) -> Iterator[Path]:
         if path.is_dir():
             shutil.rmtree(path)
         os.replace(temporary, path)
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        raise InputError(
+            f"there is no room to write this file ({os.strerror(error.errno)}).",
+            mend="free space there, or raise the quota, and run again; what stood there before still does.",
+            path=path,
+        ) from None
     finally:
         _remove(temporary)
 

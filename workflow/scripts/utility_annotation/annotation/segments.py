@@ -11,7 +11,6 @@ Lustre mounted ``localflock``), a writer on another machine is not seen.
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import gzip
 import logging
@@ -29,6 +28,7 @@ import orjson
 from pydantic import TypeAdapter
 
 from ..errors import InputError
+from ..files import NO_ROOM
 from .protocol import Completion, LogLikelihood
 
 logger = logging.getLogger(__name__)
@@ -39,7 +39,6 @@ KEY_LENGTH = 32
 _SUFFIXES = (".jsonl", ".jsonl.gz")
 _PREFIX = b'{"key":"'
 _RESULT: TypeAdapter[Completion | LogLikelihood] = TypeAdapter(Completion | LogLikelihood)
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Record(NamedTuple):
@@ -154,7 +153,7 @@ def usable(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _NO_ROOM:
+        if error.errno in NO_ROOM:
             problem = f"there is no room to write completions ({error.strerror})."
             mend = "free space there, or raise the quota, and run again: what was stored is kept and not made again."
         else:

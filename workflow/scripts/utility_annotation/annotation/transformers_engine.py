@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -22,7 +21,7 @@ from transformers import (
 from transformers.utils.logging import disable_progress_bar
 
 from ..configuration import Annotator, Performance, Sampling
-from .chat_tokens import ChatTokenizer, identity
+from .chat_tokens import ChatTokenizer, identity, sampling_seed
 from .protocol import Completion, Continuation, Failure, LogLikelihood, ReplyRequest
 
 logger = logging.getLogger(__name__)
@@ -181,12 +180,8 @@ def _samplers(sampling: Sampling, prompts: list[list[int]], device: torch.device
         processors.append(TopKLogitsWarper(sampling.top_k))
     if sampling.top_p < 1:
         processors.append(TopPLogitsWarper(sampling.top_p))
-    processors.append(_GumbelMax([_row_seed(sampling.seed, prompt) for prompt in prompts], device))
+    processors.append(_GumbelMax([sampling_seed(sampling.seed, prompt) for prompt in prompts], device))
     return processors
-
-
-def _row_seed(seed: int, prompt: list[int]) -> int:
-    return int.from_bytes(hashlib.sha256(f"{seed} {prompt}".encode()).digest()[:7])
 
 
 class _GumbelMax(LogitsProcessor):

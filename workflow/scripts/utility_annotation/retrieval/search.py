@@ -1,12 +1,16 @@
 """Exact search: every query against every passage, block by block, over shards of memory-mapped vectors.
 
-Scores are fp32 dot products of fp32 query vectors with fp16 passage vectors. torch does it on a CPU and on a GPU alike.
+Scores are fp32 dot products of fp32 query vectors with fp16 passage vectors. torch or faiss computes them, on a CPU and
+on a GPU alike; the choice changes a score by rounding alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +25,13 @@ from .runs import rank
 _PASSAGE_BLOCK = 32768
 _QUERY_BLOCK = 64
 _LOW_BITS = 32
+_FAISS_GPU_LIMIT = 2048
+"""The most passages a query that faiss selects on a GPU."""
+
+_log = logging.getLogger(__name__)
+
+_Knn: TypeAlias = Callable[..., tuple[torch.Tensor, torch.Tensor]]
+"""faiss's brute force, called as ``knn(queries, passages, k, metric=…)``: scores, best first, and rows of passages."""
 
 
 def search(
@@ -32,6 +43,7 @@ def search(
     depth: int,
     drop_query_document: bool,
     device: torch.device,
+    library: Literal["auto", "torch", "faiss"] = "auto",
 ) -> pa.Table:
     """Search all shards; a table of contract ``RUN``. The result does not depend on how the corpus is cut.
 
@@ -43,9 +55,11 @@ def search(
         depth: passages retrieved a query.
         drop_query_document: whether the passage whose docid is the query's own id is left out.
         device: where scores are computed.
+        library: what computes them; ``auto`` is faiss on a GPU for which the installed faiss is built, else torch.
 
     Raises:
-        InputError: a shard's vectors and docids do not fit together, or not to the queries' dimension.
+        InputError: a shard's vectors and docids do not fit together, or not to the queries' dimension; faiss is asked
+            for on a GPU without being built for it.
     """
     shards = [_open(path, ids, query_vectors.shape[1]) for path, ids in zip(vectors, docids, strict=True)]
     all_docids = pa.concat_arrays([shard_docids for _, shard_docids in shards])
@@ -53,9 +67,10 @@ def search(
     places = np.empty(len(all_docids), dtype=np.int64)
     places[ascending.to_numpy()] = np.arange(len(all_docids))
 
-    keys = _best_keys(
-        query_vectors, [matrix for matrix, _ in shards], places, depth + drop_query_document, device
-    ).numpy()
+    candidates = depth + drop_query_document
+    knn = _faiss_knn(library, device, candidates)
+    _log.info("%s on %s scores the passages", "faiss" if knn else "torch", device.type)
+    keys = _best_keys(query_vectors, [matrix for matrix, _ in shards], places, candidates, device, knn).numpy()
     found = ascending.take(pa.array((keys & (2**_LOW_BITS - 1)).ravel()))
     return rank(
         query_ids,
@@ -80,8 +95,36 @@ def _open(vectors: Path, docids: Path, dimension: int) -> tuple[np.ndarray, pa.A
     return matrix, ids
 
 
+def _faiss_knn(library: str, device: torch.device, depth: int) -> _Knn | None:
+    """faiss's brute force on ``device``, or None where torch is to search."""
+    if library == "torch" or (library == "auto" and device.type == "cpu"):
+        return None
+    import faiss
+    import faiss.contrib.torch_utils  # from here on its functions take tensors
+
+    if device.type == "cpu":
+        faiss.omp_set_num_threads(torch.get_num_threads())
+        return faiss.knn
+    if not (hasattr(faiss, "StandardGpuResources") and faiss.get_num_gpus()):
+        if library == "auto":
+            return None
+        raise InputError(
+            "performance.encode.search is faiss, but the installed faiss is not built for the GPU.",
+            mend="install faiss-gpu in place of faiss-cpu, or set performance.encode.search to auto or torch.",
+        )
+    if depth + 1 > _FAISS_GPU_LIMIT:
+        _log.info("faiss selects at most %d passages on a GPU, fewer than the depth needs", _FAISS_GPU_LIMIT)
+        return None
+    return partial(faiss.knn_gpu, faiss.StandardGpuResources())
+
+
 def _best_keys(
-    queries: np.ndarray, shards: Sequence[np.ndarray], places: np.ndarray, depth: int, device: torch.device
+    queries: np.ndarray,
+    shards: Sequence[np.ndarray],
+    places: np.ndarray,
+    depth: int,
+    device: torch.device,
+    knn: _Knn | None,
 ) -> torch.Tensor:
     """The ``depth`` largest keys of each query: int64 of shape (queries, depth or number of passages), in no order.
 
@@ -99,10 +142,29 @@ def _best_keys(
             block_places = torch.from_numpy(places[row : row + len(passages)]).to(device)
             row += len(passages)
             for number, block in enumerate(query_blocks):
-                keys = _largest(_keys(block @ passages.T, block_places), depth)
+                keys = _block_keys(block, passages, block_places, depth, knn)
                 best[number] = _largest(torch.cat([best[number], keys], dim=1), depth)
             progress.add(len(passages))
     return torch.cat(best).cpu() if best else torch.empty((0, 0), dtype=torch.int64)
+
+
+def _block_keys(
+    queries: torch.Tensor, passages: torch.Tensor, places: torch.Tensor, depth: int, knn: _Knn | None
+) -> torch.Tensor:
+    """The ``depth`` largest keys of each query among these passages, or all of them if they are fewer."""
+    if knn is None:
+        return _largest(_keys(queries @ passages.T, places), depth)
+    import faiss
+
+    scores, rows = knn(queries, passages, min(depth + 1, len(passages)), metric=faiss.METRIC_INNER_PRODUCT)
+    if len(passages) <= depth:
+        return _keys(scores, places[rows])
+    # A tie at the cut may reach beyond what faiss returned, so torch, which sees every passage, breaks it.
+    tied = scores[:, depth - 1] == scores[:, depth]
+    keys = _keys(scores, places[rows])[:, :depth]
+    if tied.any():
+        keys[tied] = _block_keys(queries[tied], passages, places, depth, None)
+    return keys
 
 
 def _largest(keys: torch.Tensor, depth: int) -> torch.Tensor:

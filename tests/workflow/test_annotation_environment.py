@@ -1,0 +1,54 @@
+"""Where annotation jobs run: vLLM has an interpreter and a conda environment of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from test_plan import copy_of_repository, snakemake
+
+CONDA = """#!/bin/sh
+case "$*" in
+  --version) echo "conda 26.1.0" ;;
+  *) echo '{"conda_prefix": "/nowhere", "platform": "linux-64", "get": {"channel_priority": "strict"}}' ;;
+esac
+"""
+"""Answers what Snakemake asks of conda before it says which environments it would make."""
+
+
+@pytest.fixture(scope="module")
+def workflow(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy whose configuration vllm.yaml has a second annotator, for which vLLM runs."""
+    folder = copy_of_repository(root, tmp_path_factory.mktemp("environment"))
+    demo = (folder / "config" / "config.yaml").read_text()
+    assert "protocol: pointwise" in demo
+    demo = demo.replace("    protocol: pointwise", "    engine: vllm\n    protocol: pointwise")
+    (folder / "config" / "vllm.yaml").write_text(demo)
+    return folder
+
+
+def interpreters(folder: Path, configuration: str) -> set[str]:
+    """What starts the annotation jobs of a plan in which the user names an interpreter."""
+    named = "performance={annotate: {python: /opt/vllm/bin/python}}"
+    plan = snakemake(folder, "--dry-run", "-p", "--configfile", f"config/{configuration}", "--config", named)
+    return set(re.findall(r"(\S+) workflow/scripts/annotate_\w+\.py --settings", plan.stdout + plan.stderr))
+
+
+def test_named_interpreter_runs_vllm_and_nothing_else(workflow: Path) -> None:
+    assert interpreters(workflow, "config.yaml") == {"python"}
+    assert interpreters(workflow, "vllm.yaml") == {"/opt/vllm/bin/python"}
+
+
+def test_conda_makes_vllm_s_environment_where_vllm_runs(
+    workflow: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conda = tmp_path / "conda"
+    conda.write_text(CONDA)
+    conda.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    options = ("--software-deployment-method", "conda", "--list-conda-envs")
+    listed = snakemake(workflow, "--configfile", "config/vllm.yaml", *options)
+    assert listed.returncode == 0, listed.stderr + listed.stdout
+    assert set(re.findall(r"^envs/\S+", listed.stdout, flags=re.MULTILINE)) == {"envs/core.yaml", "envs/vllm.yaml"}
