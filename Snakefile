@@ -15,6 +15,8 @@ if "datasets" not in config:
 
 
 include: "rules/common.smk"
+include: "rules/common_labels.smk"
+include: "rules/common_tables.smk"
 
 
 wildcard_constraints:

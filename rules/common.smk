@@ -1,11 +1,13 @@
-"""Functions only: what the rules ask of the configuration. Each is named by what it returns."""
+"""Functions only: what the rules ask of the configuration. Each is named by what it returns.
+
+Those of annotation and labels stand in common_labels.smk, those of tables and figures in common_tables.smk.
+"""
 
 import re
 
 from snakemake.exceptions import WorkflowError
 
 from utility_annotation import configuration
-from utility_annotation.annotation.templates import template_name
 from utility_annotation.configuration import BM25, UNTRAINED, canonical
 from utility_annotation.errors import InputError
 from utility_annotation.formats.lines import on_disk
@@ -125,80 +127,6 @@ def mined_runs(wildcards) -> list[str]:
     ]
 
 
-def label_pool_shards(wildcards) -> list[str]:
-    """The shards of the pool that a label set labels."""
-    return pool_shards(CONFIG.labels[wildcards.labels].pool)
-
-
-def annotation_shards(labels: configuration.Labels, stage: str) -> list[str]:
-    """The shards of a stage of the annotation on which a label set rests."""
-    return expand(
-        "results/annotation/{pool}/{annotator}/{stage}/{shard}.parquet",
-        pool=labels.pool,
-        annotator=labels.annotator,
-        stage=stage,
-        shard=shard_names(CONFIG.pools[labels.pool].shards),
-    )
-
-
-def label_annotation_shards(wildcards) -> list[str]:
-    """The annotation shards from which a label set is merged; none for human labels."""
-    labels = CONFIG.labels[wildcards.labels]
-    return [] if labels.source == "human" else annotation_shards(labels, labels.source)
-
-
-def label_relevance_shards(wildcards) -> list[str]:
-    """The relevance selection that decided which candidates the last stage of a label set was shown, if one did."""
-    labels = CONFIG.labels[wildcards.labels]
-    narrowed = labels.source in ("utilsel", "utilrank")
-    return annotation_shards(labels, "relsel") if narrowed else []
-
-
-def annotation_settings(stage: str):
-    """Function of the wildcards: an annotator's settings as far as a stage's result depends on them."""
-    return lambda wildcards: canonical(
-        configuration.stage_settings(CONFIG.annotators[wildcards.annotator], stage)
-    )
-
-
-def annotation_environment(wildcards) -> str:
-    """The conda environment of an annotation job: vLLM has one of its own."""
-    vllm = CONFIG.annotators[wildcards.annotator].engine == "vllm"
-    return "../envs/vllm.yaml" if vllm else "../envs/core.yaml"
-
-
-def annotation_python(wildcards, input) -> str:
-    """The interpreter of an annotation job: for vLLM the one that the user names. Takes `input` as `performance` does."""
-    vllm = CONFIG.annotators[wildcards.annotator].engine == "vllm"
-    return CONFIG.performance.annotate.python if vllm else "python"
-
-
-def prompt_template(stage: str):
-    """Function of the wildcards: the template that a stage reads under the annotator's protocol."""
-
-    def template(wildcards) -> str:
-        return f"resources/prompts/{template_name(stage, CONFIG.annotators[wildcards.annotator].protocol)}"
-
-    return template
-
-
-def same_likelihoods(wildcards) -> list[str]:
-    """The shard whose stage leaves in the completion store what utility ranking needs; none for listwise prompts."""
-    if CONFIG.annotators[wildcards.annotator].protocol == "listwise":
-        return []
-    return [
-        ancient(
-            f"results/annotation/{wildcards.pool}/{wildcards.annotator}/utilsel/{wildcards.shard}.parquet"
-        )
-    ]
-
-
-def annotator_model(wildcards) -> list[str]:
-    """Folder of an annotator's model; none where a server has it."""
-    model = CONFIG.annotators[wildcards.annotator].model
-    return [f"data/models/{model}"] if model else []
-
-
 def model_folder(backbone: str, run: str) -> str:
     """Folder of a trained run, or of the backbone itself for the untrained one."""
     if run == UNTRAINED:
@@ -250,61 +178,3 @@ def search_settings(testset: str) -> dict:
     return CONFIG.testsets[testset].model_dump(
         mode="json", include={"depth", "drop_query_document"}
     )
-
-
-def table_cells(table: str) -> list[str]:
-    """`backbone/run/testset` of every cell of a table."""
-    settings = CONFIG.tables[table]
-    rows = [f"{BM25}/{BM25}"] if settings.with_bm25 else []
-    rows += expand("{backbone}/{run}", backbone=settings.backbones, run=settings.runs)
-    return expand("{row}/{testset}", row=rows, testset=settings.testsets)
-
-
-def table_metrics(wildcards) -> list[str]:
-    """The metrics files of a table."""
-    return [f"results/metrics/{cell}.json" for cell in table_cells(wildcards.table)]
-
-
-def table_per_query(wildcards) -> list[str]:
-    """The per-query files of a table, in the order of its metrics files."""
-    return [
-        f"results/metrics/{cell}.per-query.parquet"
-        for cell in table_cells(wildcards.table)
-    ]
-
-
-def all_tables() -> list[str]:
-    """Every table in every format."""
-    return expand(
-        "results/tables/{table}.{suffix}", table=CONFIG.tables, suffix=("md", "csv")
-    )
-
-
-def shown_runs() -> list[tuple[str, str]]:
-    """(backbone, run) of every training that a table shows."""
-    pairs = (
-        (b, run)
-        for table in CONFIG.tables.values()
-        for b in table.backbones
-        for run in table.runs
-    )
-    return [pair for pair in dict.fromkeys(pairs) if pair[1] != UNTRAINED]
-
-
-def all_trained_models() -> list[str]:
-    """Every trained model that a table shows."""
-    return [model_folder(backbone, run) for backbone, run in shown_runs()]
-
-
-def shown_label_quality() -> list[str]:
-    """Quality files of the label sets on which the shown runs are trained."""
-    labels = dict.fromkeys(CONFIG.runs[run].labels for _, run in shown_runs())
-    return expand("results/quality/{labels}.json", labels=labels)
-
-
-def all_figures() -> list[str]:
-    """Every figure as SVG; the PNG is made beside it."""
-    figures = [*CONFIG.tables]
-    if shown_runs():
-        figures += ["positives", "positions", "training"]
-    return expand("results/figures/{figure}.svg", figure=figures)
