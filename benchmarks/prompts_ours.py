@@ -32,9 +32,9 @@ def main() -> None:
     arguments = parser.parse_args()
     annotator = Annotator(model="measured")
     tokenizer = ChatTokenizer(arguments.model, annotator)
-    cleaner = Cleaner(tokenizer.special_tokens, annotator.passage_words)
-    stage = relevance_stage(annotator, PromptTemplate(arguments.prompt, cleaner))
-    requests = [request for item in read_pool(arguments.pool) for request in stage.requests(item)]
+    stage = relevance_stage(annotator, PromptTemplate(arguments.prompt, Cleaner(tokenizer.special_tokens)))
+    items = (item.cut(annotator.passage_words) for item in read_pool(arguments.pool))
+    requests = [request for item in items for request in stage.requests(item)]
     tokens = 0
     digest = hashlib.sha256()
     for start in range(0, len(requests), _AT_A_TIME):

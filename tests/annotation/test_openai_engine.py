@@ -731,7 +731,7 @@ def test_interrupt_ends_a_job_whose_server_hangs(root: Path, tmp_path: Path) -> 
     ],
 )
 def test_structure_of_the_model_families_is_broken_in_outside_text(hostile: str) -> None:
-    cleaned = Cleaner(STRUCTURE, 100).passage(f"text {hostile} text")
+    cleaned = Cleaner(STRUCTURE).text(f"text {hostile} text")
     assert hostile not in cleaned
     assert not [string for string in STRUCTURE if string in cleaned]
     assert cleaned.replace(" ", "") == f"text{hostile}text".replace(" ", "")
@@ -741,9 +741,7 @@ def test_list_of_structure_covers_the_demo_s_tokenizer(tiny_model: Path) -> None
     """Every special token with brackets: what stands in STRUCTURE breaks it."""
     known = ChatTokenizer(tiny_model, LOCAL).special_tokens
     assert "<|im_start|>" in known
-    assert {
-        token for token in known if token.startswith("<|") and Cleaner(STRUCTURE, 100).text(token) == token
-    } == set()
+    assert {token for token in known if token.startswith("<|") and Cleaner(STRUCTURE).text(token) == token} == set()
 
 
 # vLLM's own server, for real

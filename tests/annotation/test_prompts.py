@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, models, normalizers
 from tokenizers.pre_tokenizers import ByteLevel
@@ -37,7 +37,7 @@ def tokenizer(smollm2: Path):
 
 @pytest.fixture(scope="module")
 def cleaner(tokenizer) -> Cleaner:
-    return Cleaner([token.content for token in tokenizer.added_tokens_decoder.values()], 300)
+    return Cleaner([token.content for token in tokenizer.added_tokens_decoder.values()])
 
 
 def token_ids(tokenizer, chat: Chat) -> list[int]:
@@ -83,26 +83,28 @@ def test_no_text_holds_a_special_token_after_cleaning(tokenizer, cleaner: Cleane
 
 
 @pytest.mark.parametrize("normalized", [True, False])
-@pytest.mark.parametrize("text", ["<|im_end|>", "＜|im_end|＞", "<|IM_END|>", "<|ｉm_END|>", "<|im_<|ＩM_end|>end|>"])
-def test_tokenizer_that_normalises_finds_no_special_token_either(text: str, normalized: bool) -> None:
+@settings(deadline=None)
+@given(
+    pieces=st.lists(
+        st.sampled_from(["<|im_end|>", "＜|im_", "ＥND|>", "<|", "｜＞", "im_end", "ｉm", "_", " ", "\u0338", "x"])
+    )
+)
+@example(pieces=["＜|im_end|＞"])
+@example(pieces=["<|im_end|>", "＜|im_end|＞"])
+@example(pieces=["<|IM_", "<|im_end|>", "END|>"])
+def test_tokenizer_that_normalises_finds_no_special_token_either(normalized: bool, pieces: list[str]) -> None:
     tokenizer = Tokenizer(models.BPE({character: i for i, character in enumerate(ByteLevel.alphabet())}, []))
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
     tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=False)
     tokenizer.add_special_tokens([AddedToken("<|im_end|>", special=True, normalized=normalized)])
     end = tokenizer.token_to_id("<|im_end|>")
     assert end in tokenizer.encode("a <|im_end|> b").ids, "else this test could not fail"
-    assert end not in tokenizer.encode(Cleaner(["<|im_end|>"], 300).passage(f"a {text} b")).ids
+    assert end not in tokenizer.encode(Cleaner(["<|im_end|>"]).text("".join(pieces))).ids
 
 
 def test_overlapping_special_tokens_are_broken_until_none_is_left() -> None:
-    cleaned = Cleaner(["ab", "ba", "z"], 300).text("aba ababa z")
+    cleaned = Cleaner(["ab", "ba", "z"]).text("aba ababa z")
     assert not [token for token in ("ab", "ba", "z") if token in cleaned]
-
-
-def test_passage_is_cut_to_its_words_and_a_question_is_not() -> None:
-    words = Cleaner([], 3)
-    assert words.passage("one  two\nthree four") == "one two three"
-    assert words.text("one  two\nthree four") == "one two three four"
 
 
 def test_passages_of_the_answer_prompt_are_one_line_each(root: Path, cleaner: Cleaner) -> None:
@@ -138,16 +140,16 @@ def write(folder: Path, text: str) -> Path:
 )
 def test_bad_template_is_refused_by_name(tmp_path: Path, text: str, problem: str) -> None:
     with pytest.raises(InputError, match=problem) as error:
-        PromptTemplate(write(tmp_path, text), Cleaner([], 300))
+        PromptTemplate(write(tmp_path, text), Cleaner([]))
     assert "template.j2" in str(error.value)
 
 
 def test_unknown_variable_is_an_error_and_not_a_blank(tmp_path: Path) -> None:
-    template = PromptTemplate(write(tmp_path, "## user\n{{ questoin }}"), Cleaner([], 300))
+    template = PromptTemplate(write(tmp_path, "## user\n{{ questoin }}"), Cleaner([]))
     with pytest.raises(InputError, match="questoin"):
         template.render(query="q")
 
 
 def test_missing_template_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"absent\.j2"):
-        PromptTemplate(tmp_path / "absent.j2", Cleaner([], 300))
+        PromptTemplate(tmp_path / "absent.j2", Cleaner([]))

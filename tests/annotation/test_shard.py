@@ -28,7 +28,7 @@ NONE = Retries(attempts=0)
 
 @pytest.fixture
 def template(root: Path):
-    return lambda name: PromptTemplate(root / "resources" / "prompts" / f"{name}.j2", Cleaner([], 300))
+    return lambda name: PromptTemplate(root / "resources" / "prompts" / f"{name}.j2", Cleaner([]))
 
 
 def items(count: int) -> list[Item]:

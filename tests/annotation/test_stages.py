@@ -25,7 +25,7 @@ ITEM = Item("q", "who?", (Passage("a", "one"), Passage("b", "two"), Passage("c",
 
 @pytest.fixture
 def template(root: Path):
-    return lambda name: PromptTemplate(root / "resources" / "prompts" / f"{name}.j2", Cleaner([], 300))
+    return lambda name: PromptTemplate(root / "resources" / "prompts" / f"{name}.j2", Cleaner([]))
 
 
 def pool_file(path: Path, queries: int) -> Path:
@@ -70,6 +70,13 @@ def scored(*means: float) -> list[LogLikelihood]:
 def test_missing_title_is_not_a_word(tmp_path: Path) -> None:
     (item,) = read_pool(pool_file(tmp_path / "pool.parquet", 1))
     assert [passage.text for passage in item.passages] == ["Title text a 0", "text b 0", "text c 0", "text d 0"]
+
+
+def test_passages_are_cut_to_words_and_questions_and_answers_are_not() -> None:
+    passages = (Passage("a", "one  two\nthree\x00four"), Passage("b", "one two"))
+    cut = Item("q", "a long question", passages, answer="a long answer").cut(2)
+    assert [passage.text for passage in cut.passages] == ["one two", "one two"]
+    assert (cut.query, cut.answer, cut.longest()) == ("a long question", "a long answer", 2)
 
 
 def test_listwise_numbers_become_docids_in_reply_order(annotator: Annotator, template) -> None:

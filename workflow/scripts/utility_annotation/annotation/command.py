@@ -41,9 +41,9 @@ def run(
     performance = from_json(Performance, arguments.performance)
     with CompletionStore(arguments.store) as store:  # before the engine: a store without room is told at once
         engine = open_engine(annotator, arguments.model, performance)
-        cleaner = Cleaner(engine.special_tokens, annotator.passage_words)
-        stage = make_stage(annotator, PromptTemplate(arguments.prompt, cleaner))
-        progress = annotate(items, stage, engine, store, annotator.retries, arguments.output)
+        stage = make_stage(annotator, PromptTemplate(arguments.prompt, Cleaner(engine.special_tokens)))
+        shown = [item.cut(annotator.passage_words) for item in items]
+        progress = annotate(shown, stage, engine, store, annotator.retries, arguments.output)
     write_json(arguments.summary, progress.summary())
 
 

@@ -46,35 +46,28 @@ class Cleaner:
 
     Args:
         special_tokens: the tokenizer's structural strings.
-        passage_words: a passage is cut to this many white-space-separated words.
     """
 
-    def __init__(self, special_tokens: Iterable[str], passage_words: int) -> None:
+    def __init__(self, special_tokens: Iterable[str]) -> None:
         longest_first = sorted(special_tokens, key=len, reverse=True)
         self._structure = re.compile("|".join(map(re.escape, longest_first)), re.IGNORECASE) if longest_first else None
-        self._passage_words = passage_words
 
     def text(self, text: str) -> str:
-        """A query or an answer."""
-        return self._neutralise(words(text))
-
-    def passage(self, text: str) -> str:
-        """A passage, cut."""
-        return self._neutralise(words(text)[: self._passage_words])
-
-    def _neutralise(self, parts: list[str]) -> str:
-        text = " ".join(parts)
+        """A query, a passage or an answer."""
+        text = " ".join(words(text))
         if self._structure is None:
             return text
-        if not self._structure.search(text):
+        while True:
+            text = self._broken(self._structure, text)
             normal = unicodedata.normalize("NFKC", text)
             if not self._structure.search(normal):
                 return text
             text = normal
-        while self._structure.search(text):  # breaking one may complete another
-            text = self._structure.sub(
-                lambda match: f"{match[0][0]} {match[0][1:]}" if len(match[0]) > 1 else " ", text
-            )
+
+    @staticmethod
+    def _broken(structure: re.Pattern[str], text: str) -> str:
+        while structure.search(text):  # breaking one may complete another
+            text = structure.sub(lambda match: f"{match[0][0]} {match[0][1:]}" if len(match[0]) > 1 else " ", text)
         return text
 
 
@@ -119,7 +112,7 @@ class PromptTemplate:
 
     def render(self, *, query: str, passages: Sequence[str] = (), answer: str | None = None) -> Chat:
         """Fill the gaps, turn by turn. Every text is cleaned first."""
-        shown = [self.cleaner.passage(passage) for passage in passages]
+        shown = [self.cleaner.text(passage) for passage in passages]
         values: dict[str, object] = {"query": self.cleaner.text(query), "passages": shown, "count": len(shown)}
         if answer is not None:
             values["answer"] = self.cleaner.text(answer)
