@@ -682,6 +682,11 @@ def test_key_is_in_no_file_and_no_log(
     assert not [path for path in files if KEY.encode() in path.read_bytes()]
 
 
+def heed_interrupts() -> None:
+    """As in a terminal; what runs in the background ignores SIGINT, and so does all that it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_interrupt_ends_a_job_whose_server_hangs(root: Path, tmp_path: Path) -> None:
     """Ctrl-C, in a process of its own; what came before it is stored."""
     hanging = threading.Event()
@@ -696,7 +701,7 @@ def test_interrupt_ends_a_job_whose_server_hangs(root: Path, tmp_path: Path) -> 
     with ScriptedServer(script) as scripted:
         arguments = script_arguments(tmp_path, root, scripted.url)
         command = [sys.executable, str(root / "workflow" / "scripts" / "annotate_relsel.py"), *arguments]
-        job = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        job = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts)
         try:
             assert hanging.wait(60)
             while not any((tmp_path / "store").glob("*.jsonl")) and job.poll() is None:
