@@ -106,6 +106,7 @@ class PromptTemplate:
             body = source[marker.end() : following.start() if following else len(source)].strip()
             try:
                 template = environment.from_string(body)
+                template.globals = dict(template.globals)  # each rendering copies them, and a chain of maps slowly
             except TemplateError as error:
                 raise self._problem(f"the prompt template is not valid Jinja ({error})") from None
             self._turns.append(_Turn(_ROLES[marker["role"]], marker["each"] is not None, template))
