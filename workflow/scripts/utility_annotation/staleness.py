@@ -23,11 +23,7 @@ NEUTRAL = frozenset(
         "utility_annotation.errors",
         "utility_annotation.progress",
         "utility_annotation.annotation.progress",
-        "utility_annotation.configuration.Performance",
-        "utility_annotation.configuration.EnginePerformance",
-        "utility_annotation.configuration.ServerPerformance",
-        "utility_annotation.configuration.TrainPerformance",
-        "utility_annotation.configuration.EncodePerformance",
+        "utility_annotation.configuration.performance",
     }
 )
 """Modules and definitions that change what a user reads while a job runs, or how fast it is, but never its result."""
