@@ -1,0 +1,126 @@
+"""config/paper.yaml: every published figure has its cell, and the settings are the paper's."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from utility_annotation.configuration import BM25, Average, Configuration, ResultsTable, load
+
+
+@pytest.fixture(scope="module")
+def paper(root: Path) -> Configuration:
+    return load(yaml.safe_load((root / "config" / "paper.yaml").read_text()), path="config/paper.yaml")
+
+
+@pytest.fixture(scope="module")
+def published(root: Path) -> list[dict[str, str]]:
+    with (root / "resources" / "paper" / "published.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _metrics(paper: Configuration, name: str) -> set[str]:
+    """The metrics of a test set, or those that all members of an average have."""
+    if name in paper.averages:
+        average: Average = paper.averages[name]
+        return set.intersection(*(_metrics(paper, member) for member in average.testsets))
+    return set(paper.testsets[name].metrics)
+
+
+def _cells(paper: Configuration, table: ResultsTable) -> Iterator[tuple[str, str, str, str]]:
+    """(backbone, row, column, metric) of every cell that a table shows."""
+    columns = [(name, metric) for name in table.testsets for metric in _metrics(paper, name)]
+    answered = [
+        (f"{task}/{generator}", metric)
+        for task in table.qa
+        for generator in table.generators
+        for metric in paper.qa[task].metrics
+    ]
+    rows = [(backbone, row.name, columns + answered) for backbone in table.backbones for row in table.shown()]
+    if table.with_bm25:
+        rows.append((BM25, BM25, columns))
+    for backbone, row, shown in rows:
+        for column, metric in shown:
+            if not table.metrics or metric in table.metrics:
+                yield backbone, row, column, metric
+
+
+def test_every_published_result_has_its_cell_and_every_cell_its_published_result(
+    paper: Configuration, published: list[dict[str, str]]
+) -> None:
+    for name, table in paper.tables.items():
+        assert name == f"table{table.published}"
+        cells = set(_cells(paper, table))
+        found = {
+            (row["backbone"], row["row"], row["column"], row["metric"])
+            for row in published
+            if row["table"] == table.published
+        }
+        assert found == cells, name
+    elsewhere = {table.published for table in (*paper.label_tables.values(), *paper.cost_tables.values())}
+    assert {row["table"] for row in published} == elsewhere | {table.published for table in paper.tables.values()}
+
+
+def test_table_1_has_a_label_set_for_each_annotator_and_strategy(
+    paper: Configuration, published: list[dict[str, str]]
+) -> None:
+    shown = [paper.labels[labels] for labels in paper.label_tables["table1"].labels]
+    assert {(labels.annotator, labels.source) for labels in shown} == {
+        (row["backbone"], row["row"]) for row in published if row["table"] == "1"
+    }
+    assert all(labels.top_percent == 10 for labels in shown if labels.source == "utilrank")
+
+
+def test_table_17_has_a_run_for_each_kind_of_annotation(paper: Configuration, published: list[dict[str, str]]) -> None:
+    assert set(paper.cost_tables["table17"].runs) == {row["row"] for row in published if row["table"] == "17"}
+
+
+def test_trainings_have_the_papers_settings(paper: Configuration) -> None:
+    for name, run in paper.runs.items():
+        second_stage = run.first_stage is not None
+        assert (run.epochs, run.learning_rate) == ((1 if second_stage else 2), 3e-5), name
+        assert (run.passages, run.batch_queries) == (16, 16 * 8), name
+        assert paper.labels[run.labels].source == "human" or not second_stage, name
+    assert paper.runs["utilrank"].loss == "rand1lh"
+    assert paper.pools["msmarco-train"].size == 31
+    for backbone in paper.backbones.values():
+        assert (backbone.pooling, backbone.normalize, backbone.query_length) == ("cls", False, 32)
+
+
+def test_a_curriculum_of_x_percent_has_human_labels_of_x_percent(paper: Configuration) -> None:
+    (series,) = paper.line_charts["figure3a"].series
+    for percent, name in series.points.items():
+        if percent:
+            labels = paper.labels[paper.runs[name].labels]
+            assert (labels.source, labels.queries.percent) == ("human", percent)
+            assert paper.runs[name].first_stage == series.points[0]
+
+
+def test_thresholds_of_utility_ranking_are_what_their_names_say(paper: Configuration) -> None:
+    for series in paper.line_charts["figure3b"].series:
+        for percent, name in series.points.items():
+            run = paper.runs[name]
+            assert paper.labels[run.labels].top_percent == percent
+            assert run.loss == series.name
+
+
+def test_beir_counts_each_of_its_fourteen_sets_once_and_each_forum_within_cqadupstack(paper: Configuration) -> None:
+    assert len(set(paper.averages["beir-14-average"].testsets)) == 14
+    assert len(set(paper.averages["cqadupstack"].testsets)) == 12
+    dropped = {name for name, testset in paper.testsets.items() if testset.drop_query_document}
+    assert dropped == {"arguana", "quora"}
+    graded = {name for name, testset in paper.testsets.items() if testset.relevance_level == 2}
+    assert graded == {"trec-dl-2019", "trec-dl-2020"}
+
+
+def test_each_public_source_has_its_published_checksum(root: Path, paper: Configuration) -> None:
+    sources = root.parent / "shared" / "notes" / "sources.tsv"
+    if not sources.is_file():
+        pytest.skip("the list of public sources is not present beside the repository (../shared/notes)")
+    with sources.open(encoding="utf-8", newline="") as file:
+        due = {(row["url"], row["md5"], int(row["bytes"])) for row in csv.DictReader(file, delimiter="\t")}
+    assert due <= {(download.url, download.md5, download.bytes) for download in paper.downloads.values()}
