@@ -1,20 +1,67 @@
-"""Progress lines for long jobs: how far, how fast, how long yet. Readable in a log file and on a terminal."""
+"""Progress lines for long jobs: how far, how fast, how long yet. In the job's log, and on the terminal if there is one."""
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping
+from itertools import pairwise
+from pathlib import Path
 
 LOG = logging.getLogger(__name__)
+"""Progress lines are logged here, and nothing else."""
+
+_TERMINAL = "/dev/tty"
+_SECONDS_BETWEEN_LINES = 10.0
 
 
 def log_to_stderr() -> None:
-    """Set up a script's log: one line an event, with the time, on standard error."""
+    """Set up a script's log: one line an event, with the time, on standard error.
+
+    Where standard error is a file, as in Snakemake's jobs, and there is a terminal all the same, progress lines are
+    shown there as well: after the first ten seconds, at most one every ten.
+    """
+    root = logging.getLogger()
+    if root.handlers:
+        return
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr
     )
+    if not sys.stderr.isatty() and (terminal := _open_terminal()) is not None:
+        LOG.addHandler(terminal)
+
+
+def _open_terminal() -> logging.Handler | None:
+    try:
+        stream = os.fdopen(os.open(_TERMINAL, os.O_WRONLY | os.O_NOCTTY), "w", encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    terminal = logging.StreamHandler(stream)
+    terminal.setFormatter(logging.Formatter(f"%(asctime)s {_job()}: %(message)s", datefmt="%H:%M:%S"))
+    terminal.addFilter(_Seldom())
+    return terminal
+
+
+def _job() -> str:
+    """The script and what it writes: several jobs share a terminal."""
+    outputs = [value for option, value in pairwise(sys.argv) if option.startswith("--output")]
+    return " ".join([Path(sys.argv[0]).stem, *outputs[:1]]).replace("%", "%%")
+
+
+class _Seldom(logging.Filter):
+    """Lets a line pass if the last, or the start, is some time ago."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last = time.monotonic()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        due = time.monotonic() - self._last >= _SECONDS_BETWEEN_LINES
+        if due:
+            self._last = time.monotonic()
+        return due
 
 
 class Progress:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import logging
 import math
 import platform
 import shutil
@@ -23,6 +22,7 @@ from ..configuration import Backbone, Run, TrainPerformance, canonical
 from ..encoder import Encoder
 from ..errors import InputError
 from ..files import replacing, write_json
+from ..progress import LOG
 from . import checkpoint
 from .batches import Batch, assemble
 from .data import TrainingData, join
@@ -31,8 +31,6 @@ from .losses import LOSSES
 from .plan import Plan, make_plan
 from .processes import World, processes
 from .sampling import draw
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -232,7 +230,7 @@ class _Trainer:
 
     def _log(self, message: str) -> None:
         if self.world.rank == 0:
-            logger.info(message)
+            LOG.info(message)
 
 
 def _record(inputs: Inputs, backbone: Backbone, performance: TrainPerformance, trainer: _Trainer) -> dict[str, Any]:
