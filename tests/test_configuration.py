@@ -74,6 +74,11 @@ def test_every_shipped_configuration_loads(root: Path) -> None:
             {"engine": "openai", "served_model": "judge", "protocol": "pointwise"},
             "`model` must name the tokenizer",
         ),
+        (
+            "annotators/smollm2",
+            {"engine": "openai", "served_model": "judge", "precision": "fp16"},
+            "without `model`, leave `precision` out",
+        ),
         ("runs/human/learning_rate", -1, "runs.human.learning_rate: Input should be greater than 0"),
     ],
 )
@@ -112,6 +117,13 @@ def test_a_stage_depends_on_no_setting_of_another_stage() -> None:
         if stage_settings(before, stage) != stage_settings(after, stage)
     }
     assert changed == {"utilsel"}
+
+
+def test_a_served_annotator_without_a_model_travels_without_a_precision() -> None:
+    served = Annotator(engine="openai", served_model="judge")
+    settings = stage_settings(served, "relsel")
+    assert "precision" not in settings
+    assert Annotator.model_validate_json(canonical(settings)) == served
 
 
 def test_the_reference_page_is_what_the_code_says(root: Path) -> None:

@@ -46,6 +46,7 @@ from utility_annotation.configuration import (
     Sampling,
     ServerPerformance,
     canonical,
+    stage_settings,
 )
 from utility_annotation.contracts import ANNOTATION, POOL
 from utility_annotation.errors import InputError
@@ -626,7 +627,10 @@ def test_exception_in_the_caller_ends_the_process_and_nothing_else_is_said(root:
         return chat_answer() if said(received) == "0" else Answer(seconds=120)
 
     with ScriptedServer(script) as scripted:
-        settings = [HOSTED.model_dump_json(), performance(scripted.url, timeout=120).model_dump_json()]
+        settings = [
+            HOSTED.model_dump_json(exclude={"precision"}),
+            performance(scripted.url, timeout=120).model_dump_json(),
+        ]
         ended = subprocess.run(
             [sys.executable, "-c", FAILING_CALLER, *settings],
             cwd=root / "workflow" / "scripts",
@@ -646,7 +650,7 @@ def write_pool(path: Path, queries: int) -> None:
 
 def script_arguments(folder: Path, root: Path, url: str) -> list[str]:
     options = {
-        "settings": canonical(HOSTED),
+        "settings": canonical(stage_settings(HOSTED, "relsel")),
         "performance": performance(url).model_dump_json(),
         "pool": folder / "pool.parquet",
         "prompt": root / "resources" / "prompts" / "relsel.j2",

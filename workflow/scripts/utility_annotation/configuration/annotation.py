@@ -143,6 +143,8 @@ class Annotator(Settings):
             raise ValueError(f"engine {self.engine} needs `model`, a name from `models`")
         if self.model is None and self.protocol == "pointwise":
             raise ValueError("the pointwise protocol asks for likelihoods, for which `model` must name the tokenizer")
+        if self.model is None and "precision" in self.model_fields_set:
+            raise ValueError("the server has loaded its model already; without `model`, leave `precision` out")
         if self.guided and (self.engine == "transformers" or self.thinking):
             raise ValueError("`guided` needs the engine vllm or openai, and a model that does not think first")
         if self.passes > 1 and self.protocol == "pointwise":
@@ -159,8 +161,10 @@ def stage_settings(annotator: Annotator, stage: str) -> dict[str, Any]:
     """
     listwise = annotator.protocol == "listwise"
     keys: dict[str, Any] = dict.fromkeys(
-        ("model", "engine", "served_model", "protocol", "passage_words", "context_tokens", "precision"), True
+        ("model", "engine", "served_model", "protocol", "passage_words", "context_tokens"), True
     )
+    if annotator.model is not None:
+        keys["precision"] = True
     if stage in ("answer", "generate"):
         keys |= dict.fromkeys(("answer_sampling", "thinking", "retries"), True)
     elif stage in ("relsel", "utilsel", "utilrank", "utilsel-truth") and listwise:
