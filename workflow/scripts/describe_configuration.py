@@ -30,9 +30,104 @@ This page is made from the code by `workflow/scripts/describe_configuration.py`;
 """
 
 
+TAIL = """
+## What the paper leaves open
+
+`config/paper.yaml` has to decide what the paper does not state. Each decision is a key that can be set otherwise.
+
+| question | key | decided | reason |
+| --- | --- | --- | --- |
+"""
+
+DECISIONS = (
+    (
+        "which of MS MARCO's 502,939 judged training questions",
+        "`pools.msmarco-train.source`",
+        "the 491,007 of Tevatron's file",
+        "the paper's number; the file fixes the questions and the negatives",
+    ),
+    (
+        "whether passages have their titles",
+        "`pools.NAME.titles`, `datasets.NAME.titles`",
+        "none on MS MARCO, all elsewhere",
+        "MS MARCO's collection has none, and passages must be read alike in training and in search",
+    ),
+    (
+        "temperature of the scores",
+        "`runs.NAME.temperature`",
+        "1",
+        "dot products of [CLS] vectors as they are, as in the losses' equations",
+    ),
+    (
+        "temperature of the LLMs",
+        "`annotators.NAME.sampling`",
+        "0; Qwen3 thinks at 0.6",
+        "greedy wherever the paper names no other setting",
+    ),
+    (
+        "length of an answer",
+        "`annotators.NAME.answer_sampling.max_new_tokens`",
+        "128",
+        "one sentence or a few; an answer that is cut off is counted as truncated and kept",
+    ),
+    (
+        "passage tokens in training and search",
+        "`backbones.NAME.passage_length`",
+        "156",
+        "the upper end of 140 to 156",
+    ),
+    (
+        "whose likelihoods REPLUG takes",
+        "`labels.replug.annotator`",
+        "Qwen-2.5-32B",
+        "the LLM of the other label sets in the same tables; the paper's 70 hours allow it",
+    ),
+    (
+        "which LLM judged the hybrid test",
+        "`labels.hybrid.annotator`",
+        "Qwen-2.5-32B",
+        "the stronger annotator in table 1",
+    ),
+    (
+        "which retrievers mined NQ's negatives beside BM25",
+        "`pools.nq-train.source.retrievers`",
+        "RetroMAE and Contriever trained on human labels",
+        "the paper's two backbones, on labels that favour none of the methods compared",
+    ),
+    (
+        "what `pos-all` draws in table 10's second stage",
+        "`runs.utilsel-cl20-pos-all`",
+        "all human positives, with summarglh",
+        "only the second stage differs between the two rows",
+    ),
+    (
+        "ratios of figure 3a",
+        "`line_charts.figure3a.series`",
+        "0, 10, 20, 30, 50 and 100 %",
+        "those of the tables, and the ends",
+    ),
+    (
+        "encoder and layer of BERTScore",
+        "`qa.NAME.bert_score`",
+        "RoBERTa-large, layer 17",
+        "its authors' default for English",
+    ),
+    (
+        "BM25's parameters",
+        "`bm25`",
+        "k1 0.9, b 0.4",
+        "Anserini's defaults, with which its published figures agree with tables 3 and 14",
+    ),
+)
+"""Question, key, decision, reason."""
+
+
 def reference() -> str:
     """The whole page as Markdown."""
-    return HEAD + "".join(_section(name, field) for name, field in Configuration.model_fields.items())
+    decisions = "".join(f"| {' | '.join(decision)} |\n" for decision in DECISIONS)
+    return (
+        HEAD + "".join(_section(name, field) for name, field in Configuration.model_fields.items()) + TAIL + decisions
+    )
 
 
 def _section(name: str, field: FieldInfo) -> str:

@@ -1,4 +1,4 @@
-"""Progress lines for long jobs: how far, how fast, how long yet. In the job's log, and on the terminal if there is one."""
+"""Progress lines for long jobs: how far, how fast, how long yet. In the log, and on the terminal if there is one."""
 
 from __future__ import annotations
 

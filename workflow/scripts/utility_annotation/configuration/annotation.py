@@ -52,6 +52,7 @@ class Pool(Settings):
     dataset: Name = Field(description="The dataset to which the pool's queries and docids belong.")
     split: Name = Field("train", description="The split of that dataset whose queries the pool holds.")
     source: PoolSource = Field(description="Where the passages come from.")
+    titles: bool = Field(True, description="As in `datasets`; say the same where both feed one retriever.")
     size: int = Field(
         31, ge=2, description="Candidates a query (n + 1): its human positives, filled up with negatives; a limit."
     )

@@ -103,5 +103,6 @@ class Dataset(Settings):
     """A corpus and its splits."""
 
     corpus: Source = Field(description="The passages.")
+    titles: bool = Field(True, description="Whether passages keep their titles; without, a passage is its text alone.")
     shards: int = Field(1, ge=1, le=1024, description="Number of jobs in which the corpus is encoded.")
     splits: dict[Name, Split] = Field(description="Parts of the questions, by name (train, dev, …).")
