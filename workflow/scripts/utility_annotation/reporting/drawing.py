@@ -64,6 +64,13 @@ def legend(axes: Sequence[Axes], handles: Sequence[Any]) -> None:
     figure.legend(handles=handles, loc="outside upper left", ncols=5 if len(axes) > 2 else 3)
 
 
+def title(axes: Sequence[Axes], text: str) -> None:
+    """A heading above all panels."""
+    figure = axes[0].get_figure(root=True)
+    assert figure is not None  # every panel stands in one
+    figure.suptitle(text)
+
+
 def cycle() -> Iterator[str]:
     """The colours, over and over."""
     while True:

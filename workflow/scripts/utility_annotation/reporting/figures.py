@@ -12,9 +12,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from ..configuration import BM25, UNTRAINED, RetrievalTable
+from ..configuration import BM25, UNTRAINED, LabelChart, RetrievalTable
+from ..errors import InputError
 from ..positions import NORMAL_95
-from .drawing import COLOURS, GRID, INK, cycle, legend, panels
+from .drawing import COLOURS, GRID, INK, cycle, legend, panels, title
 from .tables import Result, metric_name, table_columns
 from .trainings import Training
 
@@ -33,21 +34,51 @@ def plot_positives(qualities: Sequence[Mapping[str, Any]], svg: Path, png: Path)
     """
     shown = [quality for quality in qualities if quality["selection"] and quality["source"] != "human"]
     with panels(len(shown), svg, png, height=2.6, empty=_NO_SELECTION) as axes:
-        widest = max((len(quality["selection"]["distribution"]) for quality in shown), default=0)
-        for axis, quality, colour in zip(axes, shown, cycle(), strict=False):
-            selection = quality["selection"]
-            shares = [100 * queries / quality["queries"] for queries in selection["distribution"]]
-            axis.bar(range(len(shares)), shares, width=0.9, color=colour)
-            axis.axvline(selection["positives_per_query"], color=INK, linewidth=1.2, linestyle="--")
-            axis.set_title(f"{quality['labels']} (mean {selection['positives_per_query']:.1f})")
-            axis.set_xlim(-0.6, widest - 0.4)
-            axis.set_xlabel("positives a query")
-            axis.set_ylabel("% of the queries")
-            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-            axis.grid(axis="y", color=GRID)
-        top = max((axis.get_ylim()[1] for axis in axes), default=1)
-        for axis in axes:
-            axis.set_ylim(0, top)
+        _distributions(axes, shown)
+
+
+def plot_labels(settings: LabelChart, qualities: Sequence[Mapping[str, Any]], svg: Path, png: Path) -> None:
+    """How many positives a query has, for the label sets of a chart, human ones too.
+
+    Args:
+        settings: the chart.
+        qualities: figures of ``label_quality``, of each of its label sets.
+        svg: where the figure goes.
+        png: the same, as pixels.
+
+    Raises:
+        InputError: a label set's figures are lacking, or are scores (replug) and so select nothing.
+    """
+    by_name = {quality["labels"]: quality for quality in qualities}
+    for name in settings.labels:
+        if name not in by_name or not by_name[name]["selection"]:
+            what = "has no positives, but scores" if name in by_name else "has no figures here"
+            raise InputError(
+                f"the chart {settings.title!r} shows label set {name}, which {what}.",
+                mend="give the figures of all its label sets; show none of source replug.",
+            )
+    with panels(len(settings.labels), svg, png, height=2.6, empty="") as axes:
+        _distributions(axes, [by_name[name] for name in settings.labels])
+        title(axes, settings.title)
+
+
+def _distributions(axes: Sequence[Axes], shown: Sequence[Mapping[str, Any]]) -> None:
+    """A panel a label set, all to the same scale."""
+    widest = max((len(quality["selection"]["distribution"]) for quality in shown), default=0)
+    for axis, quality, colour in zip(axes, shown, cycle(), strict=False):
+        selection = quality["selection"]
+        shares = [100 * queries / quality["queries"] for queries in selection["distribution"]]
+        axis.bar(range(len(shares)), shares, width=0.9, color=colour)
+        axis.axvline(selection["positives_per_query"], color=INK, linewidth=1.2, linestyle="--")
+        axis.set_title(f"{quality['labels']} (mean {selection['positives_per_query']:.1f})")
+        axis.set_xlim(-0.6, widest - 0.4)
+        axis.set_xlabel("positives a query")
+        axis.set_ylabel("% of the queries")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.grid(axis="y", color=GRID)
+    top = max((axis.get_ylim()[1] for axis in axes), default=1)
+    for axis in axes:
+        axis.set_ylim(0, top)
 
 
 def plot_positions(qualities: Sequence[Mapping[str, Any]], svg: Path, png: Path) -> None:
