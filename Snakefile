@@ -17,6 +17,7 @@ if "datasets" not in config:
 include: "rules/common.smk"
 include: "rules/common_labels.smk"
 include: "rules/common_tables.smk"
+include: "rules/common_results.smk"
 
 
 wildcard_constraints:
@@ -32,6 +33,8 @@ include: "rules/train.smk"
 include: "rules/retrieve.smk"
 include: "rules/evaluate.smk"
 include: "rules/report.smk"
+include: "rules/charts.smk"
+include: "rules/costs.smk"
 
 
 rule all:

@@ -1,6 +1,7 @@
 """Functions only: what the rules ask of the configuration. Each is named by what it returns.
 
-Those of annotation and labels stand in common_labels.smk, those of tables and figures in common_tables.smk.
+Those of annotation and labels stand in common_labels.smk, those of tables and figures in common_tables.smk and
+common_results.smk.
 """
 
 import re
@@ -50,8 +51,12 @@ def wildcard_patterns() -> dict[str, str]:
     return {
         "annotator": one_of(*CONFIG.annotators),
         "backbone": one_of(*CONFIG.backbones),
+        "cost_table": one_of(*CONFIG.cost_tables),
         "dataset": one_of(*CONFIG.datasets),
+        "label_chart": one_of(*CONFIG.label_charts),
+        "label_table": one_of(*CONFIG.label_tables),
         "labels": one_of(*CONFIG.labels),
+        "line_chart": one_of(*CONFIG.line_charts),
         "model": one_of(*CONFIG.models),
         "pool": one_of(*CONFIG.pools),
         "run": one_of(UNTRAINED, *CONFIG.runs),

@@ -197,6 +197,17 @@ def test_every_job_leaves_a_summary_of_what_it_did(files: Path, root: Path, tiny
     assert (second["from_store"], second["made"], second["prompt_tokens"]) == (4 * QUERIES, 0, 0)
 
 
+def test_a_summary_tells_the_engines_time_and_its_gpus(files: Path, root: Path, tiny_model: Path) -> None:
+    settings = Annotator(model="tiny", precision="fp32")
+    command = arguments(files, root, tiny_model, settings, "replug.parquet", truth="truth.parquet")
+    command += ["--performance", json.dumps({"annotate": {"device": "cpu", "gpus": 2}})]
+    annotate_replug.main(command)
+    summary = json.loads((files / "replug.json").read_text())
+    assert summary["gpus"] == 2
+    assert summary["load_seconds"] > 0
+    assert 0 < summary["engine_seconds"] <= summary["seconds"]
+
+
 def test_missing_model_folder_is_one_line_that_says_what_to_do(files: Path, root: Path) -> None:
     command = [sys.executable, str(root / "workflow" / "scripts" / "annotate_relsel.py")]
     settings = Annotator(model="tiny")

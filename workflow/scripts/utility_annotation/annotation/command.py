@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -35,16 +36,23 @@ def run(
     items: Sequence[Item],
     make_stage: Callable[[Annotator, PromptTemplate], Stage],
 ) -> None:
-    """Open engine, template and store, and annotate the shard."""
+    """Open engine, template and store, and annotate the shard.
+
+    The summary holds the counts of :meth:`~.progress.Progress.summary`, the seconds in which the engine was loaded, and
+    the GPUs that the job asked for (0 where it ran on a CPU, or on a GPU that it was not given by a scheduler).
+    """
     log_to_stderr()
     annotator = from_json(Annotator, arguments.settings)
     performance = from_json(Performance, arguments.performance)
     with CompletionStore(arguments.store) as store:  # before the engine: a store without room is told at once
+        start = time.monotonic()
         engine = open_engine(annotator, arguments.model, performance)
+        load_seconds = round(time.monotonic() - start, 3)
         stage = make_stage(annotator, PromptTemplate(arguments.prompt, Cleaner(engine.special_tokens)))
         shown = [item.cut(annotator.passage_words) for item in items]
         progress = annotate(shown, stage, engine, store, annotator.retries, arguments.output)
-    write_json(arguments.summary, progress.summary())
+    machine = {"load_seconds": load_seconds, "gpus": performance.annotate.gpus}
+    write_json(arguments.summary, progress.summary() | machine)
 
 
 def judge_utility(

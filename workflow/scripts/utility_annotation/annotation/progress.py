@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from .protocol import Failure, Result, tokens
@@ -20,6 +22,7 @@ class Progress:
     def __init__(self) -> None:
         self.total = self.stored = self.made = self.failed = self.prompt_tokens = self.new_tokens = 0
         self.outcomes: Counter[str] = Counter()
+        self.engine_seconds = 0.0
         self._start = self._last_line = time.monotonic()
 
     def expect(self, requests: int) -> None:
@@ -41,6 +44,15 @@ class Progress:
             self._last_line = time.monotonic()
             logger.info("%s", self._line())
 
+    @contextmanager
+    def engine(self) -> Iterator[None]:
+        """Count the time that passes as the engine's."""
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self.engine_seconds += time.monotonic() - start
+
     def outcome(self, name: str) -> None:
         """Count a query that has its row."""
         self.outcomes[name] += 1
@@ -50,7 +62,11 @@ class Progress:
         logger.info("finished: %s", self._line())
 
     def summary(self) -> dict[str, Any]:
-        """The counts of this job, ready for JSON. What came from the store cost this job nothing and counts apart."""
+        """The counts of this job, ready for JSON.
+
+        What came from the store cost this job nothing and counts apart: ``prompt_tokens``, ``new_tokens`` and
+        ``engine_seconds`` are those of what the engine made.
+        """
         return {
             "queries": self.outcomes.total(),
             "outcomes": dict(sorted(self.outcomes.items())),
@@ -60,6 +76,7 @@ class Progress:
             "failed": self.failed,
             "prompt_tokens": self.prompt_tokens,
             "new_tokens": self.new_tokens,
+            "engine_seconds": round(self.engine_seconds, 3),
             "seconds": round(self._seconds(), 3),
         }
 

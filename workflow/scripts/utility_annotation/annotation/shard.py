@@ -196,11 +196,12 @@ def _answered(cases: Sequence[_Case], engine: Engine, store: CompletionStore, pr
         progress.add_stored()
         yield from hand_over(key, stored)
     unknown = [key for key in requests if key in waiting]
-    for index, result in _run(engine, [requests[key] for key in unknown]):
-        progress.add(result)
-        if not isinstance(result, Failure):
-            store.add(unknown[index], result)
-        yield from hand_over(unknown[index], result)
+    with progress.engine():
+        for index, result in _run(engine, [requests[key] for key in unknown]):
+            progress.add(result)
+            if not isinstance(result, Failure):
+                store.add(unknown[index], result)
+            yield from hand_over(unknown[index], result)
 
 
 def _run(engine: Engine, requests: Sequence[Request]) -> Iterator[tuple[int, Result]]:

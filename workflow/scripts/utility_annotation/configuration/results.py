@@ -93,7 +93,7 @@ class CostTable(Settings):
 class Series(Settings):
     """Runs that differ in one number, drawn as a line."""
 
-    name: str = Field(description="Its name in the legend.")
+    name: str = Field(min_length=1, description="Its name in the legend.")
     points: dict[float, Name] = Field(min_length=1, description="The number to the run.")
 
 
@@ -107,6 +107,12 @@ class LineChart(Settings):
     metric: str = Field(description="One of its metrics.")
     series: tuple[Series, ...] = Field(min_length=1, description="The lines.")
     levels: tuple[Name, ...] = Field((), description="Runs that are drawn as horizontal lines.")
+
+    @model_validator(mode="after")
+    def _lines_told_apart(self) -> LineChart:
+        if len({series.name for series in self.series}) != len(self.series):
+            raise ValueError("two series have the same name")
+        return self
 
 
 class LabelChart(Settings):

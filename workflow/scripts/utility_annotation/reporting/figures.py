@@ -1,47 +1,27 @@
-"""The figures: positives a query, position bias, retrieval figures, training loss. Small multiples on a light ground.
-
-Colours are Okabe and Ito's, which people with any common colour blindness tell apart.
-"""
+"""The figures: positives a query, position bias, retrieval figures, training loss, as small multiples."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from ..configuration import BM25, UNTRAINED, RetrievalTable
-from ..files import replacing
+from ..configuration import BM25, UNTRAINED, LabelChart, RetrievalTable
+from ..errors import InputError
 from ..positions import NORMAL_95
+from .drawing import COLOURS, GRID, INK, cycle, legend, panels, title
 from .tables import Result, metric_name, table_columns
 from .trainings import Training
 
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-_INK, _GRID = "#222222", "#DDDDDD"
 _TINT = 0.5  # of bars that lines cross
-_PANEL_WIDTH = 3.4
 _FEWEST_LISTS = 0.01  # share of the lists that reach to a position, for it to be drawn
 _NO_SELECTION = "No label set of these runs was selected by an LLM."
-_STYLE: Any = {
-    "axes.axisbelow": True,
-    "axes.edgecolor": "#888888",
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.titlesize": 10,
-    "font.size": 9,
-    "legend.frameon": False,
-    "svg.hashsalt": "utility-annotation",  # the same figure gives the same file
-    "text.color": _INK,
-}
 
 
 def plot_positives(qualities: Sequence[Mapping[str, Any]], svg: Path, png: Path) -> None:
@@ -53,22 +33,52 @@ def plot_positives(qualities: Sequence[Mapping[str, Any]], svg: Path, png: Path)
         png: the same, as pixels.
     """
     shown = [quality for quality in qualities if quality["selection"] and quality["source"] != "human"]
-    with _panels(len(shown), svg, png, height=2.6, empty=_NO_SELECTION) as axes:
-        widest = max((len(quality["selection"]["distribution"]) for quality in shown), default=0)
-        for axis, quality, colour in zip(axes, shown, _cycle(), strict=False):
-            selection = quality["selection"]
-            shares = [100 * queries / quality["queries"] for queries in selection["distribution"]]
-            axis.bar(range(len(shares)), shares, width=0.9, color=colour)
-            axis.axvline(selection["positives_per_query"], color=_INK, linewidth=1.2, linestyle="--")
-            axis.set_title(f"{quality['labels']} (mean {selection['positives_per_query']:.1f})")
-            axis.set_xlim(-0.6, widest - 0.4)
-            axis.set_xlabel("positives a query")
-            axis.set_ylabel("% of the queries")
-            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-            axis.grid(axis="y", color=_GRID)
-        top = max((axis.get_ylim()[1] for axis in axes), default=1)
-        for axis in axes:
-            axis.set_ylim(0, top)
+    with panels(len(shown), svg, png, height=2.6, empty=_NO_SELECTION) as axes:
+        _distributions(axes, shown)
+
+
+def plot_labels(settings: LabelChart, qualities: Sequence[Mapping[str, Any]], svg: Path, png: Path) -> None:
+    """How many positives a query has, for the label sets of a chart, human ones too.
+
+    Args:
+        settings: the chart.
+        qualities: figures of ``label_quality``, of each of its label sets.
+        svg: where the figure goes.
+        png: the same, as pixels.
+
+    Raises:
+        InputError: a label set's figures are lacking, or are scores (replug) and so select nothing.
+    """
+    by_name = {quality["labels"]: quality for quality in qualities}
+    for name in settings.labels:
+        if name not in by_name or not by_name[name]["selection"]:
+            what = "has no positives, but scores" if name in by_name else "has no figures here"
+            raise InputError(
+                f"the chart {settings.title!r} shows label set {name}, which {what}.",
+                mend="give the figures of all its label sets; show none of source replug.",
+            )
+    with panels(len(settings.labels), svg, png, height=2.6, empty="") as axes:
+        _distributions(axes, [by_name[name] for name in settings.labels])
+        title(axes, settings.title)
+
+
+def _distributions(axes: Sequence[Axes], shown: Sequence[Mapping[str, Any]]) -> None:
+    """A panel a label set, all to the same scale."""
+    widest = max((len(quality["selection"]["distribution"]) for quality in shown), default=0)
+    for axis, quality, colour in zip(axes, shown, cycle(), strict=False):
+        selection = quality["selection"]
+        shares = [100 * queries / quality["queries"] for queries in selection["distribution"]]
+        axis.bar(range(len(shares)), shares, width=0.9, color=colour)
+        axis.axvline(selection["positives_per_query"], color=INK, linewidth=1.2, linestyle="--")
+        axis.set_title(f"{quality['labels']} (mean {selection['positives_per_query']:.1f})")
+        axis.set_xlim(-0.6, widest - 0.4)
+        axis.set_xlabel("positives a query")
+        axis.set_ylabel("% of the queries")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.grid(axis="y", color=GRID)
+    top = max((axis.get_ylim()[1] for axis in axes), default=1)
+    for axis in axes:
+        axis.set_ylim(0, top)
 
 
 def plot_positions(qualities: Sequence[Mapping[str, Any]], svg: Path, png: Path) -> None:
@@ -84,8 +94,8 @@ def plot_positions(qualities: Sequence[Mapping[str, Any]], svg: Path, png: Path)
     """
     shown = [quality for quality in qualities if quality["positions"]]
     top = 0.0
-    kinds = {"selected": ("selected by the LLM", _COLOURS[0]), "human": ("human positive", _COLOURS[1])}
-    with _panels(len(shown), svg, png, height=2.6, empty=_NO_SELECTION) as axes:
+    kinds = {"selected": ("selected by the LLM", COLOURS[0]), "human": ("human positive", COLOURS[1])}
+    with panels(len(shown), svg, png, height=2.6, empty=_NO_SELECTION) as axes:
         for axis, quality in zip(axes, shown, strict=True):
             by_position = quality["positions"]["by_position"]
             lists = np.array(by_position["shown"])
@@ -105,7 +115,7 @@ def plot_positions(qualities: Sequence[Mapping[str, Any]], svg: Path, png: Path)
             axis.set_xlabel("position in the list shown")
             axis.set_ylabel("% of the passages there")
             axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-            axis.grid(axis="y", color=_GRID)
+            axis.grid(axis="y", color=GRID)
         for axis in axes:
             axis.set_ylim(0, 1.05 * top)
         if axes:
@@ -113,7 +123,7 @@ def plot_positions(qualities: Sequence[Mapping[str, Any]], svg: Path, png: Path)
                 Line2D([], [], color=colour, marker="o", markersize=4, linestyle="none", label=label)
                 for label, colour in kinds.values()
             ]
-            _legend(axes, [*handles, Patch(color=_INK, alpha=0.25, label="95 % range if position has no effect")])
+            legend(axes, [*handles, Patch(color=INK, alpha=0.25, label="95 % range if position has no effect")])
 
 
 def plot_retrieval(
@@ -130,7 +140,7 @@ def plot_retrieval(
     columns = table_columns(settings, results)
     runs = [run for run in settings.runs if run != UNTRAINED] or list(settings.runs)
     height = 1.0 + 0.24 * len(runs) * max(1, len(settings.backbones))
-    with _panels(len(columns), svg, png, height=height, empty="Nothing was evaluated.") as axes:
+    with panels(len(columns), svg, png, height=height, empty="Nothing was evaluated.") as axes:
         for axis, (testset, metric) in zip(axes, columns, strict=True):
             figures = {
                 row: 100 * result.metrics[metric]
@@ -143,22 +153,22 @@ def plot_retrieval(
         if axes:
             handles: list[Any] = [
                 Patch(color=colour, alpha=_TINT, label=backbone)
-                for colour, backbone in zip(_cycle(), settings.backbones, strict=False)
+                for colour, backbone in zip(cycle(), settings.backbones, strict=False)
             ]
             if UNTRAINED in settings.runs and UNTRAINED not in runs:
                 handles += [
                     Line2D([], [], color=colour, linestyle=":", linewidth=2, label=f"{backbone} untrained")
-                    for colour, backbone in zip(_cycle(), settings.backbones, strict=False)
+                    for colour, backbone in zip(cycle(), settings.backbones, strict=False)
                 ]
             if settings.with_bm25:
-                handles.append(Line2D([], [], color=_INK, linestyle="--", label="BM25"))
-            _legend(axes, handles)
+                handles.append(Line2D([], [], color=INK, linestyle="--", label="BM25"))
+            legend(axes, handles)
 
 
 def _bars(axis: Axes, backbones: Sequence[str], runs: Sequence[str], figures: Mapping[tuple[str, str], float]) -> None:
     thickness = 0.8 / len(backbones)
     beside = axis.get_yaxis_transform()  # x in shares of the panel, y in rows
-    for place, (backbone, colour) in enumerate(zip(backbones, _cycle(), strict=False)):
+    for place, (backbone, colour) in enumerate(zip(backbones, cycle(), strict=False)):
         for row, run in enumerate(runs):
             if (figure := figures.get((backbone, run))) is not None:
                 height = row + (place - (len(backbones) - 1) / 2) * thickness
@@ -167,12 +177,12 @@ def _bars(axis: Axes, backbones: Sequence[str], runs: Sequence[str], figures: Ma
         if UNTRAINED not in runs and (figure := figures.get((backbone, UNTRAINED))) is not None:
             axis.axvline(figure, color=colour, linestyle=":", linewidth=2)
     if (figure := figures.get((BM25, BM25))) is not None:
-        axis.axvline(figure, color=_INK, linestyle="--", linewidth=1.2)
+        axis.axvline(figure, color=INK, linestyle="--", linewidth=1.2)
     axis.set_xlim(0, 1.2 * max(figures.values(), default=1) or 1)
     axis.set_yticks(range(len(runs)), runs)
     axis.set_ylim(len(runs) - 0.45, -0.55)
     axis.tick_params(axis="y", length=0)
-    axis.grid(axis="x", color=_GRID)
+    axis.grid(axis="x", color=GRID)
 
 
 def plot_training(trainings: Sequence[Training], svg: Path, png: Path) -> None:
@@ -184,8 +194,8 @@ def plot_training(trainings: Sequence[Training], svg: Path, png: Path) -> None:
         png: the same, as pixels.
     """
     runs = list(dict.fromkeys(training.run for training in trainings))
-    colours = dict(zip(dict.fromkeys(training.backbone for training in trainings), _cycle(), strict=False))
-    with _panels(len(runs), svg, png, height=2.4, empty="Nothing was trained.") as axes:
+    colours = dict(zip(dict.fromkeys(training.backbone for training in trainings), cycle(), strict=False))
+    with panels(len(runs), svg, png, height=2.4, empty="Nothing was trained.") as axes:
         for axis, run in zip(axes, runs, strict=True):
             of_run = [training for training in trainings if training.run == run]
             for training in of_run:
@@ -203,42 +213,7 @@ def plot_training(trainings: Sequence[Training], svg: Path, png: Path) -> None:
             axis.set_ylabel("loss")
             axis.set_ylim(bottom=0)
             axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-            axis.grid(color=_GRID)
+            axis.grid(color=GRID)
         if axes:
             handles = [Line2D([], [], color=colour, label=backbone) for backbone, colour in colours.items()]
-            _legend(axes, handles)
-
-
-def _legend(axes: Sequence[Axes], handles: Sequence[Any]) -> None:
-    figure = axes[0].get_figure(root=True)
-    assert figure is not None  # every panel stands in one
-    figure.legend(handles=handles, loc="outside upper left", ncols=5 if len(axes) > 2 else 3)
-
-
-@contextmanager
-def _panels(number: int, svg: Path, png: Path, *, height: float, empty: str) -> Iterator[list[Axes]]:
-    """Axes of ``number`` panels of ``height`` inches, at most three in a row; saved both ways on leaving.
-
-    Where there is nothing to draw the figure says so with the sentence ``empty``.
-    """
-    with matplotlib.rc_context(_STYLE):
-        columns = min(3, max(1, number))
-        rows = max(1, math.ceil(number / columns))
-        figure = Figure((max(2, columns) * _PANEL_WIDTH, rows * height + 0.4), layout="constrained", facecolor="white")
-        if number:
-            axes = list(figure.subplots(rows, columns, squeeze=False).flat)
-            for unused in axes[number:]:
-                unused.remove()
-            yield axes[:number]
-        else:
-            figure.text(0.5, 0.5, empty, ha="center", va="center")
-            yield []
-        with replacing(svg) as temporary:
-            figure.savefig(temporary, format="svg", metadata={"Date": None})
-        with replacing(png) as temporary:
-            figure.savefig(temporary, format="png", dpi=160)
-
-
-def _cycle() -> Iterator[str]:
-    while True:
-        yield from _COLOURS
+            legend(axes, handles)
