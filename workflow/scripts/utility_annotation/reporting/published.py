@@ -1,0 +1,78 @@
+"""The paper's own figures, to stand beside ours: resources/paper/published.csv, one line a cell."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from ..errors import InputError
+
+_COLUMNS = ("table", "backbone", "row", "column", "metric", "value", "doubtful")
+
+
+class Place(NamedTuple):
+    """Where a figure stands: the row of a backbone (table 1: of an annotator), and the metric of a column, which is a
+    test set or ``QA/GENERATOR``, and empty where a table has no test sets."""
+
+    backbone: str
+    row: str
+    column: str
+    metric: str
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A published figure, in the paper's unit (percent for all metrics).
+
+    Attributes:
+        value: the figure.
+        doubtful: whether it was hard to read in the source.
+    """
+
+    value: float
+    doubtful: bool
+
+
+def read_published(path: Path | str, table: str | None) -> dict[Place, Figure]:
+    """The figures of one of the paper's tables; none for the table None.
+
+    Raises:
+        InputError: the file is no such file, a figure is no number or stands twice, or it has no such table.
+    """
+    if table is None:
+        return {}
+    figures: dict[Place, Figure] = {}
+    for line, (number, place, figure) in enumerate(_figures(Path(path)), 2):
+        if number != table:
+            continue
+        if place in figures:
+            raise InputError(f"{', '.join(place)} stands twice.", mend="keep one of the lines.", path=path, line=line)
+        figures[place] = figure
+    if not figures:
+        raise InputError(f"there is no table {table!r}.", mend="correct the table's `published`.", path=path)
+    return figures
+
+
+def _figures(path: Path) -> Iterator[tuple[str, Place, Figure]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file)
+        if tuple(reader.fieldnames or ()) != _COLUMNS:
+            raise InputError(
+                f"it has not the columns {', '.join(_COLUMNS)}.",
+                mend="restore the file from the repository.",
+                path=path,
+            )
+        for line, row in enumerate(reader, 2):
+            try:
+                figure = Figure(float(row["value"]), {"true": True, "false": False}[row["doubtful"]])
+            except (ValueError, KeyError):
+                raise InputError(
+                    f"value {row['value']!r} is no number, or doubtful {row['doubtful']!r} neither true nor false.",
+                    mend="correct the line.",
+                    path=path,
+                    line=line,
+                ) from None
+            yield row["table"], Place(row["backbone"], row["row"], row["column"], row["metric"]), figure
