@@ -32,6 +32,7 @@ include: "rules/labels.smk"
 include: "rules/train.smk"
 include: "rules/retrieve.smk"
 include: "rules/evaluate.smk"
+include: "rules/tables.smk"
 include: "rules/report.smk"
 include: "rules/charts.smk"
 include: "rules/costs.smk"
@@ -71,11 +72,17 @@ rule figures:
         all_figures(),
 
 
-for table in CONFIG.tables:
+rule paper:
+    """Every table and every chart of the configuration, each of which is a target of its own name as well."""
+    input:
+        all_tables(),
+        charts(),
+
+
+for name in results_names():
 
     rule:
         name:
-            table
+            name
         input:
-            f"results/tables/{table}.md",
-            f"results/figures/{table}.svg",
+            results_files(name),

@@ -49,6 +49,7 @@ def wildcard_patterns() -> dict[str, str]:
         return "|".join(map(re.escape, names)) or "none"
 
     return {
+        "average": one_of(*CONFIG.averages),
         "annotator": one_of(*CONFIG.annotators),
         "backbone": one_of(*CONFIG.backbones),
         "cost_table": one_of(*CONFIG.cost_tables),

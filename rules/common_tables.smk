@@ -2,46 +2,99 @@
 
 
 def table_cells(table: str) -> list[str]:
-    """`backbone/run/testset` of every cell of a table."""
+    """The metrics files of a table's cells, without their suffixes: each run once in each column."""
     settings = CONFIG.tables[table]
     rows = [f"{BM25}/{BM25}"] if settings.with_bm25 else []
-    rows += expand("{backbone}/{run}", backbone=settings.backbones, run=settings.runs)
-    return expand("{row}/{testset}", row=rows, testset=settings.testsets)
+    trained = expand(
+        "{backbone}/{run}",
+        backbone=settings.backbones,
+        run=dict.fromkeys(row.run for row in settings.shown()),
+    )
+    retrieval = expand(
+        "results/metrics/{row}/{testset}", row=rows + trained, testset=settings.testsets
+    )
+    answers = expand(
+        "results/rag/{row}/{qa}/{generator}/metrics",
+        row=trained,
+        qa=settings.qa,
+        generator=settings.generators,
+    )
+    return retrieval + answers
 
 
 def table_metrics(wildcards) -> list[str]:
     """The metrics files of a table."""
-    return [f"results/metrics/{cell}.json" for cell in table_cells(wildcards.table)]
+    return [f"{cell}.json" for cell in table_cells(wildcards.table)]
 
 
 def table_per_query(wildcards) -> list[str]:
     """The per-query files of a table, in the order of its metrics files."""
+    return [f"{cell}.per-query.parquet" for cell in table_cells(wildcards.table)]
+
+
+def table_published(wildcards) -> list[str]:
+    """The paper's figures, where they stand beside ours."""
+    published = CONFIG.tables[wildcards.table].published
+    return ["resources/paper/published.csv"] if published else []
+
+
+def average_members(suffix: str):
+    """Function of the wildcards: a file of each member of an average."""
+    return lambda wildcards: expand(
+        "results/metrics/{backbone}/{run}/{testset}{suffix}",
+        backbone=wildcards.backbone,
+        run=wildcards.run,
+        testset=CONFIG.averages[wildcards.average].testsets,
+        suffix=suffix,
+    )
+
+
+def results_files(name: str) -> list[str]:
+    """The files of a table or a figure: what its target makes."""
+    tables = [CONFIG.tables, CONFIG.label_tables, CONFIG.cost_tables]
+    figures = [CONFIG.tables, CONFIG.line_charts, CONFIG.label_charts]
+    files = [f"results/tables/{name}.md"] * any(name in kind for kind in tables)
+    return files + [f"results/figures/{name}.svg"] * any(
+        name in kind for kind in figures
+    )
+
+
+def results_names() -> list[str]:
+    """Every table and every chart; each is a target of its name."""
     return [
-        f"results/metrics/{cell}.per-query.parquet"
-        for cell in table_cells(wildcards.table)
+        *CONFIG.label_tables,
+        *CONFIG.tables,
+        *CONFIG.cost_tables,
+        *CONFIG.label_charts,
+        *CONFIG.line_charts,
     ]
 
 
 def all_tables() -> list[str]:
     """Every table in every format."""
+    names = [*CONFIG.label_tables, *CONFIG.tables, *CONFIG.cost_tables]
     return expand(
-        "results/tables/{table}.{suffix}", table=CONFIG.tables, suffix=("md", "csv")
+        "results/tables/{table}.{suffix}", table=names, suffix=("md", "csv", "tex")
     )
 
 
 def shown_runs() -> list[tuple[str, str]]:
-    """(backbone, run) of every training that a table shows."""
-    pairs = (
-        (b, run)
+    """(backbone, run) of every training that a table or a chart shows."""
+    pairs = [
+        (backbone, row.run)
         for table in CONFIG.tables.values()
-        for b in table.backbones
-        for run in table.runs
-    )
+        for backbone in table.backbones
+        for row in table.shown()
+    ]
+    pairs += [(t.backbone, run) for t in CONFIG.cost_tables.values() for run in t.runs]
+    for chart in CONFIG.line_charts.values():
+        drawn = [run for series in chart.series for run in series.points.values()]
+        pairs += [(chart.backbone, run) for run in (*drawn, *chart.levels)]
     return [pair for pair in dict.fromkeys(pairs) if pair[1] != UNTRAINED]
 
 
 def all_trained_models() -> list[str]:
-    """Every trained model that a table shows."""
+    """Every trained model that a table or a chart shows."""
     return [model_folder(backbone, run) for backbone, run in shown_runs()]
 
 
@@ -51,9 +104,13 @@ def shown_label_quality() -> list[str]:
     return expand("results/quality/{labels}.json", labels=labels)
 
 
+def charts() -> list[str]:
+    """Every chart as SVG; the PNG is made beside it."""
+    names = [*CONFIG.tables, *CONFIG.label_charts, *CONFIG.line_charts]
+    return expand("results/figures/{figure}.svg", figure=names)
+
+
 def all_figures() -> list[str]:
-    """Every figure as SVG; the PNG is made beside it."""
-    figures = [*CONFIG.tables]
-    if shown_runs():
-        figures += ["positives", "positions", "training"]
-    return expand("results/figures/{figure}.svg", figure=figures)
+    """Every chart, and the figures of labels and trainings."""
+    drawn = ["positives", "positions", "training"] if shown_runs() else []
+    return charts() + expand("results/figures/{figure}.svg", figure=drawn)

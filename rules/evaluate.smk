@@ -1,4 +1,4 @@
-"""Takes: a run and judgements. Leaves: results/metrics/{backbone}/{run}/{testset}.json and per-query values."""
+"""Takes: a run and judgements. Leaves: results/metrics/{backbone}/{run}/{testset}.json and per-query values, and averages."""
 
 
 rule evaluate:
@@ -33,3 +33,26 @@ rule evaluate:
     shell:
         "python workflow/scripts/evaluate.py --settings {params.settings:q} --run {input.run} --qrels {input.qrels}"
         " --output {output.metrics} --output-per-query {output.per_query} > {log} 2>&1"
+
+
+rule average_metrics:
+    """The mean of a run's metrics over several test sets, each counting the same."""
+    input:
+        metrics=average_members(".json"),
+        per_query=average_members(".per-query.parquet"),
+    output:
+        metrics="results/metrics/{backbone}/{run}/{average}.json",
+        per_query="results/metrics/{backbone}/{run}/{average}.per-query.parquet",
+    log:
+        "logs/average_metrics/{backbone}-{run}-{average}.log",
+    wildcard_constraints:
+        backbone="|".join(map(re.escape, (BM25, *CONFIG.backbones))),
+        run="|".join(map(re.escape, (BM25, UNTRAINED, *CONFIG.runs))),
+    conda:
+        "../envs/core.yaml"
+    params:
+        settings=lambda wildcards: canonical({"average": wildcards.average}),
+        code=code("average_metrics"),
+    shell:
+        "python workflow/scripts/average_metrics.py --settings {params.settings:q} --metrics {input.metrics}"
+        " --per-query {input.per_query} --output {output.metrics} --output-per-query {output.per_query} > {log} 2>&1"

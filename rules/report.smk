@@ -1,43 +1,4 @@
-"""Takes: metrics, label quality, training records. Leaves: results/tables/, results/figures/, results/report.html."""
-
-
-rule retrieval_table:
-    """Retrievers against test sets, with significance marks."""
-    input:
-        metrics=table_metrics,
-        per_query=table_per_query,
-    output:
-        markdown=report("results/tables/{table}.md", category="Tables"),
-        csv="results/tables/{table}.csv",
-    log:
-        "logs/retrieval_table/{table}.log",
-    conda:
-        "../envs/core.yaml"
-    params:
-        settings=lambda wildcards: canonical(CONFIG.tables[wildcards.table]),
-        code=code("retrieval_table"),
-    shell:
-        "python workflow/scripts/retrieval_table.py --settings {params.settings:q} --metrics {input.metrics}"
-        " --per-query {input.per_query} --output-markdown {output.markdown} --output-csv {output.csv} > {log} 2>&1"
-
-
-rule plot_retrieval:
-    """A table's figures as bars."""
-    input:
-        metrics=table_metrics,
-    output:
-        svg=report("results/figures/{table}.svg", category="Figures"),
-        png="results/figures/{table}.png",
-    log:
-        "logs/plot_retrieval/{table}.log",
-    conda:
-        "../envs/core.yaml"
-    params:
-        settings=lambda wildcards: canonical(CONFIG.tables[wildcards.table]),
-        code=code("plot_retrieval"),
-    shell:
-        "python workflow/scripts/plot_retrieval.py --settings {params.settings:q} --metrics {input.metrics}"
-        " --output-svg {output.svg} --output-png {output.png} > {log} 2>&1"
+"""Takes: metrics, label quality, training records. Leaves: results/figures/ of labels and trainings, results/report.html."""
 
 
 rule plot_positives:

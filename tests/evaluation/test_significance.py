@@ -48,3 +48,24 @@ def test_values_are_read_by_metric(tmp_path):
     assert per_query_values(tmp_path / "values.parquet", "mrr@10") == {"1": 0.5, "2": 1.0}
     with pytest.raises(InputError, match=r"no metric 'map' \(there are: mrr@10, ndcg@10\)"):
         per_query_values(tmp_path / "values.parquet", "map")
+
+
+def test_an_average_weighs_test_sets_and_not_queries():
+    """By hand: differences (.25, .75) and (0, 0, .5, .5), each set with weight ½."""
+    ours = {"a/1": 0.25, "a/2": 0.75, "b/1": 0.0, "b/2": 0.0, "b/3": 0.5, "b/4": 0.5}
+    parts = [0.125 / 2 / 4, (0.25 / 3) / 4 / 4]
+    freedom = sum(parts) ** 2 / (parts[0] ** 2 / 1 + parts[1] ** 2 / 3)
+    expected = 2 * stats.t.sf(0.375 / sum(parts) ** 0.5, freedom)
+    assert paired_t_test(ours, dict.fromkeys(ours, 0.0), {"a": 0.5, "b": 0.5}) == pytest.approx(expected, rel=1e-12)
+
+
+@given(st.lists(st.tuples(eighths, eighths), min_size=2).filter(lambda pairs: len({a - b for a, b in pairs}) > 1))
+def test_an_average_of_one_test_set_is_tested_as_that_test_set(pairs):
+    first = {f"a/{number}": a for number, (a, _) in enumerate(pairs)}
+    second = {f"a/{number}": b for number, (_, b) in enumerate(pairs)}
+    assert paired_t_test(first, second, {"a": 1.0}) == pytest.approx(paired_t_test(first, second), rel=1e-12)
+
+
+def test_a_test_set_of_one_query_makes_an_average_prove_nothing():
+    ours = {"a/1": 1.0, "b/1": 1.0, "b/2": 0.5}
+    assert paired_t_test(ours, dict.fromkeys(ours, 0.0), {"a": 0.5, "b": 0.5}) == 1.0

@@ -10,7 +10,7 @@ from typing import Any
 
 import plot_positions
 import plot_positives
-import plot_retrieval
+import plot_results
 import plot_training
 import pytest
 from command_line import arguments
@@ -56,8 +56,8 @@ def training(folder: Path, backbone: str, run: str) -> Path:
 
 
 def table(*runs: str) -> dict[str, Any]:
-    chosen: dict[str, Any] = {"baseline": None, "second_baseline": None}
-    return {"title": "t", "backbones": ["minilm"], "runs": runs, "testsets": ["dev"]} | chosen
+    groups = [{"runs": runs}]
+    return {"title": "t", "backbones": ["minilm"], "groups": groups, "testsets": ["dev"], "baseline": None}
 
 
 def drawn(script: Any, folder: Path, **values: Any) -> set[str]:
@@ -113,14 +113,14 @@ def test_retrieval_draws_runs_as_bars_and_bm25_and_untrained_as_lines(tmp_path: 
         metrics(tmp_path, "minilm", "untrained", 0.45),
         metrics(tmp_path, "minilm", "human", 0.5125),
     ]
-    texts = drawn(plot_retrieval, tmp_path, settings=table("untrained", "human", "utilsel"), metrics=files)
+    texts = drawn(plot_results, tmp_path, settings=table("untrained", "human", "utilsel"), metrics=files)
     assert {"dev: nDCG@10", "human", "utilsel", "51.2", "minilm untrained", "BM25"} <= texts
     assert not {"untrained", "45.0", "40.0"} & texts
 
 
 def test_untrained_alone_is_drawn_as_a_bar(tmp_path: Path) -> None:
     files = [metrics(tmp_path, "minilm", "untrained", 0.45)]
-    texts = drawn(plot_retrieval, tmp_path, settings=table("untrained"), metrics=files)
+    texts = drawn(plot_results, tmp_path, settings=table("untrained"), metrics=files)
     assert {"untrained", "45.0"} <= texts
     assert "minilm untrained" not in texts
 
@@ -149,3 +149,14 @@ def test_the_same_input_gives_the_same_file(tmp_path: Path, draw: Callable[[Path
         draw(tmp_path / name)
     first, second = ((tmp_path / name / "figure.svg").read_bytes() for name in ("first", "second"))
     assert first == second
+
+
+def test_rows_have_the_tables_names_and_bm25_alone_is_a_bar(tmp_path: Path) -> None:
+    files = [metrics(tmp_path, "minilm", "human", 0.5)]
+    named = table("human") | {"groups": [{"rows": {"loss=singlelh": "human"}}], "with_bm25": False}
+    texts = drawn(plot_results, tmp_path, settings=named, metrics=files)
+    assert {"loss=singlelh", "50.0"} <= texts
+    assert not {"human", "BM25"} & texts
+    alone = {"title": "t", "testsets": ["dev"]}
+    files = [metrics(tmp_path, "bm25", "bm25", 0.4)]
+    assert {"BM25", "40.0"} <= drawn(plot_results, tmp_path, settings=alone, metrics=files)

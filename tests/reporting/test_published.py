@@ -74,10 +74,6 @@ def test_what_was_hard_to_read_is_doubtful(ours: dict[tuple[str, Place], Figure]
     assert doubtful == {("16", f"utilrank-{percent} loss={loss}") for percent in (40, 50) for loss in losses}
 
 
-def test_no_table_has_no_figures(tmp_path: Path) -> None:
-    assert read_published(tmp_path / "missing.csv", None) == {}
-
-
 @pytest.mark.parametrize(
     ("text", "table", "message"),
     [

@@ -38,9 +38,8 @@ CONFIGURATION = {
         "main": {
             "title": "Retrievers <on> dev & more",
             "backbones": ["minilm"],
-            "runs": ["untrained", "human"],
+            "groups": [{"title": "First & last", "runs": ["untrained", "human"]}],
             "testsets": ["dev"],
-            "second_baseline": None,
         }
     },
 }
@@ -118,9 +117,9 @@ def write_inputs(folder: Path) -> dict[str, Any]:
     write_csv(
         folder / "main.csv",
         [
-            Cell("bm25", "bm25", "dev", "mrr@10", 40, 50.04),
-            Cell("minilm", "untrained", "dev", "mrr@10"),
-            Cell("minilm", "human", "dev", "mrr@10", 40, 61.2, "best", "+"),
+            Cell("bm25", "bm25", "bm25", "dev", "mrr@10", 40, 50.04),
+            Cell("minilm", "untrained", "untrained", "dev", "mrr@10"),
+            Cell("minilm", "human", "human", "dev", "mrr@10", 40, 61.2, "best", "+", published=61.5),
         ],
     )
     for name in FIGURES:
@@ -167,8 +166,9 @@ def page(tmp_path: Path, template: Path) -> Page:
     "row",
     [
         ["", "BM25", "50.0"],
+        ["", "First & last"],
         ["minilm", "untrained", ""],
-        ["", "human", "61.2+"],
+        ["", "human", "61.2+61.5 (−0.3)"],
         ["selected", "utilsel", "llm", "44", "2.90", "29.5", "84.8"],
         ["selected", "0.25", "0.67", "1,234", "56", "7", "89"],
         ["selected", "0.400 ± 0.020earlier", "0.520 ± 0.031", "1.000", "3.0", "as a list"],
@@ -180,6 +180,7 @@ def page(tmp_path: Path, template: Path) -> Page:
     ],
     ids=[
         "bm25",
+        "group",
         "not computed",
         "marked",
         "selection",

@@ -1,25 +1,28 @@
-"""The retrieval table: marks, standings, empty cells, formats."""
+"""The table of results: marks, groups, standings, averages, the paper's figures, empty cells, formats."""
 
 from __future__ import annotations
 
 import csv
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
-import retrieval_table as script
+import results_table as script
 from command_line import arguments
 
-from utility_annotation.configuration import RetrievalTable
+from utility_annotation.configuration import Group, ResultsTable
 from utility_annotation.contracts import PER_QUERY
 from utility_annotation.errors import InputError
 from utility_annotation.files import write_json
-from utility_annotation.reporting.tables import Cell, markdown, metric_name, read_csv, retrieval_table, write_csv
+from utility_annotation.reporting.published import Figure, Place
+from utility_annotation.reporting.results_markup import latex, markdown
+from utility_annotation.reporting.tables import Cell, metric_name, read_csv, results_table, write_csv
 
-SETTINGS = RetrievalTable(
+SETTINGS = ResultsTable(
     title="Retrievers",
     backbones=("minilm",),
-    runs=("human", "replug", "utilsel", "untrained"),
+    groups=(Group(runs=("human", "replug", "utilsel", "untrained"), second_baseline="replug"),),
     testsets=("dev",),
 )
 
@@ -51,7 +54,7 @@ def write_results(folder: Path, values: dict[tuple[str, str], list[float]], metr
 
 def cells(tmp_path: Path, values: dict[tuple[str, str], list[float]], **changes: Any) -> dict[tuple[str, str], Cell]:
     settings = SETTINGS.model_copy(update=changes)
-    return {(cell.backbone, cell.run): cell for cell in retrieval_table(settings, *write_results(tmp_path, values))}
+    return {(cell.backbone, cell.row): cell for cell in results_table(settings, *write_results(tmp_path, values))}
 
 
 def test_rows_are_bm25_then_the_untrained_backbone_then_the_runs(tmp_path: Path) -> None:
@@ -105,7 +108,10 @@ def test_only_runs_of_the_same_backbone_are_compared(tmp_path: Path) -> None:
 
 def test_without_baselines_nothing_is_marked(tmp_path: Path) -> None:
     values = {("minilm", "human"): HUMAN, ("minilm", "utilsel"): BETTER}
-    assert {cell.marks for cell in cells(tmp_path, values, baseline=None, second_baseline=None).values()} == {""}
+    assert {
+        cell.marks
+        for cell in cells(tmp_path, values, baseline=None, groups=(Group(runs=("human", "utilsel")),)).values()
+    } == {""}
 
 
 def test_best_and_second_best_are_of_the_backbones_block(tmp_path: Path) -> None:
@@ -128,7 +134,7 @@ def test_figures_that_look_equal_share_their_standing(tmp_path: Path) -> None:
 
 def test_a_cell_that_was_not_computed_is_empty(tmp_path: Path) -> None:
     cell = cells(tmp_path, {("minilm", "human"): HUMAN})["minilm", "utilsel"]
-    assert cell == Cell("minilm", "utilsel", "dev", "mrr@10")
+    assert cell == Cell("minilm", "utilsel", "utilsel", "dev", "mrr@10")
     assert cell.shown == ""
 
 
@@ -143,8 +149,8 @@ def test_metrics_are_ordered_by_name_and_depth(tmp_path: Path) -> None:
             "metrics": {"recall@1000": 1.0, "recall@20": 0.5, "mrr@10": 0.5},
         },
     )
-    settings = RetrievalTable(title="t", backbones=(), runs=(), testsets=("dev",), baseline=None, second_baseline=None)
-    found = retrieval_table(settings, [tmp_path / "m.json"], [tmp_path / "none.parquet"])
+    settings = ResultsTable(title="t", testsets=("dev",))
+    found = results_table(settings, [tmp_path / "m.json"], [tmp_path / "none.parquet"])
     assert [cell.metric for cell in found] == ["mrr@10", "recall@20", "recall@1000"]
 
 
@@ -181,13 +187,13 @@ def test_metrics_of_another_table_are_refused(
     path = tmp_path / "metrics.json"
     write_json(path, {"backbone": "minilm", "run": run, "testset": testset, "queries": 1, "metrics": {"mrr@10": 1.0}})
     with pytest.raises(InputError, match=rf"metrics\.json: .*{message}"):
-        retrieval_table(SETTINGS, [path] * copies, [path] * copies)
+        results_table(SETTINGS, [path] * copies, [path] * copies)
 
 
 def test_each_metrics_file_needs_its_per_query_file(tmp_path: Path) -> None:
     metrics, per_query = write_results(tmp_path, {("minilm", "human"): HUMAN, ("minilm", "utilsel"): BETTER})
     with pytest.raises(InputError, match="2 metrics files stand beside 1 files of per-query values"):
-        retrieval_table(SETTINGS, metrics, per_query[:1])
+        results_table(SETTINGS, metrics, per_query[:1])
 
 
 @pytest.mark.parametrize(("metric", "name"), [("ndcg@10", "nDCG@10"), ("mrr@10", "MRR@10"), ("rbp.8", "rbp.8")])
@@ -195,7 +201,7 @@ def test_metrics_are_named_as_in_papers(metric: str, name: str) -> None:
     assert metric_name(metric) == name
 
 
-def test_the_script_writes_both_formats(tmp_path: Path) -> None:
+def test_the_script_writes_all_formats(tmp_path: Path) -> None:
     metrics, per_query = write_results(tmp_path, {("minilm", "human"): HUMAN, ("minilm", "utilsel"): BETTER})
     script.main(
         arguments(
@@ -204,9 +210,113 @@ def test_the_script_writes_both_formats(tmp_path: Path) -> None:
             per_query=per_query,
             output_markdown=tmp_path / "t.md",
             output_csv=tmp_path / "t.csv",
+            output_latex=tmp_path / "t.tex",
         )
     )
     with (tmp_path / "t.csv").open(encoding="utf-8", newline="") as file:
         lines = {line["run"]: line for line in csv.DictReader(file)}
     assert (lines["utilsel"]["percent"], lines["utilsel"]["marks"], lines["replug"]["percent"]) == ("45.0", "+", "")
     assert "**45.0**" in (tmp_path / "t.md").read_text(encoding="utf-8")
+    assert r"\textbf{45.0}$^{+}$" in (tmp_path / "t.tex").read_text(encoding="utf-8")
+
+
+def test_each_group_has_its_own_second_baseline(tmp_path: Path) -> None:
+    groups = (
+        Group(runs=("human",)),
+        Group(title="alone", runs=("replug", "utilsel"), second_baseline="replug"),
+        Group(title="curriculum", runs=("replug-cl", "utilsel-cl"), second_baseline="replug-cl"),
+    )
+    values = {("minilm", run): HUMAN for run in ("human", "replug", "utilsel-cl")}
+    values |= {("minilm", "utilsel"): BETTER, ("minilm", "replug-cl"): BETTER}
+    found = cells(tmp_path, values, groups=groups)
+    marks = {row: cell.marks for (_, row), cell in found.items() if cell.percent is not None and row != "bm25"}
+    assert marks == {"human": "", "replug": "", "utilsel": "+†", "replug-cl": "+", "utilsel-cl": ""}
+    text = markdown(SETTINGS.model_copy(update={"groups": groups}), list(found.values()))
+    assert [line.split("|")[2].strip() for line in text.splitlines() if line.startswith("| ")][3:] == [
+        "human",
+        "*alone*",
+        "replug",
+        "utilsel",
+        "*curriculum*",
+        "replug-cl",
+        "utilsel-cl",
+    ]
+
+
+def test_a_run_may_stand_in_several_rows_under_other_names(tmp_path: Path) -> None:
+    rows = {"loss=summarglh": "utilsel", "strategy=utilsel": "utilsel"}
+    groups = (Group(runs=("human",)), Group(rows=rows))
+    found = cells(tmp_path, {("minilm", "human"): HUMAN, ("minilm", "utilsel"): BETTER}, groups=groups)
+    for name in rows:
+        assert (found["minilm", name].shown, found["minilm", name].run) == ("45.0", "utilsel")
+        assert found["minilm", name].standing == "best"
+
+
+PAPER = {
+    Place("minilm", "utilsel", "dev", "mrr@10"): Figure(46.5, False),
+    Place("minilm", "replug", "dev", "mrr@10"): Figure(33.8, True),
+    Place("minilm", "human", "dev", "recall@1000"): Figure(98.6, False),
+}
+
+
+def test_the_papers_figure_stands_beside_ours_with_the_difference(tmp_path: Path) -> None:
+    settings = SETTINGS.model_copy(update={"published": "2"})
+    files = write_results(tmp_path, {("minilm", "human"): HUMAN, ("minilm", "utilsel"): BETTER})
+    found = results_table(settings, *files, PAPER)
+    by_place = {(cell.row, cell.metric): cell for cell in found}
+    assert by_place["utilsel", "mrr@10"].difference == pytest.approx(-1.5)
+    text = markdown(settings, found)
+    assert "| **45.0**<sup>+</sup><br><small>46.5 (−1.5)</small> |" in text
+    assert "<small>33.8?</small>" in text, "a doubtful figure says so, and ours that was not computed stays empty"
+    assert by_place["human", "recall@1000"].percent is None
+    assert "<small>98.6</small>" in text, "a column that we did not compute still shows the paper's figure"
+    assert r"\textbf{45.0}$^{+}$ {\scriptsize 46.5 ($-$1.5)}" in latex(settings, found)
+
+
+def test_a_question_answering_column_is_named_by_task_and_generator(tmp_path: Path) -> None:
+    metrics, per_query = write_results(tmp_path, {("minilm", "human"): HUMAN})
+    write_json(
+        tmp_path / "qa.json",
+        {"backbone": "minilm", "run": "human", "qa": "nq-qa", "generator": "llm", "queries": 4, "metrics": {"em": 0.5}},
+    )
+    settings = SETTINGS.model_copy(update={"qa": ("nq-qa",), "generators": ("llm", "other")})
+    found = results_table(settings, [*metrics, tmp_path / "qa.json"], [*per_query, tmp_path / "none.parquet"])
+    shown = {(cell.row, cell.column, cell.metric): cell.shown for cell in found}
+    assert shown["human", "nq-qa/llm", "em"] == "50.0"
+    assert shown["human", "dev", "mrr@10"] == "20.0"
+    assert shown["utilsel", "nq-qa/llm", "em"] == ""
+    assert "nq-qa/llm EM" in markdown(settings, found)
+
+
+def test_an_average_is_tested_by_test_set(tmp_path: Path) -> None:
+    """t = .275 / √(.25 · .00333 / 4 + .25 · 1.62 / 2) = .6108 with 1.002 degrees of freedom: about 1 − 2 atan(t) / π."""
+    ours = {"big/1": 0.5, "big/2": 0.6, "big/3": 0.5, "big/4": 0.6, "small/1": -0.9, "small/2": 0.9}
+    metrics, per_query = [], []
+    for run, values in (("human", dict.fromkeys(ours, 0.0)), ("utilsel", ours)):
+        metrics.append(tmp_path / f"{run}.json")
+        per_query.append(tmp_path / f"{run}.parquet")
+        figures = {"backbone": "minilm", "run": run, "testset": "dev", "queries": 6, "metrics": {"mrr@10": 0.1}}
+        write_json(metrics[-1], figures | {"weights": {"big": 0.5, "small": 0.5}})
+        rows = [{"query_id": query_id, "metric": "mrr@10", "value": value} for query_id, value in values.items()]
+        PER_QUERY.write(per_query[-1], PER_QUERY.rows(rows))
+    cell = next(cell for cell in results_table(SETTINGS, metrics, per_query) if cell.row == "utilsel")
+    assert cell.p_baseline == pytest.approx(1 - 2 * math.atan(0.6108) / math.pi, abs=1e-3)
+
+
+def test_latex_escapes_what_means_something_there(tmp_path: Path) -> None:
+    found = cells(tmp_path, {("minilm", "human"): HUMAN}, groups=(Group(title="20 % & more_", rows={"a_b": "human"}),))
+    settings = SETTINGS.model_copy(update={"groups": (Group(title="20 % & more_", rows={"a_b": "human"}),)})
+    text = latex(settings, list(found.values()))
+    assert r"\emph{20 \% \& more\_}" in text
+    assert r" & a\_b & " in text
+    assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 1
+
+
+def test_only_the_metrics_asked_for_are_shown_in_that_order(tmp_path: Path) -> None:
+    write_json(
+        tmp_path / "m.json",
+        {"backbone": "bm25", "run": "bm25", "testset": "dev", "queries": 1, "metrics": {"mrr@10": 1, "a": 1, "b": 1}},
+    )
+    settings = ResultsTable(title="t", testsets=("dev",), metrics=("b", "mrr@10"))
+    found = results_table(settings, [tmp_path / "m.json"], [tmp_path / "none.parquet"])
+    assert [cell.metric for cell in found] == ["b", "mrr@10"]

@@ -102,7 +102,7 @@ def test_a_second_run_has_nothing_to_do(finished: Path) -> None:
 
 
 TRAINED_ON_UTILSEL = Counter(train=2, encode=4, search=2, evaluate=2)
-SHOWN = Counter(retrieval_table=1, plot_retrieval=1, plot_training=1, write_report=1)
+SHOWN = Counter(results_table=1, plot_results=1, plot_training=1, write_report=1)
 
 
 def _edit(path: Path, before: str, after: str) -> tuple[Path, str]:

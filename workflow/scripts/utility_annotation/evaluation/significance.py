@@ -1,4 +1,4 @@
-"""Two-sided paired t-test between the per-query values of two runs."""
+"""Two-sided paired t-test between the per-query values of two runs; on an average of test sets, a stratified one."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ import pyarrow.compute as pc
 
 from ..contracts import PER_QUERY
 from ..errors import InputError
+
+STRATUM_END = "/"
+"""In the per-query values of an average, a query's id is its test set, this, and its id there."""
 
 
 def per_query_values(path: Path | str, metric: str) -> dict[str, float]:
@@ -30,11 +33,21 @@ def per_query_values(path: Path | str, metric: str) -> dict[str, float]:
     return dict(zip(rows["query_id"].to_pylist(), rows["value"].to_pylist(), strict=True))
 
 
-def paired_t_test(values: Mapping[str, float], baseline: Mapping[str, float]) -> float:
+def paired_t_test(
+    values: Mapping[str, float], baseline: Mapping[str, float], weights: Mapping[str, float] | None = None
+) -> float:
     """Two-sided p-value of the paired t-test between two runs' values of one metric, queries aligned by id.
 
-    No difference in any query gives 1, where the t statistic itself is undefined; so does a single query. The same
-    difference in every query gives 0.
+    On an average of test sets the mean difference is Σ w_k d̄_k over the test sets k, with variance Σ w_k² s_k² / n_k
+    and Welch and Satterthwaite's degrees of freedom; for one test set that is the ordinary paired t-test.
+
+    No difference in any query gives 1, where the t statistic itself is undefined; so does a test set of a single query.
+    The same difference in every query of a test set gives 0.
+
+    Args:
+        values: query id to value.
+        baseline: the same queries' values of the other run.
+        weights: weight of each test set in an average, whose query ids begin with it; None for a single test set.
 
     Raises:
         InputError: the two do not have the same queries, or have none.
@@ -47,10 +60,19 @@ def paired_t_test(values: Mapping[str, float], baseline: Mapping[str, float]) ->
             else "two runs are to be compared that have no queries.",
             mend="evaluate both runs on the same qrels.",
         )
-    differences = np.array([values[query_id] - baseline[query_id] for query_id in values])
-    if len(differences) < 2 or not differences.any():
+    strata: dict[str, list[float]] = {}
+    for query_id, value in values.items():
+        stratum = query_id.partition(STRATUM_END)[0] if weights else ""
+        strata.setdefault(stratum, []).append(value - baseline[query_id])
+    differences = [(np.array(found), weights[name] if weights else 1.0) for name, found in strata.items()]
+    if any(len(found) < 2 for found, _ in differences) or not any(found.any() for found, _ in differences):
         return 1.0
+    mean = sum(weight * found.mean() for found, weight in differences)
+    variances = [(weight**2 * found.var(ddof=1) / len(found), len(found)) for found, weight in differences]
+    variance = sum(part for part, _ in variances)
+    if not variance:
+        return 0.0 if mean else 1.0
+    freedom = variance**2 / sum(part**2 / (queries - 1) for part, queries in variances)
     from scipy import stats  # 2 s to import, and needed by few of those who read this module's other function
 
-    with np.errstate(divide="ignore"):
-        return float(stats.ttest_1samp(differences, 0.0).pvalue)
+    return float(2 * stats.t.sf(abs(mean) / np.sqrt(variance), freedom))

@@ -12,11 +12,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from ..configuration import BM25, UNTRAINED, LabelChart, RetrievalTable
+from ..configuration import BM25, UNTRAINED, LabelChart, ResultsTable
 from ..errors import InputError
 from ..positions import NORMAL_95
 from .drawing import COLOURS, GRID, INK, cycle, legend, panels, title
-from .tables import Result, metric_name, table_columns
+from .tables import Results, Trained, metric_name, run_name, table_columns
 from .trainings import Training
 
 _TINT = 0.5  # of bars that lines cross
@@ -126,10 +126,8 @@ def plot_positions(qualities: Sequence[Mapping[str, Any]], svg: Path, png: Path)
             legend(axes, [*handles, Patch(color=INK, alpha=0.25, label="95 % range if position has no effect")])
 
 
-def plot_retrieval(
-    settings: RetrievalTable, results: Mapping[tuple[tuple[str, str], str], Result], svg: Path, png: Path
-) -> None:
-    """A table's runs as bars, a panel a test set and metric; BM25 and the untrained backbones as lines.
+def plot_results(settings: ResultsTable, results: Results, svg: Path, png: Path) -> None:
+    """A table's runs as bars, a panel a column; BM25 and the untrained backbones as lines beside other rows.
 
     Args:
         settings: the table.
@@ -138,49 +136,54 @@ def plot_retrieval(
         png: the same, as pixels.
     """
     columns = table_columns(settings, results)
-    runs = [run for run in settings.runs if run != UNTRAINED] or list(settings.runs)
-    height = 1.0 + 0.24 * len(runs) * max(1, len(settings.backbones))
+    backbones = settings.backbones or (BM25,)
+    all_rows = [(row.name, row.run) for row in settings.shown()] or [(run_name(BM25), BM25)]
+    rows = [row for row in all_rows if row[1] != UNTRAINED] or all_rows
+    height = 1.0 + 0.24 * len(rows) * len(backbones)
     with panels(len(columns), svg, png, height=height, empty="Nothing was evaluated.") as axes:
-        for axis, (testset, metric) in zip(axes, columns, strict=True):
+        for axis, (column, metric) in zip(axes, columns, strict=True):
             figures = {
-                row: 100 * result.metrics[metric]
-                for (row, of), result in results.items()
-                if of == testset and metric in result.metrics
+                trained: 100 * result.metrics[metric]
+                for (trained, of), result in results.items()
+                if of == column and metric in result.metrics
             }
-            _bars(axis, settings.backbones, runs, figures)
-            axis.set_title(f"{testset}: {metric_name(metric)}")
+            _bars(axis, backbones, rows, figures)
+            axis.set_title(f"{column}: {metric_name(metric)}")
             axis.set_xlabel("percent")
         if axes:
             handles: list[Any] = [
-                Patch(color=colour, alpha=_TINT, label=backbone)
-                for colour, backbone in zip(cycle(), settings.backbones, strict=False)
+                Patch(color=colour, alpha=_TINT, label=run_name(backbone))
+                for colour, backbone in zip(cycle(), backbones, strict=False)
             ]
-            if UNTRAINED in settings.runs and UNTRAINED not in runs:
+            if rows != all_rows:
                 handles += [
                     Line2D([], [], color=colour, linestyle=":", linewidth=2, label=f"{backbone} untrained")
-                    for colour, backbone in zip(cycle(), settings.backbones, strict=False)
+                    for colour, backbone in zip(cycle(), backbones, strict=False)
                 ]
-            if settings.with_bm25:
+            if settings.with_bm25 and settings.backbones:
                 handles.append(Line2D([], [], color=INK, linestyle="--", label="BM25"))
             legend(axes, handles)
 
 
-def _bars(axis: Axes, backbones: Sequence[str], runs: Sequence[str], figures: Mapping[tuple[str, str], float]) -> None:
+def _bars(
+    axis: Axes, backbones: Sequence[str], rows: Sequence[tuple[str, str]], figures: Mapping[Trained, float]
+) -> None:
     thickness = 0.8 / len(backbones)
     beside = axis.get_yaxis_transform()  # x in shares of the panel, y in rows
+    shown = {run for _, run in rows}
     for place, (backbone, colour) in enumerate(zip(backbones, cycle(), strict=False)):
-        for row, run in enumerate(runs):
+        for number, (_, run) in enumerate(rows):
             if (figure := figures.get((backbone, run))) is not None:
-                height = row + (place - (len(backbones) - 1) / 2) * thickness
+                height = number + (place - (len(backbones) - 1) / 2) * thickness
                 axis.barh(height, figure, height=0.9 * thickness, color=colour, alpha=_TINT)
                 axis.text(1, height, f"{figure:.1f}", transform=beside, ha="right", va="center", fontsize=8)
-        if UNTRAINED not in runs and (figure := figures.get((backbone, UNTRAINED))) is not None:
+        if UNTRAINED not in shown and (figure := figures.get((backbone, UNTRAINED))) is not None:
             axis.axvline(figure, color=colour, linestyle=":", linewidth=2)
-    if (figure := figures.get((BM25, BM25))) is not None:
+    if BM25 not in shown and (figure := figures.get((BM25, BM25))) is not None:
         axis.axvline(figure, color=INK, linestyle="--", linewidth=1.2)
     axis.set_xlim(0, 1.2 * max(figures.values(), default=1) or 1)
-    axis.set_yticks(range(len(runs)), runs)
-    axis.set_ylim(len(runs) - 0.45, -0.55)
+    axis.set_yticks(range(len(rows)), [name for name, _ in rows])
+    axis.set_ylim(len(rows) - 0.45, -0.55)
     axis.tick_params(axis="y", length=0)
     axis.grid(axis="x", color=GRID)
 

@@ -13,9 +13,10 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from ..configuration import Configuration, RetrievalTable
+from ..configuration import Configuration, ResultsTable
 from ..positions import NORMAL_95
-from .tables import Cell, Row, columns_of, legend, metric_name, read_csv, run_name
+from .results_markup import legend, paper_figure
+from .tables import Cell, TableRow, columns_of, metric_name, read_csv, run_name, table_rows
 from .trainings import Training
 
 _EVALUATORS = ("ranx", "faiss-cpu", "pyserini", "scipy", "pyarrow", "snakemake")
@@ -36,24 +37,25 @@ class Figure:
 
 @dataclass(frozen=True)
 class ShownTable:
-    """A retrieval table, laid out for the template: rows of cells under test sets and their metrics."""
+    """A table of results, laid out for the template: rows of cells under columns and their metrics."""
 
-    settings: RetrievalTable
-    testsets: list[tuple[str, list[str]]]
-    rows: list[tuple[Row, list[Cell]]]
+    settings: ResultsTable
+    columns: list[tuple[str, list[str]]]
+    rows: list[tuple[TableRow, list[Cell]]]
     notes: list[str]
     figure: Figure | None
 
     @classmethod
-    def lay_out(cls, settings: RetrievalTable, cells: Sequence[Cell], figure: Figure | None) -> ShownTable:
+    def lay_out(cls, settings: ResultsTable, cells: Sequence[Cell], figure: Figure | None) -> ShownTable:
         """Arrange the cells of one table."""
-        by_testset: dict[str, list[str]] = {}
-        for testset, metric in columns_of(cells):
-            by_testset.setdefault(testset, []).append(metric)
-        by_row: dict[Row, list[Cell]] = {}
+        metrics: dict[str, list[str]] = {}
+        for column, metric in columns_of(cells):
+            metrics.setdefault(column, []).append(metric)
+        by_row: dict[tuple[str, str], list[Cell]] = {}
         for cell in cells:
-            by_row.setdefault((cell.backbone, cell.run), []).append(cell)
-        return cls(settings, list(by_testset.items()), list(by_row.items()), legend(settings, cells), figure)
+            by_row.setdefault((cell.backbone, cell.row), []).append(cell)
+        rows = [(row, by_row.get((row.backbone, row.name), [])) for row in table_rows(settings)]
+        return cls(settings, list(metrics.items()), rows, legend(settings, cells), figure)
 
 
 def render(
@@ -72,7 +74,7 @@ def render(
         qualities: figures of ``label_quality``, one a label set.
         tables: CSV files of ``write_csv``, each named as its table in the configuration.
         figures: SVG files; one named as a table stands with that table, ``positives`` and ``positions`` with the
-            labels and ``training`` with the trainings.
+            labels, ``training`` with the trainings, and charts by themselves.
         trainings: the trainings' records.
     """
     titles = {name: f"{table.title}, as bars" for name, table in configuration.tables.items()}
@@ -82,12 +84,15 @@ def render(
         "as far as 1 % of the lists reach",
         "training": "Training loss",
     }
+    charts = {name: chart.title for name, chart in configuration.label_charts.items()}
+    charts |= {name: chart.title for name, chart in configuration.line_charts.items()}
+    titles |= charts
     drawn = {path.stem: Figure.read(path, titles[path.stem]) for path in figures}
     shown = [
         ShownTable.lay_out(configuration.tables[path.stem], read_csv(path), drawn.get(path.stem)) for path in tables
     ]
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"metric": metric_name, "run": run_name, "tendency": tendency}
+    environment.filters |= {"metric": metric_name, "run": run_name, "tendency": tendency, "paper": paper_figure}
     settings = json.dumps(configuration.model_dump(mode="json", exclude={"performance"}), indent=2, ensure_ascii=False)
     return environment.from_string(template.read_text(encoding="utf-8")).render(
         configuration=configuration,
@@ -95,6 +100,7 @@ def render(
         qualities=qualities,
         tables=shown,
         figures=drawn,
+        charts=[drawn[name] for name in charts if name in drawn],
         trainings=trainings,
         versions=_versions(trainings),
     )

@@ -36,14 +36,12 @@ class Figure:
     doubtful: bool
 
 
-def read_published(path: Path | str, table: str | None) -> dict[Place, Figure]:
-    """The figures of one of the paper's tables; none for the table None.
+def read_published(path: Path | str, table: str) -> dict[Place, Figure]:
+    """The figures of one of the paper's tables.
 
     Raises:
         InputError: the file is no such file, a figure is no number or stands twice, or it has no such table.
     """
-    if table is None:
-        return {}
     figures: dict[Place, Figure] = {}
     for line, (number, place, figure) in enumerate(_figures(Path(path)), 2):
         if number != table:

@@ -1,7 +1,8 @@
-"""The table of retrievers against test sets: figures in percent, significance marks, best and second best.
+"""The tables of results: retrievers against test sets and question answering, with significance marks.
 
-Significance (paper, tables 2 and 3): two-sided paired t-test over the queries, within the same backbone; ``+`` and
-``−`` against the baseline (Human), ``†`` for better than the second baseline (REPLUG).
+Significance (paper, tables 2 to 5): two-sided paired t-test over the queries, within the same backbone; ``+`` and
+``−`` against the baseline (Human), ``†`` for better than the second baseline (REPLUG of the same group). How a table
+is written down is :mod:`.results_markup`'s.
 """
 
 from __future__ import annotations
@@ -12,35 +13,70 @@ from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from ..configuration import BM25, UNTRAINED, RetrievalTable
+from ..configuration import BM25, UNTRAINED, ResultsTable
 from ..errors import InputError
 from ..evaluation.significance import paired_t_test, per_query_values
 from ..files import read_json, replacing
+from . import published
+from .published import Place
 
-Row = tuple[str, str]
+Trained = tuple[str, str]
 """Backbone and run."""
 
-_METRIC_NAMES = {"mrr": "MRR", "ndcg": "nDCG", "recall": "Recall", "map": "MAP", "precision": "Precision"}
+_METRIC_NAMES = {
+    "mrr": "MRR",
+    "ndcg": "nDCG",
+    "recall": "Recall",
+    "map": "MAP",
+    "precision": "Precision",
+    "success": "Success",
+    "em": "EM",
+    "f1": "F1",
+    "bleu-1": "BLEU-1",
+    "bleu-2": "BLEU-2",
+    "bleu-3": "BLEU-3",
+    "bleu-4": "BLEU-4",
+    "rouge-l": "ROUGE-L",
+    "bert-score": "BERTScore",
+}
+
+
+class TableRow(NamedTuple):
+    """A row: backbone, its name in the table, the run that it shows, its group and that group's second baseline."""
+
+    backbone: str
+    name: str
+    run: str
+    group: str = ""
+    second_baseline: str | None = None
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One retriever, one test set, one metric.
+    """One row, one column.
 
     Attributes:
+        backbone: the row's backbone.
+        row: the row's name.
+        run: the run that it shows.
+        column: a test set, an average, or ``QA/GENERATOR``.
+        metric: the metric.
         queries: number of queries averaged over; None where nothing was computed.
         percent: the metric times 100; None where it was not computed.
         standing: ``best`` or ``second`` of its column within its backbone's block, as far as one decimal shows.
         marks: any of ``+``, ``−``, ``†``.
         p_baseline: p-value against the baseline; None where there is nothing to compare.
         p_second_baseline: p-value against the second baseline.
+        published: the paper's figure (percent), if there is one.
+        doubtful: whether that was hard to read in its source.
     """
 
     backbone: str
+    row: str
     run: str
-    testset: str
+    column: str
     metric: str
     queries: int | None = None
     percent: float | None = None
@@ -48,33 +84,60 @@ class Cell:
     marks: str = ""
     p_baseline: float | None = None
     p_second_baseline: float | None = None
+    published: float | None = None
+    doubtful: bool = False
 
     @property
     def shown(self) -> str:
         """The figure with one decimal, or nothing."""
         return "" if self.percent is None else f"{self.percent:.1f}"
 
+    @property
+    def difference(self) -> float | None:
+        """Our figure less the paper's, in points; None where one of them is missing."""
+        return None if self.percent is None or self.published is None else self.percent - self.published
+
 
 @dataclass(frozen=True)
 class Result:
-    """The metrics of one run on one test set, and where its per-query values are."""
+    """The metrics of one run in one column, and where its per-query values are.
+
+    Attributes:
+        weights: for an average, the weight of each of its test sets.
+    """
 
     queries: int
     metrics: Mapping[str, float]
     per_query: Path | None
+    weights: Mapping[str, float] | None = None
 
 
-def table_rows(settings: RetrievalTable) -> list[Row]:
-    """The rows of a table from top to bottom: BM25, then each backbone's runs, the untrained one first."""
-    runs = sorted(settings.runs, key=lambda run: run != UNTRAINED)
-    rows = [(backbone, run) for backbone in settings.backbones for run in runs]
-    return [(BM25, BM25), *rows] if settings.with_bm25 else rows
+Results = Mapping[tuple[Trained, str], Result]
+"""(backbone and run, column) → result."""
+
+
+def table_rows(settings: ResultsTable) -> list[TableRow]:
+    """The rows of a table from top to bottom: BM25, then each backbone's, the untrained one first."""
+    rows = [TableRow(BM25, BM25, BM25)] if settings.with_bm25 else []
+    for backbone in settings.backbones:
+        block = [
+            TableRow(backbone, row.name, row.run, group.title, row.second_baseline)
+            for group in settings.groups
+            for row in group.shown()
+        ]
+        rows += sorted(block, key=lambda row: row.run != UNTRAINED)
+    return rows
+
+
+def column_names(settings: ResultsTable) -> list[str]:
+    """Test sets and averages, then each task with each generator."""
+    return [*settings.testsets, *(f"{task}/{generator}" for task in settings.qa for generator in settings.generators)]
 
 
 def read_results(
-    settings: RetrievalTable, metrics: Sequence[Path | str], per_query: Sequence[Path | str] | None = None
-) -> dict[tuple[Row, str], Result]:
-    """(row, test set) → result, from metrics files; the i-th per-query file belongs to the i-th metrics file.
+    settings: ResultsTable, metrics: Sequence[Path | str], per_query: Sequence[Path | str] | None = None
+) -> dict[tuple[Trained, str], Result]:
+    """Results from metrics files; the i-th per-query file belongs to the i-th metrics file.
 
     Raises:
         InputError: a file does not belong to the table, is given twice, or lacks its per-query file.
@@ -84,78 +147,104 @@ def read_results(
             f"{len(metrics)} metrics files stand beside {len(per_query)} files of per-query values.",
             mend="give one of each for each run and test set, in the same order.",
         )
-    wanted = {(row, testset) for row in table_rows(settings) for testset in settings.testsets}
-    results: dict[tuple[Row, str], Result] = {}
+    wanted = {((row.backbone, row.run), column) for row in table_rows(settings) for column in column_names(settings)}
+    results: dict[tuple[Trained, str], Result] = {}
     for path, values in zip_longest(metrics, per_query or ()):
         found: Any = read_json(path)
-        place = ((found["backbone"], found["run"]), found["testset"])
+        column = f"{found['qa']}/{found['generator']}" if "qa" in found else found["testset"]
+        place = ((found["backbone"], found["run"]), column)
         if place not in wanted or place in results:
             what = "is given twice for" if place in results else "has no place in"
             raise InputError(
-                f"run {found['run']} of backbone {found['backbone']} on test set {found['testset']} {what} the table.",
-                mend="give the metrics of the table's own backbones, runs and test sets, once each.",
+                f"run {found['run']} of backbone {found['backbone']} on {column} {what} the table.",
+                mend="give the metrics of the table's own backbones, runs and columns, once each.",
                 path=path,
             )
-        results[place] = Result(found["queries"], found["metrics"], None if values is None else Path(values))
+        values = None if values is None else Path(values)
+        results[place] = Result(found["queries"], found["metrics"], values, found.get("weights"))
     return results
 
 
-def table_columns(settings: RetrievalTable, results: Mapping[tuple[Row, str], Result]) -> list[tuple[str, str]]:
-    """Test set and metric of each column, test sets in the table's order, metrics by name and depth."""
+def table_columns(
+    settings: ResultsTable, results: Results, paper: Mapping[Place, Any] | None = None
+) -> list[tuple[str, str]]:
+    """Name and metric of each column; metrics as the table lists them, else by name and depth."""
     columns = []
-    for testset in settings.testsets:
-        known = {metric for (_, of), result in results.items() if of == testset for metric in result.metrics}
-        columns += [(testset, metric) for metric in sorted(known, key=_by_name_and_depth)]
+    for name in column_names(settings):
+        known = {metric for (_, of), result in results.items() if of == name for metric in result.metrics}
+        known |= {place.metric for place in paper or () if place.column == name}
+        shown = [metric for metric in settings.metrics if metric in known] or sorted(known, key=_by_name_and_depth)
+        columns += [(name, metric) for metric in shown if not settings.metrics or metric in settings.metrics]
     return columns
 
 
-def retrieval_table(
-    settings: RetrievalTable, metrics: Sequence[Path | str], per_query: Sequence[Path | str]
+def results_table(
+    settings: ResultsTable,
+    metrics: Sequence[Path | str],
+    per_query: Sequence[Path | str],
+    paper: Mapping[Place, published.Figure] | None = None,
 ) -> list[Cell]:
     """All cells, row by row; a cell that was not computed is empty.
+
+    Args:
+        settings: the table.
+        metrics: metrics files of its rows and columns.
+        per_query: per-query values, in the same order.
+        paper: the published figures of :func:`.published.read_published`.
 
     Raises:
         InputError: see ``read_results``; or two runs that are to be compared have other queries.
     """
     results = read_results(settings, metrics, per_query)
+    values = cache(per_query_values)
 
     @cache
-    def p_value(row: Row, other: Row, testset: str, metric: str) -> float | None:
-        """Paired t-test of two rows; None where one of them was not computed, or for a row against itself."""
-        ours, theirs = results.get((row, testset)), results.get((other, testset))
-        if row == other or not ours or not theirs or metric not in ours.metrics or metric not in theirs.metrics:
+    def p_value(ours: Trained, theirs: Trained, column: str, metric: str) -> float | None:
+        """Paired t-test of two rows; None where one of them was not computed, or for a run against itself."""
+        first, second = results.get((ours, column)), results.get((theirs, column))
+        if ours == theirs or not first or not second or metric not in first.metrics or metric not in second.metrics:
             return None
-        return paired_t_test(values(ours.per_query, metric), values(theirs.per_query, metric))
+        return paired_t_test(values(first.per_query, metric), values(second.per_query, metric), first.weights)
 
-    values = cache(per_query_values)
-    cells = []
-    for testset, metric in table_columns(settings, results):
-        column = [_cell(settings, row, testset, metric, results, p_value) for row in table_rows(settings)]
-        cells += _with_standings(column)
-    order = {row: place for place, row in enumerate(table_rows(settings))}
-    return sorted(cells, key=lambda cell: order[cell.backbone, cell.run])
+    rows = table_rows(settings)
+    columns = [
+        _with_standings([_cell(settings, row, *column, results, p_value, paper or {}) for row in rows])
+        for column in table_columns(settings, results, paper)
+    ]
+    return [column[place] for place in range(len(rows)) for column in columns]
 
 
 def _cell(
-    settings: RetrievalTable,
-    row: Row,
-    testset: str,
+    settings: ResultsTable,
+    row: TableRow,
+    column: str,
     metric: str,
-    results: Mapping[tuple[Row, str], Result],
-    p_value: Callable[[Row, Row, str, str], float | None],
+    results: Results,
+    p_value: Callable[[Trained, Trained, str, str], float | None],
+    paper: Mapping[Place, published.Figure],
 ) -> Cell:
-    result = results.get((row, testset))
+    figure = paper.get(Place(row.backbone, row.name, column, metric))
+    cell = Cell(row.backbone, row.name, row.run, column, metric)
+    if figure is not None:
+        cell = replace(cell, published=figure.value, doubtful=figure.doubtful)
+    result = results.get(((row.backbone, row.run), column))
     if result is None or metric not in result.metrics:
-        return Cell(*row, testset, metric)
+        return cell
     value, marks, p_values = result.metrics[metric], "", []
-    baselines = ((settings.baseline, "+", "−"), (settings.second_baseline, "†", ""))
-    for baseline, better, worse in baselines:
-        other = (row[0], baseline or "")
-        p = None if baseline is None or row == (BM25, BM25) else p_value(row, other, testset, metric)
+    for baseline, better, worse in ((settings.baseline, "+", "−"), (row.second_baseline, "†", "")):
+        ours, other = (row.backbone, row.run), (row.backbone, baseline or "")
+        p = None if baseline is None or row.backbone == BM25 else p_value(ours, other, column, metric)
         if p is not None and p < settings.significance_level:
-            marks += better if value > results[other, testset].metrics[metric] else worse
+            marks += better if value > results[other, column].metrics[metric] else worse
         p_values.append(p)
-    return Cell(*row, testset, metric, result.queries, round(100 * value, 6), "", marks, *p_values)
+    return replace(
+        cell,
+        queries=result.queries,
+        percent=round(100 * value, 6),
+        marks=marks,
+        p_baseline=p_values[0],
+        p_second_baseline=p_values[1],
+    )
 
 
 def _with_standings(column: Sequence[Cell]) -> list[Cell]:
@@ -170,11 +259,14 @@ def _with_standings(column: Sequence[Cell]) -> list[Cell]:
 
 
 def write_csv(path: Path | str, cells: Sequence[Cell]) -> None:
-    """One line a cell, its attributes as columns."""
+    """One line a cell, its attributes as columns, and last the difference from the paper's figure."""
+    names = [field.name for field in fields(Cell)] + ["difference"]
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(Cell)], lineterminator="\n")
+        writer = csv.DictWriter(file, names, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(map(asdict, cells))
+        for cell in cells:
+            difference = cell.difference
+            writer.writerow(asdict(cell) | {"difference": None if difference is None else round(difference, 6)})
 
 
 def read_csv(path: Path | str) -> list[Cell]:
@@ -184,47 +276,17 @@ def read_csv(path: Path | str) -> list[Cell]:
 
 
 def _parsed(line: Mapping[str, str]) -> Cell:
-    values: dict[str, Any] = dict(line)
+    values: dict[str, Any] = {name: text for name, text in line.items() if name != "difference"}
     values["queries"] = int(line["queries"]) if line["queries"] else None
-    for name in ("percent", "p_baseline", "p_second_baseline"):
+    values["doubtful"] = line["doubtful"] == "True"
+    for name in ("percent", "p_baseline", "p_second_baseline", "published"):
         values[name] = float(line[name]) if line[name] else None
     return Cell(**values)
 
 
-def markdown(settings: RetrievalTable, cells: Sequence[Cell]) -> str:
-    """The table as Markdown, with its title and legend: best in bold, second best underlined, marks raised."""
-    columns = columns_of(cells)
-    by_place = {(cell.backbone, cell.run, cell.testset, cell.metric): cell for cell in cells}
-    head = ["backbone", "run", *(f"{testset} {metric_name(metric)}" for testset, metric in columns)]
-    lines = [_line(head), _line(["---", "---", *["---:"] * len(columns)])]
-    previous = ""
-    for backbone, run in dict.fromkeys((cell.backbone, cell.run) for cell in cells):
-        block = "" if backbone in (previous, BM25) else backbone
-        figures = [_markdown_figure(by_place[backbone, run, testset, metric]) for testset, metric in columns]
-        lines.append(_line([block, run_name(run), *figures]))
-        previous = backbone
-    return "\n".join([f"## {settings.title}", "", *lines, "", *(f"- {note}" for note in legend(settings, cells)), ""])
-
-
-def legend(settings: RetrievalTable, cells: Sequence[Cell]) -> list[str]:
-    """What the reader of a table has to know, a sentence or two an entry."""
-    queries = {cell.testset: cell.queries for cell in cells if cell.queries is not None}
-    notes = [
-        "Percent. Within a backbone's block, bold is best and underlined second best. An empty cell was not computed.",
-        "Queries: " + ", ".join(f"{testset} {number}" for testset, number in queries.items()) + ".",
-    ]
-    if settings.baseline:
-        notes.append(f"+ and −: significantly better or worse than {settings.baseline} of the same backbone.")
-    if settings.second_baseline:
-        notes.append(f"†: significantly better than {settings.second_baseline} of the same backbone.")
-    if settings.baseline or settings.second_baseline:
-        notes.append(f"Significance: two-sided paired t-test over the queries, p < {settings.significance_level:g}.")
-    return notes
-
-
 def columns_of(cells: Sequence[Cell]) -> list[tuple[str, str]]:
-    """Test set and metric of each column, in the order in which the cells name them."""
-    return list(dict.fromkeys((cell.testset, cell.metric) for cell in cells))
+    """Name and metric of each column, in the order in which the cells name them."""
+    return list(dict.fromkeys((cell.column, cell.metric) for cell in cells))
 
 
 def metric_name(metric: str) -> str:
@@ -241,12 +303,3 @@ def run_name(run: str) -> str:
 def _by_name_and_depth(metric: str) -> tuple[str, int]:
     name, _, depth = metric.partition("@")
     return name, int(depth or 0)
-
-
-def _markdown_figure(cell: Cell) -> str:
-    figure = {"best": f"**{cell.shown}**", "second": f"<u>{cell.shown}</u>"}.get(cell.standing, cell.shown)
-    return figure + (f"<sup>{cell.marks}</sup>" if cell.marks else "")
-
-
-def _line(texts: Sequence[str]) -> str:
-    return "| " + " | ".join(texts) + " |"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from utility_annotation.configuration import RetrievalTable, from_json
+from utility_annotation.configuration import ResultsTable, from_json
 from utility_annotation.errors import run_script
 from utility_annotation.progress import log_to_stderr
-from utility_annotation.reporting.figures import plot_retrieval
+from utility_annotation.reporting.figures import plot_results
 from utility_annotation.reporting.tables import read_results
 
 
@@ -16,16 +16,14 @@ def main(argv: list[str] | None) -> None:
     """Command line; see ``--help``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--settings", required=True, help="a section `tables`, as JSON")
-    parser.add_argument(
-        "--metrics", required=True, nargs="+", type=Path, help="metrics (JSON) of each run and test set"
-    )
+    parser.add_argument("--metrics", required=True, nargs="+", type=Path, help="metrics (JSON) of each row and column")
     parser.add_argument("--output-svg", required=True, type=Path, help="the figure")
     parser.add_argument("--output-png", required=True, type=Path, help="the figure, as pixels")
     arguments = parser.parse_args(argv)
     log_to_stderr()
-    settings = from_json(RetrievalTable, arguments.settings)
+    settings = from_json(ResultsTable, arguments.settings)
     results = read_results(settings, arguments.metrics)
-    plot_retrieval(settings, results, arguments.output_svg, arguments.output_png)
+    plot_results(settings, results, arguments.output_svg, arguments.output_png)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,40 @@
+"""Table of retrievers against test sets and question answering, with significance marks, as Markdown, CSV and LaTeX."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from utility_annotation.configuration import ResultsTable, from_json
+from utility_annotation.errors import InputError, run_script
+from utility_annotation.files import write_text
+from utility_annotation.progress import log_to_stderr
+from utility_annotation.reporting.published import read_published
+from utility_annotation.reporting.results_markup import latex, markdown
+from utility_annotation.reporting.tables import results_table, write_csv
+
+
+def main(argv: list[str] | None) -> None:
+    """Command line; see ``--help``."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--settings", required=True, help="a section `tables`, as JSON")
+    parser.add_argument("--metrics", required=True, nargs="+", type=Path, help="metrics (JSON) of each row and column")
+    parser.add_argument("--per-query", required=True, nargs="+", type=Path, help="per-query values, in the same order")
+    parser.add_argument("--published", nargs="?", type=Path, help="the paper's figures, if they are to stand beside")
+    parser.add_argument("--output-markdown", required=True, type=Path, help="the table to read")
+    parser.add_argument("--output-csv", required=True, type=Path, help="a line a cell, with p-values")
+    parser.add_argument("--output-latex", required=True, type=Path, help="the table for a paper")
+    arguments = parser.parse_args(argv)
+    log_to_stderr()
+    settings = from_json(ResultsTable, arguments.settings)
+    if settings.published is not None and arguments.published is None:
+        raise InputError("this table has `published`, but the paper's figures are not given.", mend="give --published.")
+    paper = read_published(arguments.published, settings.published) if settings.published is not None else {}
+    cells = results_table(settings, arguments.metrics, arguments.per_query, paper)
+    write_csv(arguments.output_csv, cells)
+    write_text(arguments.output_markdown, markdown(settings, cells))
+    write_text(arguments.output_latex, latex(settings, cells))
+
+
+if __name__ == "__main__":
+    run_script(main)

@@ -1,0 +1,84 @@
+"""The mean of metrics over several test sets, each counting the same (CQADupStack's forums, BEIR's fourteen sets)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..contracts import PER_QUERY
+from ..errors import InputError
+from ..files import read_json
+from .significance import STRATUM_END
+
+
+def average(name: str, metrics: Sequence[Path], per_query: Sequence[Path]) -> tuple[dict[str, Any], pa.Table]:
+    """Average the metrics that all members have.
+
+    Args:
+        name: the average's name.
+        metrics: metrics (JSON) of one run on each member, which may be an average itself.
+        per_query: per-query values of the members, in the same order.
+
+    Returns:
+        The figures, ready for JSON, with ``weights``: the weight of each test set in the mean (an average's weight is
+        shared by its members). And the per-query values of all test sets (contract ``PER_QUERY``), each query id after
+        its test set's name and a stroke; the metrics are not the means of these values, unless weighted so.
+
+    Raises:
+        InputError: the members are of several runs, have no metric in common, or share a test set.
+    """
+    members: list[Any] = [read_json(path) for path in metrics]
+    runs = {(member["backbone"], member["run"]) for member in members}
+    if len(runs) != 1 or len(members) != len(per_query):
+        raise InputError(
+            f"an average needs metrics and per-query values of one run, and these are of {len(runs)}.",
+            mend="give one file of each a test set, in the same order.",
+            path=metrics[0],
+        )
+    shared = [metric for metric in members[0]["metrics"] if all(metric in member["metrics"] for member in members)]
+    if not shared:
+        raise InputError(
+            f"the test sets of the average {name!r} have no metric in common.",
+            mend="name one in the `metrics` of each of its test sets.",
+            path=metrics[0],
+        )
+    weights: dict[str, float] = {}
+    for member, path in zip(members, metrics, strict=True):
+        for testset, weight in _weights(member).items():
+            if testset in weights:
+                raise InputError(
+                    f"test set {testset!r} stands twice in the average {name!r}.",
+                    mend="name it once, also within the averages that it holds.",
+                    path=path,
+                )
+            weights[testset] = weight / len(members)
+    ((backbone, run),) = runs
+    figures = {
+        "backbone": backbone,
+        "run": run,
+        "testset": name,
+        "queries": sum(member["queries"] for member in members),
+        "queries_missing_from_run": sum(member["queries_missing_from_run"] for member in members),
+        "weights": weights,
+        "metrics": {metric: sum(member["metrics"][metric] for member in members) / len(members) for metric in shared},
+    }
+    tables = [_values(path, member, shared) for path, member in zip(per_query, members, strict=True)]
+    return figures, pa.concat_tables(tables)
+
+
+def _weights(member: Mapping[str, Any]) -> dict[str, float]:
+    """The weight of each test set within a member; 1 for a test set."""
+    return member.get("weights") or {member["testset"]: 1.0}
+
+
+def _values(path: Path, member: Mapping[str, Any], metrics: Sequence[str]) -> pa.Table:
+    table = PER_QUERY.read(path)
+    table = table.filter(pc.is_in(table["metric"], pa.array(metrics)))
+    if "weights" in member:
+        return table
+    named = pc.binary_join_element_wise(member["testset"], table["query_id"], STRATUM_END)
+    return table.set_column(0, PER_QUERY.schema.field("query_id"), named)
