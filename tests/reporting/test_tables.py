@@ -289,7 +289,7 @@ def test_a_question_answering_column_is_named_by_task_and_generator(tmp_path: Pa
 
 
 def test_an_average_is_tested_by_test_set(tmp_path: Path) -> None:
-    """t = .275 / √(.25 · .00333 / 4 + .25 · 1.62 / 2) = .6108 with 1.002 degrees of freedom: about 1 − 2 atan(t) / π."""
+    """t = .275 / √(.25 · .00333 / 4 + .25 · 1.62 / 2) = .6108 with 1.002 degrees of freedom: p ≈ 1 − 2 atan(t) / π."""
     ours = {"big/1": 0.5, "big/2": 0.6, "big/3": 0.5, "big/4": 0.6, "small/1": -0.9, "small/2": 0.9}
     metrics, per_query = [], []
     for run, values in (("human", dict.fromkeys(ours, 0.0)), ("utilsel", ours)):

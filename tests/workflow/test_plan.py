@@ -158,8 +158,7 @@ def test_a_configuration_file_replaces_the_demo_whole(workflow: Path, tmp_path: 
         "        qrels: {format: trec, path: resources/demo/trec/qrels.dev.txt}\n"
         "backbones: {m: {model: m}}\n"
         "testsets: {t: {dataset: other, split: dev}}\n"
-        "tables: {one: {title: One, backbones: [m], runs: [untrained], testsets: [t], baseline: null,"
-        " second_baseline: null}}\n"
+        "tables: {one: {title: One, backbones: [m], groups: [{runs: [untrained]}], testsets: [t], baseline: null}}\n"
     )
     plan = planned(workflow, "--configfile", str(own))
     assert plan["evaluate"] == 2
