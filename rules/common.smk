@@ -1,6 +1,7 @@
 """Functions only: what the rules ask of the configuration. Each is named by what it returns.
 
-Those of annotation and labels stand in common_labels.smk, those of tables and figures in common_tables.smk.
+Those of annotation and labels stand in common_labels.smk, those of answers in common_rag.smk, those of tables and
+figures in common_tables.smk.
 """
 
 import re
@@ -51,9 +52,11 @@ def wildcard_patterns() -> dict[str, str]:
         "annotator": one_of(*CONFIG.annotators),
         "backbone": one_of(*CONFIG.backbones),
         "dataset": one_of(*CONFIG.datasets),
+        "generator": one_of(*CONFIG.annotators),
         "labels": one_of(*CONFIG.labels),
         "model": one_of(*CONFIG.models),
         "pool": one_of(*CONFIG.pools),
+        "qa": one_of(*CONFIG.qa),
         "run": one_of(UNTRAINED, *CONFIG.runs),
         "shard": r"\d{4}-of-\d{4}",
         "split": one_of(
