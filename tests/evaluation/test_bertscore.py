@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import bert_score as package
+import evaluate_answers as script
 import pytest
+from command_line import arguments
 from tiny_bert import save_tiny_bert
 from transformers import AutoTokenizer, RobertaConfig, RobertaModel, RobertaTokenizer
 
+from utility_annotation.contracts import ANNOTATION
+from utility_annotation.contracts import ANSWERS as TRUTH
 from utility_annotation.errors import InputError
 from utility_annotation.evaluation.answers import Encoder, evaluate_answers
 from utility_annotation.evaluation.bertscore import bert_score
@@ -90,3 +95,32 @@ def test_blank_and_failed_answers_score_nothing_and_the_others_what_they_scored(
 def test_a_layer_that_the_model_lacks_is_named(bert: Path) -> None:
     with pytest.raises(InputError, match="between 0 and 2"):
         bert_score(["red"], [["blue"]], bert, layer=3, device="cpu")
+
+
+def run_script(folder: Path, **more: object) -> dict:
+    """The script as its rule calls it, on one answer; the metrics that it wrote."""
+    row = {"query_id": "q", "outcome": "ok", "answer": "red ship", "whole_pool": False, "replies": ["red ship"]}
+    counts = {"attempts": 1, "prompt_tokens": 1, "completion_tokens": 1}
+    ANNOTATION.write(folder / "answers.parquet", ANNOTATION.rows([row | counts]))
+    TRUTH.write(folder / "truth.parquet", TRUTH.rows([{"query_id": "q", "answers": ["blue ship"]}]))
+    names = {"backbone": "b", "run": "r", "qa": "t", "generator": "g", "metrics": ["f1", "bert-score"]}
+    script.main(
+        arguments(
+            settings=names | {"layer": 1},
+            answers=folder / "answers.parquet",
+            truth=folder / "truth.parquet",
+            output=folder / "metrics.json",
+            output_per_query=folder / "per-query.parquet",
+            **more,
+        )
+    )
+    return json.loads((folder / "metrics.json").read_text())["metrics"]
+
+
+def test_the_script_takes_the_model_folder_where_it_needs_one(bert: Path, tmp_path: Path) -> None:
+    alone = bert_score(["red ship"], [["blue ship"]], bert, layer=1, device="cpu")
+    performance = {"threads": 2, "encode": {"device": "cpu"}}
+    metrics = run_script(tmp_path, model=bert, performance=performance)
+    assert metrics == {"f1": 0.5, "bert-score": pytest.approx(alone[0], abs=1e-6)}
+    with pytest.raises(InputError, match="needs a model and a layer"):
+        run_script(tmp_path)
