@@ -16,6 +16,7 @@ if "datasets" not in config:
 
 include: "rules/common.smk"
 include: "rules/common_labels.smk"
+include: "rules/common_rag.smk"
 include: "rules/common_tables.smk"
 include: "rules/common_results.smk"
 
@@ -32,6 +33,7 @@ include: "rules/labels.smk"
 include: "rules/train.smk"
 include: "rules/retrieve.smk"
 include: "rules/evaluate.smk"
+include: "rules/rag.smk"
 include: "rules/tables.smk"
 include: "rules/report.smk"
 include: "rules/charts.smk"

@@ -1,7 +1,7 @@
 """Functions only: what the rules ask of the configuration. Each is named by what it returns.
 
-Those of annotation and labels stand in common_labels.smk, those of tables and figures in common_tables.smk and
-common_results.smk.
+Those of annotation and labels stand in common_labels.smk, those of answers in common_rag.smk, those of tables and
+figures in common_tables.smk and common_results.smk.
 """
 
 import re
@@ -56,10 +56,12 @@ def wildcard_patterns() -> dict[str, str]:
         "dataset": one_of(*CONFIG.datasets),
         "label_chart": one_of(*CONFIG.label_charts),
         "label_table": one_of(*CONFIG.label_tables),
+        "generator": one_of(*CONFIG.annotators),
         "labels": one_of(*CONFIG.labels),
         "line_chart": one_of(*CONFIG.line_charts),
         "model": one_of(*CONFIG.models),
         "pool": one_of(*CONFIG.pools),
+        "qa": one_of(*CONFIG.qa),
         "run": one_of(UNTRAINED, *CONFIG.runs),
         "shard": r"\d{4}-of-\d{4}",
         "split": one_of(

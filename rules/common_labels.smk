@@ -3,28 +3,33 @@
 from utility_annotation.annotation.templates import template_name
 
 
+def annotator_of(wildcards) -> configuration.Annotator:
+    """The LLM of a job: an annotator, or the generator of answers."""
+    return CONFIG.annotators[wildcards.get("annotator") or wildcards.generator]
+
+
 def annotator_model(wildcards) -> list[str]:
-    """Folder of an annotator's model; none where a server has it."""
-    model = CONFIG.annotators[wildcards.annotator].model
+    """Folder of an LLM; none where a server has it."""
+    model = annotator_of(wildcards).model
     return [f"data/models/{model}"] if model else []
 
 
 def annotation_settings(stage: str):
     """Function of the wildcards: an annotator's settings as far as a stage's result depends on them."""
     return lambda wildcards: canonical(
-        configuration.stage_settings(CONFIG.annotators[wildcards.annotator], stage)
+        configuration.stage_settings(annotator_of(wildcards), stage)
     )
 
 
 def annotation_environment(wildcards) -> str:
     """The conda environment of an annotation job: vLLM has one of its own."""
-    vllm = CONFIG.annotators[wildcards.annotator].engine == "vllm"
+    vllm = annotator_of(wildcards).engine == "vllm"
     return "../envs/vllm.yaml" if vllm else "../envs/core.yaml"
 
 
 def annotation_python(wildcards, input) -> str:
     """The interpreter of an annotation job: for vLLM the one that the user names. Takes `input` as `performance` does."""
-    vllm = CONFIG.annotators[wildcards.annotator].engine == "vllm"
+    vllm = annotator_of(wildcards).engine == "vllm"
     return CONFIG.performance.annotate.python if vllm else "python"
 
 

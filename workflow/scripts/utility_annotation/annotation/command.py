@@ -17,13 +17,12 @@ from .shard import Stage, annotate
 from .store import CompletionStore
 
 
-def parser(description: str | None) -> argparse.ArgumentParser:
-    """The arguments that every stage has."""
+def engine_parser(description: str | None) -> argparse.ArgumentParser:
+    """The arguments of every script that asks an LLM."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--settings", required=True, help="the annotator, as JSON")
     parser.add_argument("--performance", default="{}", help="speed settings, as JSON")
     parser.add_argument("--model", type=Path, nargs="?", help="prepared model folder, if the annotator has a model")
-    parser.add_argument("--pool", type=Path, required=True, help="pool shard (parquet)")
     parser.add_argument("--prompt", type=Path, required=True, help="the stage's prompt template")
     parser.add_argument("--store", type=Path, required=True, help="folder of the completion store")
     parser.add_argument("--output", type=Path, required=True, help="annotation shard to write (parquet)")
@@ -31,18 +30,33 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     return parser
 
 
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """The arguments that every annotation stage has."""
+    parser = engine_parser(description)
+    parser.add_argument("--pool", type=Path, required=True, help="pool shard (parquet)")
+    return parser
+
+
 def run(
     arguments: argparse.Namespace,
     items: Sequence[Item],
     make_stage: Callable[[Annotator, PromptTemplate], Stage],
+    *,
+    annotator: Annotator | None = None,
 ) -> None:
     """Open engine, template and store, and annotate the shard.
 
     The summary holds the counts of :meth:`~.progress.Progress.summary`, the seconds in which the engine was loaded, and
     the GPUs that the job asked for (0 where it ran on a CPU, or on a GPU that it was not given by a scheduler).
+
+    Args:
+        arguments: those of :func:`engine_parser`.
+        items: what the stage is shown.
+        make_stage: the stage.
+        annotator: where the settings hold more than the annotator: what was read from them.
     """
     log_to_stderr()
-    annotator = from_json(Annotator, arguments.settings)
+    annotator = annotator or from_json(Annotator, arguments.settings)
     performance = from_json(Performance, arguments.performance)
     with CompletionStore(arguments.store) as store:  # before the engine: a store without room is told at once
         start = time.monotonic()

