@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from statistics import fmean
 
 import bm25_index
 import bm25_search
@@ -20,6 +21,7 @@ from utility_annotation.annotation.templates import question_template_name
 from utility_annotation.configuration import Annotator, Sampling, stage_settings
 from utility_annotation.contracts import ANNOTATION, ANSWERS, CORPUS, PER_QUERY, QUERIES, RUN, Contract
 from utility_annotation.errors import InputError
+from utility_annotation.evaluation import squad
 
 PERFORMANCE = {"annotate": {"batch_tokens": 4096, "device": "cpu"}, "threads": 2}
 RANKINGS = {"q1": ["d3", "d1", "d2"], "q2": ["d2", "d3"], "q3": ["d1"], "q9": ["d1"]}
@@ -226,4 +228,6 @@ def test_hotpotqa_from_passages_to_figures(shared_data: Path, root: Path, smollm
     assert all(row["answer"] for row in answers)
     assert figures["queries"] == sum(figures["outcomes"].values()) == 4
     assert set(figures["metrics"]) == {"em", "f1", "bleu-1", "rouge-l"}
-    assert 0 < figures["metrics"]["f1"] <= 1
+    known = {question["_id"]: [question["answer"]] for question in questions}
+    f1 = fmean(squad.f1(row["answer"], known[row["query_id"]]) for row in answers)
+    assert figures["metrics"]["f1"] == pytest.approx(f1)

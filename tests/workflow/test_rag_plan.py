@@ -55,7 +55,7 @@ def test_answers_from_bm25_need_no_encoder(workflow: Path) -> None:
 
 
 def test_answers_from_a_dense_run_with_bert_score_need_both_models(workflow: Path) -> None:
-    assert plan(workflow, "minilm/untrained/sentence/writer/per-query.parquet") == ANSWERED | {
+    assert plan(workflow, "minilm/untrained/sentence/writer/metrics.per-query.parquet") == ANSWERED | {
         "encode": 1,
         "search": 1,
         "prepare_model": 2,
