@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from utility_annotation.configuration import Source, Split
+from utility_annotation.configuration import Dataset, Source, Split
 from utility_annotation.contracts import ANSWERS, CORPUS, QRELS, QUERIES
 from utility_annotation.errors import InputError
 from utility_annotation.ingest import ingest_answers, ingest_corpus, ingest_qrels, ingest_queries
@@ -20,6 +20,10 @@ from utility_annotation.ingest import ingest_answers, ingest_corpus, ingest_qrel
 
 def source(path: Path, form: str = "msmarco") -> Source:
     return Source(format=form, path=str(path))
+
+
+def dataset(path: Path, form: str = "msmarco", titles: bool = True) -> Dataset:
+    return Dataset(corpus=source(path, form), titles=titles, splits={})
 
 
 @pytest.fixture
@@ -41,11 +45,15 @@ def out(tmp_path: Path) -> Path:
 
 
 def ingest_all(raw: Path, out: Path) -> None:
-    split = Split(queries=source(raw / "queries.tsv"), qrels=source(raw / "qrels.tsv", "trec"))
-    ingest_corpus(source(raw / "collection.tsv"), out / "corpus.parquet")
+    split = Split(
+        queries=source(raw / "queries.tsv"),
+        qrels=source(raw / "qrels.tsv", "trec"),
+        answers=source(raw / "answers.jsonl", "jsonl"),
+    )
+    ingest_corpus(dataset(raw / "collection.tsv"), out / "corpus.parquet")
     ingest_queries(split, out / "queries.parquet")
     ingest_qrels(split, out / "corpus.parquet", out / "queries.parquet", out / "qrels.parquet")
-    ingest_answers(source(raw / "answers.jsonl", "jsonl"), out / "queries.parquet", out / "answers.parquet")
+    ingest_answers(split, out / "queries.parquet", out / "answers.parquet")
 
 
 def test_ms_marco(raw: Path, out: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -76,7 +84,7 @@ def test_judgements_of_unknown_passages_are_dropped_on_demand(
 ) -> None:
     (raw / "qrels.tsv").write_bytes(b"q1\t0\td9\t1\nq1\t0\td2\t1\nq2\t0\td8\t1\n")
     split = Split(queries=source(raw / "queries.tsv"), qrels=source(raw / "qrels.tsv"), unknown_passages="drop")
-    ingest_corpus(source(raw / "collection.tsv"), out / "corpus.parquet")
+    ingest_corpus(dataset(raw / "collection.tsv"), out / "corpus.parquet")
     ingest_queries(split, out / "queries.parquet")
     with caplog.at_level(logging.WARNING):
         ingest_qrels(split, out / "corpus.parquet", out / "queries.parquet", out / "qrels.parquet")
@@ -87,7 +95,7 @@ def test_judgements_of_unknown_passages_are_dropped_on_demand(
 def test_scifact(shared_data: Path, out: Path) -> None:
     folder = shared_data / "scifact-beir"
     split = Split(queries=source(folder, "beir"), qrels=source(folder / "qrels" / "test.tsv", "beir"), judged_only=True)
-    assert ingest_corpus(source(folder, "beir"), out / "corpus.parquet") == 5183
+    assert ingest_corpus(dataset(folder, "beir"), out / "corpus.parquet") == 5183
     assert ingest_queries(split, out / "queries.parquet") == 300
     assert ingest_qrels(split, out / "corpus.parquet", out / "queries.parquet", out / "qrels.parquet") == 339
     assert CORPUS.read(out / "corpus.parquet")["title"].null_count == 0
@@ -96,7 +104,7 @@ def test_scifact(shared_data: Path, out: Path) -> None:
 def test_ms_marco_qrels_of_a_corpus_that_lacks_them(shared_data: Path, out: Path, raw: Path) -> None:
     folder = shared_data / "msmarco-ans-small"
     split = Split(queries=source(folder / "queries.dev.small.tsv"), qrels=source(folder / "qrels.dev.small.tsv"))
-    ingest_corpus(source(raw / "collection.tsv"), out / "corpus.parquet")
+    ingest_corpus(dataset(raw / "collection.tsv"), out / "corpus.parquet")
     assert ingest_queries(split, out / "queries.parquet") == 105
     with pytest.raises(InputError, match=r"qrels\.dev\.small\.tsv, line 1: the judged passage '7072358' is not"):
         ingest_qrels(split, out / "corpus.parquet", out / "queries.parquet", out / "qrels.parquet")
@@ -105,7 +113,7 @@ def test_ms_marco_qrels_of_a_corpus_that_lacks_them(shared_data: Path, out: Path
 def test_a_corpus_of_several_blocks_is_whole(raw: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("utility_annotation.ingest._BLOCK_ROWS", 7)
     (raw / "collection.tsv").write_text("".join(f"{number}\ttext {number}\n" for number in range(100)))
-    assert ingest_corpus(source(raw / "collection.tsv"), out / "corpus.parquet") == 100
+    assert ingest_corpus(dataset(raw / "collection.tsv"), out / "corpus.parquet") == 100
     assert CORPUS.read(out / "corpus.parquet")["docid"].to_pylist() == [str(number) for number in range(100)]
 
 
@@ -147,7 +155,11 @@ def test_bad_input(raw: Path, out: Path, name: str, content: bytes, line: int | 
 
 
 @pytest.mark.parametrize(
-    ("form", "read"), [("trec", ingest_corpus), ("trec", lambda s, o: ingest_queries(Split(queries=s), o))]
+    ("form", "read"),
+    [
+        ("trec", lambda s, o: ingest_corpus(Dataset(corpus=s, splits={}), o)),
+        ("trec", lambda s, o: ingest_queries(Split(queries=s), o)),
+    ],
 )
 def test_a_format_that_does_not_hold_this(raw: Path, out: Path, form: str, read) -> None:
     with pytest.raises(InputError, match=r"format 'trec' holds no (passages|queries).*msmarco, beir, jsonl"):
@@ -159,13 +171,14 @@ def test_scripts(raw: Path, out: Path) -> None:
         {
             "queries": {"format": "msmarco", "path": str(raw / "queries.tsv")},
             "qrels": {"format": "trec", "path": str(raw / "qrels.tsv")},
+            "answers": {"format": "jsonl", "path": str(raw / "answers.jsonl")},
         }
     )
     settings = {
-        "corpus": json.dumps({"format": "msmarco", "path": str(raw / "collection.tsv")}),
+        "corpus": json.dumps({"corpus": {"format": "msmarco", "path": str(raw / "collection.tsv")}, "splits": {}}),
         "queries": split,
         "qrels": split,
-        "answers": json.dumps({"format": "jsonl", "path": str(raw / "answers.jsonl")}),
+        "answers": split,
     }
     inputs = {"qrels": ["corpus", "queries"], "answers": ["queries"]}
     for what in settings:
@@ -177,7 +190,7 @@ def test_scripts(raw: Path, out: Path) -> None:
 
 def test_a_script_says_what_is_wrong_in_one_line(root: Path, raw: Path, out: Path) -> None:
     (raw / "collection.tsv").write_bytes(b"d1\tone\nd2\n")
-    settings = json.dumps({"format": "msmarco", "path": str(raw / "collection.tsv")})
+    settings = json.dumps({"corpus": {"format": "msmarco", "path": str(raw / "collection.tsv")}, "splits": {}})
     script = root / "workflow" / "scripts" / "ingest_corpus.py"
     command = [sys.executable, script, "--settings", settings, "--output", out / "corpus.parquet"]
     done = subprocess.run(command, capture_output=True, text=True)
