@@ -110,6 +110,157 @@ def test_ms_marco_qrels_of_a_corpus_that_lacks_them(shared_data: Path, out: Path
         ingest_qrels(split, out / "corpus.parquet", out / "queries.parquet", out / "qrels.parquet")
 
 
+def query_ids(path: Path) -> list[str]:
+    return QUERIES.read(path)["query_id"].to_pylist()
+
+
+def test_answered_only(raw: Path, out: Path) -> None:
+    answers = source(raw / "answers.jsonl", "jsonl")
+    split = Split(queries=source(raw / "queries.tsv"), answers=answers, answered_only=True)
+    assert ingest_queries(split, out / "queries.parquet") == 1
+    assert query_ids(out / "queries.parquet") == ["q1"]
+
+
+def test_a_sample_is_drawn_from_what_the_filters_leave(raw: Path, out: Path) -> None:
+    ids = [f"q{number}" for number in range(60)]
+    (raw / "queries.tsv").write_text("".join(f"{query_id}\ttext\n" for query_id in ids))
+    (raw / "qrels.tsv").write_text("".join(f"{query_id}\t0\td1\t1\n" for query_id in ids[10:]))
+    (raw / "answers.jsonl").write_text(
+        "".join(json.dumps({"query_id": query_id, "answers": ["a"]}) + "\n" for query_id in ids[:40])
+    )
+    left = ids[10:40]
+
+    def drawn(count: int, seed: int, reverse: bool = False) -> list[str]:
+        if reverse:
+            (raw / "queries.tsv").write_text("".join(f"{query_id}\ttext\n" for query_id in reversed(ids)))
+        split = Split(
+            queries=source(raw / "queries.tsv"),
+            qrels=source(raw / "qrels.tsv", "trec"),
+            answers=source(raw / "answers.jsonl", "jsonl"),
+            judged_only=True,
+            answered_only=True,
+            sample={"queries": count, "seed": seed},
+        )
+        assert ingest_queries(split, out / "queries.parquet") == count
+        return query_ids(out / "queries.parquet")
+
+    few, more, others = drawn(10, 1), drawn(20, 1), drawn(10, 2)
+    assert few == [query_id for query_id in left if query_id in few]  # the file's order
+    assert set(few) < set(more) < set(left)
+    assert few != others
+    assert drawn(30, 1) == left
+    assert drawn(10, 1, reverse=True) == few[::-1]
+    with pytest.raises(InputError, match=r"queries\.tsv: 30 questions are left, and `sample\.queries` is 31"):
+        drawn(31, 1)
+
+
+def test_judgements_and_answers_of_unknown_queries_are_dropped_on_demand(
+    raw: Path, out: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (raw / "qrels.tsv").write_bytes(b"q8\t0\td2\t1\nq1\t0\td2\t1\nq9\t0\td9\t1\nq1\t0\td7\t1\n")
+    (raw / "answers.jsonl").write_bytes(
+        b'{"query_id": "q9", "answers": ["x"]}\n{"query_id": "q2", "answers": ["two"]}\n'
+    )
+    split = Split(
+        queries=source(raw / "queries.tsv"),
+        qrels=source(raw / "qrels.tsv"),
+        answers=source(raw / "answers.jsonl", "jsonl"),
+        unknown_queries="drop",
+        unknown_passages="drop",
+    )
+    ingest_corpus(dataset(raw / "collection.tsv"), out / "corpus.parquet")
+    ingest_queries(split, out / "queries.parquet")
+    with caplog.at_level(logging.WARNING):
+        assert ingest_qrels(split, out / "corpus.parquet", out / "queries.parquet", out / "qrels.parquet") == 1
+        assert ingest_answers(split, out / "queries.parquet", out / "answers.parquet") == 1
+    assert QRELS.read(out / "qrels.parquet").to_pylist() == [{"query_id": "q1", "docid": "d2", "grade": 1}]
+    assert ANSWERS.read(out / "answers.parquet").to_pylist() == [{"query_id": "q2", "answers": ["two"]}]
+    for message in (
+        "dropped 2 judgements of questions that the split lacks",
+        "dropped 1 judgements of passages that the corpus lacks",
+        "dropped the answers to 1 questions that the split lacks",
+        "1 of 2 queries have no answer",
+    ):
+        assert message in caplog.text
+
+
+def test_nq_open_answers_are_joined_by_the_question(raw: Path, out: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (raw / "queries.tsv").write_bytes(b"q1\tWho won?\nq2\twho  won\nq3\twho lost\nq4\twho tied\n")
+    (raw / "nq.jsonl").write_bytes(
+        b'{"question": "who won", "answer": ["A", "B"]}\n{"question": "who tied", "answer": []}\n'
+        b'{"question": "who else", "answer": ["C"]}\n'
+    )
+    answers = {"queries": source(raw / "queries.tsv"), "answers": source(raw / "nq.jsonl", "nq-open")}
+    ingest_queries(Split(**answers), out / "queries.parquet")
+    with caplog.at_level(logging.INFO):
+        ingest_answers(Split(**answers, unknown_queries="drop"), out / "queries.parquet", out / "answers.parquet")
+    assert ANSWERS.read(out / "answers.parquet").to_pylist() == [
+        {"query_id": "q1", "answers": ["A", "B"]},
+        {"query_id": "q2", "answers": ["A", "B"]},
+    ]
+    assert "2 of its 3 questions are among the split's" in caplog.text
+    assert "2 of 4 queries have no answer" in caplog.text
+    with pytest.raises(InputError, match=r"nq\.jsonl, line 3: query 'who else' is not among the split's queries"):
+        ingest_answers(Split(**answers), out / "queries.parquet", out / "answers.parquet")
+    ingest_queries(Split(**answers, answered_only=True), out / "queries.parquet")
+    assert query_ids(out / "queries.parquet") == ["q1", "q2"]
+
+
+def test_nq_open_answers_its_own_questions(shared_data: Path, out: Path) -> None:
+    nq = source(shared_data / "nq-open" / "NQ-open.dev.jsonl", "nq-open")
+    split = Split(queries=nq, answers=nq)
+    assert ingest_queries(split, out / "queries.parquet") == 3610
+    assert ingest_answers(split, out / "queries.parquet", out / "answers.parquet") == 3610
+    assert ANSWERS.read(out / "answers.parquet")["answers"][0].as_py() == ["14 December 1972 UTC", "December 1972"]
+
+
+def test_dpr_as_a_whole_dataset(raw: Path, out: Path) -> None:
+    (raw / "psgs_w100.tsv").write_bytes(b'id\ttext\ttitle\n1\t"a ""b"""\tA\n2\tc\tC\n')
+    questions = [
+        {"question": "what?", "answers": ["a"], "positive_ctxs": [{"passage_id": "1"}, {"passage_id": "9"}]},
+        {"question": "why?", "answers": ["b"], "positive_ctxs": []},
+    ]
+    (raw / "train.json.gz").write_bytes(gzip.compress(json.dumps(questions).encode()))
+    train = source(raw / "train.json.gz", "dpr")
+    split = Split(queries=train, qrels=train, answers=train, judged_only=True, unknown_passages="drop")
+    assert ingest_corpus(dataset(raw / "psgs_w100.tsv", "dpr"), out / "corpus.parquet") == 2
+    assert ingest_queries(split, out / "queries.parquet") == 1
+    assert ingest_qrels(split, out / "corpus.parquet", out / "queries.parquet", out / "qrels.parquet") == 1
+    with pytest.raises(InputError, match=r"train\.json\.gz, item 2: query '2' is not among .* unknown_queries to drop"):
+        ingest_answers(split, out / "queries.parquet", out / "answers.parquet")
+
+
+def test_a_repeated_question_of_a_json_list_is_named_by_item(raw: Path, out: Path) -> None:
+    row = {"_id": "h", "question": "q", "answer": "a"}
+    (raw / "hotpot.json").write_text(json.dumps([row, {**row, "_id": "other"}, row]))
+    with pytest.raises(InputError, match=r"hotpot\.json, item 3: query_id 'h' stands here and already on item 1"):
+        ingest_queries(Split(queries=source(raw / "hotpot.json", "hotpotqa")), out / "queries.parquet")
+
+
+def test_titles_are_left_out_on_demand(raw: Path, out: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (raw / "corpus.jsonl").write_bytes(
+        b'{"docid": "d1", "title": "T", "text": "one"}\n{"docid": "d2", "title": "U", "text": ""}\n'
+    )
+    ingest_corpus(dataset(raw / "corpus.jsonl", "jsonl"), out / "with.parquet")
+    assert CORPUS.read(out / "with.parquet")["title"].to_pylist() == ["T", "U"]
+    assert not caplog.records
+    ingest_corpus(dataset(raw / "corpus.jsonl", "jsonl", titles=False), out / "without.parquet")
+    assert CORPUS.read(out / "without.parquet").to_pydict() == {
+        "docid": ["d1", "d2"],
+        "title": [None, None],
+        "text": ["one", ""],
+    }
+    assert "1 passages are a title alone" in caplog.text
+
+
+def test_a_split_without_what_is_asked_for(raw: Path, out: Path) -> None:
+    split = Split(queries=source(raw / "queries.tsv"))
+    with pytest.raises(InputError, match="this split has no `qrels`"):
+        ingest_qrels(split, out / "corpus.parquet", out / "queries.parquet", out / "x.parquet")
+    with pytest.raises(InputError, match="this split has no `answers`"):
+        ingest_answers(split, out / "queries.parquet", out / "x.parquet")
+
+
 def test_a_corpus_of_several_blocks_is_whole(raw: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("utility_annotation.ingest._BLOCK_ROWS", 7)
     (raw / "collection.tsv").write_text("".join(f"{number}\ttext {number}\n" for number in range(100)))
