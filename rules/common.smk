@@ -93,9 +93,28 @@ def split_of(wildcards) -> configuration.Split:
     return splits[wildcards.split]
 
 
-def split_settings(wildcards) -> str:
-    """A split's questions and judgements, as the ingest scripts take them."""
-    return canonical(split_of(wildcards).model_dump(mode="json", exclude={"answers"}))
+def corpus_settings(wildcards) -> str:
+    """A dataset as far as its corpus file depends on it."""
+    dataset = CONFIG.datasets[wildcards.dataset]
+    used = dataset.model_dump(mode="json", include={"corpus", "titles"})
+    return canonical(used | {"splits": {}})
+
+
+def split_settings(kind: str):
+    """Function of the wildcards: a split as far as its queries, qrels or answers file depends on it."""
+
+    def settings(wildcards) -> str:
+        split = split_of(wildcards)
+        used = {
+            "queries": {"judged_only", "answered_only", "sample"}
+            | ({"qrels"} if split.judged_only else set())
+            | ({"answers"} if split.answered_only else set()),
+            "qrels": {"qrels", "unknown_passages", "unknown_queries"},
+            "answers": {"answers", "unknown_queries"},
+        }[kind]
+        return canonical(split.model_dump(mode="json", include={"queries", *used}))
+
+    return settings
 
 
 def split_data(kind: str, name: str, section: str) -> str:

@@ -16,7 +16,7 @@ rule ingest_corpus:
     conda:
         "../envs/core.yaml"
     params:
-        settings=lambda wildcards: canonical(CONFIG.datasets[wildcards.dataset].corpus),
+        settings=corpus_settings,
         code=code("ingest_corpus"),
     shell:
         "python workflow/scripts/ingest_corpus.py --settings {params.settings:q} --output {output} > {log} 2>&1"
@@ -31,6 +31,11 @@ rule ingest_queries:
             if split_of(wildcards).judged_only
             else []
         ),
+        lambda wildcards: (
+            source_file(split_of(wildcards).answers, "answers.jsonl")
+            if split_of(wildcards).answered_only
+            else []
+        ),
     output:
         "data/{dataset}/queries/{split}.parquet",
     log:
@@ -38,7 +43,7 @@ rule ingest_queries:
     conda:
         "../envs/core.yaml"
     params:
-        settings=split_settings,
+        settings=split_settings("queries"),
         code=code("ingest_queries"),
     shell:
         "python workflow/scripts/ingest_queries.py --settings {params.settings:q} --output {output} > {log} 2>&1"
@@ -59,7 +64,7 @@ rule ingest_qrels:
     conda:
         "../envs/core.yaml"
     params:
-        settings=split_settings,
+        settings=split_settings("qrels"),
         code=code("ingest_qrels"),
     shell:
         "python workflow/scripts/ingest_qrels.py --settings {params.settings:q} --corpus {input.corpus}"
@@ -80,7 +85,7 @@ rule ingest_answers:
     conda:
         "../envs/core.yaml"
     params:
-        settings=lambda wildcards: canonical(split_of(wildcards).answers),
+        settings=split_settings("answers"),
         code=code("ingest_answers"),
     shell:
         "python workflow/scripts/ingest_answers.py --settings {params.settings:q} --queries {input.queries}"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from utility_annotation import hashing
-from utility_annotation.hashing import row_hashes
+from utility_annotation.hashing import random_order, row_hashes
 
 ROWS = st.lists(st.tuples(st.text("a\0é1", max_size=20), st.text("a\0é1", max_size=20)), max_size=30)
 
@@ -50,3 +52,21 @@ def test_a_hundred_thousand_numbers_have_as_many_hashes() -> None:
 def test_other_types_are_refused(kind: pa.DataType) -> None:
     with pytest.raises(TypeError, match="only strings are hashed"):
         row_hashes(pa.table({"docid": pa.array([1]).cast(kind)}))
+
+
+def test_a_random_order_is_stable() -> None:
+    # these values must never change, or every sample of questions changes with them
+    assert random_order(["a", "b", "c", "d", "é"], 13) == ["a", "b", "é", "d", "c"]
+
+
+@given(ids=st.lists(st.text(max_size=4), unique=True), seed=st.integers())
+def test_a_random_order_depends_on_the_ids_alone(ids: list[str], seed: int) -> None:
+    order = random_order(ids, seed)
+    assert sorted(order) == sorted(ids)
+    assert random_order(reversed(ids), seed) == order
+    assert random_order(ids[1:], seed) == [each for each in order if each not in ids[:1]]
+
+
+def test_every_id_is_first_equally_often() -> None:
+    first = Counter(random_order("abcde", seed)[0] for seed in range(5000))
+    assert all(850 < first[each] < 1150 for each in "abcde")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from utility_annotation.configuration import Source, Split
+from utility_annotation.configuration import Dataset, Source, Split
 from utility_annotation.contracts import ANSWERS, CORPUS, QRELS, QUERIES
 from utility_annotation.errors import InputError
 from utility_annotation.ingest import ingest_answers, ingest_corpus, ingest_qrels, ingest_queries
@@ -20,6 +20,10 @@ from utility_annotation.ingest import ingest_answers, ingest_corpus, ingest_qrel
 
 def source(path: Path, form: str = "msmarco") -> Source:
     return Source(format=form, path=str(path))
+
+
+def dataset(path: Path, form: str = "msmarco", titles: bool = True) -> Dataset:
+    return Dataset(corpus=source(path, form), titles=titles, splits={})
 
 
 @pytest.fixture
@@ -41,11 +45,15 @@ def out(tmp_path: Path) -> Path:
 
 
 def ingest_all(raw: Path, out: Path) -> None:
-    split = Split(queries=source(raw / "queries.tsv"), qrels=source(raw / "qrels.tsv", "trec"))
-    ingest_corpus(source(raw / "collection.tsv"), out / "corpus.parquet")
+    split = Split(
+        queries=source(raw / "queries.tsv"),
+        qrels=source(raw / "qrels.tsv", "trec"),
+        answers=source(raw / "answers.jsonl", "jsonl"),
+    )
+    ingest_corpus(dataset(raw / "collection.tsv"), out / "corpus.parquet")
     ingest_queries(split, out / "queries.parquet")
     ingest_qrels(split, out / "corpus.parquet", out / "queries.parquet", out / "qrels.parquet")
-    ingest_answers(source(raw / "answers.jsonl", "jsonl"), out / "queries.parquet", out / "answers.parquet")
+    ingest_answers(split, out / "queries.parquet", out / "answers.parquet")
 
 
 def test_ms_marco(raw: Path, out: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -76,7 +84,7 @@ def test_judgements_of_unknown_passages_are_dropped_on_demand(
 ) -> None:
     (raw / "qrels.tsv").write_bytes(b"q1\t0\td9\t1\nq1\t0\td2\t1\nq2\t0\td8\t1\n")
     split = Split(queries=source(raw / "queries.tsv"), qrels=source(raw / "qrels.tsv"), unknown_passages="drop")
-    ingest_corpus(source(raw / "collection.tsv"), out / "corpus.parquet")
+    ingest_corpus(dataset(raw / "collection.tsv"), out / "corpus.parquet")
     ingest_queries(split, out / "queries.parquet")
     with caplog.at_level(logging.WARNING):
         ingest_qrels(split, out / "corpus.parquet", out / "queries.parquet", out / "qrels.parquet")
@@ -87,7 +95,7 @@ def test_judgements_of_unknown_passages_are_dropped_on_demand(
 def test_scifact(shared_data: Path, out: Path) -> None:
     folder = shared_data / "scifact-beir"
     split = Split(queries=source(folder, "beir"), qrels=source(folder / "qrels" / "test.tsv", "beir"), judged_only=True)
-    assert ingest_corpus(source(folder, "beir"), out / "corpus.parquet") == 5183
+    assert ingest_corpus(dataset(folder, "beir"), out / "corpus.parquet") == 5183
     assert ingest_queries(split, out / "queries.parquet") == 300
     assert ingest_qrels(split, out / "corpus.parquet", out / "queries.parquet", out / "qrels.parquet") == 339
     assert CORPUS.read(out / "corpus.parquet")["title"].null_count == 0
@@ -96,16 +104,167 @@ def test_scifact(shared_data: Path, out: Path) -> None:
 def test_ms_marco_qrels_of_a_corpus_that_lacks_them(shared_data: Path, out: Path, raw: Path) -> None:
     folder = shared_data / "msmarco-ans-small"
     split = Split(queries=source(folder / "queries.dev.small.tsv"), qrels=source(folder / "qrels.dev.small.tsv"))
-    ingest_corpus(source(raw / "collection.tsv"), out / "corpus.parquet")
+    ingest_corpus(dataset(raw / "collection.tsv"), out / "corpus.parquet")
     assert ingest_queries(split, out / "queries.parquet") == 105
     with pytest.raises(InputError, match=r"qrels\.dev\.small\.tsv, line 1: the judged passage '7072358' is not"):
         ingest_qrels(split, out / "corpus.parquet", out / "queries.parquet", out / "qrels.parquet")
 
 
+def query_ids(path: Path) -> list[str]:
+    return QUERIES.read(path)["query_id"].to_pylist()
+
+
+def test_answered_only(raw: Path, out: Path) -> None:
+    answers = source(raw / "answers.jsonl", "jsonl")
+    split = Split(queries=source(raw / "queries.tsv"), answers=answers, answered_only=True)
+    assert ingest_queries(split, out / "queries.parquet") == 1
+    assert query_ids(out / "queries.parquet") == ["q1"]
+
+
+def test_a_sample_is_drawn_from_what_the_filters_leave(raw: Path, out: Path) -> None:
+    ids = [f"q{number}" for number in range(60)]
+    (raw / "queries.tsv").write_text("".join(f"{query_id}\ttext\n" for query_id in ids))
+    (raw / "qrels.tsv").write_text("".join(f"{query_id}\t0\td1\t1\n" for query_id in ids[10:]))
+    (raw / "answers.jsonl").write_text(
+        "".join(json.dumps({"query_id": query_id, "answers": ["a"]}) + "\n" for query_id in ids[:40])
+    )
+    left = ids[10:40]
+
+    def drawn(count: int, seed: int, reverse: bool = False) -> list[str]:
+        if reverse:
+            (raw / "queries.tsv").write_text("".join(f"{query_id}\ttext\n" for query_id in reversed(ids)))
+        split = Split(
+            queries=source(raw / "queries.tsv"),
+            qrels=source(raw / "qrels.tsv", "trec"),
+            answers=source(raw / "answers.jsonl", "jsonl"),
+            judged_only=True,
+            answered_only=True,
+            sample={"queries": count, "seed": seed},
+        )
+        assert ingest_queries(split, out / "queries.parquet") == count
+        return query_ids(out / "queries.parquet")
+
+    few, more, others = drawn(10, 1), drawn(20, 1), drawn(10, 2)
+    assert few == [query_id for query_id in left if query_id in few]  # the file's order
+    assert set(few) < set(more) < set(left)
+    assert few != others
+    assert drawn(30, 1) == left
+    assert drawn(10, 1, reverse=True) == few[::-1]
+    with pytest.raises(InputError, match=r"queries\.tsv: 30 questions are left, and `sample\.queries` is 31"):
+        drawn(31, 1)
+
+
+def test_judgements_and_answers_of_unknown_queries_are_dropped_on_demand(
+    raw: Path, out: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (raw / "qrels.tsv").write_bytes(b"q8\t0\td2\t1\nq1\t0\td2\t1\nq9\t0\td9\t1\nq1\t0\td7\t1\n")
+    (raw / "answers.jsonl").write_bytes(
+        b'{"query_id": "q9", "answers": ["x"]}\n{"query_id": "q2", "answers": ["two"]}\n'
+    )
+    split = Split(
+        queries=source(raw / "queries.tsv"),
+        qrels=source(raw / "qrels.tsv"),
+        answers=source(raw / "answers.jsonl", "jsonl"),
+        unknown_queries="drop",
+        unknown_passages="drop",
+    )
+    ingest_corpus(dataset(raw / "collection.tsv"), out / "corpus.parquet")
+    ingest_queries(split, out / "queries.parquet")
+    with caplog.at_level(logging.WARNING):
+        assert ingest_qrels(split, out / "corpus.parquet", out / "queries.parquet", out / "qrels.parquet") == 1
+        assert ingest_answers(split, out / "queries.parquet", out / "answers.parquet") == 1
+    assert QRELS.read(out / "qrels.parquet").to_pylist() == [{"query_id": "q1", "docid": "d2", "grade": 1}]
+    assert ANSWERS.read(out / "answers.parquet").to_pylist() == [{"query_id": "q2", "answers": ["two"]}]
+    for message in (
+        "dropped 2 judgements of questions that the split lacks",
+        "dropped 1 judgements of passages that the corpus lacks",
+        "dropped the answers to 1 questions that the split lacks",
+        "1 of 2 queries have no answer",
+    ):
+        assert message in caplog.text
+
+
+def test_nq_open_answers_are_joined_by_the_question(raw: Path, out: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (raw / "queries.tsv").write_bytes(b"q1\tWho won?\nq2\twho  won\nq3\twho lost\nq4\twho tied\n")
+    (raw / "nq.jsonl").write_bytes(
+        b'{"question": "who won", "answer": ["A", "B"]}\n{"question": "who tied", "answer": []}\n'
+        b'{"question": "who else", "answer": ["C"]}\n'
+    )
+    answers = {"queries": source(raw / "queries.tsv"), "answers": source(raw / "nq.jsonl", "nq-open")}
+    ingest_queries(Split(**answers), out / "queries.parquet")
+    with caplog.at_level(logging.INFO):
+        ingest_answers(Split(**answers, unknown_queries="drop"), out / "queries.parquet", out / "answers.parquet")
+    assert ANSWERS.read(out / "answers.parquet").to_pylist() == [
+        {"query_id": "q1", "answers": ["A", "B"]},
+        {"query_id": "q2", "answers": ["A", "B"]},
+    ]
+    assert "2 of its 3 questions are among the split's" in caplog.text
+    assert "2 of 4 queries have no answer" in caplog.text
+    with pytest.raises(InputError, match=r"nq\.jsonl, line 3: query 'who else' is not among the split's queries"):
+        ingest_answers(Split(**answers), out / "queries.parquet", out / "answers.parquet")
+    ingest_queries(Split(**answers, answered_only=True), out / "queries.parquet")
+    assert query_ids(out / "queries.parquet") == ["q1", "q2"]
+
+
+def test_nq_open_answers_its_own_questions(shared_data: Path, out: Path) -> None:
+    nq = source(shared_data / "nq-open" / "NQ-open.dev.jsonl", "nq-open")
+    split = Split(queries=nq, answers=nq)
+    assert ingest_queries(split, out / "queries.parquet") == 3610
+    assert ingest_answers(split, out / "queries.parquet", out / "answers.parquet") == 3610
+    assert ANSWERS.read(out / "answers.parquet")["answers"][0].as_py() == ["14 December 1972 UTC", "December 1972"]
+
+
+def test_dpr_as_a_whole_dataset(raw: Path, out: Path) -> None:
+    (raw / "psgs_w100.tsv").write_bytes(b'id\ttext\ttitle\n1\t"a ""b"""\tA\n2\tc\tC\n')
+    questions = [
+        {"question": "what?", "answers": ["a"], "positive_ctxs": [{"passage_id": "1"}, {"passage_id": "9"}]},
+        {"question": "why?", "answers": ["b"], "positive_ctxs": []},
+    ]
+    (raw / "train.json.gz").write_bytes(gzip.compress(json.dumps(questions).encode()))
+    train = source(raw / "train.json.gz", "dpr")
+    split = Split(queries=train, qrels=train, answers=train, judged_only=True, unknown_passages="drop")
+    assert ingest_corpus(dataset(raw / "psgs_w100.tsv", "dpr"), out / "corpus.parquet") == 2
+    assert ingest_queries(split, out / "queries.parquet") == 1
+    assert ingest_qrels(split, out / "corpus.parquet", out / "queries.parquet", out / "qrels.parquet") == 1
+    with pytest.raises(InputError, match=r"train\.json\.gz, item 2: query '2' is not among .* unknown_queries to drop"):
+        ingest_answers(split, out / "queries.parquet", out / "answers.parquet")
+
+
+def test_a_repeated_question_of_a_json_list_is_named_by_item(raw: Path, out: Path) -> None:
+    row = {"_id": "h", "question": "q", "answer": "a"}
+    (raw / "hotpot.json").write_text(json.dumps([row, {**row, "_id": "other"}, row]))
+    with pytest.raises(InputError, match=r"hotpot\.json, item 3: query_id 'h' stands here and already on item 1"):
+        ingest_queries(Split(queries=source(raw / "hotpot.json", "hotpotqa")), out / "queries.parquet")
+
+
+def test_titles_are_left_out_on_demand(raw: Path, out: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (raw / "corpus.jsonl").write_bytes(
+        b'{"docid": "d1", "title": "T", "text": "one"}\n{"docid": "d2", "title": "U", "text": ""}\n'
+    )
+    ingest_corpus(dataset(raw / "corpus.jsonl", "jsonl"), out / "with.parquet")
+    assert CORPUS.read(out / "with.parquet")["title"].to_pylist() == ["T", "U"]
+    assert not caplog.records
+    ingest_corpus(dataset(raw / "corpus.jsonl", "jsonl", titles=False), out / "without.parquet")
+    assert CORPUS.read(out / "without.parquet").to_pydict() == {
+        "docid": ["d1", "d2"],
+        "title": [None, None],
+        "text": ["one", ""],
+    }
+    assert "1 passages are a title alone" in caplog.text
+
+
+def test_a_split_without_what_is_asked_for(raw: Path, out: Path) -> None:
+    split = Split(queries=source(raw / "queries.tsv"))
+    with pytest.raises(InputError, match="this split has no `qrels`"):
+        ingest_qrels(split, out / "corpus.parquet", out / "queries.parquet", out / "x.parquet")
+    with pytest.raises(InputError, match="this split has no `answers`"):
+        ingest_answers(split, out / "queries.parquet", out / "x.parquet")
+
+
 def test_a_corpus_of_several_blocks_is_whole(raw: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("utility_annotation.ingest._BLOCK_ROWS", 7)
     (raw / "collection.tsv").write_text("".join(f"{number}\ttext {number}\n" for number in range(100)))
-    assert ingest_corpus(source(raw / "collection.tsv"), out / "corpus.parquet") == 100
+    assert ingest_corpus(dataset(raw / "collection.tsv"), out / "corpus.parquet") == 100
     assert CORPUS.read(out / "corpus.parquet")["docid"].to_pylist() == [str(number) for number in range(100)]
 
 
@@ -147,7 +306,11 @@ def test_bad_input(raw: Path, out: Path, name: str, content: bytes, line: int | 
 
 
 @pytest.mark.parametrize(
-    ("form", "read"), [("trec", ingest_corpus), ("trec", lambda s, o: ingest_queries(Split(queries=s), o))]
+    ("form", "read"),
+    [
+        ("trec", lambda s, o: ingest_corpus(Dataset(corpus=s, splits={}), o)),
+        ("trec", lambda s, o: ingest_queries(Split(queries=s), o)),
+    ],
 )
 def test_a_format_that_does_not_hold_this(raw: Path, out: Path, form: str, read) -> None:
     with pytest.raises(InputError, match=r"format 'trec' holds no (passages|queries).*msmarco, beir, jsonl"):
@@ -159,13 +322,14 @@ def test_scripts(raw: Path, out: Path) -> None:
         {
             "queries": {"format": "msmarco", "path": str(raw / "queries.tsv")},
             "qrels": {"format": "trec", "path": str(raw / "qrels.tsv")},
+            "answers": {"format": "jsonl", "path": str(raw / "answers.jsonl")},
         }
     )
     settings = {
-        "corpus": json.dumps({"format": "msmarco", "path": str(raw / "collection.tsv")}),
+        "corpus": json.dumps({"corpus": {"format": "msmarco", "path": str(raw / "collection.tsv")}, "splits": {}}),
         "queries": split,
         "qrels": split,
-        "answers": json.dumps({"format": "jsonl", "path": str(raw / "answers.jsonl")}),
+        "answers": split,
     }
     inputs = {"qrels": ["corpus", "queries"], "answers": ["queries"]}
     for what in settings:
@@ -177,7 +341,7 @@ def test_scripts(raw: Path, out: Path) -> None:
 
 def test_a_script_says_what_is_wrong_in_one_line(root: Path, raw: Path, out: Path) -> None:
     (raw / "collection.tsv").write_bytes(b"d1\tone\nd2\n")
-    settings = json.dumps({"format": "msmarco", "path": str(raw / "collection.tsv")})
+    settings = json.dumps({"corpus": {"format": "msmarco", "path": str(raw / "collection.tsv")}, "splits": {}})
     script = root / "workflow" / "scripts" / "ingest_corpus.py"
     command = [sys.executable, script, "--settings", settings, "--output", out / "corpus.parquet"]
     done = subprocess.run(command, capture_output=True, text=True)

@@ -143,6 +143,25 @@ def test_ids_with_a_corpus_give_the_same_pool(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "two").iterdir()) == [path.name for path in two]
 
 
+@pytest.mark.parametrize("form", ["tevatron", "tevatron-ids"])
+@pytest.mark.parametrize("titles", [True, False])
+def test_titles(tmp_path: Path, form: str, titles: bool) -> None:
+    CORPUS.write(
+        tmp_path / "corpus.parquet",
+        CORPUS.table({"docid": ["a", "b"], "title": ["A", None], "text": ["text of a", "text of b"]}),
+    )
+    carried = row("q1", ["a"], ["b"])
+    carried["positive_passages"][0]["title"] = "A"
+    source = write(tmp_path / "a.jsonl", [carried if form == "tevatron" else id_row("q1", ["a"], ["b"])])
+    corpus = tmp_path / "corpus.parquet" if form == "tevatron-ids" else None
+    build_pool(pool(source, form, titles=titles), outputs(tmp_path / "pool"), corpus)
+    (candidates,) = read(outputs(tmp_path / "pool")).values()
+    assert sorted((each["docid"], each["title"], each["text"]) for each in candidates) == [
+        ("a", "A" if titles else None, "text of a"),
+        ("b", None, "text of b"),
+    ]
+
+
 def test_odd_queries_are_kept_and_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     rows = [row("q1", [], ["a", "b"]), row("q2", ["a"], []), row("q3", ["a", "b", "c"], ["d"])]
     with caplog.at_level(logging.INFO):

@@ -92,3 +92,29 @@ def test_the_other_version_is_named(tmp_path: Path) -> None:
         list(tevatron.read_rows(write(tmp_path / "two.jsonl", two)))
     with pytest.raises(InputError, match=r"source\.format to tevatron\."):
         list(tevatron.read_id_rows(write(tmp_path / "one.jsonl", one)))
+
+
+@settings(deadline=None, max_examples=50)
+@given(rows=st.lists(st.tuples(TEXT, st.lists(TEXT), st.booleans())))
+def test_positives_as_judgements(rows: list[tuple[str, list[str], bool]], tmp_path_factory) -> None:
+    """Rows of both versions, even side by side: each positive once a question, with grade 1."""
+    path = write(
+        tmp_path_factory.mktemp("tevatron") / "a.jsonl",
+        *(
+            {"query_id": query_id, "positive_document_ids": docids, "negative_document_ids": ["n"]}
+            if ids_only
+            else {"query_id": query_id, "positive_passages": [{**GOOD, "docid": docid} for docid in docids]}
+            for query_id, docids, ids_only in rows
+        ),
+    )
+    assert list(tevatron.read_judgements(path)) == [
+        (number, query_id, docid, 1)
+        for number, (query_id, docids, _) in enumerate(rows, 1)
+        for docid in dict.fromkeys(docids)
+    ]
+
+
+def test_rows_without_positives_are_refused_as_judgements(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", {"query_id": "1", "positive_passages": []}, {"query_id": "2"})
+    with pytest.raises(InputError, match=r"a\.jsonl, line 2: `positive_passages` is missing"):
+        list(tevatron.read_judgements(path))

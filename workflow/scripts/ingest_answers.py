@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from utility_annotation.configuration import Source, from_json
+from utility_annotation.configuration import Split, from_json
 from utility_annotation.errors import run_script
 from utility_annotation.ingest import ingest_answers
 from utility_annotation.progress import log_to_stderr
@@ -14,12 +14,12 @@ from utility_annotation.progress import log_to_stderr
 def main(argv: list[str] | None) -> None:
     """Command line; see ``--help``."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--settings", required=True, help="a section `answers` of a split, as JSON")
+    parser.add_argument("--settings", required=True, help="a split of a dataset, as JSON")
     parser.add_argument("--queries", required=True, type=Path, help="the split's queries (parquet)")
     parser.add_argument("--output", required=True, type=Path, help="answers (parquet)")
     arguments = parser.parse_args(argv)
     log_to_stderr()
-    ingest_answers(from_json(Source, arguments.settings), arguments.queries, arguments.output)
+    ingest_answers(from_json(Split, arguments.settings), arguments.queries, arguments.output)
 
 
 if __name__ == "__main__":

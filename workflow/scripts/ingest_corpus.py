@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from utility_annotation.configuration import Source, from_json
+from utility_annotation.configuration import Dataset, from_json
 from utility_annotation.errors import run_script
 from utility_annotation.ingest import ingest_corpus
 from utility_annotation.progress import log_to_stderr
@@ -14,11 +14,11 @@ from utility_annotation.progress import log_to_stderr
 def main(argv: list[str] | None) -> None:
     """Command line; see ``--help``."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--settings", required=True, help="a section `corpus` of a dataset, as JSON")
+    parser.add_argument("--settings", required=True, help="a section `datasets`, as JSON")
     parser.add_argument("--output", required=True, type=Path, help="corpus (parquet)")
     arguments = parser.parse_args(argv)
     log_to_stderr()
-    ingest_corpus(from_json(Source, arguments.settings), arguments.output)
+    ingest_corpus(from_json(Dataset, arguments.settings), arguments.output)
 
 
 if __name__ == "__main__":

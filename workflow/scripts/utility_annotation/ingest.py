@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from .configuration import Source, Split
+from .configuration import Dataset, Source, Split
 from .contracts import ANSWERS, CORPUS, QRELS, QUERIES, Contract, RepeatedKey
-from .errors import InputError
-from .formats import read_answers, read_judgements, read_passages, read_queries
+from .errors import InputError, place
+from .formats import answer_key, read_answers, read_judgements, read_passages, read_queries
 from .formats.rows import Answers, Judgement, Passage, Query
+from .hashing import random_order
 
 _LOG = logging.getLogger(__name__)
 
@@ -25,37 +27,58 @@ _BLOCK_BYTES = 1 << 24
 Rows = Iterator[Passage] | Iterator[Query] | Iterator[Judgement] | Iterator[Answers]
 
 
-def ingest_corpus(source: Source, output: Path) -> int:
-    """Write the corpus of contract ``CORPUS``; return the number of passages.
+def ingest_corpus(dataset: Dataset, output: Path) -> int:
+    """Write the dataset's corpus of contract ``CORPUS``; return the number of passages.
+
+    Without ``titles`` every title is null; passages that then have no text either stay, and are counted in the log.
 
     Raises:
         InputError: a bad line, a docid that stands twice, or no passage at all.
     """
-    return _write(CORPUS, lambda: read_passages(source), source.path, output)
+
+    def rows() -> Iterator[Passage]:
+        empty = 0
+        for passage in read_passages(dataset.corpus):
+            if not dataset.titles:
+                empty += not passage.text
+                passage = passage._replace(title=None)
+            yield passage
+        if empty:
+            _LOG.warning("%s: %d passages are a title alone and, without titles, empty", dataset.corpus.path, empty)
+
+    return _write(CORPUS, rows, dataset.corpus.path, output)
 
 
 def ingest_queries(split: Split, output: Path) -> int:
-    """Write the split's queries, with ``judged_only`` those alone that its qrels name; return their number.
+    """Write the split's queries, in the file's order, as far as its filters keep them; return their number.
+
+    ``judged_only`` keeps those that the qrels name, ``answered_only`` those with an answer, and ``sample`` a random
+    choice of these.
 
     Raises:
-        InputError: a bad line, a query id that stands twice, or no query left.
+        InputError: a bad line, a query id that stands twice, no query left, or fewer than ``sample`` asks for.
     """
-
-    def rows() -> Iterator[Query]:
-        if not split.judged_only or split.qrels is None:
-            return read_queries(split.queries)
-        judged = {judgement.query_id for judgement in read_judgements(split.qrels)}
-        return (query for query in read_queries(split.queries) if query.query_id in judged)
-
-    return _write(QUERIES, rows, split.queries.path, output)
+    kept = _kept_queries(split)
+    if split.sample is None:
+        return _write(QUERIES, kept, split.queries.path, output)
+    left = [query.query_id for query in kept()]
+    if len(left) < split.sample.queries:
+        raise InputError(
+            f"{len(left)} questions are left, and `sample.queries` is {split.sample.queries}.",
+            mend="lower `sample.queries` of the split, or leave `sample` out.",
+            path=split.queries.path,
+        )
+    chosen = set(random_order(left, split.sample.seed)[: split.sample.queries])
+    _LOG.info("%s: %d of %d queries chosen at random", split.queries.path, len(chosen), len(left))
+    return _write(QUERIES, lambda: (query for query in kept() if query.query_id in chosen), split.queries.path, output)
 
 
 def ingest_qrels(split: Split, corpus: Path, queries: Path, output: Path) -> int:
     """Write the split's qrels, checked against its corpus and queries; return the number of judgements.
 
     Raises:
-        InputError: a bad line, a pair that stands twice, a judgement of an unknown query, or one of an unknown passage
-            unless ``unknown_passages`` is ``drop``; no judgement left; or a split without qrels.
+        InputError: a bad line, a pair that stands twice, a judgement of an unknown query or passage unless
+            ``unknown_queries`` or ``unknown_passages`` is ``drop``; no judgement left; or a split without qrels.
     """
     source = split.qrels
     if source is None:
@@ -65,14 +88,16 @@ def ingest_qrels(split: Split, corpus: Path, queries: Path, output: Path) -> int
     unknown.difference_update(_ids(CORPUS, corpus))
 
     def rows() -> Iterator[Judgement]:
-        dropped = 0
+        dropped: Counter[str] = Counter()
         for judgement in read_judgements(source):
             if judgement.query_id not in known_queries:
-                raise _unknown_query(judgement, source, queries)
-            if judgement.docid not in unknown:
+                if split.unknown_queries == "error":
+                    raise _unknown_query(judgement, source, queries)
+                dropped["questions that the split"] += 1
+            elif judgement.docid not in unknown:
                 yield judgement
             elif split.unknown_passages == "drop":
-                dropped += 1
+                dropped["passages that the corpus"] += 1
             else:
                 raise InputError(
                     f"the judged passage {judgement.docid!r} is not in the corpus ({corpus}).",
@@ -80,36 +105,61 @@ def ingest_qrels(split: Split, corpus: Path, queries: Path, output: Path) -> int
                     path=source.path,
                     line=judgement.line,
                 )
-        if dropped:
-            _LOG.warning("%s: dropped %d judgements of passages that the corpus lacks", source.path, dropped)
+        for what, count in dropped.items():
+            _LOG.warning("%s: dropped %d judgements of %s lacks", source.path, count, what)
 
     return _write(QRELS, rows, source.path, output)
 
 
-def ingest_answers(source: Source, queries: Path, output: Path) -> int:
+def ingest_answers(split: Split, queries: Path, output: Path) -> int:
     """Write the short answers to the split's queries; return the number of queries that have any.
 
-    A query without an answer is one whose list is empty or that the file leaves out; neither is written, both are
-    counted in the log.
+    Answers of a file without ids go to every query with their question's text. A query without an answer is one whose
+    list is empty or that the file leaves out; neither is written, both are counted in the log.
 
     Raises:
-        InputError: a bad line, a query that stands twice or that the split lacks, or no answer at all.
+        InputError: a bad line, a query that stands twice, one that the split lacks unless ``unknown_queries`` is
+            ``drop``, no answer at all, or a split without answers.
     """
-    known_queries = set(_ids(QUERIES, queries))
+    source = split.answers
+    if source is None:
+        raise InputError("this split has no `answers`.", mend="name the file of short answers in the split.")
+    query_ids: dict[str, list[str]] = {}
+    for query_id, text in _columns(QUERIES, queries, "query_id", "text"):
+        query_ids.setdefault(answer_key(source, query_id, text), []).append(query_id)
 
     def rows() -> Iterator[Answers]:
+        found = dropped = 0
         for row in read_answers(source):
-            if row.query_id not in known_queries:
+            if row.query_id in query_ids:
+                found += 1
+                if row.answers:
+                    yield from (row._replace(query_id=query_id) for query_id in query_ids[row.query_id])
+            elif split.unknown_queries == "drop":
+                dropped += 1
+            else:
                 raise _unknown_query(row, source, queries)
-            if row.answers:
-                yield row
+        _LOG.info("%s: %d of its %d questions are among the split's", source.path, found, found + dropped)
+        if dropped:
+            _LOG.warning("%s: dropped the answers to %d questions that the split lacks", source.path, dropped)
 
     written = _write(ANSWERS, rows, source.path, output)
-    if written < len(known_queries):
-        _LOG.warning(
-            "%s: %d of %d queries have no answer", source.path, len(known_queries) - written, len(known_queries)
-        )
+    total = sum(map(len, query_ids.values()))
+    if written < total:
+        _LOG.warning("%s: %d of %d queries have no answer", source.path, total - written, total)
     return written
+
+
+def _kept_queries(split: Split) -> Callable[[], Iterator[Query]]:
+    """Reads the split's questions as far as ``judged_only`` and ``answered_only`` keep them."""
+    tests: list[Callable[[Query], bool]] = []
+    if split.judged_only and (qrels := split.qrels) is not None:
+        judged = {judgement.query_id for judgement in read_judgements(qrels)}
+        tests.append(lambda query: query.query_id in judged)
+    if split.answered_only and (answers := split.answers) is not None:
+        answered = {row.query_id for row in read_answers(answers) if row.answers}
+        tests.append(lambda query: answer_key(answers, query.query_id, query.text) in answered)
+    return lambda: (query for query in read_queries(split.queries) if all(test(query) for test in tests))
 
 
 def _write(contract: Contract, rows: Callable[[], Rows], source: str, output: Path) -> int:
@@ -129,8 +179,8 @@ def _write(contract: Contract, rows: Callable[[], Rows], source: str, output: Pa
         earlier, line = _lines_of(repeated.key, rows())
         found = ", ".join(f"{name} {value!r}" for name, value in repeated.key.items())
         raise InputError(
-            f"{found} stands here and already on line {earlier}.",
-            mend="keep one of the two lines.",
+            f"{found} stands here and already on {place(earlier)}.",
+            mend="keep one of the two.",
             path=source,
             line=line,
         ) from None
@@ -160,15 +210,20 @@ def _lines_of(key: dict[str, str], rows: Rows) -> tuple[int, int]:
 
 def _ids(contract: Contract, path: Path) -> Iterator[str]:
     """The first column of a contract's file, in flat memory."""
+    return (row[0] for row in _columns(contract, path, contract.schema.names[0]))
+
+
+def _columns(contract: Contract, path: Path, *names: str) -> Iterator[tuple[str, ...]]:
+    """The rows of some columns of a contract's file, in flat memory."""
     with contract.open(path) as file:
-        for batch in file.iter_batches(columns=[contract.schema.names[0]]):
-            yield from batch.column(0).to_pylist()
+        for batch in file.iter_batches(columns=list(names)):
+            yield from zip(*(batch[name].to_pylist() for name in names), strict=True)
 
 
 def _unknown_query(row: Judgement | Answers, source: Source, queries: Path) -> InputError:
     return InputError(
         f"query {row.query_id!r} is not among the split's queries ({queries}).",
-        mend="add the query, or remove the line.",
+        mend="add the query, remove the row, or set the split's unknown_queries to drop.",
         path=source.path,
         line=row.line,
     )

@@ -7,7 +7,6 @@ Python, so that the paper's 491,007 × 31 candidates take seconds.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -24,6 +23,7 @@ import pyarrow.compute as pc
 from .configuration import Labels, QuerySubset
 from .contracts import ANNOTATION, LABELS, OUTCOMES, POOL
 from .errors import InputError
+from .hashing import random_order
 
 logger = logging.getLogger(__name__)
 
@@ -98,11 +98,7 @@ def query_subset(query_ids: Iterable[str], subset: QuerySubset) -> pa.Array:
         )
     if size == len(ids):
         return pa.array(ids, pa.string())
-
-    def place(query_id: str) -> tuple[bytes, str]:
-        return hashlib.blake2b(f"{subset.seed}\n{query_id}".encode(), digest_size=8).digest(), query_id
-
-    return pa.array(sorted(ids, key=place)[:size], pa.string())
+    return pa.array(random_order(ids, subset.seed)[:size], pa.string())
 
 
 def read_candidates(path: Path | str) -> pa.Table:

@@ -95,6 +95,8 @@ def build_pool(settings: Pool, outputs: Sequence[Path], corpus: Path | None = No
             rows = _with_stored_passages(tevatron.read_id_rows(source), settings.size, store, corpus, source)
         waiting = 0
         for row, candidates in _checked(rows, source):
+            if not settings.titles:
+                candidates = [(docid, None, text, human) for docid, _, text, human in candidates]
             order = shuffled(row.query_id, len(candidates), settings.seed)
             shard = shards[shard_of(row.query_id, len(shards))]
             waiting += shard.add(row, [candidates[place] for place in order])

@@ -1,7 +1,8 @@
 """Readers and writers of the outside world's formats, one module a format.
 
-Every reader streams: it yields one row at a time, with the line on which it stands, and raises InputError, naming file
-and line, for the first thing that is wrong. The functions here choose the reader that a Source asks for.
+Every reader streams: it yields one row at a time, with the line (or the item of a JSON document) at which it stands,
+and raises InputError, naming file and line, for the first thing that is wrong. The functions here choose the reader
+that a Source asks for.
 """
 
 from __future__ import annotations
@@ -12,20 +13,41 @@ from typing import TypeVar
 
 from ..configuration import Source
 from ..errors import InputError
-from . import beir, jsonl, msmarco, trec
+from . import beir, dpr, hotpotqa, jsonl, msmarco, msmarco_qa, nq_open, tevatron, trec
 from .rows import Answers, Judgement, Passage, Query
 
 Row = TypeVar("Row")
 
-_PASSAGES = {"msmarco": msmarco.read_passages, "beir": beir.read_passages, "jsonl": jsonl.read_passages}
-_QUERIES = {"msmarco": msmarco.read_queries, "beir": beir.read_queries, "jsonl": jsonl.read_queries}
+_PASSAGES = {
+    "msmarco": msmarco.read_passages,
+    "beir": beir.read_passages,
+    "jsonl": jsonl.read_passages,
+    "dpr": dpr.read_passages,
+}
+_QUERIES = {
+    "msmarco": msmarco.read_queries,
+    "beir": beir.read_queries,
+    "jsonl": jsonl.read_queries,
+    "msmarco-qa": msmarco_qa.read_queries,
+    "hotpotqa": hotpotqa.read_queries,
+    "nq-open": nq_open.read_queries,
+    "dpr": dpr.read_queries,
+}
 _JUDGEMENTS = {
     "msmarco": msmarco.read_judgements,
     "beir": beir.read_judgements,
     "trec": trec.read_judgements,
     "jsonl": jsonl.read_judgements,
+    "tevatron": tevatron.read_judgements,
+    "dpr": dpr.read_judgements,
 }
-_ANSWERS = {"jsonl": jsonl.read_answers}
+_ANSWERS = {
+    "jsonl": jsonl.read_answers,
+    "msmarco-qa": msmarco_qa.read_answers,
+    "hotpotqa": hotpotqa.read_answers,
+    "nq-open": nq_open.read_answers,
+    "dpr": dpr.read_answers,
+}
 
 
 def read_passages(source: Source) -> Iterator[Passage]:
@@ -44,8 +66,13 @@ def read_judgements(source: Source) -> Iterator[Judgement]:
 
 
 def read_answers(source: Source) -> Iterator[Answers]:
-    """The short answers, in the file's order."""
+    """The short answers, in the file's order; their query ids are what ``answer_key`` returns for their questions."""
     return _read("answers", _ANSWERS, source)
+
+
+def answer_key(source: Source, query_id: str, text: str) -> str:
+    """How a source of answers names a question: by its id, or, where the file has no ids, by its normalised text."""
+    return nq_open.normalised(text) if source.format == "nq-open" else query_id
 
 
 def _read(kind: str, readers: Mapping[str, Callable[[Path], Iterator[Row]]], source: Source) -> Iterator[Row]:

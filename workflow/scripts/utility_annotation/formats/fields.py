@@ -68,6 +68,15 @@ def strings(value: object, name: str, path: Path, line: int) -> list[str]:
     return [text(item, name, path, line) for item in _list(value, name, path, line)]
 
 
+def answers(value: object, name: str, path: Path, line: int) -> list[str]:
+    """A published list of answers; it may be empty, and a blank answer in it is none."""
+    return [
+        text(item, name, path, line)
+        for item in _list(value, name, path, line)
+        if not (type(item) is str and is_blank(item))
+    ]
+
+
 def identifiers(value: object, name: str, path: Path, line: int) -> list[str]:
     """A list of ids; the list may be empty."""
     return [identifier(item, name, path, line) for item in _list(value, name, path, line)]

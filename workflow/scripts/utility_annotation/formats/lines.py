@@ -18,7 +18,9 @@ from ..errors import InputError
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _BUFFER_BYTES = 1 << 20
-_FETCH_AGAIN = "fetch or copy the file again and compare its checksum with the publisher's."
+
+DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile)
+"""What reading compressed data that are broken or cut short raises."""
 
 
 def iter_lines(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -31,22 +33,21 @@ def iter_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     Raises:
         InputError: there is no such file, or its compressed data are broken or cut short.
     """
+    for number, line in iter_whole_lines(path):
+        line = line.rstrip(b"\r\n")
+        if line:
+            yield number, line
+
+
+def iter_whole_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Like ``iter_lines``, but with the empty lines, and each line with its end."""
     number = 0
     with open_bytes(path) as stream:
         try:
             for number, line in enumerate(stream, 1):
-                if number == 1:
-                    line = line.removeprefix(codecs.BOM_UTF8)
-                line = line.rstrip(b"\r\n")
-                if line:
-                    yield number, line
-        except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
-            raise InputError(
-                f"the compressed data are cut short or damaged from here on ({error}).",
-                mend=_FETCH_AGAIN,
-                path=path,
-                line=number + 1,
-            ) from None
+                yield number, line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
+        except DAMAGED as error:
+            raise damaged(error, path, number + 1) from None
 
 
 @contextmanager
@@ -69,6 +70,16 @@ def open_bytes(path: Path) -> Iterator[IO[bytes]]:
                 yield lines
         else:
             yield stream
+
+
+def damaged(error: Exception, path: Path, line: int) -> InputError:
+    """The error for compressed data that can be read up to ``line`` only."""
+    return InputError(
+        f"the compressed data are cut short or damaged from here on ({error}).",
+        mend="fetch or copy the file again and compare its checksum with the publisher's.",
+        path=path,
+        line=line,
+    )
 
 
 def on_disk(path: Path) -> Path:

@@ -1,4 +1,4 @@
-"""What the readers yield: the line on which a row stands, then the columns of its contract, in the contract's order."""
+"""What the readers yield: the line (or item) of a row, then the columns of its contract, in the contract's order."""
 
 from __future__ import annotations
 

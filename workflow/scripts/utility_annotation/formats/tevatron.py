@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import InputError
 from . import fields, lines
-from .rows import TrainingRow
+from .rows import Judgement, TrainingRow
 
 
 def read_rows(path: Path) -> Iterator[TrainingRow]:
@@ -43,6 +43,19 @@ def read_id_rows(path: Path) -> Iterator[TrainingRow]:
             fields.identifiers(row.get("negative_document_ids"), "negative_document_ids", path, number),
             {},
         )
+
+
+def read_judgements(path: Path) -> Iterator[Judgement]:
+    """The positives of rows of either version, each with grade 1 and once a question."""
+    for number, line in lines.iter_lines(path):
+        row = lines.json_object(line, path, number)
+        query_id = fields.identifier(row.get("query_id"), "query_id", path, number)
+        if "positive_document_ids" in row:
+            docids = fields.identifiers(row["positive_document_ids"], "positive_document_ids", path, number)
+        else:
+            docids = _take_passages(row, "positive_passages", {}, path, number)
+        for docid in dict.fromkeys(docids):
+            yield Judgement(number, query_id, docid, 1)
 
 
 def _take_passages(
