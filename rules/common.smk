@@ -1,7 +1,7 @@
 """Functions only: what the rules ask of the configuration. Each is named by what it returns.
 
-Those of annotation and labels stand in common_labels.smk, those of tables and figures in common_tables.smk and
-common_results.smk.
+Those of downloads and datasets stand in common_data.smk, those of annotation and labels in common_labels.smk, those of
+tables and figures in common_tables.smk and common_results.smk.
 """
 
 import re
@@ -11,7 +11,6 @@ from snakemake.exceptions import WorkflowError
 from utility_annotation import configuration
 from utility_annotation.configuration import BM25, UNTRAINED, canonical
 from utility_annotation.errors import InputError
-from utility_annotation.formats.lines import on_disk
 from utility_annotation.pools import shard_names
 from utility_annotation.staleness import code_digest
 
@@ -73,33 +72,6 @@ def wildcard_patterns() -> dict[str, str]:
 def code(script: str) -> str:
     """Digest of the code that a script reaches; as a parameter it makes exactly the results of that code stale."""
     return code_digest(SCRIPTS / f"{script}.py")
-
-
-def source_file(source: configuration.Source, member: str) -> str:
-    """The file to watch for a source: the member of a folder, the zip that holds it, or the file itself."""
-    path = Path(source.path)
-    return str(path / member if (path / member).is_file() else on_disk(path))
-
-
-def split_of(wildcards) -> configuration.Split:
-    """The split that a rule's wildcards name."""
-    splits = CONFIG.datasets[wildcards.dataset].splits
-    if wildcards.split not in splits:
-        raise WorkflowError(
-            f"dataset {wildcards.dataset} has no split {wildcards.split}; it has {', '.join(splits)}."
-        )
-    return splits[wildcards.split]
-
-
-def split_settings(wildcards) -> str:
-    """A split's questions and judgements, as the ingest scripts take them."""
-    return canonical(split_of(wildcards).model_dump(mode="json", exclude={"answers"}))
-
-
-def split_data(kind: str, name: str, section: str) -> str:
-    """Path of the queries, qrels or answers of a configured pool or test set."""
-    member = getattr(CONFIG, section)[name]
-    return f"data/{member.dataset}/{kind}/{member.split}.parquet"
 
 
 def pool_shards(pool: str) -> list[str]:
