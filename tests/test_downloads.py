@@ -157,9 +157,7 @@ def test_a_redirect_is_followed(server: Server, output: Path) -> None:
     assert [request["path"] for request in server.requests] == ["/moved/files/a.bin", "/files/a.bin"]
 
 
-def test_the_proxy_of_the_environment_is_asked(
-    server: Server, output: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_proxy_of_the_environment_is_asked(server: Server, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", server.url.removesuffix("/files/a.bin"))
     fetch(server.download(url="http://publisher.invalid/files/a.bin"), output, QUICK)
     assert server.requests[0]["path"] == "http://publisher.invalid/files/a.bin"
@@ -353,9 +351,7 @@ def test_a_partial_of_another_url_is_not_continued(server: Server, output: Path)
 def start_script(root: Path, server: Server, output: Path) -> subprocess.Popen[str]:
     settings = server.download().model_dump()
     command = [sys.executable, str(root / "workflow/scripts/fetch.py")]
-    return subprocess.Popen(
-        [*command, *arguments(settings=settings, output=output)], stderr=subprocess.PIPE, text=True
-    )
+    return subprocess.Popen([*command, *arguments(settings=settings, output=output)], stderr=subprocess.PIPE, text=True)
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
