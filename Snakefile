@@ -15,6 +15,7 @@ if "datasets" not in config:
 
 
 include: "rules/common.smk"
+include: "rules/common_data.smk"
 include: "rules/common_labels.smk"
 include: "rules/common_rag.smk"
 include: "rules/common_tables.smk"
@@ -26,6 +27,7 @@ wildcard_constraints:
 
 
 include: "rules/models.smk"
+include: "rules/fetch.smk"
 include: "rules/ingest.smk"
 include: "rules/pools.smk"
 include: "rules/annotate.smk"

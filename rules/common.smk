@@ -1,7 +1,7 @@
 """Functions only: what the rules ask of the configuration. Each is named by what it returns.
 
-Those of annotation and labels stand in common_labels.smk, those of answers in common_rag.smk, those of tables and
-figures in common_tables.smk and common_results.smk.
+Those of downloads and datasets stand in common_data.smk, those of annotation and labels in common_labels.smk, those of
+answers in common_rag.smk, those of tables and figures in common_tables.smk and common_results.smk.
 """
 
 import re
@@ -11,7 +11,6 @@ from snakemake.exceptions import WorkflowError
 from utility_annotation import configuration
 from utility_annotation.configuration import BM25, UNTRAINED, canonical
 from utility_annotation.errors import InputError
-from utility_annotation.formats.lines import on_disk
 from utility_annotation.pools import shard_names
 from utility_annotation.staleness import code_digest
 
@@ -75,52 +74,6 @@ def wildcard_patterns() -> dict[str, str]:
 def code(script: str) -> str:
     """Digest of the code that a script reaches; as a parameter it makes exactly the results of that code stale."""
     return code_digest(SCRIPTS / f"{script}.py")
-
-
-def source_file(source: configuration.Source, member: str) -> str:
-    """The file to watch for a source: the member of a folder, the zip that holds it, or the file itself."""
-    path = Path(source.path)
-    return str(path / member if (path / member).is_file() else on_disk(path))
-
-
-def split_of(wildcards) -> configuration.Split:
-    """The split that a rule's wildcards name."""
-    splits = CONFIG.datasets[wildcards.dataset].splits
-    if wildcards.split not in splits:
-        raise WorkflowError(
-            f"dataset {wildcards.dataset} has no split {wildcards.split}; it has {', '.join(splits)}."
-        )
-    return splits[wildcards.split]
-
-
-def corpus_settings(wildcards) -> str:
-    """A dataset as far as its corpus file depends on it."""
-    dataset = CONFIG.datasets[wildcards.dataset]
-    used = dataset.model_dump(mode="json", include={"corpus", "titles"})
-    return canonical(used | {"splits": {}})
-
-
-def split_settings(kind: str):
-    """Function of the wildcards: a split as far as its queries, qrels or answers file depends on it."""
-
-    def settings(wildcards) -> str:
-        split = split_of(wildcards)
-        used = {
-            "queries": {"judged_only", "answered_only", "sample"}
-            | ({"qrels"} if split.judged_only else set())
-            | ({"answers"} if split.answered_only else set()),
-            "qrels": {"qrels", "unknown_passages", "unknown_queries"},
-            "answers": {"answers", "unknown_queries"},
-        }[kind]
-        return canonical(split.model_dump(mode="json", include={"queries", *used}))
-
-    return settings
-
-
-def split_data(kind: str, name: str, section: str) -> str:
-    """Path of the queries, qrels or answers of a configured pool or test set."""
-    member = getattr(CONFIG, section)[name]
-    return f"data/{member.dataset}/{kind}/{member.split}.parquet"
 
 
 def pool_shards(pool: str) -> list[str]:

@@ -32,7 +32,7 @@ for pool in CONFIG.pools:
         name:
             f"build_pool_{pool}"
         input:
-            source=pool_source(pool),
+            source=outside_file(pool_source(pool)),
             corpus=(
                 []
                 if CONFIG.pools[pool].source.format == "tevatron"

@@ -32,10 +32,24 @@ def replacing(path: Path | str) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     _remove(temporary)
     try:
-        yield temporary
-        if path.is_dir():
-            shutil.rmtree(path)
-        os.replace(temporary, path)
+        with needing_room(path):
+            yield temporary
+            if path.is_dir():
+                shutil.rmtree(path)
+            os.replace(temporary, path)
+    finally:
+        _remove(temporary)
+
+
+@contextmanager
+def needing_room(path: Path) -> Iterator[None]:
+    """Turn a full disk into an error that names ``path``, the file that is being written.
+
+    Raises:
+        InputError: the disk is full.
+    """
+    try:
+        yield
     except OSError as error:
         if error.errno not in NO_ROOM:
             raise
@@ -44,8 +58,6 @@ def replacing(path: Path | str) -> Iterator[Path]:
             mend="free space there, or raise the quota, and run again; what stood there before still does.",
             path=path,
         ) from None
-    finally:
-        _remove(temporary)
 
 
 def _remove(path: Path) -> None:

@@ -1,0 +1,127 @@
+"""Functions only: what the rules of downloads and datasets ask of the configuration."""
+
+from collections.abc import Iterator
+
+from utility_annotation.archives import is_tar
+from utility_annotation.formats.lines import on_disk
+
+
+def outside_paths() -> Iterator[str]:
+    """Every path at which the configuration expects a file of the outside world."""
+    for dataset in CONFIG.datasets.values():
+        yield dataset.corpus.path
+        for split in dataset.splits.values():
+            for source in (split.queries, split.qrels, split.answers):
+                if source is not None:
+                    yield source.path
+    for pool in CONFIG.pools.values():
+        if pool.source.path is not None:
+            yield pool.source.path
+    for labels in CONFIG.labels.values():
+        if labels.file is not None:
+            yield labels.file.path
+
+
+def download_of(path: str) -> tuple[str, str] | None:
+    """The download to which a path leads, and what follows `raw/NAME/` in it; none for any other path."""
+    match Path(path).parts:
+        case ("raw", name, first, *rest) if (
+            name in CONFIG.downloads and ".." not in rest
+        ):
+            return name, "/".join((first, *rest))
+    return None
+
+
+def fetched_file(download: str) -> str:
+    """Where a download is kept."""
+    return f"raw/{download}/{CONFIG.downloads[download].file}"
+
+
+def members_to_unpack() -> dict[str, set[str]]:
+    """The members of each tar download that the configuration names.
+
+    A member that lies there while its archive does not is taken as it is: nothing is fetched to unpack it again.
+    """
+    members = {name: set() for name in CONFIG.downloads if is_tar(fetched_file(name))}
+    for name, member in filter(None, map(download_of, outside_paths())):
+        alone = (
+            Path("raw", name, member).exists() and not Path(fetched_file(name)).exists()
+        )
+        if name in members and member != CONFIG.downloads[name].file and not alone:
+            members[name].add(member)
+    return members
+
+
+def below_raw(files: dict[str, set[str]]) -> str:
+    """Pattern of a file after `raw/{download}/`: of those given, by download, and only behind their own download."""
+    return (
+        "|".join(
+            f"(?<=^raw/{re.escape(download)}/)(?:{'|'.join(map(re.escape, sorted(names)))})"
+            for download, names in files.items()
+            if names
+        )
+        or "(?!)"
+    )
+
+
+def outside_file(path: str) -> str:
+    """The file that a path of the outside world needs: the zip that holds it, or the file itself, fetched or not yet."""
+    found = download_of(path)
+    if found is not None:
+        name, rest = found
+        kept = CONFIG.downloads[name].file
+        if kept.endswith(".zip") and rest.startswith(f"{kept}/"):
+            return fetched_file(name)
+    return str(on_disk(Path(path)))
+
+
+def source_file(source: configuration.Source, member: str) -> str:
+    """The file to watch for a source: the member of a folder, or what `outside_file` says."""
+    inside = Path(source.path) / member
+    return str(inside) if inside.is_file() else outside_file(source.path)
+
+
+def local_copy(wildcards) -> list[str]:
+    """A copy of the user's that stands for a download."""
+    local = CONFIG.downloads[wildcards.download].local
+    return [] if local is None else [local]
+
+
+def split_of(wildcards) -> configuration.Split:
+    """The split that a rule's wildcards name."""
+    splits = CONFIG.datasets[wildcards.dataset].splits
+    if wildcards.split not in splits:
+        raise WorkflowError(
+            f"dataset {wildcards.dataset} has no split {wildcards.split}; it has {', '.join(splits)}."
+        )
+    return splits[wildcards.split]
+
+
+def corpus_settings(wildcards) -> str:
+    """A dataset as far as its corpus file depends on it."""
+    dataset = CONFIG.datasets[wildcards.dataset]
+    used = dataset.model_dump(mode="json", include={"corpus", "titles"})
+    return canonical(used | {"splits": {}})
+
+
+def split_settings(kind: str):
+    """Function of the wildcards: a split as far as its queries, qrels or answers file depends on it."""
+
+    def settings(wildcards) -> str:
+        split = split_of(wildcards)
+        used = {
+            "queries": {"judged_only", "answered_only", "sample"}
+            | ({"qrels"} if split.judged_only else set())
+            | ({"answers"} if split.answered_only else set()),
+            "qrels": {"qrels", "unknown_passages", "unknown_queries"},
+            "answers": {"answers", "unknown_queries"},
+        }[kind]
+        return canonical(split.model_dump(mode="json", include={"queries", *used}))
+
+    return settings
+
+
+def split_data(kind: str, name: str, section: str) -> str:
+    """Path of the queries, qrels or answers of a configured pool or test set."""
+    member = getattr(CONFIG, section)[name]
+    return f"data/{member.dataset}/{kind}/{member.split}.parquet"

@@ -1,0 +1,25 @@
+"""Fetch a publisher's file, or link a copy of it, and check it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from utility_annotation.configuration import Download, from_json
+from utility_annotation.downloads import fetch
+from utility_annotation.errors import run_script
+from utility_annotation.progress import log_to_stderr
+
+
+def main(argv: list[str] | None) -> None:
+    """Command line; see ``--help``."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--settings", required=True, help="a member of the section `downloads`, as JSON")
+    parser.add_argument("--output", required=True, type=Path, help="where to put the file")
+    arguments = parser.parse_args(argv)
+    log_to_stderr()
+    fetch(from_json(Download, arguments.settings), arguments.output)
+
+
+if __name__ == "__main__":
+    run_script(main)
