@@ -122,12 +122,26 @@ def pool_settings(pool: str) -> str:
     """A pool's settings, its source as the kind of rows that `build_pool` reads."""
     settings = CONFIG.pools[pool].model_dump(mode="json")
     source = CONFIG.pools[pool].source
-    rows = "tevatron-ids" if source.format == "retrieved" else source.format
+    rows = "tevatron-ids" if source.searched else source.format
     return canonical(settings | {"source": {"format": rows, "path": pool_source(pool)}})
 
 
+def mining_settings(wildcards) -> str:
+    """A pool's settings as far as the rows that are mined for it depend on them."""
+    pool = CONFIG.pools[wildcards.pool]
+    source = pool.source.model_dump(mode="json", include={"format", "depth"})
+    return canonical(source | {"size": pool.size})
+
+
+def mined_qrels(wildcards) -> list[str]:
+    """The judgements of the split of a pool, if there are any; only a merged pool does without."""
+    pool = CONFIG.pools[wildcards.pool]
+    judged = CONFIG.datasets[pool.dataset].splits[pool.split].qrels is not None
+    return [split_data("qrels", wildcards.pool, "pools")] if judged else []
+
+
 def mined_runs(wildcards) -> list[str]:
-    """The runs whose passages become a pool's negatives."""
+    """The runs whose passages a pool is made of, or takes as negatives."""
     source = CONFIG.pools[wildcards.pool].source
     return [
         f"results/runs/{retriever}/{source.testset}.parquet"
