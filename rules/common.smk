@@ -200,3 +200,28 @@ def search_settings(testset: str) -> dict:
     return CONFIG.testsets[testset].model_dump(
         mode="json", include={"depth", "drop_query_document"}
     )
+
+
+def testset_corpus(wildcards) -> str:
+    """The corpus that is searched for a test set."""
+    return f"data/{CONFIG.testsets[wildcards.testset].dataset}/corpus.parquet"
+
+
+def testset_labels(wildcards) -> str:
+    """The label set whose positives are relevant in a test set beside what its qrels say."""
+    labels = CONFIG.testsets[wildcards.testset].labels
+    if labels is None:
+        raise WorkflowError(f"test set {wildcards.testset} has no `labels`.")
+    return f"results/labels/{labels}.parquet"
+
+
+def testset_qrels(wildcards) -> str:
+    """The judgements by which a run is evaluated: by its passages that hold an answer, humans' together with those of a
+    label set, or humans' alone.
+    """
+    testset = CONFIG.testsets[wildcards.testset]
+    if testset.relevant == "answers":
+        return f"results/qrels/{wildcards.backbone}/{wildcards.run}/{wildcards.testset}.parquet"
+    if testset.labels is not None:
+        return f"results/qrels/{wildcards.testset}.parquet"
+    return split_data("qrels", wildcards.testset, "testsets")

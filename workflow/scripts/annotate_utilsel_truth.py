@@ -1,4 +1,4 @@
-"""Utility selection given the ground truth: an LLM picks the passages of the whole pool that help to produce the answer.
+"""Utility selection given the ground-truth answer: an LLM picks from the whole pool what helps to produce it.
 
 Of several ground-truth answers the first listed counts, as in REPLUG.
 """

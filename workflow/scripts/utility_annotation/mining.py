@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Literal
 
 import orjson
-import pyarrow.compute as pc
 
 from .configuration import Settings
-from .contracts import QRELS, QUERIES, RUN
+from .contracts import QRELS, QUERIES
 from .errors import InputError
 from .files import replacing
+from .retrieval.runs import read_rankings
 
 _LOG = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ def mine(settings: MiningSettings, queries: Path, qrels: Path | None, runs: Sequ
     retrieved = settings.format == "retrieved"
     if retrieved and not judged:
         raise InputError("no question has a relevant passage.", mend="name a split whose qrels have some.", path=qrels)
-    rankings = [_rankings(run, settings.depth) for run in runs]
+    rankings = [read_rankings(run, settings.depth) for run in runs]
     left_out = rows = 0
     with replacing(output) as temporary, temporary.open("wb") as file:
         for query in QUERIES.read(queries).to_pylist():
@@ -109,18 +109,6 @@ def _relevant(qrels: Path) -> dict[str, list[str]]:
         if row["grade"] >= 1:
             positives.setdefault(row["query_id"], []).append(row["docid"])
     return positives
-
-
-def _rankings(run: Path, depth: int | None) -> dict[str, list[str]]:
-    """Each query's docids down to rank ``depth``, best first."""
-    table = RUN.read(run, ["query_id", "docid", "rank"])
-    if depth is not None:
-        table = table.filter(pc.less_equal(table["rank"], depth))
-    table = table.sort_by([("query_id", "ascending"), ("rank", "ascending")])
-    rankings: dict[str, list[str]] = {}
-    for query_id, docid in zip(table["query_id"].to_pylist(), table["docid"].to_pylist(), strict=True):
-        rankings.setdefault(query_id, []).append(docid)
-    return rankings
 
 
 def _interleaved(rankings: Sequence[Sequence[str]]) -> Iterator[str]:
