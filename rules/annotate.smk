@@ -179,3 +179,35 @@ rule annotate_replug:
         " --performance {params.performance:q}"
         " --model {input.model} --pool {input.pool} --truth {input.truth} --prompt {input.prompt}"
         " --store results/completions/{wildcards.annotator} --output {output.shard} --summary {output.summary} > {log} 2>&1"
+
+
+rule annotate_utilsel_truth:
+    """Utility selection from the whole pool, given the ground-truth answer."""
+    input:
+        model=annotator_model,
+        pool="results/pools/{pool}/{shard}.parquet",
+        truth=lambda wildcards: split_data("answers", wildcards.pool, "pools"),
+        prompt=prompt_template("utilsel-truth"),
+    output:
+        shard="results/annotation/{pool}/{annotator}/utilsel-truth/{shard}.parquet",
+        summary="results/annotation/{pool}/{annotator}/utilsel-truth/{shard}.json",
+    log:
+        "logs/annotate_utilsel_truth/{pool}-{annotator}-{shard}.log",
+    benchmark:
+        "benchmarks/jobs/annotate_utilsel_truth/{pool}-{annotator}-{shard}.tsv"
+    conda:
+        annotation_environment
+    threads: CONFIG.performance.threads
+    resources:
+        mem_mb=8000,
+        gpu=CONFIG.performance.annotate.gpus,
+    params:
+        settings=annotation_settings("utilsel-truth"),
+        performance=performance,
+        python=annotation_python,
+        code=code("annotate_utilsel_truth"),
+    shell:
+        "{params.python:q} workflow/scripts/annotate_utilsel_truth.py --settings {params.settings:q}"
+        " --performance {params.performance:q}"
+        " --model {input.model} --pool {input.pool} --truth {input.truth} --prompt {input.prompt}"
+        " --store results/completions/{wildcards.annotator} --output {output.shard} --summary {output.summary} > {log} 2>&1"

@@ -94,12 +94,26 @@ def pool_settings(pool: str) -> str:
     """A pool's settings, its source as the kind of rows that `build_pool` reads."""
     settings = CONFIG.pools[pool].model_dump(mode="json")
     source = CONFIG.pools[pool].source
-    rows = "tevatron-ids" if source.format == "retrieved" else source.format
+    rows = "tevatron-ids" if source.searched else source.format
     return canonical(settings | {"source": {"format": rows, "path": pool_source(pool)}})
 
 
+def mining_settings(wildcards) -> str:
+    """A pool's settings as far as the rows that are mined for it depend on them."""
+    pool = CONFIG.pools[wildcards.pool]
+    source = pool.source.model_dump(mode="json", include={"format", "depth"})
+    return canonical(source | {"size": pool.size})
+
+
+def mined_qrels(wildcards) -> list[str]:
+    """The judgements of the split of a pool, if there are any; only a merged pool does without."""
+    pool = CONFIG.pools[wildcards.pool]
+    judged = CONFIG.datasets[pool.dataset].splits[pool.split].qrels is not None
+    return [split_data("qrels", wildcards.pool, "pools")] if judged else []
+
+
 def mined_runs(wildcards) -> list[str]:
-    """The runs whose passages become a pool's negatives."""
+    """The runs whose passages a pool is made of, or takes as negatives."""
     source = CONFIG.pools[wildcards.pool].source
     return [
         f"results/runs/{retriever}/{source.testset}.parquet"
@@ -158,3 +172,28 @@ def search_settings(testset: str) -> dict:
     return CONFIG.testsets[testset].model_dump(
         mode="json", include={"depth", "drop_query_document"}
     )
+
+
+def testset_corpus(wildcards) -> str:
+    """The corpus that is searched for a test set."""
+    return f"data/{CONFIG.testsets[wildcards.testset].dataset}/corpus.parquet"
+
+
+def testset_labels(wildcards) -> str:
+    """The label set whose positives are relevant in a test set beside what its qrels say."""
+    labels = CONFIG.testsets[wildcards.testset].labels
+    if labels is None:
+        raise WorkflowError(f"test set {wildcards.testset} has no `labels`.")
+    return f"results/labels/{labels}.parquet"
+
+
+def testset_qrels(wildcards) -> str:
+    """The judgements by which a run is evaluated: by its passages that hold an answer, humans' together with those of a
+    label set, or humans' alone.
+    """
+    testset = CONFIG.testsets[wildcards.testset]
+    if testset.relevant == "answers":
+        return f"results/qrels/{wildcards.backbone}/{wildcards.run}/{wildcards.testset}.parquet"
+    if testset.labels is not None:
+        return f"results/qrels/{wildcards.testset}.parquet"
+    return split_data("qrels", wildcards.testset, "testsets")

@@ -65,9 +65,22 @@ def annotation_shards(labels: configuration.Labels, stage: str) -> list[str]:
 
 
 def label_annotation_shards(wildcards) -> list[str]:
-    """The annotation shards from which a label set is merged; none for human labels."""
+    """The annotation shards from which a label set is merged; none where no LLM of ours makes it."""
     labels = CONFIG.labels[wildcards.labels]
-    return [] if labels.source == "human" else annotation_shards(labels, labels.source)
+    return annotation_shards(labels, labels.source) if labels.annotated else []
+
+
+def label_members(wildcards) -> list[str]:
+    """The label files of which a label set is the union."""
+    return expand(
+        "results/labels/{labels}.parquet", labels=CONFIG.labels[wildcards.labels].of
+    )
+
+
+def label_file(wildcards) -> list[str]:
+    """The file of the outside world from which a label set is read, if it is."""
+    file = CONFIG.labels[wildcards.labels].file
+    return [source_file(file, "")] if file else []
 
 
 def label_relevance_shards(wildcards) -> list[str]:

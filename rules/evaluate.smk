@@ -5,7 +5,7 @@ rule evaluate:
     """Score a run as trec_eval does, in all and query by query."""
     input:
         run="results/runs/{backbone}/{run}/{testset}.parquet",
-        qrels=lambda wildcards: split_data("qrels", wildcards.testset, "testsets"),
+        qrels=testset_qrels,
     output:
         metrics="results/metrics/{backbone}/{run}/{testset}.json",
         per_query="results/metrics/{backbone}/{run}/{testset}.per-query.parquet",

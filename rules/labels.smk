@@ -1,11 +1,13 @@
-"""Takes: pool and annotation shards. Leaves: results/labels/{labels}.parquet and results/quality/{labels}.json."""
+"""Takes: pool and annotation shards, or labels of others. Leaves: results/labels/{labels}.parquet and results/quality/{labels}.json."""
 
 
 rule merge_labels:
-    """Merge the shards of one source into the labels of every candidate."""
+    """Merge what one source, or several label sets, say of a pool into the labels of every candidate."""
     input:
         pool=label_pool_shards,
         annotation=label_annotation_shards,
+        members=label_members,
+        file=label_file,
     output:
         "results/labels/{labels}.parquet",
     log:
@@ -21,7 +23,7 @@ rule merge_labels:
         code=code("merge_labels"),
     shell:
         "python workflow/scripts/merge_labels.py --settings {params.settings:q} --pool {input.pool}"
-        " --annotation {input.annotation} --output {output} > {log} 2>&1"
+        " --annotation {input.annotation} --members {input.members} --output {output} > {log} 2>&1"
 
 
 rule label_quality:

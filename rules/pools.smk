@@ -1,14 +1,14 @@
-"""Takes: positives and hard negatives. Leaves: results/pools/{pool}/{shard}.parquet.
+"""Takes: positives and hard negatives, or runs. Leaves: results/pools/{pool}/{shard}.parquet.
 
 One rule a pool, as the number of its shards, and so of its outputs, is the pool's own.
 """
 
 
 rule mine_negatives:
-    """Training rows from human judgements and the passages that retrievers rank highest besides."""
+    """Rows of ids from human judgements and the passages that retrievers rank highest."""
     input:
         queries=lambda wildcards: split_data("queries", wildcards.pool, "pools"),
-        qrels=lambda wildcards: split_data("qrels", wildcards.pool, "pools"),
+        qrels=mined_qrels,
         runs=mined_runs,
     output:
         "results/mined/{pool}.jsonl",
@@ -17,9 +17,7 @@ rule mine_negatives:
     conda:
         "../envs/core.yaml"
     params:
-        settings=lambda wildcards: canonical(
-            {"size": CONFIG.pools[wildcards.pool].size}
-        ),
+        settings=mining_settings,
         code=code("mine_negatives"),
     shell:
         "python workflow/scripts/mine_negatives.py --settings {params.settings:q} --queries {input.queries}"

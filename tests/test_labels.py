@@ -10,11 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from judged_pools import Pool, write_annotation, write_pool
 
+from utility_annotation import label_shards
 from utility_annotation import labels as labels_module
 from utility_annotation.configuration import Labels, QuerySubset
 from utility_annotation.contracts import LABELS, OUTCOMES
 from utility_annotation.errors import InputError
-from utility_annotation.labels import merge_labels, query_subset
+from utility_annotation.label_shards import query_subset
+from utility_annotation.labels import merge_labels
 
 POOL_OF_TWO: Pool = {
     "q2": [("b", True), ("a", False), ("c", False)],
@@ -229,7 +231,8 @@ def annotated_pools(draw: st.DrawFn) -> tuple[Pool, dict[str, dict[str, Any]]]:
 
 @pytest.mark.parametrize("source", ["human", "utilsel", "replug"])
 def test_blocks_do_not_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str) -> None:
-    monkeypatch.setattr(labels_module, "_BLOCK_QUERIES", 2)
+    for module in (label_shards, labels_module):
+        monkeypatch.setattr(module, "BLOCK_QUERIES", 2)
     pool = {f"q{query}": [(f"d{place}", place == query) for place in range(query + 1)] for query in range(7)}
     annotation = {
         query_id: {

@@ -11,20 +11,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from .agreement import Confusion
-from .configuration import Name, Settings
-from .contracts import ANNOTATION, LABELS, OUTCOMES
+from .configuration import LabelSource, Name, Settings
+from .contracts import ANNOTATION, OUTCOMES
 from .errors import InputError
-from .labels import pair_shards, read_candidates
+from .label_rows import LabelRows
+from .label_shards import flat, lengths_of, read_candidates, to_numpy
+from .labels import pair_shards
 from .positions import ShownLists
 
-_LABEL_AGAIN = "remove the label file and run the target again, so that it is made from this pool."
 _ANNOTATE_AGAIN = "remove the annotation file and run the target again, so that it is made from this pool."
 
 
@@ -32,7 +33,7 @@ class QualitySettings(Settings):
     """Which label set is looked at."""
 
     labels: Name
-    source: Literal["human", "relsel", "utilsel", "utilrank", "replug"]
+    source: LabelSource
     annotator: Name | None = None
 
 
@@ -74,18 +75,22 @@ def label_quality(
 
     ``selection`` (all sources but replug) holds precision and recall of the human positives among the label set's
     positives, the mean number of positives a query and its distribution (queries with 0, 1, 2, … positives).
-    ``agreement`` (selections of an LLM) holds the 2 × 2 counts and Cohen's kappa, see :class:`~.agreement.Confusion`.
-    ``positions`` (selections of an LLM) says where in the lists shown to the model the selected passages stand, and the
-    human positives, see :class:`~.positions.ShownLists`; ``human_in_pool``, where human positives stand in the pools
-    before any narrowing, checks the shuffle.
+    ``agreement`` (all sources but human and replug) holds the 2 × 2 counts and Cohen's kappa, see
+    :class:`~.agreement.Confusion`; a union of which human labels are a member agrees with them by construction.
+    ``positions`` (selections of one LLM, for who made the labels of a union or a file saw no list that is known here)
+    says where in the lists shown to the model the selected passages stand, and the human positives, see
+    :class:`~.positions.ShownLists`; ``human_in_pool``, where human positives stand in the pools before any narrowing,
+    checks the shuffle.
     ``ranking`` (replug) says where the human positives stand when a query's candidates are sorted by likelihood.
-    ``annotation`` counts what the last stage's replies were and cost; it is null for human labels.
+    ``annotation`` counts what the last stage's replies were and cost; it is null for labels of source human,
+    union and file.
 
     Args:
         settings: the label set.
         labels: its file.
         pools: the shards of its pool.
-        annotations: the shards of its annotation's last stage; none for human labels.
+        annotations: the shards of its annotation's last stage; none for labels of source human, union and
+            file.
         relevance: the shards of the relevance selection by which that stage was shown less than the pool (utilsel,
             utilrank); none for other sources.
 
@@ -102,6 +107,7 @@ def label_quality(
     judged = _read_judged(labels, pools, relevance)
     rankings = settings.source == "replug"
     chosen = settings.source not in ("human", "replug")
+    listed = chosen and settings.source not in ("union", "file")
     return {
         **settings.model_dump(),
         "queries": judged.queries,
@@ -109,47 +115,32 @@ def label_quality(
         "human_positives": int(np.count_nonzero(judged.human)),
         "selection": None if rankings else _selection(judged),
         "agreement": Confusion.count(judged.positive, judged.human).figures() if chosen else None,
-        "positions": _positions(judged) if chosen else None,
+        "positions": _positions(judged) if listed else None,
         "ranking": _ranking(judged) if rankings else None,
         "annotation": _annotation(annotations) if annotations else None,
     }
 
 
 def _read_judged(labels: Path | str, pools: Sequence[Path | str], relevance: Sequence[Path | str]) -> Judged:
-    """Join the files on their order, which :func:`~.labels.merge_labels` keeps, and refuse any that do not agree."""
-    table = LABELS.read(labels, ["query_id", "docid", "label"])
-    query_ids = pc.unique(table["query_id"])
-    sizes = np.bincount(pc.index_in(table["query_id"], value_set=query_ids).to_numpy(), minlength=len(query_ids))
-    starts = np.cumsum(sizes) - sizes
-    all_docids = table["docid"].cast(pa.large_string()).combine_chunks()  # 64-bit offsets: they may exceed 2 GB
-    all_labels = table["label"].to_numpy()
+    """Join the files on their order, and refuse any that do not agree."""
+    file = LabelRows(labels)
     parts: list[tuple[np.ndarray, ...]] = []
     queries = 0
     for pool_path, relevance_path in pair_shards(pools, relevance or None):
         pool = read_candidates(pool_path)
-        places = pc.index_in(query_ids, value_set=pool["query_id"])
-        numbers = np.flatnonzero(places.is_valid())
-        pool = pool.take(places.drop_null()).combine_chunks()
-        lengths = pc.list_value_length(pool["candidates"]).to_numpy()
-        candidates = pc.list_flatten(pool["candidates"].combine_chunks())
-        docids, human = pc.struct_field(candidates, "docid"), pc.struct_field(candidates, "human")
+        labelled, label = file.of_shard(pool, pool_path)
+        pool = pool.filter(pa.array(labelled)).combine_chunks()
+        candidates = flat(pool["candidates"])
+        lengths = lengths_of(pool["candidates"])
         query = np.repeat(np.arange(len(lengths)), lengths)
-        rows = np.arange(len(query)) + (starts[numbers] - np.cumsum(lengths) + lengths)[query]
-        expected = docids.cast(pa.large_string())
-        if not np.array_equal(sizes[numbers], lengths) or not all_docids.take(rows).equals(expected):
-            raise InputError(
-                f"these are not the candidates of pool shard {pool_path}, in its order.", mend=_LABEL_AGAIN, path=labels
-            )
-        label, shown = all_labels[rows], np.ones(len(query), bool)
+        shown = np.ones(len(query), bool)
         if relevance_path is not None:
+            docids = pc.struct_field(candidates, "docid")
             shown = _kept(pool["query_id"], query, docids, relevance_path)
             _check_shown(label > 0, shown, docids, relevance_path)
-        parts.append((queries + query, label, human.to_numpy(zero_copy_only=False), shown))
+        parts.append((queries + query, label, to_numpy(pc.struct_field(candidates, "human")), shown))
         queries += len(lengths)
-    if queries != len(query_ids):
-        raise InputError(
-            f"{len(query_ids) - queries} of its queries are not in the pool.", mend=_LABEL_AGAIN, path=labels
-        )
+    file.check_all_found()
     return Judged(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 

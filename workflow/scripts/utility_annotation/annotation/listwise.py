@@ -20,7 +20,7 @@ class Listwise:
         annotator: sampling, thinking, guided decoding and the number of passes.
         template: the prompt.
         form: the form of the reply, from :mod:`.replies`.
-        needs_answer: whether the prompt holds the pseudo-answer.
+        needs_answer: whether the prompt holds the pseudo-answer or the ground-truth answer.
     """
 
     def __init__(
@@ -31,8 +31,8 @@ class Listwise:
 
     def requests(self, item: Item) -> Sequence[ReplyRequest] | Failure:
         """One chat a pass, with every passage."""
-        if self._needs_answer and item.answer is None:
-            return Failure("there is no pseudo-answer to judge utility by")
+        if self._needs_answer and not self._template.cleaner.text(item.answer or ""):
+            return Failure("there is no answer to judge utility by")
         guide = self._form.guide(len(item.passages)) if self._annotator.guided else None
         chats = (
             self._template.render(

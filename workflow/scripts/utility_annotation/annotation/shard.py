@@ -55,12 +55,13 @@ def annotate(
     - ``outcome``: ok; empty (the model selected nothing, or answered with nothing); unparsable (a reply without the
       form that was asked for, the retries included); truncated (the token limit cut the reply off); error (a request
       failed).
-    - ``docids``: relsel, utilsel: the selection, in reply order (pointwise: best first). utilrank: all shown passages,
-      most useful first. An empty list where the outcome is empty; null where nothing was read, and in other stages.
+    - ``docids``: relsel, utilsel, utilsel-truth: the selection, in reply order (pointwise: best first). utilrank: all
+      shown passages, most useful first. An empty list where the outcome is empty; null where nothing was read, and in
+      other stages.
     - ``answer``: the pseudo-answer; also where it is truncated, as far as it goes. Null in other stages.
     - ``scores``: pointwise relsel: mean log-likelihood of the question (nats a token), of every passage shown.
-      Pointwise utilsel, utilrank: gain in mean log-likelihood of the pseudo-answer (nats a token). replug: summed
-      log-likelihood of the ground-truth answer (nats). Null in listwise stages.
+      Pointwise utilsel, utilrank: gain in mean log-likelihood of the pseudo-answer (nats a token); utilsel-truth: of
+      the ground-truth answer. replug: summed log-likelihood of the ground-truth answer (nats). Null in listwise stages.
     - ``whole_pool``: the stage was shown the whole pool because the relevance selection was empty or failed.
     - ``replies``: the raw replies, thinking included, one a pass (the last, where it was asked for again); empty where
       likelihoods were asked for.

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-_LISTWISE = {"relsel": "relsel.j2", "answer": "answer.j2", "utilsel": "utilsel.j2", "utilrank": "utilrank.j2"}
+_LISTWISE = {
+    "relsel": "relsel.j2",
+    "answer": "answer.j2",
+    "utilsel": "utilsel.j2",
+    "utilrank": "utilrank.j2",
+    "utilsel-truth": "utilsel.j2",
+}
 _POINTWISE = {
     "relsel": "pointwise_relevance.j2",
     "answer": "answer.j2",
     "utilsel": "pointwise_answer.j2",
     "utilrank": "pointwise_answer.j2",
+    "utilsel-truth": "pointwise_answer.j2",
 }
 
 
@@ -15,7 +22,7 @@ def template_name(stage: str, protocol: str) -> str:
     """The file name of a stage's template; REPLUG has one way only.
 
     Args:
-        stage: relsel, answer, utilsel, utilrank or replug.
+        stage: relsel, answer, utilsel, utilrank, utilsel-truth or replug.
         protocol: listwise or pointwise.
     """
     if stage == "replug":

@@ -1,4 +1,8 @@
-"""utilsel and utilrank: which passages help to produce the pseudo-answer, and in which order."""
+"""utilsel and utilrank: which passages help to produce the pseudo-answer, and in which order.
+
+utilsel-truth is utilsel with the ground-truth answer in the pseudo-answer's place and the whole pool in that of the
+relevance selection.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ from .shard import Stage
 
 
 def selection_stage(annotator: Annotator, template: PromptTemplate) -> Stage:
-    """utilsel, by the annotator's protocol."""
+    """utilsel and utilsel-truth, by the annotator's protocol."""
     if annotator.protocol == "listwise":
         return Listwise(annotator, template, SELECTION, needs_answer=True)
     return AnswerGain(template, minimum_gain=annotator.pointwise.minimum_gain)
@@ -30,7 +34,7 @@ def ranking_stage(annotator: Annotator, template: PromptTemplate) -> Stage:
 
 
 class AnswerGain(Likelihoods):
-    """Pointwise utility: how much a passage raises the mean log-likelihood (nats a token) of the pseudo-answer.
+    """Pointwise utility: how much a passage raises the mean log-likelihood (nats a token) of the answer.
 
     Args:
         template: the prompt with one passage or none, after which the answer is the assistant's turn.
@@ -42,9 +46,9 @@ class AnswerGain(Likelihoods):
 
     def requests(self, item: Item) -> list[Continuation] | Failure:
         """The answer without any passage, then with each."""
-        if item.answer is None:
-            return Failure("there is no pseudo-answer to judge utility by")
-        answer = self._template.cleaner.text(item.answer)
+        answer = self._template.cleaner.text(item.answer or "")
+        if not answer:
+            return Failure("there is no answer to judge utility by")
         shown: list[list[str]] = [[], *([passage.text] for passage in item.passages)]
         return [Continuation(self._template.render(query=item.query, passages=texts), answer) for texts in shown]
 

@@ -9,7 +9,7 @@ somewhere.
 from .annotation import Annotator, Pointwise, Pool, PoolSource, Retries, Sampling, stage_settings
 from .data import Dataset, Download, Model, Sample, Source, Split
 from .evaluation import Average, BertScore, Bm25, QuestionAnswering, Testset
-from .labels import Labels, QuerySubset
+from .labels import Labels, LabelSource, QuerySubset
 from .performance import EncodePerformance, EnginePerformance, Performance, ServerPerformance, TrainPerformance
 from .results import (
     Cost,
@@ -44,6 +44,7 @@ __all__ = [
     "Group",
     "HumanPositive",
     "LabelChart",
+    "LabelSource",
     "LabelTable",
     "Labels",
     "LineChart",

@@ -41,6 +41,14 @@ class Testset(Settings):
     def _answers_or_labels(self) -> Testset:
         if self.relevant == "answers" and self.labels is not None:
             raise ValueError("`labels` add to qrels; with relevant: answers there are none")
+        unfit = [metric for metric in self.metrics if metric.partition("@")[0] in ("recall", "ndcg", "map")]
+        if self.relevant == "answers" and unfit:
+            raise ValueError(
+                f"{', '.join(unfit)}: with relevant: answers only retrieved passages are judged, so that nobody knows "
+                "how many relevant ones there are; use success@k, precision@k or mrr@k"
+            )
+        if self.relevant == "answers" and self.relevance_level > 1:
+            raise ValueError("with relevant: answers every grade is 0 or 1, so `relevance_level` must be 1")
         return self
 
 

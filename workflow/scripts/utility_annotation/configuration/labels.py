@@ -17,11 +17,14 @@ class QuerySubset(Settings):
     seed: int = Field(13, description="Seed of the choice.")
 
 
+LabelSource = Literal["human", "relsel", "utilsel", "utilrank", "utilsel-truth", "replug", "union", "file"]
+
+
 class Labels(Settings):
     """Labels of every candidate of a pool, from one source."""
 
     pool: Name = Field(description="A name from `pools`.")
-    source: Literal["human", "relsel", "utilsel", "utilrank", "utilsel-truth", "replug", "union", "file"] = Field(
+    source: LabelSource = Field(
         description="human: the pool's human positives; relsel, utilsel, utilrank, replug: an annotation strategy; "
         "utilsel-truth: utility selection from the whole pool, given the ground-truth answer; union: what any of the "
         "label sets `of` calls positive; file: labels of others, or your own."

@@ -64,6 +64,8 @@ def _pool(configuration: Configuration, name: str, pool: Pool) -> Iterator[str]:
     testset = configuration.testsets.get(pool.source.testset or "")
     if testset is not None and (testset.dataset, testset.split) != (pool.dataset, pool.split):
         yield f"{place}: the test set {pool.source.testset!r} is not of its dataset and split"
+    if testset is not None and pool.source.depth is not None and pool.source.depth > testset.depth:
+        yield f"{place}: its depth is greater than that of testsets.{pool.source.testset}, {testset.depth}"
     split = _split(configuration, pool)
     if pool.source.format == "retrieved" and split is not None and split.qrels is None:
         yield f"{place}: a source of format retrieved needs datasets.{pool.dataset}.splits.{pool.split}.qrels"
@@ -119,6 +121,8 @@ def _testset(configuration: Configuration, name: str, testset: Testset) -> Itera
         yield f"{place}: `relevant: answers` needs datasets.{testset.dataset}.splits.{testset.split}.answers"
     yield from _unknown(f"{place}.labels", testset.labels, configuration.labels, "labels")
     labels = configuration.labels.get(testset.labels or "")
+    if labels is not None and labels.source == "replug":
+        yield f"{place}: labels of source replug have no positives"
     pool = configuration.pools.get(labels.pool) if labels is not None else None
     if pool is not None and (pool.dataset, pool.split) != (testset.dataset, testset.split):
         yield f"{place}: labels.{testset.labels} are not of its dataset and split"

@@ -109,6 +109,16 @@ def evaluate(qrels: pa.Table, run: pa.Table, metrics: Sequence[str], *, relevanc
     )
 
 
+def largest_cutoff(metrics: Sequence[str]) -> int | None:
+    """How far down a ranking metrics look; None where one of them has no cutoff.
+
+    Raises:
+        InputError: an unknown metric.
+    """
+    cutoffs = [_parse(metric)[1] for metric in metrics]
+    return max(cutoffs) if all(cutoffs) else None
+
+
 def _parse(metric: str) -> tuple[str, int]:
     """Name and cutoff; 0 is no cutoff."""
     match = re.fullmatch(r"(\w+?)(?:@([1-9]\d*))?", metric)

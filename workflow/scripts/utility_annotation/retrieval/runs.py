@@ -1,8 +1,9 @@
-"""The ranking that every run of this workflow shares, equal to trec_eval's."""
+"""The ranking that every run of this workflow shares, equal to trec_eval's, and how it is read."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -55,3 +56,15 @@ def rank(
         }
     )
     return table.filter(pa.array(ranks <= depth))
+
+
+def read_rankings(run: Path, depth: int | None = None) -> dict[str, list[str]]:
+    """Each query's docids in a file of contract ``RUN``, best first, down to rank ``depth`` if one is given."""
+    table = RUN.read(run, ["query_id", "docid", "rank"])
+    if depth is not None:
+        table = table.filter(pc.less_equal(table["rank"], depth))
+    table = table.sort_by("rank")
+    rankings: dict[str, list[str]] = {}
+    for query_id, docid in zip(table["query_id"].to_pylist(), table["docid"].to_pylist(), strict=True):
+        rankings.setdefault(query_id, []).append(docid)
+    return rankings

@@ -1,0 +1,55 @@
+"""Takes: qrels, labels, runs, answers. Leaves: results/qrels/, where a test set asks for more than its split's qrels.
+
+Which judgements a test set is evaluated by is decided in one place, `testset_qrels` of common.smk.
+"""
+
+
+rule merge_qrels:
+    """Human judgements and the positives of the test set's labels, for the questions that are labelled."""
+    input:
+        qrels=lambda wildcards: split_data("qrels", wildcards.testset, "testsets"),
+        labels=testset_labels,
+    output:
+        "results/qrels/{testset}.parquet",
+    log:
+        "logs/merge_qrels/{testset}.log",
+    conda:
+        "../envs/core.yaml"
+    resources:
+        mem_mb=4000,
+    params:
+        code=code("merge_qrels"),
+    shell:
+        "python workflow/scripts/merge_qrels.py --qrels {input.qrels} --labels {input.labels} --output {output}"
+        " > {log} 2>&1"
+
+
+rule match_answers:
+    """Which of the passages that a run retrieved hold an answer to their question."""
+    input:
+        run="results/runs/{backbone}/{run}/{testset}.parquet",
+        answers=lambda wildcards: split_data("answers", wildcards.testset, "testsets"),
+        corpus=testset_corpus,
+    output:
+        "results/qrels/{backbone}/{run}/{testset}.parquet",
+    log:
+        "logs/match_answers/{backbone}-{run}-{testset}.log",
+    benchmark:
+        "benchmarks/jobs/match_answers/{backbone}-{run}-{testset}.tsv"
+    wildcard_constraints:
+        backbone="|".join(map(re.escape, (BM25, *CONFIG.backbones))),
+        run="|".join(map(re.escape, (BM25, UNTRAINED, *CONFIG.runs))),
+    conda:
+        "../envs/core.yaml"
+    resources:
+        mem_mb=4000,
+    params:
+        settings=lambda wildcards: canonical(
+            CONFIG.testsets[wildcards.testset].model_dump(
+                mode="json", include={"metrics"}
+            )
+        ),
+        code=code("match_answers"),
+    shell:
+        "python workflow/scripts/match_answers.py --settings {params.settings:q} --run {input.run}"
+        " --answers {input.answers} --corpus {input.corpus} --output {output} > {log} 2>&1"

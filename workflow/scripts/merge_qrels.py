@@ -1,0 +1,25 @@
+"""Join human judgements and the positives of a label set into judgements of the labelled questions."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from utility_annotation.errors import run_script
+from utility_annotation.evaluation.merged_qrels import merge_qrels
+from utility_annotation.progress import log_to_stderr
+
+
+def main(argv: list[str] | None) -> None:
+    """Command line; see ``--help``."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--qrels", required=True, type=Path, help="human judgements (parquet)")
+    parser.add_argument("--labels", required=True, type=Path, help="labels (parquet)")
+    parser.add_argument("--output", required=True, type=Path, help="judgements to write (parquet)")
+    arguments = parser.parse_args(argv)
+    log_to_stderr()
+    merge_qrels(arguments.qrels, arguments.labels, arguments.output)
+
+
+if __name__ == "__main__":
+    run_script(main)

@@ -1,0 +1,114 @@
+"""Whether a passage holds an answer, as DPR decides it, and judgements of retrieved passages made of that.
+
+V. Karpukhin et al., *Dense Passage Retrieval for Open-Domain Question Answering*, EMNLP 2020: a retriever's top-k
+accuracy is the share of questions for which one of its first k passages has the tokens of an answer in a row. Tokens
+are runs of letters, digits and marks, or single other characters that are neither space nor control, of the text in
+Unicode normal form D, in lower case. The title is not looked at.
+"""
+
+from __future__ import annotations
+
+import logging
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import regex
+
+from ..contracts import ANSWERS, QRELS, iter_rows
+from ..errors import InputError
+from ..passage_store import PassageStore
+from ..retrieval.runs import read_rankings
+from .metrics import largest_cutoff
+
+_LOG = logging.getLogger(__name__)
+
+_TOKEN = regex.compile(r"[\p{L}\p{N}\p{M}]+|[^\p{Z}\p{C}]")
+_BETWEEN = "\x00"
+"""A control character, which no token holds."""
+_BLOCK_QUERIES = 256
+
+NO_PASSAGE = ""
+"""The docid, which no passage can have, that stands in the judgements of a question without any retrieved passage."""
+
+
+def tokens(text: str) -> list[str]:
+    """The tokens of a text, in lower case."""
+    return [token.lower() for token in _TOKEN.findall(unicodedata.normalize("NFD", text))]
+
+
+class AnswerMatcher:
+    """The answers to one question, ready to be looked for.
+
+    Args:
+        answers: the answers, of which any will do; one without a token is nowhere found.
+    """
+
+    def __init__(self, answers: Iterable[str]) -> None:
+        self._answers = [_joined(found) for answer in answers if (found := tokens(answer))]
+
+    def is_in(self, text: str) -> bool:
+        """Whether the tokens of an answer stand in a row in a text."""
+        whole = _joined(tokens(text))
+        return any(answer in whole for answer in self._answers)
+
+
+def _joined(parts: Sequence[str]) -> str:
+    return _BETWEEN + _BETWEEN.join(parts) + _BETWEEN
+
+
+def match_answers(metrics: Sequence[str], run: Path, answers: Path, corpus: Path, output: Path) -> None:
+    """Judge what a run retrieved: grade 1 for a passage that holds an answer to its question, 0 for the others.
+
+    Each question that has an answer gets a judgement for every passage down to the largest cutoff of the metrics; one
+    for which the run has no passage gets a single judgement of grade 0 with the docid :data:`NO_PASSAGE`, so that it
+    counts as a question on which the run failed. Questions without an answer are left aside.
+
+    Args:
+        metrics: the metrics that are to be computed, see :func:`~.metrics.evaluate`.
+        run: contract ``RUN``.
+        answers: contract ``ANSWERS``.
+        corpus: contract ``CORPUS``.
+        output: the judgements, contract ``QRELS``, to write.
+
+    Raises:
+        InputError: no question has an answer, the run has a passage that the corpus lacks, or a metric is unknown.
+    """
+    matchers = {row["query_id"]: AnswerMatcher(row["answers"]) for row in iter_rows(ANSWERS, [answers])}
+    if not matchers:
+        raise InputError("no question has an answer.", mend="name a split whose questions have some.", path=answers)
+    rankings = read_rankings(run, largest_cutoff(metrics))
+    bare = [query_id for query_id in matchers if query_id not in rankings]
+    hits = 0
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with PassageStore(corpus, output.parent) as store, QRELS.writer(output) as writer:
+        for query_ids in _blocks([query_id for query_id in matchers if query_id in rankings]):
+            texts = store.find(docid for query_id in query_ids for docid in rankings[query_id])
+            rows: list[dict[str, Any]] = []
+            for query_id in query_ids:
+                for docid in rankings[query_id]:
+                    if docid not in texts:
+                        raise InputError(
+                            f"passage {docid!r} is not in the corpus ({corpus}).",
+                            mend="search this corpus anew.",
+                            path=run,
+                        )
+                    holds = matchers[query_id].is_in(texts[docid][1])
+                    hits += holds
+                    rows.append({"query_id": query_id, "docid": docid, "grade": int(holds)})
+            writer.write_rows(rows)
+        writer.write_rows([{"query_id": query_id, "docid": NO_PASSAGE, "grade": 0} for query_id in bare])
+        judged = writer.rows_written
+    _LOG.info(
+        "%d of %d passages hold an answer to their question; %d of %d questions have no passage",
+        hits,
+        judged - len(bare),
+        len(bare),
+        len(matchers),
+    )
+
+
+def _blocks(query_ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(query_ids), _BLOCK_QUERIES):
+        yield query_ids[start : start + _BLOCK_QUERIES]

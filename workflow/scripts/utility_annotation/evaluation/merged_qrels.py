@@ -1,0 +1,56 @@
+"""Judgements of humans and of a label set together."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..contracts import LABELS, QRELS
+from ..errors import InputError
+
+_LOG = logging.getLogger(__name__)
+
+
+def merge_qrels(qrels: Path, labels: Path, output: Path) -> int:
+    """Write the higher of both grades of each passage, for the questions that are labelled; return their number.
+
+    A positive label counts as grade 1. Questions without a label are left out, whatever humans say of them. A labelled
+    question of which neither humans nor the label set judge anything relevant has no judgement, or humans' grades of
+    0 alone; such questions are counted in the log.
+
+    Args:
+        qrels: human judgements, contract ``QRELS``.
+        labels: contract ``LABELS``.
+        output: the judgements, contract ``QRELS``, to write, ordered by query id and docid.
+
+    Raises:
+        InputError: the labels are scores, or no question has a judgement.
+    """
+    table = LABELS.read(labels, ["query_id", "docid", "label"])
+    if not np.isin(table["label"].to_numpy(), (0, 1)).all():
+        raise InputError(
+            "these labels are scores, so that none is positive.",
+            mend="name labels of another source than replug in the test set.",
+            path=labels,
+        )
+    query_ids = pc.unique(table["query_id"])
+    positives = table.filter(pc.greater(table["label"], 0)).select(["query_id", "docid"])
+    positives = positives.append_column("grade", pa.repeat(pa.scalar(1, pa.int32()), positives.num_rows))
+    human = QRELS.read(qrels)
+    human = human.filter(pc.is_in(human["query_id"], value_set=query_ids))
+    both = pa.concat_tables([human, positives.cast(human.schema)])
+    both = both.group_by(["query_id", "docid"]).aggregate([("grade", "max")])
+    both = both.rename_columns(QRELS.schema.names).sort_by([("query_id", "ascending"), ("docid", "ascending")])
+    if not both.num_rows:
+        raise InputError("no labelled question has a judgement.", mend="look at the labels' quality file.", path=labels)
+    QRELS.write(output, both.cast(QRELS.schema))
+    relevant = both.filter(pc.greater(both["grade"], 0))
+    without = len(query_ids) - pc.count_distinct(relevant["query_id"]).as_py()
+    _LOG.info("%d judgements of %d labelled questions", both.num_rows, len(query_ids))
+    if without:
+        _LOG.warning("%d labelled questions have no relevant passage", without)
+    return len(query_ids)

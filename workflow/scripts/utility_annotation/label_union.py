@@ -1,0 +1,59 @@
+"""Labels of source ``union``: a candidate is positive that any of several label sets calls positive."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from .configuration import Labels
+from .errors import InputError
+from .label_rows import LabelRows
+from .label_shards import LabelledShard, Merged, chosen_queries, lengths_of, read_candidates, write_labels
+
+
+def unite_labels(
+    settings: Labels, pools: Sequence[Path | str], members: Sequence[Path | str], output: Path | str
+) -> Merged:
+    """Write the highest of the members' labels of each candidate, see :func:`~.label_shards.write_labels`.
+
+    A query that only some members label (a subset, or where a reply failed) has the labels of these; one that none
+    labels is left out and counted.
+
+    Args:
+        settings: the members' names, and the queries chosen from the pool; a member may have chosen fewer.
+        pools: the pool's shards.
+        members: the members' label files, of contract ``LABELS``, in the order of ``settings.of``.
+        output: the file to write.
+
+    Raises:
+        InputError: the files do not belong together, or no query is left.
+    """
+    if len(members) != len(settings.of):
+        raise InputError(
+            f"{len(members)} label files are given for {len(settings.of)} label sets.",
+            mend=f"give one file each for {', '.join(settings.of)}.",
+        )
+    files = [LabelRows(member) for member in members]
+    chosen = chosen_queries(pools, settings.queries)
+    shards = [_unite_shard(files, pool, mask) for pool, mask in zip(pools, chosen, strict=True)]
+    for file in files:
+        file.check_all_found()
+    mend = "raise `queries.percent` of these labels, or unite label sets that have some of these queries."
+    return write_labels(shards, settings.source, output, mend)
+
+
+def _unite_shard(files: Sequence[LabelRows], path: Path | str, chosen: np.ndarray) -> LabelledShard:
+    pool = read_candidates(path)
+    lengths = lengths_of(pool["candidates"])
+    highest = np.full(int(lengths.sum()), -np.inf, np.float32)
+    known = np.zeros(len(lengths), bool)
+    for file in files:
+        labelled, labels = file.of_shard(pool, path)
+        places = np.repeat(labelled, lengths)
+        highest[places] = np.maximum(highest[places], labels)
+        known |= labelled
+    left_out = Counter({"labelled by no member": int(np.count_nonzero(chosen & ~known))})
+    return LabelledShard.of_pool(pool, chosen & known, highest, +left_out)
