@@ -91,7 +91,8 @@ def evaluate_answers(
     if "f1" in metrics:
         values["f1"] = np.array([squad.f1(*pair) for pair in zip(texts, known, strict=True)])
     if any(metric.startswith(("bleu", "rouge")) for metric in metrics):
-        answer_words, reference_words = _tokenised(texts, known)
+        answer_words = msmarco_qa.tokenise(texts)
+        reference_words = [msmarco_qa.tokenise(several) for several in known]
         for order, bleu in enumerate(msmarco_qa.bleu(answer_words, reference_words), start=1):
             values[f"bleu-{order}"], figures[f"bleu-{order}"] = bleu.sentences, bleu.corpus
         values["rouge-l"] = msmarco_qa.rouge_l(answer_words, reference_words)
@@ -102,9 +103,3 @@ def evaluate_answers(
     return AnswerEvaluation(
         query_ids, values, {metric: figures.get(metric, float(each.mean())) for metric, each in values.items()}
     )
-
-
-def _tokenised(answers: list[str], references: list[list[str]]) -> tuple[list[str], list[list[str]]]:
-    """Answers and references tokenised in one go: loading the tokenizer costs more than running it."""
-    words = iter(msmarco_qa.tokenise([*answers, *(text for known in references for text in known)]))
-    return [next(words) for _ in answers], [[next(words) for _ in known] for known in references]

@@ -6,7 +6,8 @@ The scorer of 2016 had an older spaCy; where its rules cut words otherwise, figu
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,10 +31,16 @@ class Bleu(NamedTuple):
 
 def tokenise(texts: Iterable[str]) -> list[str]:
     """Each text as its words in lower case, joined by spaces; ``NO_ANSWER`` is an empty text."""
+    answers = ("" if text == NO_ANSWER else text for text in texts)
+    return [" ".join(token.text.strip().lower() for token in document) for document in _english().pipe(answers)]
+
+
+@cache
+def _english() -> Any:
+    """spaCy's blank English pipeline: a tokenizer alone."""
     import spacy
 
-    answers = ("" if text == NO_ANSWER else text for text in texts)
-    return [" ".join(token.text.strip().lower() for token in document) for document in spacy.blank("en").pipe(answers)]
+    return spacy.blank("en")
 
 
 def bleu(answers: Sequence[str], references: Sequence[Sequence[str]]) -> list[Bleu]:
