@@ -20,6 +20,7 @@ ANSWERED = {"kind": "answers", "pool": "p"}
 SELECTED = {"kind": "relsel", "pool": "p", "annotator": "llm"}
 WORK: dict[str, Any] = {"human": [JUDGED], "useful": [SELECTED], "replug": [ANSWERED, SELECTED], "theirs": None}
 HOURS = 53
+PUBLISHED = Path(__file__).parents[2] / "resources" / "paper" / "published.csv"
 
 
 def written(folder: Path, *runs: str, testset: str = "dev", seconds: float = HOURS * 3600, **changes: Any) -> Path:
@@ -36,7 +37,9 @@ def written(folder: Path, *runs: str, testset: str = "dev", seconds: float = HOU
     settings = {"table": table, "prices": PRICES, "work": {run: WORK[run] for run in runs}}
     outputs = {f"output_{kind}": folder / f"table.{kind}" for kind in ("markdown", "csv", "latex")}
     pool = write_pool(folder / "p", POOL)
-    script.main(arguments(settings=settings, metrics=metrics, pool=pool, annotation=annotation, **outputs))
+    script.main(
+        arguments(settings=settings, metrics=metrics, pool=pool, annotation=annotation, published=PUBLISHED, **outputs)
+    )
     return folder
 
 
@@ -68,7 +71,16 @@ def test_metrics_of_another_test_set_are_refused(tmp_path: Path) -> None:
         written(tmp_path, "human", testset="train")
 
 
+def test_the_papers_figures_stand_beside_ours_its_hours_as_gpu_hours(tmp_path: Path) -> None:
+    found = rows(written(tmp_path, "replug", published="17"))
+    assert found[0][:7] == ["run", "cost (USD)", "paper", "difference", "GPU hours", "paper", "difference"]
+    assert found[1] == [
+        "replug", "375.20", "44,639.00", "−44,263.80", "424.00", "560.00", "−136.00",
+        "35.3", "33.8", "+1.5", "97.7", "94.7", "+3.0",
+    ]  # fmt: skip
+
+
 def test_all_formats_say_the_same(tmp_path: Path) -> None:
     folder = written(tmp_path, "human", "useful")
-    assert "human,usd,1116.0,," in (folder / "table.csv").read_text().splitlines()
+    assert "human,cost_usd,1116.0,," in (folder / "table.csv").read_text().splitlines()
     assert r"human & 1,116 & 0.00 & 35.3 & 97.7 \\" in (folder / "table.latex").read_text()

@@ -17,8 +17,10 @@ LABELS: dict[str, dict[str, Any]] = {
     "human": {"source": "human"},
     "qwen-utilsel": {"source": "utilsel", "annotator": "qwen-2.5-32b-int8"},
     "qwen-utilrank": {"source": "utilrank", "annotator": "qwen-2.5-32b-int8", "top_percent": 10},
+    "qwen-utilrank-20": {"source": "utilrank", "annotator": "qwen-2.5-32b-int8", "top_percent": 20},
     "qwen-replug": {"source": "replug", "annotator": "qwen-2.5-32b-int8"},
 }
+PUBLISHED = Path(__file__).parents[2] / "resources" / "paper" / "published.csv"
 
 
 def quality(folder: Path, labels: str, precision: float | None, kappa: float | None, *unread: int) -> Path:
@@ -44,12 +46,13 @@ def written(folder: Path, *names: str, **changes: Any) -> Path:
         quality(folder, "human", 100.0, None),
         quality(folder, "qwen-utilsel", 30.0, 0.4, 3, 4, 1, 1),
         quality(folder, "qwen-utilrank", 70.0, 0.5, 0, 0, 0, 0),
+        quality(folder, "qwen-utilrank-20", 40.0, 0.5, 0, 0, 0, 0),
         quality(folder, "qwen-replug", None, None, 0, 0, 0, 2),
     ]
     table = {"title": "Labels", "labels": names} | changes
     outputs = {f"output_{kind}": folder / f"table.{kind}" for kind in ("markdown", "csv", "latex")}
     settings = {"table": table, "labels": {name: LABELS[name] for name in names}}
-    script.main(arguments(settings=settings, quality=files, **outputs))
+    script.main(arguments(settings=settings, quality=files, published=PUBLISHED, **outputs))
     return folder
 
 
@@ -73,6 +76,19 @@ def test_a_row_a_label_set_with_its_strategy_and_figures(tmp_path: Path) -> None
 def test_scores_have_no_precision_and_recall(tmp_path: Path) -> None:
     found = rows(written(tmp_path, "qwen-replug"))
     assert found[1][3:] == ["", "", "", "", "0.0", "1.0"]
+
+
+def test_the_papers_figures_stand_beside_those_of_the_same_annotator_and_strategy(tmp_path: Path) -> None:
+    found = rows(written(tmp_path, "qwen-utilsel", "human", published="1"))
+    assert found[0][3:7] == ["precision", "paper", "difference", "recall"]
+    assert found[1][3:13] == ["30.0", "29.5", "+0.5", "84.8", "84.8", "+0.0", "2.9", "2.9", "+0.0", "0.400"]
+    assert found[2][3:13] == ["100.0", "", "", "84.8", "", "", "2.9", "", "", ""]
+    assert "Paper: its table 1;" in (tmp_path / "table.markdown").read_text()
+
+
+def test_the_papers_ranking_is_that_of_its_threshold(tmp_path: Path) -> None:
+    found = rows(written(tmp_path, "qwen-utilrank", "qwen-utilrank-20", published="1"))
+    assert [row[4] for row in found[1:]] == ["71.3", ""]
 
 
 def test_the_csv_has_a_line_a_label_set_and_figure(tmp_path: Path) -> None:
