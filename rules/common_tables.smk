@@ -32,10 +32,14 @@ def table_per_query(wildcards) -> list[str]:
     return [f"{cell}.per-query.parquet" for cell in table_cells(wildcards.table)]
 
 
-def table_published(wildcards) -> list[str]:
-    """The paper's figures, where they stand beside ours."""
-    published = CONFIG.tables[wildcards.table].published
-    return ["resources/paper/published.csv"] if published else []
+def published_figures(section: str, wildcard: str):
+    """Function of the wildcards: the paper's figures, where a table of a section shows them beside ours."""
+
+    def files(wildcards) -> list[str]:
+        table = getattr(CONFIG, section)[wildcards[wildcard]]
+        return ["resources/paper/published.csv"] if table.published else []
+
+    return files
 
 
 def average_members(suffix: str):

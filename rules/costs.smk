@@ -5,6 +5,7 @@ rule label_table:
     """Label sets against human labels (table 1 of the paper)."""
     input:
         quality=label_table_quality,
+        published=published_figures("label_tables", "label_table"),
     output:
         markdown=report("results/tables/{label_table}.md", category="Tables"),
         csv="results/tables/{label_table}.csv",
@@ -18,7 +19,8 @@ rule label_table:
         code=code("label_table"),
     shell:
         "python workflow/scripts/label_table.py --settings {params.settings:q} --quality {input.quality}"
-        " --output-markdown {output.markdown} --output-csv {output.csv} --output-latex {output.latex} > {log} 2>&1"
+        " --published {input.published} --output-markdown {output.markdown} --output-csv {output.csv}"
+        " --output-latex {output.latex} > {log} 2>&1"
 
 
 rule cost_table:
@@ -34,6 +36,7 @@ rule cost_table:
             "results/annotation/{pool}/{annotator}/{stage}/{shard}.json",
             by_humans=False,
         ),
+        published=published_figures("cost_tables", "cost_table"),
     output:
         markdown=report("results/tables/{cost_table}.md", category="Tables"),
         csv="results/tables/{cost_table}.csv",
@@ -47,5 +50,5 @@ rule cost_table:
         code=code("cost_table"),
     shell:
         "python workflow/scripts/cost_table.py --settings {params.settings:q} --metrics {input.metrics}"
-        " --pool {input.pool} --annotation {input.annotation} --output-markdown {output.markdown}"
-        " --output-csv {output.csv} --output-latex {output.latex} > {log} 2>&1"
+        " --pool {input.pool} --annotation {input.annotation} --published {input.published}"
+        " --output-markdown {output.markdown} --output-csv {output.csv} --output-latex {output.latex} > {log} 2>&1"

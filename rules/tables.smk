@@ -6,7 +6,7 @@ rule results_table:
     input:
         metrics=table_metrics,
         per_query=table_per_query,
-        published=table_published,
+        published=published_figures("tables", "table"),
     output:
         markdown=report("results/tables/{table}.md", category="Tables"),
         csv="results/tables/{table}.csv",

@@ -22,6 +22,7 @@ import pytest
 from utility_annotation.annotation.templates import template_name
 from utility_annotation.configuration import Annotator, Pointwise, Sampling, canonical
 from utility_annotation.contracts import ANNOTATION, ANSWERS, POOL
+from utility_annotation.cost import Records, Work
 
 QUERIES = 6
 PERFORMANCE = json.dumps({"annotate": {"batch_tokens": 2000, "device": "cpu"}})
@@ -206,6 +207,27 @@ def test_a_summary_tells_the_engines_time_and_its_gpus(files: Path, root: Path, 
     assert summary["gpus"] == 2
     assert summary["load_seconds"] > 0
     assert 0 < summary["engine_seconds"] <= summary["seconds"]
+
+
+def test_the_cost_of_a_stage_is_that_of_its_job_until_all_is_found_in_the_store(
+    files: Path, root: Path, tiny_model: Path
+) -> None:
+    settings = Annotator(model="tiny", precision="fp32")
+    command = arguments(files, root, tiny_model, settings, "replug.parquet", truth="truth.parquet")
+    shard = files / "pool" / "judge" / "replug" / "0000-of-0001.parquet"
+    shard.parent.mkdir(parents=True)
+    work = [Work(kind="replug", pool="pool", annotator="judge")]
+
+    def device_hours() -> float | None:
+        annotate_replug.main(command)
+        for suffix in (".parquet", ".json"):
+            shutil.copy(files / f"replug{suffix}", shard.with_suffix(suffix))
+        return Records([], [shard]).effort(work).device_hours
+
+    hours = device_hours()
+    job = json.loads(shard.with_suffix(".json").read_text())
+    assert hours == pytest.approx((job["engine_seconds"] + job["load_seconds"]) / 3600)
+    assert device_hours() is None
 
 
 def test_missing_model_folder_is_one_line_that_says_what_to_do(files: Path, root: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from utility_annotation.errors import InputError
-from utility_annotation.reporting.published import Figure, Place, read_published
+from utility_annotation.reporting.published import Figure, Place, figures_beside, read_published
 
 HEAD = "table,backbone,row,column,metric,value,doubtful\n"
 TABLES = ("1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "12", "13", "14", "16", "17")
@@ -89,3 +89,9 @@ def test_a_broken_file_is_refused_with_its_line(tmp_path: Path, text: str, table
     path.write_text(text)
     with pytest.raises(InputError, match=rf"published\.csv.*{message}"):
         read_published(path, table)
+
+
+def test_figures_that_are_asked_for_must_be_given() -> None:
+    assert figures_beside(None, None) == {}
+    with pytest.raises(InputError, match="this table has `published`, but the paper's figures are not given"):
+        figures_beside("17", None)

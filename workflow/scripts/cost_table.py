@@ -11,6 +11,7 @@ from utility_annotation.errors import run_script
 from utility_annotation.files import write_text
 from utility_annotation.progress import log_to_stderr
 from utility_annotation.reporting.cost_tables import CostTableSettings, cost_table
+from utility_annotation.reporting.published import figures_beside
 
 
 def main(argv: list[str] | None) -> None:
@@ -28,13 +29,15 @@ def main(argv: list[str] | None) -> None:
         default=[],
         help="shards of all stages of the annotation, with their summaries (JSON) beside them",
     )
+    parser.add_argument("--published", nargs="?", type=Path, help="the paper's figures, if they are to stand beside")
     parser.add_argument("--output-markdown", required=True, type=Path, help="the table to read")
     parser.add_argument("--output-csv", required=True, type=Path, help="a line a run and figure")
     parser.add_argument("--output-latex", required=True, type=Path, help="the table for a paper")
     arguments = parser.parse_args(argv)
     log_to_stderr()
     settings = from_json(CostTableSettings, arguments.settings)
-    table = cost_table(settings, Records(arguments.pool, arguments.annotation), arguments.metrics)
+    paper = figures_beside(settings.table.published, arguments.published)
+    table = cost_table(settings, Records(arguments.pool, arguments.annotation), arguments.metrics, paper)
     table.write_csv(arguments.output_csv)
     write_text(arguments.output_markdown, table.markdown())
     write_text(arguments.output_latex, table.latex())

@@ -11,6 +11,7 @@ from utility_annotation.errors import run_script
 from utility_annotation.files import read_json, write_text
 from utility_annotation.progress import log_to_stderr
 from utility_annotation.reporting.label_tables import LabelTableSettings, label_table
+from utility_annotation.reporting.published import figures_beside
 
 
 def main(argv: list[str] | None) -> None:
@@ -20,6 +21,7 @@ def main(argv: list[str] | None) -> None:
         "--settings", required=True, help='JSON: {"table": a section `label_tables`, "labels": name to settings}'
     )
     parser.add_argument("--quality", required=True, nargs="+", type=Path, help="quality (JSON) of the label sets")
+    parser.add_argument("--published", nargs="?", type=Path, help="the paper's figures, if they are to stand beside")
     parser.add_argument("--output-markdown", required=True, type=Path, help="the table to read")
     parser.add_argument("--output-csv", required=True, type=Path, help="a line a label set and figure")
     parser.add_argument("--output-latex", required=True, type=Path, help="the table for a paper")
@@ -27,7 +29,8 @@ def main(argv: list[str] | None) -> None:
     log_to_stderr()
     settings = from_json(LabelTableSettings, arguments.settings)
     qualities: list[Any] = [read_json(path) for path in arguments.quality]
-    table = label_table(settings, qualities)
+    paper = figures_beside(settings.table.published, arguments.published)
+    table = label_table(settings, qualities, paper)
     table.write_csv(arguments.output_csv)
     write_text(arguments.output_markdown, table.markdown())
     write_text(arguments.output_latex, table.latex())

@@ -6,10 +6,10 @@ import argparse
 from pathlib import Path
 
 from utility_annotation.configuration import ResultsTable, from_json
-from utility_annotation.errors import InputError, run_script
+from utility_annotation.errors import run_script
 from utility_annotation.files import write_text
 from utility_annotation.progress import log_to_stderr
-from utility_annotation.reporting.published import read_published
+from utility_annotation.reporting.published import figures_beside
 from utility_annotation.reporting.results_markup import latex, markdown
 from utility_annotation.reporting.tables import results_table, write_csv
 
@@ -27,9 +27,7 @@ def main(argv: list[str] | None) -> None:
     arguments = parser.parse_args(argv)
     log_to_stderr()
     settings = from_json(ResultsTable, arguments.settings)
-    if settings.published is not None and arguments.published is None:
-        raise InputError("this table has `published`, but the paper's figures are not given.", mend="give --published.")
-    paper = read_published(arguments.published, settings.published) if settings.published is not None else {}
+    paper = figures_beside(settings.published, arguments.published)
     cells = results_table(settings, arguments.metrics, arguments.per_query, paper)
     write_csv(arguments.output_csv, cells)
     write_text(arguments.output_markdown, markdown(settings, cells))

@@ -58,6 +58,7 @@ class Comparison:
         columns: its figures; the paper's stand beside those for which it has one in any row.
         rows: from top to bottom.
         notes: what the reader has to know, a sentence or two an entry.
+        published: number of the paper's table whose figures stand beside ours, if any do.
     """
 
     title: str
@@ -65,16 +66,17 @@ class Comparison:
     columns: Sequence[Column]
     rows: Sequence[Row]
     notes: Sequence[str]
+    published: str | None = None
 
     def markdown(self) -> str:
         """The table under its title, its notes below."""
         grid = markup.markdown_table(self._headings(), self._texts(), texts=len(self.heads))
-        return "\n".join([f"## {self.title}", "", *grid, "", *(f"- {note}" for note in self.notes), ""])
+        return "\n".join([f"## {self.title}", "", *grid, "", *(f"- {note}" for note in self._legend()), ""])
 
     def latex(self) -> str:
         """The table for a paper (package booktabs), its notes as comments."""
         grid = markup.latex_table(self._headings(), self._texts(), texts=len(self.heads))
-        return "\n".join([f"% {line}" for line in (self.title, *self.notes)] + [*grid, ""])
+        return "\n".join([f"% {line}" for line in (self.title, *self._legend())] + [*grid, ""])
 
     def write_csv(self, path: Path | str) -> None:
         """A line a row and column: the row's heads, ``metric``, ``value``, ``published`` and ``difference``."""
@@ -86,6 +88,10 @@ class Comparison:
                     name = column.name
                     figures = (row.ours.get(name), row.published.get(name), row.difference(name))
                     writer.writerow([*row.head, name, *("" if x is None else round(x, 6) for x in figures)])
+
+    def _legend(self) -> list[str]:
+        source = f"Paper: its table {self.published}; difference: ours less the paper's."
+        return [*self.notes, *([source] if self.published else [])]
 
     def _published(self, column: Column) -> bool:
         return any(column.name in row.published for row in self.rows)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,11 @@ from ..cost import Effort, Records, Work
 from ..errors import InputError
 from ..files import read_json
 from .comparison import Column, Comparison, Row
+from .published import Figure, Place
 from .tables import metric_name
+
+_GPUS_OF_THE_PAPER = 8  # its hours are those of a machine with eight A800
+_COST, _HOURS = "cost_usd", "device_hours"
 
 
 class CostTableSettings(Settings):
@@ -22,29 +27,35 @@ class CostTableSettings(Settings):
     work: dict[Name, list[Work] | None]
 
 
-def cost_table(settings: CostTableSettings, records: Records, metrics: Sequence[Path | str]) -> Comparison:
+def cost_table(
+    settings: CostTableSettings, records: Records, metrics: Sequence[Path | str], paper: Mapping[Place, Figure]
+) -> Comparison:
     """A row a run: the cost of its labels in USD, device hours, and the test set's metrics in percent.
 
     Args:
         settings: the table.
         records: what tells how much work there was.
         metrics: metrics files of the runs.
+        paper: the published figures, whose rows are runs.
 
     Raises:
         InputError: a file does not belong to the table, or one of the records is lacking.
     """
     results = _results(settings.table, metrics)
-    computed = dict.fromkeys(metric for result in results.values() for metric in result)
+    published = {run: _published(paper, run) for run in settings.table.runs}
+    known = dict.fromkeys(chain(*results.values(), *published.values()))
     rows = []
     for run in settings.table.runs:
         work = settings.work[run]
         effort = Effort(device_hours=None) if work is None else records.effort(work)
-        cost = {"usd": effort.usd(settings.prices), "device_hours": effort.device_hours}
-        rows.append(Row((run,), cost | results.get(run, {}), {}))
-    dear = any((row.ours["usd"] or 0) >= 1000 for row in rows)
-    columns = [Column("usd", "cost (USD)", decimals=0 if dear else 2), Column("device_hours", "GPU hours", decimals=2)]
-    columns += [Column(metric, f"{settings.table.testset} {metric_name(metric)}") for metric in computed]
-    return Comparison(settings.table.title, ("run",), columns, rows, _notes(settings.prices))
+        cost = {_COST: effort.usd(settings.prices), _HOURS: effort.device_hours}
+        rows.append(Row((run,), cost | results.get(run, {}), published[run]))
+    dear = any((row.ours[_COST] or 0) >= 1000 for row in rows)
+    columns = [Column(_COST, "cost (USD)", decimals=0 if dear else 2), Column(_HOURS, "GPU hours", decimals=2)]
+    metric_names = [name for name in known if name not in (_COST, _HOURS)]
+    columns += [Column(name, f"{settings.table.testset} {metric_name(name)}") for name in metric_names]
+    table = settings.table
+    return Comparison(table.title, ("run",), columns, rows, _notes(settings.prices), table.published)
 
 
 def _results(table: CostTable, metrics: Sequence[Path | str]) -> dict[str, dict[str, float | None]]:
@@ -61,6 +72,14 @@ def _results(table: CostTable, metrics: Sequence[Path | str]) -> dict[str, dict[
             )
         results[found["run"]] = {metric: 100 * value for metric, value in found["metrics"].items()}
     return results
+
+
+def _published(paper: Mapping[Place, Figure], run: str) -> dict[str, float]:
+    """The paper's figures of a run by the name of our column, its hours as GPU hours."""
+    found = {place.metric: figure.value for place, figure in paper.items() if place.row == run}
+    if "hours" in found:
+        found[_HOURS] = _GPUS_OF_THE_PAPER * found.pop("hours")
+    return found
 
 
 def _notes(prices: Cost) -> list[str]:

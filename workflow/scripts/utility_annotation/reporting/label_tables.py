@@ -8,6 +8,7 @@ from typing import Any
 from ..configuration import Labels, LabelTable, Name, Settings
 from ..errors import InputError
 from .comparison import Column, Comparison, Row
+from .published import Figure, Place
 
 _COLUMNS = (
     Column("precision", "precision"),
@@ -37,6 +38,12 @@ class LabelSettings(Settings):
     top_percent: float = _DEFAULT_PERCENT
 
     @property
+    def published_row(self) -> str:
+        """The paper's name of such labels; empty where its table 1 has none, which is of the default threshold."""
+        default = self.source != "utilrank" or self.top_percent == _DEFAULT_PERCENT
+        return self.source if default else ""
+
+    @property
     def strategy(self) -> str:
         """The source as the table shows it, with the threshold of a ranking."""
         return f"{self.source}, {self.top_percent:g} %" if self.source == "utilrank" else self.source
@@ -49,12 +56,15 @@ class LabelTableSettings(Settings):
     labels: dict[Name, LabelSettings]
 
 
-def label_table(settings: LabelTableSettings, qualities: Sequence[Mapping[str, Any]]) -> Comparison:
+def label_table(
+    settings: LabelTableSettings, qualities: Sequence[Mapping[str, Any]], paper: Mapping[Place, Figure]
+) -> Comparison:
     """A row a label set.
 
     Args:
         settings: the table.
         qualities: figures of ``label_quality``.
+        paper: the published figures; an annotator's rows are those of its name.
 
     Raises:
         InputError: the figures of a label set are lacking.
@@ -69,8 +79,11 @@ def label_table(settings: LabelTableSettings, qualities: Sequence[Mapping[str, A
             )
         labels = settings.labels[name]
         head = (name, labels.annotator or "", labels.strategy)
-        rows.append(Row(head, _figures(by_name[name]), {}))
-    return Comparison(settings.table.title, ("labels", "annotator", "strategy"), _COLUMNS, rows, _NOTES)
+        places = {column.name: Place(head[1], labels.published_row, "", column.name) for column in _COLUMNS}
+        published = {name: paper[place].value for name, place in places.items() if place in paper}
+        rows.append(Row(head, _figures(by_name[name]), published))
+    table = settings.table
+    return Comparison(table.title, ("labels", "annotator", "strategy"), _COLUMNS, rows, _NOTES, table.published)
 
 
 def _figures(quality: Mapping[str, Any]) -> dict[str, float | None]:

@@ -54,6 +54,23 @@ def read_published(path: Path | str, table: str) -> dict[Place, Figure]:
     return figures
 
 
+def figures_beside(table: str | None, path: Path | str | None) -> dict[Place, Figure]:
+    """The figures that are to stand beside ours.
+
+    Args:
+        table: a table's setting ``published``.
+        path: the file, if it was given.
+
+    Raises:
+        InputError: see :func:`read_published`; or they are asked for and not given.
+    """
+    if table is None:
+        return {}
+    if path is None:
+        raise InputError("this table has `published`, but the paper's figures are not given.", mend="give --published.")
+    return read_published(path, table)
+
+
 def _figures(path: Path) -> Iterator[tuple[str, Place, Figure]]:
     with path.open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file)
