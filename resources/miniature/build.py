@@ -22,29 +22,23 @@ HERE = Path(__file__).resolve().parent
 def render(name: str, source: dict[str, Any]) -> dict[str, str]:
     """A set's files, by path relative to this folder.
 
-    A question without a text is the passage of its id. Judgements are docids (grade 1) or a grade by docid.
+    A query without a text is the passage of its id. Judgements are grades by docid.
     """
     texts = {passage["id"]: passage["text"] for passage in source["passages"]}
-    questions = source.get("questions") or source["queries"]
-    judgements = [
-        (question["id"], docid, grade)
-        for question in questions
-        for docid, grade in _grades(question["relevant"]).items()
-    ]
+    queries = source["queries"]
+    judgements = [(query["id"], docid, grade) for query in queries for docid, grade in query["relevant"].items()]
     files = {
         "corpus.jsonl": _jsonl(
             {"_id": passage["id"], "title": passage["title"], "text": passage["text"]} for passage in source["passages"]
         ),
         "queries.jsonl": _jsonl(
-            {"_id": question["id"], "text": question.get("text") or texts[question["id"]]} for question in questions
+            {"_id": query["id"], "text": query.get("text") or texts[query["id"]]} for query in queries
         ),
         "qrels/test.tsv": "query-id\tcorpus-id\tscore\n"
         + "".join(f"{query_id}\t{docid}\t{grade}\n" for query_id, docid, grade in judgements),
     }
-    if all("answers" in question for question in questions):
-        files["answers.jsonl"] = _jsonl(
-            {"query_id": question["id"], "answers": question["answers"]} for question in questions
-        )
+    if all("answers" in query for query in queries):
+        files["answers.jsonl"] = _jsonl({"query_id": query["id"], "answers": query["answers"]} for query in queries)
     return {f"{name}/{path}": text for path, text in files.items()}
 
 
@@ -53,10 +47,6 @@ def load_source() -> dict[str, dict[str, Any]]:
     return {
         path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted((HERE / "source").glob("*.yaml"))
     }
-
-
-def _grades(relevant: Any) -> dict[str, int]:
-    return dict.fromkeys(relevant, 1) if isinstance(relevant, list) else dict(relevant)
 
 
 def _jsonl(rows: Iterable[dict[str, Any]]) -> str:
