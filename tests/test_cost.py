@@ -13,7 +13,7 @@ from utility_annotation.configuration import Configuration, Cost, QuerySubset, l
 from utility_annotation.cost import Effort, Records, Work, work_of_run
 from utility_annotation.errors import InputError
 from utility_annotation.files import write_json
-from utility_annotation.labels import query_subset
+from utility_annotation.label_shards import query_subset
 
 MS_MARCO_QUERIES, POOL_SIZE, GPUS = 491_007, 31, 8
 HUMAN = Effort(judgements=MS_MARCO_QUERIES * POOL_SIZE)

@@ -26,7 +26,7 @@ from .configuration import Configuration, Cost, Name, QuerySubset, Settings
 from .contracts import ANNOTATION, POOL
 from .errors import InputError
 from .files import read_json
-from .labels import query_subset
+from .label_shards import query_subset
 
 logger = logging.getLogger(__name__)
 
