@@ -80,6 +80,36 @@ def test_every_shipped_configuration_loads(root: Path) -> None:
             "without `model`, leave `precision` out",
         ),
         ("runs/human/learning_rate", -1, "runs.human.learning_rate: Input should be greater than 0"),
+        (
+            "testsets/answers",
+            {"dataset": "demo", "split": "dev", "relevant": "answers", "metrics": ["success@5", "recall@5"]},
+            "recall@5: with relevant: answers only retrieved passages are judged",
+        ),
+        (
+            "testsets/answers",
+            {
+                "dataset": "demo",
+                "split": "dev",
+                "relevant": "answers",
+                "metrics": ["success@5"],
+                "relevance_level": 2,
+            },
+            "with relevant: answers every grade is 0 or 1",
+        ),
+        (
+            "testsets/train",
+            {"dataset": "demo", "split": "train", "labels": "replug"},
+            "testsets.train: labels of source replug have no positives",
+        ),
+        (
+            "pools/mined",
+            {
+                "dataset": "demo",
+                "split": "dev",
+                "source": {"format": "merged", "testset": "demo-dev", "depth": 101},
+            },
+            "pools.mined: its depth is greater than that of testsets.demo-dev, 100",
+        ),
     ],
 )
 def test_a_wrong_configuration_is_refused_with_the_place_and_the_mend(

@@ -103,6 +103,22 @@ def test_agreement_counts_every_candidate_of_the_labelled_queries(tmp_path: Path
     assert agreement["kappa_max"] == pytest.approx((8 / 9 - chance) / (1 - chance))
 
 
+def test_utility_selection_given_the_truth_is_shown_the_whole_pool(tmp_path: Path) -> None:
+    found = quality(tmp_path, "utilsel-truth", SELECTED)
+    assert found["positions"]["by_position"]["shown"] == [3, 3, 3]
+    assert found["positions"] == quality(tmp_path / "relsel", "relsel", SELECTED)["positions"]
+    assert found["annotation"]["queries"] == 4
+
+
+@pytest.mark.parametrize("source", ["union", "file"])
+def test_labels_that_no_stage_made_have_a_selection_and_agreement_but_no_positions(tmp_path: Path, source: str) -> None:
+    selected = quality(tmp_path, "utilsel", SELECTED)
+    pools = sorted((tmp_path / "pool").iterdir())
+    found = label_quality(QualitySettings(labels="mine", source=source), tmp_path / "labels.parquet", pools, [])
+    assert (found["selection"], found["agreement"]) == (selected["selection"], selected["agreement"])
+    assert (found["positions"], found["ranking"], found["annotation"]) == (None, None, None)
+
+
 @pytest.mark.parametrize("source", ["human", "replug"])
 def test_what_is_no_selection_of_an_llm_has_neither_agreement_nor_positions(tmp_path: Path, source: str) -> None:
     found = quality(tmp_path, source, SELECTED)

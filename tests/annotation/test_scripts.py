@@ -17,6 +17,7 @@ import annotate_relsel
 import annotate_replug
 import annotate_utilrank
 import annotate_utilsel
+import annotate_utilsel_truth
 import pytest
 
 from utility_annotation.annotation.templates import template_name
@@ -104,17 +105,22 @@ def test_chain_of_stages_gives_every_query_its_row(files: Path, root: Path, tiny
     utilsel = run(annotate_utilsel, "utilsel.parquet", **former)
     utilrank = run(annotate_utilrank, "utilrank.parquet", **former)
     replug = run(annotate_replug, "replug.parquet", truth="truth.parquet")
+    truth = run(annotate_utilsel_truth, "utilsel-truth.parquet", truth="truth.parquet")
 
     assert all(len(row["scores"]) == 4 and row["docids"] is None for row in replug)
     listwise = protocol == "listwise"  # four tokens of an untrained model are no selection
     assert {row["outcome"] for row in relsel} == {"truncated" if listwise else "ok"}
     assert {row["whole_pool"] for row in (*answers, *utilsel, *utilrank)} == {listwise}
+    assert {row["whole_pool"] for row in truth} == {False}
     if not listwise:
         for chosen, answer, selected, ranked in zip(relsel, answers, utilsel, utilrank, strict=True):
             assert len(chosen["docids"]) == 2
             assert answer["answer"]
             assert sorted(ranked["docids"]) == sorted(chosen["docids"])
             assert ranked["docids"][: len(selected["docids"])] == selected["docids"]
+        for row in truth:
+            assert len(row["scores"]) == 4
+            assert set(row["docids"]) == {score["docid"] for score in row["scores"] if score["score"] > 0}
 
 
 def test_shard_killed_half_way_resumes_without_asking_again(tmp_path: Path, root: Path, tiny_model: Path) -> None:

@@ -174,8 +174,9 @@ def test_endless_thought_is_no_answer(annotator: Annotator, template) -> None:
     assert (row["outcome"], row["answer"]) == ("truncated", None)
 
 
-def test_utility_without_a_pseudo_answer_is_an_error(annotator: Annotator, template) -> None:
-    item = replace(ITEM, answer=None)
+@pytest.mark.parametrize("answer", [None, " ", "\x00"])
+def test_utility_without_an_answer_is_an_error(annotator: Annotator, template, answer: str | None) -> None:
+    item = replace(ITEM, answer=answer)
     assert isinstance(selection_stage(annotator, template("utilsel")).requests(item), Failure)
     assert isinstance(AnswerGain(template("pointwise_answer"), minimum_gain=0).requests(item), Failure)
 
@@ -219,3 +220,24 @@ def test_replug_scores_are_sums_over_the_first_listed_answer(template, tmp_path:
     stage = ReplugStage(template("replug"))
     assert [request.text for request in stage.requests(item)] == ["first"] * 3
     assert [score["score"] for score in stage.row(item, scored(-2, -3, -1))["scores"]] == [-4, -6, -2]
+
+
+def test_utility_given_the_truth_shows_the_first_listed_answer_and_the_whole_pool(
+    annotator: Annotator, template, tmp_path: Path
+) -> None:
+    """A question that MS MARCO calls unanswerable has no truth."""
+    truth = tmp_path / "truth.parquet"
+    answers = {"q0": ["first", "second"], "q1": ["No Answer Present."]}
+    ANSWERS.write(truth, ANSWERS.rows([{"query_id": key, "answers": texts} for key, texts in answers.items()]))
+    answered, *others = with_truth(read_pool(pool_file(tmp_path / "pool.parquet", 3)), truth)
+    stage = selection_stage(annotator, template("utilsel"))
+    (request,) = stage.requests(answered)
+    assert "Reference answer: first" in request.chat[-1].content
+    assert [message.content for message in request.chat if message.content.startswith("[")] == [
+        "[1] Title text a 0",
+        "[2] text b 0",
+        "[3] text c 0",
+        "[4] text d 0",
+    ]
+    assert stage.row(answered, said("My selection:[[4]]"))["docids"] == ["d0d"]
+    assert all(isinstance(stage.requests(item), Failure) for item in others)

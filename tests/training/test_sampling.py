@@ -123,6 +123,21 @@ def test_kl_draws_from_all_candidates_and_needs_no_positive():
     assert sorted(whole.positives) == [0, 1, 2]
 
 
+def test_kl_leaves_human_positives_out_or_always_draws_them():
+    scores, human = [-1.5, -2.0, -3.0, -9.0], (1,)
+    excluded, included = (
+        [
+            draw_from(scores, run(loss="kl", passages=2, human_positive=policy), human=human, epoch=epoch)
+            for epoch in range(40)
+        ]
+        for policy in ("exclusion", "inclusion")
+    )
+    assert {index for one in excluded for index in one.positives} == {0, 2, 3}
+    assert {one.positives[0] for one in included} == {1}
+    assert {one.positives[1] for one in included} == {0, 2, 3}
+    assert all(not one.negatives for one in (*excluded, *included))
+
+
 @pytest.mark.parametrize(("counts", "average"), [([1, 2, 0], 2), ([1, 1, 1, 2], 1), ([0, 0], 1), ([3, 0, 0, 0], 3)])
 def test_average_is_over_queries_that_have_a_positive(counts, average):
     assert average_positives(np.array(counts)) == average

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..contracts import ANSWERS, iter_rows
+from ..ground_truth import read_references
 from .items import Item
 from .pointwise import Likelihoods, score_column, scores_of
 from .prompts import PromptTemplate
@@ -16,9 +16,9 @@ from .protocol import Continuation, Failure, LogLikelihood
 
 def with_truth(items: Iterable[Item], answers: Path | str) -> Iterator[Item]:
     """Add the first listed ground-truth answer; a query without one keeps None."""
-    first = {row["query_id"]: row["answers"][0] for row in iter_rows(ANSWERS, [answers]) if row["answers"]}
+    references = read_references(answers)
     for item in items:
-        yield replace(item, answer=first.get(item.query_id))
+        yield replace(item, answer=next(iter(references.get(item.query_id, ())), None))
 
 
 class ReplugStage(Likelihoods):

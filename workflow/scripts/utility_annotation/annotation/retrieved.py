@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-import pyarrow.compute as pc
-
-from ..contracts import QUERIES, RUN, iter_rows, passage_text
+from ..contracts import QUERIES, iter_rows, passage_text
 from ..errors import InputError
 from ..ground_truth import read_references
 from ..passage_store import PassageStore
+from ..retrieval.runs import read_rankings
 from .items import Item, Passage
 
 logger = logging.getLogger(__name__)
@@ -41,7 +40,7 @@ def read_retrieved(
         raise InputError(
             "no question of the split has a ground-truth answer.", mend="name a split that has some.", path=answers
         )
-    rankings = _best(run, passages)
+    rankings = read_rankings(run, passages)
     wanted = {docid for question in questions for docid in rankings.get(question["query_id"], [])}
     with PassageStore(corpus, scratch) as store:
         found = store.find(wanted)
@@ -63,13 +62,3 @@ def read_retrieved(
     alone = sum(not item.passages for item in items)
     logger.info("%d questions with a ground-truth answer, %d of them without a retrieved passage", len(items), alone)
     return items
-
-
-def _best(run: Path, passages: int) -> dict[str, list[str]]:
-    """Each query's highest-ranked docids, best first."""
-    table = RUN.read(run, ["query_id", "docid", "rank"])
-    table = table.filter(pc.less_equal(table["rank"], passages)).sort_by("rank")
-    rankings: dict[str, list[str]] = {}
-    for query_id, docid in zip(table["query_id"].to_pylist(), table["docid"].to_pylist(), strict=True):
-        rankings.setdefault(query_id, []).append(docid)
-    return rankings

@@ -16,8 +16,9 @@ from typing import Any
 
 import regex
 
-from ..contracts import ANSWERS, QRELS, iter_rows
+from ..contracts import QRELS
 from ..errors import InputError
+from ..ground_truth import read_references
 from ..passage_store import PassageStore
 from ..retrieval.runs import read_rankings
 from .metrics import largest_cutoff
@@ -75,7 +76,7 @@ def match_answers(metrics: Sequence[str], run: Path, answers: Path, corpus: Path
     Raises:
         InputError: no question has an answer, the run has a passage that the corpus lacks, or a metric is unknown.
     """
-    matchers = {row["query_id"]: AnswerMatcher(row["answers"]) for row in iter_rows(ANSWERS, [answers])}
+    matchers = {query_id: AnswerMatcher(texts) for query_id, texts in read_references(answers).items()}
     if not matchers:
         raise InputError("no question has an answer.", mend="name a split whose questions have some.", path=answers)
     rankings = read_rankings(run, largest_cutoff(metrics))
