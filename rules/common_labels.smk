@@ -80,7 +80,7 @@ def label_members(wildcards) -> list[str]:
 def label_file(wildcards) -> list[str]:
     """The file of the outside world from which a label set is read, if it is."""
     file = CONFIG.labels[wildcards.labels].file
-    return [source_file(file, "")] if file else []
+    return [outside_file(file.path)] if file else []
 
 
 def label_relevance_shards(wildcards) -> list[str]:
