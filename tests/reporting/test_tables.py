@@ -10,14 +10,16 @@ from typing import Any
 import pytest
 import results_table as script
 from command_line import arguments
+from pydantic import ValidationError
 
 from utility_annotation.configuration import Group, ResultsTable
 from utility_annotation.contracts import PER_QUERY
 from utility_annotation.errors import InputError
 from utility_annotation.files import write_json
+from utility_annotation.reporting.markup import latex_text
 from utility_annotation.reporting.published import Figure, Place
-from utility_annotation.reporting.results_markup import latex, markdown
-from utility_annotation.reporting.tables import Cell, metric_name, read_csv, results_table, write_csv
+from utility_annotation.reporting.results_markup import bands, latex, legend, markdown
+from utility_annotation.reporting.tables import Cell, metric_name, read_csv, results_table, table_rows, write_csv
 
 SETTINGS = ResultsTable(
     title="Retrievers",
@@ -158,12 +160,13 @@ def test_markdown_shows_percent_with_one_decimal_bold_underlined_and_marked(tmp_
     values = {("bm25", "bm25"): [0.2] * 4, ("minilm", "human"): HUMAN, ("minilm", "utilsel"): BETTER}
     lines = markdown(SETTINGS, list(cells(tmp_path, values).values())).splitlines()
     assert lines[0] == "## Retrievers"
-    assert lines[2:9] == [
-        "| backbone | run | dev MRR@10 |",
+    assert lines[2:10] == [
+        "| backbone | run | dev<br>MRR@10 |",
         "| --- | --- | ---: |",
         "|  | BM25 | 20.0 |",
+        "|  |  |  |",
         "| minilm | untrained |  |",
-        "|  | human | <u>20.0</u> |",
+        "|  | human | <ins>20.0</ins> |",
         "|  | replug |  |",
         "|  | utilsel | **45.0**<sup>+</sup> |",
     ]
@@ -233,6 +236,7 @@ def test_each_group_has_its_own_second_baseline(tmp_path: Path) -> None:
     assert marks == {"human": "", "replug": "", "utilsel": "+†", "replug-cl": "+", "utilsel-cl": ""}
     text = markdown(SETTINGS.model_copy(update={"groups": groups}), list(found.values()))
     assert [line.split("|")[2].strip() for line in text.splitlines() if line.startswith("| ")][3:] == [
+        "",
         "human",
         "*alone*",
         "replug",
@@ -270,7 +274,9 @@ def test_the_papers_figure_stands_beside_ours_with_the_difference(tmp_path: Path
     assert "<small>33.8?</small>" in text, "a doubtful figure says so, and ours that was not computed stays empty"
     assert by_place["human", "recall@1000"].percent is None
     assert "<small>98.6</small>" in text, "a column that we did not compute still shows the paper's figure"
-    assert r"\textbf{45.0}$^{+}$ {\scriptsize 46.5 ($-$1.5)}" in latex(settings, found)
+    lines = latex(settings, found).splitlines()
+    place = lines.index(r" & utilsel & \textbf{45.0}$^{+}$ &  \\[-1pt]")
+    assert lines[place + 1] == r" &  & {\scriptsize 46.5 ($-$1.5)} &  \\[1pt]"
 
 
 def test_a_question_answering_column_is_named_by_task_and_generator(tmp_path: Path) -> None:
@@ -285,7 +291,7 @@ def test_a_question_answering_column_is_named_by_task_and_generator(tmp_path: Pa
     assert shown["human", "nq-qa/llm", "em"] == "50.0"
     assert shown["human", "dev", "mrr@10"] == "20.0"
     assert shown["utilsel", "nq-qa/llm", "em"] == ""
-    assert "nq-qa/llm EM" in markdown(settings, found)
+    assert "nq-qa/llm<br>EM" in markdown(settings, found)
 
 
 def test_an_average_is_tested_by_test_set(tmp_path: Path) -> None:
@@ -320,3 +326,84 @@ def test_only_the_metrics_asked_for_are_shown_in_that_order(tmp_path: Path) -> N
     settings = ResultsTable(title="t", testsets=("dev",), metrics=("b", "mrr@10"))
     found = results_table(settings, [tmp_path / "m.json"], [tmp_path / "none.parquet"])
     assert [cell.metric for cell in found] == ["b", "mrr@10"]
+
+
+def test_the_untrained_backbone_stands_first_in_its_own_group(tmp_path: Path) -> None:
+    groups = (Group(runs=("human",)), Group(title="others", runs=("utilsel", "untrained")))
+    assert list(cells(tmp_path, {("minilm", "human"): HUMAN}, groups=groups, with_bm25=False)) == [
+        ("minilm", "human"),
+        ("minilm", "untrained"),
+        ("minilm", "utilsel"),
+    ]
+
+
+def test_a_group_without_a_title_is_set_apart(tmp_path: Path) -> None:
+    groups = (Group(title="first", runs=("human",)), Group(runs=("utilsel",)))
+    settings = SETTINGS.model_copy(update={"groups": groups, "with_bm25": False})
+    found = results_table(settings, *write_results(tmp_path, {("minilm", "human"): HUMAN}))
+    lines = markdown(settings, found).splitlines()
+    assert lines[lines.index("|  | human | 20.0 |") + 1] == "|  |  |  |"
+    assert r"\addlinespace" in latex(settings, found)
+
+
+def test_no_row_is_kept_for_bm25_where_there_are_no_test_sets() -> None:
+    settings = ResultsTable(
+        title="t", backbones=("minilm",), groups=(Group(runs=("human",)),), qa=("nq-qa",), generators=("llm",)
+    )
+    assert [row.name for row in table_rows(settings)] == ["human"]
+    with pytest.raises(ValidationError, match="`testsets` and `with_bm25` alone"):
+        ResultsTable(title="t", qa=("nq-qa",), generators=("llm",))
+
+
+NAMES = [f"test-set-{number}" for number in range(14)]
+
+
+def wide(published: dict[Place, Figure] | None = None) -> tuple[ResultsTable, list[Cell]]:
+    """A table of fourteen test sets of which nothing was computed but what is published."""
+    settings = SETTINGS.model_copy(update={"testsets": tuple(NAMES), "with_bm25": False, "published": "3"})
+    return settings, results_table(settings, [], [], published or {})
+
+
+def test_a_wide_table_comes_as_several_with_the_same_rows() -> None:
+    paper = {Place("minilm", "human", name, "ndcg@10"): Figure(float(place), False) for place, name in enumerate(NAMES)}
+    settings, found = wide(paper)
+    grids = [grid for grid in markdown(settings, found).split("\n\n") if grid.startswith("|")]
+    assert len(grids) > 1
+    shown = [cell.strip() for grid in grids for cell in grid.splitlines()[0].split("|")[3:-1]]
+    assert shown == [f"{name}<br>nDCG@10" for name in NAMES], "every column stands once, in order"
+    for grid in grids:
+        assert [line.split("|")[2].strip() for line in grid.splitlines()[2:]] == [
+            row.name for row in table_rows(settings)
+        ]
+    text = latex(settings, found)
+    assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == len(grids)
+
+
+def test_columns_of_one_name_stay_together() -> None:
+    metrics = [f"ndcg@{depth}" for depth in range(1, 6)]
+    paper = {Place("minilm", "human", name, metric): Figure(1.0, False) for name in NAMES for metric in metrics}
+    found = bands(*wide(paper))
+    assert [column for band in found for column in band] == [(name, metric) for name in NAMES for metric in metrics]
+    assert all(len(band) % len(metrics) == 0 for band in found)
+
+
+def test_every_entry_of_the_legend_is_one_entry_in_markdown(tmp_path: Path) -> None:
+    """An entry that began with + would be a list within the list."""
+    found = cells(tmp_path, {("minilm", "human"): HUMAN})
+    notes = legend(SETTINGS, list(found.values()))
+    assert any("+ and −" in note for note in notes)
+    assert not [note for note in notes if note.startswith(("+", "-", "*", "#"))]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (r"\a", r"\textbackslash{}a"),
+        ("<20 %", r"\textless{}20 \%"),
+        ("a>b|c", r"a\textgreater{}b\textbar{}c"),
+        ("x^2~y", r"x\textasciicircum{}2\textasciitilde{}y"),
+        ("{$#_&}", r"\{\$\#\_\&\}"),
+    ],
+)
+def test_text_that_means_something_in_latex_is_shown_as_it_is(text: str, shown: str) -> None:
+    assert latex_text(text) == shown

@@ -47,7 +47,7 @@ class ResultsTable(Settings):
     qa: tuple[Name, ...] = Field((), description="Question answering, a group of columns for each of the generators.")
     generators: tuple[Name, ...] = Field((), description="Names from `annotators`: the LLMs that answer.")
     metrics: tuple[str, ...] = Field((), description="The metrics shown, of those computed; all by default.")
-    with_bm25: bool = Field(True, description="Whether BM25 stands in the first row.")
+    with_bm25: bool = Field(True, description="Whether BM25 stands in the first row of a table with test sets.")
     baseline: Name | None = Field("human", description="Run against which + and − are tested; none for no marks.")
     significance_level: float = Field(0.05, gt=0, lt=1, description="p below which a difference is marked.")
     published: str | None = Field(
@@ -64,8 +64,8 @@ class ResultsTable(Settings):
             raise ValueError("`qa` and `generators` go together")
         if not self.testsets and not self.qa:
             raise ValueError("a table needs `testsets` or `qa`")
-        if bool(self.backbones) != bool(self.groups) or not (self.groups or self.with_bm25):
-            raise ValueError("a table needs rows: `backbones` and `groups`, or `with_bm25` alone")
+        if bool(self.backbones) != bool(self.groups) or not (self.groups or (self.with_bm25 and self.testsets)):
+            raise ValueError("a table needs rows: `backbones` and `groups`, or `testsets` and `with_bm25` alone")
         names = [row.name for row in self.shown()]
         if len(set(names)) != len(names):
             raise ValueError("two rows have the same name")

@@ -160,7 +160,7 @@ def plot_results(settings: ResultsTable, results: Results, svg: Path, png: Path)
                     Line2D([], [], color=colour, linestyle=":", linewidth=2, label=f"{backbone} untrained")
                     for colour, backbone in zip(cycle(), backbones, strict=False)
                 ]
-            if settings.with_bm25 and settings.backbones:
+            if settings.with_bm25 and settings.testsets and settings.backbones:
                 handles.append(Line2D([], [], color=INK, linestyle="--", label="BM25"))
             legend(axes, handles)
 

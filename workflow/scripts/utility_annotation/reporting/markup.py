@@ -10,6 +10,9 @@ _LATEX = {
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
     "−": "$-$",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
     **{character: f"\\{character}" for character in "&%$#_{}"},
 }
 
@@ -27,7 +30,7 @@ def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, te
 
 def latex_text(text: str) -> str:
     """Plain text as LaTeX shows it."""
-    return re.sub(r"[\\~^−&%$#_{}]", lambda found: _LATEX[found[0]], text)
+    return re.sub(r"[\\~^−<>|&%$#_{}]", lambda found: _LATEX[found[0]], text)
 
 
 def latex_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, texts: int) -> list[str]:

@@ -44,13 +44,15 @@ _METRIC_NAMES = {
 
 
 class TableRow(NamedTuple):
-    """A row: backbone, its name in the table, the run that it shows, its group and that group's second baseline."""
+    """A row: backbone, its name in the table, the run that it shows, and of its group the title, the second baseline,
+    and whether the row is the first."""
 
     backbone: str
     name: str
     run: str
     group: str = ""
     second_baseline: str | None = None
+    starts_group: bool = True
 
 
 @dataclass(frozen=True)
@@ -117,15 +119,18 @@ Results = Mapping[tuple[Trained, str], Result]
 
 
 def table_rows(settings: ResultsTable) -> list[TableRow]:
-    """The rows of a table from top to bottom: BM25, then each backbone's, the untrained one first."""
-    rows = [TableRow(BM25, BM25, BM25)] if settings.with_bm25 else []
+    """The rows of a table from top to bottom: BM25 if there are test sets, then each backbone's groups.
+
+    Within its group the untrained backbone stands first.
+    """
+    rows = [TableRow(BM25, BM25, BM25)] if settings.with_bm25 and settings.testsets else []
     for backbone in settings.backbones:
-        block = [
-            TableRow(backbone, row.name, row.run, group.title, row.second_baseline)
-            for group in settings.groups
-            for row in group.shown()
-        ]
-        rows += sorted(block, key=lambda row: row.run != UNTRAINED)
+        for group in settings.groups:
+            shown = sorted(group.shown(), key=lambda row: row.run != UNTRAINED)
+            rows += [
+                TableRow(backbone, row.name, row.run, group.title, row.second_baseline, starts_group=not place)
+                for place, row in enumerate(shown)
+            ]
     return rows
 
 
