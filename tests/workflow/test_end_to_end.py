@@ -25,8 +25,8 @@ def finished(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _shrink(folder: Path) -> None:
-    """Cut the demo to a few questions and passages and train for a single epoch."""
+def shrink_demo(folder: Path) -> None:
+    """Cut the demo to a few questions and passages."""
     demo = folder / "resources" / "demo"
     corpus = (demo / "beir" / "corpus.jsonl").read_text("utf-8").splitlines()[:PASSAGES]
     kept = {json.loads(line)["_id"].rpartition("-")[0] for line in corpus}
@@ -39,6 +39,11 @@ def _shrink(folder: Path) -> None:
         ):
             _keep_lines(file, kept, split)
     _keep_lines(demo / "tevatron" / "train.jsonl", kept, "train")
+
+
+def _shrink(folder: Path) -> None:
+    """Cut the demo and train for a single epoch."""
+    shrink_demo(folder)
     path = folder / "config" / "config.yaml"
     configuration = yaml.safe_load(path.read_text())
     configuration["datasets"]["demo"]["shards"] = 2
