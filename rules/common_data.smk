@@ -25,8 +25,9 @@ def outside_paths() -> Iterator[str]:
 def download_of(path: str) -> tuple[str, str] | None:
     """The download to which a path leads, and what follows `raw/NAME/` in it; none for any other path."""
     match Path(path).parts:
-        case ("raw", name, first, *rest) if (
-            name in CONFIG.downloads and ".." not in (first, *rest)
+        case ("raw", name, first, *rest) if name in CONFIG.downloads and ".." not in (
+            first,
+            *rest,
         ):
             return name, "/".join((first, *rest))
     return None
