@@ -9,7 +9,7 @@ import pytest
 
 from utility_annotation import passage_store
 from utility_annotation.contracts import CORPUS
-from utility_annotation.passage_store import PassageStore
+from utility_annotation.passage_store import PassageStore, find_passages
 
 
 @pytest.fixture
@@ -28,6 +28,13 @@ def test_finds_every_passage(corpus: Path, tmp_path: Path, monkeypatch: pytest.M
     with PassageStore(corpus, tmp_path) as store:
         found = store.find([f"d{n}" for n in (39, 0, 12, 13, 0)] + ["absent", ""])
     assert found == {"d39": ("t39", "x39"), "d0": (None, "x0"), "d12": (None, "x12"), "d13": ("t13", "x13")}
+
+
+def test_one_pass_finds_the_same(corpus: Path, tmp_path: Path) -> None:
+    wanted = [f"d{n}" for n in (39, 0, 12, 13, 0)] + ["absent", ""]
+    with PassageStore(corpus, tmp_path) as store:
+        assert find_passages(corpus, iter(wanted)) == store.find(wanted)
+    assert find_passages(corpus, []) == {}
 
 
 def test_the_copy_is_removed(corpus: Path, tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def files(tmp_path: Path) -> Path:
 def retrieved(files: Path, passages: int) -> dict[str, list[str]]:
     names = ("queries", "truth", "run", "corpus")
     paths = [files / f"{name}.parquet" for name in names]
-    items = read_retrieved(*paths, passages=passages, scratch=files)
+    items = read_retrieved(*paths, passages=passages)
     return {item.query_id: [passage.text for passage in item.passages] for item in items}
 
 

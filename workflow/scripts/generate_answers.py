@@ -37,7 +37,6 @@ def main(argv: list[str] | None) -> None:
         arguments.run,
         arguments.corpus,
         passages=generator.passages,
-        scratch=arguments.output.parent,
     )
     command.run(arguments, items, AnswerStage, annotator=generator)
 

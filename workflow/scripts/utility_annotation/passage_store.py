@@ -10,8 +10,28 @@ from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from .contracts import CORPUS, row_hashes
+
+_BATCH_ROWS = 8192
+
+
+def find_passages(corpus: Path, docids: Iterable[str]) -> dict[str, tuple[str | None, str]]:
+    """(title, text) of each docid, in one pass through the corpus; one that the corpus lacks is absent from the answer.
+
+    For docids that are all known beforehand and whose passages fit into memory; :class:`PassageStore` is for others.
+
+    Args:
+        corpus: a file of contract ``CORPUS``.
+        docids: any number, each counting once.
+    """
+    wanted = pa.array(dict.fromkeys(docids), pa.string())
+    found: dict[str, tuple[str | None, str]] = {}
+    for batch in CORPUS.batches(corpus, rows=_BATCH_ROWS):
+        kept = batch.filter(pc.is_in(batch["docid"], value_set=wanted)).to_pydict()
+        found |= zip(kept["docid"], zip(kept["title"], kept["text"], strict=True), strict=True)
+    return found
 
 
 class PassageStore:
@@ -34,7 +54,7 @@ class PassageStore:
             copy = Path(folder) / "corpus.arrow"
             hashes = [np.empty(0, np.uint64)]
             with pa.OSFile(str(copy), "wb") as sink, pa.ipc.new_file(sink, CORPUS.schema) as writer:
-                for batch in CORPUS.batches(self._corpus, rows=8192):
+                for batch in CORPUS.batches(self._corpus, rows=_BATCH_ROWS):
                     writer.write_batch(batch.cast(CORPUS.schema))
                     hashes.append(row_hashes(pa.table({"docid": batch["docid"]})))
             unsorted = np.concatenate(hashes)

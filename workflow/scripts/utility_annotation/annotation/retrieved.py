@@ -8,16 +8,14 @@ from pathlib import Path
 from ..contracts import QUERIES, iter_rows, passage_text
 from ..errors import InputError
 from ..ground_truth import read_references
-from ..passage_store import PassageStore
+from ..passage_store import find_passages
 from ..retrieval.runs import read_rankings
 from .items import Item, Passage
 
 logger = logging.getLogger(__name__)
 
 
-def read_retrieved(
-    queries: Path, answers: Path, run: Path, corpus: Path, *, passages: int, scratch: Path
-) -> list[Item]:
+def read_retrieved(queries: Path, answers: Path, run: Path, corpus: Path, *, passages: int) -> list[Item]:
     """Every question that has a ground-truth answer, with its highest-ranked passages, best first.
 
     A question for which the run has no passage (BM25 finds none where no word matches) is kept with none: the LLM then
@@ -29,7 +27,6 @@ def read_retrieved(
         run: contract ``RUN``.
         corpus: contract ``CORPUS``.
         passages: how many passages a question.
-        scratch: folder with room for the uncompressed corpus, for as long as this runs.
 
     Raises:
         InputError: no question has a ground-truth answer, or the run names a passage that the corpus lacks.
@@ -42,8 +39,7 @@ def read_retrieved(
         )
     rankings = read_rankings(run, passages)
     wanted = {docid for question in questions for docid in rankings.get(question["query_id"], [])}
-    with PassageStore(corpus, scratch) as store:
-        found = store.find(wanted)
+    found = find_passages(corpus, wanted)
     if missing := sorted(wanted - found.keys()):
         raise InputError(
             f"the run has passage {missing[0]!r}, which the corpus lacks.",

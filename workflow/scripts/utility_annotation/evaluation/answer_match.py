@@ -19,7 +19,7 @@ import regex
 from ..contracts import QRELS
 from ..errors import InputError
 from ..ground_truth import read_references
-from ..passage_store import PassageStore
+from ..passage_store import find_passages
 from ..retrieval.runs import read_rankings
 from .metrics import largest_cutoff
 
@@ -81,11 +81,10 @@ def match_answers(metrics: Sequence[str], run: Path, answers: Path, corpus: Path
         raise InputError("no question has an answer.", mend="name a split whose questions have some.", path=answers)
     rankings = read_rankings(run, largest_cutoff(metrics))
     bare = [query_id for query_id in matchers if query_id not in rankings]
+    texts = find_passages(corpus, (docid for query_id in matchers for docid in rankings.get(query_id, [])))
     hits = 0
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with PassageStore(corpus, output.parent) as store, QRELS.writer(output) as writer:
+    with QRELS.writer(output) as writer:
         for query_ids in _blocks([query_id for query_id in matchers if query_id in rankings]):
-            texts = store.find(docid for query_id in query_ids for docid in rankings[query_id])
             rows: list[dict[str, Any]] = []
             for query_id in query_ids:
                 for docid in rankings[query_id]:
