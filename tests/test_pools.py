@@ -218,7 +218,7 @@ BAD = [
     (lines(GOOD) + b'{"query_id": "q2"\n', 2, "this is not JSON"),
     (lines(GOOD) + b"[]\n", 2, "a list and not an object"),
     (lines(GOOD) + lines(row("q2", ["a"], [])).replace(b"text of a", b"text of \xff"), 2, "byte 0xff"),
-    (gzip.compress(lines(*(row(str(number), ["a"], ["b"]) for number in range(999))), mtime=0)[:-20], None, "cut short"),
+    (gzip.compress(lines(*(row(str(n), ["a"], ["b"]) for n in range(999))), mtime=0)[:-20], None, "cut short"),
     (b"", None, "no training row"),
 ]
 
