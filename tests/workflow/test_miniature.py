@@ -114,8 +114,10 @@ def test_an_argument_never_finds_itself(finished: Path) -> None:
 def test_costs_come_from_the_jobs_and_the_pool(finished: Path) -> None:
     figures = {(row["run"], row["metric"]): row["value"] for row in _rows(finished, "table17")}
     assert float(figures["human", "cost_usd"]) == pytest.approx(8 * 9 * 0.09)
-    assert 0 < float(figures["utilsel", "hours"]) < 1
-    assert float(figures["utilsel", "cost_usd"]) == pytest.approx(0.8 * float(figures["utilsel", "hours"]), abs=1e-5)
+    assert 0 < float(figures["utilsel", "device_hours"]) < 1
+    assert float(figures["utilsel", "cost_usd"]) == pytest.approx(
+        0.8 * float(figures["utilsel", "device_hours"]), abs=1e-5
+    )
 
 
 def test_labels_and_charts_are_there(finished: Path) -> None:
