@@ -13,7 +13,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utility_annotation.configuration import Annotator, canonical, load, stage_settings
+from utility_annotation.configuration import Annotator, Group, canonical, load, stage_settings
 from utility_annotation.errors import InputError
 
 
@@ -154,6 +154,12 @@ def test_a_served_annotator_without_a_model_travels_without_a_precision() -> Non
     settings = stage_settings(served, "relsel")
     assert "precision" not in settings
     assert Annotator.model_validate_json(canonical(settings)) == served
+
+
+def test_named_rows_keep_their_order_on_the_way_to_a_script() -> None:
+    group = Group.model_validate({"runs": ["human"], "rows": {"loss=summarglh": "b", "loss=jointlh": "a"}})
+    travelled = Group.model_validate_json(canonical(group))
+    assert [row.name for row in travelled.shown()] == ["human", "loss=summarglh", "loss=jointlh"]
 
 
 def test_the_reference_page_is_what_the_code_says(root: Path) -> None:

@@ -157,6 +157,8 @@ def _values(annotation: Any) -> str:
     if type(None) in get_args(annotation):
         return f"{_values(arguments[0])} or none"
     if get_origin(annotation) is tuple:
+        if get_origin(arguments[0]) is tuple:  # pairs, given as a mapping
+            return " to ".join(map(_values, get_args(arguments[0])))
         return f"list of {_values(arguments[0])}"
     if arguments:
         return _values(arguments[0])
@@ -167,7 +169,7 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     value = field.default
-    if value is None or value == "":
+    if value is None or value in ("", ()):
         return "none"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from .settings import Name, Settings
 
@@ -22,8 +23,17 @@ class Group(Settings):
 
     title: str = Field("", description="Heading of the group; none for rows without one.")
     runs: tuple[Name, ...] = Field((), description="Runs, a row each; `untrained` is the backbone as it is.")
-    rows: dict[str, Name] = Field({}, description="Runs that are shown under another name: name to run.")
+    rows: tuple[tuple[str, Name], ...] = Field(
+        (),
+        description="Runs that are shown under another name: a mapping of that name to the run, in the table's order.",
+    )
     second_baseline: Name | None = Field(None, description="Run against which † is tested in this group.")
+
+    @field_validator("rows", mode="before")
+    @classmethod
+    def _in_order(cls, rows: Any) -> Any:
+        """A mapping as pairs, which keep their order when settings travel with sorted keys."""
+        return tuple(rows.items()) if isinstance(rows, Mapping) else rows
 
     @model_validator(mode="after")
     def _not_empty(self) -> Group:
@@ -33,7 +43,7 @@ class Group(Settings):
 
     def shown(self) -> list[ShownRun]:
         """The rows from top to bottom."""
-        named = [*((run, run) for run in self.runs), *self.rows.items()]
+        named = [*((run, run) for run in self.runs), *self.rows]
         return [ShownRun(name, run, self.second_baseline) for name, run in named]
 
 
