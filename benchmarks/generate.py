@@ -94,6 +94,7 @@ def _pool(part: Queries, passages: pa.Array) -> pa.Table:
         pa.nulls(len(docids), pa.string()),
         passages.take(pa.array(docids % TEXTS)),
         pa.array(human.ravel()),
+        pa.array(np.argsort(np.argsort(~human, axis=1, kind="stable"), axis=1).ravel() + 1, pa.int32()),
     ]
     candidates = pa.ListArray.from_arrays(
         pa.array(np.arange(0, len(docids) + 1, CANDIDATES), pa.int32()),

@@ -20,6 +20,7 @@ SCHEMA = pa.schema(
         pa.field("query_id", pa.string(), nullable=False),
         pa.field("docid", pa.string(), nullable=False),
         pa.field("label", pa.float32(), nullable=False),
+        pa.field("rank", pa.int32()),
         pa.field("source", pa.string(), nullable=False),
     ]
 )
@@ -60,11 +61,18 @@ def labelled(pool: dict[str, list[str]], selections: dict[str, list[str] | None]
         docids, selection = pool[query_id], selections[query_id]
         if selection is None:
             continue
-        selected = set(selection)
-        if len(set(docids)) < len(docids) or len(selected) < len(selection) or not selected.issubset(docids):
+        ranks = {docid: rank for rank, docid in enumerate(selection, start=1)}
+        if len(set(docids)) < len(docids) or len(ranks) < len(selection) or not ranks.keys() <= set(docids):
             raise SystemExit(f"the candidates or the selection of query {query_id} are not right")
         for docid in docids:
-            yield {"query_id": query_id, "docid": docid, "label": float(docid in selected), "source": "utilsel"}
+            rank = ranks.get(docid)
+            yield {
+                "query_id": query_id,
+                "docid": docid,
+                "label": float(rank is not None),
+                "rank": rank,
+                "source": "utilsel",
+            }
 
 
 def main() -> None:

@@ -9,14 +9,17 @@ from typing import Any
 from utility_annotation.contracts import ANNOTATION, POOL, Contract
 
 Pool = dict[str, list[tuple[str, bool]]]
-"""Query id → (docid, human) of its candidates."""
+"""Query id → (docid, human) of its candidates, in the pool's order, which is the source's order reversed."""
 
 
 def write_pool(folder: Path, pool: Pool, shards: int = 1) -> list[Path]:
     """Pool shards; query i goes to shard i mod ``shards``."""
     rows: list[list[dict[str, Any]]] = [[] for _ in range(shards)]
     for place, (query_id, candidates) in enumerate(pool.items()):
-        entries = [{"docid": docid, "title": None, "text": docid, "human": human} for docid, human in candidates]
+        entries = [
+            {"docid": docid, "title": None, "text": docid, "human": human, "rank": len(candidates) - place}
+            for place, (docid, human) in enumerate(candidates)
+        ]
         rows[place % shards].append({"query_id": query_id, "query": "?", "candidates": entries})
     return _write(folder, POOL, rows)
 

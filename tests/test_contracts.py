@@ -34,7 +34,7 @@ ROWS = {
     POOL: {
         "query_id": "q1",
         "query": "x",
-        "candidates": [{"docid": "d1", "title": None, "text": "x", "human": True}],
+        "candidates": [{"docid": "d1", "title": None, "text": "x", "human": True, "rank": 1}],
     },
     ANNOTATION: {
         "query_id": "q1",
@@ -50,7 +50,7 @@ ROWS = {
         "completion_tokens": 2,
         "finish_reason": "stop",
     },
-    LABELS: {"query_id": "q1", "docid": "d1", "label": 1.0, "source": "human"},
+    LABELS: {"query_id": "q1", "docid": "d1", "label": 1.0, "rank": 1, "source": "human"},
     RUN: {"query_id": "q1", "docid": "d1", "rank": 1, "score": 0.1},
     PER_QUERY: {"query_id": "q1", "metric": "mrr@10", "value": 0.5},
 }
@@ -91,7 +91,7 @@ def test_an_empty_cell_is_refused(contract: contracts.Contract, row: dict, tmp_p
 
 
 def test_an_empty_cell_within_a_candidate_is_refused(tmp_path: Path) -> None:
-    row = {**ROWS[POOL], "candidates": [{"docid": "d1", "title": None, "text": None, "human": True}]}
+    row = {**ROWS[POOL], "candidates": [{"docid": "d1", "title": None, "text": None, "human": True, "rank": 1}]}
     with pytest.raises(InputError, match="'text' is declared non-nullable"):
         POOL.write(tmp_path / "a.parquet", POOL.rows([row]))
     assert list(tmp_path.iterdir()) == []

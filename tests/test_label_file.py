@@ -120,6 +120,15 @@ def test_a_judgement_that_stands_twice_counts_once(tmp_path: Path) -> None:
     assert rows == {("q1", "c"): 1, ("q1", "d"): 0}
 
 
+@pytest.mark.parametrize("shards", [1, 3])
+def test_candidates_keep_the_order_of_the_files_lines(tmp_path: Path, shards: int) -> None:
+    judged = [("q2", "c", 1), ("q1", "d", 1), ("q2", "a", 1), ("q1", "c", 1), ("q2", "c", 1)]
+    label(tmp_path, trec(tmp_path / "qrels", judged), shards=shards)
+    rows = [row for row in LABELS.read(tmp_path / "labels.parquet").to_pylist() if row["rank"] is not None]
+    order = [(row["query_id"], row["docid"]) for row in sorted(rows, key=lambda row: (row["query_id"], row["rank"]))]
+    assert order == [("q1", "d"), ("q1", "c"), ("q2", "c"), ("q2", "a")]
+
+
 def test_judgements_that_disagree_are_refused_with_both_lines(tmp_path: Path) -> None:
     judged = [("q1", "d", 1), ("q1", "c", 1), ("q1", "c", 2), ("q1", "c", 0)]
     with pytest.raises(InputError, match=r"line 4: passage 'c' is negative for query 'q1' here, but not on line 2"):

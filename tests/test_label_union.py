@@ -66,6 +66,23 @@ def test_a_candidate_is_positive_that_any_member_calls_so_and_a_query_that_one_l
     assert set(table["source"].to_pylist()) == {"union"}
 
 
+def test_the_members_lists_stand_one_after_the_other(tmp_path: Path) -> None:
+    ranks: list[dict[str, int | None]] = [{"b": 2, "a": 1, "c": None}, {"b": 1, "a": 3, "c": 2}]
+    files = []
+    for place, of_member in enumerate(ranks):
+        rows = [
+            {"query_id": "q2", "docid": docid, "label": float(rank is not None), "rank": rank, "source": "test"}
+            for docid, rank in of_member.items()
+        ]
+        LABELS.write(tmp_path / f"{place}.parquet", LABELS.rows(rows))
+        files.append(tmp_path / f"{place}.parquet")
+    pools = write_pool(tmp_path / "pool", POOL)
+    for order, expected in ((files, ["a", "b", "c"]), (files[::-1], ["b", "c", "a"])):
+        unite_labels(Labels(pool="p", source="union", of=["one", "two"]), pools, order, tmp_path / "union.parquet")
+        united_rows = LABELS.read(tmp_path / "union.parquet").to_pylist()
+        assert [row["docid"] for row in sorted(united_rows, key=lambda row: row["rank"])] == expected
+
+
 def test_the_subset_is_of_the_pools_queries(tmp_path: Path) -> None:
     ids = [f"q{number}" for number in range(20)]
     pool: Pool = {query_id: [("a", True), ("b", False)] for query_id in ids}

@@ -52,6 +52,37 @@ def test_human_labels_are_the_pools_human_positives_ordered_by_query(tmp_path: P
     ]
 
 
+def listed(tmp_path: Path) -> dict[str, list[str]]:
+    """Query id → docids of the merged labels that have a rank, lowest first."""
+    rows = [row for row in LABELS.read(tmp_path / "labels.parquet").to_pylist() if row["rank"] is not None]
+    of_query: dict[str, list[str]] = {}
+    for row in sorted(rows, key=lambda row: row["rank"]):
+        of_query.setdefault(row["query_id"], []).append(row["docid"])
+    return of_query
+
+
+def test_human_positives_keep_the_order_of_the_source(tmp_path: Path) -> None:
+    merge(tmp_path, {"q": [("c", True), ("n", False), ("a", True), ("b", True)]}, {}, source="human")
+    assert listed(tmp_path) == {"q": ["b", "a", "c"]}
+
+
+@pytest.mark.parametrize("shards", [1, 2])
+@pytest.mark.parametrize("source", ["relsel", "utilsel", "utilrank", "utilsel-truth"])
+def test_what_an_llm_lists_keeps_the_order_of_its_reply(tmp_path: Path, source: str, shards: int) -> None:
+    annotation = {"q2": {"docids": ["c", "b", "a"]}, "q1": {"outcome": "empty", "docids": []}}
+    merge(tmp_path, POOL_OF_TWO, annotation, shards, source=source)
+    assert listed(tmp_path) == {"q2": ["c", "b", "a"]}
+
+
+def test_likelihoods_are_no_list(tmp_path: Path) -> None:
+    scores = {"q1": "cd", "q2": "abc"}
+    annotation = {
+        query_id: {"scores": [{"docid": d, "score": -1.0} for d in docids]} for query_id, docids in scores.items()
+    }
+    merge(tmp_path, POOL_OF_TWO, annotation, source="replug")
+    assert listed(tmp_path) == {}
+
+
 @pytest.mark.parametrize("source", ["relsel", "utilsel"])
 def test_a_selection_is_positive_and_the_rest_of_the_pool_negative(tmp_path: Path, source: str) -> None:
     annotation = {"q1": {"docids": ["c"]}, "q2": {"docids": ["c", "b"]}}

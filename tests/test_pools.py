@@ -93,6 +93,16 @@ def test_order_depends_on_seed_and_query_alone() -> None:
     assert shuffled("188714", 31, 42) != shuffled("188715", 31, 42)
 
 
+def test_the_sources_order_is_kept_beside_the_shuffle(tmp_path: Path) -> None:
+    positives, negatives = ["p2", "p1", "p3"], ["n9", "p1", "n1", "n5"]
+    build_pool(pool(write(tmp_path / "a.jsonl", [row("q1", positives, negatives)]), size=31), outputs(tmp_path))
+    candidates = read(outputs(tmp_path))["q1"]
+    by_rank = sorted(candidates, key=lambda each: each["rank"])
+    assert [each["docid"] for each in by_rank] == ["p2", "p1", "p3", "n9", "n1", "n5"]
+    assert [each["rank"] for each in by_rank] == list(range(1, 7))
+    assert candidates != by_rank
+
+
 def test_every_place_of_the_positive_is_equally_likely() -> None:
     places = [0] * 5
     for number in range(5000):

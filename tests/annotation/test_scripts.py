@@ -50,8 +50,9 @@ def write_inputs(folder: Path, queries: range) -> None:
                             "title": None,
                             "text": f"text {letter} {number}",
                             "human": False,
+                            "rank": rank,
                         }
-                        for letter in "abcd"
+                        for rank, letter in enumerate("abcd", start=1)
                     ],
                 }
                 for number in queries

@@ -39,8 +39,9 @@ def pool_file(path: Path, queries: int) -> Path:
                     "title": title,
                     "text": f"text {letter} {number}",
                     "human": letter == "a",
+                    "rank": rank,
                 }
-                for letter, title in (("a", "Title"), ("b", None), ("c", ""), ("d", None))
+                for rank, (letter, title) in enumerate((("a", "Title"), ("b", None), ("c", ""), ("d", None)), start=1)
             ],
         }
         for number in range(queries)

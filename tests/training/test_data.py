@@ -44,6 +44,16 @@ def test_candidates_stand_in_the_order_of_the_labels_rows(collection, joined):
     assert joined().candidates(3).docids == list(collection.labels["q3"])
 
 
+def test_ranks_are_those_of_the_labels_and_0_for_what_is_on_no_list(collection, joined):
+    collection.ranks = {docid: rank for rank, docid in enumerate(sorted(collection.labels["q3"])[:5], start=1)}
+    collection.write()
+    pool = joined().candidates(3)
+    assert sorted(pool.ranks.tolist()) == [0, 0, 0, 1, 2, 3, 4, 5]
+    assert dict(zip(pool.docids, pool.ranks.tolist(), strict=True)) == {
+        docid: collection.ranks.get(docid, 0) for docid in pool.docids
+    }
+
+
 def test_title_and_text_are_joined_and_a_missing_title_is_no_word(collection, joined):
     collection.pool["q0"][0] |= {"title": "Ship", "text": "red"}
     collection.pool["q0"][1] |= {"title": None, "text": "blue"}

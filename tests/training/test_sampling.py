@@ -17,9 +17,18 @@ def run(**keys: object) -> Run:
     return Run(labels="test", **{"passages": 8, **keys})
 
 
-def draw_from(labels: list[float], of_run: Run, *, human: tuple[int, ...] = (), epoch: int = 0, average: int = 1):
+def draw_from(
+    labels: list[float],
+    of_run: Run,
+    *,
+    human: tuple[int, ...] = (),
+    ranks: list[int] | None = None,
+    epoch: int = 0,
+    average: int = 1,
+):
     flags = np.array([index in human for index in range(len(labels))])
-    return draw("q", np.array(labels, np.float32), flags, of_run, epoch=epoch, average=average)
+    listed = np.array(ranks or [0] * len(labels), np.int32)
+    return draw("q", np.array(labels, np.float32), flags, listed, of_run, epoch=epoch, average=average)
 
 
 LABELS = [1.0] * 4 + [0.0] * 27
@@ -84,7 +93,7 @@ def test_a_draw_depends_on_seed_epoch_and_query_alone():
     labels, human = np.array(LABELS, np.float32), np.zeros(31, bool)
 
     def drawn(query_id: str, seed: int, epoch: int):
-        return draw(query_id, labels, human, run(seed=seed), epoch=epoch, average=1)
+        return draw(query_id, labels, human, np.zeros(31, np.int32), run(seed=seed), epoch=epoch, average=1)
 
     again = [drawn(query_id, 1, 0) for query_id in ("b", "a", "b", "a")]
     assert again[:2] == again[2:]
@@ -92,9 +101,16 @@ def test_a_draw_depends_on_seed_epoch_and_query_alone():
 
 
 def test_first1lh_takes_the_first_listed_and_rand1lh_any():
-    labels = [0.0, 1.0, 1.0, 1.0, *[0.0] * 10]
-    assert {draw_from(labels, run(loss="first1lh"), epoch=epoch).positives for epoch in range(30)} == {(1,)}
+    labels, ranks = [0.0, 1.0, 1.0, 1.0, *[0.0] * 10], [1, 4, 3, 0, *[0] * 9, 2]
+    drawn = {draw_from(labels, run(loss="first1lh"), ranks=ranks, epoch=epoch).positives for epoch in range(30)}
+    assert drawn == {(2,)}
     assert {draw_from(labels, run(loss="rand1lh"), epoch=epoch).positives for epoch in range(60)} == {(1,), (2,), (3,)}
+
+
+def test_first1lh_takes_an_included_human_positive_before_what_the_llm_listed_first():
+    labels, first = [1.0, 1.0, 0.0, 0.0, 0.0], run(loss="first1lh", human_positive="inclusion")
+    assert draw_from(labels, first, human=(3, 2), ranks=[1, 2, 0, 0, 0]).positives == (2,)
+    assert draw_from(labels, first, human=(1, 2), ranks=[1, 2, 0, 0, 0]).positives == (1,)
 
 
 def test_singlelh_takes_the_human_positive():

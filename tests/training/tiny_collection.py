@@ -24,6 +24,8 @@ class Collection:
     """query_id → candidates."""
     labels: dict[str, dict[str, float]]
     """query_id → docid → label."""
+    ranks: dict[str, int] = field(default_factory=dict)
+    """docid → rank, in whichever query's labels."""
     shards: list[Path] = field(default_factory=list)
 
     @property
@@ -40,7 +42,13 @@ class Collection:
             self.labels_path,
             LABELS.rows(
                 [
-                    {"query_id": query_id, "docid": docid, "label": label, "source": "test"}
+                    {
+                        "query_id": query_id,
+                        "docid": docid,
+                        "label": label,
+                        "rank": self.ranks.get(docid),
+                        "source": "test",
+                    }
                     for query_id, labels in self.labels.items()
                     for docid, label in labels.items()
                 ]
@@ -69,7 +77,8 @@ def make_collection(folder: Path, queries: int = 10, candidates: int = 8, *, sco
         human = generator.choice(docids)
         positives = generator.sample(docids, number % 4)
         pool[f"q{number}"] = [
-            {"docid": docid, "title": None, "text": text[docid], "human": docid == human} for docid in docids
+            {"docid": docid, "title": None, "text": text[docid], "human": docid == human, "rank": rank}
+            for rank, docid in enumerate(docids, start=1)
         ]
         labels[f"q{number}"] = {
             docid: generator.uniform(-9, -1) if scores else float(docid in positives) for docid in docids

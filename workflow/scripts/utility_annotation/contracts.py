@@ -214,8 +214,10 @@ CANDIDATE = pa.struct(
         _OPTIONAL_TITLE,
         pa.field("text", _STRING, nullable=False),
         pa.field("human", pa.bool_(), nullable=False),
+        pa.field("rank", pa.int32(), nullable=False),
     ]
 )
+"""``rank``: place in the source's own list, which the pool's order hides: from 1, human positives before negatives."""
 POOL = Contract(
     "pool",
     _schema(("query_id", _STRING), ("query", _STRING), ("candidates", pa.list_(CANDIDATE))),
@@ -250,11 +252,19 @@ where an empty or failed relevance selection made the stage fall back to the who
 
 LABELS = Contract(
     "labels",
-    _schema(("query_id", _STRING), ("docid", _STRING), ("label", pa.float32()), ("source", _STRING)),
+    _schema(
+        ("query_id", _STRING),
+        ("docid", _STRING),
+        ("label", pa.float32()),
+        pa.field("rank", pa.int32()),
+        ("source", _STRING),
+    ),
     unique=("query_id", "docid"),
 )
 """One row a candidate of the pool, so that negatives are the pool's rest. ``label`` is 1 or 0, and for replug the
-log-likelihood of the ground-truth answer given the candidate (nats)."""
+log-likelihood of the ground-truth answer given the candidate (nats). ``rank`` orders the candidates as whoever labelled
+them lists them, lowest first: an LLM its selection or ranking, humans their positives, a file its lines; a union has
+the lists of its members one after the other. It is null for a candidate that is on no list."""
 
 DOCIDS = Contract("docids", _schema(("docid", _STRING)), unique=("docid",))
 """The passages whose vectors stand beside it, row by row."""

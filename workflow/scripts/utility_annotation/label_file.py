@@ -121,7 +121,7 @@ def _label_shard(
 
     Args:
         judged: all judgements.
-        rows: those of this shard's queries.
+        rows: those of this shard's queries, one query after the other and each in the file's order.
         owners: for each of them, the number of its query within the shard.
         pool: the shard.
         chosen: which of its queries are wanted.
@@ -140,10 +140,14 @@ def _label_shard(
     _check_agreement(judged, rows[known], places, settings.file)
     labels = np.zeros(int(lengths_of(pool["candidates"]).sum()), np.float32)
     labels[places[positive]] = 1
+    lines_of_query = np.bincount(owners, minlength=len(chosen))
+    line_in_query = np.arange(len(owners)) - np.repeat(np.cumsum(lines_of_query) - lines_of_query, lines_of_query)
+    ranks = np.zeros(len(labels), np.int32)
+    ranks[places[::-1]] = 1 + line_in_query[known][::-1]  # from the last, so that the first of several lines counts
     named = np.zeros(len(chosen), bool)
     named[owners] = True
     left_out = Counter({"not in the file": int(np.count_nonzero(chosen & ~named))})
-    return LabelledShard.of_pool(pool, chosen & named, labels, +left_out), len(strange)
+    return LabelledShard.of_pool(pool, chosen & named, labels, ranks, +left_out), len(strange)
 
 
 def _check_agreement(judged: _Judged, rows: Integers, places: Integers, source: Source) -> None:

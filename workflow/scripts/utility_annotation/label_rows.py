@@ -23,7 +23,7 @@ class LabelRows:
     """
 
     def __init__(self, path: Path | str) -> None:
-        table = LABELS.read(path, ["query_id", "docid", "label"])
+        table = LABELS.read(path, ["query_id", "docid", "label", "rank"])
         self.path = path
         self._query_ids = pc.unique(table["query_id"])
         numbers = to_numpy(pc.index_in(table["query_id"], value_set=self._query_ids))
@@ -31,10 +31,11 @@ class LabelRows:
         self._starts = np.cumsum(self._sizes) - self._sizes
         self._docids = table["docid"].cast(pa.large_string()).combine_chunks()  # 64-bit offsets: they may exceed 2 GB
         self._labels = to_numpy(table["label"])
+        self._ranks = to_numpy(pc.fill_null(table["rank"], 0))
         self._found = 0
 
-    def of_shard(self, pool: pa.Table, path: Path | str) -> tuple[np.ndarray, np.ndarray]:
-        """The labels of a pool shard.
+    def of_shard(self, pool: pa.Table, path: Path | str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The labels and ranks of a pool shard.
 
         Args:
             pool: what :func:`~.label_shards.read_candidates` read.
@@ -42,7 +43,7 @@ class LabelRows:
 
         Returns:
             Whether each query is labelled; shape (queries,). The labels of the candidates of those that are, one query
-            after the other, fp32.
+            after the other, fp32. Their ranks, int32; 0 for a candidate that is on no list.
 
         Raises:
             InputError: the file has other candidates for one of these queries, or has them in another order.
@@ -60,7 +61,7 @@ class LabelRows:
                 f"these are not the candidates of pool shard {path}, in its order.", mend=_LABEL_AGAIN, path=self.path
             )
         self._found += len(numbers)
-        return labelled, self._labels[rows]
+        return labelled, self._labels[rows], self._ranks[rows]
 
     def check_all_found(self) -> None:
         """Once all shards of the pool were looked up: refuse a file with queries that none of them has."""

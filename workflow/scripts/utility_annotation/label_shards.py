@@ -52,6 +52,7 @@ class LabelledShard:
         keep: whether it gets labels.
         docids: one a candidate.
         labels: one a candidate, of no meaning where the query is not kept.
+        ranks: likewise; 0 for a candidate that is on no list.
         left_out: reason → number of chosen queries that are not kept.
     """
 
@@ -60,20 +61,25 @@ class LabelledShard:
     keep: np.ndarray
     docids: pa.Array
     labels: np.ndarray
+    ranks: np.ndarray
     left_out: Counter[str]
 
     @classmethod
-    def of_pool(cls, pool: pa.Table, keep: np.ndarray, labels: np.ndarray, left_out: Counter[str]) -> LabelledShard:
+    def of_pool(
+        cls, pool: pa.Table, keep: np.ndarray, labels: np.ndarray, ranks: np.ndarray, left_out: Counter[str]
+    ) -> LabelledShard:
         """A shard's labels beside the pool that :func:`read_candidates` returned."""
         docids = pc.struct_field(flat(pool["candidates"]), "docid")
-        return cls(one_piece(pool["query_id"]), lengths_of(pool["candidates"]), keep, docids, labels, left_out)
+        return cls(one_piece(pool["query_id"]), lengths_of(pool["candidates"]), keep, docids, labels, ranks, left_out)
 
 
 def read_candidates(path: Path | str) -> pa.Table:
-    """A pool shard without its texts: ``query_id`` and ``candidates`` (list of {docid, human})."""
+    """A pool shard without its texts: ``query_id`` and ``candidates`` (list of {docid, human, rank})."""
     element = "candidates.list.element"
     with POOL.open(path) as file:
-        return file.read(columns=["query_id", f"{element}.docid", f"{element}.human"]).combine_chunks()
+        return file.read(
+            columns=["query_id", *(f"{element}.{name}" for name in ("docid", "human", "rank"))]
+        ).combine_chunks()
 
 
 def query_subset(query_ids: Iterable[str], subset: QuerySubset) -> pa.Array:
@@ -160,6 +166,7 @@ def _write(shards: Sequence[LabelledShard], source: str, output: Path | str) -> 
     query_ids = pa.concat_arrays([shard.query_ids for shard in shards])
     docids = pa.concat_arrays([shard.docids.cast(pa.large_string()) for shard in shards])
     labels = np.concatenate([shard.labels for shard in shards])
+    ranks = np.concatenate([shard.ranks for shard in shards])
     lengths = np.concatenate([shard.lengths for shard in shards])
     starts = np.cumsum(lengths) - lengths
     kept = np.flatnonzero(np.concatenate([shard.keep for shard in shards]))
@@ -174,6 +181,7 @@ def _write(shards: Sequence[LabelledShard], source: str, output: Path | str) -> 
                         "query_id": query_ids.take(pa.array(np.repeat(rows, lengths[rows]))),
                         "docid": docids.take(pa.array(places)).cast(pa.string()),
                         "label": labels[places],
+                        "rank": pa.array(ranks[places], pa.int32(), mask=ranks[places] == 0),
                         "source": pa.repeat(source, len(places)),
                     }
                 )

@@ -19,6 +19,8 @@ def unite_labels(
 ) -> Merged:
     """Write the highest of the members' labels of each candidate, see :func:`~.label_shards.write_labels`.
 
+    What the first member lists comes first, then what the second lists besides, and so on.
+
     A query that only some members label (a subset, or where a reply failed) has the labels of these; one that none
     labels is left out and counted.
 
@@ -49,11 +51,16 @@ def _unite_shard(files: Sequence[LabelRows], path: Path | str, chosen: np.ndarra
     pool = read_candidates(path)
     lengths = lengths_of(pool["candidates"])
     highest = np.full(int(lengths.sum()), -np.inf, np.float32)
+    ranks = np.zeros(len(highest), np.int32)
     known = np.zeros(len(lengths), bool)
+    longest = 0
     for file in files:
-        labelled, labels = file.of_shard(pool, path)
-        places = np.repeat(labelled, lengths)
+        labelled, labels, listed = file.of_shard(pool, path)
+        places = np.flatnonzero(np.repeat(labelled, lengths))
         highest[places] = np.maximum(highest[places], labels)
+        new = (ranks[places] == 0) & (listed > 0)
+        ranks[places[new]] = longest + listed[new]
+        longest = int(ranks.max(initial=0))
         known |= labelled
     left_out = Counter({"labelled by no member": int(np.count_nonzero(chosen & ~known))})
-    return LabelledShard.of_pool(pool, chosen & known, highest, +left_out)
+    return LabelledShard.of_pool(pool, chosen & known, highest, ranks, +left_out)

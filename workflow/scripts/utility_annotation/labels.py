@@ -95,15 +95,17 @@ def _label_shard(settings: Labels, paths: tuple[Path, Path | None], chosen: np.n
     left_out: Counter[str] = Counter()
     if annotation_path is None:
         keep = chosen
-        labels = to_numpy(pc.struct_field(flat(pool["candidates"]), "human")).astype(np.float32)
+        candidates = flat(pool["candidates"])
+        labels = to_numpy(pc.struct_field(candidates, "human")).astype(np.float32)
+        ranks = np.where(labels > 0, to_numpy(pc.struct_field(candidates, "rank")), 0)
     else:
         annotation = _read_annotation(settings, annotation_path, pool)
         usable = to_numpy(pc.is_in(annotation["outcome"], pa.array(_USABLE_OUTCOMES[settings.source == "replug"])))
         keep = chosen & usable
         unusable = annotation["outcome"].filter(pa.array(chosen & ~usable))
         left_out.update({count["values"]: count["counts"] for count in pc.value_counts(unusable).to_pylist()})
-        labels = _llm_labels(settings, annotation, annotation_path, pool)
-    return LabelledShard.of_pool(pool, keep, labels, left_out)
+        labels, ranks = _llm_labels(settings, annotation, annotation_path, pool)
+    return LabelledShard.of_pool(pool, keep, labels, ranks, left_out)
 
 
 def _read_annotation(settings: Labels, path: Path, pool: pa.Table) -> pa.Table:
@@ -136,8 +138,8 @@ def _read_annotation(settings: Labels, path: Path, pool: pa.Table) -> pa.Table:
     return annotation
 
 
-def _llm_labels(settings: Labels, annotation: pa.Table, path: Path, pool: pa.Table) -> np.ndarray:
-    """One label a candidate of the shard, in the pool's order; 0 where the outcome is not ok.
+def _llm_labels(settings: Labels, annotation: pa.Table, path: Path, pool: pa.Table) -> tuple[np.ndarray, np.ndarray]:
+    """One label and one rank a candidate of the shard, in the pool's order; 0 where the outcome is not ok.
 
     Done in blocks, which keep the look-up of passages within the processor's cache.
     """
@@ -150,34 +152,29 @@ def _llm_labels(settings: Labels, annotation: pa.Table, path: Path, pool: pa.Tab
         )
         for start in range(0, pool.num_rows, BLOCK_QUERIES)
     ]
-    return np.concatenate([np.empty(0, np.float32), *blocks])
+    labels = np.concatenate([np.empty(0, np.float32), *(labels for labels, _ in blocks)])
+    return labels, np.concatenate([np.empty(0, np.int32), *(ranks for _, ranks in blocks)])
 
 
-def _block_labels(settings: Labels, annotation: pa.Table, path: Path, pool: pa.Table) -> np.ndarray:
+def _block_labels(settings: Labels, annotation: pa.Table, path: Path, pool: pa.Table) -> tuple[np.ndarray, np.ndarray]:
     rows = np.flatnonzero(to_numpy(pc.equal(annotation["outcome"], "ok")))
     listed = annotation["scores" if settings.source == "replug" else "docids"].take(pa.array(rows))
     lengths = lengths_of(listed)
     entries = flat(listed)
     docids = pc.struct_field(entries, "docid") if settings.source == "replug" else entries
-    if settings.source == "utilrank":
-        leading = _leading(lengths, settings.top_percent)
-        docids, rows = docids.filter(pa.array(leading)), np.repeat(rows, lengths)[leading]
-    else:
-        rows = np.repeat(rows, lengths)
-    places = _find(rows, docids, pool, path)
+    places = _find(np.repeat(rows, lengths), docids, pool, path)
     labels = np.zeros(int(lengths_of(pool["candidates"]).sum()), np.float32)
+    ranks = np.zeros(len(labels), np.int32)
     if settings.source == "replug":
         labels[places] = _scores(annotation, lengths, pool, entries, path)
-    else:
-        labels[places] = 1
-    return labels
-
-
-def _leading(lengths: Integers, top_percent: float) -> np.ndarray:
-    """Mask over concatenated lists: the first floor(top_percent / 100 · length) entries of each, at least one."""
-    kept = np.maximum(1, np.floor(top_percent * lengths / 100))
-    place_in_list = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    return place_in_list < np.repeat(kept, lengths)
+        return labels, ranks
+    place_in_list = np.arange(len(places)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    ranks[places] = 1 + place_in_list
+    positive = lengths
+    if settings.source == "utilrank":
+        positive = np.maximum(1, np.floor(settings.top_percent * lengths / 100))
+    labels[places] = place_in_list < np.repeat(positive, lengths)
+    return labels, ranks
 
 
 def _find(rows: Integers, docids: pa.Array, pool: pa.Table, path: Path) -> Integers:

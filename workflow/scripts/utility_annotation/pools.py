@@ -31,8 +31,8 @@ _BLOCK_ROWS = 256
 _SHARD_CHARACTERS = 1 << 23
 _ALL_CHARACTERS = 1 << 26
 
-Candidate = tuple[str, str | None, str, bool]
-"""docid, title, text, human: the columns of ``CANDIDATE``."""
+Candidate = tuple[str, str | None, str, bool, int]
+"""docid, title, text, human, rank: the columns of ``CANDIDATE``."""
 
 
 def shard_names(shards: int) -> list[str]:
@@ -96,7 +96,7 @@ def build_pool(settings: Pool, outputs: Sequence[Path], corpus: Path | None = No
         waiting = 0
         for row, candidates in _checked(rows, source):
             if not settings.titles:
-                candidates = [(docid, None, text, human) for docid, _, text, human in candidates]
+                candidates = [(docid, None, text, human, rank) for docid, _, text, human, rank in candidates]
             order = shuffled(row.query_id, len(candidates), settings.seed)
             shard = shards[shard_of(row.query_id, len(shards))]
             waiting += shard.add(row, [candidates[place] for place in order])
@@ -133,7 +133,7 @@ class _Shard:
         self._queries.append(row.query)
         self._candidates.extend(candidates)
         self._offsets.append(len(self._candidates))
-        characters = sum(len(text) for _, _, text, _ in candidates)
+        characters = sum(len(text) for _, _, text, *_ in candidates)
         self.characters += characters
         return characters
 
@@ -187,7 +187,7 @@ def _with_stored_passages(
 
 
 def _candidates(human: list[str], hard: list[str], passages: dict[str, tuple[str | None, str]]) -> list[Candidate]:
-    return [(docid, *passages[docid], True) for docid in human] + [(docid, *passages[docid], False) for docid in hard]
+    return [(docid, *passages[docid], rank <= len(human), rank) for rank, docid in enumerate([*human, *hard], start=1)]
 
 
 def _checked(rows: Iterator[Chosen], source: Path) -> Iterator[Chosen]:
@@ -214,7 +214,7 @@ def _checked(rows: Iterator[Chosen], source: Path) -> Iterator[Chosen]:
 
 def _count(counts: Counter[str], row: TrainingRow, candidates: list[Candidate], size: int) -> None:
     positives = len(set(row.positives))
-    kept = sum(human for *_, human in candidates)
+    kept = sum(human for *_, human, _ in candidates)
     counts["queries"] += 1
     counts["candidates"] += len(candidates)
     counts["positives"] += kept

@@ -128,7 +128,7 @@ def _read_judged(labels: Path | str, pools: Sequence[Path | str], relevance: Seq
     queries = 0
     for pool_path, relevance_path in pair_shards(pools, relevance or None):
         pool = read_candidates(pool_path)
-        labelled, label = file.of_shard(pool, pool_path)
+        labelled, label, _ = file.of_shard(pool, pool_path)
         pool = pool.filter(pa.array(labelled)).combine_chunks()
         candidates = flat(pool["candidates"])
         lengths = lengths_of(pool["candidates"])

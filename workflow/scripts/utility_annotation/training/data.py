@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ..contracts import CANDIDATE, LABELS, POOL, passage_text
 from ..errors import InputError
@@ -20,6 +22,7 @@ _SCHEMA = pa.schema(
         pa.field("query", pa.string(), nullable=False),
         pa.field("candidates", pa.list_(CANDIDATE), nullable=False),
         pa.field("labels", pa.list_(pa.float32()), nullable=False),
+        pa.field("ranks", pa.list_(pa.int32()), nullable=False),
     ]
 )
 
@@ -32,6 +35,8 @@ class Candidates:
     docids: list[str]
     labels: npt.NDArray[np.float32]
     human: npt.NDArray[np.bool_]
+    ranks: npt.NDArray[np.int32]
+    """0 for a candidate that is on no list, see :data:`..contracts.LABELS`."""
 
 
 class TrainingData:
@@ -46,6 +51,7 @@ class TrainingData:
         ids = self._table["query_id"].to_pylist()
         self._rows = sorted(range(len(ids)), key=ids.__getitem__)
         self._candidates, self._labels = self._table["candidates"], self._table["labels"]
+        self._ranks = self._table["ranks"]
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -59,6 +65,7 @@ class TrainingData:
             values.field("docid").to_pylist(),
             self._labels[row].values.to_numpy(),
             values.field("human").to_numpy(zero_copy_only=False),
+            self._ranks[row].values.to_numpy(),
         )
 
     def query(self, query: int) -> str:
@@ -105,11 +112,17 @@ def join(labels: Path | str, pools: Sequence[Path | str], path: Path | str) -> N
             )
 
 
+class _LabelsOfQuery(NamedTuple):
+    docids: list[str]
+    labels: npt.NDArray[np.float32]
+    ranks: npt.NDArray[np.int32]
+
+
 class _LabelsByQuery:
     """The labels' rows, grouped by query, in file order within each."""
 
     def __init__(self, path: Path | str) -> None:
-        table = LABELS.read(path, columns=["query_id", "docid", "label"])
+        table = LABELS.read(path, columns=["query_id", "docid", "label", "rank"])
         if not len(table):
             raise InputError("there are no labels.", mend="look at the stage that makes them.", path=path)
         self.path = path
@@ -118,15 +131,16 @@ class _LabelsByQuery:
         order = np.argsort(codes, kind="stable")
         self._starts = np.searchsorted(codes[order], np.arange(len(encoded.dictionary) + 1))
         self._docids = table["docid"].combine_chunks().take(pa.array(order))
-        self._values = table["label"].to_numpy()[order]
+        self._labels = table["label"].to_numpy()[order]
+        self._ranks = pc.fill_null(table["rank"], 0).to_numpy()[order]
         self._codes = {query_id: code for code, query_id in enumerate(encoded.dictionary.to_pylist())}
         self._seen = np.zeros(len(self._codes), dtype=bool)
 
     def missing(self) -> Iterator[str]:
         return (query_id for query_id, code in self._codes.items() if not self._seen[code])
 
-    def pop(self, query_id: str, pool: Path | str) -> tuple[list[str], npt.NDArray[np.float32]] | None:
-        """Docids and labels of a query, or none where it has no labels."""
+    def pop(self, query_id: str, pool: Path | str) -> _LabelsOfQuery | None:
+        """The labels of a query, or none where it has no labels."""
         code = self._codes.get(query_id)
         if code is None:
             return None
@@ -138,7 +152,7 @@ class _LabelsByQuery:
             )
         self._seen[code] = True
         part = slice(self._starts[code], self._starts[code + 1])
-        return self._docids[part].to_pylist(), self._values[part]
+        return _LabelsOfQuery(self._docids[part].to_pylist(), self._labels[part], self._ranks[part])
 
 
 def _join_batch(batch: pa.RecordBatch, by_query: _LabelsByQuery, pool: Path | str) -> pa.RecordBatch:
@@ -147,7 +161,7 @@ def _join_batch(batch: pa.RecordBatch, by_query: _LabelsByQuery, pool: Path | st
     docids = values.field("docid").to_pylist()
     rows: list[int] = []
     picked: list[int] = []
-    labels: list[npt.NDArray[np.float32]] = []
+    labelled: list[_LabelsOfQuery] = []
     for row, query_id in enumerate(batch.column("query_id").to_pylist()):
         found = by_query.pop(query_id, pool)
         if found is None:
@@ -159,7 +173,7 @@ def _join_batch(batch: pa.RecordBatch, by_query: _LabelsByQuery, pool: Path | st
                 mend="remove the pool and build it again.",
                 path=pool,
             )
-        for docid in found[0]:
+        for docid in found.docids:
             if docid not in places:
                 raise InputError(
                     f"passage {docid!r} is labelled for query {query_id!r}, but is no candidate of it in {pool}.",
@@ -168,9 +182,10 @@ def _join_batch(batch: pa.RecordBatch, by_query: _LabelsByQuery, pool: Path | st
                 )
             picked.append(places[docid])
         rows.append(row)
-        labels.append(found[1])
-    offsets = pa.array(np.concatenate([[0], np.cumsum([len(part) for part in labels])]), pa.int32())
-    flat_labels = pa.array(np.concatenate([np.empty(0, np.float32), *labels]), pa.float32())
+        labelled.append(found)
+    offsets = pa.array(np.concatenate([[0], np.cumsum([len(part.docids) for part in labelled])]), pa.int32())
+    labels = np.concatenate([np.empty(0, np.float32), *(part.labels for part in labelled)])
+    ranks = np.concatenate([np.empty(0, np.int32), *(part.ranks for part in labelled)])
     taken = batch.take(pa.array(rows, pa.int64()))
     return pa.record_batch(
         [
@@ -179,7 +194,8 @@ def _join_batch(batch: pa.RecordBatch, by_query: _LabelsByQuery, pool: Path | st
             pa.ListArray.from_arrays(
                 offsets, values.take(pa.array(picked, pa.int64())), type=_SCHEMA.field("candidates").type
             ),
-            pa.ListArray.from_arrays(offsets, flat_labels),
+            pa.ListArray.from_arrays(offsets, pa.array(labels, pa.float32())),
+            pa.ListArray.from_arrays(offsets, pa.array(ranks, pa.int32())),
         ],
         schema=_SCHEMA,
     )

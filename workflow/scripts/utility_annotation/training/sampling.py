@@ -16,6 +16,7 @@ from ..configuration import Run
 
 Floats = npt.NDArray[np.float32]
 Booleans = npt.NDArray[np.bool_]
+Integers = npt.NDArray[np.int32]
 
 _SINGLE_POSITIVE = ("singlelh", "first1lh", "rand1lh")
 
@@ -64,17 +65,20 @@ def average_positives(counts: npt.NDArray[np.int64]) -> int:
     return max(1, int(counts.mean() + 0.5)) if len(counts) else 1
 
 
-def draw(query_id: str, labels: Floats, human: Booleans, run: Run, *, epoch: int, average: int) -> Draw:
+def draw(
+    query_id: str, labels: Floats, human: Booleans, ranks: Integers, run: Run, *, epoch: int, average: int
+) -> Draw:
     """Draw ``run.passages`` candidates of one query, or as many as there are.
 
-    At least one place is left to a negative. ``singlelh`` and ``rand1lh`` draw one positive, ``first1lh`` takes the
-    first listed one; the other losses draw one (``pos-one``), ``average`` (``pos-avg``) or all (``pos-all``). With
-    ``inclusion`` human positives come first.
+    At least one place is left to a negative. ``singlelh`` and ``rand1lh`` draw one positive; ``first1lh`` takes the one
+    of lowest rank, or, where none is on a list, the first of the pool; the other losses draw one (``pos-one``),
+    ``average`` (``pos-avg``) or all (``pos-all``). With ``inclusion`` human positives come first.
 
     Args:
         query_id: the query.
         labels: label of each candidate.
         human: whether each candidate is a human positive.
+        ranks: place of each candidate in the labels' own list; 0 where it is on none.
         run: loss, sampling, number of passages, seed.
         epoch: counted from 0.
         average: the corpus-wide figure of :func:`average_positives`.
@@ -86,7 +90,8 @@ def draw(query_id: str, labels: Floats, human: Booleans, run: Run, *, epoch: int
     if run.loss == "kl":
         positives = _sample(generator, first, others, run.passages)
     elif run.loss == "first1lh":
-        positives = (first or others)[:1]
+        listed = sorted(first or others, key=lambda index: (ranks[index] == 0, ranks[index]))
+        positives = listed[:1]
     else:
         wanted = {"pos-one": 1, "pos-avg": average, "pos-all": len(labels)}[run.positives]
         wanted = 1 if run.loss in _SINGLE_POSITIVE else wanted

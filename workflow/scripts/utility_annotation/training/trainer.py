@@ -171,7 +171,15 @@ class _Trainer:
         epoch, queries = step
         candidates = [self.data.candidates(query) for query in queries]
         draws = [
-            draw(pool.query_id, pool.labels, pool.human, self.settings, epoch=epoch, average=self.plan.average)
+            draw(
+                pool.query_id,
+                pool.labels,
+                pool.human,
+                pool.ranks,
+                self.settings,
+                epoch=epoch,
+                average=self.plan.average,
+            )
             for pool in candidates
         ]
         batch = assemble(candidates, draws)
