@@ -61,6 +61,8 @@ rule write_report:
     input:
         quality=shown_label_quality(),
         tables=expand("results/tables/{table}.csv", table=CONFIG.tables),
+        label_tables=expand("results/tables/{table}.md", table=CONFIG.label_tables),
+        cost_tables=expand("results/tables/{table}.md", table=CONFIG.cost_tables),
         figures=all_figures(),
         models=all_trained_models(),
         template="resources/report/report.html.j2",
@@ -78,5 +80,6 @@ rule write_report:
         code=code("write_report"),
     shell:
         "python workflow/scripts/write_report.py --settings {params.settings:q} --quality {input.quality}"
-        " --tables {input.tables} --figures {input.figures} --training {params.training}"
+        " --tables {input.tables} --label-tables {input.label_tables} --cost-tables {input.cost_tables}"
+        " --figures {input.figures} --training {params.training}"
         " --template {input.template} --output {output} > {log} 2>&1"

@@ -118,7 +118,9 @@ def test_the_cost_of_labels_from_a_file_is_not_known(run: str) -> None:
     assert work_of_run(configured(labels, runs), run) is None
 
 
-def job(made: int, seconds: float, load: float = 0, gpus: int = 0) -> dict[str, Any]:
+def job(
+    made: int, seconds: float, load: float = 0, gpus: int = 0, earlier: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """A summary of a job whose engine made ``made`` tokens, a tenth of them generated."""
     generated = made // 10
     return {
@@ -127,6 +129,7 @@ def job(made: int, seconds: float, load: float = 0, gpus: int = 0) -> dict[str, 
         "engine_seconds": seconds,
         "load_seconds": load,
         "gpus": gpus,
+        "earlier": earlier,
     }
 
 
@@ -178,6 +181,19 @@ def test_only_the_labelled_queries_count(tmp_path: Path) -> None:
     effort = records.effort([judged, asked, stage("relsel", FIFTH)])
     assert (effort.judgements, effort.answers) == (3 + 2, 2)
     assert effort.device_hours == pytest.approx(20 / 3600)
+
+
+def test_where_all_was_found_in_the_store_the_speed_is_that_of_the_jobs_that_filled_it(tmp_path: Path) -> None:
+    earlier = {"tokens": 40_000, "device_seconds": 800}
+    stored = [job(0, 0, load=30, earlier=earlier), job(0, 0, load=30, earlier=earlier), job(0, 0, load=30)]
+    effort = Records([], annotated(tmp_path, "relsel", *stored)).effort([stage("relsel")])
+    assert effort.device_hours == pytest.approx((10_000 / 50 + 90) / 3600)
+
+
+def test_earlier_jobs_do_not_count_where_the_last_made_something(tmp_path: Path) -> None:
+    earlier = {"tokens": 40_000, "device_seconds": 800}
+    shards = annotated(tmp_path, "relsel", job(2000, 20), job(0, 0, earlier=earlier))
+    assert Records([], shards).effort([stage("relsel")]).device_hours == pytest.approx(10_000 / 100 / 3600)
 
 
 def test_without_a_job_that_made_something_the_cost_is_not_known(

@@ -27,6 +27,7 @@ def written(folder: Path, *runs: str, testset: str = "dev", seconds: float = HOU
     """The table of runs on 400 queries × 31 passages, annotated by one job on 8 GPUs."""
     annotation = write_annotation(folder / "p" / "llm" / "relsel", {query: {} for query in POOL})
     job = {"prompt_tokens": 40_000, "new_tokens": 4_000, "engine_seconds": seconds, "load_seconds": 0, "gpus": 8}
+    job["earlier"] = None
     write_json(annotation[0].with_suffix(".json"), job)
     metrics = [folder / "metrics" / f"{run}.json" for run in runs]
     for path in metrics:

@@ -11,6 +11,7 @@ import write_report
 from command_line import arguments
 
 from utility_annotation.files import write_json, write_text
+from utility_annotation.reporting.comparison import Column, Comparison, Row
 from utility_annotation.reporting.page import tendency
 from utility_annotation.reporting.tables import Cell, write_csv
 from utility_annotation.reporting.trainings import Training
@@ -122,6 +123,12 @@ def write_inputs(folder: Path) -> dict[str, Any]:
             Cell("minilm", "human", "human", "dev", "mrr@10", 40, 61.2, "best", "+", published=61.5),
         ],
     )
+    columns = [Column("precision", "precision"), Column("kappa", "kappa", decimals=3)]
+    row = Row(("a | b", "llm"), {"precision": 29.5, "kappa": None}, {"precision": 30.5})
+    compared = Comparison("Labels <of> humans", ("labels", "annotator"), columns, [row], ["Mind <this>."], "1")
+    write_text(folder / "table1.md", compared.markdown())
+    columns, row = [Column("cost_usd", "cost (USD)", decimals=2)], Row(("human",), {"cost_usd": 4.5}, {})
+    write_text(folder / "table17.md", Comparison("Costs", ("run",), columns, [row], []).markdown())
     for name in FIGURES:
         write_text(folder / f"{name}.svg", "<svg xmlns='http://www.w3.org/2000/svg'/>")
     write_json(
@@ -141,6 +148,8 @@ def write_inputs(folder: Path) -> dict[str, Any]:
     return {
         "quality": [folder / "utilsel.json", folder / "replug.json"],
         "tables": [folder / "main.csv"],
+        "label_tables": [folder / "table1.md"],
+        "cost_tables": [folder / "table17.md"],
         "figures": [folder / f"{name}.svg" for name in FIGURES],
         "training": [folder / "minilm" / "human" / "training.json"],
     }
@@ -177,6 +186,9 @@ def page(tmp_path: Path, template: Path) -> Page:
         ["minilm", "human", "singlelh", "2.500", "0.750", "41", "3", "8 × 6", "20", "1.5", "2 × cpu"],
         ["llm", "annotator", "small-llm (hub org/llm, revision abc), listwise, transformers, bf16"],
         ["human", "human", "backbone", "singlelh", "pos-all", "random", "2", "3e-05", "1"],
+        ["labels", "annotator", "precision", "paper", "difference", "kappa"],
+        ["a | b", "llm", "29.5", "30.5", "−1.0", ""],
+        ["human", "4.50"],
     ],
     ids=[
         "bm25",
@@ -191,6 +203,9 @@ def page(tmp_path: Path, template: Path) -> Page:
         "training",
         "model",
         "run",
+        "headings of compared labels",
+        "compared labels",
+        "cost",
     ],
 )
 def test_the_page_shows(page: Page, row: list[str]) -> None:

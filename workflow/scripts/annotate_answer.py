@@ -16,7 +16,7 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--relsel", type=Path, required=True, help="relevance selection of this shard (parquet)")
     arguments = parser.parse_args(argv)
     items = list(keep_relevant(read_pool(arguments.pool), arguments.relsel))
-    command.run(arguments, items, AnswerStage)
+    command.run(arguments, "answer", items, AnswerStage)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from utility_annotation.errors import run_script
 def main(argv: list[str] | None) -> None:
     """Command line; see ``--help``."""
     arguments = command.parser(__doc__).parse_args(argv)
-    command.run(arguments, read_pool(arguments.pool), relevance_stage)
+    command.run(arguments, "relsel", read_pool(arguments.pool), relevance_stage)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--truth", type=Path, required=True, help="ground-truth answers of the split (parquet)")
     arguments = parser.parse_args(argv)
     items = list(with_truth(read_pool(arguments.pool), arguments.truth))
-    command.run(arguments, items, lambda annotator, template: ReplugStage(template))
+    command.run(arguments, "replug", items, lambda annotator, template: ReplugStage(template))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from utility_annotation.errors import run_script
 
 def main(argv: list[str] | None) -> None:
     """Command line; see ``--help``."""
-    judge_utility(__doc__, argv, ranking_stage)
+    judge_utility(__doc__, argv, "utilrank", ranking_stage)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--truth", type=Path, required=True, help="ground-truth answers of the split (parquet)")
     arguments = parser.parse_args(argv)
     items = list(with_truth(read_pool(arguments.pool), arguments.truth))
-    command.run(arguments, items, selection_stage)
+    command.run(arguments, "utilsel-truth", items, selection_stage)
 
 
 if __name__ == "__main__":

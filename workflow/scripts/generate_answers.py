@@ -38,7 +38,7 @@ def main(argv: list[str] | None) -> None:
         arguments.corpus,
         passages=generator.passages,
     )
-    command.run(arguments, items, AnswerStage, annotator=generator)
+    command.run(arguments, "retrieved-answer", items, AnswerStage, annotator=generator)
 
 
 if __name__ == "__main__":

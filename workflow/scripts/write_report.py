@@ -1,4 +1,4 @@
-"""The report page: what was run, label quality, retrieval tables, figures, trainings, versions."""
+"""The report page: what was run, label quality, tables of results and costs, figures, trainings, versions."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--settings", required=True, help="the configuration, as JSON")
     parser.add_argument("--quality", nargs="*", type=Path, default=[], help="quality of label sets (JSON)")
     parser.add_argument("--tables", nargs="*", type=Path, default=[], help="tables (CSV), named as configured")
+    parser.add_argument("--label-tables", nargs="*", type=Path, default=[], help="tables of label sets (Markdown)")
+    parser.add_argument("--cost-tables", nargs="*", type=Path, default=[], help="tables of costs (Markdown)")
     parser.add_argument("--figures", nargs="*", type=Path, default=[], help="figures (SVG)")
     parser.add_argument("--training", nargs="*", type=Path, default=[], help="…/{backbone}/{run}/training.json")
     parser.add_argument("--template", required=True, type=Path, help="Jinja template of the page")
@@ -32,6 +34,8 @@ def main(argv: list[str] | None) -> None:
         from_json(Configuration, arguments.settings),
         qualities,
         arguments.tables,
+        arguments.label_tables,
+        arguments.cost_tables,
         arguments.figures,
         [Training.read(path) for path in arguments.training],
     )

@@ -5,7 +5,8 @@ query's ground-truth answer besides its GPU hours, and LLM labels as GPU hours a
 
 Device hours are computed, not added up, for a job that was interrupted tells of its last start only: all tokens of a
 stage's rows, divided by the tokens that its engine got through in a second on a device, and one load of the model a
-shard. A job without a GPU of its own counts as one device: a CPU, or a server, whose GPUs are not known here.
+shard. Where the last jobs found everything in the completion store, the speed is that of the jobs that filled it. A job
+without a GPU of its own counts as one device: a CPU, or a server, whose GPUs are not known here.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .annotation.speeds import device_count
 from .configuration import Configuration, Cost, Name, QuerySubset, Settings
 from .contracts import ANNOTATION, POOL
 from .errors import InputError
@@ -189,13 +191,21 @@ class _Stage:
 
     @cached_property
     def tokens_a_device_second(self) -> float | None:
-        """Tokens a second of one device, over the jobs of all shards; None if everything came from the store."""
+        """Tokens a second of one device, over the jobs of all shards; over earlier ones where these made nothing.
+
+        None where the speed is not recorded.
+        """
         made = sum(job["prompt_tokens"] + job["new_tokens"] for job in self.jobs)
-        seconds = sum(job["engine_seconds"] * _devices(job) for job in self.jobs)
+        seconds = sum(job["engine_seconds"] * device_count(job) for job in self.jobs)
+        if not made:
+            earlier = [job["earlier"] for job in self.jobs if job["earlier"]]
+            made = sum(speed["tokens"] for speed in earlier)
+            seconds = sum(speed["device_seconds"] for speed in earlier)
         if made and seconds:
             return made / seconds
         logger.warning(
-            "%s: the cost is not known, for the last jobs found every completion in the store and so tell no speed.",
+            "%s: the cost is not known, for the last jobs found every completion in the store, which has no record of "
+            "the engine's speed.",
             self.name,
         )
         return None
@@ -205,12 +215,8 @@ class _Stage:
         if self.tokens_a_device_second is None:
             return None
         tokens = pc.sum(self.rows.filter(chosen)["tokens"]).as_py() or 0
-        loads = sum(job["load_seconds"] * _devices(job) for job in self.jobs)
+        loads = sum(job["load_seconds"] * device_count(job) for job in self.jobs)
         return (tokens / self.tokens_a_device_second + loads) / 3600
-
-
-def _devices(job: dict[str, Any]) -> int:
-    return max(job["gpus"], 1)
 
 
 def _given(files: dict[Any, list[Path]], place: object, what: str) -> list[Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from ..configuration import Annotator, Performance, from_json
@@ -14,6 +15,7 @@ from .engines import open_engine
 from .items import Item, keep_relevant, read_pool, with_answers
 from .prompts import Cleaner, PromptTemplate
 from .shard import Stage, annotate
+from .speeds import Speed, device_count, record_speed, recorded_speed
 from .store import CompletionStore
 
 
@@ -39,6 +41,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
 
 def run(
     arguments: argparse.Namespace,
+    stage_name: str,
     items: Sequence[Item],
     make_stage: Callable[[Annotator, PromptTemplate], Stage],
     *,
@@ -47,10 +50,13 @@ def run(
     """Open engine, template and store, and annotate the shard.
 
     The summary holds the counts of :meth:`~.progress.Progress.summary`, the seconds in which the engine was loaded, and
-    the GPUs that the job asked for (0 where it ran on a CPU, or on a GPU that it was not given by a scheduler).
+    the GPUs that the job asked for (0 where it ran on a CPU, or on a GPU that it was not given by a scheduler). Where
+    the engine had nothing to make, ``earlier`` says what it got through in all earlier jobs of this annotator and
+    stage, as a :class:`~.speeds.Speed`, if that is known.
 
     Args:
         arguments: those of :func:`engine_parser`.
+        stage_name: the stage, by which its speed is kept.
         items: what the stage is shown.
         make_stage: the stage.
         annotator: where the settings hold more than the annotator: what was read from them.
@@ -65,12 +71,20 @@ def run(
         stage = make_stage(annotator, PromptTemplate(arguments.prompt, Cleaner(engine.special_tokens)))
         shown = [item.cut(annotator.passage_words) for item in items]
         progress = annotate(shown, stage, engine, store, annotator.retries, arguments.output)
-    machine = {"load_seconds": load_seconds, "gpus": performance.annotate.gpus}
-    write_json(arguments.summary, progress.summary() | machine)
+    summary = progress.summary() | {"load_seconds": load_seconds, "gpus": performance.annotate.gpus}
+    made = summary["prompt_tokens"] + summary["new_tokens"]
+    speed = Speed(made, summary["engine_seconds"] * device_count(summary))
+    if made:
+        record_speed(arguments.store, stage_name, speed)
+    earlier = None if made else recorded_speed(arguments.store, stage_name)
+    write_json(arguments.summary, summary | {"earlier": earlier and asdict(earlier)})
 
 
 def judge_utility(
-    description: str | None, argv: list[str] | None, make_stage: Callable[[Annotator, PromptTemplate], Stage]
+    description: str | None,
+    argv: list[str] | None,
+    stage_name: str,
+    make_stage: Callable[[Annotator, PromptTemplate], Stage],
 ) -> None:
     """The whole command line of a stage that is shown the relevant passages and the pseudo-answer."""
     arguments_of = parser(description)
@@ -78,4 +92,4 @@ def judge_utility(
     arguments_of.add_argument("--answers", type=Path, required=True, help="pseudo-answers of this shard (parquet)")
     arguments = arguments_of.parse_args(argv)
     relevant = keep_relevant(read_pool(arguments.pool), arguments.relsel)
-    run(arguments, list(with_answers(relevant, arguments.answers)), make_stage)
+    run(arguments, stage_name, list(with_answers(relevant, arguments.answers)), make_stage)

@@ -33,9 +33,9 @@ class Run(Settings):
     first_stage: Name | None = Field(None, description="Curriculum: the run whose model this one starts from.")
     loss: LossName = Field(
         "summarglh",
-        description="The loss over a query's positives: singlelh, of the human one; first1lh, of the one that the labels "
-        "list first (an LLM in its reply, humans in their data, a file in its lines); rand1lh, of one at random; kl, of "
-        "all candidates by their likelihoods; the others, of several.",
+        description="The loss over a query's positives: singlelh, of the human one; first1lh, of the one that the "
+        "labels list first (an LLM in its reply, humans in their data, a file in its lines); rand1lh, of one at "
+        "random; kl, of all candidates by their likelihoods; the others, of several.",
     )
     positives: PositiveSampling = Field("pos-all", description="How many positives of a query are drawn each epoch.")
     human_positive: HumanPositive = Field(

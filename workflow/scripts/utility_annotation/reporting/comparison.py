@@ -49,6 +49,25 @@ class Row:
 
 
 @dataclass(frozen=True)
+class ShownComparison:
+    """A table as :meth:`Comparison.markdown` shows it, in texts; the first ``heads`` columns are no figures."""
+
+    title: str
+    headings: list[str]
+    rows: list[list[str]]
+    notes: list[str]
+    heads: int
+
+    @classmethod
+    def read(cls, path: Path | str) -> ShownComparison:
+        """Read a file of :meth:`Comparison.markdown`."""
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        headings, rule, *rows = [markup.read_markdown_line(line) for line in lines if line.startswith("|")]
+        notes = [line.removeprefix("- ") for line in lines if line.startswith("- ")]
+        return cls(lines[0].removeprefix("## "), headings, rows, notes, rule.count("---"))
+
+
+@dataclass(frozen=True)
 class Comparison:
     """A table.
 

@@ -89,6 +89,6 @@ def _notes(prices: Cost) -> list[str]:
         f"A GPU hour: {prices.gpu_hour_usd:g} USD.",
         "GPU hours: all tokens of the annotation by the measured speed of its engine, and one load of the model a "
         "shard. A job on a CPU, or that asks a server, counts as one GPU.",
-        "Metrics in percent. An empty cell is not known: labels from a file, annotation that was all found in the "
-        "completion store, or a metric that was not computed.",
+        "Metrics in percent. An empty cell is not known: labels from a file, completions made elsewhere, so that the "
+        "engine's speed is not recorded here, or a metric that was not computed.",
     ]

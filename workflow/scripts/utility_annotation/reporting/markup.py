@@ -28,6 +28,11 @@ def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, te
     return [markdown_line(headings), markdown_line(rule), *map(markdown_line, rows)]
 
 
+def read_markdown_line(line: str) -> list[str]:
+    """The texts of one row of a Markdown table, as :func:`markdown_line` was given them."""
+    return [cell[1:-1].replace(r"\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+
+
 def latex_text(text: str) -> str:
     """Plain text as LaTeX shows it."""
     return re.sub(r"[\\~^−<>|&%$#_{}]", lambda found: _LATEX[found[0]], text)

@@ -15,6 +15,7 @@ from jinja2 import Environment, StrictUndefined
 
 from ..configuration import Configuration, ResultsTable
 from ..positions import NORMAL_95
+from .comparison import ShownComparison
 from .results_markup import legend, paper_figure
 from .tables import Cell, TableRow, columns_of, metric_name, read_csv, run_name, table_rows
 from .trainings import Training
@@ -63,6 +64,8 @@ def render(
     configuration: Configuration,
     qualities: Sequence[Mapping[str, Any]],
     tables: Sequence[Path],
+    label_tables: Sequence[Path],
+    cost_tables: Sequence[Path],
     figures: Sequence[Path],
     trainings: Sequence[Training],
 ) -> str:
@@ -73,6 +76,7 @@ def render(
         configuration: what was asked for.
         qualities: figures of ``label_quality``, one a label set.
         tables: CSV files of ``write_csv``, each named as its table in the configuration.
+        label_tables, cost_tables: Markdown files of :class:`~.comparison.Comparison`.
         figures: SVG files; one named as a table stands with that table, ``positives`` and ``positions`` with the
             labels, ``training`` with the trainings, and charts by themselves.
         trainings: the trainings' records.
@@ -99,6 +103,8 @@ def render(
         settings=settings,
         qualities=qualities,
         tables=shown,
+        label_tables=[ShownComparison.read(path) for path in label_tables],
+        cost_tables=[ShownComparison.read(path) for path in cost_tables],
         figures=drawn,
         charts=[drawn[name] for name in charts if name in drawn],
         trainings=trainings,
