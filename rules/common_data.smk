@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from utility_annotation.archives import is_tar
+from utility_annotation.content import content_digest
 from utility_annotation.formats.lines import on_disk
 
 
@@ -82,10 +83,74 @@ def source_file(source: configuration.Source, member: str) -> str:
     return str(inside) if inside.is_file() else outside_file(source.path)
 
 
+def given(file: str) -> bool:
+    """Whether a file is a user's own: it is there, and no rule makes it."""
+    made = download_of(file) is not None or Path(file).parts[0] in ("data", "results")
+    return not made and Path(file).is_file()
+
+
+def watched(files):
+    """Function of the wildcards: files to wait for. A user's own are known by `content`, whatever their time."""
+    return lambda wildcards: [
+        ancient(file) if given(file) else file for file in files(wildcards)
+    ]
+
+
+def content(files):
+    """Function of the wildcards: a digest of each file that is a user's own; as a parameter it makes what was made of
+    another content stale, and a copy, a checkout or a touch makes nothing so.
+    """
+    return lambda wildcards: [
+        content_digest(file, ".snakemake/content")
+        for file in files(wildcards)
+        if given(file)
+    ]
+
+
 def local_copy(wildcards) -> list[str]:
     """A copy of the user's that stands for a download."""
     local = CONFIG.downloads[wildcards.download].local
     return [] if local is None else [local]
+
+
+def corpus_files(wildcards) -> list[str]:
+    """What a corpus is read from."""
+    return [source_file(CONFIG.datasets[wildcards.dataset].corpus, "corpus.jsonl")]
+
+
+def split_files(*kinds: str):
+    """Function of the wildcards: what a split's queries, qrels or answers are read from, as far as it has them."""
+    members = {
+        "queries": "queries.jsonl",
+        "qrels": "qrels/{split}.tsv",
+        "answers": "answers.jsonl",
+    }
+
+    def files(wildcards) -> list[str]:
+        split = split_of(wildcards)
+        sources = {kind: getattr(split, kind) for kind in kinds}
+        return [
+            source_file(source, members[kind].format(split=wildcards.split))
+            for kind, source in sources.items()
+            if source is not None
+        ]
+
+    return files
+
+
+def queries_files(wildcards) -> list[str]:
+    """What a split's questions are read from, and what decides which of them are kept."""
+    split = split_of(wildcards)
+    kinds = [
+        *(["qrels"] if split.judged_only else []),
+        *(["answers"] if split.answered_only else []),
+    ]
+    return split_files("queries", *kinds)(wildcards)
+
+
+def pool_files(pool: str):
+    """Function of the wildcards: the training rows from which a pool is built."""
+    return lambda wildcards: [outside_file(pool_source(pool))]
 
 
 def split_of(wildcards) -> configuration.Split:

@@ -9,7 +9,7 @@ rule fetch:
 
     # No digest of code: a change in the way of fetching does not change the file, which is large and checked.
     input:
-        local_copy,
+        watched(local_copy),
     output:
         "raw/{download}/{file}",
     log:
@@ -22,6 +22,7 @@ rule fetch:
         "../envs/core.yaml"
     params:
         settings=lambda wildcards: canonical(CONFIG.downloads[wildcards.download]),
+        content=content(local_copy),
     shell:
         "python workflow/scripts/fetch.py --settings {params.settings:q} --output {output:q} > {log:q} 2>&1"
 

@@ -4,9 +4,7 @@
 rule ingest_corpus:
     """Read a corpus."""
     input:
-        lambda wildcards: source_file(
-            CONFIG.datasets[wildcards.dataset].corpus, "corpus.jsonl"
-        ),
+        watched(corpus_files),
     output:
         "data/{dataset}/corpus.parquet",
     log:
@@ -17,6 +15,7 @@ rule ingest_corpus:
         "../envs/core.yaml"
     params:
         settings=corpus_settings,
+        content=content(corpus_files),
         code=code("ingest_corpus"),
     shell:
         "python workflow/scripts/ingest_corpus.py --settings {params.settings:q} --output {output} > {log} 2>&1"
@@ -25,17 +24,7 @@ rule ingest_corpus:
 rule ingest_queries:
     """Read a split's questions."""
     input:
-        lambda wildcards: source_file(split_of(wildcards).queries, "queries.jsonl"),
-        lambda wildcards: (
-            source_file(split_of(wildcards).qrels, f"qrels/{wildcards.split}.tsv")
-            if split_of(wildcards).judged_only
-            else []
-        ),
-        lambda wildcards: (
-            source_file(split_of(wildcards).answers, "answers.jsonl")
-            if split_of(wildcards).answered_only
-            else []
-        ),
+        watched(queries_files),
     output:
         "data/{dataset}/queries/{split}.parquet",
     log:
@@ -44,6 +33,7 @@ rule ingest_queries:
         "../envs/core.yaml"
     params:
         settings=split_settings("queries"),
+        content=content(queries_files),
         code=code("ingest_queries"),
     shell:
         "python workflow/scripts/ingest_queries.py --settings {params.settings:q} --output {output} > {log} 2>&1"
@@ -52,9 +42,7 @@ rule ingest_queries:
 rule ingest_qrels:
     """Read a split's judgements and check them against its questions and the corpus."""
     input:
-        source=lambda wildcards: source_file(
-            split_of(wildcards).qrels, f"qrels/{wildcards.split}.tsv"
-        ),
+        source=watched(split_files("qrels")),
         corpus="data/{dataset}/corpus.parquet",
         queries="data/{dataset}/queries/{split}.parquet",
     output:
@@ -65,6 +53,7 @@ rule ingest_qrels:
         "../envs/core.yaml"
     params:
         settings=split_settings("qrels"),
+        content=content(split_files("qrels")),
         code=code("ingest_qrels"),
     shell:
         "python workflow/scripts/ingest_qrels.py --settings {params.settings:q} --corpus {input.corpus}"
@@ -74,9 +63,7 @@ rule ingest_qrels:
 rule ingest_answers:
     """Read a split's ground-truth answers."""
     input:
-        source=lambda wildcards: source_file(
-            split_of(wildcards).answers, "answers.jsonl"
-        ),
+        source=watched(split_files("answers")),
         queries="data/{dataset}/queries/{split}.parquet",
     output:
         "data/{dataset}/answers/{split}.parquet",
@@ -86,6 +73,7 @@ rule ingest_answers:
         "../envs/core.yaml"
     params:
         settings=split_settings("answers"),
+        content=content(split_files("answers")),
         code=code("ingest_answers"),
     shell:
         "python workflow/scripts/ingest_answers.py --settings {params.settings:q} --queries {input.queries}"

@@ -7,7 +7,7 @@ rule merge_labels:
         pool=label_pool_shards,
         annotation=label_annotation_shards,
         members=label_members,
-        file=label_file,
+        file=watched(label_file),
     output:
         "results/labels/{labels}.parquet",
     log:
@@ -20,6 +20,7 @@ rule merge_labels:
         mem_mb=4000,
     params:
         settings=lambda wildcards: canonical(CONFIG.labels[wildcards.labels]),
+        content=content(label_file),
         code=code("merge_labels"),
     shell:
         "python workflow/scripts/merge_labels.py --settings {params.settings:q} --pool {input.pool}"

@@ -30,7 +30,7 @@ for pool in CONFIG.pools:
         name:
             f"build_pool_{pool}"
         input:
-            source=outside_file(pool_source(pool)),
+            source=watched(pool_files(pool)),
             corpus=(
                 []
                 if CONFIG.pools[pool].source.format == "tevatron"
@@ -46,6 +46,7 @@ for pool in CONFIG.pools:
             "../envs/core.yaml"
         params:
             settings=pool_settings(pool),
+            content=content(pool_files(pool)),
             code=code("build_pool"),
         shell:
             "python workflow/scripts/build_pool.py --settings {params.settings:q}"

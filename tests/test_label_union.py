@@ -83,6 +83,23 @@ def test_the_members_lists_stand_one_after_the_other(tmp_path: Path) -> None:
         assert [row["docid"] for row in sorted(united_rows, key=lambda row: row["rank"])] == expected
 
 
+def test_ranks_do_not_depend_on_the_number_of_shards(tmp_path: Path) -> None:
+    rows = [
+        {"query_id": query_id, "docid": docid, "label": 1.0, "rank": rank, "source": "test"}
+        for query_id in sorted(POOL)
+        for rank, (docid, _) in enumerate(POOL[query_id], start=1)
+    ]
+    LABELS.write(tmp_path / "all.parquet", LABELS.rows(rows))
+    LABELS.write(tmp_path / "last.parquet", LABELS.rows([row | {"rank": None} for row in rows[:-1]] + rows[-1:]))
+    settings = Labels(pool="p", source="union", of=["one", "two"])
+    tables = []
+    for shards in (1, 3):
+        pools = write_pool(tmp_path / str(shards), POOL, shards)
+        unite_labels(settings, pools, [tmp_path / "last.parquet", tmp_path / "all.parquet"], tmp_path / "union.parquet")
+        tables.append(LABELS.read(tmp_path / "union.parquet"))
+    assert tables[0] == tables[1]
+
+
 def test_the_subset_is_of_the_pools_queries(tmp_path: Path) -> None:
     ids = [f"q{number}" for number in range(20)]
     pool: Pool = {query_id: [("a", True), ("b", False)] for query_id in ids}

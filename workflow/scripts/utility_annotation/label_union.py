@@ -53,14 +53,15 @@ def _unite_shard(files: Sequence[LabelRows], path: Path | str, chosen: np.ndarra
     highest = np.full(int(lengths.sum()), -np.inf, np.float32)
     ranks = np.zeros(len(highest), np.int32)
     known = np.zeros(len(lengths), bool)
-    longest = 0
+    owners = np.repeat(np.arange(len(lengths)), lengths)
+    listed = np.zeros(len(lengths), np.int32)  # the highest rank so far, a query
     for file in files:
-        labelled, labels, listed = file.of_shard(pool, path)
-        places = np.flatnonzero(np.repeat(labelled, lengths))
+        labelled, labels, own_ranks = file.of_shard(pool, path)
+        places = np.flatnonzero(labelled[owners])
         highest[places] = np.maximum(highest[places], labels)
-        new = (ranks[places] == 0) & (listed > 0)
-        ranks[places[new]] = longest + listed[new]
-        longest = int(ranks.max(initial=0))
+        new = (ranks[places] == 0) & (own_ranks > 0)
+        ranks[places[new]] = own_ranks[new] + listed[owners[places[new]]]
+        np.maximum.at(listed, owners, ranks)
         known |= labelled
     left_out = Counter({"labelled by no member": int(np.count_nonzero(chosen & ~known))})
     return LabelledShard.of_pool(pool, chosen & known, highest, ranks, +left_out)

@@ -1,0 +1,43 @@
+"""What a file holds, as one digest: the reason for which what was made of it is stale, whatever its modification time.
+
+A file of many gigabytes is read once; its digest is kept until its size or modification time changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from .errors import InputError
+from .files import read_json, write_json
+
+logger = logging.getLogger(__name__)
+
+_LONG = 1 << 30
+
+
+def content_digest(path: Path | str, cache: Path | str) -> str:
+    """BLAKE2b (32 hex digits) of a file's bytes.
+
+    Args:
+        path: the file.
+        cache: a folder in which digests are kept, a file each; where it cannot be written, nothing is kept.
+    """
+    path = Path(path).absolute()
+    kept = Path(cache) / f"{hashlib.blake2b(str(path).encode(), digest_size=16).hexdigest()}.json"
+    status = path.stat()
+    stamp = {"path": str(path), "bytes": status.st_size, "modified_ns": status.st_mtime_ns}
+    with suppress(OSError, ValueError):
+        known: Any = read_json(kept)
+        if isinstance(known, dict) and {name: known.get(name) for name in stamp} == stamp and "digest" in known:
+            return str(known["digest"])
+    if status.st_size > _LONG:
+        logger.warning("reading %s (%.1f GB) once, to know it again", path, status.st_size / 1e9)
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    with suppress(OSError, InputError):
+        write_json(kept, stamp | {"digest": digest})
+    return digest
