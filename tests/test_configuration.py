@@ -57,7 +57,7 @@ def test_every_shipped_configuration_loads(root: Path) -> None:
         ("labels/human/annotator", "smollm2", "labels of source human must have no `annotator`"),
         ("models/all-minilm-l6-v2", {"package": "a", "path": "b"}, "give exactly one of package, path and hub"),
         ("testsets/demo-dev/split", "test", "testsets.demo-dev.split names 'test'"),
-        ("tables/retrieval/baseline", "utilsel-cl30", "tables.retrieval.groups names 'utilsel-cl30'"),
+        ("tables/retrieval/baseline", "utilsel-cl30", "the baseline 'utilsel-cl30' must be one of its runs, or null"),
         ("annotators/smollm2/model", None, "engine transformers needs `model`"),
         ("annotators/smollm2/engine", "openai", "engine openai needs `served_model`"),
         ("annotators/smollm2/served_model", "judge", "engine openai needs `served_model`, the others must have none"),

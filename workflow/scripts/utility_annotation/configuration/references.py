@@ -200,11 +200,11 @@ def _results_table(configuration: Configuration, place: str, table: ResultsTable
         yield from _unknown(f"{place}.backbones", backbone, configuration.backbones, "backbones")
     shown = {row.run for row in table.shown()}
     baselines = {table.baseline, *(group.second_baseline for group in table.groups)} if table.groups else set()
-    for run in sorted(shown.union(filter(None, baselines))):
+    for run in sorted(shown):
         yield from _unknown(f"{place}.groups", run, runs, "runs")
     for baseline in sorted(filter(None, baselines)):
         if baseline not in shown:
-            yield f"{place}: the baseline {baseline!r} must be one of its runs"
+            yield f"{place}: the baseline {baseline!r} must be one of its runs, or null for no marks"
     for testset in table.testsets:
         yield from _judged(configuration, f"{place}.testsets", testset)
     for task in table.qa:
