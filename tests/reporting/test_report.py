@@ -115,6 +115,12 @@ def write_inputs(folder: Path) -> dict[str, Any]:
         | {"labels": "scored", "source": "replug", "selection": None, "ranking": ranking}
         | {"agreement": None, "positions": None},
     )
+    write_json(
+        folder / "union.json",
+        shared
+        | {"labels": "united", "source": "union", "annotator": None, "selection": selection, "ranking": None}
+        | {"agreement": AGREEMENT, "positions": None, "annotation": None},
+    )
     write_csv(
         folder / "main.csv",
         [
@@ -146,7 +152,7 @@ def write_inputs(folder: Path) -> dict[str, Any]:
         },
     )
     return {
-        "quality": [folder / "utilsel.json", folder / "replug.json"],
+        "quality": [folder / f"{name}.json" for name in ("utilsel", "union", "replug")],
         "tables": [folder / "main.csv"],
         "label_tables": [folder / "table1.md"],
         "cost_tables": [folder / "table17.md"],
@@ -189,6 +195,8 @@ def page(tmp_path: Path, template: Path) -> Page:
         ["labels", "annotator", "precision", "paper", "difference", "kappa"],
         ["a | b", "llm", "29.5", "30.5", "−1.0", ""],
         ["human", "4.50"],
+        ["united", "union", "", "44", "2.90", "29.5", "84.8"],
+        ["united", "0.25", "0.67", "1,234", "56", "7", "89"],
     ],
     ids=[
         "bm25",
@@ -206,6 +214,8 @@ def page(tmp_path: Path, template: Path) -> Page:
         "headings of compared labels",
         "compared labels",
         "cost",
+        "union",
+        "agreement of a union",
     ],
 )
 def test_the_page_shows(page: Page, row: list[str]) -> None:
