@@ -10,7 +10,8 @@ from utility_annotation.training.sampling import Draw
 
 
 def candidates(query_id: str, docids: str, labels: list[float]) -> Candidates:
-    return Candidates(query_id, list(docids), np.array(labels, np.float32), np.zeros(len(docids), bool))
+    none = np.zeros(len(docids))
+    return Candidates(query_id, list(docids), np.array(labels, np.float32), none.astype(bool), none.astype(np.int32))
 
 
 def roles(batch, pools, query: int) -> dict[str, str]:
