@@ -21,10 +21,12 @@ import annotate_utilsel
 import annotate_utilsel_truth
 import pytest
 
+from utility_annotation.annotation.speeds import Speed, record_speed, recorded_speed
 from utility_annotation.annotation.templates import template_name
 from utility_annotation.configuration import Annotator, Pointwise, Sampling, canonical
 from utility_annotation.contracts import ANNOTATION, ANSWERS, POOL
 from utility_annotation.cost import Records, Work
+from utility_annotation.errors import InputError
 
 QUERIES = 6
 PERFORMANCE = json.dumps({"annotate": {"batch_tokens": 2000, "device": "cpu"}})
@@ -242,6 +244,17 @@ def test_the_cost_of_a_stage_outlives_its_job_where_the_store_has_the_speed(
     assert again == pytest.approx((job["engine_seconds"] + later["load_seconds"]) / 3600, rel=1e-3)
     shutil.rmtree(files / "store" / "speeds")
     assert device_hours() is None
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"tokens": 3}', '{"tokens": "x", "device_seconds": 1}'])
+def test_a_damaged_record_of_speed_is_named(tmp_path: Path, content: str) -> None:
+    record_speed(tmp_path, "relsel", Speed(100, 2.0))
+    assert recorded_speed(tmp_path, "relsel") == Speed(100, 2.0)
+    (tmp_path / "speeds" / "relsel" / "bad.json").write_text(content)
+    with pytest.raises(
+        InputError, match=r"bad\.json: this record of an engine's speed is damaged\. To mend it: remove"
+    ):
+        recorded_speed(tmp_path, "relsel")
 
 
 def test_missing_model_folder_is_one_line_that_says_what_to_do(files: Path, root: Path) -> None:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ..errors import InputError
 from ..files import read_json, write_json
 from .segments import usable
 
@@ -51,10 +52,22 @@ def recorded_speed(store: Path, stage: str) -> Speed | None:
     """All that jobs of a stage did, together; None where none is recorded.
 
     Raises:
-        InputError: the folder cannot be read.
+        InputError: the folder cannot be read, or a record in it is damaged.
     """
     with usable(store):
-        records: list[Any] = [read_json(path) for path in (store / _FOLDER / stage).glob("*.json")]
-    if not records:
+        speeds = [_read(path) for path in sorted((store / _FOLDER / stage).glob("*.json"))]
+    if not speeds:
         return None
-    return Speed(sum(record["tokens"] for record in records), sum(record["device_seconds"] for record in records))
+    return Speed(sum(speed.tokens for speed in speeds), sum(speed.device_seconds for speed in speeds))
+
+
+def _read(path: Path) -> Speed:
+    try:
+        record: Any = read_json(path)
+        return Speed(int(record["tokens"]), float(record["device_seconds"]))
+    except (ValueError, KeyError, TypeError):
+        raise InputError(
+            "this record of an engine's speed is damaged.",
+            mend="remove the file; only the cost of labels is computed from it.",
+            path=path,
+        ) from None
