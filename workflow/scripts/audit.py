@@ -1,0 +1,143 @@
+"""What a run will take, before it starts, and beside what it took, afterwards. Reads only, and needs no GPU.
+
+python workflow/scripts/audit.py plan --gpus 8 paper --configfile config/paper.yaml
+python workflow/scripts/audit.py actual
+
+`plan` makes Snakemake's own dry run, with the targets and options that it does not know itself, and writes
+results/audit/plan.md and plan.json; `actual` compares that plan with the records that the jobs have left since.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from dry_run import dry_run
+from pydantic import ValidationError
+
+from utility_annotation.audit import actual, report
+from utility_annotation.audit.estimate import estimate, size_on_disk
+from utility_annotation.audit.page import page
+from utility_annotation.audit.rates import Rates
+from utility_annotation.audit.schedule import tasks
+from utility_annotation.audit.sizes import Sizes
+from utility_annotation.audit.store import own_rates, stored_completions
+from utility_annotation.audit.tables import RateTable, read_rates, read_sizes
+from utility_annotation.audit.workload import Workloads
+from utility_annotation.errors import InputError, run_script
+from utility_annotation.files import write_json, write_text
+
+ROOT = Path(__file__).resolve().parents[2]
+TABLES = ROOT / "resources" / "audit"
+PLAN = Path("results/audit/plan")
+
+
+def plan(arguments: argparse.Namespace, snakemake: Sequence[str]) -> None:
+    """Audit what `snakemake` would run with these targets and options."""
+    made = time.time()
+    configuration, jobs = dry_run(snakemake)
+    here = Path()
+    sizes = Sizes(configuration, read_sizes([*arguments.sizes, TABLES / "sizes.yaml"]))
+    workloads = Workloads(configuration, sizes)
+    given, shipped = read_rates(arguments.rates), read_rates([TABLES / "rates.yaml"])
+    table = RateTable(rates=(*given.rates, *own_rates(configuration, here), *shipped.rates))
+    known = sorted({rate.device for rate in table.rates} - {"cpu", "*"})
+    if arguments.gpu not in known and any(job.gpus for job in jobs):
+        raise InputError(
+            f"no rate is known for a GPU named {arguments.gpu}.",
+            mend=f"name one of {', '.join(known)} with --gpu, or give rates of yours with --rates.",
+        )
+    rates = Rates(table, arguments.gpu)
+    estimates = estimate(jobs, workloads, rates)
+    audit = report.audit(
+        estimates,
+        tasks(estimates),
+        rates,
+        made=made,
+        arguments=snakemake,
+        gpu=arguments.gpu,
+        gpus=arguments.gpus,
+        cores_a_gpu=max((job.threads for job in jobs if job.gpus), default=1),
+        cores=arguments.cores,
+        usd_a_gpu_hour=configuration.cost.gpu_hour_usd,
+        order=workloads.stages,
+        on_disk=sum(size_on_disk(here / folder) for folder in ("raw", "data", "results")),
+        sizes=sizes.origins,
+        stored=stored_completions(configuration, here),
+    )
+    text = page(audit)
+    write_text(arguments.output.with_suffix(".md"), text)
+    write_json(arguments.output.with_suffix(".json"), audit.model_dump(mode="json"))
+    print(text)
+
+
+def compare(arguments: argparse.Namespace) -> None:
+    """Compare a kept audit with what its jobs took since."""
+    path = arguments.plan.with_suffix(".json")
+    try:
+        audit = report.Audit.model_validate_json(path.read_bytes())
+    except OSError:
+        raise InputError(
+            "there is no audit of a plan.", mend="make one before the run: `audit.py plan` or `make audit`.", path=path
+        ) from None
+    except ValidationError:
+        raise InputError(
+            "this is no audit of a plan, or one of another version.", mend="make it anew, before a run.", path=path
+        ) from None
+    compared = actual.compare(audit)
+    text = actual.page(compared)
+    write_text(arguments.output.with_suffix(".md"), text)
+    write_json(arguments.output.with_suffix(".json"), [stage.model_dump(mode="json") for stage in compared])
+    print(text)
+
+
+def count(text: str) -> int:
+    """A number of at least 1; raises ValueError."""
+    value = int(text)
+    if value < 1:
+        raise ValueError(text)
+    return value
+
+
+def main(argv: list[str] | None) -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    planning = commands.add_parser(
+        "plan",
+        help="before a run",
+        description="What a run will take. Every other argument is Snakemake's: targets, --configfile, --config, …",
+        allow_abbrev=False,
+    )
+    planning.add_argument("--gpus", type=count, default=8, help="GPUs there are (8)")
+    planning.add_argument("--gpu", default="A800", help="their name in the tables of rates (A800)")
+    planning.add_argument(
+        "--cores", type=count, default=os.cpu_count() or 1, help="CPU cores there are at least (those of this machine)"
+    )
+    planning.add_argument("--rates", type=Path, action="append", default=[], metavar="FILE", help="rates of yours")
+    planning.add_argument("--sizes", type=Path, action="append", default=[], metavar="FILE", help="sizes of yours")
+    planning.add_argument("--output", type=Path, default=PLAN, help=f"files to write, without .md and .json ({PLAN})")
+    comparing = commands.add_parser("actual", help="after it", description="Predicted and actual, stage by stage.")
+    comparing.add_argument("--plan", type=Path, default=PLAN, help=f"what `plan` wrote ({PLAN})")
+    comparing.add_argument(
+        "--output", type=Path, default=PLAN.with_name("actual"), help="files to write, without .md and .json"
+    )
+    arguments, rest = parser.parse_known_args(argv)
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    if arguments.command == "plan":
+        plan(arguments, rest)
+    elif rest:
+        parser.error(f"unknown arguments: {' '.join(rest)}")
+    else:
+        compare(arguments)
+
+
+if __name__ == "__main__":
+    run_script(main)

@@ -1,0 +1,185 @@
+"""What a run took beside what its audit predicted, stage by stage, from the records that its jobs left."""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..configuration import Settings
+from ..errors import InputError
+from ..files import read_json
+from ..reporting.markup import markdown_table
+from .estimate import Estimate, size_on_disk
+from .page import gigabytes, hours, tokens
+from .report import Audit
+
+_MEBIBYTE = 1 << 20
+
+
+class Compared(Settings):
+    """A stage, predicted and actual, over the jobs of which there is a record of this run.
+
+    A pair is (predicted, actual); None where no job has both.
+    """
+
+    stage: str
+    jobs: int
+    timed: int
+    """Jobs with a record of their time."""
+    unfinished: int
+    """Jobs whose outputs are not there."""
+    seconds: tuple[float, float] | None
+    gpu_seconds: tuple[float, float] | None
+    prompt_tokens: tuple[float, float] | None
+    new_tokens: tuple[float, float] | None
+    bytes: tuple[float, float] | None
+    peak_memory: float | None
+    """Bytes, of the job that took most."""
+
+
+@dataclass(frozen=True)
+class _Record:
+    """What one job left: wall seconds, bytes of memory, tokens, bytes of its lasting outputs; None where unrecorded."""
+
+    seconds: float | None = None
+    memory: float | None = None
+    prompt_tokens: float | None = None
+    new_tokens: float | None = None
+    bytes: float | None = None
+
+
+def compare(audit: Audit, root: Path = Path()) -> list[Compared]:
+    """Each stage of an audit with what its jobs took since.
+
+    Args:
+        audit: made before the run.
+        root: the folder in which the workflow ran.
+
+    Raises:
+        InputError: a record is damaged.
+    """
+    by_stage: dict[str, list[tuple[Estimate, _Record]]] = defaultdict(list)
+    for estimate in audit.jobs:
+        by_stage[estimate.job.stage].append((estimate, _record(estimate, audit.made, root)))
+    return [_compared(stage.stage, by_stage[stage.stage]) for stage in audit.stages]
+
+
+def page(compared: Sequence[Compared]) -> str:
+    """The comparison as a Markdown page."""
+    headings = ["stage", "jobs", "time predicted", "actual", "ratio", "GPU hours predicted", "actual"]
+    headings += ["prompt tokens predicted", "actual", "new tokens predicted", "actual", "disk predicted", "actual"]
+    headings += ["most memory of a job"]
+    rows = [_row(stage) for stage in compared]
+    without = [stage.stage for stage in compared if not stage.timed]
+    lines = ["# Predicted and actual", "", *markdown_table(headings, rows, texts=1), ""]
+    lines.append(
+        "Time: wall time of all jobs, one after the other. A pair stands for those jobs of a stage of which this run "
+        "left a record; tokens that the completion store had are not among the actual ones. Ratio: actual by predicted."
+    )
+    if without:
+        lines += ["", f"Without a record of time: {', '.join(without)}."]
+    unfinished = [f"{stage.stage} ({stage.unfinished:,})" for stage in compared if stage.unfinished]
+    if unfinished:
+        lines += ["", f"Jobs whose results are not there: {', '.join(unfinished)}."]
+    return "\n".join([*lines, ""])
+
+
+def _compared(name: str, jobs: Sequence[tuple[Estimate, _Record]]) -> Compared:
+    lasting = [(estimate.kept - estimate.aside, record.bytes) for estimate, record in jobs]
+    timed = [(estimate, record.seconds) for estimate, record in jobs if record.seconds is not None]
+    memories = [record.memory for _, record in jobs if record.memory is not None]
+    return Compared(
+        stage=name,
+        jobs=len(jobs),
+        timed=len(timed),
+        unfinished=sum(record.bytes is None for _, record in jobs),
+        seconds=_pair((estimate.seconds, seconds) for estimate, seconds in timed),
+        gpu_seconds=_pair(
+            (estimate.seconds and estimate.gpu_seconds, seconds * estimate.job.gpus) for estimate, seconds in timed
+        ),
+        prompt_tokens=_pair((estimate.prompt_tokens, record.prompt_tokens) for estimate, record in jobs),
+        new_tokens=_pair((estimate.new_tokens, record.new_tokens) for estimate, record in jobs),
+        bytes=_pair((predicted, found) for predicted, found in lasting),
+        peak_memory=max(memories, default=None),
+    )
+
+
+def _pair(values: Iterable[tuple[float | None, float | None]]) -> tuple[float, float] | None:
+    """Sums of both over those that have both; None where that is nothing."""
+    both = [(predicted, actual) for predicted, actual in values if predicted is not None and actual is not None]
+    sums = sum(predicted for predicted, _ in both), sum(actual for _, actual in both)
+    return sums if any(sums) else None
+
+
+def _record(estimate: Estimate, made: float, root: Path) -> _Record:
+    job = estimate.job
+    lasting = [root / output.path for output in job.outputs if not output.temporary]
+    there = all(_since(path, made) for path in lasting)
+    seconds, memory = _benchmark(root / job.benchmark, made) if job.benchmark else (None, None)
+    record = _Record(seconds, memory, bytes=sum(map(size_on_disk, lasting)) if there else None)
+    asks_llm = job.stage.startswith("annotate_") or job.stage == "generate_answers"
+    summaries = [path for path in lasting if path.suffix == ".json"]
+    if asks_llm and there and summaries:
+        summary: Any = _json(summaries[0])
+        record = replace(record, prompt_tokens=summary["prompt_tokens"], new_tokens=summary["new_tokens"])
+    if job.stage == "train" and there and record.seconds is None:
+        training: Any = _json(lasting[0] / "training.json")
+        record = replace(record, seconds=training["seconds"])
+    return record
+
+
+def _since(path: Path, made: float) -> bool:
+    return path.exists() and path.stat().st_mtime >= made
+
+
+def _benchmark(path: Path, made: float) -> tuple[float | None, float | None]:
+    """Wall seconds and bytes of memory by a benchmark file of Snakemake's; None where there is none of this run."""
+    if not _since(path, made):
+        return None, None
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            rows = list(csv.DictReader(stream, delimiter="\t"))
+        memories = [float(row["max_rss"]) * _MEBIBYTE for row in rows if row["max_rss"] not in ("NA", "-")]
+        return sum(float(row["s"]) for row in rows), max(memories, default=None)
+    except (KeyError, ValueError, TypeError):
+        raise InputError(
+            "this is no benchmark file of Snakemake's.", mend="remove it; its job then has no actual time.", path=path
+        ) from None
+
+
+def _json(path: Path) -> Any:
+    try:
+        return read_json(path)
+    except (OSError, ValueError):
+        raise InputError(
+            "this record of a job is damaged.", mend="remove its job's outputs and run their target again.", path=path
+        ) from None
+
+
+def _row(stage: Compared) -> tuple[str, ...]:
+    jobs = f"{stage.timed:,} of {stage.jobs:,}" if stage.timed < stage.jobs else f"{stage.jobs:,}"
+    cells = [stage.stage, jobs, *_cells(stage.seconds, hours), _ratio(stage.seconds)]
+    for pair, text in (
+        (stage.gpu_seconds, _gpu_hours),
+        (stage.prompt_tokens, tokens),
+        (stage.new_tokens, tokens),
+        (stage.bytes, gigabytes),
+    ):
+        cells += _cells(pair, text)
+    return (*cells, "" if stage.peak_memory is None else gigabytes(stage.peak_memory))
+
+
+def _cells(pair: tuple[float, float] | None, text: Callable[[float], str]) -> tuple[str, str]:
+    return ("", "") if pair is None else (text(pair[0]), text(pair[1]))
+
+
+def _ratio(pair: tuple[float, float] | None) -> str:
+    return f"{pair[1] / pair[0]:.2f}" if pair and pair[0] else ""
+
+
+def _gpu_hours(seconds: float) -> str:
+    return f"{seconds / 3600:,.2f}" if seconds else ""

@@ -1,0 +1,137 @@
+"""How long an amount of work takes: the best known rate for a device and a model, and where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from .tables import ANY, KnownModel, Rate, RateTable, Work
+
+CPU = "cpu"
+
+NOTICEABLE = 0.1
+"""Share from which on a part counts where a whole is called derived or not."""
+
+_FLOP_A_PARAMETER = {"prompt": 2, "likelihood": 2, "encode": 2, "train": 6}
+"""A multiplication and an addition a parameter and token; training does them once forwards and twice backwards."""
+
+
+class NotKnown(Exception):
+    """Something that the audit would need is not known; the message says what, and how to make it known."""
+
+
+@dataclass(frozen=True)
+class ModelSize:
+    """A model as far as its speed and its files depend on it.
+
+    Attributes:
+        name: its name in the configuration.
+        names: that, its hub name, package or folder: what tables may call it.
+        known: its size, if that is known.
+    """
+
+    name: str
+    names: tuple[str, ...]
+    known: KnownModel | None
+
+    def size(self) -> KnownModel:
+        """Its size.
+
+        Raises:
+            NotKnown: no table has it.
+        """
+        if self.known is None:
+            raise NotKnown(f"the size of model {self.name} (give it under `models` of a file for --sizes)")
+        return self.known
+
+
+@dataclass(frozen=True)
+class Amount:
+    """Some work of one kind.
+
+    Attributes:
+        work: the kind.
+        amount: how many of its units.
+        model: the model that does it, if one does.
+    """
+
+    work: Work
+    amount: float
+    model: ModelSize | None = None
+
+
+@dataclass(frozen=True)
+class Time:
+    """Wall seconds, and whether a derived rate has a noticeable part in them."""
+
+    seconds: float
+    derived: bool
+
+
+class Rates:
+    """Finds rates and remembers which were used.
+
+    Args:
+        table: the rates, those that come first winning.
+        gpu: name of the GPU on which jobs that ask for one run.
+
+    Attributes:
+        used: every rate that was applied.
+    """
+
+    def __init__(self, table: RateTable, gpu: str) -> None:
+        self._rates, self._gpu = table.rates, gpu
+        self.used: dict[tuple[str, Work, str], Rate] = {}
+
+    def time(self, amounts: Iterable[Amount], *, gpus: int, threads: int) -> Time:
+        """Wall time of a job that does all this, one after the other.
+
+        Args:
+            amounts: the work.
+            gpus: GPUs of the job; none is a job on the CPU.
+            threads: its threads.
+
+        Raises:
+            NotKnown: there is no rate for a part of it.
+        """
+        parts = [(self._find(amount.work, gpus, amount.model), amount) for amount in amounts if amount.amount]
+        seconds = [_seconds(rate, amount, gpus, threads) for rate, amount in parts]
+        small = NOTICEABLE * sum(seconds)
+        derived = any(rate.basis == "derived" and part > small for (rate, _), part in zip(parts, seconds, strict=True))
+        return Time(sum(seconds), derived)
+
+    def _find(self, work: Work, gpus: int, model: ModelSize | None) -> Rate:
+        device = self._gpu if gpus else CPU
+        names = () if model is None else model.names
+        candidates = [rate for rate in self._rates if rate.work == work and rate.device in (device, ANY)]
+        own = [rate for rate in candidates if rate.model is not None and rate.model in names]
+        general = [rate for rate in candidates if rate.model is None]
+        found = next(iter(_own_device_first(own, device) + _own_device_first(general, device)), None)
+        if found is None:
+            whose = "" if model is None else f" of model {model.name}"
+            raise NotKnown(f"a rate of {work}{whose} on {device} (give it in a file for --rates)")
+        self.used[device, work, found.model or (model.name if model and found.per != "unit" else "")] = found
+        return found
+
+
+def _own_device_first(rates: Sequence[Rate], device: str) -> list[Rate]:
+    return sorted(rates, key=lambda rate: rate.device != device)
+
+
+def _seconds(rate: Rate, amount: Amount, gpus: int, threads: int) -> float:
+    if rate.seconds is not None:
+        return amount.amount * rate.seconds
+    assert rate.rate is not None, "a rate has one of the two"
+    workers = gpus if gpus else threads / rate.cores
+    return amount.amount * _units(rate, amount) / rate.rate / workers
+
+
+def _units(rate: Rate, amount: Amount) -> float:
+    """What one unit of the work is in the units of the rate."""
+    if rate.per == "unit":
+        return 1
+    if amount.model is None:
+        raise NotKnown(f"which model does the {amount.work}")
+    if rate.per == "weight byte":
+        return amount.model.size().bytes
+    return _FLOP_A_PARAMETER.get(amount.work, 2) * amount.model.size().multiplied

@@ -1,0 +1,204 @@
+"""The audit of a plan: its jobs summed by stage, and simulated on several numbers of GPUs."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from ..configuration import Settings
+from .estimate import Estimate
+from .plan import Job
+from .rates import NOTICEABLE, Rates
+from .schedule import Schedule, Task, critical_path, simulate
+from .tables import Rate
+
+_HOUR = 3600
+
+
+class Stage(Settings):
+    """The jobs of one stage, summed."""
+
+    stage: str
+    jobs: int
+    reasons: dict[str, int]
+    """How many jobs each reason is the weightiest of."""
+    gpu_seconds: float
+    core_seconds: float
+    prompt_tokens: float
+    new_tokens: float
+    usd: float
+    kept: float
+    """Bytes."""
+    temporary: float
+    """Bytes of all its temporary files."""
+    derived: bool
+    """Whether a derived rate has a noticeable part in its seconds."""
+    unknown: dict[str, int]
+    """What is not known, and for how many jobs, which are then not counted."""
+
+
+class Run(Settings):
+    """The plan on a number of GPUs and cores, simulated."""
+
+    gpus: int
+    cores: int
+    seconds: float
+    busy: float
+    """Share of the GPUs' time in which they work."""
+    peak: float
+    """Bytes on the disk at its fullest, with those that lie there now."""
+
+
+class Disk(Settings):
+    """Bytes on the disk."""
+
+    now: float
+    left: float
+    """At the end, with those that lie there now."""
+    peak: float
+    """At the fullest moment of the run on the given GPUs."""
+    temporary: float
+    """All temporary files together, if none of them ever went."""
+
+
+class UsedRate(Settings):
+    """A rate that was applied."""
+
+    device: str
+    work: str
+    model: str
+    rate: Rate
+
+
+class Audit(Settings):
+    """All that an audit says."""
+
+    made: float
+    """When, in Unix seconds."""
+    arguments: tuple[str, ...]
+    """What Snakemake was given."""
+    gpu: str
+    gpus: int
+    cores: int
+    usd_a_gpu_hour: float
+    stages: tuple[Stage, ...]
+    runs: tuple[Run, ...]
+    shortest: float
+    """Seconds of the longest chain of jobs: no number of GPUs is faster."""
+    disk: Disk
+    sizes: dict[str, str]
+    rates: tuple[UsedRate, ...]
+    stored: dict[str, int]
+    """Completions that lie in the store, by annotator."""
+    jobs: tuple[Estimate, ...]
+
+    @property
+    def total(self) -> Stage:
+        """All stages together."""
+        return _sum("in all", self.jobs, self.usd_a_gpu_hour)
+
+
+def audit(
+    estimates: Sequence[Estimate],
+    planned: Sequence[Task],
+    rates: Rates,
+    *,
+    made: float,
+    arguments: Sequence[str],
+    gpu: str,
+    gpus: int,
+    cores_a_gpu: int,
+    cores: int,
+    usd_a_gpu_hour: float,
+    order: Sequence[str],
+    on_disk: float,
+    sizes: Mapping[str, str],
+    stored: Mapping[str, int],
+) -> Audit:
+    """Sum and simulate.
+
+    Args:
+        estimates: what each job takes.
+        planned: the tasks that they make up.
+        rates: those that were applied.
+        made: now, in Unix seconds.
+        arguments: what Snakemake was given.
+        gpu: name of the GPU.
+        gpus: how many there are; beside these, 1, 8 and 64 are simulated where the plan asks for any.
+        cores_a_gpu: CPU cores that come with each GPU.
+        cores: CPU cores there are at least.
+        usd_a_gpu_hour: the price.
+        order: the stages along the way of the workflow.
+        on_disk: bytes that lie there now.
+        sizes: how large things are, and where that is from.
+        stored: completions in the store.
+    """
+    by_stage: dict[str, list[Estimate]] = defaultdict(list)
+    for estimate in estimates:
+        by_stage[estimate.job.stage].append(estimate)
+    known = [stage for stage in order if stage in by_stage]
+    stages = [*known, *(stage for stage in by_stage if stage not in order)]
+    on_gpus = any(estimate.job.gpus for estimate in estimates)
+    numbers = sorted({1, 8, 64, gpus}) if on_gpus else [0]
+    schedules = {n: simulate(planned, gpus=n, cores=max(cores, n * cores_a_gpu)) for n in numbers}
+    asked = schedules[gpus if on_gpus else 0]
+    return Audit(
+        made=made,
+        arguments=tuple(arguments),
+        gpu=gpu,
+        gpus=asked.gpus,
+        cores=asked.cores,
+        usd_a_gpu_hour=usd_a_gpu_hour,
+        stages=tuple(_sum(stage, by_stage[stage], usd_a_gpu_hour) for stage in stages),
+        runs=tuple(_run(schedule, on_disk) for schedule in schedules.values()),
+        shortest=critical_path(planned),
+        disk=Disk(
+            now=on_disk,
+            left=on_disk + asked.left,
+            peak=on_disk + asked.peak,
+            temporary=sum(size for task in planned for size in task.temporary.values()),
+        ),
+        sizes=dict(sizes),
+        rates=tuple(
+            UsedRate(device=device, work=work, model=model, rate=rate)
+            for (device, work, model), rate in rates.used.items()
+        ),
+        stored=dict(stored),
+        jobs=tuple(estimates),
+    )
+
+
+def reason_counts(jobs: Iterable[Job]) -> dict[str, int]:
+    """How many jobs each reason is the weightiest of, the most frequent first."""
+    counts = Counter(job.reasons[0] if job.reasons else "not said" for job in jobs)
+    return dict(counts.most_common())
+
+
+def _sum(stage: str, estimates: Sequence[Estimate], usd_a_gpu_hour: float) -> Stage:
+    gpu_seconds = sum(estimate.gpu_seconds for estimate in estimates)
+    kept = sum(estimate.kept for estimate in estimates)
+    return Stage(
+        stage=stage,
+        jobs=len(estimates),
+        reasons=reason_counts(estimate.job for estimate in estimates),
+        gpu_seconds=gpu_seconds,
+        core_seconds=sum(estimate.core_seconds for estimate in estimates),
+        prompt_tokens=sum(estimate.prompt_tokens for estimate in estimates),
+        new_tokens=sum(estimate.new_tokens for estimate in estimates),
+        usd=gpu_seconds / _HOUR * usd_a_gpu_hour,
+        kept=kept,
+        temporary=sum(sum(estimate.bytes) + estimate.aside for estimate in estimates) - kept,
+        derived=sum(estimate.seconds or 0 for estimate in estimates if estimate.derived)
+        > NOTICEABLE * sum(estimate.seconds or 0 for estimate in estimates),
+        unknown=dict(Counter(estimate.unknown for estimate in estimates if estimate.unknown)),
+    )
+
+
+def _run(schedule: Schedule, on_disk: float) -> Run:
+    return Run(
+        gpus=schedule.gpus,
+        cores=schedule.cores,
+        seconds=schedule.seconds,
+        busy=schedule.busy,
+        peak=on_disk + schedule.peak,
+    )
