@@ -1,4 +1,6 @@
 # make demo: set up and run the whole chain on the embedded collection.    make test: set up and run every check.
+# make audit: what a run will take.    make audit-actual: beside what it took.
+#   make audit TARGET=paper CONFIG=config/paper.yaml GPUS=8    OPTIONS="…": others of audit.py or Snakemake
 
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -7,13 +9,19 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 # Each job is a process of its own: what Python has compiled once must be kept, or every job compiles torch anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test format clean-environment
+.PHONY: demo audit audit-actual test format clean-environment
 
 demo: .venv/core.stamp
 	snakemake --cores all
 	@cat results/tables/retrieval.md
 	@echo "table:  results/tables/retrieval.md"
 	@echo "report: results/report.html"
+
+audit: .venv/core.stamp
+	@python workflow/scripts/audit.py plan $(TARGET) $(addprefix --configfile ,$(CONFIG)) $(addprefix --gpus ,$(GPUS)) $(OPTIONS)
+
+audit-actual: .venv/core.stamp
+	@python workflow/scripts/audit.py actual $(OPTIONS)
 
 test: .venv/dev.stamp .venv-vllm/stamp
 	ruff format --check .

@@ -4,7 +4,8 @@ python workflow/scripts/audit.py plan --gpus 8 paper --configfile config/paper.y
 python workflow/scripts/audit.py actual
 
 `plan` makes Snakemake's own dry run, with the targets and options that it does not know itself, and writes
-results/audit/plan.md and plan.json; `actual` compares that plan with the records that the jobs have left since.
+results/audit/plan.md and plan.json, unless nothing is to be done; `actual` compares that plan with the records that the
+jobs have left since, and writes actual.md and actual.json beside it.
 """
 
 from __future__ import annotations
@@ -71,14 +72,15 @@ def plan(arguments: argparse.Namespace, snakemake: Sequence[str]) -> None:
         stored=stored_completions(configuration, here),
     )
     text = page(audit)
-    write_text(arguments.output.with_suffix(".md"), text)
-    write_json(arguments.output.with_suffix(".json"), audit.model_dump(mode="json"))
     print(text)
+    if jobs:  # an audit after the run must not take the place of the one before it
+        write_text(_beside(arguments.output, ".md"), text)
+        write_json(_beside(arguments.output, ".json"), audit.model_dump(mode="json"))
 
 
 def compare(arguments: argparse.Namespace) -> None:
     """Compare a kept audit with what its jobs took since."""
-    path = arguments.plan.with_suffix(".json")
+    path = _beside(arguments.plan, ".json")
     try:
         audit = report.Audit.model_validate_json(path.read_bytes())
     except OSError:
@@ -91,9 +93,14 @@ def compare(arguments: argparse.Namespace) -> None:
         ) from None
     compared = actual.compare(audit)
     text = actual.page(compared)
-    write_text(arguments.output.with_suffix(".md"), text)
-    write_json(arguments.output.with_suffix(".json"), [stage.model_dump(mode="json") for stage in compared])
+    write_text(_beside(arguments.output, ".md"), text)
+    write_json(_beside(arguments.output, ".json"), [stage.model_dump(mode="json") for stage in compared])
     print(text)
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    """The path with an ending, whatever dots it has."""
+    return path.with_name(path.name + suffix)
 
 
 def count(text: str) -> int:

@@ -14,7 +14,7 @@ from ..errors import InputError
 from ..files import read_json
 from ..reporting.markup import markdown_table
 from .estimate import Estimate, size_on_disk
-from .page import gigabytes, hours, tokens
+from .page import byte_size, hours, tokens
 from .report import Audit
 
 _MEBIBYTE = 1 << 20
@@ -70,22 +70,19 @@ def compare(audit: Audit, root: Path = Path()) -> list[Compared]:
 
 def page(compared: Sequence[Compared]) -> str:
     """The comparison as a Markdown page."""
-    headings = ["stage", "jobs", "time predicted", "actual", "ratio", "GPU hours predicted", "actual"]
-    headings += ["prompt tokens predicted", "actual", "new tokens predicted", "actual", "disk predicted", "actual"]
-    headings += ["most memory of a job"]
-    rows = [_row(stage) for stage in compared]
-    without = [stage.stage for stage in compared if not stage.timed]
-    lines = ["# Predicted and actual", "", *markdown_table(headings, rows, texts=1), ""]
+    lines = ["# Predicted and actual", "", *_time_table(compared), ""]
     lines.append(
-        "Time: wall time of all jobs, one after the other. A pair stands for those jobs of a stage of which this run "
-        "left a record; tokens that the completion store had are not among the actual ones. Ratio: actual by predicted."
+        "Time: of all jobs, one after the other. A pair stands for those jobs of a stage of which this run left a "
+        "record. Ratio: actual by predicted."
     )
+    without = [stage.stage for stage in compared if not stage.timed]
     if without:
         lines += ["", f"Without a record of time: {', '.join(without)}."]
     unfinished = [f"{stage.stage} ({stage.unfinished:,})" for stage in compared if stage.unfinished]
     if unfinished:
-        lines += ["", f"Jobs whose results are not there: {', '.join(unfinished)}."]
-    return "\n".join([*lines, ""])
+        lines += ["", f"Jobs whose results this run has not left: {', '.join(unfinished)}."]
+    lines += ["", "## Tokens and disk", "", *_size_table(compared), ""]
+    return "\n".join([*lines, "Tokens that the completion store had are not among the actual ones.", ""])
 
 
 def _compared(name: str, jobs: Sequence[tuple[Estimate, _Record]]) -> Compared:
@@ -160,17 +157,49 @@ def _json(path: Path) -> Any:
         ) from None
 
 
-def _row(stage: Compared) -> tuple[str, ...]:
-    jobs = f"{stage.timed:,} of {stage.jobs:,}" if stage.timed < stage.jobs else f"{stage.jobs:,}"
-    cells = [stage.stage, jobs, *_cells(stage.seconds, hours), _ratio(stage.seconds)]
-    for pair, text in (
-        (stage.gpu_seconds, _gpu_hours),
-        (stage.prompt_tokens, tokens),
-        (stage.new_tokens, tokens),
-        (stage.bytes, gigabytes),
-    ):
-        cells += _cells(pair, text)
-    return (*cells, "" if stage.peak_memory is None else gigabytes(stage.peak_memory))
+def _time_table(compared: Sequence[Compared]) -> list[str]:
+    headings = ("stage", "jobs", "time predicted", "actual", "ratio", "GPU hours predicted", "actual", "largest memory")
+    rows = [
+        (
+            stage.stage,
+            f"{stage.timed:,} of {stage.jobs:,}" if stage.timed < stage.jobs else f"{stage.jobs:,}",
+            *_cells(stage.seconds, hours),
+            _ratio(stage.seconds),
+            *_cells(stage.gpu_seconds, hours),
+            "" if stage.peak_memory is None else byte_size(stage.peak_memory),
+        )
+        for stage in compared
+        if stage.timed
+    ]
+    total, on_gpus = _total(stage.seconds for stage in compared), _total(stage.gpu_seconds for stage in compared)
+    rows.append(("**in all**", "", *_cells(total, hours), _ratio(total), *_cells(on_gpus, hours), ""))
+    return markdown_table(headings, rows, texts=1)
+
+
+def _size_table(compared: Sequence[Compared]) -> list[str]:
+    headings = (
+        "stage",
+        "prompt tokens predicted",
+        "actual",
+        "new tokens predicted",
+        "actual",
+        "disk predicted",
+        "actual",
+    )
+    kinds = ((tokens, "prompt_tokens"), (tokens, "new_tokens"), (byte_size, "bytes"))
+    rows = [
+        (stage.stage, *(cell for text, kind in kinds for cell in _cells(getattr(stage, kind), text)))
+        for stage in compared
+        if any(getattr(stage, kind) for _, kind in kinds)
+    ]
+    sums = [(text, _total(getattr(stage, kind) for stage in compared)) for text, kind in kinds]
+    rows.append(("**in all**", *(cell for text, pair in sums for cell in _cells(pair, text))))
+    return markdown_table(headings, rows, texts=1)
+
+
+def _total(pairs: Iterable[tuple[float, float] | None]) -> tuple[float, float] | None:
+    known = [pair for pair in pairs if pair is not None]
+    return (sum(predicted for predicted, _ in known), sum(actual for _, actual in known)) if known else None
 
 
 def _cells(pair: tuple[float, float] | None, text: Callable[[float], str]) -> tuple[str, str]:
@@ -179,7 +208,3 @@ def _cells(pair: tuple[float, float] | None, text: Callable[[float], str]) -> tu
 
 def _ratio(pair: tuple[float, float] | None) -> str:
     return f"{pair[1] / pair[0]:.2f}" if pair and pair[0] else ""
-
-
-def _gpu_hours(seconds: float) -> str:
-    return f"{seconds / 3600:,.2f}" if seconds else ""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..reporting.markup import markdown_table
 from .report import Audit, Disk, Stage, UsedRate
+from .sizes import Origin
 from .tables import UNITS, Rate
 
 _HOUR, _GIGABYTE, _MILLION = 3600, 1e9, 1e6
@@ -19,7 +20,7 @@ def page(audit: Audit) -> str:
     lines += [*_stage_table(audit), "", *_remarks(audit), ""]
     lines += ["## Wall time", "", *_run_table(audit), ""]
     lines += ["## Disk", "", *_disk_table(audit.disk), ""]
-    lines += ["## Sizes", "", *markdown_table(("what", "size, and where from"), _sizes(audit), texts=2), ""]
+    lines += ["## Sizes", "", *markdown_table(("source", "what it says"), _sizes(audit.sizes), texts=2), ""]
     return "\n".join([*lines, "## Rates", "", *_rate_table(audit.rates), ""])
 
 
@@ -30,9 +31,12 @@ def hours(seconds: float) -> str:
     return f"{seconds / 60:.1f} min" if seconds >= 60 else f"{seconds:.0f} s"
 
 
-def gigabytes(size: float) -> str:
-    """Bytes as GB, or as MB where they are few."""
-    return f"{size / _GIGABYTE:,.1f} GB" if size >= _GIGABYTE / 10 else f"{size / _MILLION:,.1f} MB"
+def byte_size(size: float) -> str:
+    """Bytes as GB, MB or kB, whichever they are at least a tenth of."""
+    for unit, name in ((_GIGABYTE, "GB"), (_MILLION, "MB")):
+        if abs(size) >= unit / 10:
+            return f"{size / unit:,.1f} {name}"
+    return f"{size / 1000:,.1f} kB"
 
 
 def tokens(number: float) -> str:
@@ -64,21 +68,26 @@ def _stage_row(stage: Stage) -> tuple[str, ...]:
         f"{about}{stage.usd:,.2f}" if stage.usd else "",
         " + ".join(
             [
-                *([gigabytes(stage.kept)] if stage.kept >= _MILLION / 10 else []),
-                *([f"{gigabytes(stage.temporary)} temporary"] if stage.temporary else []),
+                *([byte_size(stage.kept)] if stage.kept >= _MILLION / 10 else []),
+                *([f"{byte_size(stage.temporary)} temporary"] if stage.temporary else []),
             ]
         ),
     )
 
 
 def _remarks(audit: Audit) -> list[str]:
-    lines = [
-        f"GPU: {audit.gpu}, {audit.usd_a_gpu_hour:g} USD an hour. ≈: rests on a derived rate; see Rates. "
-        "Tokens: what an LLM reads (a scored text counts as read) and writes, without repeated requests. "
-        "The weightiest reason of a job counts; all of them stand in the JSON beside this page.",
+    on_gpus = any(stage.gpu_seconds for stage in audit.stages)
+    said = [
+        f"GPU: {audit.gpu}, {audit.usd_a_gpu_hour:g} USD an hour; CPUs cost nothing." if on_gpus else "",
+        "≈: rests on a derived rate, see Rates." if any(stage.derived for stage in audit.stages) else "",
+        "Tokens: what an LLM reads (a scored text counts as read) and writes, without repeated requests."
+        if audit.total.prompt_tokens
+        else "",
+        "Why: the weightiest reason of each job; all of them stand in the JSON beside this page.",
     ]
+    lines = [" ".join(filter(None, said))]
     stored = ", ".join(f"{annotator} {number:,}" for annotator, number in audit.stored.items() if number)
-    if stored:
+    if stored and audit.total.prompt_tokens:
         lines += [
             "",
             f"Completions in the store: {stored}. Those that the plan asks for again cost nothing; which these are is "
@@ -98,40 +107,48 @@ def _run_table(audit: Audit) -> list[str]:
         "CPU cores": [f"{run.cores}" for run in audit.runs],
         "wall time": [f"{about}{hours(run.seconds)}" for run in audit.runs],
         "GPUs busy": [f"{run.busy:.0%}" for run in audit.runs],
-        "peak disk": [gigabytes(run.peak) for run in audit.runs],
+        "peak disk": [byte_size(run.peak) for run in audit.runs],
+        "in an unlucky order": [byte_size(run.unlucky_peak) for run in audit.runs],
     }
     if not any(run.gpus for run in audit.runs):
         del columns["GPUs"], columns["GPUs busy"]
     rows = list(zip(*columns.values(), strict=True))
     remark = (
-        f"The longest chain of jobs that wait for each other takes {about}{hours(audit.shortest)}. Jobs of a group share "
-        "an allocation. A job that asks for more GPUs or cores than there are gets those there are, for longer. A "
-        "cluster's queues come on top."
+        f"The longest chain of jobs that wait for each other takes {about}{hours(audit.shortest)}; a cluster's queues "
+        "come on top. Jobs of a group share an allocation. A job that asks for more GPUs or cores than there are gets "
+        "those there are, for longer. What lets temporary files go is started first, then what has the longest way "
+        "before it; in an unlucky order, whatever is ready: Snakemake's own lies between the two."
     )
     return [*markdown_table(list(columns), rows, texts=0), "", remark]
 
 
 def _disk_table(disk: Disk) -> list[str]:
     rows = [
-        ("now", gigabytes(disk.now)),
-        ("at the peak", gigabytes(disk.peak)),
-        ("at the end", gigabytes(disk.left)),
-        ("all temporary files together, if none of them went", gigabytes(disk.temporary)),
+        ("now", byte_size(disk.now)),
+        ("at the peak", byte_size(disk.peak)),
+        ("at the end", byte_size(disk.left)),
+        ("all temporary files together, if none of them went", byte_size(disk.temporary)),
     ]
     return markdown_table(("`raw/`, `data/` and `results/`", "size"), rows, texts=1)
 
 
-def _sizes(audit: Audit) -> list[tuple[str, str]]:
-    return sorted(audit.sizes.items())
+def _sizes(sizes: Mapping[str, Origin]) -> list[tuple[str, str]]:
+    """A row a source, in the order of what they tell."""
+    told: dict[str, list[str]] = {}
+    for what, origin in sorted(sizes.items()):
+        told.setdefault(origin.source, []).append(f"{what}: {origin.size}")
+    return [(source, "; ".join(facts)) for source, facts in told.items()]
 
 
 def _rate_table(rates: Sequence[UsedRate]) -> list[str]:
-    rows = []
+    """A row a rate, with all models that it was applied to."""
+    models: dict[tuple[str, ...], list[str]] = {}
     for used in sorted(rates, key=lambda used: (used.device, used.work, used.model)):
         rate = used.rate
         cores = f" on {rate.cores} cores" if rate.cores > 1 else ""
-        source = rate.source.removeprefix("derived: ")
-        rows.append((used.device, used.work, used.model, _figure(rate) + cores, rate.basis, source))
+        figure = (used.device, used.work, _figure(rate) + cores, rate.basis, rate.source.removeprefix("derived: "))
+        models.setdefault(figure, []).append(used.model)
+    rows = [(device, work, ", ".join(names), *rest) for (device, work, *rest), names in models.items()]
     return markdown_table(("device", "work", "model", "rate", "basis", "source"), rows, texts=6)
 
 

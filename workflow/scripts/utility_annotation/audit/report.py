@@ -10,9 +10,11 @@ from .estimate import Estimate
 from .plan import Job
 from .rates import NOTICEABLE, Rates
 from .schedule import Schedule, Task, critical_path, simulate
+from .sizes import Origin
 from .tables import Rate
 
 _HOUR = 3600
+_ORDERS = range(5)
 
 
 class Stage(Settings):
@@ -46,7 +48,9 @@ class Run(Settings):
     busy: float
     """Share of the GPUs' time in which they work."""
     peak: float
-    """Bytes on the disk at its fullest, with those that lie there now."""
+    """Bytes on the disk at its fullest, with those that lie there now; ready jobs with the longest way first."""
+    unlucky_peak: float
+    """The same, ready jobs in the worst of several random orders."""
 
 
 class Disk(Settings):
@@ -86,7 +90,7 @@ class Audit(Settings):
     shortest: float
     """Seconds of the longest chain of jobs: no number of GPUs is faster."""
     disk: Disk
-    sizes: dict[str, str]
+    sizes: dict[str, Origin]
     rates: tuple[UsedRate, ...]
     stored: dict[str, int]
     """Completions that lie in the store, by annotator."""
@@ -112,7 +116,7 @@ def audit(
     usd_a_gpu_hour: float,
     order: Sequence[str],
     on_disk: float,
-    sizes: Mapping[str, str],
+    sizes: Mapping[str, Origin],
     stored: Mapping[str, int],
 ) -> Audit:
     """Sum and simulate.
@@ -140,8 +144,13 @@ def audit(
     stages = [*known, *(stage for stage in by_stage if stage not in order)]
     on_gpus = any(estimate.job.gpus for estimate in estimates)
     numbers = sorted({1, 8, 64, gpus}) if on_gpus else [0]
-    schedules = {n: simulate(planned, gpus=n, cores=max(cores, n * cores_a_gpu)) for n in numbers}
-    asked = schedules[gpus if on_gpus else 0]
+    machines = [(number, max(cores, number * cores_a_gpu)) for number in numbers]
+    schedules = [simulate(planned, gpus=number, cores=there) for number, there in machines]
+    unlucky = [
+        max(simulate(planned, gpus=number, cores=there, seed=seed).peak for seed in _ORDERS)
+        for number, there in machines
+    ]
+    asked = schedules[numbers.index(gpus if on_gpus else 0)]
     return Audit(
         made=made,
         arguments=tuple(arguments),
@@ -150,7 +159,7 @@ def audit(
         cores=asked.cores,
         usd_a_gpu_hour=usd_a_gpu_hour,
         stages=tuple(_sum(stage, by_stage[stage], usd_a_gpu_hour) for stage in stages),
-        runs=tuple(_run(schedule, on_disk) for schedule in schedules.values()),
+        runs=tuple(_run(*both, on_disk) for both in zip(schedules, unlucky, strict=True)),
         shortest=critical_path(planned),
         disk=Disk(
             now=on_disk,
@@ -194,11 +203,12 @@ def _sum(stage: str, estimates: Sequence[Estimate], usd_a_gpu_hour: float) -> St
     )
 
 
-def _run(schedule: Schedule, on_disk: float) -> Run:
+def _run(schedule: Schedule, unlucky: float, on_disk: float) -> Run:
     return Run(
         gpus=schedule.gpus,
         cores=schedule.cores,
         seconds=schedule.seconds,
         busy=schedule.busy,
         peak=on_disk + schedule.peak,
+        unlucky_peak=on_disk + max(schedule.peak, unlucky),
     )

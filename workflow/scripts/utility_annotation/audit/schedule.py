@@ -8,6 +8,7 @@ the last job that takes them is done.
 from __future__ import annotations
 
 import heapq
+import random
 from bisect import insort
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -74,7 +75,7 @@ def tasks(estimates: Sequence[Estimate]) -> list[Task]:
     return [_together(number, group, group_of) for number, group in members.items()]
 
 
-def simulate(planned: Iterable[Task], *, gpus: int, cores: int) -> Schedule:
+def simulate(planned: Iterable[Task], *, gpus: int, cores: int, seed: int | None = None) -> Schedule:
     """Run tasks on so many GPUs and cores.
 
     A task that asks for more GPUs or cores than there are gets those there are, for longer in proportion.
@@ -83,6 +84,8 @@ def simulate(planned: Iterable[Task], *, gpus: int, cores: int) -> Schedule:
         planned: the tasks.
         gpus: GPUs; with none, a task that asks for one takes a core in its place and as long.
         cores: CPU cores, at least one.
+        seed: what is ready and lets no temporary file go is started in a random order of this seed; by default, the
+            longest way first.
     """
     by_id = {task.id: _fitted(task, gpus, cores) for task in planned}
     waiting_for = {number: len(task.needs) for number, task in by_id.items()}
@@ -93,7 +96,7 @@ def simulate(planned: Iterable[Task], *, gpus: int, cores: int) -> Schedule:
             followers[needed].append(task.id)
         for path in task.takes:
             readers[path] += 1
-    rank = _ranks(by_id, followers)
+    rank = _ranks(by_id, followers, seed)
     ready = sorted((rank[number], number) for number, count in waiting_for.items() if not count)
     free_gpus, free_cores, now, used, peak, busy = gpus, cores, 0.0, 0.0, 0.0, 0.0
     running: list[tuple[float, int]] = []
@@ -202,10 +205,18 @@ def _fitted(task: Task, gpus: int, cores: int) -> Task:
     return replace(task, gpus=given, cores=threads, seconds=task.seconds * longer)
 
 
-def _ranks(by_id: Mapping[int, Task], followers: Mapping[int, Sequence[int]]) -> dict[int, tuple[bool, float, int]]:
-    """The order in which ready tasks are started: by temporary files that they take, then the longest way first."""
-    way: dict[int, float] = {}
-    order = list(TopologicalSorter({number: task.needs for number, task in by_id.items()}).static_order())
-    for number in reversed(order):
-        way[number] = by_id[number].seconds + max((way[follower] for follower in followers[number]), default=0)
-    return {number: (not by_id[number].takes, -way[number], number) for number in by_id}
+def _ranks(
+    by_id: Mapping[int, Task], followers: Mapping[int, Sequence[int]], seed: int | None
+) -> dict[int, tuple[bool, float, int]]:
+    """The order in which ready tasks are started, lowest first."""
+    before: dict[int, float] = {}
+    if seed is None:
+        order = list(TopologicalSorter({number: task.needs for number, task in by_id.items()}).static_order())
+        for number in reversed(order):
+            before[number] = (
+                min((before[follower] for follower in followers[number]), default=0) - by_id[number].seconds
+            )
+    else:
+        draw = random.Random(seed).random
+        before = {number: draw() for number in sorted(by_id)}
+    return {number: (not task.takes, before[number], number) for number, task in by_id.items()}

@@ -10,27 +10,40 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import islice
+from math import prod
 from pathlib import Path
 from statistics import fmean
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import orjson
 import pyarrow.parquet as pq
 
 from ..annotation.items import Item, Passage, read_pool
-from ..configuration import Annotator, Configuration, Source, Split
-from ..contracts import ANNOTATION, CORPUS, Contract, iter_rows, passage_text
+from ..configuration import Annotator, Configuration, Settings, Source, Split
+from ..contracts import ANNOTATION, CORPUS, QUERIES, iter_rows, passage_text
+from ..files import read_json
 from ..formats import answer_key, read_answers, read_judgements, read_passages, read_queries, tevatron
 from ..formats.lines import on_disk
 from ..pools import choose, shard_names
 from .rates import ModelSize, NotKnown
-from .tables import ANY, KnownReplies, SizeTable
+from .tables import ANY, KnownModel, KnownReplies, SizeTable
 from .tokens import stand_in
+
+COUNTED = "counted here"
+"""Source of what is known from the files themselves."""
 
 _READ_WHOLE = 32 << 20
 _SAMPLE = 32
 """Questions or passages that are looked at."""
 
 _Entry = TypeVar("_Entry")
+
+
+class Origin(Settings):
+    """How large something is, and how that is known."""
+
+    size: str
+    source: str
 
 
 @dataclass(frozen=True)
@@ -102,7 +115,7 @@ class Sizes:
 
     def __init__(self, configuration: Configuration, table: SizeTable, root: Path = Path()) -> None:
         self._configuration, self._table, self._root = configuration, table, root
-        self.origins: dict[str, str] = {}
+        self.origins: dict[str, Origin] = {}
         for name in ("corpus", "questions", "pool", "model", "replies", "observed"):  # each is asked for many times
             setattr(self, name, cache(getattr(self, name)))
 
@@ -119,11 +132,11 @@ class Sizes:
             sample = next(CORPUS.batches(file, _SAMPLE * 8)).to_pylist()
             words = fmean(len(passage_text(row["title"], row["text"]).split()) for row in sample)
             found = Corpus(_rows(file), words)
-            return self._noted(what, found, f"{found.passages:,} passages", "counted")
+            return self._noted(what, found, f"{found.passages:,} passages", COUNTED)
         if self._small(source.path):
             texts = [passage_text(passage.title, passage.text) for passage in self._read(read_passages, source)]
             found = Corpus(len(texts), fmean(len(text.split()) for text in texts))
-            return self._noted(what, found, f"{found.passages:,} passages", "counted")
+            return self._noted(what, found, f"{found.passages:,} passages", COUNTED)
         known = _by_path(self._table.corpora, source.path)
         if known is None:
             raise NotKnown(f"the size of {source.path} (give it under `corpora` of a file for --sizes)")
@@ -142,14 +155,14 @@ class Sizes:
             qrels = self._root / "data" / dataset / "qrels" / f"{split}.parquet"
             number = _rows(file)
             judgements = _rows(qrels) if qrels.is_file() else number
-            texts = (row["text"] for row in islice(iter_rows(Contract("", pq.read_schema(file)), [file]), _SAMPLE))
+            texts = (row["text"] for row in islice(iter_rows(QUERIES, [file]), _SAMPLE))
             found = Questions(number, judgements, fmean(len(text.split()) for text in texts))
-            return self._noted(what, found, f"{number:,} questions", "counted")
+            return self._noted(what, found, f"{number:,} questions", COUNTED)
         sources = [settings.queries, *([settings.qrels] if settings.judged_only and settings.qrels else [])]
         sources += [settings.answers] if settings.answered_only and settings.answers else []
         if all(self._small(source.path) for source in sources):
             found = self._counted(settings)
-            return self._noted(what, found, f"{found.questions:,} questions", "counted")
+            return self._noted(what, found, f"{found.questions:,} questions", COUNTED)
         return self._published_questions(what, settings)
 
     def pool(self, name: str) -> PoolSize:
@@ -164,7 +177,7 @@ class Sizes:
         if all(shard.is_file() for shard in shards):
             items = tuple(islice(read_pool(shards[0]), _SAMPLE))
             found = PoolSize(sum(map(_rows, shards)), fmean(len(item.passages) for item in items), items)
-            return self._noted(what, found, f"{found.questions:,} questions", "counted")
+            return self._noted(what, found, f"{found.questions:,} questions", COUNTED)
         if pool.source.searched:
             questions = self.questions(pool.dataset, pool.split)
             corpus = self.corpus(pool.dataset)
@@ -184,9 +197,11 @@ class Sizes:
         model = self._configuration.models[name]
         path = Path(model.path).name if model.path else None
         names = tuple(other for other in (model.hub, model.package, path, name) if other)
-        known = next((known for known in self._table.models if known.model in names), None)
+        folder = self.folder(name) or (Path(model.path) if model.path else None)
+        known = measured(folder) if folder is not None else None
+        known = known or next((known for known in self._table.models if known.model in names), None)
         if known is not None:
-            self.origins[f"model {name}"] = f"{known.parameters / 1e6:,.0f} million parameters: {known.source}"
+            self._noted(f"model {name}", known, f"{known.parameters / 1e6:,.0f} million parameters", known.source)
         return ModelSize(name, names, known)
 
     def replies(self, annotator: str) -> KnownReplies:
@@ -197,10 +212,11 @@ class Sizes:
         """
         settings = self._configuration.annotators[annotator]
         names = (settings.served_model, *(self.model(settings.model).names if settings.model else ()), annotator, ANY)
-        found = [known for name in names for known in self._table.replies if known.model == name]
-        if not found:
+        found = next((known for name in names for known in self._table.replies if known.model == name), None)
+        if found is None:
             raise NotKnown(f"how many passages {annotator} selects (give it under `replies` of a file for --sizes)")
-        return found[0]
+        size = f"{found.relsel:g} passages relevant, {found.utilsel:g} useful, {found.answer_tokens:g} tokens an answer"
+        return self._noted(f"replies of {annotator}", found, size, found.source)
 
     def observed(self, pool: str, annotator: str, stage: str) -> Observed | None:
         """What the shards of a stage that are here tell; None without any."""
@@ -212,12 +228,13 @@ class Sizes:
         if not table.num_rows:
             return None
         selected = [len(docids) for docids in table["docids"].to_pylist() if docids is not None]
-        self.origins[f"replies {annotator}, {stage} of {pool}"] = f"as in {shards[0].relative_to(self._root)}"
-        return Observed(
+        found = Observed(
             fmean(table["prompt_tokens"].to_pylist()),
             fmean(table["completion_tokens"].to_pylist()),
             fmean(selected) if selected else 0.0,
         )
+        size = f"{found.prompt_tokens:,.0f} prompt and {found.new_tokens:,.0f} new tokens a question"
+        return self._noted(f"{stage} by {annotator} of {pool}", found, size, f"{COUNTED}, {shards[0].name}")
 
     def folder(self, model: str) -> Path | None:
         """Folder of a prepared model, if it is here."""
@@ -253,7 +270,7 @@ class Sizes:
         if items and self._small(pool.source.path):
             number = sum(1 for _ in tevatron.read_rows(path))
             found = PoolSize(number, fmean(len(item.passages) for item in items), items)
-            return self._noted(what, found, f"{number:,} questions", "counted")
+            return self._noted(what, found, f"{number:,} questions", COUNTED)
         known = _by_path(self._table.questions, pool.source.path)
         if known is None:
             raise NotKnown(f"the size of {pool.source.path} (give it under `questions` of a file for --sizes)")
@@ -286,18 +303,19 @@ class Sizes:
         if known is None:
             source = split.qrels if split.judged_only and split.qrels else split.queries
             raise NotKnown(f"the size of {source.path} (give it under `questions` of a file for --sizes)")
-        number, remark = known.questions, ""
-        if split.answered_only:
-            answered = asked.answered if asked else None
-            number, remark = answered or number, "" if answered else " at most"
+        number, remark, said = known.questions, "", known.source
+        if split.answered_only and asked is not None and asked.answered is not None:
+            number, said = asked.answered, asked.source
+        elif split.answered_only:
+            remark = " at most"
         if split.sample is not None:
-            number, remark = split.sample.queries, ""
+            number, remark, said = split.sample.queries, "", "the configuration's sample"
         words = known.words or (asked and asked.words) or 8
         judgements = judged.judgements if judged and judged.judgements else number
-        return self._noted(what, Questions(number, judgements, words), f"{number:,} questions{remark}", known.source)
+        return self._noted(what, Questions(number, judgements, words), f"{number:,} questions{remark}", said)
 
     def _noted(self, what: str, found: _Entry, size: str, source: str) -> _Entry:
-        self.origins[what] = f"{size}: {source}"
+        self.origins[what] = Origin(size=size, source=source)
         return found
 
     def _small(self, path: str) -> bool:
@@ -306,6 +324,34 @@ class Sizes:
 
     def _read(self, reader: Callable[[Source], Iterator[_Entry]], source: Source) -> Iterator[_Entry]:
         return reader(source.model_copy(update={"path": str(self._root / source.path)}))
+
+
+def measured(folder: Path) -> KnownModel | None:
+    """The size of a model by the headers of its weights and its configuration; None where these are not there."""
+    weights, configuration = sorted(folder.glob("*.safetensors")), folder / "config.json"
+    if not weights or not configuration.is_file():
+        return None
+    settings: Any = read_json(configuration)
+    text = settings.get("text_config", settings)
+    width, vocabulary = text["hidden_size"], text["vocab_size"]
+    parameters = sum(map(_parameters, weights))
+    writes = any(name.endswith("ForCausalLM") for name in settings.get("architectures") or ())
+    tied = writes and text.get("tie_word_embeddings", settings.get("tie_word_embeddings", False))
+    return KnownModel(
+        model=folder.name,
+        parameters=parameters,
+        multiplied=parameters if tied else parameters - width * vocabulary,
+        dimension=width,
+        bytes=sum(file.stat().st_size for file in weights),
+        source=COUNTED,
+    )
+
+
+def _parameters(weights: Path) -> int:
+    """Parameters in a safetensors file, by its header: its length in 8 bytes, then JSON with each tensor's shape."""
+    with weights.open("rb") as stream:
+        header = orjson.loads(stream.read(int.from_bytes(stream.read(8), "little")))
+    return sum(prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
 
 
 def answers_tokens(annotator: Annotator, replies: KnownReplies) -> float:

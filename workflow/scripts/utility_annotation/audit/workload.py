@@ -231,7 +231,7 @@ class Workloads:
             return Asked(scored=True)  # the likelihoods of utilsel, from the store
         observed = self.sizes.observed(pool, annotator, stage)
         size = self.sizes.pool(pool)
-        shown = size.candidates
+        shown = float(size.candidates)
         if stage in ("answer", "utilsel", "utilrank"):
             shown = self._selected(pool, annotator, "relsel", shown)
         template = PromptTemplate(self.sizes.template(template_name(stage, settings.protocol)), Cleaner(()))
@@ -244,7 +244,7 @@ class Workloads:
 
     def _with_answer(self, item: Item, stage: str, annotator: str) -> Item:
         """The question with an answer as long as those that the stage is given."""
-        words = _TRUTH_WORDS
+        words: float = _TRUTH_WORDS
         if stage in ("utilsel", "utilrank"):
             settings = self.configuration.annotators[annotator]
             words = self.sizes.replies(annotator).answer_tokens / WORDS_TO_TOKENS
@@ -273,9 +273,6 @@ class Workloads:
         if stage == "relsel" and settings.protocol == "pointwise":
             return max(1, floor(settings.pointwise.relevant_percent * candidates / 100))
         replies = self.sizes.replies(annotator)
-        self.sizes.origins[f"replies {annotator}"] = (
-            f"{replies.relsel:g} passages relevant, {replies.utilsel:g} useful: {replies.source}"
-        )
         return min(getattr(replies, stage.replace("-", "_")), candidates)
 
     def _reply_tokens(self, pool: str, annotator: str, stage: str, shown: float) -> float:

@@ -1,0 +1,85 @@
+"""Rates: which one counts, how it becomes seconds, and what is said where there is none."""
+
+from __future__ import annotations
+
+import pytest
+
+from utility_annotation.audit.rates import Amount, ModelSize, NotKnown, Rates
+from utility_annotation.audit.tables import KnownModel, Rate, RateTable
+
+SIZE = KnownModel(model="org/m", parameters=3e9, multiplied=2e9, dimension=8, bytes=4_000, source="a model card")
+MODEL = ModelSize("m", ("org/m", "m"), SIZE)
+
+
+def rate(**keys: object) -> Rate:
+    return Rate.model_validate(
+        {"device": "gpu", "work": "prompt", "rate": 100, "basis": "measured", "source": "a test's own"} | keys
+    )
+
+
+def seconds(*rates: Rate, amount: Amount = Amount("prompt", 1000, MODEL), gpus: int = 1, threads: int = 1) -> float:
+    return Rates(RateTable(rates=rates), "gpu").time([amount], gpus=gpus, threads=threads).seconds
+
+
+def test_more_gpus_are_faster() -> None:
+    assert seconds(rate()) == 10
+    assert seconds(rate(), gpus=4) == 2.5
+
+
+def test_cores_count_in_proportion_to_those_of_the_measurement() -> None:
+    measured = rate(device="cpu", cores=2)
+    assert seconds(measured, gpus=0, threads=2) == 10
+    assert seconds(measured, gpus=0, threads=1) == 20
+    assert seconds(measured, gpus=0, threads=8) == 2.5
+
+
+def test_the_models_own_rate_comes_before_a_general_one_and_the_first_of_two_wins() -> None:
+    general, own, later = rate(rate=1), rate(rate=200, model="org/m"), rate(rate=5, model="org/m")
+    assert seconds(general, own, later) == 5
+    assert seconds(general, rate(rate=9, model="org/other")) == 1000
+
+
+def test_the_devices_own_rate_comes_before_that_of_any_device() -> None:
+    assert seconds(rate(device="*", rate=1), rate(rate=100)) == 10
+    assert seconds(rate(device="*", rate=50)) == 20
+
+
+def test_a_rate_in_operations_goes_by_the_models_parameters() -> None:
+    by_operations = rate(rate=1e12, per="FLOP", basis="derived", source="derived: a test's own")
+    assert seconds(by_operations) == pytest.approx(1000 * 2 * 2e9 / 1e12)
+    training = rate(work="train", rate=1e12, per="FLOP")
+    assert seconds(training, amount=Amount("train", 1000, MODEL)) == pytest.approx(1000 * 6 * 2e9 / 1e12)
+
+
+def test_a_rate_in_bytes_of_weights_goes_by_the_models_size() -> None:
+    assert seconds(rate(work="reply", rate=8_000, per="weight byte"), amount=Amount("reply", 10, MODEL)) == 5
+
+
+def test_seconds_each_do_not_go_by_gpus() -> None:
+    start = Rate(device="*", work="start", seconds=3, basis="measured", source="a test's own")
+    assert seconds(start, amount=Amount("start", 2), gpus=8) == 6
+
+
+@pytest.mark.parametrize(
+    ("known", "amount", "said"),
+    [
+        ([], Amount("prompt", 1, MODEL), "a rate of prompt of model m on gpu"),
+        ([rate(device="cpu")], Amount("prompt", 1, MODEL), "a rate of prompt of model m on gpu"),
+        ([rate(per="FLOP")], Amount("prompt", 1, ModelSize("x", ("x",), None)), "the size of model x"),
+    ],
+)
+def test_what_is_not_known_is_said(known: list[Rate], amount: Amount, said: str) -> None:
+    with pytest.raises(NotKnown, match=said):
+        seconds(*known, amount=amount)
+
+
+def test_no_work_needs_no_rate() -> None:
+    assert seconds(amount=Amount("reply", 0, MODEL)) == 0
+
+
+def test_a_derived_rate_counts_as_such_where_it_has_a_noticeable_part() -> None:
+    derived = rate(work="load", basis="derived", source="derived: a test's own")
+    rates = Rates(RateTable(rates=(rate(), derived)), "gpu")
+    assert not rates.time([Amount("prompt", 1000), Amount("load", 50)], gpus=1, threads=1).derived
+    assert rates.time([Amount("prompt", 1000), Amount("load", 500)], gpus=1, threads=1).derived
+    assert set(rates.used) == {("gpu", "prompt", ""), ("gpu", "load", "")}
