@@ -17,7 +17,10 @@ def rate(**keys: object) -> Rate:
     )
 
 
-def seconds(*rates: Rate, amount: Amount = Amount("prompt", 1000, MODEL), gpus: int = 1, threads: int = 1) -> float:
+PROMPTS = Amount("prompt", 1000, MODEL)
+
+
+def seconds(*rates: Rate, amount: Amount = PROMPTS, gpus: int = 1, threads: int = 1) -> float:
     return Rates(RateTable(rates=rates), "gpu").time([amount], gpus=gpus, threads=threads).seconds
 
 

@@ -67,7 +67,7 @@ def plan(arguments: argparse.Namespace, snakemake: Sequence[str]) -> None:
         cores=arguments.cores,
         usd_a_gpu_hour=configuration.cost.gpu_hour_usd,
         order=workloads.stages,
-        on_disk=sum(size_on_disk(here / folder) for folder in ("raw", "data", "results")),
+        on_disk=sum(map(size_on_disk, map(Path, ("raw", "data", "results")))) - size_on_disk(PLAN.parent),
         sizes=sizes.origins,
         stored=stored_completions(configuration, here),
     )

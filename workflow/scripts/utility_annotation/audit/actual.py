@@ -123,8 +123,9 @@ def _record(estimate: Estimate, made: float, root: Path) -> _Record:
     if asks_llm and there and summaries:
         summary: Any = _json(summaries[0])
         record = replace(record, prompt_tokens=summary["prompt_tokens"], new_tokens=summary["new_tokens"])
-    if job.stage == "train" and there and record.seconds is None:
-        training: Any = _json(lasting[0] / "training.json")
+    own = lasting[0] / "training.json" if job.stage == "train" else None
+    if own is not None and record.seconds is None and _since(own, made):
+        training: Any = _json(own)
         record = replace(record, seconds=training["seconds"])
     return record
 

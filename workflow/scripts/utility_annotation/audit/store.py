@@ -18,9 +18,7 @@ _WORK: tuple[Work, ...] = ("prompt", "likelihood", "reply")
 def stored_completions(configuration: Configuration, root: Path) -> dict[str, int]:
     """Records in each annotator's store, duplicates included."""
     stores = {annotator: root / "results" / "completions" / annotator for annotator in configuration.annotators}
-    return {
-        annotator: sum(map(_lines, segments(store))) if store.is_dir() else 0 for annotator, store in stores.items()
-    }
+    return {name: sum(map(_lines, segments(store))) for name, store in stores.items() if store.is_dir()}
 
 
 def own_rates(configuration: Configuration, root: Path) -> Iterator[Rate]:

@@ -20,9 +20,9 @@ WORDS_TO_TOKENS = 1.36
 Counter = Callable[[str], float]
 
 _PROSE = (  # noqa: SIM905
-    "The lighthouse at the mouth of the river was built in 1871, after three ships were lost within a year; its lamp, "
-    "which burned oil at first, can be seen from about eighteen miles away. Keepers lived there with their families "
-    "until the 1960s, when the light was automated, and today a small museum shows their letters, tools and logbooks."
+    "The lighthouse at the river's mouth was built in 1871, after three ships had been lost within a year; its lamp, "
+    "an oil burner at first, can be seen 18.5 miles away. Keepers lived there with wives, children and a cow until "
+    "autumn 1963 when it was automated. A small museum shows their letters, tools and logs: heavy sea says one."
 ).split()
 """Stands in for text that is not here: a word or mark of it has as many tokens as one of an ordinary passage."""
 

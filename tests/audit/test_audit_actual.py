@@ -1,0 +1,117 @@
+"""Predicted beside actual, from records written by hand."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from test_audit_report import audited
+
+from utility_annotation.audit.actual import compare, page
+from utility_annotation.audit.estimate import Estimate
+from utility_annotation.audit.plan import Job, Output
+from utility_annotation.errors import InputError
+
+MADE = 1_000_000.0
+BENCHMARK = "s\th:m:s\tmax_rss\tmax_vms\n{seconds}\t0:00:00\t{memory}\t1\n"
+
+
+def estimate(number: int, rule: str, *outputs: Output, **keys: object) -> Estimate:
+    job = Job(id=number, rule=rule, outputs=outputs, gpus=2, benchmark=f"benchmarks/jobs/{rule}/{number}.tsv")
+    return Estimate.model_validate({"job": job, "seconds": 100, "bytes": (10.0,) * len(outputs)} | keys)
+
+
+def write(path: Path, text: str, *, after: float = 60) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    os.utime(path, (MADE + after, MADE + after))
+
+
+def benchmark(folder: Path, rule: str, job: int, seconds: float, memory: str = "200", after: float = 60) -> None:
+    text = BENCHMARK.format(seconds=seconds, memory=memory)
+    write(folder / f"benchmarks/jobs/{rule}/{job}.tsv", text, after=after)
+
+
+def compared(folder: Path, *estimates: Estimate) -> dict:
+    return {stage.stage: stage for stage in compare(audited(*estimates, made=MADE), folder)}
+
+
+def test_times_memory_tokens_and_bytes_stand_beside_what_was_predicted(tmp_path: Path) -> None:
+    outputs = Output(path="results/a.parquet"), Output(path="results/a.json")
+    annotation = estimate(0, "annotate_relsel", *outputs, prompt_tokens=50, new_tokens=5)
+    benchmark(tmp_path, "annotate_relsel", 0, 150)
+    write(tmp_path / "results/a.parquet", "x" * 30)
+    write(tmp_path / "results/a.json", json.dumps({"prompt_tokens": 60, "new_tokens": 4}))
+    found = compared(tmp_path, annotation)["annotate_relsel"]
+    assert found.seconds == (100, 150)
+    assert found.gpu_seconds == (200, 300)
+    assert (found.prompt_tokens, found.new_tokens) == ((50, 60), (5, 4))
+    assert found.bytes == (20, 30 + (tmp_path / "results/a.json").stat().st_size)
+    assert found.peak_memory == 200 * 2**20
+    assert found.unfinished == 0
+
+
+def test_only_jobs_with_a_record_are_compared(tmp_path: Path) -> None:
+    benchmark(tmp_path, "train", 0, 70)
+    stage = compared(tmp_path, *(estimate(number, "train", Output(path=f"m{number}")) for number in range(3)))["train"]
+    assert (stage.jobs, stage.timed, stage.unfinished) == (3, 1, 3)
+    assert stage.seconds == (100, 70)
+    assert stage.bytes is None
+
+
+def test_records_of_an_earlier_run_do_not_count(tmp_path: Path) -> None:
+    benchmark(tmp_path, "train", 0, 70, after=-60)
+    write(tmp_path / "m0", "old", after=-60)
+    stage = compared(tmp_path, estimate(0, "train", Output(path="m0")))["train"]
+    assert (stage.timed, stage.unfinished, stage.bytes) == (0, 1, None)
+
+
+def test_a_training_without_a_benchmark_tells_its_own_seconds(tmp_path: Path) -> None:
+    write(tmp_path / "m0/training.json", json.dumps({"seconds": 42.5}))
+    os.utime(tmp_path / "m0", (MADE + 60, MADE + 60))
+    assert compared(tmp_path, estimate(0, "train", Output(path="m0")))["train"].seconds == (100, 42.5)
+
+
+def test_temporary_files_are_no_unfinished_results(tmp_path: Path) -> None:
+    benchmark(tmp_path, "encode", 0, 70, memory="NA")
+    stage = compared(tmp_path, estimate(0, "encode", Output(path="v.npy", temporary=True)))["encode"]
+    assert (stage.unfinished, stage.peak_memory, stage.bytes) == (0, None, None)
+
+
+def test_a_time_that_was_not_predicted_is_in_no_pair(tmp_path: Path) -> None:
+    benchmark(tmp_path, "train", 0, 70)
+    stage = compared(tmp_path, estimate(0, "train", Output(path="m0"), seconds=None, unknown="a rate"))["train"]
+    assert (stage.timed, stage.seconds, stage.gpu_seconds) == (1, None, None)
+
+
+def test_the_page_has_ratios_a_sum_and_what_is_lacking(tmp_path: Path) -> None:
+    benchmark(tmp_path, "train", 0, 50)
+    benchmark(tmp_path, "encode", 1, 150)
+    estimates = [
+        estimate(0, "train", Output(path="m0")),
+        estimate(1, "encode", Output(path="v", temporary=True)),
+        estimate(2, "search", Output(path="r")),
+    ]
+    text = page(compare(audited(*estimates, made=MADE), tmp_path))
+    assert "| train | 1 | 1.7 min | 50 s | 0.50 |" in text
+    assert "| **in all** |  | 3.3 min | 3.3 min | 1.00 | 6.7 min | 6.7 min |" in text
+    assert "Without a record of time: search." in text
+    assert "Jobs whose results this run has not left: train (1), search (1)." in text
+
+
+@pytest.mark.parametrize("text", ["", "s\tmax_rss\nfast\t1\n", "other\n1\n"])
+def test_a_damaged_benchmark_file_is_named(tmp_path: Path, text: str) -> None:
+    write(tmp_path / "benchmarks/jobs/train/0.tsv", text)
+    if not text:
+        assert compared(tmp_path, estimate(0, "train"))["train"].timed == 1
+        return
+    with pytest.raises(InputError, match=r"benchmarks/jobs/train/0\.tsv"):
+        compared(tmp_path, estimate(0, "train"))
+
+
+def test_a_damaged_summary_is_named(tmp_path: Path) -> None:
+    write(tmp_path / "a.json", "{")
+    with pytest.raises(InputError, match=r"a\.json"):
+        compared(tmp_path, estimate(0, "annotate_relsel", Output(path="a.json")))

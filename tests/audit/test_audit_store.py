@@ -1,0 +1,50 @@
+"""What completion stores tell an audit."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from utility_annotation.annotation.speeds import Speed, record_speed
+from utility_annotation.audit.rates import Amount, ModelSize, Rates
+from utility_annotation.audit.store import own_rates, stored_completions
+from utility_annotation.audit.tables import Rate, RateTable
+from utility_annotation.configuration import Configuration, load
+
+
+@pytest.fixture
+def configuration() -> Configuration:
+    return load(
+        {
+            "models": {"m": {"hub": "org/m"}},
+            "datasets": {},
+            "annotators": {"a": {"model": "m"}, "b": {"model": "m"}},
+            "performance": {"threads": 2},
+        }
+    )
+
+
+def test_records_are_counted_in_all_files_of_a_store(configuration: Configuration, tmp_path: Path) -> None:
+    store = tmp_path / "results/completions/a"
+    store.mkdir(parents=True)
+    (store / "one.jsonl").write_text("{}\n{}\n")
+    with gzip.open(store / "two.jsonl.gz", "wt") as file:
+        file.write("{}\n")
+    assert stored_completions(configuration, tmp_path) == {"a": 3}
+
+
+def test_an_engines_own_speed_comes_before_any_general_rate(configuration: Configuration, tmp_path: Path) -> None:
+    record_speed(tmp_path / "results/completions/a", "relsel", Speed(tokens=3000, device_seconds=10))
+    general = Rate(device="cpu", work="prompt", rate=1, basis="measured", source="a test's own")
+    rates = Rates(RateTable(rates=(*own_rates(configuration, tmp_path), general)), "gpu")
+    asked = ModelSize("m", ("a/relsel", "m"), None)
+    assert rates.time([Amount("prompt", 600, asked)], gpus=0, threads=2).seconds == 2
+    assert (
+        rates.time([Amount("prompt", 600, ModelSize("m", ("a/answer", "m"), None))], gpus=0, threads=2).seconds == 300
+    )
+
+
+def test_without_a_record_there_is_no_rate(configuration: Configuration, tmp_path: Path) -> None:
+    assert list(own_rates(configuration, tmp_path)) == []

@@ -1,0 +1,190 @@
+"""What a job has to do, against figures computed by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from utility_annotation.audit.plan import Job, Output
+from utility_annotation.audit.rates import NotKnown
+from utility_annotation.audit.sizes import Sizes
+from utility_annotation.audit.tables import SizeTable
+from utility_annotation.audit.tokens import WORDS_TO_TOKENS
+from utility_annotation.audit.workload import Workload, Workloads
+from utility_annotation.configuration import load
+
+SOURCE = "a test's own"
+SPLIT = {
+    "queries": {"format": "beir", "path": "raw/queries.jsonl"},
+    "qrels": {"format": "beir", "path": "raw/qrels.tsv"},
+    "answers": {"format": "jsonl", "path": "raw/answers.jsonl"},
+}
+CONFIGURATION: dict[str, Any] = {
+    "models": {"llm": {"hub": "org/llm"}, "bert": {"hub": "org/bert"}},
+    "downloads": {"file": {"url": "https://example.org/file.gz", "bytes": 5_000}},
+    "datasets": {
+        "d": {
+            "corpus": {"format": "beir", "path": "raw/corpus.jsonl"},
+            "shards": 4,
+            "splits": {"train": SPLIT, "test": SPLIT},
+        }
+    },
+    "pools": {"p": {"dataset": "d", "source": {"path": "raw/rows.jsonl"}, "size": 8, "shards": 2}},
+    "annotators": {
+        "list": {"model": "llm", "passage_words": 300},
+        "point": {"model": "llm", "protocol": "pointwise"},
+        "thinks": {"model": "llm", "thinking": True, "sampling": {"max_new_tokens": 4096}},
+        "served": {"engine": "openai", "served_model": "far/away"},
+    },
+    "labels": {"human": {"pool": "p", "source": "human", "queries": {"percent": 50}}},
+    "backbones": {"b": {"model": "bert", "query_length": 16, "passage_length": 100}},
+    "runs": {"r": {"labels": "human", "loss": "singlelh", "passages": 4, "epochs": 3}},
+    "testsets": {"t": {"dataset": "d", "split": "test", "depth": 100, "metrics": ["mrr@10"]}},
+    "qa": {"q": {"testset": "t", "passages": 2}},
+}
+PUBLISHED = {
+    "corpora": [{"path": "corpus.jsonl", "passages": 10_000, "words": 50, "source": SOURCE}],
+    "questions": [
+        {"path": "queries.jsonl", "questions": 30, "words": 10, "source": SOURCE},
+        {"path": "rows.jsonl", "questions": 200, "words": 10, "passage_words": 50, "source": SOURCE},
+    ],
+    "models": [
+        {"model": "org/llm", "parameters": 9, "multiplied": 8, "dimension": 4, "bytes": 18, "source": SOURCE},
+        {"model": "org/bert", "parameters": 1000, "multiplied": 8, "dimension": 768, "bytes": 4000, "source": SOURCE},
+    ],
+    "replies": [
+        {
+            "model": "*",
+            "relsel": 2.5,
+            "utilsel": 1.5,
+            "utilsel_truth": 1,
+            "answer_tokens": 20,
+            "thinking_tokens": 100,
+            "source": SOURCE,
+        }
+    ],
+}
+
+
+@pytest.fixture
+def workloads(root: Path, tmp_path: Path) -> Workloads:
+    (tmp_path / "resources").mkdir()
+    (tmp_path / "resources" / "prompts").symlink_to(root / "resources" / "prompts")
+    configuration = load(CONFIGURATION)
+    return Workloads(configuration, Sizes(configuration, SizeTable.model_validate(PUBLISHED), tmp_path))
+
+
+def job(rule: str, outputs: int = 1, **wildcards: str) -> Job:
+    paths = tuple(Output(path=f"out{number}") for number in range(outputs))
+    return Job(id=0, rule=rule, wildcards=wildcards, outputs=paths)
+
+
+def amounts(load: Workload) -> dict[str, float]:
+    return {amount.work: amount.amount for amount in load.amounts}
+
+
+def annotation(workloads: Workloads, stage: str, annotator: str) -> Workload:
+    return workloads.of(job(f"annotate_{stage}", 2, pool="p", annotator=annotator, shard="0000-of-0002"))
+
+
+def test_a_download_is_as_large_as_published(workloads: Workloads) -> None:
+    load = workloads.of(job("fetch", download="file", file="file.gz"))
+    assert amounts(load)["fetch"] == 5_000
+    assert load.bytes == (5_000,)
+
+
+def test_vectors_have_two_bytes_a_dimension(workloads: Workloads) -> None:
+    load = workloads.of(job("encode", 2, backbone="b", run="r", dataset="d", shard="0000-of-0004"))
+    assert load.bytes[0] == 10_000 / 4 * 768 * 2
+    assert amounts(load)["encode"] == pytest.approx(10_000 / 4 * (50 * WORDS_TO_TOKENS + 2))
+
+
+def test_search_scores_every_passage_for_every_question(workloads: Workloads) -> None:
+    load = workloads.of(job("search", 2, backbone="b", run="r", testset="t"))
+    assert amounts(load)["score"] == 2 * 30 * 10_000 * 768
+    assert amounts(load)["load"] == 10_000 * 768 * 2
+    assert sum(load.bytes) == 30 * 100 * 54
+
+
+def test_training_reads_its_passages_in_every_epoch_padded_to_the_longest(workloads: Workloads) -> None:
+    load = workloads.of(job("train", backbone="b", run="r"))
+    questions = 200 / 2
+    assert amounts(load)["train"] == questions * 3 * (4 * 100 + 16)
+    assert load.bytes == (4000,)
+    assert load.scratch > 3 * 4000
+
+
+def test_labels_count_the_candidates_of_the_labelled_questions(workloads: Workloads) -> None:
+    assert amounts(workloads.of(job("merge_labels", labels="human")))["labels"] == 100 * 8
+
+
+def test_relevance_selection_shows_the_whole_pool_at_once(workloads: Workloads) -> None:
+    load = annotation(workloads, "relsel", "list")
+    assert load.requests == 100
+    per_question = load.prompt_tokens / 100
+    assert 8 * 50 * 1.41 < per_question < 8 * 50 * 1.41 + 8 * 30 + 300
+    assert load.new_tokens == pytest.approx(100 * (6 + 3 * 2.5))
+    assert amounts(load)["prompt"] == load.prompt_tokens
+
+
+def test_later_stages_show_what_relevance_selection_keeps(workloads: Workloads) -> None:
+    """2.5 passages: as many tokens as two and three passages on average, and answers of the expected length."""
+    two_and_a_half = annotation(workloads, "answer", "list").prompt_tokens
+    configuration = workloads.configuration
+    found = []
+    for kept in (2, 3):
+        replies = PUBLISHED["replies"][0] | {"relsel": kept}  # type: ignore[operator]
+        table = SizeTable.model_validate(PUBLISHED | {"replies": [replies]})
+        other = Workloads(configuration, Sizes(configuration, table, workloads.sizes._root))
+        found.append(annotation(other, "answer", "list").prompt_tokens)
+    assert two_and_a_half == pytest.approx(sum(found) / 2)
+    assert annotation(workloads, "answer", "list").new_tokens == 100 * 20
+    assert annotation(workloads, "utilsel", "list").new_tokens == pytest.approx(100 * (6 + 3 * 1.5))
+    assert annotation(workloads, "utilrank", "list").new_tokens == pytest.approx(100 * 4 * 2.5)
+
+
+def test_a_thought_comes_on_top_of_a_reply(workloads: Workloads) -> None:
+    assert annotation(workloads, "relsel", "thinks").new_tokens == pytest.approx(100 * (100 + 6 + 3 * 2.5))
+    assert annotation(workloads, "answer", "thinks").new_tokens == 100 * 120
+
+
+def test_pointwise_judgements_are_likelihoods_a_passage_each(workloads: Workloads) -> None:
+    relsel, utilsel = annotation(workloads, "relsel", "point"), annotation(workloads, "utilsel", "point")
+    assert (relsel.requests, utilsel.requests) == (100 * 8, 100 * (8 // 2 + 1))
+    assert amounts(relsel)["likelihood"] == relsel.prompt_tokens
+    assert relsel.new_tokens == utilsel.new_tokens == 0
+
+
+def test_pointwise_ranking_finds_its_likelihoods_in_the_store(workloads: Workloads) -> None:
+    load = annotation(workloads, "utilrank", "point")
+    assert (load.requests, load.prompt_tokens) == (0, 0)
+    assert amounts(load)["start-llm"] == 1
+
+
+def test_replug_scores_each_candidate(workloads: Workloads) -> None:
+    assert annotation(workloads, "replug", "list").requests == 100 * 8
+
+
+def test_answers_are_generated_from_so_many_passages(workloads: Workloads) -> None:
+    load = workloads.of(job("generate_answers", 2, backbone="b", run="r", qa="q", generator="list"))
+    assert load.new_tokens == 30 * 20
+    assert 30 * 2 * 50 * 1.3 < load.prompt_tokens < 30 * (2 * 50 * 1.5 + 150)
+
+
+def test_a_servers_speed_is_not_made_up(workloads: Workloads) -> None:
+    with pytest.raises(NotKnown, match="the server of served"):
+        annotation(workloads, "relsel", "served")
+
+
+def test_a_rule_that_nobody_described_is_said(workloads: Workloads) -> None:
+    with pytest.raises(NotKnown, match="a job of rule of_my_own"):
+        workloads.of(job("of_my_own"))
+
+
+def test_every_rule_of_the_workflow_is_described(root: Path, workloads: Workloads) -> None:
+    import re
+
+    rules = "".join(path.read_text() for path in (root / "rules").glob("*.smk"))
+    assert set(re.findall(r"^rule (\w+):", rules, flags=re.MULTILINE)) | {"build_pool"} == set(workloads.stages)
