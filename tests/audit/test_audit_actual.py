@@ -94,24 +94,28 @@ def test_the_page_has_ratios_a_sum_and_what_is_lacking(tmp_path: Path) -> None:
         estimate(1, "encode", Output(path="v", temporary=True)),
         estimate(2, "search", Output(path="r")),
     ]
-    text = page(compare(audited(*estimates, made=MADE), tmp_path))
+    text = page(compare(audited(*estimates, made=MADE), tmp_path), usd_a_gpu_hour=0.9)
     assert "| train | 1 | 1.7 min | 50 s | 0.50 |" in text
     assert "| **in all** |  | 3.3 min | 3.3 min | 1.00 | 6.7 min | 6.7 min |" in text
+    assert "At 0.9 USD a GPU hour: 0.10 USD predicted, 0.10 actual." in text
     assert "Without a record of time: search." in text
     assert "Jobs whose results this run has not left: train (1), search (1)." in text
 
 
-@pytest.mark.parametrize("text", ["", "s\tmax_rss\nfast\t1\n", "other\n1\n"])
+def test_an_empty_benchmark_file_tells_nothing(tmp_path: Path) -> None:
+    write(tmp_path / "benchmarks/jobs/train/0.tsv", "")
+    assert compared(tmp_path, estimate(0, "train"))["train"].timed == 0
+
+
+@pytest.mark.parametrize("text", ["s\tmax_rss\nfast\t1\n", "other\n1\n"])
 def test_a_damaged_benchmark_file_is_named(tmp_path: Path, text: str) -> None:
     write(tmp_path / "benchmarks/jobs/train/0.tsv", text)
-    if not text:
-        assert compared(tmp_path, estimate(0, "train"))["train"].timed == 1
-        return
     with pytest.raises(InputError, match=r"benchmarks/jobs/train/0\.tsv"):
         compared(tmp_path, estimate(0, "train"))
 
 
-def test_a_damaged_summary_is_named(tmp_path: Path) -> None:
-    write(tmp_path / "a.json", "{")
+@pytest.mark.parametrize("text", ["{", "{}", "[]", '{"prompt_tokens": null, "new_tokens": 1}'])
+def test_a_damaged_summary_is_named(tmp_path: Path, text: str) -> None:
+    write(tmp_path / "a.json", text)
     with pytest.raises(InputError, match=r"a\.json"):
         compared(tmp_path, estimate(0, "annotate_relsel", Output(path="a.json")))

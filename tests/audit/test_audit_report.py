@@ -77,7 +77,7 @@ def test_a_plan_without_gpus_is_simulated_on_cores() -> None:
 def test_what_is_not_known_is_said_and_not_zero() -> None:
     text = page(audited(estimate(0, "train", seconds=None, unknown="a rate of train"), estimate(1, "train")))
     assert "**Not counted**" in text
-    assert "- train (1 jobs): not known is a rate of train." in text
+    assert "- train, 1 job, for lack of a rate of train." in text
     assert "| train | missing output (2) | 2 (1 not counted) |" in text
 
 

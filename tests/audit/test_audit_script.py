@@ -16,6 +16,8 @@ import yaml
 
 from utility_annotation.contracts import CORPUS, POOL, QRELS, QUERIES
 
+ANEW = """in a clone without raw/, data/ and results/, the page is made anew by
+make -s audit TARGET=paper CONFIG=config/paper.yaml GPUS=8 OPTIONS='--cores 2' > resources/audit/paper.md"""
 COPIED = ("Snakefile", "rules", "workflow", "config", "profiles", "envs", "resources")
 DEMO = {
     **dict.fromkeys(("annotate_relsel", "annotate_answer", "annotate_utilsel", "annotate_utilrank"), 2),
@@ -212,7 +214,7 @@ def test_the_papers_audit_is_the_page_that_is_shown(root: Path, fresh: Path, tmp
     encodings = [job for job in audit["jobs"] if job["job"]["outputs"][0]["path"].startswith(folder)]
     assert sum(job["bytes"][0] for job in encodings) == 8_841_823 * 768 * 2
     shown = (root / "resources/audit/paper.md").read_text()
-    assert shown.rstrip() == page.rstrip(), "make audit TARGET=paper … writes it anew: see resources/audit/README.md"
+    assert shown.rstrip() == page.rstrip(), ANEW
 
 
 def test_the_library_needs_no_torch(root: Path) -> None:

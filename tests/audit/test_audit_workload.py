@@ -179,7 +179,7 @@ def test_a_servers_speed_is_not_made_up(workloads: Workloads) -> None:
 
 
 def test_a_rule_that_nobody_described_is_said(workloads: Workloads) -> None:
-    with pytest.raises(NotKnown, match="a job of rule of_my_own"):
+    with pytest.raises(NotKnown, match="a description of rule of_my_own"):
         workloads.of(job("of_my_own"))
 
 

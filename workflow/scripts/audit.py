@@ -92,7 +92,7 @@ def compare(arguments: argparse.Namespace) -> None:
             "this is no audit of a plan, or one of another version.", mend="make it anew, before a run.", path=path
         ) from None
     compared = actual.compare(audit)
-    text = actual.page(compared)
+    text = actual.page(compared, audit.usd_a_gpu_hour)
     write_text(_beside(arguments.output, ".md"), text)
     write_json(_beside(arguments.output, ".json"), [stage.model_dump(mode="json") for stage in compared])
     print(text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -39,6 +38,8 @@ def dry_run(arguments: Sequence[str]) -> tuple[Configuration, list[Job]]:
         InputError: Snakemake cannot plan this; it has said why on standard error.
     """
     _, options = parse_args(["--dry-run", *arguments])
+    if options.directory is not None:
+        raise InputError("the audit looks at the folder in which it is called.", mend="call it in that of --directory.")
     output = OutputSettings(
         dryrun=True,
         quiet={Quietness.RULES, Quietness.PROGRESS},  # ends the dry run when the jobs are known
@@ -61,7 +62,6 @@ def dry_run(arguments: Sequence[str]) -> tuple[Configuration, list[Job]]:
                 storage_settings=StorageSettings(notemp=options.notemp),
                 workflow_settings=WorkflowSettings(consider_ancient=options.consider_ancient),
                 snakefile=options.snakefile,
-                workdir=options.directory,
             )
             plan = workflow.dag(
                 DAGSettings(
@@ -103,7 +103,7 @@ def _jobs(graph: Any) -> Iterator[Job]:
     ids = {job: number for number, job in enumerate(_in_order(graph, planned))}
     temporary = {str(path) for job in planned for path in job.output if is_flagged(path, "temp")}
     for job, number in ids.items():
-        reason = graph.reason(job)
+        reasons = dict(_reasons(graph.reason(job)))
         yield Job(
             id=number,
             rule=job.rule.name,
@@ -111,8 +111,8 @@ def _jobs(graph: Any) -> Iterator[Job]:
             outputs=tuple(Output(path=str(path), temporary=str(path) in temporary) for path in job.output),
             needs=tuple(sorted(ids[needed] for needed in graph.dependencies[job] if needed in ids)),
             takes=tuple(sorted(temporary & set(map(str, job.input)))),
-            reasons=tuple(_reasons(reason)),
-            detail=re.sub(r"Params have changed since last execution: .*?(?=;|$)", "", str(reason)).strip("; "),
+            reasons=tuple(reasons),
+            because_of={name: files for name, files in reasons.items() if files},
             threads=int(job.resources.get("_cores", 1)),
             gpus=int(job.resources.get("gpu", 0)),
             group=job.rule.group if isinstance(job.rule.group, str) else None,
@@ -137,10 +137,10 @@ def _in_order(graph: Any, planned: set[Any]) -> list[Any]:
     return list(done)
 
 
-def _reasons(reason: Any) -> Iterator[str]:
-    """Why a job is planned, in words, the weightiest reason first."""
+def _reasons(reason: Any) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Why a job is planned, in words, the weightiest reason first, each with the files that it is about."""
     changed = changed_parameters(reason.params_changed.only_old, reason.params_changed.only_new)
-    found = {
+    found: dict[str, Any] = {
         "asked for": reason.forced,
         "missing output": reason.missing_output,
         "unfinished output": reason.incomplete_output,
@@ -151,4 +151,6 @@ def _reasons(reason: Any) -> Iterator[str]:
         "newer input": reason.updated_input - reason.updated_input_run,
         "input made anew by another job": reason.updated_input_run,
     }
-    yield from (name for name, holds in found.items() if holds)
+    for name, holds in found.items():
+        if holds:
+            yield name, tuple(sorted(map(str, holds))) if isinstance(holds, set) else ()

@@ -68,13 +68,17 @@ def compare(audit: Audit, root: Path = Path()) -> list[Compared]:
     return [_compared(stage.stage, by_stage[stage.stage]) for stage in audit.stages]
 
 
-def page(compared: Sequence[Compared]) -> str:
+def page(compared: Sequence[Compared], usd_a_gpu_hour: float) -> str:
     """The comparison as a Markdown page."""
     lines = ["# Predicted and actual", "", *_time_table(compared), ""]
     lines.append(
         "Time: of all jobs, one after the other. A pair stands for those jobs of a stage of which this run left a "
         "record. Ratio: actual by predicted."
     )
+    on_gpus = _total(stage.gpu_seconds for stage in compared)
+    if on_gpus is not None:
+        predicted, actual = (seconds / 3600 * usd_a_gpu_hour for seconds in on_gpus)
+        lines += ["", f"At {usd_a_gpu_hour:g} USD a GPU hour: {predicted:,.2f} USD predicted, {actual:,.2f} actual."]
     without = [stage.stage for stage in compared if not stage.timed]
     if without:
         lines += ["", f"Without a record of time: {', '.join(without)}."]
@@ -119,14 +123,13 @@ def _record(estimate: Estimate, made: float, root: Path) -> _Record:
     seconds, memory = _benchmark(root / job.benchmark, made) if job.benchmark else (None, None)
     record = _Record(seconds, memory, bytes=sum(map(size_on_disk, lasting)) if there else None)
     asks_llm = job.stage.startswith("annotate_") or job.stage == "generate_answers"
-    summaries = [path for path in lasting if path.suffix == ".json"]
-    if asks_llm and there and summaries:
-        summary: Any = _json(summaries[0])
-        record = replace(record, prompt_tokens=summary["prompt_tokens"], new_tokens=summary["new_tokens"])
-    own = lasting[0] / "training.json" if job.stage == "train" else None
-    if own is not None and record.seconds is None and _since(own, made):
-        training: Any = _json(own)
-        record = replace(record, seconds=training["seconds"])
+    for summary in (path for path in lasting if asks_llm and path.suffix == ".json" and _since(path, made)):
+        read, written = _figures(summary, "prompt_tokens", "new_tokens")
+        record = replace(record, prompt_tokens=read, new_tokens=written)
+    trained = [path / "training.json" for path in lasting if job.stage == "train"]
+    for training in (path for path in trained if record.seconds is None and _since(path, made)):
+        (seconds,) = _figures(training, "seconds")
+        record = replace(record, seconds=seconds)
     return record
 
 
@@ -141,6 +144,8 @@ def _benchmark(path: Path, made: float) -> tuple[float | None, float | None]:
     try:
         with path.open(encoding="utf-8", newline="") as stream:
             rows = list(csv.DictReader(stream, delimiter="\t"))
+        if not rows:
+            return None, None
         memories = [float(row["max_rss"]) * _MEBIBYTE for row in rows if row["max_rss"] not in ("NA", "-")]
         return sum(float(row["s"]) for row in rows), max(memories, default=None)
     except (KeyError, ValueError, TypeError):
@@ -149,10 +154,12 @@ def _benchmark(path: Path, made: float) -> tuple[float | None, float | None]:
         ) from None
 
 
-def _json(path: Path) -> Any:
+def _figures(path: Path, *names: str) -> list[float]:
+    """Figures of a record that a job left beside its result."""
     try:
-        return read_json(path)
-    except (OSError, ValueError):
+        record: Any = read_json(path)
+        return [float(record[name]) for name in names]
+    except (OSError, ValueError, KeyError, TypeError):
         raise InputError(
             "this record of a job is damaged.", mend="remove its job's outputs and run their target again.", path=path
         ) from None

@@ -80,7 +80,8 @@ def _remarks(audit: Audit) -> list[str]:
     said = [
         f"GPU: {audit.gpu}, {audit.usd_a_gpu_hour:g} USD an hour; CPUs cost nothing." if on_gpus else "",
         "≈: rests on a derived rate, see Rates." if any(stage.derived for stage in audit.stages) else "",
-        "Tokens: what an LLM reads (a scored text counts as read) and writes, without repeated requests."
+        "Tokens: what an LLM reads (a scored text counts as read) and writes, without repeated requests, and as if no "
+        "two jobs asked the same."
         if audit.total.prompt_tokens
         else "",
         "Why: the weightiest reason of each job; all of them stand in the JSON beside this page.",
@@ -96,8 +97,12 @@ def _remarks(audit: Audit) -> list[str]:
     unknown = [(stage.stage, what, number) for stage in audit.stages for what, number in stage.unknown.items()]
     if unknown:
         lines += ["", "**Not counted**, so that every sum here is too little:", ""]
-        lines += [f"- {stage} ({number:,} jobs): not known is {what}." for stage, what, number in unknown]
+        lines += [f"- {stage}, {_jobs(number)}, for lack of {what}." for stage, what, number in unknown]
     return lines
+
+
+def _jobs(number: int) -> str:
+    return "1 job" if number == 1 else f"{number:,} jobs"
 
 
 def _run_table(audit: Audit) -> list[str]:

@@ -34,7 +34,9 @@ class Job(Settings):
     needs: tuple[int, ...] = Field((), description="Planned jobs that have to be done before.")
     takes: tuple[str, ...] = Field((), description="Temporary files that it reads.")
     reasons: tuple[str, ...] = Field((), description="Why it is planned, the weightiest reason first.")
-    detail: str = Field("", description="The same, with the files, in Snakemake's words.")
+    because_of: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="The files behind those reasons that are about files."
+    )
     threads: int = 1
     gpus: int = 0
     group: str | None = None

@@ -131,7 +131,7 @@ def _units(rate: Rate, amount: Amount) -> float:
     if rate.per == "unit":
         return 1
     if amount.model is None:
-        raise NotKnown(f"which model does the {amount.work}")
+        raise NotKnown(f"the model that does the {amount.work}")
     if rate.per == "weight byte":
         return amount.model.size().bytes
     return _FLOP_A_PARAMETER.get(amount.work, 2) * amount.model.size().multiplied

@@ -214,7 +214,9 @@ class Sizes:
         names = (settings.served_model, *(self.model(settings.model).names if settings.model else ()), annotator, ANY)
         found = next((known for name in names for known in self._table.replies if known.model == name), None)
         if found is None:
-            raise NotKnown(f"how many passages {annotator} selects (give it under `replies` of a file for --sizes)")
+            raise NotKnown(
+                f"the number of passages that {annotator} selects (give it under `replies` of a file for --sizes)"
+            )
         size = f"{found.relsel:g} passages relevant, {found.utilsel:g} useful, {found.answer_tokens:g} tokens an answer"
         return self._noted(f"replies of {annotator}", found, size, found.source)
 

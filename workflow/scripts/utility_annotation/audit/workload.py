@@ -136,7 +136,7 @@ class Workloads:
             NotKnown: a size that it depends on is not known, or nothing is known about its rule.
         """
         if job.stage not in self._rules:
-            raise NotKnown(f"what a job of rule {job.rule} has to do")
+            raise NotKnown(f"a description of rule {job.rule} (in audit/workload.py)")
         return self._rules[job.stage](job)
 
     # models and data
@@ -201,7 +201,7 @@ class Workloads:
     ) -> Workload:
         settings = self.configuration.annotators[annotator]
         if settings.engine == "openai":
-            raise NotKnown(f"how fast the server of {annotator} answers, and who pays for it")
+            raise NotKnown(f"the speed and the price of the server of {annotator}")
         assert settings.model is not None, "only a server does without"
         model = self.sizes.model(settings.model)
         read, written = questions * asked.prompt_tokens, questions * asked.new_tokens
