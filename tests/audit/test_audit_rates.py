@@ -66,8 +66,8 @@ def test_seconds_each_do_not_go_by_gpus() -> None:
 @pytest.mark.parametrize(
     ("known", "amount", "said"),
     [
-        ([], Amount("prompt", 1, MODEL), "a rate of prompt of model m on gpu"),
-        ([rate(device="cpu")], Amount("prompt", 1, MODEL), "a rate of prompt of model m on gpu"),
+        ([], Amount("prompt", 1, MODEL), "a rate of prompt of model m on device gpu"),
+        ([rate(device="cpu")], Amount("prompt", 1, MODEL), "a rate of prompt of model m on device gpu"),
         ([rate(per="FLOP")], Amount("prompt", 1, ModelSize("x", ("x",), None)), "the size of model x"),
     ],
 )

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from utility_annotation.audit.plan import Job, Output
-from utility_annotation.audit.rates import NotKnown
+from utility_annotation.audit.rates import NotKnown, Rates
 from utility_annotation.audit.sizes import Sizes
-from utility_annotation.audit.tables import SizeTable
+from utility_annotation.audit.tables import Rate, RateTable, SizeTable, read_rates
 from utility_annotation.audit.tokens import WORDS_TO_TOKENS
 from utility_annotation.audit.workload import Workload, Workloads
 from utility_annotation.configuration import load
@@ -173,9 +173,18 @@ def test_answers_are_generated_from_so_many_passages(workloads: Workloads) -> No
     assert 30 * 2 * 50 * 1.3 < load.prompt_tokens < 30 * (2 * 50 * 1.5 + 150)
 
 
-def test_a_servers_speed_is_not_made_up(workloads: Workloads) -> None:
-    with pytest.raises(NotKnown, match="the server of served"):
-        annotation(workloads, "relsel", "served")
+def test_a_servers_tokens_are_counted_and_its_speed_is_not_made_up(workloads: Workloads, root: Path) -> None:
+    load = annotation(workloads, "relsel", "served")
+    assert load.prompt_tokens == annotation(workloads, "relsel", "list").prompt_tokens
+    shipped = read_rates([root / "resources" / "audit" / "rates.yaml"])
+    with pytest.raises(NotKnown, match="a rate of prompt of model served on device server"):
+        Rates(shipped, "A800").time(load.amounts, gpus=0, threads=1)
+    own = [
+        Rate(device="server", work=work, model="far/away", rate=100, basis="measured", source=SOURCE)
+        for work in ("prompt", "reply")
+    ]
+    seconds = Rates(RateTable(rates=(*own, *shipped.rates)), "A800").time(load.amounts, gpus=0, threads=1).seconds
+    assert seconds == pytest.approx((load.prompt_tokens + load.new_tokens) / 100, rel=0.01)
 
 
 def test_a_rule_that_nobody_described_is_said(workloads: Workloads) -> None:

@@ -24,11 +24,10 @@ from pydantic import ValidationError
 from utility_annotation.audit import actual, report
 from utility_annotation.audit.estimate import estimate, size_on_disk
 from utility_annotation.audit.page import page
-from utility_annotation.audit.rates import Rates
-from utility_annotation.audit.schedule import tasks
+from utility_annotation.audit.rates import CPU, SERVER, Rates
 from utility_annotation.audit.sizes import Sizes
 from utility_annotation.audit.store import own_rates, stored_completions
-from utility_annotation.audit.tables import RateTable, read_rates, read_sizes
+from utility_annotation.audit.tables import ANY, RateTable, read_rates, read_sizes
 from utility_annotation.audit.workload import Workloads
 from utility_annotation.errors import InputError, run_script
 from utility_annotation.files import write_json, write_text
@@ -40,32 +39,32 @@ PLAN = Path("results/audit/plan")
 
 def plan(arguments: argparse.Namespace, snakemake: Sequence[str]) -> None:
     """Audit what `snakemake` would run with these targets and options."""
-    made = time.time()
-    configuration, jobs = dry_run(snakemake)
-    here = Path()
-    sizes = Sizes(configuration, read_sizes([*arguments.sizes, TABLES / "sizes.yaml"]))
-    workloads = Workloads(configuration, sizes)
+    made, here = time.time(), Path()
     given, shipped = read_rates(arguments.rates), read_rates([TABLES / "rates.yaml"])
-    table = RateTable(rates=(*given.rates, *own_rates(configuration, here), *shipped.rates))
-    known = sorted({rate.device for rate in table.rates} - {"cpu", "*"})
-    if arguments.gpu not in known and any(job.gpus for job in jobs):
+    published = read_sizes([*arguments.sizes, TABLES / "sizes.yaml"])
+    known = sorted({rate.device for rate in (*given.rates, *shipped.rates)} - {CPU, SERVER, ANY})
+    if arguments.gpu not in known:
         raise InputError(
             f"no rate is known for a GPU named {arguments.gpu}.",
             mend=f"name one of {', '.join(known)} with --gpu, or give rates of yours with --rates.",
         )
-    rates = Rates(table, arguments.gpu)
-    estimates = estimate(jobs, workloads, rates)
-    audit = report.audit(
-        estimates,
-        tasks(estimates),
-        rates,
-        made=made,
-        arguments=snakemake,
+    configuration, jobs = dry_run(snakemake)
+    rates = Rates(RateTable(rates=(*given.rates, *own_rates(configuration, here), *shipped.rates)), arguments.gpu)
+    sizes = Sizes(configuration, published)
+    workloads = Workloads(configuration, sizes)
+    machine = report.Machine(
         gpu=arguments.gpu,
         gpus=arguments.gpus,
-        cores_a_gpu=max((job.threads for job in jobs if job.gpus), default=1),
         cores=arguments.cores,
+        cores_a_gpu=max((job.threads for job in jobs if job.gpus), default=1),
         usd_a_gpu_hour=configuration.cost.gpu_hour_usd,
+    )
+    audit = report.audit(
+        estimate(jobs, workloads, rates),
+        rates,
+        machine,
+        made=made,
+        arguments=snakemake,
         order=workloads.stages,
         on_disk=sum(map(size_on_disk, map(Path, ("raw", "data", "results")))) - size_on_disk(PLAN.parent),
         sizes=sizes.origins,
@@ -92,7 +91,7 @@ def compare(arguments: argparse.Namespace) -> None:
             "this is no audit of a plan, or one of another version.", mend="make it anew, before a run.", path=path
         ) from None
     compared = actual.compare(audit)
-    text = actual.page(compared, audit.usd_a_gpu_hour)
+    text = actual.page(compared, audit.machine.usd_a_gpu_hour)
     write_text(_beside(arguments.output, ".md"), text)
     write_json(_beside(arguments.output, ".json"), [stage.model_dump(mode="json") for stage in compared])
     print(text)

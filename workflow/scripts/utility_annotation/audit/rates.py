@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from .tables import ANY, KnownModel, Rate, RateTable, Work
 
 CPU = "cpu"
+SERVER = "server"
+"""The device of a model that somebody serves."""
 
 NOTICEABLE = 0.1
 """Share from which on a part counts where a whole is called derived or not."""
@@ -53,11 +55,13 @@ class Amount:
         work: the kind.
         amount: how many of its units.
         model: the model that does it, if one does.
+        device: where it is done, if not on the job's own GPUs or cores.
     """
 
     work: Work
     amount: float
     model: ModelSize | None = None
+    device: str | None = None
 
 
 @dataclass(frozen=True)
@@ -94,14 +98,15 @@ class Rates:
         Raises:
             NotKnown: there is no rate for a part of it.
         """
-        parts = [(self._find(amount.work, gpus, amount.model), amount) for amount in amounts if amount.amount]
+        device = self._gpu if gpus else CPU
+        parts = [(self._find(amount, amount.device or device), amount) for amount in amounts if amount.amount]
         seconds = [_seconds(rate, amount, gpus, threads) for rate, amount in parts]
         small = NOTICEABLE * sum(seconds)
         derived = any(rate.basis == "derived" and part > small for (rate, _), part in zip(parts, seconds, strict=True))
         return Time(sum(seconds), derived)
 
-    def _find(self, work: Work, gpus: int, model: ModelSize | None) -> Rate:
-        device = self._gpu if gpus else CPU
+    def _find(self, amount: Amount, device: str) -> Rate:
+        work, model = amount.work, amount.model
         names = () if model is None else model.names
         candidates = [rate for rate in self._rates if rate.work == work and rate.device in (device, ANY)]
         own = [rate for rate in candidates if rate.model is not None and rate.model in names]
@@ -109,7 +114,7 @@ class Rates:
         found = next(iter(_own_device_first(own, device) + _own_device_first(general, device)), None)
         if found is None:
             whose = "" if model is None else f" of model {model.name}"
-            raise NotKnown(f"a rate of {work}{whose} on {device} (give it in a file for --rates)")
+            raise NotKnown(f"a rate of {work}{whose} on device {device} (give it in a file for --rates)")
         self.used[device, work, found.model or (model.name if model and found.per != "unit" else "")] = found
         return found
 

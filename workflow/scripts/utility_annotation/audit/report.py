@@ -9,7 +9,7 @@ from ..configuration import Settings
 from .estimate import Estimate
 from .plan import Job
 from .rates import NOTICEABLE, Rates
-from .schedule import Schedule, Task, critical_path, simulate
+from .schedule import Task, critical_path, simulate, tasks
 from .sizes import Origin
 from .tables import Rate
 
@@ -74,6 +74,19 @@ class UsedRate(Settings):
     rate: Rate
 
 
+class Machine(Settings):
+    """What the plan is to run on."""
+
+    gpu: str
+    """Name of its GPUs in the tables of rates."""
+    gpus: int
+    cores: int
+    """CPU cores that there are at least."""
+    cores_a_gpu: int
+    """CPU cores that come with each GPU."""
+    usd_a_gpu_hour: float
+
+
 class Audit(Settings):
     """All that an audit says."""
 
@@ -81,10 +94,7 @@ class Audit(Settings):
     """When, in Unix seconds."""
     arguments: tuple[str, ...]
     """What Snakemake was given."""
-    gpu: str
-    gpus: int
-    cores: int
-    usd_a_gpu_hour: float
+    machine: Machine
     stages: tuple[Stage, ...]
     runs: tuple[Run, ...]
     shortest: float
@@ -99,21 +109,16 @@ class Audit(Settings):
     @property
     def total(self) -> Stage:
         """All stages together."""
-        return _sum("in all", self.jobs, self.usd_a_gpu_hour)
+        return _sum("in all", self.jobs, self.machine.usd_a_gpu_hour)
 
 
 def audit(
     estimates: Sequence[Estimate],
-    planned: Sequence[Task],
     rates: Rates,
+    machine: Machine,
     *,
     made: float,
     arguments: Sequence[str],
-    gpu: str,
-    gpus: int,
-    cores_a_gpu: int,
-    cores: int,
-    usd_a_gpu_hour: float,
     order: Sequence[str],
     on_disk: float,
     sizes: Mapping[str, Origin],
@@ -123,15 +128,10 @@ def audit(
 
     Args:
         estimates: what each job takes.
-        planned: the tasks that they make up.
         rates: those that were applied.
+        machine: what the plan is to run on; beside its GPUs, 1, 8 and 64 are simulated where the plan asks for any.
         made: now, in Unix seconds.
         arguments: what Snakemake was given.
-        gpu: name of the GPU.
-        gpus: how many there are; beside these, 1, 8 and 64 are simulated where the plan asks for any.
-        cores_a_gpu: CPU cores that come with each GPU.
-        cores: CPU cores there are at least.
-        usd_a_gpu_hour: the price.
         order: the stages along the way of the workflow.
         on_disk: bytes that lie there now.
         sizes: how large things are, and where that is from.
@@ -140,37 +140,27 @@ def audit(
     by_stage: dict[str, list[Estimate]] = defaultdict(list)
     for estimate in estimates:
         by_stage[estimate.job.stage].append(estimate)
-    known = [stage for stage in order if stage in by_stage]
-    stages = [*known, *(stage for stage in by_stage if stage not in order)]
+    stages = sorted(by_stage, key=lambda stage: order.index(stage) if stage in order else len(order))
+    planned = tasks(estimates)
     on_gpus = any(estimate.job.gpus for estimate in estimates)
-    numbers = sorted({1, 8, 64, gpus}) if on_gpus else [0]
-    machines = [(number, max(cores, number * cores_a_gpu)) for number in numbers]
-    schedules = [simulate(planned, gpus=number, cores=there) for number, there in machines]
-    unlucky = [
-        max(simulate(planned, gpus=number, cores=there, seed=seed).peak for seed in _ORDERS)
-        for number, there in machines
-    ]
-    asked = schedules[numbers.index(gpus if on_gpus else 0)]
+    numbers = sorted({1, 8, 64, machine.gpus}) if on_gpus else [0]
+    runs = [_run(planned, gpus, max(machine.cores, gpus * machine.cores_a_gpu), on_disk) for gpus in numbers]
     return Audit(
         made=made,
         arguments=tuple(arguments),
-        gpu=gpu,
-        gpus=asked.gpus,
-        cores=asked.cores,
-        usd_a_gpu_hour=usd_a_gpu_hour,
-        stages=tuple(_sum(stage, by_stage[stage], usd_a_gpu_hour) for stage in stages),
-        runs=tuple(_run(*both, on_disk) for both in zip(schedules, unlucky, strict=True)),
+        machine=machine,
+        stages=tuple(_sum(stage, by_stage[stage], machine.usd_a_gpu_hour) for stage in stages),
+        runs=tuple(runs),
         shortest=critical_path(planned),
         disk=Disk(
             now=on_disk,
-            left=on_disk + asked.left,
-            peak=on_disk + asked.peak,
+            left=on_disk + sum(task.kept for task in planned),
+            peak=runs[numbers.index(machine.gpus if on_gpus else 0)].peak,
             temporary=sum(size for task in planned for size in task.temporary.values()),
         ),
         sizes=dict(sizes),
         rates=tuple(
-            UsedRate(device=device, work=work, model=model, rate=rate)
-            for (device, work, model), rate in rates.used.items()
+            UsedRate(device=place[0], work=place[1], model=place[2], rate=rate) for place, rate in rates.used.items()
         ),
         stored=dict(stored),
         jobs=tuple(estimates),
@@ -203,12 +193,14 @@ def _sum(stage: str, estimates: Sequence[Estimate], usd_a_gpu_hour: float) -> St
     )
 
 
-def _run(schedule: Schedule, unlucky: float, on_disk: float) -> Run:
+def _run(planned: Sequence[Task], gpus: int, cores: int, on_disk: float) -> Run:
+    found = simulate(planned, gpus=gpus, cores=cores)
+    others = [simulate(planned, gpus=gpus, cores=cores, seed=seed).peak for seed in _ORDERS]
     return Run(
-        gpus=schedule.gpus,
-        cores=schedule.cores,
-        seconds=schedule.seconds,
-        busy=schedule.busy,
-        peak=on_disk + schedule.peak,
-        unlucky_peak=on_disk + max(schedule.peak, unlucky),
+        gpus=gpus,
+        cores=cores,
+        seconds=found.seconds,
+        busy=found.busy,
+        peak=on_disk + found.peak,
+        unlucky_peak=on_disk + max(found.peak, *others),
     )

@@ -56,7 +56,7 @@ ANY = "*"
 class Rate(Settings):
     """How fast one kind of work is done on one device."""
 
-    device: str = Field(description="cpu, the name of a GPU, or * for each that has no entry of its own.")
+    device: str = Field(description="cpu, server, the name of a GPU, or * for each that has no entry of its own.")
     work: Work = Field(description="The kind of work; resources/audit/rates.yaml says what it counts.")
     model: str | None = Field(None, description="The model that was measured: its hub name, package or folder.")
     rate: float | None = Field(None, gt=0, description="Units a second, on one GPU or on `cores` cores.")

@@ -14,7 +14,7 @@ from statistics import fmean
 from ..annotation.answers import AnswerStage
 from ..annotation.items import Item
 from ..annotation.prompts import Cleaner, PromptTemplate
-from ..annotation.protocol import Failure, Request
+from ..annotation.protocol import Failure, ReplyRequest, Request
 from ..annotation.relevance import relevance_stage
 from ..annotation.replug import ReplugStage
 from ..annotation.shard import Stage
@@ -22,7 +22,7 @@ from ..annotation.templates import question_template_name, template_name
 from ..annotation.utility import ranking_stage, selection_stage
 from ..configuration import Annotator, Configuration
 from .plan import Job
-from .rates import Amount, NotKnown
+from .rates import SERVER, Amount, ModelSize, NotKnown
 from .sizes import Sizes, answers_tokens
 from .tables import Work
 from .tokens import WORDS_TO_TOKENS, counter, prompt_tokens, stand_in
@@ -38,6 +38,8 @@ _REPLY_BYTES, _LIKELIHOOD_BYTES = 600, 150
 _INDEX_BYTES_A_WORD = 1.3
 """Anserini's index, measured on 227,470 MS MARCO passages."""
 _LABEL_BYTES = 8
+_COMPARED_TEXTS = 3
+"""What BERTScore reads for a question: an answer, and two references or so."""
 _TRUTH_WORDS = 12
 """A ground-truth answer: MS MARCO's are a short sentence."""
 _TABLE_BYTES = 50_000
@@ -121,8 +123,8 @@ class Workloads:
             "evaluate_answers": self._evaluate_answers,
             **dict.fromkeys(drawn, self._drawn),
         }
-        self._asked = cache(self._asked)  # type: ignore[method-assign]
-        self._answered = cache(self._answered)  # type: ignore[method-assign]
+        for name in ("_asked", "_answered"):  # each is asked for by many jobs
+            setattr(self, name, cache(getattr(self, name)))
 
     @property
     def stages(self) -> list[str]:
@@ -178,8 +180,9 @@ class Workloads:
     def _mine_negatives(self, job: Job) -> Workload:
         pool = self.configuration.pools[job.wildcards["pool"]]
         questions = self.sizes.questions(pool.dataset, pool.split).questions
-        depth = self._depth(pool.source.testset or "") * len(pool.source.retrievers)
-        return Workload((_START, Amount("ranks", questions * depth)), bytes=(questions * pool.size * 12,))
+        assert pool.source.testset is not None, "only a pool that is searched for is mined"
+        read = self._ranks(pool.source.testset) * len(pool.source.retrievers)
+        return Workload((_START, Amount("ranks", read)), bytes=(questions * pool.size * 12,))
 
     def _build_pool(self, job: Job) -> Workload:
         pool = self.sizes.pool(job.rule.removeprefix("build_pool_"))
@@ -200,21 +203,21 @@ class Workloads:
         self, annotator: str, stage: str, asked: Asked, questions: float, outputs: tuple[float, ...]
     ) -> Workload:
         settings = self.configuration.annotators[annotator]
-        if settings.engine == "openai":
-            raise NotKnown(f"the speed and the price of the server of {annotator}")
-        assert settings.model is not None, "only a server does without"
-        model = self.sizes.model(settings.model)
         read, written = questions * asked.prompt_tokens, questions * asked.new_tokens
         work: Work = "likelihood" if asked.scored else "prompt"
         record = _LIKELIHOOD_BYTES if asked.scored else _REPLY_BYTES
+        device: str | None = None
+        starting: tuple[Amount, ...] = (_START,)
+        if settings.engine == "openai":
+            model = ModelSize(annotator, (settings.served_model or annotator, annotator), None)
+            device = SERVER
+        else:
+            assert settings.model is not None, "only a server does without"
+            model = self.sizes.model(settings.model)
+            starting = (Amount("start-llm", 1, model), Amount("load", model.size().bytes, model))
         asking = replace(model, names=(f"{annotator}/{stage}", *model.names))
         return Workload(
-            (
-                Amount("start-llm", 1, model),
-                Amount("load", model.size().bytes, model),
-                Amount(work, read, asking),
-                Amount("reply", written, asking),
-            ),
+            (*starting, Amount(work, read, asking, device), Amount("reply", written, asking, device)),
             prompt_tokens=read,
             new_tokens=written,
             bytes=outputs,
@@ -378,9 +381,6 @@ class Workloads:
         testset = self.configuration.testsets[name]
         return self.sizes.questions(testset.dataset, testset.split).questions * testset.depth
 
-    def _depth(self, testset: str) -> int:
-        return self.configuration.testsets[testset].depth
-
     def _generate_answers(self, job: Job) -> Workload:
         qa, generator = job.wildcards["qa"], job.wildcards["generator"]
         testset = self.configuration.testsets[self.configuration.qa[qa].testset]
@@ -399,7 +399,7 @@ class Workloads:
             query=stand_in(questions.words), passages=[stand_in(words, number) for number in range(task.passages)]
         )
         count = counter(self.sizes.folder(settings.model) if settings.model else None)
-        read = sum(count(message.content) + 5 for message in chat) + 5
+        read = prompt_tokens([ReplyRequest(chat, settings.answer_sampling)], count)
         return Asked(1, read, answers_tokens(settings, self.sizes.replies(generator)))
 
     def _evaluate_answers(self, job: Job) -> Workload:
@@ -411,7 +411,7 @@ class Workloads:
         if task.bert_score is not None:
             model = self.sizes.model(task.bert_score.model)
             answer = answers_tokens(self.configuration.annotators[job.wildcards["generator"]], replies)
-            amounts = [_START_ENCODER, Amount("encode", questions * 3 * answer, model)]  # against two references or so
+            amounts = [_START_ENCODER, Amount("encode", questions * _COMPARED_TEXTS * answer, model)]
         return Workload(tuple(amounts), bytes=(1000, questions * len(task.metrics) * 12))
 
     def _drawn(self, job: Job) -> Workload:
