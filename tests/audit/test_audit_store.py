@@ -35,16 +35,30 @@ def test_records_are_counted_in_all_files_of_a_store(configuration: Configuratio
     assert stored_completions(configuration, tmp_path) == {"a": 3}
 
 
-def test_an_engines_own_speed_comes_before_any_general_rate(configuration: Configuration, tmp_path: Path) -> None:
+def test_an_engines_own_speed_comes_between_a_users_rates_and_the_shipped_ones(
+    configuration: Configuration, tmp_path: Path
+) -> None:
     record_speed(tmp_path / "results/completions/a", "relsel", Speed(tokens=3000, device_seconds=10))
-    general = Rate(device="cpu", work="prompt", rate=1, basis="measured", source="a test's own")
-    rates = Rates(RateTable(rates=(*own_rates(configuration, tmp_path), general)), "gpu")
-    asked = ModelSize("m", ("a/relsel", "m"), None)
-    assert rates.time([Amount("prompt", 600, asked)], gpus=0, threads=2).seconds == 2
-    assert (
-        rates.time([Amount("prompt", 600, ModelSize("m", ("a/answer", "m"), None))], gpus=0, threads=2).seconds == 300
-    )
+    own = tuple(own_rates(configuration, "A800", tmp_path))
+    given = Rate(device="cpu", work="prompt", model="org/m", rate=1, basis="measured", source="a test's own")
+
+    def seconds(stage: str, *rates: Rate) -> float:
+        asked = ModelSize("m", (f"a/{stage}", "org/m"), None)
+        return Rates(RateTable(rates=rates), "A800").time([Amount("prompt", 600, asked)], gpus=0, threads=2).seconds
+
+    assert seconds("relsel", *own, given) == 2
+    assert seconds("relsel", given, *own) == 300
+    assert seconds("answer", *own, given) == 300
+
+
+def test_the_device_of_a_recorded_speed_is_the_one_that_is_planned(
+    configuration: Configuration, tmp_path: Path
+) -> None:
+    record_speed(tmp_path / "results/completions/a", "relsel", Speed(tokens=3000, device_seconds=10))
+    assert {rate.device for rate in own_rates(configuration, "A800", tmp_path)} == {"cpu"}
+    on_gpus = load(configuration.model_dump() | {"performance": {"annotate": {"gpus": 1}}})
+    assert {rate.device for rate in own_rates(on_gpus, "A800", tmp_path)} == {"A800"}
 
 
 def test_without_a_record_there_is_no_rate(configuration: Configuration, tmp_path: Path) -> None:
-    assert list(own_rates(configuration, tmp_path)) == []
+    assert list(own_rates(configuration, "A800", tmp_path)) == []

@@ -49,7 +49,8 @@ def plan(arguments: argparse.Namespace, snakemake: Sequence[str]) -> None:
             mend=f"name one of {', '.join(known)} with --gpu, or give rates of yours with --rates.",
         )
     configuration, jobs = dry_run(snakemake)
-    rates = Rates(RateTable(rates=(*given.rates, *own_rates(configuration, here), *shipped.rates)), arguments.gpu)
+    own = own_rates(configuration, arguments.gpu, here)
+    rates = Rates(RateTable(rates=(*given.rates, *own, *shipped.rates)), arguments.gpu)
     sizes = Sizes(configuration, published)
     workloads = Workloads(configuration, sizes)
     machine = report.Machine(

@@ -78,9 +78,7 @@ def _stage_row(stage: Stage) -> tuple[str, ...]:
 def _remarks(audit: Audit) -> list[str]:
     machine, on_gpus = audit.machine, any(stage.gpu_seconds for stage in audit.stages)
     said = [
-        f"GPU: {audit.machine.gpu}, {audit.machine.usd_a_gpu_hour:g} USD an hour; CPUs cost nothing."
-        if on_gpus
-        else "",
+        f"GPU: {machine.gpu}, {machine.usd_a_gpu_hour:g} USD an hour; CPUs cost nothing." if on_gpus else "",
         "≈: rests on a derived rate, see Rates." if any(stage.derived for stage in audit.stages) else "",
         "Tokens: what an LLM reads (a scored text counts as read) and writes, without repeated requests, and as if no "
         "two jobs asked the same."

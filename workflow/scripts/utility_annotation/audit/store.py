@@ -9,7 +9,8 @@ from pathlib import Path
 from ..annotation.segments import segments
 from ..annotation.speeds import recorded_speed
 from ..configuration import Configuration
-from .tables import ANY, Rate, Work
+from .rates import CPU, SERVER
+from .tables import Rate, Work
 
 _STAGES = ("relsel", "answer", "utilsel", "utilrank", "utilsel-truth", "replug", "generate")
 _WORK: tuple[Work, ...] = ("prompt", "likelihood", "reply")
@@ -21,26 +22,34 @@ def stored_completions(configuration: Configuration, root: Path) -> dict[str, in
     return {name: sum(map(_lines, segments(store))) for name, store in stores.items() if store.is_dir()}
 
 
-def own_rates(configuration: Configuration, root: Path) -> Iterator[Rate]:
+def own_rates(configuration: Configuration, gpu: str, root: Path) -> Iterator[Rate]:
     """How fast each annotator's engine was here in each stage, as far as its store keeps that.
 
-    A record tells of tokens read and written together, so that both count alike; and it does not tell the device.
+    A record tells of tokens read and written together, so that both count alike. It does not tell the device: it is
+    taken to be the one on which the configuration runs annotators now.
+
+    Args:
+        configuration: the configuration.
+        gpu: name of the GPU on which jobs that ask for one run.
+        root: the folder in which the workflow runs.
     """
-    for annotator in configuration.annotators:
+    performance = configuration.performance
+    for annotator, settings in configuration.annotators.items():
         store = root / "results" / "completions" / annotator
+        device = SERVER if settings.engine == "openai" else gpu if performance.annotate.gpus else CPU
         for stage in _STAGES:
             speed = recorded_speed(store, stage) if store.is_dir() else None
             if speed is None or not speed.tokens or not speed.device_seconds:
                 continue
             for work in _WORK:
                 yield Rate(
-                    device=ANY,
+                    device=device,
                     work=work,
                     model=f"{annotator}/{stage}",
                     rate=speed.tokens / speed.device_seconds,
-                    cores=configuration.performance.threads,
+                    cores=performance.threads,
                     basis="measured",
-                    source=f"here: {store.relative_to(root)}/speeds/{stage}, {speed.tokens:,} tokens",
+                    source=f"here, {speed.tokens:,} tokens: {(store / 'speeds' / stage).relative_to(root)}",
                 )
 
 
