@@ -11,6 +11,10 @@ def test_changed_settings_are_named_by_their_keys() -> None:
     assert changed_parameters(before, now) == ["changed settings (run.epochs, run.seed)"]
 
 
+def test_a_key_that_is_new_is_a_change_even_without_a_value() -> None:
+    assert changed_parameters([repr("{}")], [repr('{"a":null}')]) == ["changed settings (a)"]
+
+
 def test_code_and_content_are_told_apart() -> None:
     assert changed_parameters([repr("0123456789abcdef")], [repr("fedcba9876543210")]) == ["changed code"]
     content = ["['aa']"], ["['bb']"]

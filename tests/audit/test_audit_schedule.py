@@ -78,6 +78,13 @@ def test_temporary_files_go_before_the_next_ones_are_made() -> None:
     assert simulate(planned, gpus=4, cores=4).peak == 42
 
 
+def test_scratch_lies_there_only_while_its_task_runs() -> None:
+    planned = [Task(id=0, seconds=1, scratch=50, kept=1), Task(id=1, seconds=1, scratch=40, kept=1)]
+    assert simulate(planned, gpus=0, cores=1).peak == 51
+    assert simulate(planned, gpus=0, cores=2).peak == 92
+    assert simulate(planned, gpus=0, cores=1).left == 2
+
+
 def test_a_task_that_asks_for_more_than_there_is_takes_longer_in_proportion() -> None:
     training = [Task(id=0, seconds=10, gpus=8, cores=8)]
     assert simulate(training, gpus=8, cores=8).seconds == 10

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -113,6 +116,29 @@ def test_a_merged_pool_has_at_most_what_its_rankings_give(configuration: Configu
     assert (mined.questions, mined.candidates, mined.words) == (70, 4, 50)
 
 
+@pytest.mark.parametrize("opened", [open, gzip.open])
+def test_a_large_source_that_nobody_published_is_judged_by_its_first_lines(
+    configuration: Configuration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opened: Any
+) -> None:
+    monkeypatch.setattr("utility_annotation.audit.sizes._READ_WHOLE", 1000)
+    monkeypatch.setattr("utility_annotation.audit.sizes._SAMPLED_BYTES", 1 << 17)
+    draw = Random(1)
+    texts = [{"docid": str(number), "title": "", "text": "of some words"} for number in range(5)]
+    row = {"query_id": "1", "query": "q", "positive_passages": texts[:1], "negative_passages": texts[1:]}
+    (tmp_path / "raw/d").mkdir(parents=True)
+    with opened(tmp_path / "raw/d/corpus.jsonl", "wt") as corpus, opened(tmp_path / "raw/d/rows.jsonl", "wt") as rows:
+        for number in range(20_000):
+            corpus.write(json.dumps({"_id": f"{number:06d}", "title": "", "text": f"of three {draw.random()}"}) + "\n")
+            rows.write(json.dumps(row | {"query_id": str(draw.random())}) + "\n")
+    found = sizes(configuration, tmp_path)
+    assert found.corpus("d").passages == pytest.approx(20_000, rel=0.1)
+    assert found.corpus("d").words == 3
+    pool = found.pool("p")
+    assert pool.questions == pytest.approx(20_000, rel=0.1)
+    assert (pool.candidates, pool.words) == (3, 3)
+    assert found.origins["pool p"].size.startswith("about ")
+
+
 @pytest.mark.parametrize("ask", [lambda s: s.corpus("d"), lambda s: s.questions("d", "train"), lambda s: s.pool("p")])
 def test_what_nobody_knows_is_said_with_what_to_do(configuration: Configuration, tmp_path: Path, ask) -> None:
     with pytest.raises(NotKnown, match=r"raw/d/.* \(give it under `\w+` of a file for --sizes\)"):
@@ -171,6 +197,8 @@ def test_a_model_that_is_here_is_measured_by_its_headers(
     assert (found.parameters, found.multiplied, found.dimension) == (32, multiplied, 4)
     assert found.bytes == (tmp_path / "w.safetensors").stat().st_size
     assert measured(tmp_path / "nowhere") is None
+    (tmp_path / "config.json").write_text("{}")
+    assert measured(tmp_path) is None
 
 
 def test_a_stand_in_has_so_many_words_and_as_many_tokens_as_prose() -> None:

@@ -121,8 +121,8 @@ def _run_table(audit: Audit) -> list[str]:
     remark = (
         f"The longest chain of jobs that wait for each other takes {about}{hours(audit.shortest)}; a cluster's queues "
         "come on top. Jobs of a group share an allocation. A job that asks for more GPUs or cores than there are gets "
-        "those there are, for longer. What lets temporary files go is started first, then what has the longest way "
-        "before it; in an unlucky order, whatever is ready: Snakemake's own lies between the two."
+        "those there are, for longer. What lets temporary files go is started first, as Snakemake does, and of the "
+        "rest what has the longest way before it; in an unlucky order: the rest in the worst of five random orders."
     )
     return [*markdown_table(list(columns), rows, texts=0), "", remark]
 

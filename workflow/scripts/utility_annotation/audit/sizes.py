@@ -1,11 +1,13 @@
 """How large things are: counted in the files that are here, else as published, and said which.
 
 A file that a stage has made is counted by its parquet metadata. A source of the outside world of at most
-:data:`_READ_WHOLE` bytes is read; of a larger one, and of one that is not here, the published size counts.
+:data:`_READ_WHOLE` bytes is read; of a larger one, and of one that is not here, the published size counts, and if there
+is none, what its first lines let expect.
 """
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -26,17 +28,21 @@ from ..formats import answer_key, read_answers, read_judgements, read_passages, 
 from ..formats.lines import on_disk
 from ..pools import choose, shard_names
 from .rates import ModelSize, NotKnown
-from .tables import ANY, KnownModel, KnownReplies, SizeTable
+from .tables import ANY, KnownCorpus, KnownFile, KnownModel, KnownQuestions, KnownReplies, SizeTable
 from .tokens import stand_in
 
 COUNTED = "counted here"
 """Source of what is known from the files themselves."""
 
+SAMPLED = "the file's size by that of its first lines"
+
 _READ_WHOLE = 32 << 20
+_SAMPLED_BYTES = 1 << 20
 _SAMPLE = 32
 """Questions or passages that are looked at."""
 
 _Entry = TypeVar("_Entry")
+_Known = TypeVar("_Known", KnownCorpus, KnownQuestions, KnownFile)
 
 
 class Origin(Settings):
@@ -129,8 +135,8 @@ class Sizes:
         what = f"corpus {dataset}"
         file = self._root / "data" / dataset / "corpus.parquet"
         if file.is_file():
-            sample = next(CORPUS.batches(file, _SAMPLE * 8)).to_pylist()
-            words = fmean(len(passage_text(row["title"], row["text"]).split()) for row in sample)
+            rows = next(CORPUS.batches(file, _SAMPLE * 8)).to_pylist()
+            words = fmean(len(passage_text(row["title"], row["text"]).split()) for row in rows)
             found = Corpus(_rows(file), words)
             return self._noted(what, found, f"{found.passages:,} passages", COUNTED)
         if self._small(source.path):
@@ -138,6 +144,11 @@ class Sizes:
             found = Corpus(len(texts), fmean(len(text.split()) for text in texts))
             return self._noted(what, found, f"{found.passages:,} passages", COUNTED)
         known = _by_path(self._table.corpora, source.path)
+        passages = None if known else _lines_by_sample(self._root / source.path)
+        if passages is not None:
+            sample = islice(self._read(read_passages, source), _SAMPLE * 8)
+            words = fmean(len(passage_text(passage.title, passage.text).split()) for passage in sample)
+            return self._noted(what, Corpus(passages, words), f"about {passages:,} passages", SAMPLED)
         if known is None:
             raise NotKnown(f"the size of {source.path} (give it under `corpora` of a file for --sizes)")
         return self._noted(what, Corpus(known.passages, known.words), f"{known.passages:,} passages", known.source)
@@ -217,7 +228,9 @@ class Sizes:
             raise NotKnown(
                 f"the number of passages that {annotator} selects (give it under `replies` of a file for --sizes)"
             )
-        size = f"{found.relsel:g} passages relevant, {found.utilsel:g} useful, {found.answer_tokens:g} tokens an answer"
+        size = f"{found.answer_tokens:g} tokens an answer at most"
+        if settings.protocol == "listwise":
+            size = f"{found.relsel:g} passages relevant, {found.utilsel:g} useful, {size}"
         return self._noted(f"replies of {annotator}", found, size, found.source)
 
     def observed(self, pool: str, annotator: str, stage: str) -> Observed | None:
@@ -274,6 +287,10 @@ class Sizes:
             found = PoolSize(number, fmean(len(item.passages) for item in items), items)
             return self._noted(what, found, f"{number:,} questions", COUNTED)
         known = _by_path(self._table.questions, pool.source.path)
+        questions = _lines_by_sample(path) if items and known is None else None
+        if questions is not None:
+            found = PoolSize(questions, fmean(len(item.passages) for item in items), items)
+            return self._noted(what, found, f"about {questions:,} questions", SAMPLED)
         if known is None:
             raise NotKnown(f"the size of {pool.source.path} (give it under `questions` of a file for --sizes)")
         real = bool(items)
@@ -329,13 +346,16 @@ class Sizes:
 
 
 def measured(folder: Path) -> KnownModel | None:
-    """The size of a model by the headers of its weights and its configuration; None where these are not there."""
+    """The size of a model by the headers of its weights and its configuration; None where these do not tell."""
     weights, configuration = sorted(folder.glob("*.safetensors")), folder / "config.json"
     if not weights or not configuration.is_file():
         return None
     settings: Any = read_json(configuration)
     text = settings.get("text_config", settings)
-    width, vocabulary = text["hidden_size"], text["vocab_size"]
+    width = next((text[name] for name in ("hidden_size", "dim", "d_model", "n_embd") if name in text), None)
+    vocabulary = text.get("vocab_size")
+    if width is None or vocabulary is None:
+        return None
     parameters = sum(map(_parameters, weights))
     writes = any(name.endswith("ForCausalLM") for name in settings.get("architectures") or ())
     tied = writes and text.get("tie_word_embeddings", settings.get("tie_word_embeddings", False))
@@ -366,8 +386,22 @@ def _rows(file: Path) -> int:
     return pq.read_metadata(file).num_rows
 
 
-def _by_path(entries: Sequence[_Entry], path: str) -> _Entry | None:
-    return next((entry for entry in entries if f"/{path}".endswith(f"/{entry.path}")), None)  # type: ignore[attr-defined]
+def _by_path(entries: Sequence[_Known], path: str) -> _Known | None:
+    return next((entry for entry in entries if f"/{path}".endswith(f"/{entry.path}")), None)
+
+
+def _lines_by_sample(path: Path) -> int | None:
+    """Lines of a file, plain or gzip, by the bytes of its first; None where it is not here, or within a zip."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        packed = file.peek(2)[:2] == b"\x1f\x8b"
+        lines = 0
+        for _ in gzip.GzipFile(fileobj=file) if packed else file:
+            lines += 1
+            if file.tell() >= _SAMPLED_BYTES:
+                break
+        return round(path.stat().st_size * lines / file.tell()) if lines else None
 
 
 def _pool_items(path: Path, size: int, titles: bool) -> Iterator[Item]:
