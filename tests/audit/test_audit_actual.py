@@ -80,10 +80,12 @@ def test_temporary_files_are_no_unfinished_results(tmp_path: Path) -> None:
     assert (stage.unfinished, stage.peak_memory, stage.bytes) == (0, None, None)
 
 
-def test_a_time_that_was_not_predicted_is_in_no_pair(tmp_path: Path) -> None:
+def test_what_was_not_predicted_is_in_no_pair(tmp_path: Path) -> None:
     benchmark(tmp_path, "train", 0, 70)
-    stage = compared(tmp_path, estimate(0, "train", Output(path="m0"), seconds=None, unknown="a rate"))["train"]
-    assert (stage.timed, stage.seconds, stage.gpu_seconds) == (1, None, None)
+    write(tmp_path / "m0", "a model")
+    unknown = estimate(0, "train", Output(path="m0"), seconds=None, bytes=(), unknown="a rate")
+    stage = compared(tmp_path, unknown)["train"]
+    assert (stage.timed, stage.seconds, stage.gpu_seconds, stage.bytes) == (1, None, None, None)
 
 
 def test_the_page_has_ratios_a_sum_and_what_is_lacking(tmp_path: Path) -> None:

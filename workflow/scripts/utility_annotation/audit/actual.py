@@ -31,7 +31,7 @@ class Compared(Settings):
     timed: int
     """Jobs with a record of their time."""
     unfinished: int
-    """Jobs whose outputs are not there."""
+    """Jobs whose lasting results this run has not left."""
     seconds: tuple[float, float] | None
     gpu_seconds: tuple[float, float] | None
     prompt_tokens: tuple[float, float] | None
@@ -90,7 +90,7 @@ def page(compared: Sequence[Compared], usd_a_gpu_hour: float) -> str:
 
 
 def _compared(name: str, jobs: Sequence[tuple[Estimate, _Record]]) -> Compared:
-    lasting = [(estimate.kept - estimate.aside, record.bytes) for estimate, record in jobs]
+    lasting = [(estimate.kept - estimate.aside if estimate.bytes else None, record.bytes) for estimate, record in jobs]
     timed = [(estimate, record.seconds) for estimate, record in jobs if record.seconds is not None]
     memories = [record.memory for _, record in jobs if record.memory is not None]
     return Compared(
@@ -104,7 +104,7 @@ def _compared(name: str, jobs: Sequence[tuple[Estimate, _Record]]) -> Compared:
         ),
         prompt_tokens=_pair((estimate.prompt_tokens, record.prompt_tokens) for estimate, record in jobs),
         new_tokens=_pair((estimate.new_tokens, record.new_tokens) for estimate, record in jobs),
-        bytes=_pair((predicted, found) for predicted, found in lasting),
+        bytes=_pair(lasting),
         peak_memory=max(memories, default=None),
     )
 
