@@ -43,6 +43,10 @@ include: "rules/charts.smk"
 include: "rules/costs.smk"
 
 
+onstart:
+    refuse_second_writer()
+
+
 rule all:
     """Every table, every figure and the report."""
     default_target: True

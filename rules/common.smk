@@ -8,6 +8,7 @@ import re
 
 from snakemake.exceptions import WorkflowError
 
+from cluster_jobs import unfinished_jobs
 from utility_annotation import configuration
 from utility_annotation.configuration import BM25, UNTRAINED, canonical
 from utility_annotation.errors import InputError
@@ -31,9 +32,27 @@ def performance(wildcards, input) -> str:
     return canonical(CONFIG.performance)
 
 
-def train_launcher(wildcards, input) -> str:
-    """What starts a training: Python, or torchrun where it gets several GPUs. Takes `input` as `performance` does."""
-    gpus = CONFIG.performance.train.gpus
+def refuse_second_writer() -> None:
+    """Stop before jobs that an earlier `snakemake`, killed since, left in SLURM's queue are joined by their doubles."""
+    try:
+        jobs = unfinished_jobs(Path())
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
+    if jobs:
+        raise WorkflowError(
+            f"{len(jobs)} SLURM jobs of an earlier run in this folder are not finished: {' '.join(jobs)}. They write the "
+            "files that this run would make. Let them end, or cancel them with `make cluster-cancel`; then start again."
+        )
+
+
+def growing(amount: int):
+    """Function of the attempt: an amount of memory or time that grows by itself with every retry."""
+    return lambda wildcards, attempt: amount * attempt
+
+
+def train_launcher(wildcards, input, resources) -> str:
+    """What starts a training: Python, or torchrun where the job has several GPUs. Takes `input` as `performance` does."""
+    gpus = resources.get("gpu", 0)
     return (
         f"python -m torch.distributed.run --standalone --nproc-per-node {gpus}"
         if gpus > 1
@@ -71,9 +90,11 @@ def wildcard_patterns() -> dict[str, str]:
     }
 
 
-def code(script: str) -> str:
-    """Digest of the code that a script reaches; as a parameter it makes exactly the results of that code stale."""
-    return code_digest(SCRIPTS / f"{script}.py")
+def code(script: str):
+    """Function of the wildcards: digest of the code that a script reaches; as a parameter it makes exactly the results of
+    that code stale. A function, so that a job on a cluster looks through the code of its own rule only.
+    """
+    return lambda wildcards: code_digest(SCRIPTS / f"{script}.py")
 
 
 def pool_shards(pool: str) -> list[str]:
