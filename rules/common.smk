@@ -1,14 +1,14 @@
 """Functions only: what the rules ask of the configuration. Each is named by what it returns.
 
 Those of downloads and datasets stand in common_data.smk, those of annotation and labels in common_labels.smk, those of
-answers in common_rag.smk, those of tables and figures in common_tables.smk and common_results.smk.
+answers in common_rag.smk, those of tables and figures in common_tables.smk and common_results.smk; what is checked before
+the first job starts, in common_start.smk.
 """
 
 import re
 
 from snakemake.exceptions import WorkflowError
 
-from cluster_jobs import unfinished_jobs
 from utility_annotation import configuration
 from utility_annotation.configuration import BM25, UNTRAINED, canonical
 from utility_annotation.errors import InputError
@@ -30,19 +30,6 @@ def performance(wildcards, input) -> str:
     leaves them out when it looks for changes; so this one takes `input`, and makes nothing stale.
     """
     return canonical(CONFIG.performance)
-
-
-def refuse_second_writer() -> None:
-    """Stop before jobs that an earlier `snakemake`, killed since, left in SLURM's queue are joined by their doubles."""
-    try:
-        jobs = unfinished_jobs(Path())
-    except InputError as error:
-        raise WorkflowError(str(error)) from None
-    if jobs:
-        raise WorkflowError(
-            f"{len(jobs)} SLURM jobs of an earlier run in this folder are not finished: {' '.join(jobs)}. They write the "
-            "files that this run would make. Let them end, or cancel them with `make cluster-cancel`; then start again."
-        )
 
 
 def growing(amount: int):
