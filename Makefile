@@ -9,7 +9,7 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 # Each job is a process of its own: what Python has compiled once must be kept, or every job compiles torch anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo audit audit-actual test format clean-environment
+.PHONY: demo audit audit-actual test format cluster-cancel clean-environment
 
 demo: .venv/core.stamp
 	snakemake --cores all
@@ -35,6 +35,11 @@ format: .venv/dev.stamp
 	ruff format .
 	ruff check --fix .
 	snakefmt Snakefile rules
+
+# After a `snakemake` on a cluster was killed: end what it left in the queue, then let the folder be used again.
+cluster-cancel: .venv/core.stamp
+	python workflow/scripts/cluster_jobs.py cancel
+	snakemake --unlock --quiet all
 
 clean-environment:
 	rm -rf .venv .venv-vllm

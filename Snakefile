@@ -20,6 +20,10 @@ include: "rules/common_labels.smk"
 include: "rules/common_rag.smk"
 include: "rules/common_tables.smk"
 include: "rules/common_results.smk"
+include: "rules/common_start.smk"
+
+
+refuse_foreign_folder()
 
 
 wildcard_constraints:
@@ -41,6 +45,11 @@ include: "rules/tables.smk"
 include: "rules/report.smk"
 include: "rules/charts.smk"
 include: "rules/costs.smk"
+
+
+onstart:
+    refuse_second_writer()
+    refuse_outputs_without_access()
 
 
 rule all:

@@ -1,6 +1,7 @@
 """Takes: pool shards, a model. Leaves: results/annotation/{pool}/{annotator}/{stage}/{shard}.parquet.
 
-The stages of a shard form a group: one allocation on a cluster. Completions are kept outside the outputs, in
+The stages of a shard form a group: one allocation on a cluster, in which `engine` keeps them one after the other, so that
+they share its GPU. Completions are kept outside the outputs, in
 results/completions/{annotator}/, so that no stage, shard count or crash pays for one twice.
 """
 
@@ -24,8 +25,10 @@ rule annotate_relsel:
         annotation_environment
     threads: CONFIG.performance.threads
     resources:
-        mem_mb=8000,
+        mem_mb=growing(16000),
+        runtime=growing(360),
         gpu=CONFIG.performance.annotate.gpus,
+        engine=1,
     params:
         settings=annotation_settings("relsel"),
         performance=performance,
@@ -58,8 +61,10 @@ rule annotate_answer:
         annotation_environment
     threads: CONFIG.performance.threads
     resources:
-        mem_mb=8000,
+        mem_mb=growing(16000),
+        runtime=growing(120),
         gpu=CONFIG.performance.annotate.gpus,
+        engine=1,
     params:
         settings=annotation_settings("answer"),
         performance=performance,
@@ -93,8 +98,10 @@ rule annotate_utilsel:
         annotation_environment
     threads: CONFIG.performance.threads
     resources:
-        mem_mb=8000,
+        mem_mb=growing(16000),
+        runtime=growing(180),
         gpu=CONFIG.performance.annotate.gpus,
+        engine=1,
     params:
         settings=annotation_settings("utilsel"),
         performance=performance,
@@ -134,8 +141,10 @@ rule annotate_utilrank:
         annotation_environment
     threads: CONFIG.performance.threads
     resources:
-        mem_mb=8000,
+        mem_mb=growing(16000),
+        runtime=growing(180),
         gpu=CONFIG.performance.annotate.gpus,
+        engine=1,
     params:
         settings=annotation_settings("utilrank"),
         performance=performance,
@@ -167,7 +176,8 @@ rule annotate_replug:
         annotation_environment
     threads: CONFIG.performance.threads
     resources:
-        mem_mb=8000,
+        mem_mb=growing(16000),
+        runtime=growing(720),
         gpu=CONFIG.performance.annotate.gpus,
     params:
         settings=annotation_settings("replug"),
@@ -199,7 +209,8 @@ rule annotate_utilsel_truth:
         annotation_environment
     threads: CONFIG.performance.threads
     resources:
-        mem_mb=8000,
+        mem_mb=growing(16000),
+        runtime=growing(360),
         gpu=CONFIG.performance.annotate.gpus,
     params:
         settings=annotation_settings("utilsel-truth"),

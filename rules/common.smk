@@ -1,7 +1,8 @@
 """Functions only: what the rules ask of the configuration. Each is named by what it returns.
 
 Those of downloads and datasets stand in common_data.smk, those of annotation and labels in common_labels.smk, those of
-answers in common_rag.smk, those of tables and figures in common_tables.smk and common_results.smk.
+answers in common_rag.smk, those of tables and figures in common_tables.smk and common_results.smk; what is checked before
+the first job starts, in common_start.smk.
 """
 
 import re
@@ -31,9 +32,14 @@ def performance(wildcards, input) -> str:
     return canonical(CONFIG.performance)
 
 
-def train_launcher(wildcards, input) -> str:
-    """What starts a training: Python, or torchrun where it gets several GPUs. Takes `input` as `performance` does."""
-    gpus = CONFIG.performance.train.gpus
+def growing(amount: int):
+    """Function of the attempt: an amount of memory or time that grows by itself with every retry."""
+    return lambda wildcards, attempt: amount * attempt
+
+
+def train_launcher(wildcards, input, resources) -> str:
+    """What starts a training: Python, or torchrun where the job has several GPUs. Takes `input` as `performance` does."""
+    gpus = resources.get("gpu", 0)
     return (
         f"python -m torch.distributed.run --standalone --nproc-per-node {gpus}"
         if gpus > 1
@@ -71,9 +77,11 @@ def wildcard_patterns() -> dict[str, str]:
     }
 
 
-def code(script: str) -> str:
-    """Digest of the code that a script reaches; as a parameter it makes exactly the results of that code stale."""
-    return code_digest(SCRIPTS / f"{script}.py")
+def code(script: str):
+    """Function of the wildcards: digest of the code that a script reaches; as a parameter it makes exactly the results of
+    that code stale. A function, so that a job on a cluster looks through the code of its own rule only.
+    """
+    return lambda wildcards: code_digest(SCRIPTS / f"{script}.py")
 
 
 def pool_shards(pool: str) -> list[str]:

@@ -17,7 +17,7 @@ rule evaluate:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=growing(4000),
     params:
         settings=lambda wildcards: canonical(
             {

@@ -16,7 +16,7 @@ rule merge_qrels:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=growing(4000),
     params:
         code=code("merge_qrels"),
     shell:
@@ -42,7 +42,7 @@ rule match_answers:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=growing(4000),
     params:
         settings=lambda wildcards: canonical(
             CONFIG.testsets[wildcards.testset].model_dump(

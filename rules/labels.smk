@@ -17,7 +17,7 @@ rule merge_labels:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=growing(4000),
     params:
         settings=lambda wildcards: canonical(CONFIG.labels[wildcards.labels]),
         content=content(label_file),
@@ -41,7 +41,7 @@ rule label_quality:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=growing(4000),
     params:
         settings=lambda wildcards: canonical(
             {"labels": wildcards.labels}

@@ -9,10 +9,11 @@ rule prepare_model:
         "logs/prepare_model/{model}.log",
     benchmark:
         "benchmarks/jobs/prepare_model/{model}.tsv"
+    localrule: True  # the nodes of a cluster often do not reach the hub
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=6000,
+        mem_mb=growing(6000),
     params:
         settings=lambda wildcards: canonical(CONFIG.models[wildcards.model]),
         code=code("prepare_model"),

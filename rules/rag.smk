@@ -30,7 +30,8 @@ rule generate_answers:
         annotation_environment
     threads: CONFIG.performance.threads
     resources:
-        mem_mb=8000,
+        mem_mb=growing(16000),
+        runtime=growing(480),
         gpu=CONFIG.performance.annotate.gpus,
     params:
         settings=generator_settings,
@@ -65,7 +66,8 @@ rule evaluate_answers:
         "../envs/core.yaml"
     threads: CONFIG.performance.threads
     resources:
-        mem_mb=8000,
+        mem_mb=growing(8000),
+        runtime=growing(120),
         gpu=bert_score_gpus,
     params:
         settings=answer_metrics,

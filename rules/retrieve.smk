@@ -19,7 +19,8 @@ rule encode:
         "../envs/core.yaml"
     threads: CONFIG.performance.threads
     resources:
-        mem_mb=6000,
+        mem_mb=growing(8000),
+        runtime=growing(240),
         gpu=CONFIG.performance.encode.gpus,
     params:
         settings=lambda wildcards: canonical(
@@ -51,7 +52,8 @@ rule search:
         "../envs/core.yaml"
     threads: CONFIG.performance.threads
     resources:
-        mem_mb=8000,
+        mem_mb=growing(16000),
+        runtime=growing(240),
         gpu=CONFIG.performance.encode.gpus,
     params:
         settings=lambda wildcards: canonical(
@@ -80,7 +82,8 @@ rule bm25_index:
         "../envs/core.yaml"
     threads: CONFIG.performance.threads
     resources:
-        mem_mb=4000,
+        mem_mb=growing(8000),
+        runtime=growing(240),
     params:
         performance=performance,
         code=code("bm25_index"),
@@ -105,7 +108,8 @@ rule bm25_search:
         "../envs/core.yaml"
     threads: CONFIG.performance.threads
     resources:
-        mem_mb=4000,
+        mem_mb=growing(8000),
+        runtime=growing(240),
     params:
         settings=lambda wildcards: canonical(
             {"bm25": CONFIG.bm25.model_dump(mode="json")}

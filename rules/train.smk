@@ -18,9 +18,10 @@ rule train:
         "benchmarks/jobs/train/{backbone}-{run}.tsv"
     conda:
         "../envs/core.yaml"
-    threads: CONFIG.performance.threads
+    threads: CONFIG.performance.threads * max(1, CONFIG.performance.train.gpus)
     resources:
-        mem_mb=8000,
+        mem_mb=growing(16000),
+        runtime=growing(960),
         gpu=CONFIG.performance.train.gpus,
     params:
         settings=lambda wildcards: canonical(

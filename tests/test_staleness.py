@@ -62,7 +62,7 @@ def _stale(tree: Path, file: str, before: str, after: str) -> set[str]:
     text = path.read_text()
     assert before in text
     path.write_text(text.replace(before, after))
-    staleness._module.cache_clear()
+    staleness.forget()
     return {script for script, digest in old.items() if code_digest(tree / script) != digest}
 
 
@@ -96,7 +96,7 @@ def test_the_order_of_definitions_does_not_matter(tree: Path) -> None:
     old = code_digest(tree / "train.py")
     path = tree / "utility_annotation" / "constants.py"
     path.write_text("UNUSED = 3\nTEMPERATURE = 1.0\n")
-    staleness._module.cache_clear()
+    staleness.forget()
     assert code_digest(tree / "train.py") == old
 
 

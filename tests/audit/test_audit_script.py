@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 import yaml
+from workflow_copy import copy_of_repository, snakemake
 
 from utility_annotation.contracts import CORPUS, POOL, QRELS, QUERIES
 
 ANEW = """in a clone without raw/, data/ and results/, the page is made anew by
 make -s audit TARGET=paper CONFIG=config/paper.yaml GPUS=8 OPTIONS='--cores 2' > resources/audit/paper.md"""
-COPIED = ("Snakefile", "rules", "workflow", "config", "profiles", "envs", "resources")
 DEMO = {
     **dict.fromkeys(("annotate_relsel", "annotate_answer", "annotate_utilsel", "annotate_utilrank"), 2),
     **dict.fromkeys(("ingest_corpus", "ingest_qrels", "ingest_answers", "build_pool", "bm25_index", "bm25_search"), 1),
@@ -27,15 +27,6 @@ DEMO = {
     **dict.fromkeys(("encode", "search"), 6),
     **{"evaluate": 7, "write_report": 1},
 }
-
-
-def copy_of_repository(root: Path, target: Path) -> Path:
-    for name in COPIED:
-        if (root / name).is_dir():
-            shutil.copytree(root / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(root / name, target / name)
-    return target
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -91,7 +82,7 @@ def finished(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
                 path.touch()
             else:
                 path.mkdir(parents=True)
-    touched = run(folder, "-m", "snakemake", "--touch", "--forceall", "--cores", "1")
+    touched = snakemake(folder, "--touch", "--forceall", "--cores", "1")
     assert touched.returncode == 0, touched.stdout + touched.stderr
     return folder
 

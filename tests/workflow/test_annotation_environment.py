@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from test_plan import copy_of_repository, snakemake
+from workflow_copy import copy_of_repository, snakemake
 
 CONDA = """#!/bin/sh
 case "$*" in

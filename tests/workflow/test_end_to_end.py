@@ -9,10 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from test_plan import copy_of_repository, planned, snakemake
-
-QUESTIONS = 8
-PASSAGES = 90
+from workflow_copy import QUESTIONS, copy_of_repository, planned, shrink_demo, snakemake
 
 
 @pytest.fixture(scope="module")
@@ -25,22 +22,6 @@ def finished(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def shrink_demo(folder: Path) -> None:
-    """Cut the demo to a few questions and passages."""
-    demo = folder / "resources" / "demo"
-    corpus = (demo / "beir" / "corpus.jsonl").read_text("utf-8").splitlines()[:PASSAGES]
-    kept = {json.loads(line)["_id"].rpartition("-")[0] for line in corpus}
-    (demo / "beir" / "corpus.jsonl").write_text("\n".join(corpus) + "\n")
-    for split in ("train", "dev"):
-        for file in (
-            demo / "msmarco" / f"queries.{split}.tsv",
-            demo / "trec" / f"qrels.{split}.txt",
-            demo / "answers" / f"{split}.jsonl",
-        ):
-            _keep_lines(file, kept, split)
-    _keep_lines(demo / "tevatron" / "train.jsonl", kept, "train")
-
-
 def _shrink(folder: Path) -> None:
     """Cut the demo and train for a single epoch."""
     shrink_demo(folder)
@@ -49,13 +30,6 @@ def _shrink(folder: Path) -> None:
     configuration["datasets"]["demo"]["shards"] = 2
     configuration["runs"] = {name: run | {"epochs": 1} for name, run in configuration["runs"].items()}
     path.write_text(yaml.safe_dump(configuration))
-
-
-def _keep_lines(file: Path, subjects: set[str], split: str) -> None:
-    """Keep the lines on the first questions of the kept subjects."""
-    ids = re.compile(rf"([a-z-]+)-{split}\b")
-    lines = [line for line in file.read_text("utf-8").splitlines() if ids.search(line)[1] in subjects]  # type: ignore[index]
-    file.write_text("\n".join(lines[:QUESTIONS]) + "\n")
 
 
 def test_the_table_has_every_row_and_no_empty_cell(finished: Path) -> None:

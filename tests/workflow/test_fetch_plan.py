@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from test_plan import copy_of_repository, planned, snakemake
+from workflow_copy import copy_of_repository, planned, snakemake
 
 CORPUS = b"".join(b"d%d\tpassage %d\n" % (number, number) for number in range(3))
 QUERIES = b"q1\tquestion\n"

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from test_plan import copy_of_repository, planned, snakemake
+from workflow_copy import copy_of_repository, planned, snakemake
 
 from utility_annotation.contracts import ANSWERS, CORPUS, QRELS, QUERIES
 

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from test_end_to_end import shrink_demo
-from test_plan import copy_of_repository, planned, snakemake
+from workflow_copy import copy_of_repository, planned, shrink_demo, snakemake
 
 OWN = "config/part.yaml"
 MEMBERS = ["facts", "arguments", "forums"]

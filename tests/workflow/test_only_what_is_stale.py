@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 import yaml
-from test_plan import copy_of_repository, planned, snakemake
+from workflow_copy import copy_of_repository, planned, snakemake
 
 CONFIGURATION = "config/config.yaml"
 LIBRARY = "workflow/scripts/utility_annotation"

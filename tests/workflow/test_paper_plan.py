@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from test_plan import copy_of_repository, planned
+from workflow_copy import copy_of_repository, planned
 
 PAPER = "config/paper.yaml"
 SECTIONS = ("tables", "label_tables", "cost_tables", "line_charts", "label_charts")

@@ -2,44 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
-import sys
-from collections import Counter
 from pathlib import Path
 
 import pytest
-
-COPIED = ("Snakefile", "rules", "workflow", "config", "profiles", "envs", "resources")
-
-
-def copy_of_repository(root: Path, target: Path) -> Path:
-    """The workflow's files, without results, in a folder of their own."""
-    for name in COPIED:
-        source = root / name
-        if source.is_dir():
-            shutil.copytree(source, target / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, target / name)
-    return target
-
-
-def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run Snakemake as a user would, in a folder."""
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    return subprocess.run(
-        [sys.executable, "-m", "snakemake", *arguments], cwd=folder, capture_output=True, text=True, env=environment
-    )
-
-
-def planned(folder: Path, *arguments: str) -> Counter[str]:
-    """Jobs that a dry run plans, by rule; the target rules themselves are left out."""
-    result = snakemake(folder, "--dry-run", *arguments)
-    assert result.returncode == 0, result.stderr + result.stdout
-    rules = re.findall(r"^ *(?:local)?rule (\w[\w-]*):$", result.stdout + result.stderr, flags=re.MULTILINE)
-    return Counter(rule for rule in rules if rule != "all")
+from workflow_copy import copy_of_repository, planned, snakemake
 
 
 @pytest.fixture(scope="module")

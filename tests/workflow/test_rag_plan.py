@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from test_plan import copy_of_repository, planned, snakemake
+from workflow_copy import copy_of_repository, planned, snakemake
 
 OWN = """
 models:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 import os
 import sys
 import time
@@ -57,7 +58,7 @@ def plan(arguments: argparse.Namespace, snakemake: Sequence[str]) -> None:
         gpu=arguments.gpu,
         gpus=arguments.gpus,
         cores=arguments.cores,
-        cores_a_gpu=max((job.threads for job in jobs if job.gpus), default=1),
+        cores_a_gpu=max((math.ceil(job.threads / job.gpus) for job in jobs if job.gpus), default=1),
         usd_a_gpu_hour=configuration.cost.gpu_hour_usd,
     )
     audit = report.audit(

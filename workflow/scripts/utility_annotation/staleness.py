@@ -41,8 +41,11 @@ class _Module:
     imports: dict[str, tuple[str, str | None]] = field(default_factory=dict)
 
 
+@cache
 def code_digest(script: Path | str) -> str:
     """SHA-256 (16 hex digits) of the code that ``script`` reaches among the files beside it.
+
+    A process reads each file once; after a change to one, call :func:`forget`.
 
     Args:
         script: a Python file; modules are looked up in its folder.
@@ -56,6 +59,12 @@ def code_digest(script: Path | str) -> str:
     for name in sorted(reached):
         digest.update(f"{name}\n{reached[name]}\n".encode())
     return digest.hexdigest()[:16]
+
+
+def forget() -> None:
+    """Forget every file that was read, so that the next digest is that of the files as they are then."""
+    for cached in (code_digest, _read, _module, _path):
+        cached.cache_clear()
 
 
 def _reach(folder: Path, script: str) -> dict[str, str]:
@@ -75,16 +84,25 @@ def _reach(folder: Path, script: str) -> dict[str, str]:
             todo.append((module_name.rpartition(".")[0], ""))
         if name == _WHOLE:
             todo.extend((module_name, definition) for definition in module.definitions)
-        statements = module.definitions.get(name, []) if name else module.loose
         if name:
             todo.append((module_name, ""))
-        if statements:
-            reached[f"{module_name}.{name}"] = "\n".join(_text(statement) for statement in statements)
         if name and name not in module.definitions and name in module.imports:  # re-exported by a package
             todo.append(_target(folder, *module.imports[name]))
-        for statement in statements:
-            todo.extend(_references(folder, module, statement))
+        text, references = _read(folder, module_name, name)
+        if text:
+            reached[f"{module_name}.{name}"] = text
+        todo.extend(references)
     return reached
+
+
+@cache
+def _read(folder: Path, module_name: str, name: str) -> tuple[str, list[tuple[str, str]]]:
+    """A definition's source text, or that of the loose statements for no name, and what it refers to."""
+    module = _module(folder, module_name)
+    assert module is not None, "only modules that were found are read"
+    statements = module.definitions.get(name, []) if name else module.loose
+    references = [reference for statement in statements for reference in _references(folder, module, statement)]
+    return "\n".join(_text(statement) for statement in statements), references
 
 
 def _references(folder: Path, module: _Module, statement: ast.stmt) -> Iterator[tuple[str, str]]:
@@ -173,6 +191,7 @@ def _absolute(module_name: str, is_package: bool, node: ast.ImportFrom) -> str:
     return ".".join([*parts, *([node.module] if node.module else [])])
 
 
+@cache
 def _path(folder: Path, name: str) -> Path | None:
     stem = folder.joinpath(*name.split("."))
     return next((path for path in (stem.with_suffix(".py"), stem / "__init__.py") if path.is_file()), None)

@@ -1,0 +1,88 @@
+"""List or cancel the SLURM jobs that an earlier `snakemake`, now gone, left in this folder."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from utility_annotation.errors import InputError, run_script
+
+SUBMITTED = re.compile(r"(?:.+_)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""The name of a job that Snakemake submitted: the id of its run, after a prefix that the user may have chosen."""
+
+
+def unfinished_jobs(folder: Path) -> list[str]:
+    """The ids of the user's SLURM jobs, waiting or running, that some `snakemake` submitted from a folder.
+
+    Empty where there is no SLURM. The job in which this process itself runs does not count.
+
+    Raises:
+        InputError: SLURM does not answer.
+    """
+    if shutil.which("squeue") is None:
+        return []
+    asked = subprocess.run(["squeue", "--me", "--noheader", "--format=%i|%j|%Z"], capture_output=True, text=True)
+    if asked.returncode:
+        raise InputError(
+            f"squeue does not answer: {asked.stderr.strip()}",
+            mend="wait for SLURM: whether an earlier run's jobs still write into this folder is not known.",
+        )
+    jobs = (line.split("|", 2) for line in asked.stdout.splitlines())
+    return [
+        job
+        for job, name, place in jobs
+        if SUBMITTED.fullmatch(name) and _same(Path(place), folder) and job != os.environ.get("SLURM_JOB_ID")
+    ]
+
+
+def cancel(folder: Path, patience: float) -> list[str]:
+    """Cancel these jobs and wait until they are gone.
+
+    Returns:
+        the ids of the cancelled jobs.
+
+    Raises:
+        InputError: some are still there after ``patience`` seconds.
+    """
+    jobs = unfinished_jobs(folder)
+    if jobs:
+        subprocess.run(["scancel", *jobs], check=True)
+    deadline = time.monotonic() + patience
+    while left := unfinished_jobs(folder):
+        if time.monotonic() > deadline:
+            raise InputError(
+                f"{len(left)} jobs are still there {patience:.0f} s after they were cancelled: {' '.join(left)}.",
+                mend="look at them with `squeue --me`, and call this again once they are gone.",
+            )
+        time.sleep(0.5)
+    return jobs
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.exists() and one.samefile(other)
+
+
+def main(argv: list[str] | None) -> None:
+    """Parse the command line and list or cancel."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=["list", "cancel"])
+    parser.add_argument(
+        "--folder", type=Path, default=Path(), help="from which `snakemake` was started; by default here"
+    )
+    parser.add_argument("--patience", type=float, default=120, help="seconds to wait until cancelled jobs are gone")
+    arguments = parser.parse_args(argv)
+    if arguments.what == "list":
+        print("\n".join(unfinished_jobs(arguments.folder)) or "no jobs of this folder.")
+        return
+    jobs = cancel(arguments.folder, arguments.patience)
+    print(f"{len(jobs)} jobs cancelled: {' '.join(jobs)}" if jobs else "no jobs of this folder.", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    run_script(main)
