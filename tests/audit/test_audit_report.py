@@ -75,6 +75,13 @@ def test_derived_times_are_marked_and_measured_ones_are_not() -> None:
     assert "≈" not in search
 
 
+def test_jobs_that_a_cluster_would_end_are_named() -> None:
+    short, long = estimate(0, "train", job={"runtime": 61}), estimate(1, "search", job={"runtime": 59})
+    text = page(audited(short, long, estimate(2, "encode")))
+    assert "would end them: search (1 job, the longest takes 1.0 h)." in text
+    assert "Longer than" not in page(audited(short))
+
+
 def test_each_reason_counts_once_a_job_and_the_weightiest_first() -> None:
     reasons = ("changed settings (run.epochs)", "input made anew by another job")
     found = audited(estimate(0, "train", reasons), estimate(1, "train", reasons[1:]), estimate(2, "train", reasons[1:]))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from utility_annotation.audit.estimate import Estimate
 from utility_annotation.audit.plan import Job, Output
-from utility_annotation.audit.schedule import Task, critical_path, simulate, tasks
+from utility_annotation.audit.schedule import Task, critical_path, overrunning, simulate, tasks
 
 
 @st.composite
@@ -110,6 +110,16 @@ def test_jobs_of_a_group_that_wait_for_each_other_are_one_task() -> None:
     assert (found[0].seconds, found[0].gpus, found[0].kept) == (30, 1, 300)
     assert found[4].needs == {0, 3}
     assert simulate(found.values(), gpus=4, cores=4).seconds == 40
+
+
+def test_a_group_has_the_wall_time_of_its_jobs_together() -> None:
+    def job(number: int, runtime: int | None, seconds: float, *needs: int) -> Estimate:
+        made = Job(id=number, rule="r", needs=needs, group="a", runtime=runtime)
+        return Estimate(job=made, seconds=seconds)
+
+    assert overrunning([job(0, 1, 100), job(1, 2, 10, 0)]) == set()
+    assert overrunning([job(0, 1, 100), job(1, 2, 90, 0)]) == {0, 1}
+    assert overrunning([job(0, 1, 100), job(1, None, 90, 0), job(2, 1, 61)]) == {2}
 
 
 def test_what_a_job_makes_anew_is_not_counted_twice() -> None:

@@ -115,9 +115,14 @@ def _jobs(graph: Any) -> Iterator[Job]:
             because_of={name: files for name, files in reasons.items() if files},
             threads=int(job.resources.get("_cores", 1)),
             gpus=int(job.resources.get("gpu", 0)),
+            runtime=_whole(job.resources.get("runtime")),
             group=job.rule.group if isinstance(job.rule.group, str) else None,
             benchmark=None if job.benchmark is None else str(job.benchmark),
         )
+
+
+def _whole(resource: Any) -> int | None:
+    return resource if isinstance(resource, int) else None
 
 
 def _in_order(graph: Any, planned: set[Any]) -> list[Any]:

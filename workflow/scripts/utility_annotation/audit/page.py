@@ -98,6 +98,17 @@ def _remarks(audit: Audit) -> list[str]:
     if unknown:
         lines += ["", "**Not counted**, so that every sum here is too little:", ""]
         lines += [f"- {stage}, {_jobs(number)}, for lack of {what}." for stage, what, number in unknown]
+    overrunning = [
+        f"{stage.stage} ({_jobs(stage.overrunning)}, the longest takes {hours(stage.longest)})"
+        for stage in audit.stages
+        if stage.overrunning
+    ]
+    if overrunning:
+        lines += [
+            "",
+            f"**Longer than the wall time that they ask for** (`runtime`), so that a cluster would end them: "
+            f"{', '.join(overrunning)}.",
+        ]
     return lines
 
 

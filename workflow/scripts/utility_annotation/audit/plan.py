@@ -39,6 +39,7 @@ class Job(Settings):
     )
     threads: int = 1
     gpus: int = 0
+    runtime: int | None = Field(None, description="Minutes after which a cluster ends it; none without a limit.")
     group: str | None = None
     benchmark: str | None = Field(None, description="Where its time will be recorded.")
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from ..configuration import Settings
 from .estimate import Estimate
 from .plan import Job
 from .rates import NOTICEABLE, Rates
-from .schedule import Task, critical_path, simulate, tasks
+from .schedule import Task, critical_path, overrunning, simulate, tasks
 from .sizes import Origin
 from .tables import Rate
 
@@ -35,6 +35,10 @@ class Stage(Settings):
     """Bytes of all its temporary files."""
     derived: bool
     """Whether a derived rate has a noticeable part in its seconds."""
+    longest: float
+    """Seconds of its longest job."""
+    overrunning: int
+    """Jobs that take longer than the wall time that they, or their group, ask for."""
     unknown: dict[str, int]
     """What is not known, and for how many jobs, which are then not counted."""
 
@@ -109,7 +113,7 @@ class Audit(Settings):
     @property
     def total(self) -> Stage:
         """All stages together."""
-        return _sum("in all", self.jobs, self.machine.usd_a_gpu_hour)
+        return _sum("in all", self.jobs, self.machine.usd_a_gpu_hour, overrunning(self.jobs))
 
 
 def audit(
@@ -141,7 +145,7 @@ def audit(
     for estimate in estimates:
         by_stage[estimate.job.stage].append(estimate)
     stages = sorted(by_stage, key=lambda stage: order.index(stage) if stage in order else len(order))
-    planned = tasks(estimates)
+    planned, too_long = tasks(estimates), overrunning(estimates)
     on_gpus = any(estimate.job.gpus for estimate in estimates)
     numbers = sorted({1, 8, 64, machine.gpus}) if on_gpus else [0]
     runs = [_run(planned, gpus, max(machine.cores, gpus * machine.cores_a_gpu), on_disk) for gpus in numbers]
@@ -149,7 +153,7 @@ def audit(
         made=made,
         arguments=tuple(arguments),
         machine=machine,
-        stages=tuple(_sum(stage, by_stage[stage], machine.usd_a_gpu_hour) for stage in stages),
+        stages=tuple(_sum(stage, by_stage[stage], machine.usd_a_gpu_hour, too_long) for stage in stages),
         runs=tuple(runs),
         shortest=critical_path(planned),
         disk=Disk(
@@ -173,7 +177,7 @@ def reason_counts(jobs: Iterable[Job]) -> dict[str, int]:
     return dict(counts.most_common())
 
 
-def _sum(stage: str, estimates: Sequence[Estimate], usd_a_gpu_hour: float) -> Stage:
+def _sum(stage: str, estimates: Sequence[Estimate], usd_a_gpu_hour: float, too_long: Set[int]) -> Stage:
     gpu_seconds = sum(estimate.gpu_seconds for estimate in estimates)
     kept = sum(estimate.kept for estimate in estimates)
     return Stage(
@@ -189,6 +193,8 @@ def _sum(stage: str, estimates: Sequence[Estimate], usd_a_gpu_hour: float) -> St
         temporary=sum(sum(estimate.bytes) + estimate.aside for estimate in estimates) - kept,
         derived=sum(estimate.seconds or 0 for estimate in estimates if estimate.derived)
         > NOTICEABLE * sum(estimate.seconds or 0 for estimate in estimates),
+        longest=max((estimate.seconds or 0 for estimate in estimates), default=0),
+        overrunning=sum(estimate.job.id in too_long for estimate in estimates),
         unknown=dict(Counter(estimate.unknown for estimate in estimates if estimate.unknown)),
     )
 

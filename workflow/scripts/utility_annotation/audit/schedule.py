@@ -75,6 +75,24 @@ def tasks(estimates: Sequence[Estimate]) -> list[Task]:
     return [_together(number, group, group_of) for number, group in members.items()]
 
 
+def overrunning(estimates: Sequence[Estimate]) -> set[int]:
+    """The jobs that a cluster would end before they are done, as the wall time that they ask for is too short.
+
+    The jobs of a group run one after the other in an allocation, whose wall time is the sum of theirs.
+    """
+    group_of = _groups(estimates)
+    groups: dict[int, list[Estimate]] = defaultdict(list)
+    for estimate in estimates:
+        groups[group_of[estimate.job.id]].append(estimate)
+    return {
+        estimate.job.id
+        for group in groups.values()
+        if all(estimate.job.runtime is not None for estimate in group)
+        and sum(estimate.seconds or 0 for estimate in group) > 60 * sum(estimate.job.runtime or 0 for estimate in group)
+        for estimate in group
+    }
+
+
 def simulate(planned: Iterable[Task], *, gpus: int, cores: int, seed: int | None = None) -> Schedule:
     """Run tasks on so many GPUs and cores.
 
