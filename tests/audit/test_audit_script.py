@@ -82,7 +82,7 @@ def finished(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
                 path.touch()
             else:
                 path.mkdir(parents=True)
-    touched = snakemake(folder, "--touch", "--forceall", "--cores", "1")
+    touched = snakemake(folder, "--touch", "--forceall", "--cores", "1", "--no-hooks")
     assert touched.returncode == 0, touched.stdout + touched.stderr
     return folder
 
