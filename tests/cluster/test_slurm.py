@@ -160,6 +160,7 @@ def test_a_job_that_runs_out_of_memory_gets_more(root: Path, tmp_path: Path, slu
     assert (first["JobState"], first["MinMemoryNode"]) == ("FAILED", "150M")
     assert "Exceeded job memory limit" in Path(first["StdOut"]).read_text()
     assert (second["JobState"], second["MinMemoryNode"]) == ("COMPLETED", "4000M")
+    assert (first["TimeLimit"], second["TimeLimit"]) == ("02:00:00", "04:00:00"), "and more time"
 
 
 def test_a_training_goes_on_after_scancel_and_after_its_wall_time(root: Path, tmp_path: Path, slurm: None) -> None:
@@ -188,6 +189,7 @@ def test_a_training_goes_on_after_scancel_and_after_its_wall_time(root: Path, tm
 
     states = [(job["JobState"], job["TimeLimit"]) for job in jobs(folder, "train")]
     assert states == [("CANCELLED", "01:00:00"), ("TIMEOUT", "00:01:00"), ("COMPLETED", "01:00:00")]
+    assert [job["MinMemoryNode"] for job in jobs(folder, "train")] == ["16000M", "32000M", "48000M"]
     assert f"resuming after step {timed_out_after}" in (folder / "logs" / "train" / "minilm-human.log").read_text()
     record = json.loads((folder / "results" / "models" / "minilm" / "human" / "training.json").read_text())
     assert [step for step, *_ in record["curve"]] == list(range(1, epochs * QUESTIONS // batch + 1))
