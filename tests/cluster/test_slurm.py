@@ -110,7 +110,7 @@ def done(root: Path, tmp_path_factory: pytest.TempPathFactory, slurm: None) -> P
         configuration["performance"] |= {"annotate": {"gpus": 1}, "train": {"gpus": 2}, "encode": {"gpus": 1}}
 
     configure(folder, cut)
-    result = run(folder)
+    result = run(folder, "--set-resources", "train:gpu_model=h100")
     assert result.returncode == 0, result.stderr[-6000:] + result.stdout[-2000:]
     return folder
 
@@ -139,7 +139,7 @@ def test_the_stages_of_a_shard_are_one_job_on_one_gpu(done: Path) -> None:
 
 def test_a_training_uses_the_gpus_that_it_asked_for(done: Path) -> None:
     trainings = jobs(done, "train")
-    assert [job["TresPerJob"] for job in trainings] == ["gres:gpu:2"] * len(RUNS)
+    assert [job["TresPerJob"] for job in trainings] == ["gres:gpu:h100:2"] * len(RUNS)
     assert [job["NumCPUs"] for job in trainings] == ["2"] * len(RUNS)
     for record in (done / "results" / "models").rglob("training.json"):
         assert json.loads(record.read_text())["processes"] == 2
@@ -160,6 +160,7 @@ def test_a_job_that_runs_out_of_memory_gets_more(root: Path, tmp_path: Path, slu
     assert (first["JobState"], first["MinMemoryNode"]) == ("FAILED", "150M")
     assert "Exceeded job memory limit" in Path(first["StdOut"]).read_text()
     assert (second["JobState"], second["MinMemoryNode"]) == ("COMPLETED", "4000M")
+    assert (first["TimeLimit"], second["TimeLimit"]) == ("02:00:00", "04:00:00"), "and more time"
 
 
 def test_a_training_goes_on_after_scancel_and_after_its_wall_time(root: Path, tmp_path: Path, slurm: None) -> None:
@@ -188,6 +189,7 @@ def test_a_training_goes_on_after_scancel_and_after_its_wall_time(root: Path, tm
 
     states = [(job["JobState"], job["TimeLimit"]) for job in jobs(folder, "train")]
     assert states == [("CANCELLED", "01:00:00"), ("TIMEOUT", "00:01:00"), ("COMPLETED", "01:00:00")]
+    assert [job["MinMemoryNode"] for job in jobs(folder, "train")] == ["16000M", "32000M", "48000M"]
     assert f"resuming after step {timed_out_after}" in (folder / "logs" / "train" / "minilm-human.log").read_text()
     record = json.loads((folder / "results" / "models" / "minilm" / "human" / "training.json").read_text())
     assert [step for step, *_ in record["curve"]] == list(range(1, epochs * QUESTIONS // batch + 1))
@@ -274,6 +276,20 @@ def test_a_run_whose_snakemake_was_killed_is_taken_up_without_a_second_writer(
     first, second = jobs(folder, "annotate")
     assert (first["JobState"], second["JobState"]) == ("CANCELLED", "COMPLETED")
     assert first["EndTime"] <= second["StartTime"]
+
+
+def test_an_interrupted_snakemake_cancels_its_jobs_and_goes_on_later(root: Path, tmp_path: Path, slurm: None) -> None:
+    folder = small_demo(root, tmp_path)
+    with ScriptedServer(hangs_once(4)) as server:
+        target = judged_by(folder, server)
+        process = start(folder, target)
+        wait_for(lambda: len(server.received) == 4)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) != 0
+        wait_for(lambda: jobs(folder, "annotate")[0]["JobState"] == "CANCELLED")
+        again = run(folder, target)
+        assert again.returncode == 0, again.stderr[-6000:]
+        assert how_often_asked(server) == [1, 1, 1, 2, 1, 1, 1, 1], "only what was under way is asked for again"
 
 
 def test_only_jobs_that_snakemake_submitted_from_a_folder_are_its_own(root: Path, tmp_path: Path, slurm: None) -> None:
