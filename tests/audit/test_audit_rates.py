@@ -21,7 +21,7 @@ PROMPTS = Amount("prompt", 1000, MODEL)
 
 
 def seconds(*rates: Rate, amount: Amount = PROMPTS, gpus: int = 1, threads: int = 1) -> float:
-    return Rates(RateTable(rates=rates), "gpu").time([amount], gpus=gpus, threads=threads).seconds
+    return Rates([RateTable(rates=rates)], "gpu").time([amount], gpus=gpus, threads=threads).seconds
 
 
 def test_more_gpus_are_faster() -> None:
@@ -40,6 +40,18 @@ def test_the_models_own_rate_comes_before_a_general_one_and_the_first_of_two_win
     general, own, later = rate(rate=1), rate(rate=200, model="org/m"), rate(rate=5, model="org/m")
     assert seconds(general, own, later) == 5
     assert seconds(general, rate(rate=9, model="org/other")) == 1000
+
+
+def test_an_earlier_table_comes_before_a_later_one_whatever_these_say() -> None:
+    earlier, later = RateTable(rates=(rate(rate=10),)), RateTable(rates=(rate(rate=500, model="org/m"),))
+    assert Rates([earlier, later], "gpu").time([PROMPTS], gpus=1, threads=1).seconds == 100
+    assert Rates([later, earlier], "gpu").time([PROMPTS], gpus=1, threads=1).seconds == 2
+
+
+def test_a_server_is_as_fast_as_it_is_whatever_the_job_has() -> None:
+    asked = Amount("prompt", 1000, MODEL, device="server")
+    assert seconds(rate(device="server"), amount=asked, gpus=4) == 10
+    assert seconds(rate(device="server"), amount=asked, gpus=0, threads=8) == 10
 
 
 def test_the_devices_own_rate_comes_before_that_of_any_device() -> None:
@@ -82,7 +94,7 @@ def test_no_work_needs_no_rate() -> None:
 
 def test_a_derived_rate_counts_as_such_where_it_has_a_noticeable_part() -> None:
     derived = rate(work="load", basis="derived", source="derived: a test's own")
-    rates = Rates(RateTable(rates=(rate(), derived)), "gpu")
+    rates = Rates([RateTable(rates=(rate(), derived))], "gpu")
     assert not rates.time([Amount("prompt", 1000), Amount("load", 50)], gpus=1, threads=1).derived
     assert rates.time([Amount("prompt", 1000), Amount("load", 500)], gpus=1, threads=1).derived
     assert set(rates.used) == {("gpu", "prompt", ""), ("gpu", "load", "")}

@@ -28,7 +28,7 @@ def audited(*estimates: Estimate, gpus: int = 2, rates: Rates | None = None, **k
     machine = Machine(gpu="A800", gpus=gpus, cores=4, cores_a_gpu=1, usd_a_gpu_hour=0.5)
     settings: dict[str, Any] = {"made": 0, "arguments": ("paper",), "on_disk": 2e9, "sizes": {}, "stored": {}}
     order = ("train", "encode", "search")
-    return audit(estimates, rates or Rates(RateTable(rates=()), "A800"), machine, order=order, **(settings | keys))
+    return audit(estimates, rates or Rates([], "A800"), machine, order=order, **(settings | keys))
 
 
 def test_stages_are_summed_along_the_way_and_in_all() -> None:
@@ -94,7 +94,7 @@ def test_nothing_to_be_done_is_said() -> None:
 
 def test_sources_of_sizes_and_rates_are_listed() -> None:
     rate = Rate(device="cpu", work="start", seconds=3, basis="derived", source="derived: assumed here")
-    rates = Rates(RateTable(rates=(rate,)), "gpu")
+    rates = Rates([RateTable(rates=(rate,))], "gpu")
     rates.time([Amount("start", 1)], gpus=0, threads=1)
     sizes = {"corpus d": Origin(size="5 passages", source="its paper"), "pool p": Origin(size="2", source="its paper")}
     text = page(audited(estimate(0, "train"), sizes=sizes, rates=rates))

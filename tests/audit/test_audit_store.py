@@ -39,26 +39,25 @@ def test_an_engines_own_speed_comes_between_a_users_rates_and_the_shipped_ones(
     configuration: Configuration, tmp_path: Path
 ) -> None:
     record_speed(tmp_path / "results/completions/a", "relsel", Speed(tokens=3000, device_seconds=10))
-    own = tuple(own_rates(configuration, "A800", tmp_path))
-    given = Rate(device="cpu", work="prompt", model="org/m", rate=1, basis="measured", source="a test's own")
+    own = own_rates(configuration, "A800", tmp_path)
+    rate = Rate(device="cpu", work="prompt", model="org/m", rate=1, basis="measured", source="a test's own")
+    other = RateTable(rates=(rate,))
 
-    def seconds(stage: str, *rates: Rate) -> float:
+    def seconds(stage: str, *tables: RateTable) -> float:
         asked = ModelSize("m", (f"a/{stage}", "org/m"), None)
-        return Rates(RateTable(rates=rates), "A800").time([Amount("prompt", 600, asked)], gpus=0, threads=2).seconds
+        return Rates(tables, "A800").time([Amount("prompt", 600, asked)], gpus=0, threads=2).seconds
 
-    assert seconds("relsel", *own, given) == 2
-    assert seconds("relsel", given, *own) == 300
-    assert seconds("answer", *own, given) == 300
+    assert seconds("relsel", own, other) == 2
+    assert seconds("relsel", other, own) == 300
+    assert seconds("answer", own, other) == 300
 
 
-def test_the_device_of_a_recorded_speed_is_the_one_that_is_planned(
-    configuration: Configuration, tmp_path: Path
-) -> None:
+def test_a_recorded_speed_is_of_the_device_that_is_planned(configuration: Configuration, tmp_path: Path) -> None:
     record_speed(tmp_path / "results/completions/a", "relsel", Speed(tokens=3000, device_seconds=10))
-    assert {rate.device for rate in own_rates(configuration, "A800", tmp_path)} == {"cpu"}
+    assert {rate.device for rate in own_rates(configuration, "A800", tmp_path).rates} == {"cpu"}
     on_gpus = load(configuration.model_dump() | {"performance": {"annotate": {"gpus": 1}}})
-    assert {rate.device for rate in own_rates(on_gpus, "A800", tmp_path)} == {"A800"}
+    assert {rate.device for rate in own_rates(on_gpus, "A800", tmp_path).rates} == {"A800"}
 
 
 def test_without_a_record_there_is_no_rate(configuration: Configuration, tmp_path: Path) -> None:
-    assert list(own_rates(configuration, "A800", tmp_path)) == []
+    assert own_rates(configuration, "A800", tmp_path).rates == ()

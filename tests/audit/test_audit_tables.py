@@ -12,8 +12,8 @@ from utility_annotation.configuration import load
 from utility_annotation.errors import InputError
 
 OWN = """
-rates:
-  - {device: mine, work: prompt, rate: 7, basis: measured, source: on my machine}
+corpora:
+  - {path: mine/corpus.jsonl, passages: 7, words: 50, source: my own count}
 """
 
 
@@ -23,7 +23,7 @@ def shipped(root: Path) -> Path:
 
 
 def test_each_gpu_has_a_rate_of_each_kind_of_work_that_is_done_on_one(shipped: Path) -> None:
-    rates = read_rates([shipped / "rates.yaml"]).rates
+    rates = read_rates(shipped / "rates.yaml").rates
     for device in ("A800", "A100", "H100", "H200"):
         general = {rate.work for rate in rates if rate.device in (device, "*") and rate.model is None}
         assert general == set(UNITS), device
@@ -31,7 +31,7 @@ def test_each_gpu_has_a_rate_of_each_kind_of_work_that_is_done_on_one(shipped: P
 
 
 def test_nothing_is_called_measured_that_was_assumed(shipped: Path) -> None:
-    for rate in read_rates([shipped / "rates.yaml"]).rates:
+    for rate in read_rates(shipped / "rates.yaml").rates:
         assert ("assumed" in rate.source or rate.source.startswith("derived: ")) <= (rate.basis == "derived"), rate
 
 
@@ -43,11 +43,11 @@ def test_every_corpus_and_model_of_the_paper_has_a_published_size(root: Path, sh
     assert {model.hub for model in paper.models.values()} <= {model.model for model in sizes.models}
 
 
-def test_entries_of_a_user_come_first(shipped: Path, tmp_path: Path) -> None:
+def test_sizes_of_a_user_come_first(shipped: Path, tmp_path: Path) -> None:
     (tmp_path / "own.yaml").write_text(OWN)
-    table = read_rates([tmp_path / "own.yaml", shipped / "rates.yaml"])
-    assert table.rates[0].device == "mine"
-    assert len(table.rates) == 1 + len(read_rates([shipped / "rates.yaml"]).rates)
+    table = read_sizes([tmp_path / "own.yaml", shipped / "sizes.yaml"])
+    assert table.corpora[0].passages == 7
+    assert table.corpora[1:] == read_sizes([shipped / "sizes.yaml"]).corpora
 
 
 @pytest.mark.parametrize(

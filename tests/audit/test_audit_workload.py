@@ -176,14 +176,14 @@ def test_answers_are_generated_from_so_many_passages(workloads: Workloads) -> No
 def test_a_servers_tokens_are_counted_and_its_speed_is_not_made_up(workloads: Workloads, root: Path) -> None:
     load = annotation(workloads, "relsel", "served")
     assert load.prompt_tokens == annotation(workloads, "relsel", "list").prompt_tokens
-    shipped = read_rates([root / "resources" / "audit" / "rates.yaml"])
+    shipped = read_rates(root / "resources" / "audit" / "rates.yaml")
     with pytest.raises(NotKnown, match="a rate of prompt of model served on device server"):
-        Rates(shipped, "A800").time(load.amounts, gpus=0, threads=1)
+        Rates([shipped], "A800").time(load.amounts, gpus=0, threads=1)
     own = [
         Rate(device="server", work=work, model="far/away", rate=100, basis="measured", source=SOURCE)
         for work in ("prompt", "reply")
     ]
-    seconds = Rates(RateTable(rates=(*own, *shipped.rates)), "A800").time(load.amounts, gpus=0, threads=1).seconds
+    seconds = Rates([RateTable(rates=tuple(own)), shipped], "A800").time(load.amounts, gpus=0, threads=1).seconds
     assert seconds == pytest.approx((load.prompt_tokens + load.new_tokens) / 100, rel=0.01)
 
 

@@ -28,7 +28,7 @@ from utility_annotation.audit.page import page
 from utility_annotation.audit.rates import CPU, SERVER, Rates
 from utility_annotation.audit.sizes import Sizes
 from utility_annotation.audit.store import own_rates, stored_completions
-from utility_annotation.audit.tables import ANY, RateTable, read_rates, read_sizes
+from utility_annotation.audit.tables import ANY, read_rates, read_sizes
 from utility_annotation.audit.workload import Workloads
 from utility_annotation.errors import InputError, run_script
 from utility_annotation.files import write_json, write_text
@@ -41,17 +41,16 @@ PLAN = Path("results/audit/plan")
 def plan(arguments: argparse.Namespace, snakemake: Sequence[str]) -> None:
     """Audit what `snakemake` would run with these targets and options."""
     made, here = time.time(), Path()
-    given, shipped = read_rates(arguments.rates), read_rates([TABLES / "rates.yaml"])
+    given, shipped = list(map(read_rates, arguments.rates)), read_rates(TABLES / "rates.yaml")
     published = read_sizes([*arguments.sizes, TABLES / "sizes.yaml"])
-    known = sorted({rate.device for rate in (*given.rates, *shipped.rates)} - {CPU, SERVER, ANY})
+    known = sorted({rate.device for table in (*given, shipped) for rate in table.rates} - {CPU, SERVER, ANY})
     if arguments.gpu not in known:
         raise InputError(
             f"no rate is known for a GPU named {arguments.gpu}.",
             mend=f"name one of {', '.join(known)} with --gpu, or give rates of yours with --rates.",
         )
     configuration, jobs = dry_run(snakemake)
-    own = own_rates(configuration, arguments.gpu, here)
-    rates = Rates(RateTable(rates=(*given.rates, *own, *shipped.rates)), arguments.gpu)
+    rates = Rates([*given, own_rates(configuration, arguments.gpu, here), shipped], arguments.gpu)
     sizes = Sizes(configuration, published)
     workloads = Workloads(configuration, sizes)
     machine = report.Machine(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from .tables import ANY, KnownModel, Rate, RateTable, Work
@@ -76,15 +76,16 @@ class Rates:
     """Finds rates and remembers which were used.
 
     Args:
-        table: the rates, those that come first winning.
+        tables: the rates. What a table says comes before what later ones say; within a table, what it says of a model
+            before what it says of any, of a device before of any, and what comes first.
         gpu: name of the GPU on which jobs that ask for one run.
 
     Attributes:
         used: every rate that was applied.
     """
 
-    def __init__(self, table: RateTable, gpu: str) -> None:
-        self._rates, self._gpu = table.rates, gpu
+    def __init__(self, tables: Iterable[RateTable], gpu: str) -> None:
+        self._tables, self._gpu = list(tables), gpu
         self.used: dict[tuple[str, Work, str], Rate] = {}
 
     def time(self, amounts: Iterable[Amount], *, gpus: int, threads: int) -> Time:
@@ -107,11 +108,7 @@ class Rates:
 
     def _find(self, amount: Amount, device: str) -> Rate:
         work, model = amount.work, amount.model
-        names = () if model is None else model.names
-        candidates = [rate for rate in self._rates if rate.work == work and rate.device in (device, ANY)]
-        own = [rate for rate in candidates if rate.model is not None and rate.model in names]
-        general = [rate for rate in candidates if rate.model is None]
-        found = next(iter(_own_device_first(own, device) + _own_device_first(general, device)), None)
+        found = next(filter(None, (_best(table.rates, amount, device) for table in self._tables)), None)
         if found is None:
             whose = "" if model is None else f" of model {model.name}"
             raise NotKnown(f"a rate of {work}{whose} on device {device} (give it in a file for --rates)")
@@ -119,15 +116,17 @@ class Rates:
         return found
 
 
-def _own_device_first(rates: Sequence[Rate], device: str) -> list[Rate]:
-    return sorted(rates, key=lambda rate: rate.device != device)
+def _best(rates: Iterable[Rate], amount: Amount, device: str) -> Rate | None:
+    names = (None, *(amount.model.names if amount.model else ()))
+    fit = [r for r in rates if r.work == amount.work and r.device in (device, ANY) and r.model in names]
+    return min(fit, key=lambda rate: (rate.model is None, rate.device != device), default=None)
 
 
 def _seconds(rate: Rate, amount: Amount, gpus: int, threads: int) -> float:
     if rate.seconds is not None:
         return amount.amount * rate.seconds
     assert rate.rate is not None, "a rate has one of the two"
-    workers = gpus if gpus else threads / rate.cores
+    workers = 1 if amount.device == SERVER else gpus or threads / rate.cores
     return amount.amount * _units(rate, amount) / rate.rate / workers
 
 

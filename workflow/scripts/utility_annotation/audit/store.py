@@ -10,7 +10,7 @@ from ..annotation.segments import segments
 from ..annotation.speeds import recorded_speed
 from ..configuration import Configuration
 from .rates import CPU, SERVER
-from .tables import Rate, Work
+from .tables import Rate, RateTable, Work
 
 _STAGES = ("relsel", "answer", "utilsel", "utilrank", "utilsel-truth", "replug", "generate")
 _WORK: tuple[Work, ...] = ("prompt", "likelihood", "reply")
@@ -22,7 +22,7 @@ def stored_completions(configuration: Configuration, root: Path) -> dict[str, in
     return {name: sum(map(_lines, segments(store))) for name, store in stores.items() if store.is_dir()}
 
 
-def own_rates(configuration: Configuration, gpu: str, root: Path) -> Iterator[Rate]:
+def own_rates(configuration: Configuration, gpu: str, root: Path) -> RateTable:
     """How fast each annotator's engine was here in each stage, as far as its store keeps that.
 
     A record tells of tokens read and written together, so that both count alike. It does not tell the device: it is
@@ -33,6 +33,10 @@ def own_rates(configuration: Configuration, gpu: str, root: Path) -> Iterator[Ra
         gpu: name of the GPU on which jobs that ask for one run.
         root: the folder in which the workflow runs.
     """
+    return RateTable(rates=tuple(_own_rates(configuration, gpu, root)))
+
+
+def _own_rates(configuration: Configuration, gpu: str, root: Path) -> Iterator[Rate]:
     performance = configuration.performance
     for annotator, settings in configuration.annotators.items():
         store = root / "results" / "completions" / annotator

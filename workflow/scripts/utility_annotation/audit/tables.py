@@ -185,6 +185,6 @@ def read_sizes(paths: Sequence[Path]) -> SizeTable:
     )
 
 
-def read_rates(paths: Sequence[Path]) -> RateTable:
-    """Several files of rates as one; what stands first counts."""
-    return RateTable(rates=tuple(rate for path in paths for rate in read_table(RateTable, path).rates))
+def read_rates(path: Path) -> RateTable:
+    """A file of rates."""
+    return read_table(RateTable, path)
