@@ -35,7 +35,7 @@ def benchmark(folder: Path, rule: str, job: int, seconds: float, memory: str = "
 
 
 def compared(folder: Path, *estimates: Estimate) -> dict:
-    return {stage.stage: stage for stage in compare(audited(*estimates, made=MADE), folder)}
+    return {stage.stage: stage for stage in compare(audited(*estimates, made=MADE), folder).stages}
 
 
 def test_times_memory_tokens_and_bytes_stand_beside_what_was_predicted(tmp_path: Path) -> None:
@@ -96,12 +96,21 @@ def test_the_page_has_ratios_a_sum_and_what_is_lacking(tmp_path: Path) -> None:
         estimate(1, "encode", Output(path="v", temporary=True)),
         estimate(2, "search", Output(path="r")),
     ]
-    text = page(compare(audited(*estimates, made=MADE), tmp_path), usd_a_gpu_hour=0.9)
+    text = page(compare(audited(*estimates, made=MADE), tmp_path))
     assert "| train | 1 | 1.7 min | 50 s | 0.50 |" in text
     assert "| **in all** |  | 3.3 min | 3.3 min | 1.00 | 6.7 min | 6.7 min |" in text
-    assert "At 0.9 USD a GPU hour: 0.10 USD predicted, 0.10 actual." in text
+    assert "At 0.5 USD a GPU hour: 0.06 USD predicted, 0.06 USD actual." in text
     assert "Without a record of time: search." in text
     assert "Jobs whose results this run has not left: train (1), search (1)." in text
+
+
+def test_wall_time_goes_from_the_first_start_to_the_last_result(tmp_path: Path) -> None:
+    benchmark(tmp_path, "train", 0, 50, after=60)
+    benchmark(tmp_path, "train", 1, 30, after=100)
+    write(tmp_path / "m1", "x", after=101)
+    plan = audited(estimate(0, "train", Output(path="m0")), estimate(1, "train", Output(path="m1")), made=MADE)
+    assert compare(plan, tmp_path).wall_seconds == (200, 91)
+    assert compare(plan, tmp_path / "nowhere").wall_seconds is None
 
 
 def test_an_empty_benchmark_file_tells_nothing(tmp_path: Path) -> None:

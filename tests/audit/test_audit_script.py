@@ -153,7 +153,8 @@ def test_the_plan_is_compared_with_what_the_run_left(finished: Path) -> None:
     result = run(finished, "workflow/scripts/audit.py", "actual")
     assert result.returncode == 0, result.stderr
     assert "| train | 1 of 5 |" in result.stdout
-    (train,) = (s for s in json.loads((finished / "results/audit/actual.json").read_text()) if s["stage"] == "train")
+    comparison = json.loads((finished / "results/audit/actual.json").read_text())
+    (train,) = (stage for stage in comparison["stages"] if stage["stage"] == "train")
     assert train["seconds"][1] == 30.5
 
 

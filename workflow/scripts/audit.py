@@ -91,10 +91,10 @@ def compare(arguments: argparse.Namespace) -> None:
         raise InputError(
             "this is no audit of a plan, or one of another version.", mend="make it anew, before a run.", path=path
         ) from None
-    compared = actual.compare(audit)
-    text = actual.page(compared, audit.machine.usd_a_gpu_hour)
+    comparison = actual.compare(audit)
+    text = actual.page(comparison)
     write_text(_beside(arguments.output, ".md"), text)
-    write_json(_beside(arguments.output, ".json"), [stage.model_dump(mode="json") for stage in compared])
+    write_json(_beside(arguments.output, ".json"), comparison.model_dump(mode="json"))
     print(text)
 
 

@@ -41,19 +41,40 @@ class Compared(Settings):
     """Bytes, of the job that took most."""
 
 
+class Comparison(Settings):
+    """An audit and the run after it.
+
+    Attributes:
+        stages: along the way of the workflow.
+        wall_seconds: predicted on the given machine, and actual, from the start of the first job of which there is a
+            record to the last result; None without any record.
+        usd_a_gpu_hour: the price.
+    """
+
+    stages: tuple[Compared, ...]
+    wall_seconds: tuple[float, float] | None
+    usd_a_gpu_hour: float
+
+
 @dataclass(frozen=True)
 class _Record:
-    """What one job left: wall seconds, bytes of memory, tokens, bytes of its lasting outputs; None where unrecorded."""
+    """What one job left: wall seconds, bytes of memory, tokens, bytes of its lasting outputs; None where unrecorded.
+
+    Attributes:
+        started, ended: in Unix seconds.
+    """
 
     seconds: float | None = None
     memory: float | None = None
+    started: float | None = None
+    ended: float | None = None
     prompt_tokens: float | None = None
     new_tokens: float | None = None
     bytes: float | None = None
 
 
-def compare(audit: Audit, root: Path = Path()) -> list[Compared]:
-    """Each stage of an audit with what its jobs took since.
+def compare(audit: Audit, root: Path = Path()) -> Comparison:
+    """An audit with what its jobs took since.
 
     Args:
         audit: made before the run.
@@ -62,30 +83,41 @@ def compare(audit: Audit, root: Path = Path()) -> list[Compared]:
     Raises:
         InputError: a record is damaged.
     """
+    records = [(estimate, _record(estimate, audit.made, root)) for estimate in audit.jobs]
     by_stage: dict[str, list[tuple[Estimate, _Record]]] = defaultdict(list)
-    for estimate in audit.jobs:
-        by_stage[estimate.job.stage].append((estimate, _record(estimate, audit.made, root)))
-    return [_compared(stage.stage, by_stage[stage.stage]) for stage in audit.stages]
+    for estimate, record in records:
+        by_stage[estimate.job.stage].append((estimate, record))
+    started = [record.started for _, record in records if record.started is not None]
+    ended = [record.ended for _, record in records if record.ended is not None]
+    return Comparison(
+        stages=tuple(_compared(stage.stage, by_stage[stage.stage]) for stage in audit.stages),
+        wall_seconds=(audit.run.seconds, max(ended) - min(started)) if started else None,
+        usd_a_gpu_hour=audit.machine.usd_a_gpu_hour,
+    )
 
 
-def page(compared: Sequence[Compared], usd_a_gpu_hour: float) -> str:
+def page(comparison: Comparison) -> str:
     """The comparison as a Markdown page."""
-    lines = ["# Predicted and actual", "", *_time_table(compared), ""]
+    stages, price = comparison.stages, comparison.usd_a_gpu_hour
+    lines = ["# Predicted and actual", "", *_time_table(stages), ""]
     lines.append(
         "Time: of all jobs, one after the other. A pair stands for those jobs of a stage of which this run left a "
         "record. Ratio: actual by predicted."
     )
-    on_gpus = _total(stage.gpu_seconds for stage in compared)
+    if comparison.wall_seconds is not None:
+        predicted, actual = map(hours, comparison.wall_seconds)
+        lines += ["", f"Wall time of the whole plan: {predicted} predicted; {actual} from the first job to the last."]
+    on_gpus = _total(stage.gpu_seconds for stage in stages)
     if on_gpus is not None:
-        predicted, actual = (seconds / 3600 * usd_a_gpu_hour for seconds in on_gpus)
-        lines += ["", f"At {usd_a_gpu_hour:g} USD a GPU hour: {predicted:,.2f} USD predicted, {actual:,.2f} actual."]
-    without = [stage.stage for stage in compared if not stage.timed]
+        predicted, actual = (f"{seconds / 3600 * price:,.2f} USD" for seconds in on_gpus)
+        lines += ["", f"At {price:g} USD a GPU hour: {predicted} predicted, {actual} actual."]
+    without = [stage.stage for stage in stages if not stage.timed]
     if without:
         lines += ["", f"Without a record of time: {', '.join(without)}."]
-    unfinished = [f"{stage.stage} ({stage.unfinished:,})" for stage in compared if stage.unfinished]
+    unfinished = [f"{stage.stage} ({stage.unfinished:,})" for stage in stages if stage.unfinished]
     if unfinished:
         lines += ["", f"Jobs whose results this run has not left: {', '.join(unfinished)}."]
-    lines += ["", "## Tokens and disk", "", *_size_table(compared), ""]
+    lines += ["", "## Tokens and disk", "", *_size_table(stages), ""]
     return "\n".join([*lines, "Tokens that the completion store had are not among the actual ones.", ""])
 
 
@@ -121,7 +153,15 @@ def _record(estimate: Estimate, made: float, root: Path) -> _Record:
     lasting = [root / output.path for output in job.outputs if not output.temporary]
     there = all(_since(path, made) for path in lasting)
     seconds, memory = _benchmark(root / job.benchmark, made) if job.benchmark else (None, None)
-    record = _Record(seconds, memory, bytes=sum(map(size_on_disk, lasting)) if there else None)
+    benchmark = [root / job.benchmark] if job.benchmark and seconds is not None else []
+    times = [path.stat().st_mtime for path in (*benchmark, *lasting) if _since(path, made)]
+    record = _Record(
+        seconds,
+        memory,
+        started=None if seconds is None else times[0] - seconds,
+        ended=max(times, default=None),
+        bytes=sum(map(size_on_disk, lasting)) if there else None,
+    )
     asks_llm = job.stage.startswith("annotate_") or job.stage == "generate_answers"
     for summary in (path for path in lasting if asks_llm and path.suffix == ".json" and _since(path, made)):
         read, written = _figures(summary, "prompt_tokens", "new_tokens")

@@ -111,6 +111,11 @@ class Audit(Settings):
     jobs: tuple[Estimate, ...]
 
     @property
+    def run(self) -> Run:
+        """The run on the given machine."""
+        return next((run for run in self.runs if run.gpus == self.machine.gpus), self.runs[0])
+
+    @property
     def total(self) -> Stage:
         """All stages together."""
         return _sum("in all", self.jobs, self.machine.usd_a_gpu_hour, overrunning(self.jobs))
@@ -159,7 +164,7 @@ def audit(
         disk=Disk(
             now=on_disk,
             left=on_disk + sum(task.kept for task in planned),
-            peak=runs[numbers.index(machine.gpus if on_gpus else 0)].peak,
+            peak=next((run.peak for run in runs if run.gpus == machine.gpus), runs[0].peak),
             temporary=sum(size for task in planned for size in task.temporary.values()),
         ),
         sizes=dict(sizes),
