@@ -100,6 +100,7 @@ def test_the_page_has_ratios_a_sum_and_what_is_lacking(tmp_path: Path) -> None:
     assert "| train | 1 | 1.7 min | 50 s | 0.50 |" in text
     assert "| **in all** |  | 3.3 min | 3.3 min | 1.00 | 6.7 min | 6.7 min |" in text
     assert "At 0.5 USD a GPU hour: 0.06 USD predicted, 0.06 USD actual." in text
+    assert "predicted; 2.5 min from the first job to the last so far." in text
     assert "Without a record of time: search." in text
     assert "Jobs whose results this run has not left: train (1), search (1)." in text
 

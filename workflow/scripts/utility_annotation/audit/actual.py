@@ -106,7 +106,9 @@ def page(comparison: Comparison) -> str:
     )
     if comparison.wall_seconds is not None:
         predicted, actual = map(hours, comparison.wall_seconds)
-        lines += ["", f"Wall time of the whole plan: {predicted} predicted; {actual} from the first job to the last."]
+        so_far = " so far" if any(stage.unfinished for stage in stages) else ""
+        line = f"Wall time of the whole plan: {predicted} predicted; {actual} from the first job to the last{so_far}."
+        lines += ["", line]
     on_gpus = _total(stage.gpu_seconds for stage in stages)
     if on_gpus is not None:
         predicted, actual = (f"{seconds / 3600 * price:,.2f} USD" for seconds in on_gpus)
