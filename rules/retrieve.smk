@@ -48,6 +48,7 @@ rule search:
         "logs/search/{backbone}-{run}-{testset}.log",
     benchmark:
         "benchmarks/jobs/search/{backbone}-{run}-{testset}.tsv"
+    priority: 1  # before further encoding: it lets embeddings go
     conda:
         "../envs/core.yaml"
     threads: CONFIG.performance.threads

@@ -7,6 +7,7 @@ else; a configuration that somebody else put there is never touched.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -27,8 +28,9 @@ def why_not() -> str | None:
         return "SLURM's daemons are started as root"
     if missing := [program for program in PROGRAMS if shutil.which(program, path=_path()) is None]:
         return f"{', '.join(missing)} not installed (tests/cluster/install.sh installs SLURM on Debian)"
-    if (SITE / "slurm.conf").exists() and MARK not in (SITE / "slurm.conf").read_text():
-        return f"{SITE / 'slurm.conf'} is another SLURM's configuration"
+    for file in (SITE / "slurm.conf", SITE / "gres.conf"):
+        if file.exists() and MARK not in file.read_text():
+            return f"{file} is another SLURM's configuration"
     return None
 
 
@@ -39,16 +41,16 @@ def running(state: Path) -> Iterator[None]:
     Args:
         state: an empty folder for the daemons' state and logs.
     """
+    if (SITE / "slurm.conf").exists():  # of tests that were killed
+        (pid_file,) = re.findall("SlurmctldPidFile=(.*)", (SITE / "slurm.conf").read_text())
+        _end(Path(pid_file).parent)
     _configure(state)
     try:
         _start(state)
         yield
     finally:
         subprocess.run(["scancel", "--full", "--user", "root"], check=False)
-        for daemon in ("slurmctld", "slurmd", "munged"):
-            _stop(_pid_file(daemon, state))
-        for name in ("slurm.conf", "gres.conf"):
-            (SITE / name).unlink()
+        _end(state)
 
 
 def _configure(state: Path) -> None:
@@ -89,7 +91,7 @@ PartitionName=gpu Nodes={host} MaxTime=2-00:00:00 State=UP
 """
     )
     (SITE / "gres.conf").write_text(
-        "AutoDetect=off\nName=gpu Type=h100 File=/dev/null\nName=gpu Type=h100 File=/dev/zero\n"
+        f"{MARK}\nAutoDetect=off\nName=gpu Type=h100 File=/dev/null\nName=gpu Type=h100 File=/dev/zero\n"
     )
 
 
@@ -117,6 +119,14 @@ def _key(state: Path) -> Path:
     key.write_bytes(os.urandom(1024))
     key.chmod(0o600)
     return key
+
+
+def _end(state: Path) -> None:
+    """End the daemons, and remove what tells others of them."""
+    for daemon in ("slurmctld", "slurmd", "munged"):
+        _stop(_pid_file(daemon, state))
+    for name in ("slurm.conf", "gres.conf"):
+        (SITE / name).unlink(missing_ok=True)
 
 
 def _pid_file(daemon: str, state: Path) -> Path:

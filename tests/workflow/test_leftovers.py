@@ -154,6 +154,20 @@ def test_the_folder_of_somebody_else_is_named(folder: Path) -> None:
     assert f"{folder}/.snakemake cannot be written: the folder is read-only, or another user's" in result.stderr
 
 
+@pytest.mark.skipif(shutil.which("squeue") is None, reason="SLURM is not installed")
+def test_a_slurm_that_does_not_answer_keeps_nobody_from_running_here(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLURM_CONF", "/nowhere/slurm.conf")
+    result = snakemake(folder, "--cores", "1", LABELS)
+    assert result.returncode == 0, result.stderr
+    assert "SLURM does not answer" in result.stderr
+    script = [sys.executable, folder / "workflow" / "scripts" / "cluster_jobs.py", "cancel"]
+    cancelled = subprocess.run(script, cwd=folder, capture_output=True, text=True)
+    assert cancelled.returncode != 0, "here it matters"
+    assert "SLURM does not answer" in cancelled.stderr
+
+
 def test_results_may_lie_on_another_disk(folder: Path) -> None:
     if not Path("/dev/shm").is_dir() or Path("/dev/shm").stat().st_dev == folder.stat().st_dev:
         pytest.skip("no second file system to write to")

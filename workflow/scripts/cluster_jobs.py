@@ -27,12 +27,15 @@ def unfinished_jobs(folder: Path) -> list[str]:
     """
     if shutil.which("squeue") is None:
         return []
-    asked = subprocess.run(["squeue", "--me", "--noheader", "--format=%i|%j|%Z"], capture_output=True, text=True)
-    if asked.returncode:
+    command = ["squeue", "--me", "--noheader", "--format=%i|%j|%Z"]
+    try:
+        asked = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
         raise InputError(
-            f"squeue does not answer: {asked.stderr.strip()}",
-            mend="wait for SLURM: whether an earlier run's jobs still write into this folder is not known.",
-        )
+            f"SLURM does not answer ({' '.join(str(error.stderr or error).split())}), so whether jobs of an earlier "
+            "run still write into this folder is not known.",
+            mend="make sure that there are none, or wait for SLURM.",
+        ) from None
     jobs = (line.split("|", 2) for line in asked.stdout.splitlines())
     return [
         job
