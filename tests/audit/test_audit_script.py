@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -208,6 +209,13 @@ def test_the_papers_audit_is_the_page_that_is_shown(root: Path, fresh: Path, tmp
     assert sum(job["bytes"][0] for job in encodings) == 8_841_823 * 768 * 2
     shown = (root / "resources/audit/paper.md").read_text()
     assert shown.rstrip() == page.rstrip(), ANEW
+
+
+def test_the_readme_shows_lines_of_the_papers_audit(root: Path) -> None:
+    _, excerpt, *_ = re.split("<!-- (?:lines of|end).* -->", (root / "README.md").read_text())
+    shown = [line for line in excerpt.splitlines() if line]
+    assert len(shown) > 10
+    assert not set(shown) - set((root / "resources/audit/paper.md").read_text().splitlines()), ANEW
 
 
 def test_the_library_needs_no_torch(root: Path) -> None:
