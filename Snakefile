@@ -20,6 +20,7 @@ include: "rules/common_labels.smk"
 include: "rules/common_rag.smk"
 include: "rules/common_tables.smk"
 include: "rules/common_results.smk"
+include: "rules/common_exports.smk"
 include: "rules/common_start.smk"
 
 
@@ -45,6 +46,7 @@ include: "rules/tables.smk"
 include: "rules/report.smk"
 include: "rules/charts.smk"
 include: "rules/costs.smk"
+include: "rules/exports.smk"
 
 
 onstart:

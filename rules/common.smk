@@ -12,6 +12,7 @@ from snakemake.exceptions import WorkflowError
 from utility_annotation import configuration
 from utility_annotation.configuration import BM25, UNTRAINED, canonical
 from utility_annotation.errors import InputError
+from utility_annotation.exports.forms import FORMS
 from utility_annotation.pools import shard_names
 from utility_annotation.staleness import code_digest
 
@@ -59,6 +60,7 @@ def wildcard_patterns() -> dict[str, str]:
         "backbone": one_of(*CONFIG.backbones),
         "cost_table": one_of(*CONFIG.cost_tables),
         "dataset": one_of(*CONFIG.datasets),
+        "export_format": one_of(*FORMS),
         "label_chart": one_of(*CONFIG.label_charts),
         "label_table": one_of(*CONFIG.label_tables),
         "generator": one_of(*CONFIG.annotators),

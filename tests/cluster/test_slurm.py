@@ -240,6 +240,20 @@ def how_often_asked(server: ScriptedServer) -> list[int]:
     return list(Counter(request.body["messages"][-1]["content"] for request in server.received).values())
 
 
+def test_shards_that_share_a_job_share_its_gpu(root: Path, tmp_path: Path, slurm: None) -> None:
+    folder = small_demo(root, tmp_path)
+    with ScriptedServer(lambda received: chat_answer()) as server:
+        target = judged_by(folder, server)
+        configure(folder, lambda configuration: configuration["pools"]["demo-train"].update(shards=2))
+        shards = [target.replace("0000-of-0001", shard) for shard in ("0000-of-0002", "0001-of-0002")]
+        result = run(folder, *shards, "--group-components", "annotate=2")
+    assert result.returncode == 0, result.stderr[-6000:]
+    assert all((folder / shard).is_file() for shard in shards)
+    (job,) = jobs(folder, "annotate")
+    assert job["TresPerJob"] == "gres:gpu:1"
+    assert job["TimeLimit"] == "12:00:00", "one after the other"
+
+
 def test_an_annotation_that_hits_its_wall_time_pays_for_nothing_twice(root: Path, tmp_path: Path, slurm: None) -> None:
     folder = small_demo(root, tmp_path)
     with ScriptedServer(hangs_once(4)) as server:

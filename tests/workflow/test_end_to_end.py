@@ -80,6 +80,17 @@ def test_a_second_run_has_nothing_to_do(finished: Path) -> None:
     assert planned(finished) == {}
 
 
+def test_labels_and_models_are_handed_over(finished: Path) -> None:
+    labels, model = "results/exports/labels/utilsel/tevatron", "results/exports/models/minilm/utilsel"
+    result = snakemake(finished, "--cores", "1", labels, model)
+    assert result.returncode == 0, result.stderr
+    assert "smollm2" in (finished / labels / "README.md").read_text()
+    assert len((finished / labels / "train.jsonl").read_text().splitlines()) <= QUESTIONS
+    figures = json.loads((finished / "results" / "metrics" / "minilm" / "utilsel" / "demo-dev.json").read_text())
+    shown = f"| demo-dev | mrr@10 | {100 * figures['metrics']['mrr@10']:.1f} |"
+    assert shown in (finished / model / "README.md").read_text()
+
+
 TRAINED_ON_UTILSEL = Counter(train=2, encode=4, search=2, evaluate=2)
 SHOWN = Counter(results_table=1, plot_results=1, plot_training=1, write_report=1)
 

@@ -131,3 +131,14 @@ def test_a_configuration_file_replaces_the_demo_whole(workflow: Path, tmp_path: 
     assert plan["evaluate"] == 2
     assert "train" not in plan
     assert "annotate_relsel" not in plan
+
+
+def test_a_model_is_handed_over_with_the_metrics_of_the_tables_that_show_it(workflow: Path) -> None:
+    plan = planned(workflow, "results/exports/models/minilm/human")
+    assert (plan["export_model"], plan["evaluate"], plan["train"]) == (1, 1, 1)
+
+
+def test_likelihoods_are_refused_as_labels_to_hand_over_before_anything_runs(workflow: Path) -> None:
+    result = snakemake(workflow, "--dry-run", "results/exports/labels/replug/trec")
+    assert result.returncode != 0
+    assert "labels replug are likelihoods of REPLUG, of which none is a positive" in result.stdout + result.stderr

@@ -122,6 +122,8 @@ class Workloads:
             "generate_answers": self._generate_answers,
             "evaluate_answers": self._evaluate_answers,
             **dict.fromkeys(drawn, self._drawn),
+            "export_labels": self._export_labels,
+            "export_model": self._export_model,
         }
         for name in ("_asked", "_answered"):  # each is asked for by many jobs
             setattr(self, name, cache(getattr(self, name)))
@@ -297,6 +299,15 @@ class Workloads:
     def _label_quality(self, job: Job) -> Workload:
         return Workload((_START, Amount("labels", self._labelled(job.wildcards["labels"]))), bytes=(_TABLE_BYTES,))
 
+    def _export_labels(self, job: Job) -> Workload:
+        labels = job.wildcards["labels"]
+        pool = self.sizes.pool(self.configuration.labels[labels].pool)
+        candidates = self._labelled(labels)
+        texts = (
+            candidates * pool.words * _PLAIN_BYTES_A_WORD
+        )  # BEIR's and TREC's form, without repetitions, are smaller
+        return Workload((_START, Amount("build-pool", candidates)), bytes=(texts,), scratch=texts)
+
     def _labelled(self, labels: str) -> float:
         settings = self.configuration.labels[labels]
         pool = self.sizes.pool(settings.pool)
@@ -317,6 +328,9 @@ class Workloads:
         weights = model.size().parameters * 4
         texts = questions * pool.candidates * pool.words * _PLAIN_BYTES_A_WORD
         return Workload((_START_ENCODER, Amount("train", tokens, model)), bytes=(weights,), scratch=texts + 3 * weights)
+
+    def _export_model(self, job: Job) -> Workload:
+        return Workload((_START,), bytes=(_TABLE_BYTES,))  # the weights are linked
 
     def _encode(self, job: Job) -> Workload:
         dataset = job.wildcards["dataset"]

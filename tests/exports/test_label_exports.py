@@ -1,0 +1,236 @@
+"""Labels handed over: what each form holds, read by our readers and by the libraries that it is for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import datasets
+import export_labels as script
+import pyarrow.parquet as pq
+import pytest
+from command_line import arguments
+from huggingface_hub import DatasetCard
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from labelled_pool import CANDIDATES, POSITIVES, QUERIES, TEXTS, Labelled, write_labelled
+
+from utility_annotation.contracts import passage_text
+from utility_annotation.errors import InputError
+from utility_annotation.exports.forms import FORMS
+from utility_annotation.exports.writers import WRITERS
+from utility_annotation.formats import beir, tevatron, trec
+
+USED = [query_id for query_id in CANDIDATES if POSITIVES[query_id]]
+SETTINGS: dict[str, Any] = {
+    "name": "useful",
+    "labels": {"pool": "small", "source": "utilsel", "annotator": "judge"},
+    "pool": {"dataset": "set", "source": {"path": "rows.jsonl"}},
+    "annotator": {"model": "llm", "precision": "bf16"},
+    "model": {"hub": "some/LLM-7B"},
+}
+
+
+@pytest.fixture
+def labelled(tmp_path: Path) -> Labelled:
+    return write_labelled(tmp_path, CANDIDATES, POSITIVES)
+
+
+def export(labelled: Labelled, form: str, folder: Path, **labels: Any) -> Path:
+    chosen = SETTINGS | {"labels": SETTINGS["labels"] | labels}
+    if labels.get("source") in ("human", "replug"):
+        chosen["labels"] = {"pool": "small", "source": labels["source"]}
+        chosen |= {"annotator": None, "model": None}
+        if labels["source"] == "replug":
+            chosen["labels"]["annotator"] = "judge"
+    files = {"labels": labelled.labels, "pool": labelled.shards, "quality": labelled.quality}
+    script.main(arguments(settings=chosen, format=form, **files, output=folder / form))
+    return folder / form
+
+
+def negatives(query_id: str) -> list[str]:
+    return [docid for docid in CANDIDATES[query_id] if docid not in POSITIVES[query_id]]
+
+
+def full(docids: Iterable[str]) -> list[str]:
+    return [passage_text(*TEXTS[docid]) for docid in docids]
+
+
+def test_every_form_has_what_writes_it() -> None:
+    assert FORMS.keys() == WRITERS.keys()
+
+
+def test_tevatron_rows_carry_the_passages_best_positive_first(labelled: Labelled, tmp_path: Path) -> None:
+    rows = {row.query_id: row for row in tevatron.read_rows(export(labelled, "tevatron", tmp_path) / "train.jsonl")}
+    assert sorted(rows) == USED, "a query without a positive trains nothing"
+    for query_id, row in rows.items():
+        assert (row.query, row.positives, row.negatives) == (
+            QUERIES[query_id],
+            POSITIVES[query_id],
+            negatives(query_id),
+        )
+        assert row.passages == {docid: (TEXTS[docid][0] or None, TEXTS[docid][1]) for docid in CANDIDATES[query_id]}
+
+
+def test_tevatrons_second_version_has_ids_and_a_corpus_in_which_each_stands_once(
+    labelled: Labelled, tmp_path: Path
+) -> None:
+    folder = export(labelled, "tevatron-v2", tmp_path)
+    rows = {row.query_id: row for row in tevatron.read_id_rows(folder / "train.jsonl")}
+    assert {query_id: row.positives for query_id, row in rows.items()} == {key: POSITIVES[key] for key in USED}
+    assert all(row.negatives == negatives(query_id) for query_id, row in rows.items())
+    corpus = [json.loads(line) for line in (folder / "corpus.jsonl").read_text().splitlines()]
+    assert sorted(row["docid"] for row in corpus) == sorted(TEXTS)
+    assert {row["docid"]: row["text"] for row in corpus} == {docid: passage_text(*TEXTS[docid]) for docid in TEXTS}
+
+
+def test_sentence_transformers_has_a_row_a_positive_with_as_many_negatives_as_every_query_has(
+    labelled: Labelled, tmp_path: Path
+) -> None:
+    table = pq.read_table(export(labelled, "sentence-transformers", tmp_path) / "train.parquet")
+    assert table.column_names == ["anchor", "positive", "negative_1", "negative_2"], "q1 has two negatives, others more"
+    rows = [list(row.values()) for row in table.to_pylist()]
+    expected = [
+        [QUERIES[query_id], *full([docid]), *full(negatives(query_id)[:2])]
+        for query_id in USED
+        for docid in POSITIVES[query_id]
+    ]
+    assert sorted(rows) == sorted(expected)
+
+
+def test_sentence_transformers_loss_takes_the_columns_as_they_come(labelled: Labelled, tmp_path: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
+    from tiny_bert import save_tiny_bert
+
+    file = export(labelled, "sentence-transformers", tmp_path) / "train.parquet"
+    train = datasets.load_dataset("parquet", data_files=str(file), split="train", cache_dir=str(tmp_path / "cache"))
+    model = SentenceTransformer(str(save_tiny_bert(tmp_path / "tiny")), device="cpu")
+    loss = MultipleNegativesRankingLoss(model)(
+        [model.tokenize(train[column][:]) for column in train.column_names], None
+    )
+    loss.backward()
+    assert loss.isfinite()
+    assert any(parameter.grad is not None for parameter in model.parameters())
+
+
+def test_flag_embedding_has_lists_of_texts(labelled: Labelled, tmp_path: Path) -> None:
+    file = export(labelled, "flag-embedding", tmp_path) / "train.jsonl"
+    rows = {row["query"]: row for row in map(json.loads, file.read_text().splitlines())}
+    assert rows == {
+        QUERIES[key]: {"query": QUERIES[key], "pos": full(POSITIVES[key]), "neg": full(negatives(key))} for key in USED
+    }
+
+
+def test_beir_has_every_query_the_pools_passages_and_the_positives(labelled: Labelled, tmp_path: Path) -> None:
+    folder = export(labelled, "beir", tmp_path)
+    assert {query.query_id: query.text for query in beir.read_queries(folder)} == QUERIES
+    passages = {passage.docid: (passage.title, passage.text) for passage in beir.read_passages(folder)}
+    assert passages == {docid: (title or None, text) for docid, (title, text) in TEXTS.items()}
+    judged = {(row.query_id, row.docid): row.grade for row in beir.read_judgements(folder)}
+    assert judged == {(query_id, docid): 1 for query_id, docids in POSITIVES.items() for docid in docids}
+
+
+def test_trec_has_every_candidate_judged(labelled: Labelled, tmp_path: Path) -> None:
+    folder = export(labelled, "trec", tmp_path)
+    judged = {(row.query_id, row.docid): row.grade for row in trec.read_judgements(folder / "qrels.txt")}
+    assert judged == {
+        (query_id, docid): int(docid in POSITIVES[query_id])
+        for query_id, docids in CANDIDATES.items()
+        for docid in docids
+    }
+    topics = dict(line.split("\t") for line in (folder / "topics.tsv").read_text().splitlines())
+    assert topics == QUERIES | {"q1": "why does water run?"}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_nothing_but_the_forms_files_is_left(labelled: Labelled, tmp_path: Path, form: str) -> None:
+    beside = {"trec": {"qrels.txt", "topics.tsv"}, "beir": {"qrels"}}.get(form, set())
+    files = {path.name for path in export(labelled, form, tmp_path).iterdir()}
+    assert files == {"README.md", *FORMS[form].files.values(), *beside}
+
+
+@pytest.mark.parametrize("form", [name for name, form in FORMS.items() if form.files])
+def test_the_hubs_library_loads_a_folder_by_its_card(labelled: Labelled, tmp_path: Path, form: str) -> None:
+    folder = export(labelled, form, tmp_path)
+    for part in FORMS[form].files:
+        (split,) = datasets.load_dataset(str(folder), part, cache_dir=str(tmp_path / "cache")).values()
+        assert len(split)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_card_says_what_it_is(labelled: Labelled, tmp_path: Path, form: str) -> None:
+    folder = export(labelled, form, tmp_path)
+    card = DatasetCard.load(folder / "README.md")
+    assert card.data.task_categories == ["text-retrieval"]
+    for said in ("useful", FORMS[form].title, "some/LLM-7B", "rows.jsonl", "utility selection", "EMNLP 2025"):
+        assert said in card.text
+    for row in ("questions | 4", "without a positive | 1", "positives | 4", "a question | 1.00", "negatives | 11"):
+        assert f"{row} |" in card.text
+    assert "| precision of the human positives, % | 50.0 |" in card.text
+    assert "| Cohen's kappa | 0.250 |" in card.text
+    assert "ok 3, empty 1" in card.text
+
+
+def test_the_card_of_human_labels_does_not_compare_them_with_themselves(labelled: Labelled, tmp_path: Path) -> None:
+    text = (export(labelled, "trec", tmp_path, source="human") / "README.md").read_text()
+    assert "human positives of the pool" in text
+    assert "Beside human labels" not in text
+
+
+def test_likelihoods_are_no_labels_to_hand_over(labelled: Labelled, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="likelihoods of REPLUG"):
+        export(labelled, "tevatron", tmp_path, source="replug")
+    assert not (tmp_path / "tevatron").exists()
+
+
+def test_labels_without_any_positive_are_refused(tmp_path: Path) -> None:
+    labelled = write_labelled(tmp_path, {"q1": "ab", "q2": "cd"}, {"q1": [], "q2": []})
+    with pytest.raises(InputError, match="no query has a positive"):
+        export(labelled, "tevatron", tmp_path)
+
+
+@pytest.mark.parametrize(("form", "fits"), [("trec", False), ("beir", False), ("tevatron-v2", True)])
+def test_an_id_with_a_blank_is_refused_where_a_column_cannot_hold_it_and_nothing_is_left(
+    tmp_path: Path, form: str, fits: bool
+) -> None:
+    labelled = write_labelled(tmp_path, {"a question": "ab", "q2": "cd"}, {"a question": ["a"], "q2": []})
+    if fits:
+        assert export(labelled, form, tmp_path).is_dir()
+        return
+    with pytest.raises(InputError, match="'a question' has white space"):
+        export(labelled, form, tmp_path)
+    assert not list(tmp_path.glob(f"*{form}*"))
+
+
+POOLS = st.dictionaries(
+    st.sampled_from(["q1", "q2", "q3", "q4"]),
+    st.lists(st.sampled_from("abcde"), min_size=1, unique=True).flatmap(
+        lambda docids: st.tuples(st.just("".join(docids)), st.lists(st.sampled_from(docids), unique=True))
+    ),
+    min_size=2,
+).filter(lambda pools: any(positives for _, positives in pools.values()))
+
+
+@pytest.fixture
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+    return lambda: tmp_path_factory.mktemp("pool")
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(pools=POOLS)
+def test_training_rows_split_each_pool_into_its_positives_and_the_rest(
+    fresh: Callable[[], Path], pools: dict[str, tuple[str, list[str]]]
+) -> None:
+    folder = fresh()
+    candidates = {query_id: docids for query_id, (docids, _) in pools.items()}
+    positives = {query_id: chosen for query_id, (_, chosen) in pools.items()}
+    exported = export(write_labelled(folder, candidates, positives), "tevatron", folder)
+    rows = {row.query_id: (row.positives, row.negatives) for row in tevatron.read_rows(exported / "train.jsonl")}
+    assert rows == {
+        query_id: (chosen, [docid for docid in docids if docid not in chosen])
+        for query_id, (docids, chosen) in pools.items()
+        if chosen
+    }

@@ -1,0 +1,128 @@
+"""Trained retrievers handed over: the folder that others load, and its card."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import export_model as script
+import pytest
+import torch
+from command_line import arguments
+from huggingface_hub import ModelCard
+from tiny_bert import save_tiny_bert
+
+from utility_annotation.configuration import Backbone, Run
+from utility_annotation.encoder import Encoder
+
+SETTINGS: dict[str, Any] = {
+    "name": "useful-cl20",
+    "labels": {"pool": "small", "source": "human"},
+    "first_stage": {"pool": "small", "source": "utilsel", "annotator": "judge"},
+    "source": {"hub": "some/Encoder"},
+}
+BACKBONE = {
+    "model": "tiny",
+    "pooling": "mean",
+    "normalize": True,
+    "query_length": 12,
+    "passage_length": 24,
+    "query_prefix": "query: ",
+}
+RUN = {"labels": "human-20", "first_stage": "useful", "loss": "summarglh", "temperature": 0.05, "epochs": 2}
+TEXTS = ["red stone", "a blue river and a cloud", "horse"]
+
+
+@pytest.fixture
+def trained(tmp_path: Path) -> Path:
+    """A model folder as training leaves it."""
+    folder = tmp_path / "model"
+    Encoder.load(save_tiny_bert(tmp_path / "tiny"), Backbone(**BACKBONE)).save(folder)
+    record = {
+        "run": Run(**RUN).model_dump(mode="json"),
+        "backbone": Backbone(**BACKBONE).model_dump(mode="json"),
+        "effective_batch": {"queries": 128, "passages_a_query": 16, "negatives": "own and in-batch"},
+        "processes": 8,
+        "queries": {"labelled": 1010, "used": 1000, "without_positive": 10},
+        "steps": 16,
+        "optimizer": "AdamW",
+        "schedule": "linear warm-up, linear decay",
+    }
+    (folder / "training.json").write_text(json.dumps(record))
+    (folder / ".snakemake_timestamp").touch()
+    return folder
+
+
+def export(trained: Path, metrics: list[dict[str, Any]], **changed: Any) -> Path:
+    paths = [trained.with_name(f"{number}.json") for number in range(len(metrics))]
+    for path, figures in zip(paths, metrics, strict=True):
+        path.write_text(json.dumps(figures))
+    output = trained.with_name("exported")
+    script.main(arguments(settings=SETTINGS | changed, model=trained, metrics=paths, output=output))
+    return output
+
+
+METRICS = [
+    {"testset": "dev", "metrics": {"mrr@10": 0.3525, "recall@1000": 0.97}},
+    {"testset": "beir-mean", "metrics": {"ndcg@10": 0.4}},
+]
+
+
+def test_the_card_states_data_loss_effective_batch_and_metrics(trained: Path) -> None:
+    card = ModelCard.load(export(trained, METRICS) / "README.md")
+    assert card.data.library_name == "sentence-transformers"
+    assert card.data.base_model == "some/Encoder"
+    for row in (
+        "| starts from | run useful, which started from some/Encoder |",
+        "| labels of that first stage | utility selection: the passages on topic that an LLM found of use",
+        "| labels | human-20 of pool small: the human positives of the pool |",
+        "| questions | 1,000 (10 more have no positive) |",
+        "| loss | summarglh, temperature 0.05 |",
+        "| effective batch | 128 questions × 16 passages, over 8 process(es); negatives: own and in-batch |",
+        "| dev | mrr@10 | 35.2 |",
+        "| dev | recall@1000 | 97.0 |",
+        "| beir-mean | ndcg@10 | 40.0 |",
+    ):
+        assert row in card.text
+
+
+def test_a_model_that_no_table_shows_has_no_figures(trained: Path) -> None:
+    assert "Evaluation" not in ModelCard.load(export(trained, []) / "README.md").text
+
+
+def test_a_backbone_of_no_hub_is_named_without_a_link(trained: Path) -> None:
+    card = ModelCard.load(export(trained, [], source={"package": "some-package"}) / "README.md")
+    assert card.data.base_model is None
+    assert "started from some-package" in card.text
+
+
+def test_the_code_on_the_card_loads_it_with_the_vectors_of_our_encoder(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = export(trained, METRICS)
+    code = ModelCard.load(folder / "README.md").text.partition("```python\n")[2].partition("```")[0]
+    names: dict[str, Any] = {}
+    exec(code.replace("this/folder", str(folder)), names)
+    vectors = names["model"].encode(TEXTS, convert_to_tensor=True).cpu()
+    ours = Encoder.load(trained, Backbone(**BACKBONE)).eval()
+    with torch.no_grad():
+        expected = ours(*ours.pad(ours.token_ids(TEXTS, "passage")))
+    torch.testing.assert_close(vectors, expected, atol=1e-5, rtol=1e-4)
+    assert "query: " in code
+
+
+def test_transformers_loads_it(trained: Path) -> None:
+    from transformers import AutoModel, AutoTokenizer
+
+    folder = export(trained, METRICS)
+    before, after = (AutoModel.from_pretrained(path).state_dict() for path in (trained, folder))
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert AutoTokenizer.from_pretrained(folder)("red stone").input_ids
+
+
+def test_only_what_belongs_to_the_model_is_handed_over(trained: Path) -> None:
+    files = {path.relative_to(trained) for path in trained.rglob("*")} - {Path(".snakemake_timestamp")}
+    folder = export(trained, METRICS)
+    assert {path.relative_to(folder) for path in folder.rglob("*")} == files | {Path("README.md")}

@@ -1,0 +1,177 @@
+"""The card of exported labels: Markdown that says what they are, under a head that Hugging Face's hub reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from ..configuration import Annotator, Labels, Model, Name, Pool, Settings, canonical
+from ..reporting.markup import markdown_table
+from .examples import Examples
+from .forms import Form
+
+PAPER = (
+    "H. Zhang et al., *Utility-Focused LLM Annotation for Retrieval and Retrieval-Augmented Generation*, EMNLP 2025, "
+    "arXiv 2504.05220"
+)
+
+SAYS = {
+    "human": "the human positives of the pool",
+    "relsel": "relevance selection: the passages that an LLM found on topic",
+    "utilsel": "utility selection: the passages on topic that an LLM found of use for a pseudo-answer of its own",
+    "utilrank": "utility ranking: the head of the list in which an LLM ordered the passages on topic by their utility",
+    "utilsel-truth": "utility selection from the whole pool, given the ground-truth answer",
+    "union": "what any of several label sets calls positive",
+    "file": "labels of others, read from a file",
+    "replug": "REPLUG's likelihoods of the ground-truth answer given each candidate alone",
+}
+"""What the labels of each source are."""
+
+
+class ExportSettings(Settings):
+    """What decides an export."""
+
+    name: Name
+    """Of the label set."""
+    labels: Labels
+    pool: Pool
+    annotator: Annotator | None
+    model: Model | None
+    """What the annotator runs, where it is run here."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What an export holds."""
+
+    queries: int
+    without_positive: int
+    positives: int
+    negatives: int
+
+    @classmethod
+    def of(cls, examples: Examples) -> Counts:
+        """Count once through."""
+        queries = without = positives = negatives = 0
+        for example in examples:
+            queries += 1
+            without += not example.positives
+            positives += len(example.positives)
+            negatives += len(example.negatives)
+        return cls(queries, without, positives, negatives)
+
+
+def card(settings: ExportSettings, form: Form, counts: Counts, quality: Mapping[str, Any]) -> str:
+    """The card.
+
+    Args:
+        settings: the labels and what made them.
+        form: the format of the files beside it.
+        counts: what the labels hold.
+        quality: the figures of ``results/quality/{labels}.json``.
+    """
+    head: dict[str, Any] = {
+        "pretty_name": f"{settings.name}: labels of {settings.labels.pool}",
+        "task_categories": ["text-retrieval"],
+        "tags": ["dense-retrieval", "llm-annotation", settings.labels.source],
+    }
+    if form.files:
+        head["configs"] = [
+            {"config_name": part, "data_files": file} | ({"default": True} if number == 0 else {})
+            for number, (part, file) in enumerate(form.files.items())
+        ]
+    lines = [
+        "---",
+        yaml.safe_dump(head, sort_keys=False, allow_unicode=True).rstrip(),
+        "---",
+        "",
+        f"# {settings.name}: labels of {settings.labels.pool}, in the format of {form.title}",
+        "",
+        f"Whether a passage is a positive of a question was decided by {SAYS[settings.labels.source]}. The method is "
+        f"that of {PAPER}.",
+        "",
+        *_origin(settings),
+        "",
+        "## What it holds",
+        "",
+        *_held(counts),
+        "",
+        *_against_humans(settings.labels, quality),
+        "## How to load it",
+        "",
+        "```",
+        form.loading,
+        "```",
+        "",
+        "A query's positives stand in the order in which its labels list them, best first where an LLM ranked them; "
+        "negatives are the other candidates that were judged, in the shuffled order of the pool.",
+        "",
+        "The texts are those of the collection from which the pool was made, and its licence holds for them.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _origin(settings: ExportSettings) -> list[str]:
+    pool, labels = settings.pool, settings.labels
+    source = pool.source
+    made_of = source.path or f"rankings of {', '.join(source.retrievers)} for test set {source.testset}"
+    rows = [
+        ("pool", f"{labels.pool}: {pool.size} candidates a question at most, of dataset {pool.dataset}, {pool.split}"),
+        ("candidates", f"{made_of} ({source.format})"),
+    ]
+    if labels.queries.percent < 100:
+        rows.append(("questions", f"a random {labels.queries.percent:g} %, seed {labels.queries.seed}"))
+    if labels.of:
+        rows.append(("union of", ", ".join(labels.of)))
+    if labels.file:
+        rows.append(("file", f"{labels.file.path} ({labels.file.format})"))
+    if labels.source == "utilrank":
+        rows.append(("positive", f"the first {labels.top_percent:g} % of the list, at least one"))
+    if settings.annotator:
+        annotator = settings.annotator
+        model = settings.model
+        where = (model.hub or model.package or model.path) if model else None
+        names = [name for name in (where, annotator.served_model) if name]
+        rows += [
+            ("LLM", " as ".join(names) if names else (labels.annotator or "")),
+            ("protocol", f"{annotator.protocol}, {annotator.engine}"),
+        ]
+        if annotator.protocol == "listwise":
+            rows.append(("decoding", f"`{canonical(annotator.sampling)}`, passes: {annotator.passes}"))
+        if labels.source in ("utilsel", "utilrank"):
+            rows.append(("decoding of pseudo-answers", f"`{canonical(annotator.answer_sampling)}`"))
+    return markdown_table(("", ""), rows, texts=2)
+
+
+def _held(counts: Counts) -> list[str]:
+    mean = counts.positives / counts.queries if counts.queries else 0
+    rows = [
+        ("questions", f"{counts.queries:,}"),
+        ("of these without a positive", f"{counts.without_positive:,}"),
+        ("positives", f"{counts.positives:,}"),
+        ("positives a question", f"{mean:.2f}"),
+        ("negatives", f"{counts.negatives:,}"),
+    ]
+    return markdown_table(("", ""), rows, texts=1)
+
+
+def _against_humans(labels: Labels, quality: Mapping[str, Any]) -> list[str]:
+    """How the labels compare with the pool's human positives, where they are not these."""
+    if labels.source == "human" or not quality["human_positives"]:
+        return []
+    selection, agreement, annotation = quality["selection"], quality["agreement"], quality["annotation"]
+    rows = [("human positives in the pool", f"{quality['human_positives']:,}")]
+    if selection:
+        rows += [
+            (f"{name} of the human positives, %", "" if selection[name] is None else f"{selection[name]:.1f}")
+            for name in ("precision", "recall")
+        ]
+    if agreement and agreement["kappa"] is not None:
+        rows.append(("Cohen's kappa", f"{agreement['kappa']:.3f}"))
+    if annotation:
+        outcomes = ", ".join(f"{outcome} {number:,}" for outcome, number in annotation["outcomes"].items() if number)
+        rows.append(("outcomes of the last stage", outcomes))
+    return ["## Beside human labels", "", *markdown_table(("", ""), rows, texts=1), ""]

@@ -1,0 +1,49 @@
+"""Handing labels over: a folder with the files of one format and the card."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from ..files import read_json, replacing, write_text
+from ..progress import LOG
+from .card import Counts, ExportSettings, card
+from .examples import examples
+from .forms import FORMS
+from .writers import WRITERS
+
+
+def export_labels(
+    settings: ExportSettings, form: str, labels: Path, pools: Sequence[Path], quality: Path, output: Path
+) -> None:
+    """Write a label set in a format of others.
+
+    Args:
+        settings: the labels and what made them.
+        form: a name from :data:`~.forms.FORMS`.
+        labels: the labels (contract ``LABELS``).
+        pools: the shards of their pool.
+        quality: their figures (JSON).
+        output: the folder, written whole or not at all.
+
+    Raises:
+        InputError: REPLUG's labels, which are likelihoods; labels without any positive; labels of another pool; an id
+            that the format cannot hold.
+    """
+    if settings.labels.source == "replug":
+        raise InputError(
+            f"labels {settings.name} are likelihoods of REPLUG, of which none is a positive.",
+            mend="export labels of another source.",
+        )
+    figures: Any = read_json(quality)
+    with replacing(output) as folder:
+        folder.mkdir()
+        with examples(labels, pools, folder / ".joined.arrow") as labelled:
+            counts = Counts.of(labelled)
+            if not counts.positives:
+                raise InputError("no query has a positive.", mend="look at the labels' quality.", path=labels)
+            WRITERS[form](labelled, folder)
+        write_text(folder / "README.md", card(settings, FORMS[form], counts, figures))
+    LOG.info(f"{output}: {counts.queries} queries, {counts.positives} positives, {counts.negatives} negatives")

@@ -1,0 +1,148 @@
+"""Handing a retriever over: its folder, which sentence-transformers and transformers load as it is, with a card."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..configuration import Backbone, Labels, Model, Name, Run, Settings
+from ..files import read_json, replacing, write_text
+from ..reporting.markup import markdown_table
+from .card import PAPER, SAYS
+
+_SNAKEMAKE = ".snakemake_timestamp"
+
+
+class ModelExportSettings(Settings):
+    """What a model's card tells beside its ``training.json``."""
+
+    name: Name
+    """Of the run."""
+    labels: Labels
+    """Those of the run."""
+    first_stage: Labels | None
+    """Those of the run that it starts from, in a curriculum."""
+    source: Model
+    """Where the backbone comes from."""
+
+
+def export_model(settings: ModelExportSettings, model: Path, metrics: Sequence[Path], output: Path) -> None:
+    """Write the folder of a trained model with a card; weights are linked where the file system can, else copied.
+
+    Args:
+        settings: what the card tells of the labels and the backbone.
+        model: the folder that training left.
+        metrics: metrics files of this model (JSON).
+        output: the folder, written whole or not at all.
+    """
+    training: Any = read_json(model / "training.json")
+    figures: list[Any] = [read_json(path) for path in metrics]
+    with replacing(output) as folder:
+        shutil.copytree(model, folder, copy_function=_link_or_copy, ignore=shutil.ignore_patterns(_SNAKEMAKE))
+        write_text(folder / "README.md", model_card(settings, training, figures))
+
+
+def model_card(settings: ModelExportSettings, training: Mapping[str, Any], metrics: Sequence[Mapping[str, Any]]) -> str:
+    """The card.
+
+    Args:
+        settings: the labels and the backbone's origin.
+        training: ``training.json``.
+        metrics: what the metrics files hold; each names its test set (or average).
+    """
+    backbone = Backbone.model_validate(training["backbone"])
+    source = settings.source.hub or settings.source.package or settings.source.path or backbone.model
+    head: dict[str, Any] = {
+        "library_name": "sentence-transformers",
+        "pipeline_tag": "sentence-similarity",
+        "tags": ["sentence-transformers", "feature-extraction", "dense-retrieval"],
+    }
+    if settings.source.hub:
+        head["base_model"] = settings.source.hub
+    return "\n".join(
+        [
+            "---",
+            yaml.safe_dump(head, sort_keys=False, allow_unicode=True).rstrip(),
+            "---",
+            "",
+            f"# {settings.name}: a dense retriever, {backbone.model} trained on labels {training['run']['labels']}",
+            "",
+            f"The method is that of {PAPER}.",
+            "",
+            "## Training",
+            "",
+            *markdown_table(("", ""), _training(settings, training, source), texts=2),
+            "",
+            *_evaluation(metrics),
+            "## How to load it",
+            "",
+            "```python",
+            *_loading(backbone),
+            "```",
+            "",
+            f"Similarity is the inner product{' of vectors of length 1' if backbone.normalize else ''}. "
+            "`training.json` beside this card has every setting, the curve and the versions.",
+            "",
+        ]
+    )
+
+
+def _training(settings: ModelExportSettings, training: Mapping[str, Any], source: str) -> list[tuple[str, str]]:
+    run, batch, queries = Run.model_validate(training["run"]), training["effective_batch"], training["queries"]
+    first = settings.first_stage
+    return [
+        ("starts from", source if run.first_stage is None else f"run {run.first_stage}, which started from {source}"),
+        *([("labels of that first stage", SAYS[first.source])] if first else []),
+        ("labels", f"{run.labels} of pool {settings.labels.pool}: {SAYS[settings.labels.source]}"),
+        ("questions", f"{queries['used']:,} ({queries['without_positive']:,} more have no positive)"),
+        ("loss", f"{run.loss}, temperature {run.temperature:g}"),
+        ("positives", f"{run.positives}; human positive: {run.human_positive}"),
+        (
+            "effective batch",
+            f"{batch['queries']} questions × {batch['passages_a_query']} passages, over {training['processes']} "
+            f"process(es); negatives: {batch['negatives']}",
+        ),
+        ("steps", f"{training['steps']:,} in {run.epochs:g} epoch(s)"),
+        (
+            "optimiser",
+            f"{training['optimizer']}, learning rate {run.learning_rate:g}, {training['schedule']}, {run.precision}",
+        ),
+    ]
+
+
+def _evaluation(metrics: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A row a test set or average and metric, in percent."""
+    rows = [
+        (str(figures["testset"]), metric, f"{100 * value:.1f}")
+        for figures in metrics
+        for metric, value in figures["metrics"].items()
+        if value is not None
+    ]
+    return ["## Evaluation", "", *markdown_table(("test set", "metric", "%"), rows, texts=2), ""] if rows else []
+
+
+def _loading(backbone: Backbone) -> list[str]:
+    def encoding(name: str, text: str, prefix: str, length: int) -> str:
+        prompt = f", prompt={prefix!r}" if prefix else ""
+        return f'{name} = model.encode(["{text}"]{prompt})  # cut to {length} tokens in training'
+
+    return [
+        "from sentence_transformers import SentenceTransformer",
+        "",
+        'model = SentenceTransformer("this/folder")',
+        encoding("queries", "a question", backbone.query_prefix, backbone.query_length),
+        encoding("passages", "a title and a text", backbone.passage_prefix, backbone.passage_length),
+        "print(queries @ passages.T)",
+    ]
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
