@@ -9,7 +9,7 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 # Each job is a process of its own: what Python has compiled once must be kept, or every job compiles torch anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo audit audit-actual test format cluster-cancel clean-environment
+.PHONY: demo audit audit-actual test rulegraph format cluster-cancel clean-environment
 
 demo: .venv/core.stamp
 	snakemake --cores all
@@ -30,6 +30,11 @@ test: .venv/dev.stamp .venv-vllm/stamp
 	mypy
 	snakemake --lint
 	pytest -n 2 --dist loadfile
+
+# The picture of the rules in the README; needs Graphviz.
+rulegraph: .venv/core.stamp
+	snakemake --rulegraph | sed 's/build_pool_demo-train/build_pool/; s/margin=0/margin=0, rankdir=LR, nodesep=0.12, ranksep=0.35/' \
+		| dot -Tsvg > resources/rulegraph.svg
 
 format: .venv/dev.stamp
 	ruff format .

@@ -142,3 +142,13 @@ def test_likelihoods_are_refused_as_labels_to_hand_over_before_anything_runs(wor
     result = snakemake(workflow, "--dry-run", "results/exports/labels/replug/trec")
     assert result.returncode != 0
     assert "labels replug are likelihoods of REPLUG, of which none is a positive" in result.stdout + result.stderr
+
+
+def test_the_picture_in_the_readme_shows_the_rules_of_the_demo(root: Path, workflow: Path) -> None:
+    graph = snakemake(workflow, "--rulegraph").stdout.replace("build_pool_demo-train", "build_pool")
+    names = dict(re.findall(r'^\s*(\d+)\[label = "(\w+)"', graph, flags=re.MULTILINE))
+    edges = {(names[tail], names[head]) for tail, head in re.findall(r"(\d+) -> (\d+)", graph)}
+    picture = (root / "resources" / "rulegraph.svg").read_text()
+    shown = dict(re.findall(r"<title>(\d+)</title>.*?<text[^>]*>(\w+)</text>", picture, flags=re.DOTALL))
+    drawn = {(shown[tail], shown[head]) for tail, head in re.findall(r"<title>(\d+)&#45;&gt;(\d+)</title>", picture)}
+    assert drawn == edges, "draw it anew: make rulegraph"
