@@ -29,7 +29,7 @@ def unfinished_jobs(folder: Path) -> list[str]:
         return []
     command = ["squeue", "--me", "--noheader", "--format=%i|%j|%Z"]
     try:
-        asked = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+        asked = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
         raise InputError(
             f"SLURM does not answer ({' '.join(str(error.stderr or error).split())}), so whether jobs of an earlier "
