@@ -24,6 +24,13 @@ include: "rules/common_exports.smk"
 include: "rules/common_start.smk"
 
 
+resource_scopes:
+    engine="local",  # a limit for each submitted group, not for all of them together
+
+
+if not workflow.is_main_process:  # within a submitted group, which is told no limit
+    workflow.register_resource("engine", 1)
+
 refuse_foreign_folder()
 
 

@@ -13,6 +13,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -144,6 +145,12 @@ def test_the_stages_of_a_shard_are_one_job_on_one_gpu(done: Path) -> None:
         assert job["TimeLimit"] == "14:00:00", "the times of the stages, one after the other"
 
 
+def test_shards_are_submitted_side_by_side(done: Path) -> None:
+    first, second = jobs(done, "annotate")
+    assert second["SubmitTime"] < first["EndTime"]
+    assert second["StartTime"] < first["EndTime"], "each on a GPU of its own"
+
+
 def test_a_training_uses_the_gpus_that_it_asked_for(done: Path) -> None:
     trainings = jobs(done, "train")
     assert [job["TresPerJob"] for job in trainings] == ["gres:gpu:h100:2"] * len(RUNS)
@@ -240,18 +247,23 @@ def how_often_asked(server: ScriptedServer) -> list[int]:
     return list(Counter(request.body["messages"][-1]["content"] for request in server.received).values())
 
 
-def test_shards_that_share_a_job_share_its_gpu(root: Path, tmp_path: Path, slurm: None) -> None:
+def test_shards_that_share_a_job_share_its_gpu_stage_by_stage(root: Path, tmp_path: Path, slurm: None) -> None:
     folder = small_demo(root, tmp_path)
-    with ScriptedServer(lambda received: chat_answer()) as server:
-        target = judged_by(folder, server)
+    with ScriptedServer(lambda received: replace(chat_answer(), seconds=0.2)) as server:
+        first = judged_by(folder, server)
         configure(folder, lambda configuration: configuration["pools"]["demo-train"].update(shards=2))
-        shards = [target.replace("0000-of-0001", shard) for shard in ("0000-of-0002", "0001-of-0002")]
+        shards = [
+            first.replace("relsel/0000-of-0001", f"{stage}/{shard}")
+            for stage in ("utilsel", "utilrank")
+            for shard in ("0000-of-0002", "0001-of-0002")
+        ]
         result = run(folder, *shards, "--group-components", "annotate=2")
-    assert result.returncode == 0, result.stderr[-6000:]
+        assert result.returncode == 0, result.stderr[-6000:]
+        assert server.most_at_once == 1, "two engines at a time would not fit the GPU"
     assert all((folder / shard).is_file() for shard in shards)
     (job,) = jobs(folder, "annotate")
     assert job["TresPerJob"] == "gres:gpu:1"
-    assert job["TimeLimit"] == "12:00:00", "one after the other"
+    assert job["TimeLimit"] == "1-04:00:00", "one after the other"
 
 
 def test_an_annotation_that_hits_its_wall_time_pays_for_nothing_twice(root: Path, tmp_path: Path, slurm: None) -> None:
