@@ -122,6 +122,12 @@ def mined_qrels(wildcards) -> list[str]:
     return [split_data("qrels", wildcards.pool, "pools")] if judged else []
 
 
+def mined_duplicates(wildcards) -> list[str]:
+    """The duplicates of which a pool holds one each; none where it keeps them all."""
+    dropped = CONFIG.pools[wildcards.pool].source.duplicates == "drop"
+    return [f"results/mined/{wildcards.pool}.duplicates.parquet"] if dropped else []
+
+
 def mined_runs(wildcards) -> list[str]:
     """The runs whose passages a pool is made of, or takes as negatives."""
     source = CONFIG.pools[wildcards.pool].source
@@ -197,9 +203,15 @@ def testset_labels(wildcards) -> str:
     return f"results/labels/{labels}.parquet"
 
 
+def testset_human_qrels(wildcards) -> list[str]:
+    """The human judgements that count beside the labels of a test set; none where the labels alone judge."""
+    alone = CONFIG.testsets[wildcards.testset].relevant == "labels"
+    return [] if alone else [split_data("qrels", wildcards.testset, "testsets")]
+
+
 def testset_qrels(wildcards) -> str:
-    """The judgements by which a run is evaluated: by its passages that hold an answer, humans' together with those of a
-    label set, or humans' alone.
+    """The judgements by which a run is evaluated: by its passages that hold an answer, those of a label set, with humans'
+    or alone, or humans' alone.
     """
     testset = CONFIG.testsets[wildcards.testset]
     if testset.relevant == "answers":

@@ -176,7 +176,7 @@ def split_settings(kind: str):
     def settings(wildcards) -> str:
         split = split_of(wildcards)
         used = {
-            "queries": {"judged_only", "answered_only", "sample"}
+            "queries": {"part", "judged_only", "answered_only", "sample"}
             | ({"qrels"} if split.judged_only else set())
             | ({"answers"} if split.answered_only else set()),
             "qrels": {"qrels", "unknown_passages", "unknown_queries"},

@@ -5,9 +5,9 @@ Which judgements a test set is evaluated by is decided in one place, `testset_qr
 
 
 rule merge_qrels:
-    """Human judgements and the positives of the test set's labels, for the questions that are labelled."""
+    """The positives of the test set's labels, with human judgements or alone, for the questions that are labelled."""
     input:
-        qrels=lambda wildcards: split_data("qrels", wildcards.testset, "testsets"),
+        qrels=testset_human_qrels,
         labels=testset_labels,
     output:
         "results/qrels/{testset}.parquet",

@@ -4,12 +4,36 @@ One rule a pool, as the number of its shards, and so of its outputs, is the pool
 """
 
 
+rule find_duplicates:
+    """Name the passages found for a question that say the same, word for word or nearly."""
+    input:
+        queries=lambda wildcards: split_data("queries", wildcards.pool, "pools"),
+        qrels=mined_qrels,
+        runs=mined_runs,
+        corpus=lambda wildcards: f"data/{CONFIG.pools[wildcards.pool].dataset}/corpus.parquet",
+    output:
+        "results/mined/{pool}.duplicates.parquet",
+    log:
+        "logs/find_duplicates/{pool}.log",
+    conda:
+        "../envs/core.yaml"
+    params:
+        settings=lambda wildcards: canonical(
+            {"depth": CONFIG.pools[wildcards.pool].source.depth}
+        ),
+        code=code("find_duplicates"),
+    shell:
+        "python workflow/scripts/find_duplicates.py --settings {params.settings:q} --queries {input.queries}"
+        " --qrels {input.qrels} --runs {input.runs} --corpus {input.corpus} --output {output} > {log} 2>&1"
+
+
 rule mine_negatives:
     """Rows of ids from human judgements and the passages that retrievers rank highest."""
     input:
         queries=lambda wildcards: split_data("queries", wildcards.pool, "pools"),
         qrels=mined_qrels,
         runs=mined_runs,
+        duplicates=mined_duplicates,
     output:
         "results/mined/{pool}.jsonl",
     log:
@@ -21,7 +45,7 @@ rule mine_negatives:
         code=code("mine_negatives"),
     shell:
         "python workflow/scripts/mine_negatives.py --settings {params.settings:q} --queries {input.queries}"
-        " --qrels {input.qrels} --runs {input.runs} --output {output} > {log} 2>&1"
+        " --qrels {input.qrels} --runs {input.runs} --duplicates {input.duplicates} --output {output} > {log} 2>&1"
 
 
 for pool in CONFIG.pools:

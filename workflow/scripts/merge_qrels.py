@@ -1,4 +1,4 @@
-"""Join human judgements and the positives of a label set into judgements of the labelled questions."""
+"""Judgements of the labelled questions: the positives of a label set, joined with human judgements if there are any."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from utility_annotation.progress import log_to_stderr
 def main(argv: list[str] | None) -> None:
     """Command line; see ``--help``."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--qrels", required=True, type=Path, help="human judgements (parquet)")
+    parser.add_argument("--qrels", type=Path, nargs="?", help="human judgements (parquet), if they are to count")
     parser.add_argument("--labels", required=True, type=Path, help="labels (parquet)")
     parser.add_argument("--output", required=True, type=Path, help="judgements to write (parquet)")
     arguments = parser.parse_args(argv)

@@ -18,11 +18,12 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--queries", type=Path, required=True)
     parser.add_argument("--qrels", type=Path, nargs="?", help="the split's qrels, if it has any")
     parser.add_argument("--runs", type=Path, required=True, nargs="+", help="a run a retriever")
+    parser.add_argument("--duplicates", type=Path, nargs="?", help="duplicates whose copies are left out (parquet)")
     parser.add_argument("--output", type=Path, required=True, help="JSONL to write")
     arguments = parser.parse_args(argv)
     log_to_stderr()
     settings = from_json(MiningSettings, arguments.settings)
-    mine(settings, arguments.queries, arguments.qrels, arguments.runs, arguments.output)
+    mine(settings, arguments.queries, arguments.qrels, arguments.runs, arguments.output, arguments.duplicates)
 
 
 if __name__ == "__main__":

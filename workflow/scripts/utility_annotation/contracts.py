@@ -276,6 +276,20 @@ RUN = Contract(
 )
 """Ranks count from 1; ties in score are ordered by docid descending, as trec_eval does."""
 
+DUPLICATES = Contract(
+    "duplicates",
+    _schema(
+        ("query_id", _STRING),
+        ("docid", _STRING),
+        ("duplicate_of", _STRING),
+        ("similarity", pa.float64()),
+        ("copy", pa.bool_()),
+    ),
+    unique=("query_id", "docid"),
+)
+"""One row a passage that says what another one found for the same question says: word for word where ``copy``, else
+nearly, with the Jaccard similarity of their word trigrams."""
+
 PER_QUERY = Contract(
     "per-query metrics",
     _schema(("query_id", _STRING), ("metric", _STRING), ("value", pa.float64())),

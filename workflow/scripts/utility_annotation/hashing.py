@@ -23,10 +23,16 @@ def random_order(ids: Iterable[str], seed: int) -> list[str]:
     Its first n are a random choice of n that depends on the seed and the ids alone and is part of every larger one.
     """
 
-    def place(identifier: str) -> tuple[bytes, str]:
-        return hashlib.blake2b(f"{seed}\n{identifier}".encode(), digest_size=8).digest(), identifier
+    return sorted(ids, key=lambda identifier: (_digest(identifier, seed), identifier))
 
-    return sorted(ids, key=place)
+
+def random_place(identifier: str, seed: int) -> float:
+    """A number from 0 to below 1 that depends on the seed and the id alone, in the order of :func:`random_order`."""
+    return (int.from_bytes(_digest(identifier, seed)) >> 11) / 2**53
+
+
+def _digest(identifier: str, seed: int) -> bytes:
+    return hashlib.blake2b(f"{seed}\n{identifier}".encode(), digest_size=8).digest()
 
 
 def row_hashes(table: pa.Table) -> Hashes:

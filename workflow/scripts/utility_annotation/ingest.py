@@ -12,12 +12,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from .configuration import Dataset, Source, Split
+from .configuration import Dataset, Part, Source, Split
 from .contracts import ANSWERS, CORPUS, QRELS, QUERIES, Contract, RepeatedKey
 from .errors import InputError, place
 from .formats import answer_key, read_answers, read_judgements, read_passages, read_queries
 from .formats.rows import Answers, Judgement, Passage, Query
-from .hashing import random_order
+from .hashing import random_order, random_place
 
 _LOG = logging.getLogger(__name__)
 
@@ -52,8 +52,8 @@ def ingest_corpus(dataset: Dataset, output: Path) -> int:
 def ingest_queries(split: Split, output: Path) -> int:
     """Write the split's queries, in the file's order, as far as its filters keep them; return their number.
 
-    ``judged_only`` keeps those that the qrels name, ``answered_only`` those with an answer, and ``sample`` a random
-    choice of these.
+    ``part`` keeps a random part, ``judged_only`` those that the qrels name, ``answered_only`` those with an answer, and
+    ``sample`` a random choice of these.
 
     Raises:
         InputError: a bad line, a query id that stands twice, no query left, or fewer than ``sample`` asks for.
@@ -150,9 +150,17 @@ def ingest_answers(split: Split, queries: Path, output: Path) -> int:
     return written
 
 
+def in_part(query_id: str, part: Part) -> bool:
+    """Whether a question belongs to a part."""
+    low, high = part.percent
+    return low <= 100 * random_place(query_id, part.seed) < high
+
+
 def _kept_queries(split: Split) -> Callable[[], Iterator[Query]]:
-    """Reads the split's questions as far as ``judged_only`` and ``answered_only`` keep them."""
+    """Reads the split's questions as far as ``part``, ``judged_only`` and ``answered_only`` keep them."""
     tests: list[Callable[[Query], bool]] = []
+    if (part := split.part) is not None:
+        tests.append(lambda query: in_part(query.query_id, part))
     if split.judged_only and (qrels := split.qrels) is not None:
         judged = {judgement.query_id for judgement in read_judgements(qrels)}
         tests.append(lambda query: query.query_id in judged)

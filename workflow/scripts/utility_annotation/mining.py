@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import orjson
 
 from .configuration import Settings
-from .contracts import QRELS, QUERIES
+from .contracts import DUPLICATES, QRELS, QUERIES, iter_rows
 from .errors import InputError
 from .files import replacing
 from .retrieval.runs import read_rankings
@@ -27,11 +27,37 @@ class MiningSettings(Settings):
     size: int
 
 
-def mine(settings: MiningSettings, queries: Path, qrels: Path | None, runs: Sequence[Path], output: Path) -> int:
+class Found(NamedTuple):
+    """A question, what retrievers found for it, best first and each docid once, and its relevant passages."""
+
+    query_id: str
+    text: str
+    retrieved: list[str]
+    relevant: list[str]
+
+
+def found_passages(depth: int | None, queries: Path, qrels: Path | None, runs: Sequence[Path]) -> Iterator[Found]:
+    """Every question with the union of its rankings, interleaved rank by rank, and its passages of grade 1 or more."""
+    judged = _relevant(qrels) if qrels is not None else {}
+    rankings = [read_rankings(run, depth) for run in runs]
+    for row in iter_rows(QUERIES, [queries]):
+        query_id = row["query_id"]
+        found = list(_interleaved([ranking.get(query_id, []) for ranking in rankings]))
+        yield Found(query_id, row["text"], found, judged.get(query_id, []))
+
+
+def mine(
+    settings: MiningSettings,
+    queries: Path,
+    qrels: Path | None,
+    runs: Sequence[Path],
+    output: Path,
+    duplicates: Path | None = None,
+) -> int:
     """Write one training row a query; return the number of rows.
 
     The runs' rankings, each down to ``depth``, are interleaved rank by rank. A passage with a grade of at least 1 is a
-    positive.
+    positive. Of passages that are copies of each other one is taken: a positive if there is one, else the best ranked.
 
     ``retrieved``: positives are all of the query's judged ones, in the order of the qrels; negatives are what the runs
     rank highest besides, up to ``size`` in all. Passages judged as not relevant (grade 0 or less) stay among the
@@ -46,46 +72,71 @@ def mine(settings: MiningSettings, queries: Path, qrels: Path | None, runs: Sequ
         qrels: contract ``QRELS``, or None for a ``merged`` pool of a split that has none.
         runs: contract ``RUN``, one a retriever.
         output: JSONL with ``query_id``, ``query_text``, ``positive_document_ids`` and ``negative_document_ids``.
+        duplicates: contract ``DUPLICATES``, whose copies are left out; None leaves copies in.
 
     Raises:
         InputError: no row is left; for ``retrieved``, no query has a relevant passage, or none of the runs has a
             passage for a query that has one.
     """
-    judged = _relevant(qrels) if qrels is not None else {}
     retrieved = settings.format == "retrieved"
-    if retrieved and not judged:
-        raise InputError("no question has a relevant passage.", mend="name a split whose qrels have some.", path=qrels)
-    rankings = [read_rankings(run, settings.depth) for run in runs]
-    left_out = rows = 0
+    copies = _copies(duplicates) if duplicates is not None else {}
+    left_out = rows = dropped = 0
     with replacing(output) as temporary, temporary.open("wb") as file:
-        for query in QUERIES.read(queries).to_pylist():
-            query_id, relevant = query["query_id"], judged.get(query["query_id"], [])
-            found = list(_interleaved([ranking.get(query_id, []) for ranking in rankings]))
-            if not (relevant if retrieved else found):
+        for question in found_passages(settings.depth, queries, qrels, runs):
+            if not (question.relevant if retrieved else question.retrieved):
                 left_out += 1
                 continue
-            if not found:
+            if not question.retrieved:
                 raise InputError(
-                    f"no retriever has a passage for query {query_id!r}.",
+                    f"no retriever has a passage for query {question.query_id!r}.",
                     mend="run the search for this split anew.",
                     path=runs[0],
                 )
+            found, relevant = _without_copies(question, copies.get(question.query_id, {}))
+            dropped += len(question.retrieved) - len(found)
             positives, negatives = (_retrieved if retrieved else _merged)(found, relevant, settings.size)
             line = {
-                "query_id": query_id,
-                "query_text": query["text"],
+                "query_id": question.query_id,
+                "query_text": question.text,
                 "positive_document_ids": positives,
                 "negative_document_ids": negatives,
             }
             file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
             rows += 1
+        if not rows and retrieved:
+            raise InputError(
+                "no question has a relevant passage.", mend="name a split whose qrels have some.", path=qrels
+            )
         if not rows:
             raise InputError(
                 "no retriever has a passage for any question.", mend="run the search for this split anew.", path=runs[0]
             )
     lacking = "a relevant passage" if retrieved else "a retrieved passage"
     _LOG.info("%d rows; %d questions without %s left out", rows, left_out, lacking)
+    if dropped:
+        _LOG.info("%d retrieved passages were copies of others", dropped)
     return rows
+
+
+def _without_copies(question: Found, copy_of: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """What was retrieved and what is relevant, with one passage for all that are copies of each other.
+
+    It stands at the best rank that any of them has.
+    """
+    relevant: dict[str, str] = {}
+    for docid in question.relevant:
+        relevant.setdefault(copy_of.get(docid, docid), docid)
+    originals = dict.fromkeys(copy_of.get(docid, docid) for docid in question.retrieved)
+    return [relevant.get(original, original) for original in originals], list(relevant.values())
+
+
+def _copies(duplicates: Path) -> dict[str, dict[str, str]]:
+    """Each query's copies, with the passage that they are copies of."""
+    copies: dict[str, dict[str, str]] = {}
+    for row in iter_rows(DUPLICATES, [duplicates]):
+        if row["copy"]:
+            copies.setdefault(row["query_id"], {})[row["docid"]] = row["duplicate_of"]
+    return copies
 
 
 def _retrieved(found: list[str], relevant: list[str], size: int) -> tuple[list[str], list[str]]:

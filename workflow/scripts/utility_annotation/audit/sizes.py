@@ -26,6 +26,7 @@ from ..contracts import ANNOTATION, CORPUS, QUERIES, iter_rows, passage_text
 from ..files import read_json
 from ..formats import answer_key, read_answers, read_judgements, read_passages, read_queries, tevatron
 from ..formats.lines import on_disk
+from ..ingest import in_part
 from ..pools import choose, shard_names
 from .rates import ModelSize, NotKnown
 from .tables import ANY, KnownCorpus, KnownFile, KnownModel, KnownQuestions, KnownReplies, SizeTable
@@ -305,6 +306,8 @@ class Sizes:
         judgements = (
             list(self._read(read_judgements, split.qrels)) if split.qrels and self._small(split.qrels.path) else []
         )
+        if (part := split.part) is not None:
+            queries = [query for query in queries if in_part(query.query_id, part)]
         if split.judged_only:
             judged = {judgement.query_id for judgement in judgements}
             queries = [query for query in queries if query.query_id in judged]
@@ -327,6 +330,9 @@ class Sizes:
             number, said = asked.answered, asked.source
         elif split.answered_only:
             remark = " at most"
+        if split.part is not None:
+            low, high = split.part.percent
+            number = round(number * (high - low) / 100)
         if split.sample is not None:
             number, remark, said = split.sample.queries, "", "the configuration's sample"
         words = known.words or (asked and asked.words) or 8

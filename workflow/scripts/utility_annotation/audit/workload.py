@@ -107,6 +107,7 @@ class Workloads:
             "ingest_queries": self._ingest_split,
             "ingest_qrels": self._ingest_split,
             "ingest_answers": self._ingest_split,
+            "find_duplicates": self._mine_negatives,
             "mine_negatives": self._mine_negatives,
             "build_pool": self._build_pool,
             **{f"annotate_{stage}": self._annotate for stage in annotation},

@@ -7,7 +7,7 @@ somewhere.
 """
 
 from .annotation import Annotator, Pointwise, Pool, PoolSource, Retries, Sampling, stage_settings
-from .data import Dataset, Download, Model, Sample, Source, Split
+from .data import Dataset, Download, Model, Part, Sample, Source, Split
 from .evaluation import Average, BertScore, Bm25, QuestionAnswering, Testset
 from .labels import Labels, LabelSource, QuerySubset
 from .performance import EncodePerformance, EnginePerformance, Performance, ServerPerformance, TrainPerformance
@@ -51,6 +51,7 @@ __all__ = [
     "LossName",
     "Model",
     "Name",
+    "Part",
     "Performance",
     "Pointwise",
     "Pool",

@@ -32,6 +32,13 @@ class PoolSource(Settings):
         None, ge=1, description="retrieved, merged: how far down each ranking is read; by default all of it."
     )
 
+    duplicates: Literal["keep", "drop"] = Field(
+        "keep",
+        description="retrieved, merged: drop takes one of the passages that are copies of each other (same words, "
+        "whatever their case, punctuation and white space), a relevant one if there is one, and names copies and "
+        "near-duplicates in results/mined/POOL.duplicates.parquet.",
+    )
+
     @property
     def searched(self) -> bool:
         """Whether this workflow's own retrievers supply the passages."""
@@ -43,6 +50,8 @@ class PoolSource(Settings):
             raise ValueError(f"a source of format {self.format} needs `testset` and no `path`")
         if not self.searched and (self.path is None or self.testset is not None):
             raise ValueError(f"a source of format {self.format} needs `path` and no `testset`")
+        if not self.searched and self.duplicates == "drop":
+            raise ValueError(f"the rows of format {self.format} are taken as published, so leave `duplicates` out")
         return self
 
 

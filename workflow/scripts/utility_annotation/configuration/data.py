@@ -50,16 +50,29 @@ class Download(Settings):
 class Source(Settings):
     """A file (or folder) of the outside world and how to read it."""
 
-    format: Literal["msmarco", "beir", "trec", "jsonl", "tevatron", "msmarco-qa", "hotpotqa", "nq-open", "dpr"] = Field(
-        description="msmarco: TSV without quoting; beir: JSONL or a BEIR folder or zip; trec: qrels in TREC's four "
-        "columns; jsonl: one JSON object a line with the contract's column names; tevatron: training rows, whose "
-        "positives are judgements; msmarco-qa: MS MARCO QA's JSON by columns; hotpotqa: HotpotQA's JSON list; nq-open: "
-        "NQ-open's JSONL, whose answers are joined by the question's text; dpr: DPR's passages (TSV) or training JSON."
+    format: Literal[
+        "msmarco", "beir", "trec", "jsonl", "parquet", "tevatron", "msmarco-qa", "hotpotqa", "nq-open", "dpr"
+    ] = Field(
+        description="msmarco: TSV without quoting, an id and a text; beir: JSONL or a BEIR folder or zip; trec: qrels "
+        "in TREC's four columns; jsonl, parquet: one JSON object a line, or columns, named docid, title, text (a "
+        "corpus), query_id, text (questions), query_id, docid, grade (qrels) or query_id, answers, or as `columns` "
+        "says; tevatron: training rows, whose positives are judgements; msmarco-qa: MS MARCO QA's JSON by columns; "
+        "hotpotqa: HotpotQA's JSON list; nq-open: NQ-open's JSONL, whose answers are joined by the question's text; "
+        "dpr: DPR's passages (TSV) or training JSON."
     )
     path: str = Field(
         description="Path, absolute or relative to the working folder. Files of `downloads` lie at raw/NAME/FILE; .gz "
         "is read as it is, a zip's member is FILE.zip/MEMBER, and a tar's member raw/NAME/MEMBER."
     )
+    columns: dict[Literal["docid", "title", "text", "query_id", "grade", "answers"], str] = Field(
+        {}, description="jsonl, parquet: what the file calls a column, such as {docid: id, text: body}."
+    )
+
+    @model_validator(mode="after")
+    def _columns_have_names(self) -> Source:
+        if self.columns and self.format not in ("jsonl", "parquet"):
+            raise ValueError(f"`columns` are for the formats jsonl and parquet; those of {self.format} are fixed")
+        return self
 
 
 class Sample(Settings):
@@ -69,12 +82,30 @@ class Sample(Settings):
     seed: int = Field(13, description="Seed of the choice; it depends on this and the ids alone.")
 
 
+class Part(Settings):
+    """A random part of the questions, and the rest for another split: a question's place depends on its id alone."""
+
+    percent: tuple[float, float] = Field(
+        description="From where to where, in percent: [0, 80] and [80, 100] have no question in common. A question "
+        "stays in its part when others are added."
+    )
+    seed: int = Field(13, description="Seed of the places; the same for parts that are to be disjoint.")
+
+    @model_validator(mode="after")
+    def _some_part(self) -> Part:
+        low, high = self.percent
+        if not 0 <= low < high <= 100:
+            raise ValueError("`percent` needs two numbers from 0 to 100, the lower one first")
+        return self
+
+
 class Split(Settings):
     """The questions of one part of a dataset, with whatever is known of them."""
 
     queries: Source = Field(description="The questions.")
     qrels: Source | None = Field(None, description="Human relevance judgements.")
     answers: Source | None = Field(None, description="Short ground-truth answers.")
+    part: Part | None = Field(None, description="Keep a part of the questions, as for training and for evaluation.")
     judged_only: bool = Field(
         False, description="Keep only the questions that have a judgement (BEIR keeps those of all splits in one file)."
     )

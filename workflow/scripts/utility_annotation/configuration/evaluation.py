@@ -19,15 +19,16 @@ class Testset(Settings):
         min_length=1,
         description="Metric names: mrr@k, recall@k, ndcg@k, map@k, precision@k, success@k.",
     )
-    relevant: Literal["qrels", "answers"] = Field(
+    relevant: Literal["qrels", "labels", "answers"] = Field(
         "qrels",
-        description="qrels: what the split's judgements say; answers: a retrieved passage that holds one of the "
+        description="qrels: what the split's judgements say; labels: what the label set `labels` calls positive, and "
+        "no qrels; answers: a retrieved passage that holds one of the "
         "question's ground-truth answers (with success@k, the top-k accuracy of DPR).",
     )
     labels: Name | None = Field(
         None,
-        description="A label set (of a pool of this dataset and split) whose positives are relevant beside what the "
-        "qrels say; questions that it does not label are left out.",
+        description="A label set (of a pool of this dataset and split) whose positives are relevant, beside what the "
+        "qrels say or, with relevant: labels, alone; questions that it does not label are left out.",
     )
     relevance_level: int = Field(
         1, ge=1, description="Smallest grade that counts as relevant (all metrics but nDCG, which uses every grade)."
@@ -41,6 +42,8 @@ class Testset(Settings):
     def _answers_or_labels(self) -> Testset:
         if self.relevant == "answers" and self.labels is not None:
             raise ValueError("`labels` add to qrels; with relevant: answers there are none")
+        if self.relevant == "labels" and self.labels is None:
+            raise ValueError("relevant: labels needs `labels`, a label set")
         unfit = [metric for metric in self.metrics if metric.partition("@")[0] in ("recall", "ndcg", "map")]
         if self.relevant == "answers" and unfit:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""Judgements of humans and of a label set together."""
+"""Judgements of humans and of a label set together, or of a label set alone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..errors import InputError
 _LOG = logging.getLogger(__name__)
 
 
-def merge_qrels(qrels: Path, labels: Path, output: Path) -> int:
+def merge_qrels(qrels: Path | None, labels: Path, output: Path) -> int:
     """Write the higher of both grades of each passage, for the questions that are labelled; return their number.
 
     A positive label counts as grade 1. Questions without a label are left out, whatever humans say of them. A labelled
@@ -23,7 +23,7 @@ def merge_qrels(qrels: Path, labels: Path, output: Path) -> int:
     0 alone; such questions are counted in the log.
 
     Args:
-        qrels: human judgements, contract ``QRELS``.
+        qrels: human judgements, contract ``QRELS``; None where the labels alone are to judge.
         labels: contract ``LABELS``.
         output: the judgements, contract ``QRELS``, to write, ordered by query id and docid.
 
@@ -40,7 +40,7 @@ def merge_qrels(qrels: Path, labels: Path, output: Path) -> int:
     query_ids = pc.unique(table["query_id"])
     positives = table.filter(pc.greater(table["label"], 0)).select(["query_id", "docid"])
     positives = positives.append_column("grade", pa.repeat(pa.scalar(1, pa.int32()), positives.num_rows))
-    human = QRELS.read(qrels)
+    human = QRELS.read(qrels) if qrels is not None else QRELS.rows([])
     human = human.filter(pc.is_in(human["query_id"], value_set=query_ids))
     both = pa.concat_tables([human, positives.cast(human.schema)])
     both = both.group_by(["query_id", "docid"]).aggregate([("grade", "max")])

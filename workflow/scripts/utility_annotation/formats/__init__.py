@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from ..configuration import Source
 from ..errors import InputError
-from . import beir, dpr, hotpotqa, jsonl, msmarco, msmarco_qa, nq_open, tevatron, trec
+from . import beir, dpr, hotpotqa, jsonl, msmarco, msmarco_qa, nq_open, parquet, tevatron, trec
 from .rows import Answers, Judgement, Passage, Query
 
 Row = TypeVar("Row")
@@ -22,12 +22,14 @@ _PASSAGES = {
     "msmarco": msmarco.read_passages,
     "beir": beir.read_passages,
     "jsonl": jsonl.read_passages,
+    "parquet": parquet.read_passages,
     "dpr": dpr.read_passages,
 }
 _QUERIES = {
     "msmarco": msmarco.read_queries,
     "beir": beir.read_queries,
     "jsonl": jsonl.read_queries,
+    "parquet": parquet.read_queries,
     "msmarco-qa": msmarco_qa.read_queries,
     "hotpotqa": hotpotqa.read_queries,
     "nq-open": nq_open.read_queries,
@@ -38,11 +40,13 @@ _JUDGEMENTS = {
     "beir": beir.read_judgements,
     "trec": trec.read_judgements,
     "jsonl": jsonl.read_judgements,
+    "parquet": parquet.read_judgements,
     "tevatron": tevatron.read_judgements,
     "dpr": dpr.read_judgements,
 }
 _ANSWERS = {
     "jsonl": jsonl.read_answers,
+    "parquet": parquet.read_answers,
     "msmarco-qa": msmarco_qa.read_answers,
     "hotpotqa": hotpotqa.read_answers,
     "nq-open": nq_open.read_answers,
@@ -75,11 +79,12 @@ def answer_key(source: Source, query_id: str, text: str) -> str:
     return nq_open.normalised(text) if source.format == "nq-open" else query_id
 
 
-def _read(kind: str, readers: Mapping[str, Callable[[Path], Iterator[Row]]], source: Source) -> Iterator[Row]:
+def _read(kind: str, readers: Mapping[str, Callable[..., Iterator[Row]]], source: Source) -> Iterator[Row]:
     if source.format not in readers:
         raise InputError(
             f"format {source.format!r} holds no {kind}.",
             mend=f"set `format` to one of {', '.join(readers)}.",
             path=source.path,
         )
-    return readers[source.format](Path(source.path))
+    reader, path = readers[source.format], Path(source.path)
+    return reader(path, source.columns) if source.columns else reader(path)

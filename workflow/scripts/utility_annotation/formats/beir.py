@@ -20,12 +20,12 @@ _QRELS = ("query-id", "corpus-id", "score")
 
 def read_passages(path: Path) -> Iterator[Passage]:
     """``corpus.jsonl``: ``{"_id": …, "title": …, "text": …}``."""
-    return jsonl.read_passages(locate(path, "corpus.jsonl"), docid="_id")
+    return jsonl.read_passages(locate(path, "corpus.jsonl"), {"docid": "_id"})
 
 
 def read_queries(path: Path) -> Iterator[Query]:
     """``queries.jsonl``: ``{"_id": …, "text": …}``."""
-    return jsonl.read_queries(locate(path, "queries.jsonl"), query_id="_id")
+    return jsonl.read_queries(locate(path, "queries.jsonl"), {"query_id": "_id"})
 
 
 def read_judgements(path: Path) -> Iterator[Judgement]:

@@ -31,35 +31,37 @@ def text(value: object, name: str, path: Path, line: int) -> str:
     return value
 
 
-def title(value: object, path: Path, line: int) -> str | None:
+def title(value: object, path: Path, line: int, name: str = "title") -> str | None:
     """A title; one that is absent, null or empty is None, any other string stays as it is."""
     if value is None:
         return None
     if type(value) is not str:
-        raise _wrong(value, "title", "a string or null", path, line)
+        raise _wrong(value, name, "a string or null", path, line)
     return None if is_blank(value) else value
 
 
-def passage(row: object, docid: str, path: Path, line: int) -> tuple[str, str | None, str]:
-    """(docid, title, text) of a JSON passage whose id stands under the key ``docid``.
+def passage(
+    row: object, docid: str, path: Path, line: int, title_name: str = "title", text_name: str = "text"
+) -> tuple[str, str | None, str]:
+    """(docid, title, text) of a JSON passage, which stand under the keys that are given.
 
     An empty text is accepted where there is a title to read: TREC-COVID and others hold titles without an abstract.
     """
     if not isinstance(row, Mapping):
         raise _wrong(row, "passage", "an object", path, line)
-    found_title = title(row.get("title"), path, line)
-    found_text = row.get("text")
+    found_title = title(row.get(title_name), path, line, title_name)
+    found_text = row.get(text_name)
     if not (found_title is not None and found_text == ""):
-        found_text = text(found_text, "text", path, line)
+        found_text = text(found_text, text_name, path, line)
     return identifier(row.get(docid), docid, path, line), found_title, found_text
 
 
-def grade(value: str | int | object, path: Path, line: int) -> int:
+def grade(value: str | int | object, path: Path, line: int, name: str = "grade") -> int:
     """A relevance grade: an integer of 32 bits, as a number or in plain decimal digits."""
     if type(value) is str and value.isascii() and value.removeprefix("-").isdigit():
         value = int(value)
     if type(value) is not int or value not in _INT32:
-        raise _wrong(value, "grade", "an integer", path, line)
+        raise _wrong(value, name, "an integer", path, line)
     return value
 
 
