@@ -18,7 +18,7 @@ demo: .venv/core.stamp
 	@echo "report: results/report.html"
 
 audit: .venv/core.stamp
-	@python workflow/scripts/audit.py plan $(TARGET) $(addprefix --configfile ,$(CONFIG)) $(addprefix --gpus ,$(GPUS)) $(OPTIONS)
+	@python workflow/scripts/audit.py plan $(TARGET) $(if $(CONFIG),--configfile $(CONFIG)) $(addprefix --gpus ,$(GPUS)) $(OPTIONS)
 
 audit-actual: .venv/core.stamp
 	@python workflow/scripts/audit.py actual $(OPTIONS)

@@ -122,10 +122,10 @@ def mined_qrels(wildcards) -> list[str]:
     return [split_data("qrels", wildcards.pool, "pools")] if judged else []
 
 
-def mined_duplicates(wildcards) -> list[str]:
+def pool_duplicates(pool: str) -> list[str]:
     """The duplicates of which a pool holds one each; none where it keeps them all."""
-    dropped = CONFIG.pools[wildcards.pool].source.duplicates == "drop"
-    return [f"results/mined/{wildcards.pool}.duplicates.parquet"] if dropped else []
+    dropped = CONFIG.pools[pool].source.duplicates == "drop"
+    return [f"results/mined/{pool}.duplicates.parquet"] if dropped else []
 
 
 def mined_runs(wildcards) -> list[str]:

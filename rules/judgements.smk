@@ -9,6 +9,9 @@ rule merge_qrels:
     input:
         qrels=testset_human_qrels,
         labels=testset_labels,
+        duplicates=lambda wildcards: pool_duplicates(
+            CONFIG.labels[CONFIG.testsets[wildcards.testset].labels].pool
+        ),
     output:
         "results/qrels/{testset}.parquet",
     log:
@@ -20,8 +23,8 @@ rule merge_qrels:
     params:
         code=code("merge_qrels"),
     shell:
-        "python workflow/scripts/merge_qrels.py --qrels {input.qrels} --labels {input.labels} --output {output}"
-        " > {log} 2>&1"
+        "python workflow/scripts/merge_qrels.py --qrels {input.qrels} --labels {input.labels}"
+        " --duplicates {input.duplicates} --output {output} > {log} 2>&1"
 
 
 rule match_answers:

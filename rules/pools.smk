@@ -33,7 +33,7 @@ rule mine_negatives:
         queries=lambda wildcards: split_data("queries", wildcards.pool, "pools"),
         qrels=mined_qrels,
         runs=mined_runs,
-        duplicates=mined_duplicates,
+        duplicates=lambda wildcards: pool_duplicates(wildcards.pool),
     output:
         "results/mined/{pool}.jsonl",
     log:

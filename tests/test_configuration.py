@@ -12,6 +12,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from snakemake.utils import update_config
 
 from utility_annotation.configuration import Annotator, Group, canonical, load, stage_settings
 from utility_annotation.errors import InputError
@@ -34,9 +35,26 @@ def _set(raw: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
 
 def test_every_shipped_configuration_loads(root: Path) -> None:
     files = sorted((root / "config").glob("*.yaml"))
-    assert files
+    own = root / "config" / "own-corpus.yaml"
+    assert own in files
     for file in files:
-        load(yaml.safe_load(file.read_text()), path=str(file))
+        below = [own] if file.stem.startswith("own-corpus-") else []
+        load(layered(*below, file), path=str(file))
+
+
+def layered(*files: Path) -> dict[str, Any]:
+    """Configuration files as Snakemake lays one over the other."""
+    raw: dict[str, Any] = {}
+    for file in files:
+        update_config(raw, yaml.safe_load(file.read_text()))
+    return raw
+
+
+def test_the_own_corpus_takes_human_labels_in_small(root: Path) -> None:
+    files = [root / "config" / f"own-corpus{suffix}.yaml" for suffix in ("", "-human", "-small")]
+    configuration = load(layered(*files), path="own corpus")
+    assert configuration.annotators["llm"].protocol == "pointwise"
+    assert configuration.runs["utilsel-human"].first_stage == "utilsel"
 
 
 @pytest.mark.parametrize(
@@ -110,6 +128,14 @@ def test_every_shipped_configuration_loads(root: Path) -> None:
             },
             "pools.mined: its depth is greater than that of testsets.demo-dev, 100",
         ),
+        (
+            "testsets/train",
+            {"dataset": "demo", "split": "train", "relevant": "labels"},
+            "relevant: labels needs `labels`, a label set",
+        ),
+        ("pools/demo-train/source/duplicates", "drop", "are taken as published, so leave `duplicates` out"),
+        ("datasets/demo/corpus/columns", {"docid": "id"}, "`columns` are for the formats jsonl and parquet"),
+        ("datasets/demo/splits/dev/part", {"percent": [80, 0]}, "two numbers from 0 to 100, the lower one first"),
     ],
 )
 def test_a_wrong_configuration_is_refused_with_the_place_and_the_mend(

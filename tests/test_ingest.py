@@ -11,11 +11,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from utility_annotation.configuration import Dataset, Source, Split
+from utility_annotation.configuration import Dataset, Part, Source, Split
 from utility_annotation.contracts import ANSWERS, CORPUS, QRELS, QUERIES
 from utility_annotation.errors import InputError
-from utility_annotation.ingest import ingest_answers, ingest_corpus, ingest_qrels, ingest_queries
+from utility_annotation.ingest import in_part, ingest_answers, ingest_corpus, ingest_qrels, ingest_queries
 
 
 def source(path: Path, form: str = "msmarco") -> Source:
@@ -351,3 +353,28 @@ def test_a_script_says_what_is_wrong_in_one_line(root: Path, raw: Path, out: Pat
         "To mend it: give the line exactly these columns, separated by tabs."
     ]
     assert list(out.iterdir()) == []
+
+
+@given(st.sets(st.text(max_size=8)), st.floats(0.1, 99.9), st.integers())
+def test_parts_that_share_a_border_share_no_question_and_leave_none_out(
+    ids: set[str], border: float, seed: int
+) -> None:
+    below, above = Part(percent=(0, border), seed=seed), Part(percent=(border, 100), seed=seed)
+    assert all(in_part(query_id, below) != in_part(query_id, above) for query_id in ids)
+
+
+def test_a_part_has_about_its_share_of_the_questions() -> None:
+    kept = [in_part(str(number), Part(percent=(20, 50))) for number in range(10_000)]
+    assert 2800 < sum(kept) < 3200
+
+
+def test_a_split_keeps_its_part_of_the_file_and_then_its_sample(raw: Path, out: Path) -> None:
+    lines = [f"q{number}\tquestion {number}\n" for number in range(100)]
+    (raw / "queries.tsv").write_text("".join(lines))
+    part = Part(percent=(0, 50))
+    ingest_queries(Split(queries=source(raw / "queries.tsv"), part=part), out / "half.parquet")
+    half = QUERIES.read(out / "half.parquet")["query_id"].to_pylist()
+    assert half == [f"q{number}" for number in range(100) if in_part(f"q{number}", part)]
+    sampled = Split.model_validate({"queries": source(raw / "queries.tsv"), "part": part, "sample": {"queries": 9}})
+    ingest_queries(sampled, out / "few.parquet")
+    assert set(QUERIES.read(out / "few.parquet")["query_id"].to_pylist()) < set(half)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from utility_annotation.configuration import Pool
-from utility_annotation.contracts import CORPUS, POOL, QRELS, QUERIES, RUN
+from utility_annotation.contracts import CORPUS, DUPLICATES, POOL, QRELS, QUERIES, RUN
 from utility_annotation.errors import InputError
 from utility_annotation.formats import trec
 from utility_annotation.mining import MiningSettings, _interleaved, mine
@@ -174,3 +174,36 @@ def test_interleaving_keeps_every_passage_once_and_each_rankings_first_near_the_
     for ranking in rankings:
         if ranking:
             assert merged.index(ranking[0]) < len(rankings)
+
+
+def _copies(folder: Path, *pairs: tuple[str, str, str]) -> Path:
+    rows = [{"query_id": q, "docid": d, "duplicate_of": of, "similarity": 1.0, "copy": True} for q, d, of in pairs]
+    rows.append({"query_id": "a", "docid": "z", "duplicate_of": "y", "similarity": 0.9, "copy": False})
+    DUPLICATES.write(folder / "duplicates.parquet", DUPLICATES.rows(rows))
+    return folder / "duplicates.parquet"
+
+
+def test_a_merged_pool_holds_one_of_the_copies_and_goes_on_to_the_next_passage(tmp_path: Path) -> None:
+    ranked = [("a", d, rank) for rank, d in enumerate(("v", "w", "x", "y", "z", "u"), 1)]
+    queries, _, runs = _write(tmp_path, [("a", "x", 0)], ranked)
+    copies = _copies(tmp_path, ("a", "x", "v"), ("b", "y", "w"))
+    mine(MERGED, queries, None, runs, tmp_path / "rows.jsonl", copies)
+    assert _mined(tmp_path / "rows.jsonl")[0]["negative_document_ids"] == ["v", "w", "y", "z"]
+
+
+def test_of_copies_the_relevant_one_is_taken_wherever_it_was_found(tmp_path: Path) -> None:
+    ranked = [("a", d, rank) for rank, d in enumerate(("v", "w", "x"), 1)]
+    queries, qrels, runs = _write(tmp_path, [("a", "x", 1), ("a", "unfound", 1)], ranked)
+    copies = _copies(tmp_path, ("a", "x", "w"), ("a", "unfound", "v"))
+    mine(MERGED, queries, qrels, runs, tmp_path / "rows.jsonl", copies)
+    (row,) = _mined(tmp_path / "rows.jsonl")
+    assert (row["positive_document_ids"], row["negative_document_ids"]) == (["unfound", "x"], [])
+
+
+def test_a_copy_of_a_positive_is_no_hard_negative(tmp_path: Path) -> None:
+    ranked = [("a", d, rank) for rank, d in enumerate(("v", "w", "x"), 1)]
+    queries, qrels, runs = _write(tmp_path, [("a", "good", 1), ("a", "same", 1)], ranked)
+    copies = _copies(tmp_path, ("a", "good", "v"), ("a", "same", "v"), ("a", "x", "w"))
+    mine(RETRIEVED, queries, qrels, runs, tmp_path / "rows.jsonl", copies)
+    (row,) = _mined(tmp_path / "rows.jsonl")
+    assert (row["positive_document_ids"], row["negative_document_ids"]) == (["good"], ["w"])

@@ -11,7 +11,7 @@ from command_line import arguments
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utility_annotation.contracts import LABELS, QRELS, RUN
+from utility_annotation.contracts import DUPLICATES, LABELS, QRELS, RUN
 from utility_annotation.errors import InputError
 from utility_annotation.evaluation.merged_qrels import merge_qrels
 from utility_annotation.evaluation.metrics import evaluate
@@ -87,3 +87,27 @@ def test_merging_equals_a_plain_loop(tmp_path_factory: pytest.TempPathFactory, h
     else:
         merge_qrels(**paths)
         assert grades(paths["output"]) == expected
+
+
+def test_labels_alone_judge_where_no_qrels_are_given(tmp_path: Path) -> None:
+    paths = files(tmp_path, HUMAN, LABELLED)
+    del paths["qrels"]
+    script.main(arguments(**paths))
+    assert grades(paths["output"]) == {("q1", "a"): 1, ("q1", "b"): 1, ("q1", "c"): 1, ("q2", "a"): 1}
+
+
+def test_a_label_goes_for_every_copy_of_the_passage_that_the_pool_held(tmp_path: Path) -> None:
+    labelled = {("q", "kept"): 1, ("q", "x"): 0, ("r", "first"): 1, ("r", "alone"): 1}
+    paths = files(tmp_path, HUMAN, labelled)
+    named = [
+        ("q", "kept", "found", True),
+        ("q", "later", "found", True),
+        ("q", "x2", "x", True),
+        ("q", "like", "found", False),
+        ("r", "second", "first", True),
+    ]
+    rows = [{"query_id": q, "docid": d, "duplicate_of": of, "similarity": 0.9, "copy": c} for q, d, of, c in named]
+    DUPLICATES.write(tmp_path / "duplicates.parquet", DUPLICATES.rows(rows))
+    script.main(arguments(labels=paths["labels"], output=paths["output"], duplicates=tmp_path / "duplicates.parquet"))
+    found = {("q", "found"), ("q", "kept"), ("q", "later"), ("r", "alone"), ("r", "first"), ("r", "second")}
+    assert grades(paths["output"]) == dict.fromkeys(found, 1)

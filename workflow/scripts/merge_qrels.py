@@ -15,10 +15,11 @@ def main(argv: list[str] | None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--qrels", type=Path, nargs="?", help="human judgements (parquet), if they are to count")
     parser.add_argument("--labels", required=True, type=Path, help="labels (parquet)")
+    parser.add_argument("--duplicates", type=Path, nargs="?", help="duplicates that the labelled pool lacks (parquet)")
     parser.add_argument("--output", required=True, type=Path, help="judgements to write (parquet)")
     arguments = parser.parse_args(argv)
     log_to_stderr()
-    merge_qrels(arguments.qrels, arguments.labels, arguments.output)
+    merge_qrels(arguments.qrels, arguments.labels, arguments.output, arguments.duplicates)
 
 
 if __name__ == "__main__":

@@ -9,13 +9,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..contracts import LABELS, QRELS
+from ..contracts import DUPLICATES, LABELS, QRELS, iter_rows
 from ..errors import InputError
 
 _LOG = logging.getLogger(__name__)
 
 
-def merge_qrels(qrels: Path | None, labels: Path, output: Path) -> int:
+def merge_qrels(qrels: Path | None, labels: Path, output: Path, duplicates: Path | None = None) -> int:
     """Write the higher of both grades of each passage, for the questions that are labelled; return their number.
 
     A positive label counts as grade 1. Questions without a label are left out, whatever humans say of them. A labelled
@@ -26,6 +26,8 @@ def merge_qrels(qrels: Path | None, labels: Path, output: Path) -> int:
         qrels: human judgements, contract ``QRELS``; None where the labels alone are to judge.
         labels: contract ``LABELS``.
         output: the judgements, contract ``QRELS``, to write, ordered by query id and docid.
+        duplicates: contract ``DUPLICATES``, where the labelled pool holds one of several copies of a passage: the label
+            of that one goes for all of them, whichever a retriever found.
 
     Raises:
         InputError: the labels are scores, or no question has a judgement.
@@ -39,6 +41,8 @@ def merge_qrels(qrels: Path | None, labels: Path, output: Path) -> int:
         )
     query_ids = pc.unique(table["query_id"])
     positives = table.filter(pc.greater(table["label"], 0)).select(["query_id", "docid"])
+    if duplicates is not None:
+        positives = _with_copies(positives, duplicates)
     positives = positives.append_column("grade", pa.repeat(pa.scalar(1, pa.int32()), positives.num_rows))
     human = QRELS.read(qrels) if qrels is not None else QRELS.rows([])
     human = human.filter(pc.is_in(human["query_id"], value_set=query_ids))
@@ -54,3 +58,22 @@ def merge_qrels(qrels: Path | None, labels: Path, output: Path) -> int:
     if without:
         _LOG.warning("%d labelled questions have no relevant passage", without)
     return len(query_ids)
+
+
+def _with_copies(positives: pa.Table, duplicates: Path) -> pa.Table:
+    """(query_id, docid) of the positives and of every passage of which they are a copy, or which is a copy of them."""
+    copies = {
+        (row["query_id"], row["docid"]): row["duplicate_of"]
+        for row in iter_rows(DUPLICATES, [duplicates])
+        if row["copy"]
+    }
+    alike: dict[tuple[str, str], list[str]] = {}
+    for (query_id, docid), original in copies.items():
+        alike.setdefault((query_id, original), [original]).append(docid)
+    found: dict[tuple[str, str], None] = {}
+    for row in positives.to_pylist():
+        original = copies.get((row["query_id"], row["docid"]), row["docid"])
+        members = alike.get((row["query_id"], original), [row["docid"]])
+        found |= dict.fromkeys((row["query_id"], docid) for docid in members)
+    rows = [{"query_id": query_id, "docid": docid} for query_id, docid in found]
+    return pa.Table.from_pylist(rows, schema=positives.schema)

@@ -1,0 +1,54 @@
+"""The README's table of targets has every target, and nothing else."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+SPELLED_OUT = {
+    "BM25": "BACKBONE",
+    "LABEL_TABLE": "TABLE",
+    "COST_TABLE": "TABLE",
+    "LABEL_CHART": "FIGURE",
+    "AVERAGE": "TESTSET",
+    "EXPORT_FORMAT": "FORMAT",
+}
+"""Wildcards that stand in the table under the name of another."""
+
+
+@pytest.fixture(scope="module")
+def table(root: Path) -> str:
+    readme = (root / "README.md").read_text()
+    return readme.split("## Every target\n")[1].split("\n## ")[0]
+
+
+def made_by_rules(root: Path) -> set[str]:
+    """Every output of a rule, with its wildcards in capitals, without the suffix where several differ in it alone."""
+    found = set()
+    for file in (root / "rules").glob("*.smk"):
+        for _, block in re.findall(r"^( *)output:\n((?:\1    .*\n)+)", file.read_text(), flags=re.MULTILINE):
+            found |= set(re.findall(r'"((?:raw|data|results)/[^"]+)"', block))
+    return {re.sub(r"\{+(\w+)\}+", lambda match: match[1].upper(), path) for path in found}
+
+
+def test_every_file_that_a_rule_makes_is_in_the_table(root: Path, table: str) -> None:
+    outputs = made_by_rules(root)
+    assert len(outputs) > 40
+    targets = set(re.findall(r"`([^`]+)`", table))
+    known = [target.partition(".")[0] for target in targets if "/" in target]
+    for output in outputs:
+        path = output.partition(".")[0]
+        for name, shown in SPELLED_OUT.items():
+            path = re.sub(rf"\b{name}\b", shown, path)
+        path = re.sub(r"(?<=annotation/POOL/ANNOTATOR/)[a-z-]+", "STAGE", path)
+        path = re.sub(r"(?<=figures/)(TABLE|[a-z]+)$", "FIGURE", path).replace("BACKBONE/BACKBONE", "BACKBONE/RUN")
+        assert path in known, f"{output} is not in the table of targets"
+
+
+def test_every_named_target_is_in_the_table(root: Path, table: str) -> None:
+    rules = re.findall(r"^rule (\w+):", (root / "Snakefile").read_text(), flags=re.MULTILINE)
+    assert rules
+    for rule in rules:
+        assert f"`{rule}`" in table

