@@ -23,6 +23,7 @@ Work = Literal[
     "start", "start-encoder", "start-llm", "load",
     "prompt", "likelihood", "reply", "encode", "train", "score",
     "fetch", "unpack", "prepare", "ingest", "build-pool", "labels", "index", "bm25-search", "ranks", "match-answers",
+    "compare",
 ]  # fmt: skip
 
 UNITS: dict[Work, str] = {
@@ -43,6 +44,7 @@ UNITS: dict[Work, str] = {
     "bm25-search": "questions",
     "ranks": "rows",
     "match-answers": "rows",
+    "compare": "passages",
     "start": "jobs",
     "start-encoder": "jobs",
     "start-llm": "jobs",

@@ -20,7 +20,7 @@ from ..annotation.replug import ReplugStage
 from ..annotation.shard import Stage
 from ..annotation.templates import question_template_name, template_name
 from ..annotation.utility import ranking_stage, selection_stage
-from ..configuration import Annotator, Configuration
+from ..configuration import Annotator, Configuration, Pool
 from .plan import Job
 from .rates import SERVER, Amount, ModelSize, NotKnown
 from .sizes import Sizes, answers_tokens
@@ -107,7 +107,7 @@ class Workloads:
             "ingest_queries": self._ingest_split,
             "ingest_qrels": self._ingest_split,
             "ingest_answers": self._ingest_split,
-            "find_duplicates": self._mine_negatives,
+            "find_duplicates": self._find_duplicates,
             "mine_negatives": self._mine_negatives,
             "build_pool": self._build_pool,
             **{f"annotate_{stage}": self._annotate for stage in annotation},
@@ -183,9 +183,16 @@ class Workloads:
     def _mine_negatives(self, job: Job) -> Workload:
         pool = self.configuration.pools[job.wildcards["pool"]]
         questions = self.sizes.questions(pool.dataset, pool.split).questions
+        return Workload((_START, Amount("ranks", self._found(pool))), bytes=(questions * pool.size * 12,))
+
+    def _find_duplicates(self, job: Job) -> Workload:
+        found = self._found(self.configuration.pools[job.wildcards["pool"]])
+        return Workload((_START, Amount("ranks", found), Amount("compare", found)), bytes=(1000,))
+
+    def _found(self, pool: Pool) -> int:
+        """Rows of all runs from which a pool is made."""
         assert pool.source.testset is not None, "only a pool that is searched for is mined"
-        read = self._ranks(pool.source.testset) * len(pool.source.retrievers)
-        return Workload((_START, Amount("ranks", read)), bytes=(questions * pool.size * 12,))
+        return self._ranks(pool.source.testset) * len(pool.source.retrievers)
 
     def _build_pool(self, job: Job) -> Workload:
         pool = self.sizes.pool(job.rule.removeprefix("build_pool_"))
