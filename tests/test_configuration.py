@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from snakemake.utils import update_config
 
-from utility_annotation.configuration import Annotator, Group, canonical, load, stage_settings
+from utility_annotation.configuration import Annotator, Configuration, Group, canonical, from_json, load, stage_settings
 from utility_annotation.errors import InputError
 
 
@@ -40,6 +40,13 @@ def test_every_shipped_configuration_loads(root: Path) -> None:
     for file in files:
         below = [own] if file.stem.startswith("own-corpus-") else []
         load(layered(*below, file), path=str(file))
+
+
+def test_a_configuration_with_a_served_model_travels_to_a_script(demo: dict[str, Any]) -> None:
+    raw = _set(demo, "annotators/smollm2", {"engine": "openai", "served_model": "judge"})
+    del raw["labels"]["replug"], raw["runs"]["replug"], raw["tables"]
+    configuration = load(raw, path="demo")
+    assert from_json(Configuration, canonical(configuration)) == configuration
 
 
 def layered(*files: Path) -> dict[str, Any]:

@@ -86,8 +86,7 @@ def find_duplicates(passages: Iterable[tuple[str, str]]) -> Iterator[Duplicate]:
     """Each passage that says what an earlier one says, with the one that it is most like.
 
     Copies have the same words in the same order, whatever their case, punctuation and white space; near-duplicates are
-    as alike as :data:`NEAR` says. Neither a copy nor its similarity is compared any further: what is like a copy is
-    like the passage that it copies.
+    as alike as :data:`NEAR` says. A copy is compared with nothing else: what is like it is like the passage it copies.
 
     Args:
         passages: (docid, text), in the order in which they are looked at.

@@ -153,7 +153,7 @@ class Annotator(Settings):
             raise ValueError(f"engine {self.engine} needs `model`, a name from `models`")
         if self.model is None and self.protocol == "pointwise":
             raise ValueError("the pointwise protocol asks for likelihoods, for which `model` must name the tokenizer")
-        if self.model is None and "precision" in self.model_fields_set:
+        if self.model is None and self.precision != type(self).model_fields["precision"].default:
             raise ValueError("the server has loaded its model already; without `model`, leave `precision` out")
         if self.guided and (self.engine == "transformers" or self.thinking):
             raise ValueError("`guided` needs the engine vllm or openai, and a model that does not think first")
