@@ -75,7 +75,7 @@ def train(
     Raises:
         InputError: unfit input, or a loss or gradient that is not a number.
     """
-    with processes(performance.device) as world:
+    with processes(performance.device, performance.gpus) as world:
         scratch = checkpoints / inputs.digest(run, backbone)
         if world.rank == 0:
             _prepare_scratch(inputs, checkpoints, scratch)
