@@ -72,5 +72,5 @@ def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, archive: Path, output:
             mend="name a member that is a regular file.",
             path=archive,
         )
-    with stream, replacing(output) as temporary, temporary.open("wb") as file:
+    with stream, replacing(output, member.size) as temporary, temporary.open("wb") as file:
         shutil.copyfileobj(stream, file, _BLOCK_BYTES)

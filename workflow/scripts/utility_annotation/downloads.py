@@ -86,7 +86,7 @@ def fetch(download: Download, output: Path, patience: Patience = Patience()) -> 
     output.parent.mkdir(parents=True, exist_ok=True)
     path = output.with_name(f".{output.name}.partial")
     record = path.with_name(f"{path.name}.json")
-    with needing_room(output), path.open("a+b") as file:
+    with needing_room(output, download.bytes), path.open("a+b") as file:
         _lock(file, path)
         partial = _Partial(file, record)
         try:
