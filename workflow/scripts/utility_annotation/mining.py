@@ -14,6 +14,7 @@ from .configuration import Settings
 from .contracts import QRELS, QUERIES
 from .errors import InputError
 from .files import replacing
+from .progress import counted
 from .retrieval.runs import read_rankings
 
 _LOG = logging.getLogger(__name__)
@@ -55,10 +56,10 @@ def mine(settings: MiningSettings, queries: Path, qrels: Path | None, runs: Sequ
     retrieved = settings.format == "retrieved"
     if retrieved and not judged:
         raise InputError("no question has a relevant passage.", mend="name a split whose qrels have some.", path=qrels)
-    rankings = [read_rankings(run, settings.depth) for run in runs]
+    rankings = [read_rankings(run, settings.depth) for run in counted(runs, "reading", "runs")]
     left_out = rows = 0
     with replacing(output) as temporary, temporary.open("wb") as file:
-        for query in QUERIES.read(queries).to_pylist():
+        for query in counted(QUERIES.read(queries).to_pylist(), "mining", "queries"):
             query_id, relevant = query["query_id"], judged.get(query["query_id"], [])
             found = list(_interleaved([ranking.get(query_id, []) for ranking in rankings]))
             if not (relevant if retrieved else found):

@@ -59,8 +59,10 @@ def encode_batches(
 def encode_queries(encoder: Encoder, ids: Sequence[str], texts: Sequence[str], *, batch_tokens: int) -> np.ndarray:
     """The vectors of queries, fp32 of shape (queries, dimension)."""
     vectors = np.empty((len(texts), encoder.dimension), dtype=np.float32)
+    progress = Progress("encoding", len(texts), "queries", brief=True)
     for rows, batch in encode_batches(encoder, ids, texts, "query", batch_tokens=batch_tokens):
         vectors[rows] = batch
+        progress.add(len(rows))
     return vectors
 
 
