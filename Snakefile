@@ -3,10 +3,16 @@
 import sys
 from pathlib import Path
 
+from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
 min_version("9.0")
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
+
+if Path(workflow.basedir).resolve() != Path.cwd():
+    raise WorkflowError(
+        f"run `snakemake` in the folder of its Snakefile: `cd {workflow.basedir}`, without --snakefile and --directory."
+    )
 
 
 if "datasets" not in config:
@@ -21,7 +27,9 @@ include: "rules/common_rag.smk"
 include: "rules/common_tables.smk"
 include: "rules/common_results.smk"
 include: "rules/common_exports.smk"
+include: "rules/common_missing.smk"
 include: "rules/common_start.smk"
+include: "rules/common_end.smk"
 
 
 resource_scopes:
@@ -54,11 +62,17 @@ include: "rules/report.smk"
 include: "rules/charts.smk"
 include: "rules/costs.smk"
 include: "rules/exports.smk"
+include: "rules/missing.smk"
 
 
 onstart:
     refuse_second_writer()
     refuse_outputs_without_access()
+    refuse_missing_interpreter()
+
+
+onerror:
+    tell_what_failed(log)
 
 
 rule all:

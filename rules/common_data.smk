@@ -7,20 +7,25 @@ from utility_annotation.content import content_digest
 from utility_annotation.formats.lines import on_disk
 
 
+def outside_settings() -> Iterator[tuple[str, str]]:
+    """Every setting that names a file of the outside world, with that file's path."""
+    for name, dataset in CONFIG.datasets.items():
+        yield f"datasets.{name}.corpus.path", dataset.corpus.path
+        for part, split in dataset.splits.items():
+            for kind in ("queries", "qrels", "answers"):
+                if (source := getattr(split, kind)) is not None:
+                    yield f"datasets.{name}.splits.{part}.{kind}.path", source.path
+    for name, pool in CONFIG.pools.items():
+        if pool.source.path is not None:
+            yield f"pools.{name}.source.path", pool.source.path
+    for name, labels in CONFIG.labels.items():
+        if labels.file is not None:
+            yield f"labels.{name}.file.path", labels.file.path
+
+
 def outside_paths() -> Iterator[str]:
     """Every path at which the configuration expects a file of the outside world."""
-    for dataset in CONFIG.datasets.values():
-        yield dataset.corpus.path
-        for split in dataset.splits.values():
-            for source in (split.queries, split.qrels, split.answers):
-                if source is not None:
-                    yield source.path
-    for pool in CONFIG.pools.values():
-        if pool.source.path is not None:
-            yield pool.source.path
-    for labels in CONFIG.labels.values():
-        if labels.file is not None:
-            yield labels.file.path
+    return (path for _, path in outside_settings())
 
 
 def download_of(path: str) -> tuple[str, str] | None:

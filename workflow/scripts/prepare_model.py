@@ -8,7 +8,7 @@ from pathlib import Path
 from utility_annotation import models
 from utility_annotation.configuration import Model, from_json
 from utility_annotation.errors import run_script
-from utility_annotation.progress import log_to_stderr
+from utility_annotation.progress import log_to_stderr, waiting
 
 
 def main(argv: list[str] | None) -> None:
@@ -17,7 +17,9 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--output", type=Path, required=True, help="folder to write")
     arguments = parser.parse_args(argv)
     log_to_stderr()
-    models.prepare(from_json(Model, arguments.settings), arguments.output)
+    model = from_json(Model, arguments.settings)
+    with waiting(f"preparing {model.package or model.path or model.hub}"):
+        models.prepare(model, arguments.output)
 
 
 if __name__ == "__main__":

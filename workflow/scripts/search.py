@@ -9,11 +9,12 @@ import torch
 
 from utility_annotation.configuration import Backbone, Performance, Settings, from_json
 from utility_annotation.contracts import QUERIES, RUN
+from utility_annotation.devices import choose_device
 from utility_annotation.encoder import Encoder
 from utility_annotation.errors import run_script
 from utility_annotation.formats.trec import write_run
 from utility_annotation.progress import log_to_stderr
-from utility_annotation.retrieval.encoding import choose_device, encode_queries
+from utility_annotation.retrieval.encoding import encode_queries
 from utility_annotation.retrieval.search import search
 
 
@@ -41,7 +42,7 @@ def main(argv: list[str] | None) -> None:
     settings = from_json(SearchSettings, arguments.settings)
     performance = from_json(Performance, arguments.performance)
     torch.set_num_threads(performance.threads)
-    device = choose_device(performance.encode.device)
+    device = choose_device(performance.encode.device, performance.encode.gpus, "encode")
     encoder = Encoder.load(arguments.model, settings.backbone).to(device)
     queries = QUERIES.read(arguments.queries)
     query_ids, texts = queries["query_id"].to_pylist(), queries["text"].to_pylist()

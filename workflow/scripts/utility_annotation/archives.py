@@ -6,6 +6,7 @@ A zip needs none of this: its members are read in place (:mod:`utility_annotatio
 from __future__ import annotations
 
 import difflib
+import io
 import logging
 import shutil
 import tarfile
@@ -14,6 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from .errors import InputError
 from .files import replacing
+from .progress import CountingReader
 
 _LOG = logging.getLogger(__name__)
 
@@ -39,7 +41,10 @@ def unpack(archive: Path, member: str, output: Path) -> None:
     wanted = PurePosixPath(member)
     names: list[str] = []
     try:
-        with tarfile.open(archive, "r|*") as tar:
+        with (
+            CountingReader(archive.open("rb"), f"looking for {member} in {archive}", archive.stat().st_size) as stream,
+            tarfile.open(fileobj=io.BufferedReader(stream), mode="r|*") as tar,
+        ):
             while (found := tar.next()) is not None:
                 if PurePosixPath(found.name) == wanted:
                     _write(tar, found, archive, output)
@@ -72,5 +77,5 @@ def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, archive: Path, output:
             mend="name a member that is a regular file.",
             path=archive,
         )
-    with stream, replacing(output) as temporary, temporary.open("wb") as file:
+    with stream, replacing(output, member.size) as temporary, temporary.open("wb") as file:
         shutil.copyfileobj(stream, file, _BLOCK_BYTES)

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from .errors import InputError
 from .files import replacing
 from .hashing import row_hashes
+from .progress import Progress
 
 _REGENERATE = "remove the file and run the target again, so that its stage writes it anew."
 
@@ -82,7 +83,10 @@ class Contract:
     def batches(self, path: Path | str, rows: int = 1024) -> Iterator[pa.RecordBatch]:
         """Read a file of this contract piece by piece, at most ``rows`` rows each, in flat memory."""
         with self.open(path) as file:
-            yield from file.iter_batches(batch_size=rows)
+            progress = Progress(f"reading {path}", file.metadata.num_rows, "rows", brief=True)
+            for batch in file.iter_batches(batch_size=rows):
+                yield batch
+                progress.add(batch.num_rows)
 
     def open(self, path: Path | str) -> pq.ParquetFile:
         """Open a file and check its schema against this contract; closes with a ``with`` block."""

@@ -86,7 +86,7 @@ def fetch(download: Download, output: Path, patience: Patience = Patience()) -> 
     output.parent.mkdir(parents=True, exist_ok=True)
     path = output.with_name(f".{output.name}.partial")
     record = path.with_name(f"{path.name}.json")
-    with needing_room(output), path.open("a+b") as file:
+    with needing_room(output, download.bytes), path.open("a+b") as file:
         _lock(file, path)
         partial = _Partial(file, record)
         try:
@@ -138,8 +138,11 @@ class _Partial:
             self.start_anew()
             return
         self._file.seek(0)
+        size = os.fstat(self._file.fileno()).st_size
+        progress = Progress("checking what an earlier run left", size, "bytes", brief=True)
         while block := self._file.read(_BLOCK_BYTES):
             self._count(block)
+            progress.add(len(block))
         if self.have:
             self.continued = True
             _LOG.info("%s: an earlier run left %s bytes, which are continued", download.url, f"{self.have:,}")
@@ -226,7 +229,7 @@ def _request(download: Download, partial: _Partial, timeout: float) -> None:
         return
     with response:
         due = _place(download, partial, response.status == http.HTTPStatus.PARTIAL_CONTENT, response.headers)
-        progress = None if due is None else Progress(f"fetching {download.file}", due - partial.have, "bytes")
+        progress = Progress(f"fetching {download.file}", None if due is None else due - partial.have, "bytes")
         while True:
             with _connecting(download):
                 block = response.read1(_BLOCK_BYTES)
@@ -235,8 +238,7 @@ def _request(download: Download, partial: _Partial, timeout: float) -> None:
             partial.add(block)
             if download.bytes is not None and partial.have > download.bytes:
                 raise _wrong_file(download, f"its size is more than the published {download.bytes:,} bytes")
-            if progress is not None:
-                progress.add(len(block))
+            progress.add(len(block))
     if due is not None and partial.have < due:
         raise _BrokenTransfer(f"the connection ended after {partial.have:,} of {due:,} bytes")
 

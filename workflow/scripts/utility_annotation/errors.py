@@ -1,10 +1,20 @@
-"""The one exception that a user is meant to read, and the way a script turns it into an exit code."""
+"""The exception that a user is meant to read, its form for a full disk, and how a script turns it into an exit code."""
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""The operating system's ways to say that a disk, a quota or a file is full."""
+
+_LARGE_FOLDERS = ("results", "data", "raw")
+"""The folders of a working folder in which the workflow writes what is large."""
 
 
 class Item(int):
@@ -32,10 +42,88 @@ class InputError(Exception):
         super().__init__(f"{where}{problem} To mend it: {mend}")
 
 
+class NoRoom(InputError):
+    """A disk, a quota or a file is full: names the place, how full its disk is, and where to go from there.
+
+    Args:
+        what: what could not be written, such as ``this file``.
+        reason: the operating system's word for it.
+        path: the file or folder that was being written.
+        needed: bytes that were to be written, if that is known.
+    """
+
+    def __init__(self, what: str, reason: str, path: Path | str, needed: int | None = None) -> None:
+        folder = _existing(Path(os.path.abspath(path)))
+        disk = shutil.disk_usage(folder)
+        due = "" if needed is None else f", {_amount(needed)} are due"
+        super().__init__(
+            f"there is no room to write {what} ({reason}): {_amount(disk.free)} of {_amount(disk.total)} are free on "
+            f"the disk of {folder}{due}.",
+            mend=f"free space there, raise the quota{_move(folder)}, and run the same command again: it goes on from "
+            "where it was, and what stood there before still does.",
+            path=path,
+        )
+
+
+def lacks_room(error: BaseException) -> str | None:
+    """The words for a full disk if an error says so, or one from which it arose: libraries wrap it in their own."""
+    for cause in causes(error):
+        if isinstance(cause, OSError) and cause.errno in NO_ROOM:
+            return os.strerror(cause.errno)
+        for number in NO_ROOM:
+            if os.strerror(number) in str(cause):
+                return os.strerror(number)
+    return None
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and those from which it arose."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
+def _existing(path: Path) -> Path:
+    return next(place for place in (path, *path.parents) if place.is_dir())
+
+
+def _move(folder: Path) -> str:
+    """How to put what is full on another disk, where that is one of the working folder's large folders."""
+    for name in _LARGE_FOLDERS:
+        if folder.is_relative_to(os.path.abspath(name)):
+            return f", or put {name}/ on a larger disk (`mv {name} /large/disk/ && ln -s /large/disk/{name} {name}`)"
+    return ""
+
+
+def _amount(size: int) -> str:
+    for unit, bytes_of_unit in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if size >= bytes_of_unit:
+            return f"{size / bytes_of_unit:.1f} {unit}"
+    return f"{size} bytes"
+
+
+def _fullest() -> Path:
+    """The folder with the least room among those in which a script writes."""
+    places = [Path(name).resolve() for name in (*_LARGE_FOLDERS, tempfile.gettempdir()) if Path(name).is_dir()]
+    return min(places, key=lambda place: shutil.disk_usage(place).free, default=Path.cwd())
+
+
 def run_script(main: Callable[[list[str] | None], None]) -> None:
-    """Run a script's ``main``: an InputError becomes one line on standard error and exit code 1."""
+    """Run a script's ``main``: an InputError becomes one line on standard error and exit code 1, and so does a full
+    disk wherever it was met.
+    """
     try:
         main(None)
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+        problem = error
+    except Exception as error:
+        reason = lacks_room(error)
+        if reason is None:
+            raise
+        place = getattr(error, "filename", None)
+        problem = NoRoom("what this job makes", reason, place if isinstance(place, str) else _fullest())
+    else:
+        return
+    print(f"error: {problem}", file=sys.stderr)
+    sys.exit(1)

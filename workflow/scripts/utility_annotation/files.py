@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -11,18 +10,19 @@ from pathlib import Path
 
 import orjson
 
-from .errors import InputError
-
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""The operating system's ways to say that a disk, a quota or a file is full."""
+from .errors import InputError, NoRoom, lacks_room
 
 
 @contextmanager
-def replacing(path: Path | str) -> Iterator[Path]:
+def replacing(path: Path | str, needed: int | None = None) -> Iterator[Path]:
     """Yield a temporary name beside ``path``; rename it to ``path`` on success, remove it on failure.
 
     Works for a file and for a folder alike. The temporary name carries the process id, so that two processes which
     write the same target never share one.
+
+    Args:
+        path: the file or folder to write.
+        needed: its bytes, if they are known beforehand; for the message where they find no room.
 
     Raises:
         InputError: the disk is full.
@@ -32,7 +32,7 @@ def replacing(path: Path | str) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     _remove(temporary)
     try:
-        with needing_room(path):
+        with needing_room(path, needed):
             yield temporary
             if path.is_dir():
                 shutil.rmtree(path)
@@ -42,7 +42,7 @@ def replacing(path: Path | str) -> Iterator[Path]:
 
 
 @contextmanager
-def needing_room(path: Path) -> Iterator[None]:
+def needing_room(path: Path, needed: int | None = None) -> Iterator[None]:
     """Turn a full disk into an error that names ``path``, the file that is being written.
 
     Raises:
@@ -50,14 +50,23 @@ def needing_room(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except OSError as error:
-        if error.errno not in NO_ROOM:
+    except InputError:
+        raise
+    except Exception as error:
+        reason = lacks_room(error)
+        if reason is None:
             raise
-        raise InputError(
-            f"there is no room to write this file ({os.strerror(error.errno)}).",
-            mend="free space there, or raise the quota, and run again; what stood there before still does.",
-            path=path,
-        ) from None
+        raise NoRoom("this file", reason, path, needed) from None
+
+
+def reserve(path: Path) -> None:
+    """Take the room that a file with holes will need; to write into its memory map without room kills the process.
+
+    Raises:
+        OSError: there is not so much.
+    """
+    with path.open("r+b") as file:
+        os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
 def _remove(path: Path) -> None:

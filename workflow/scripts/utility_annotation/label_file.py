@@ -28,6 +28,7 @@ from .label_shards import (
     to_numpy,
     write_labels,
 )
+from .progress import counted
 
 _LOG = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ def label_from_file(settings: Labels, pools: Sequence[Path | str], output: Path 
     starts = np.cumsum([0, *(len(mask) for mask in chosen)])
     bounds = np.searchsorted(numbers[order], starts)
     shards, strange = [], len(strange_queries)
-    for place, (path, mask) in enumerate(zip(pools, chosen, strict=True)):
+    for place, (path, mask) in enumerate(zip(counted(pools, "labelling", "shards"), chosen, strict=True)):
         rows = order[bounds[place] : bounds[place + 1]]
         owners = numbers[rows] - starts[place]
         shard, unknown = _label_shard(judged, rows, owners, read_candidates(path), mask, settings)

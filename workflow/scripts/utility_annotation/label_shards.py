@@ -20,6 +20,7 @@ from .configuration import QuerySubset
 from .contracts import LABELS, POOL
 from .errors import InputError
 from .hashing import random_order
+from .progress import counted
 
 logger = logging.getLogger(__name__)
 
@@ -172,7 +173,9 @@ def _write(shards: Sequence[LabelledShard], source: str, output: Path | str) -> 
     kept = np.flatnonzero(np.concatenate([shard.keep for shard in shards]))
     order = kept[to_numpy(pc.sort_indices(query_ids.take(pa.array(kept))))]
     with LABELS.writer(output) as writer:
-        for block in range(0, len(order), BLOCK_QUERIES):
+        for block in counted(
+            range(0, len(order), BLOCK_QUERIES), "writing labels", f"blocks of {BLOCK_QUERIES:,} queries"
+        ):
             rows = order[block : block + BLOCK_QUERIES]
             places = stretches(starts[rows], lengths[rows])
             writer.write(

@@ -12,6 +12,7 @@ from .configuration import Labels
 from .errors import InputError
 from .label_rows import LabelRows
 from .label_shards import LabelledShard, Merged, chosen_queries, lengths_of, read_candidates, write_labels
+from .progress import counted
 
 
 def unite_labels(
@@ -40,7 +41,10 @@ def unite_labels(
         )
     files = [LabelRows(member) for member in members]
     chosen = chosen_queries(pools, settings.queries)
-    shards = [_unite_shard(files, pool, mask) for pool, mask in zip(pools, chosen, strict=True)]
+    shards = [
+        _unite_shard(files, pool, mask)
+        for pool, mask in counted(list(zip(pools, chosen, strict=True)), "labelling", "shards")
+    ]
     for file in files:
         file.check_all_found()
     mend = "raise `queries.percent` of these labels, or unite label sets that have some of these queries."

@@ -32,6 +32,7 @@ from .label_shards import (
     to_numpy,
     write_labels,
 )
+from .progress import counted
 
 _USABLE_OUTCOMES = {False: ["ok", "empty"], True: ["ok"]}
 _ANNOTATE_AGAIN = "remove the annotation file and run the target again, so that it is made from this pool."
@@ -59,7 +60,8 @@ def merge_labels(
     pairs = pair_shards(pools, annotations if settings.source != "human" else None)
     chosen = chosen_queries(pools, settings.queries)
     with ThreadPoolExecutor(pa.cpu_count()) as threads:
-        shards = list(threads.map(partial(_label_shard, settings), pairs, chosen))
+        labelled = threads.map(partial(_label_shard, settings), pairs, chosen)
+        shards = list(counted(labelled, "labelling", "shards", len(pairs)))
     return write_labels(shards, settings.source, output, _OTHER_ANNOTATOR)
 
 

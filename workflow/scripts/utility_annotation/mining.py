@@ -14,6 +14,7 @@ from .configuration import Settings
 from .contracts import DUPLICATES, QRELS, QUERIES, iter_rows
 from .errors import InputError
 from .files import replacing
+from .progress import counted
 from .retrieval.runs import read_rankings
 
 _LOG = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ class Found(NamedTuple):
 def found_passages(depth: int | None, queries: Path, qrels: Path | None, runs: Sequence[Path]) -> Iterator[Found]:
     """Every question with the union of its rankings, interleaved rank by rank, and its passages of grade 1 or more."""
     judged = _relevant(qrels) if qrels is not None else {}
-    rankings = [read_rankings(run, depth) for run in runs]
+    rankings = [read_rankings(run, depth) for run in counted(runs, "reading", "runs")]
     for row in iter_rows(QUERIES, [queries]):
         query_id = row["query_id"]
         found = list(_interleaved([ranking.get(query_id, []) for ranking in rankings]))

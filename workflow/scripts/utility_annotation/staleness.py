@@ -24,6 +24,7 @@ NEUTRAL = frozenset(
         "utility_annotation.progress",
         "utility_annotation.annotation.progress",
         "utility_annotation.configuration.performance",
+        "utility_annotation.devices",
     }
 )
 """Modules and definitions that change what a user reads while a job runs, or how fast it is, but never its result."""

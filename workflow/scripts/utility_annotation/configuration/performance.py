@@ -49,7 +49,7 @@ class TrainPerformance(Settings):
         0, ge=0, description="Gradient caching: passages encoded at a time; 0 encodes the whole batch at once."
     )
     checkpoint_steps: int = Field(500, ge=1, description="Steps between checkpoints.")
-    log_steps: int = Field(10, ge=1, description="Steps between progress lines.")
+    log_steps: int = Field(10, ge=1, description="Steps between progress lines; slow steps have one every ten seconds.")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes a GPU where there is one.")
     gpus: int = Field(0, ge=0, description="GPUs that a job asks the scheduler for.")
 

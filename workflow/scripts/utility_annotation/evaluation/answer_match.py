@@ -20,6 +20,7 @@ from ..contracts import QRELS
 from ..errors import InputError
 from ..ground_truth import read_references
 from ..passage_store import find_passages
+from ..progress import counted
 from ..retrieval.runs import read_rankings
 from .metrics import largest_cutoff
 
@@ -82,9 +83,15 @@ def match_answers(metrics: Sequence[str], run: Path, answers: Path, corpus: Path
     rankings = read_rankings(run, largest_cutoff(metrics))
     bare = [query_id for query_id in matchers if query_id not in rankings]
     texts = find_passages(corpus, (docid for query_id in matchers for docid in rankings.get(query_id, [])))
+    found = [query_id for query_id in matchers if query_id in rankings]
     hits = 0
     with QRELS.writer(output) as writer:
-        for query_ids in _blocks([query_id for query_id in matchers if query_id in rankings]):
+        for query_ids in counted(
+            _blocks(found),
+            "looking for answers",
+            f"blocks of {_BLOCK_QUERIES:,} queries",
+            -(-len(found) // _BLOCK_QUERIES),
+        ):
             rows: list[dict[str, Any]] = []
             for query_id in query_ids:
                 for docid in rankings[query_id]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from ..progress import Progress
 
 logger = logging.getLogger(__name__)
 
@@ -49,11 +50,12 @@ def bert_score(
     model, tokenizer = _load(folder, layer)
     model.to(device)
     weights = defaultdict(lambda: 1.0, {tokenizer.cls_token_id: 0.0, tokenizer.sep_token_id: 0.0})
+    progress = Progress("BERTScore", len(pairs), "pairs")
     for start in range(0, len(pairs), _PAIRS):
         places, answer_texts, reference_texts = map(list, zip(*pairs[start : start + _PAIRS], strict=True))
         figures = bert_cos_score_idf(model, reference_texts, answer_texts, tokenizer, weights, device=device)
         np.maximum.at(scores, places, figures[:, 2].numpy())
-        logger.info("BERTScore: %d of %d pairs", start + len(places), len(pairs))
+        progress.add(len(places))
     return scores
 
 

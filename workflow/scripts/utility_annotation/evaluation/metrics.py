@@ -17,6 +17,7 @@ from ranx import metrics as ranx
 
 from ..contracts import PER_QUERY
 from ..errors import InputError
+from ..progress import waiting
 
 _FUNCTIONS = {
     "mrr": ranx.reciprocal_rank,
@@ -99,12 +100,14 @@ def evaluate(qrels: pa.Table, run: pa.Table, metrics: Sequence[str], *, relevanc
     retrieved = np.full((len(query_ids), depth, 2), (_UNJUDGED, 0.0))
     retrieved[run_rows, ranks - 1, 0] = run_keys
 
-    return Evaluation(
-        query_ids=query_ids.to_pylist(),
-        values={
+    with waiting(f"computing {', '.join(metrics)} of {len(query_ids):,} queries"):
+        values = {
             metric: _FUNCTIONS[name](judged, retrieved, cutoff, 1 if name == "ndcg" else relevance_level)
             for metric, (name, cutoff) in parsed.items()
-        },
+        }
+    return Evaluation(
+        query_ids=query_ids.to_pylist(),
+        values=values,
         missing=len(query_ids) - len(np.unique(run_rows)),
     )
 

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from ..contracts import passage_text
+from ..progress import counted
 from ..training.data import join
 
 
@@ -55,7 +56,7 @@ class Examples:
 
     def __iter__(self) -> Iterator[Example]:
         with pa.memory_map(str(self._path)) as source, pa.ipc.open_file(source) as file:
-            for number in range(file.num_record_batches):
+            for number in counted(range(file.num_record_batches), "going through the queries", "batches"):
                 for row in file.get_batch(number).to_pylist():
                     yield _example(row)
 

@@ -10,11 +10,12 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, cast
+from typing import IO
 
 import orjson
 
 from ..errors import InputError
+from ..progress import CountingReader
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _BUFFER_BYTES = 1 << 20
@@ -59,12 +60,16 @@ def open_bytes(path: Path) -> Iterator[IO[bytes]]:
             name = path.relative_to(container).as_posix()
             if name not in archive.namelist():
                 raise InputError("the zip file has no such member.", mend="correct the path after `.zip/`.", path=path)
-            with archive.open(name) as member, io.BufferedReader(cast(io.RawIOBase, member), _BUFFER_BYTES) as stream:
+            size = archive.getinfo(name).file_size
+            with io.BufferedReader(
+                CountingReader(archive.open(name), f"reading {path}", size), _BUFFER_BYTES
+            ) as stream:
                 yield stream
         return
     if not path.is_file():
         raise InputError("there is no such file.", mend="correct `path`, or fetch the file.", path=path)
-    with io.BufferedReader(io.FileIO(path), _BUFFER_BYTES) as stream:
+    file = CountingReader(io.FileIO(path), f"reading {path}", path.stat().st_size)
+    with io.BufferedReader(file, _BUFFER_BYTES) as stream:
         if path.suffix == ".gz" or stream.peek(2)[:2] == _GZIP_MAGIC:
             with gzip.open(stream) as unpacked, io.BufferedReader(unpacked, _BUFFER_BYTES) as lines:
                 yield lines

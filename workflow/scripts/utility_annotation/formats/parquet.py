@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..errors import InputError, Item
+from ..progress import counted
 from . import records
 from .rows import Answers, Judgement, Passage, Query
 
@@ -54,11 +55,10 @@ def _rows(path: Path, needed: tuple[str, ...], optional: tuple[str, ...], column
                     path=path,
                 )
             read = wanted + [name for name in (columns.get(name, name) for name in optional) if name in found]
-            number = 0
-            for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=read):
-                for row in batch.to_pylist():
-                    number += 1
-                    yield Item(number), row
+            batches = file.iter_batches(batch_size=_BATCH_ROWS, columns=read)
+            rows = (row for batch in batches for row in batch.to_pylist())
+            for number, row in enumerate(counted(rows, f"reading {path.name}", "rows", file.metadata.num_rows), 1):
+                yield Item(number), row
     except FileNotFoundError:
         raise InputError("there is no such file.", mend="correct `path`, or fetch the file.", path=path) from None
     except (pa.ArrowInvalid, OSError) as error:

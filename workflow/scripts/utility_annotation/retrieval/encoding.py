@@ -13,16 +13,11 @@ import torch
 from ..contracts import CORPUS, DOCIDS, passage_text
 from ..encoder import Encoder, Kind, length_batches
 from ..errors import InputError
-from ..files import replacing
+from ..files import needing_room, replacing, reserve
 from ..progress import Progress
 
 _WINDOW = 8192
 """Passages tokenised and sorted by length at a time."""
-
-
-def choose_device(name: str) -> torch.device:
-    """``auto`` is a GPU where there is one, else the CPU."""
-    return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
 
 
 def encode_batches(
@@ -64,8 +59,10 @@ def encode_batches(
 def encode_queries(encoder: Encoder, ids: Sequence[str], texts: Sequence[str], *, batch_tokens: int) -> np.ndarray:
     """The vectors of queries, fp32 of shape (queries, dimension)."""
     vectors = np.empty((len(texts), encoder.dimension), dtype=np.float32)
+    progress = Progress("encoding", len(texts), "queries", brief=True)
     for rows, batch in encode_batches(encoder, ids, texts, "query", batch_tokens=batch_tokens):
         vectors[rows] = batch
+        progress.add(len(rows))
     return vectors
 
 
@@ -91,10 +88,13 @@ def encode_corpus(
     with CORPUS.open(corpus) as file:
         rows = shard_rows(shard, file.metadata.num_rows)
     progress = Progress(f"encoding shard {shard}", len(rows), "passages")
-    with replacing(vectors_path) as temporary, DOCIDS.writer(docids_path) as docids:
+    size = np.dtype(np.float16).itemsize * len(rows) * encoder.dimension
+    with replacing(vectors_path, size) as temporary, DOCIDS.writer(docids_path) as docids:
         vectors = np.lib.format.open_memmap(
             temporary, mode="w+", dtype=np.float16, shape=(len(rows), encoder.dimension)
         )
+        with needing_room(vectors_path, size):
+            reserve(temporary)
         for window in _windows(corpus, rows):
             ids = window["docid"].to_pylist()
             texts = list(map(passage_text, window["title"].to_pylist(), window["text"].to_pylist()))

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..contracts import RUN
+from ..progress import waiting
 
 
 def rank(
@@ -44,7 +45,8 @@ def rank(
     if drop_query_document:
         own = pc.equal(hits["docid"], pa.array(query_ids, pa.string()).take(hits["query_row"]))
         hits = hits.filter(pc.invert(own))
-    hits = hits.sort_by([("query_row", "ascending"), ("score", "descending"), ("docid", "descending")])
+    with waiting(f"ranking {hits.num_rows:,} passages"):
+        hits = hits.sort_by([("query_row", "ascending"), ("score", "descending"), ("docid", "descending")])
     rows = hits["query_row"].to_numpy()
     ranks = np.arange(len(rows)) - np.searchsorted(rows, rows) + 1
     table = RUN.table(
@@ -63,8 +65,9 @@ def read_rankings(run: Path, depth: int | None = None) -> dict[str, list[str]]:
     table = RUN.read(run, ["query_id", "docid", "rank"])
     if depth is not None:
         table = table.filter(pc.less_equal(table["rank"], depth))
-    table = table.sort_by("rank")
-    rankings: dict[str, list[str]] = {}
-    for query_id, docid in zip(table["query_id"].to_pylist(), table["docid"].to_pylist(), strict=True):
-        rankings.setdefault(query_id, []).append(docid)
+    with waiting(f"reading the rankings of {run}"):
+        table = table.sort_by("rank")
+        rankings: dict[str, list[str]] = {}
+        for query_id, docid in zip(table["query_id"].to_pylist(), table["docid"].to_pylist(), strict=True):
+            rankings.setdefault(query_id, []).append(docid)
     return rankings

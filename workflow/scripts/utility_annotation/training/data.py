@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from ..contracts import CANDIDATE, LABELS, POOL, passage_text
 from ..errors import InputError
 from ..files import replacing
+from ..progress import counted
 
 _SCHEMA = pa.schema(
     [
@@ -100,7 +101,7 @@ def join(labels: Path | str, pools: Sequence[Path | str], path: Path | str) -> N
     """
     by_query = _LabelsByQuery(labels)
     with replacing(path) as temporary, pa.ipc.new_file(temporary, _SCHEMA) as file:
-        for pool in pools:
+        for pool in counted(pools, "joining labels and pool", "shards"):
             for batch in POOL.batches(pool):
                 file.write_batch(_join_batch(batch, by_query, pool))
         unseen = sorted(by_query.missing())

@@ -6,10 +6,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+from ..devices import choose_device
+from ..errors import InputError
 
 _TORCHRUN = {"WORLD_SIZE": "1", "RANK": "0", "LOCAL_RANK": "0"}
 """What torchrun sets in the environment, and the values without it."""
@@ -40,15 +44,25 @@ class World:
 
 
 @contextmanager
-def processes(device: str) -> Iterator[World]:
+def processes(device: Literal["auto", "cpu", "cuda"], gpus: int = 0) -> Iterator[World]:
     """Join the processes that torchrun started (WORLD_SIZE in the environment), or be the only one.
 
     Args:
         device: auto (a GPU where there is one), cpu or cuda.
+        gpus: how many the job asked for; one or more demand that there is one for each process.
+
+    Raises:
+        InputError: a GPU is demanded and cannot be used.
     """
-    kind = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    kind = choose_device(device, gpus, "train").type
     size, rank, local = (int(os.environ.get(name, value)) for name, value in _TORCHRUN.items())
     if kind == "cuda":
+        if local >= torch.cuda.device_count():
+            raise InputError(
+                f"there are more processes than GPUs: process {local} counts from 0, torch sees "
+                f"{torch.cuda.device_count()}.",
+                mend="lower `performance.train.gpus`, or see that CUDA_VISIBLE_DEVICES hides none.",
+            )
         torch.cuda.set_device(local)
     world = World(rank, size, torch.device(kind, local) if kind == "cuda" else torch.device(kind))
     if size == 1:

@@ -32,6 +32,9 @@ from .plan import Plan, make_plan
 from .processes import World, processes
 from .sampling import draw
 
+_SECONDS_BETWEEN_LINES = 10.0
+"""The longest pause between progress lines, where steps are slow."""
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -75,7 +78,7 @@ def train(
     Raises:
         InputError: unfit input, or a loss or gradient that is not a number.
     """
-    with processes(performance.device) as world:
+    with processes(performance.device, performance.gpus) as world:
         scratch = checkpoints / inputs.digest(run, backbone)
         if world.rank == 0:
             _prepare_scratch(inputs, checkpoints, scratch)
@@ -137,6 +140,7 @@ class _Trainer:
             + (f"; resuming after step {progress.step}" if progress.step else "")
         )
         began, done_before, seconds_before = time.monotonic(), progress.step, progress.seconds
+        told = began
         queries_done = 0
         for epoch, batch, token_ids in self._prepared(progress.step):
             learning_rate = plan.learning_rate(progress.step)
@@ -146,7 +150,9 @@ class _Trainer:
             queries_done += len(batch.positives)
             elapsed = time.monotonic() - began
             progress.seconds = seconds_before + elapsed
-            if progress.step % self.performance.log_steps == 0 or progress.step == plan.steps:
+            slow = time.monotonic() - told >= _SECONDS_BETWEEN_LINES
+            if progress.step % self.performance.log_steps == 0 or progress.step == plan.steps or slow:
+                told = time.monotonic()
                 left = elapsed / (progress.step - done_before) * (plan.steps - progress.step)
                 self._log(
                     f"step {progress.step}/{plan.steps} epoch {epoch + 1}/{self.settings.epochs} loss {loss:.4f} "

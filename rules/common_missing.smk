@@ -1,0 +1,93 @@
+"""Functions only: what a user is told of a file, a target or an interpreter that is not there."""
+
+import difflib
+import os
+import shutil
+
+from utility_annotation.configuration.settings import nearest
+
+NAMED_TARGETS = ("all", "labels", "models", "tables", "figures", "paper")
+
+
+def missing_files() -> dict[str, list[str]]:
+    """The files that the configuration names, that are not there and that no rule makes, each with its settings."""
+    local = (
+        (f"downloads.{name}.local", download.local)
+        for name, download in CONFIG.downloads.items()
+        if download.local is not None
+    )
+    missing: dict[str, list[str]] = {}
+    for setting, path in (*outside_settings(), *local):
+        file = outside_file(path)
+        if not made_here(file) and not Path(file).exists():
+            missing.setdefault(file, []).append(setting)
+    return missing
+
+
+def made_here(file: str) -> bool:
+    """Whether the workflow makes a file, be it in our own folders, a download or a member of a tar download."""
+    found = download_of(file)
+    if found is not None:
+        kept = fetched_file(found[0])
+        return file == kept or is_tar(kept)
+    return Path(file).parts[0] in ("data", "results")
+
+
+def refuse_missing_file(wildcards) -> list[str]:
+    """Stop the plan, as it needs a file that is not there."""
+    path, settings = Path(wildcards.missing_file), MISSING[wildcards.missing_file]
+    found = download_of(str(path))
+    siblings = (
+        [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+    )
+    close = difflib.get_close_matches(path.name, siblings, n=1)
+    hint = f" (did you mean {path.parent / close[0]}?)" if close else ""
+    mend = f"correct `{settings[0]}`, or put the file there"
+    if found is not None:
+        mend = f"correct `{settings[0]}`: the download {found[0]} is kept as {fetched_file(found[0])}"
+    elif path.parts[0] == "raw" and len(path.parts) > 2:
+        mend += f", or let it be fetched: `downloads.{path.parts[1]}` with its `url`"
+    raise WorkflowError(
+        f"{path}, which {' and '.join(f'`{name}`' for name in settings)} names, is not there{hint}. To mend it: {mend}. "
+        f"Relative paths start from {Path.cwd()}."
+    )
+
+
+def refuse_missing_interpreter() -> None:
+    """Stop where vLLM's jobs are to run with a Python that is not there."""
+    python = CONFIG.performance.annotate.python
+    used = {job.params.get("python") for job in workflow.dag.needrun_jobs()}
+    if python in used and shutil.which(python) is None:
+        raise WorkflowError(
+            f"there is no interpreter {python}. To mend it: correct `performance.annotate.python`; `python -m venv FOLDER` "
+            "and `FOLDER/bin/pip install -r envs/vllm.txt` make one, FOLDER/bin/python."
+        )
+
+
+def refuse_unknown_target(wildcards) -> list[str]:
+    """Stop the plan, as it is asked for a name that is no target's."""
+    names = (*NAMED_TARGETS, *results_names())
+    raise WorkflowError(
+        f"there is no target {wildcards.unknown_target!r}{nearest(wildcards.unknown_target, names)}. To mend it: name one of "
+        "the targets that README.md lists (Every target), or a file that a rule makes."
+    )
+
+
+def refuse_unknown_form(wildcards) -> list[str]:
+    """Stop the plan, as it is asked for labels in a format that there is not, or for labels that there are not."""
+    problems = [
+        f"{name!r} is no {what}{nearest(name, known)}"
+        for what, name, known in (
+            ("label set of the configuration", wildcards.any_labels, CONFIG.labels),
+            ("format of labels", wildcards.any_form, FORMS),
+        )
+        if name not in known
+    ]
+    raise WorkflowError(
+        f"{'; '.join(problems)}. To mend it: ask for results/exports/labels/LABELS/FORMAT, as README.md says (Hand it over)."
+    )
+
+
+def none_of(names, otherwise: str) -> str:
+    """Pattern of what is none of these names."""
+    return f"(?!(?:{'|'.join(map(re.escape, names))})$){otherwise}"

@@ -1,0 +1,130 @@
+"""Where torch computes: on a GPU where one is asked for or there, else on the CPU; and why a GPU cannot be used."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from .errors import InputError
+
+_LOG = logging.getLogger(__name__)
+
+_DRIVER = Path("/proc/driver/nvidia/version")
+"""What the driver of NVIDIA's GPUs says of itself."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why torch cannot compute on a GPU.
+
+    Attributes:
+        problem: what is wrong, without a full stop.
+        mend: what to do about it, without a full stop.
+    """
+
+    problem: str
+    mend: str
+
+
+def choose_device(device: Literal["auto", "cpu", "cuda"], gpus: int, section: str) -> torch.device:
+    """The device of a job.
+
+    A GPU is demanded by ``cuda``, and by a number of GPUs with ``auto``; else ``auto`` takes one where torch can use
+    it. A GPU that is there and goes unused because of torch's build is told in the log.
+
+    Args:
+        device: the setting ``device``.
+        gpus: the setting ``gpus``, what the job asks the scheduler for.
+        section: the subsection of ``performance`` where both stand.
+
+    Raises:
+        InputError: a GPU is demanded and cannot be used.
+    """
+    if device == "cpu":
+        return torch.device("cpu")
+    fault = gpu_fault()
+    if fault is None:
+        return torch.device("cuda")
+    if device == "cuda" or gpus:
+        wanted = f"device: {device}" if device == "cuda" else f"gpus: {gpus}"
+        raise InputError(
+            f"`performance.{section}` asks for a GPU ({wanted}), but {fault.problem}.",
+            mend=f"{fault.mend}; or set `performance.{section}` to {{gpus: 0, device: cpu}}, which is far slower.",
+        )
+    if _DRIVER.exists():
+        _LOG.warning("computing on the CPU although there is a GPU: %s. To use it: %s.", fault.problem, fault.mend)
+    return torch.device("cpu")
+
+
+def gpu_fault() -> Fault | None:
+    """What keeps torch from computing on a GPU; none where it can."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's own words on an old driver are read below
+        if torch.cuda.is_available():
+            return _foreign_architecture()
+    if torch.version.hip is not None:
+        return Fault(
+            f"torch {torch.__version__}, built for ROCm {torch.version.hip}, finds no GPU",
+            "run where `rocminfo` lists one",
+        )
+    if torch.version.cuda is None:
+        return Fault(f"torch {torch.__version__} is built without CUDA", _another_build())
+    if _DRIVER.exists() and os.environ.get("CUDA_VISIBLE_DEVICES", "all") in ("", "-1", "NoDevFiles"):
+        return Fault("CUDA_VISIBLE_DEVICES hides every GPU", "unset it, or give the numbers that `nvidia-smi` lists")
+    problem = f"torch {torch.__version__}, built for CUDA {torch.version.cuda}, finds none ({_torchs_words()})"
+    if not _DRIVER.exists():
+        return Fault(problem, "run where `nvidia-smi` lists a GPU, on a cluster through `--profile profiles/slurm`")
+    return Fault(problem, f"install a newer driver; or {_another_build()}")
+
+
+def _foreign_architecture() -> Fault | None:
+    """The fault of a torch that holds no code for the GPU that is there."""
+    major, minor = torch.cuda.get_device_capability()
+    built = [re.fullmatch(r"(sm|compute)_(\d+)(\d)\w?", name) for name in torch.cuda.get_arch_list()]
+    targets = [(kind[1], int(kind[2]), int(kind[3])) for kind in built if kind]
+    runs = any(
+        (of_major == major and of_minor <= minor) if kind == "sm" else (of_major, of_minor) <= (major, minor)
+        for kind, of_major, of_minor in targets
+    )
+    if runs or not targets:
+        return None
+    return Fault(
+        f"torch {torch.__version__} holds no code for this GPU: {torch.cuda.get_device_name()} is sm_{major}{minor}, "
+        f"and it is built for {', '.join(torch.cuda.get_arch_list())}",
+        _another_build(),
+    )
+
+
+def _torchs_words() -> str:
+    try:
+        torch.cuda.init()
+    except (RuntimeError, AssertionError) as error:
+        return " ".join(str(error).split()).split(". ")[0].rstrip(".")
+    return "no device"
+
+
+def _another_build() -> str:
+    """The command that puts another build of torch in place of this one."""
+    version = torch.__version__.partition("+")[0]
+    driver = _driver_version()
+    known = f" that driver {driver} runs" if driver else " of your driver"
+    return (
+        f"put a build for the CUDA{known} in its place: `python -m pip install --force-reinstall torch=={version} "
+        "--index-url URL`, with the URL that pytorch.org/get-started/locally gives (`nvidia-smi` shows the newest CUDA "
+        "that the driver runs)"
+    )
+
+
+def _driver_version() -> str | None:
+    try:
+        found = re.search(r"Module\D*(\d[\d.]+)", _DRIVER.read_text())
+    except OSError:
+        return None
+    return found[1] if found else None
