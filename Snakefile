@@ -20,6 +20,7 @@ include: "rules/common_labels.smk"
 include: "rules/common_rag.smk"
 include: "rules/common_tables.smk"
 include: "rules/common_results.smk"
+include: "rules/common_report.smk"
 include: "rules/common_exports.smk"
 include: "rules/common_start.smk"
 

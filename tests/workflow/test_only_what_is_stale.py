@@ -129,7 +129,8 @@ def labelled(sets: int) -> Counter[str]:
 
 
 def annotated(*stages: str, shards: int = 2) -> Counter[str]:
-    return Counter({f"annotate_{stage}": shards for stage in stages})
+    """So many shards of these stages, and what the report says of the annotation."""
+    return Counter({f"annotate_{stage}": shards for stage in stages}, collect_cards=1, count_work=1)
 
 
 def searched(models: int, **more: int) -> Counter[str]:
@@ -192,7 +193,7 @@ TABLE_OF_CHANGES: dict[str, tuple[Change, Counter[str]]] = {
     # labels and training
     "the share of a ranking that is positive": (
         setting(labels__utilrank__top_percent=30),
-        labelled(1) + trained(1),
+        labelled(1) + trained(1) + Counter(collect_cards=1),
     ),
     "a line of logic in the merging of labels": (
         text(f"{LIBRARY}/labels.py", "np.floor(", "np.ceil("),
@@ -222,6 +223,16 @@ TABLE_OF_CHANGES: dict[str, tuple[Change, Counter[str]]] = {
         text(f"{LIBRARY}/reporting/tables.py", "round(", "float("),
         Counter(results_table=1, write_report=1),
     ),
+    # the report
+    "how many annotations the report shows": (
+        setting(report={"questions": 5}),
+        Counter(collect_cards=1, write_report=1),
+    ),
+    "how its annotations look": (
+        text("resources/report/style.css", ".card {", ".card { color: red;"),
+        Counter(write_report=1),
+    ),
+    "what a GPU hour costs": (setting(cost={"gpu_hour_usd": 2}), Counter(write_report=1)),
 }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -155,11 +156,16 @@ def _said(
         yield from zip(outcomes, map(judge.positives, lists), strict=True)
         return
     entries, lengths = flat(rows["scores"]), lengths_of(rows["scores"])
-    docids, scores = pc.struct_field(entries, "docid"), to_numpy(pc.struct_field(entries, "score"))
-    starts = np.cumsum(lengths) - lengths
-    for outcome, start, length, marked in zip(rows["outcome"].to_pylist(), starts, lengths, human, strict=True):
-        best = start + np.argsort(-scores[start : start + length], kind="stable")[: len(marked)]
-        yield outcome, docids.take(pa.array(best)).to_pylist() if length else None
+    scores = to_numpy(pc.struct_field(entries, "score"))
+    best = [
+        start + np.argsort(-scores[start : start + length], kind="stable")[: len(marked)]
+        for start, length, marked in zip(np.cumsum(lengths) - lengths, lengths, human, strict=True)
+    ]
+    taken = pc.struct_field(entries, "docid").take(pa.array(np.concatenate([np.empty(0, np.int64), *best])))
+    docids = iter(taken.to_pylist())
+    for outcome, length, places in zip(rows["outcome"].to_pylist(), lengths, best, strict=True):
+        chosen = list(islice(docids, len(places)))
+        yield outcome, chosen if length else None
 
 
 def _positives(path: Path) -> dict[str, list[str]]:

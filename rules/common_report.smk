@@ -1,0 +1,90 @@
+"""Functions only: which annotations the report lets one look at, what their labels took, and the files for it."""
+
+from utility_annotation.reporting.judges import Judge, judges_of_pools
+from utility_annotation.reporting.work import work_settings
+
+
+def shown_labels() -> list[str]:
+    """Label sets behind the runs that are shown and their first stages, and those that tables and charts show."""
+    runs = [run for _, run in shown_runs()]
+    for run in runs:  # grows by the first stages
+        first = CONFIG.runs[run].first_stage
+        if first is not None and first not in runs:
+            runs.append(first)
+    labels = [CONFIG.runs[run].labels for run in runs]
+    for section in (CONFIG.label_tables, CONFIG.label_charts):
+        labels += [name for shown in section.values() for name in shown.labels]
+    return list(dict.fromkeys(labels))
+
+
+REPORT_PARTS = ("style.css", "annotations.html.j2", "annotations.js")
+"""What the template of the report takes in from beside it."""
+
+JUDGES = judges_of_pools(CONFIG, shown_labels())
+"""Pool → who judged it; pools that only humans judged are left out."""
+
+
+def report_cards() -> list[str]:
+    """The cards of every pool that is looked at."""
+    return expand(
+        "results/report/cards/{pool}.json",
+        pool=JUDGES if CONFIG.report.questions else [],
+    )
+
+
+def report_work() -> list[str]:
+    """What the labels of every pool took that is looked at."""
+    return expand("results/report/work/{pool}.json", pool=JUDGES)
+
+
+def judged_stages(wildcards) -> list[Judge]:
+    """The stages of the annotation of a pool."""
+    return [judge for judge in JUDGES[wildcards.pool] if judge.stage is not None]
+
+
+def judged_shards(suffix: str):
+    """Function of the wildcards: a file of each shard of each stage of the annotation of a pool."""
+    return lambda wildcards: [
+        f"results/annotation/{wildcards.pool}/{judge.annotator}/{judge.stage}/{shard}{suffix}"
+        for judge in judged_stages(wildcards)
+        for shard in shard_names(CONFIG.pools[wildcards.pool].shards)
+    ]
+
+
+def judged_folders(wildcards) -> list[str]:
+    """The folders of those shards: their files would be too many for a command line."""
+    return [
+        f"results/annotation/{wildcards.pool}/{judge.annotator}/{judge.stage}"
+        for judge in judged_stages(wildcards)
+    ]
+
+
+def judged_labels(wildcards) -> list[str]:
+    """The label sets from files that judge a pool."""
+    names = [judge.labels for judge in JUDGES[wildcards.pool] if judge.labels]
+    return expand("results/labels/{labels}.parquet", labels=names)
+
+
+def pool_truth(wildcards) -> list[str]:
+    """The ground-truth answers to a pool's questions, where its split has some."""
+    pool = CONFIG.pools[wildcards.pool]
+    answered = CONFIG.datasets[pool.dataset].splits[pool.split].answers is not None
+    return [split_data("answers", wildcards.pool, "pools")] if answered else []
+
+
+def card_settings(wildcards) -> str:
+    """Which questions of a pool are shown, and whose judgements."""
+    judges = [judge.model_dump(mode="json") for judge in JUDGES[wildcards.pool]]
+    chosen = CONFIG.report.model_dump(mode="json")
+    return canonical({"pool": wildcards.pool, "judges": judges} | chosen)
+
+
+def pool_work_settings(wildcards) -> str:
+    """The stages and label sets of a pool whose work is counted."""
+    pool = wildcards.pool
+    return canonical(work_settings(CONFIG, pool, JUDGES[pool], shown_labels()))
+
+
+def number_of_shards(wildcards) -> int:
+    """Of a pool."""
+    return CONFIG.pools[wildcards.pool].shards
