@@ -222,6 +222,20 @@ def test_the_address_says_which_cards_are_shown(file: Path, query: dict[str, str
     assert f"{len(expected)} of 4 questions" in document
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+def test_no_width_needs_scrolling_sideways(file: Path, tmp_path: Path, width: int) -> None:
+    """Every card is open; the copy that is measured has a script, and so must do without the policy."""
+    report = "<script>const page = document.documentElement; parent.postMessage(page.scrollWidth - page.clientWidth, '*')</script></body>"
+    html = re.sub(r"<meta http-equiv=[^>]*>", "", file.read_text("utf-8")).replace("<details ", "<details open ")
+    (tmp_path / "inner.html").write_text(html.replace("</body>", report), "utf-8")
+    outer = tmp_path / "outer.html"
+    outer.write_text(
+        "<script>addEventListener('message', (event) => { document.title = event.data; })</script>"
+        f"<iframe src='inner.html' style='width: {width}px; height: 800px; border: 0'></iframe>"
+    )
+    assert "<title>0</title>" in dump(outer)
+
+
 def test_no_script_in_a_text_runs(file: Path) -> None:
     assert "<title>Utility-focused annotation: report</title>" in dump(file)
 

@@ -285,11 +285,19 @@ def test_the_best_cell_is_set_apart(page: Page) -> None:
     assert [names for names in classes if "best" in names] == [["figure", "best"]]
 
 
-@pytest.mark.parametrize(("gpus", "said"), [(0, True), (1, False)])
-def test_hours_that_are_no_gpu_s_are_told(tmp_path: Path, template: Path, gpus: int, said: bool) -> None:
+@pytest.mark.parametrize(
+    ("gpus", "said"),
+    [((0, 2, 2), ["Not all of these hours"]), ((0, 0, 0), ["None of these hours"]), ((1, 1, 1), [])],
+    ids=["some", "all", "none"],
+)
+def test_hours_that_are_no_gpu_s_are_told(
+    tmp_path: Path, template: Path, gpus: tuple[int, ...], said: list[str]
+) -> None:
     inputs = write_inputs(tmp_path)
-    write_json(tmp_path / "work.json", WORK | {"stages": [stage | {"gpus": gpus} for stage in WORK["stages"]]})
-    assert ("Not all of these hours" in render(tmp_path, template, **inputs).text) is said
+    stages = [stage | {"gpus": count} for stage, count in zip(WORK["stages"], gpus, strict=True)]
+    write_json(tmp_path / "work.json", WORK | {"stages": stages})
+    text = render(tmp_path, template, **inputs).text
+    assert [words for words in ("Not all of these hours", "None of these hours") if words in text] == said
 
 
 def test_titles_are_escaped(page: Page) -> None:

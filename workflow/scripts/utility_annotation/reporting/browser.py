@@ -80,8 +80,8 @@ class ShownJudge:
         return self.judge.stage != "answer"
 
     def mark(self, mark: Mapping[str, Any] | None, number: int) -> str:
-        """A mark in short: ✓ chosen, – shown and not chosen; the rank with a point, the score, and, where it is not the
-        passage's number, the place in the list in brackets.
+        """A mark in short: ✓ chosen, – shown and not chosen; the rank with a point, (the score), and, where it is not
+        the passage's number, the [place] in the list.
         """
         if mark is None:
             return ""
@@ -90,7 +90,7 @@ class ShownJudge:
             parts.append(f"{mark['rank']}.")
         parts = parts or ["–"]
         if mark["score"] is not None:
-            parts.append(f"{mark['score']:.2f}".replace("-", "−"))
+            parts.append(f"({mark['score']:.2f})".replace("-", "−"))
         if self.numbered and mark["place"] not in (None, number):
             parts.append(f"[{mark['place']}]")
         return " ".join(parts)
