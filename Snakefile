@@ -14,6 +14,9 @@ if "datasets" not in config:
     configfile: "config/config.yaml"
 
 
+report: "resources/report/captions/workflow.rst"
+
+
 include: "rules/common.smk"
 include: "rules/common_data.smk"
 include: "rules/common_labels.smk"

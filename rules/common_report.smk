@@ -85,6 +85,13 @@ def pool_work_settings(wildcards) -> str:
     return canonical(work_settings(CONFIG, pool, JUDGES[pool], shown_labels()))
 
 
+def title_of(heading: str, section: str, wildcard: str):
+    """Function of the wildcards: how Snakemake's report calls a table or a figure that the configuration defines."""
+    return lambda wildcards: {
+        heading: getattr(CONFIG, section)[wildcards[wildcard]].title
+    }
+
+
 def number_of_shards(wildcards) -> int:
     """Of a pool."""
     return CONFIG.pools[wildcards.pool].shards

@@ -8,7 +8,12 @@ rule plot_positives:
     input:
         shown_label_quality(),
     output:
-        svg=report("results/figures/positives.svg", category="Figures"),
+        svg=report(
+            "results/figures/positives.svg",
+            caption="../resources/report/captions/plot_positives.rst",
+            category="Figures",
+            labels={"figure": "Positives a query"},
+        ),
         png="results/figures/positives.png",
     log:
         "logs/plot_positives.log",
@@ -26,7 +31,12 @@ rule plot_positions:
     input:
         shown_label_quality(),
     output:
-        svg=report("results/figures/positions.svg", category="Figures"),
+        svg=report(
+            "results/figures/positions.svg",
+            caption="../resources/report/captions/plot_positions.rst",
+            category="Figures",
+            labels={"figure": "Positions"},
+        ),
         png="results/figures/positions.png",
     log:
         "logs/plot_positions.log",
@@ -44,7 +54,12 @@ rule plot_training:
     input:
         all_trained_models(),
     output:
-        svg=report("results/figures/training.svg", category="Figures"),
+        svg=report(
+            "results/figures/training.svg",
+            caption="../resources/report/captions/plot_training.rst",
+            category="Figures",
+            labels={"figure": "Training loss"},
+        ),
         png="results/figures/training.png",
     log:
         "logs/plot_training.log",
@@ -124,7 +139,12 @@ rule write_report:
         template="resources/report/report.html.j2",
         parts=expand("resources/report/{part}", part=REPORT_PARTS),
     output:
-        report("results/report.html", category="Report"),
+        report(
+            "results/report.html",
+            caption="../resources/report/captions/report.rst",
+            category="Report",
+            labels={"page": "Report"},
+        ),
     log:
         "logs/report.log",
     conda:

@@ -225,9 +225,9 @@ def test_the_address_says_which_cards_are_shown(file: Path, query: dict[str, str
 @pytest.mark.parametrize("width", [390, 1280])
 def test_no_width_needs_scrolling_sideways(file: Path, tmp_path: Path, width: int) -> None:
     """Every card is open; the copy that is measured has a script, and so must do without the policy."""
-    report = "<script>const page = document.documentElement; parent.postMessage(page.scrollWidth - page.clientWidth, '*')</script></body>"
+    excess = "const page = document.documentElement; parent.postMessage(page.scrollWidth - page.clientWidth, '*')"
     html = re.sub(r"<meta http-equiv=[^>]*>", "", file.read_text("utf-8")).replace("<details ", "<details open ")
-    (tmp_path / "inner.html").write_text(html.replace("</body>", report), "utf-8")
+    (tmp_path / "inner.html").write_text(html.replace("</body>", f"<script>{excess}</script></body>"), "utf-8")
     outer = tmp_path / "outer.html"
     outer.write_text(
         "<script>addEventListener('message', (event) => { document.title = event.data; })</script>"

@@ -1,13 +1,12 @@
 """A table of changes: each plans exactly the jobs whose results it alters.
 
-Nothing is run. Each result is stood in for by an empty file, and ``snakemake --touch`` records for it what a real run
-records: parameters, inputs and their checksums. test_end_to_end.py looks at some of these changes after a real run.
+Nothing is run: each result is stood in for by an empty file. test_end_to_end.py looks at some of these changes after a
+real run.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -16,7 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
-from workflow_copy import copy_of_repository, planned, snakemake
+from workflow_copy import copy_of_repository, planned, stand_in_for_results
 
 CONFIGURATION = "config/config.yaml"
 LIBRARY = "workflow/scripts/utility_annotation"
@@ -33,17 +32,7 @@ def recorded(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / CONFIGURATION).write_text(yaml.safe_dump(configuration, sort_keys=False))
     with (folder / LARGE).open("a") as corpus:
         corpus.write('{"_id": "long", "title": "", "text": "' + "stone " * 400_000 + '"}\n')
-    plan = snakemake(folder, "--dry-run").stdout
-    for line in re.findall(r"^ *output: (.+)$", plan, flags=re.MULTILINE):
-        for name in line.split(", "):
-            path = folder / name
-            if path.suffix:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.touch()
-            else:
-                path.mkdir(parents=True)
-    result = snakemake(folder, "--touch", "--forceall", "--cores", "1")
-    assert result.returncode == 0, result.stdout + result.stderr
+    stand_in_for_results(folder)
     return folder
 
 

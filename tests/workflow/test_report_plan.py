@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from test_charts_plan import CONFIGURATION
-from workflow_copy import copy_of_repository, planned, snakemake
+from workflow_copy import copy_of_repository, planned, snakemake, stand_in_for_results
 
 FILE = {"pool": "p", "source": "file", "file": {"format": "trec", "path": "resources/demo/trec/qrels.train.txt"}}
 
@@ -74,3 +78,38 @@ def test_a_command_line_does_not_grow_with_the_number_of_shards(workflow: Path, 
         (command,) = commands(workflow, rule, f"results/report/{folder}/p.json", *arguments)
         lengths.append(len(command))
     assert lengths[0] == lengths[1]
+
+
+@pytest.fixture(scope="module")
+def embedded(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What ``snakemake --report`` holds: path → result."""
+    folder = copy_of_repository(root, tmp_path_factory.mktemp("embedded"))
+    arguments = write(folder)
+    stand_in_for_results(folder, *arguments)
+    (folder / "results" / "report.html").write_text("<p>the page</p>")
+    stand_in = ("--touch", "--cores", "1")  # what was changed since is recorded
+    assert snakemake(folder, *stand_in, *arguments).returncode == 0
+    result = snakemake(folder, "--report", "embedded.html", *arguments)
+    assert result.returncode == 0, result.stdout + result.stderr
+    page = (folder / "embedded.html").read_text("utf-8")
+    start = re.search(r'<script id="results">\s*var results = (?=\{)', page)
+    assert start
+    found: dict[str, Any] = json.JSONDecoder().raw_decode(page[start.end() :])[0]
+    return found
+
+
+def test_the_report_of_snakemake_has_the_page_the_tables_and_the_figures(embedded: dict[str, Any]) -> None:
+    assert Counter(Path(path).suffix for path in embedded) == {".html": 1, ".md": 2, ".svg": 5}
+
+
+def test_the_page_stands_in_it_as_it_is(embedded: dict[str, Any]) -> None:
+    uri = embedded["results/report.html"]["data_uri"]
+    assert base64.b64decode(uri.partition("base64,")[2]) == b"<p>the page</p>"
+
+
+def test_each_result_in_it_has_a_caption_and_a_name(embedded: dict[str, Any]) -> None:
+    assert all(result["caption"] for result in embedded.values())
+    names = {path: next(iter(result["labels"].values())) for path, result in embedded.items()}
+    assert names["results/tables/quality.md"] == "Labels"
+    assert names["results/figures/by-share.svg"] == "By share"
+    assert all(names.values())
