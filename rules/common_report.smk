@@ -4,8 +4,21 @@ from utility_annotation.reporting.judges import Judge, judges_of_pools
 from utility_annotation.reporting.work import work_settings
 
 
+def shown_testsets() -> list[str]:
+    """Test sets on which tables and charts show runs, by themselves or in an average."""
+    testsets = [name for table in CONFIG.tables.values() for name in table.testsets]
+    for section in (CONFIG.cost_tables, CONFIG.line_charts):
+        testsets += [shown.testset for shown in section.values()]
+    for name in testsets:  # grows by the members of averages
+        members = CONFIG.averages[name].testsets if name in CONFIG.averages else ()
+        testsets += [member for member in members if member not in testsets]
+    return [name for name in dict.fromkeys(testsets) if name in CONFIG.testsets]
+
+
 def shown_labels() -> list[str]:
-    """Label sets behind the runs that are shown and their first stages, and those that tables and charts show."""
+    """Label sets behind the runs that are shown and their first stages, those that tables and charts show, and those by
+    which retrieval is judged.
+    """
     runs = [run for _, run in shown_runs()]
     for run in runs:  # grows by the first stages
         first = CONFIG.runs[run].first_stage
@@ -14,7 +27,8 @@ def shown_labels() -> list[str]:
     labels = [CONFIG.runs[run].labels for run in runs]
     for section in (CONFIG.label_tables, CONFIG.label_charts):
         labels += [name for shown in section.values() for name in shown.labels]
-    return list(dict.fromkeys(labels))
+    labels += [CONFIG.testsets[name].labels for name in shown_testsets()]
+    return [name for name in dict.fromkeys(labels) if name is not None]
 
 
 REPORT_PARTS = ("style.css", "annotations.html.j2", "annotations.js")

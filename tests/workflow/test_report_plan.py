@@ -55,6 +55,15 @@ def test_a_pool_whose_labels_nothing_shows_is_not_annotated_for_the_report(workf
     assert "build_pool_other" not in planned(workflow, "results/report.html", *arguments)
 
 
+def test_labels_by_which_retrieval_is_judged_are_looked_at(workflow: Path) -> None:
+    pool = yaml.safe_load(CONFIGURATION)["pools"]["p"] | {"split": "dev"}
+    judged = {"judging": {"pool": "judged", "source": "relsel", "annotator": "judge"}}
+    testset = {"dev": {"dataset": "demo", "split": "dev", "labels": "judging"}}
+    arguments = write(workflow, pools={"judged": pool}, labels=judged, testsets=testset)
+    jobs = planned(workflow, "results/report.html", *arguments)
+    assert (jobs["collect_cards"], jobs["count_work"]) == (2, 2)
+
+
 def test_a_label_set_from_a_file_is_looked_at_as_well(workflow: Path) -> None:
     sections = {"labels": {"own": FILE}, "label_charts": {"own": {"title": "Own", "labels": ["own", "useful"]}}}
     (command,) = commands(workflow, "collect_cards", "results/report.html", *write(workflow, **sections))
