@@ -17,7 +17,7 @@ def shown_testsets() -> list[str]:
 
 def shown_labels() -> list[str]:
     """Label sets behind the runs that are shown and their first stages, those that tables and charts show, and those by
-    which retrieval is judged.
+    which retrieval is judged; by name, so that the order of the configuration's keys changes nothing.
     """
     runs = [run for _, run in shown_runs()]
     for run in runs:  # grows by the first stages
@@ -28,7 +28,7 @@ def shown_labels() -> list[str]:
     for section in (CONFIG.label_tables, CONFIG.label_charts):
         labels += [name for shown in section.values() for name in shown.labels]
     labels += [CONFIG.testsets[name].labels for name in shown_testsets()]
-    return [name for name in dict.fromkeys(labels) if name is not None]
+    return sorted({name for name in labels if name is not None})
 
 
 REPORT_PARTS = ("style.css", "annotations.html.j2", "annotations.js")

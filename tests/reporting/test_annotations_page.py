@@ -129,6 +129,13 @@ def test_of_a_part_it_is_said_how_it_was_chosen(root: Path, tmp_path: Path) -> N
     assert "not representative" in text
 
 
+def test_where_nothing_can_be_compared_nothing_is_counted(file: Path) -> None:
+    rows = re.findall(r'<tr><th scope="row">(\w+) · llm</th>(.*?)</tr>', file.read_text("utf-8"), re.DOTALL)
+    cells = {name: re.findall(r'<td class="figure">(.*?)</td>', row) for name, row in rows}
+    assert cells["answer"] == ["", "", "", "0", "0", "0", "0"]
+    assert cells["relsel"] == ["1", "1", "1", "1", "1", "0", "0"]
+
+
 def test_what_was_cut_is_said(page: Page) -> None:
     assert f"{len(LONG) - 6000:,} characters more are in the files" in page.text
 

@@ -43,6 +43,15 @@ def test_annotations_are_collected_once_a_pool_however_many_label_sets_it_has(wo
     assert (jobs["collect_cards"], jobs["count_work"], jobs["write_report"]) == (1, 1, 1)
 
 
+def test_the_order_of_keys_changes_no_command(workflow: Path) -> None:
+    charts = {"first": {"title": "One", "labels": ["ranked"]}, "second": {"title": "Two", "labels": ["relevant"]}}
+    found = []
+    for names in (("first", "second"), ("second", "first")):
+        arguments = write(workflow, label_charts={name: charts[name] for name in names})
+        found.append(commands(workflow, "collect_cards", "results/report.html", *arguments))
+    assert found[0] == found[1]
+
+
 def test_the_report_can_do_without_annotations(workflow: Path) -> None:
     jobs = planned(workflow, "results/report.html", *write(workflow, report={"questions": 0}))
     assert (jobs["collect_cards"], jobs["count_work"]) == (0, 1)

@@ -169,13 +169,12 @@ def _said(
 
 
 def _positives(path: Path) -> dict[str, list[str]]:
-    """The positives of every query of a label set, best first."""
+    """The positives of every query of a label set."""
     found: dict[str, list[str]] = {}
     for batch in LABELS.batches(path, rows=1 << 16):
         for query_id in pc.unique(batch["query_id"]).to_pylist():
             found.setdefault(query_id, [])
-        positive = batch.filter(pc.greater(batch["label"], 0)).select(["query_id", "docid", "rank"]).to_pylist()
-        for row in sorted(positive, key=lambda row: row["rank"] or 0):
+        for row in batch.filter(pc.greater(batch["label"], 0)).select(["query_id", "docid"]).to_pylist():
             found[row["query_id"]].append(row["docid"])
     return found
 
