@@ -14,6 +14,6 @@ class ReportSettings(Settings):
         50,
         ge=0,
         description="Questions of each pool that are shown with all that was said of their passages, or all where the "
-        "pool has fewer; 0 for none. The page grows by some 30 KB with each question of 31 candidates.",
+        "pool has fewer; 0 for none. The page grows by some 50 KB with each question of 31 candidates.",
     )
     seed: int = Field(13, description="Seed of the choice of these questions.")
