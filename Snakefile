@@ -20,12 +20,16 @@ if "datasets" not in config:
     configfile: "config/config.yaml"
 
 
+report: "resources/report/captions/workflow.rst"
+
+
 include: "rules/common.smk"
 include: "rules/common_data.smk"
 include: "rules/common_labels.smk"
 include: "rules/common_rag.smk"
 include: "rules/common_tables.smk"
 include: "rules/common_results.smk"
+include: "rules/common_report.smk"
 include: "rules/common_exports.smk"
 include: "rules/common_missing.smk"
 include: "rules/common_start.smk"

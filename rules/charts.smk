@@ -6,7 +6,12 @@ rule plot_lines:
     input:
         metrics=line_chart_metrics,
     output:
-        svg=report("results/figures/{line_chart}.svg", category="Figures"),
+        svg=report(
+            "results/figures/{line_chart}.svg",
+            caption="../resources/report/captions/plot_lines.rst",
+            category="Figures",
+            labels=title_of("figure", "line_charts", "line_chart"),
+        ),
         png="results/figures/{line_chart}.png",
         csv="results/figures/{line_chart}.csv",
     log:
@@ -26,7 +31,12 @@ rule plot_labels:
     input:
         quality=label_chart_quality,
     output:
-        svg=report("results/figures/{label_chart}.svg", category="Figures"),
+        svg=report(
+            "results/figures/{label_chart}.svg",
+            caption="../resources/report/captions/plot_labels.rst",
+            category="Figures",
+            labels=title_of("figure", "label_charts", "label_chart"),
+        ),
         png="results/figures/{label_chart}.png",
     log:
         "logs/plot_labels/{label_chart}.log",

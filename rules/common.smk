@@ -1,8 +1,8 @@
 """Functions only: what the rules ask of the configuration. Each is named by what it returns.
 
 Those of downloads and datasets stand in common_data.smk, those of annotation and labels in common_labels.smk, those of
-answers in common_rag.smk, those of tables and figures in common_tables.smk and common_results.smk; what is checked before
-the first job starts, in common_start.smk.
+answers in common_rag.smk, those of tables and figures in common_tables.smk and common_results.smk, those of the report's
+annotations in common_report.smk; what is checked before the first job starts, in common_start.smk.
 """
 
 import re

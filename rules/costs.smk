@@ -7,7 +7,12 @@ rule label_table:
         quality=label_table_quality,
         published=published_figures("label_tables", "label_table"),
     output:
-        markdown=report("results/tables/{label_table}.md", category="Tables"),
+        markdown=report(
+            "results/tables/{label_table}.md",
+            caption="../resources/report/captions/label_table.rst",
+            category="Tables",
+            labels=title_of("table", "label_tables", "label_table"),
+        ),
         csv="results/tables/{label_table}.csv",
         latex="results/tables/{label_table}.tex",
     log:
@@ -38,7 +43,12 @@ rule cost_table:
         ),
         published=published_figures("cost_tables", "cost_table"),
     output:
-        markdown=report("results/tables/{cost_table}.md", category="Tables"),
+        markdown=report(
+            "results/tables/{cost_table}.md",
+            caption="../resources/report/captions/cost_table.rst",
+            category="Tables",
+            labels=title_of("table", "cost_tables", "cost_table"),
+        ),
         csv="results/tables/{cost_table}.csv",
         latex="results/tables/{cost_table}.tex",
     log:

@@ -1,4 +1,6 @@
-"""Takes: metrics, label quality, training records. Leaves: results/figures/ of labels and trainings, results/report.html."""
+"""Takes: metrics, label quality, training records, annotations. Leaves: results/figures/ of labels and trainings,
+results/report.html.
+"""
 
 
 rule plot_positives:
@@ -6,7 +8,12 @@ rule plot_positives:
     input:
         shown_label_quality(),
     output:
-        svg=report("results/figures/positives.svg", category="Figures"),
+        svg=report(
+            "results/figures/positives.svg",
+            caption="../resources/report/captions/plot_positives.rst",
+            category="Figures",
+            labels={"figure": "Positives a query"},
+        ),
         png="results/figures/positives.png",
     log:
         "logs/plot_positives.log",
@@ -24,7 +31,12 @@ rule plot_positions:
     input:
         shown_label_quality(),
     output:
-        svg=report("results/figures/positions.svg", category="Figures"),
+        svg=report(
+            "results/figures/positions.svg",
+            caption="../resources/report/captions/plot_positions.rst",
+            category="Figures",
+            labels={"figure": "Positions"},
+        ),
         png="results/figures/positions.png",
     log:
         "logs/plot_positions.log",
@@ -42,7 +54,12 @@ rule plot_training:
     input:
         all_trained_models(),
     output:
-        svg=report("results/figures/training.svg", category="Figures"),
+        svg=report(
+            "results/figures/training.svg",
+            caption="../resources/report/captions/plot_training.rst",
+            category="Figures",
+            labels={"figure": "Training loss"},
+        ),
         png="results/figures/training.png",
     log:
         "logs/plot_training.log",
@@ -56,8 +73,60 @@ rule plot_training:
         " --output-png {output.png} > {log} 2>&1"
 
 
+rule collect_cards:
+    """Questions of a pool with their passages and all that humans and annotators said of them.
+
+    The shards are given as folders, as their files would be too many for a command line.
+    """
+    input:
+        pool=lambda wildcards: pool_shards(wildcards.pool),
+        annotation=judged_shards(".parquet"),
+        labels=judged_labels,
+        truth=pool_truth,
+    output:
+        "results/report/cards/{pool}.json",
+    log:
+        "logs/collect_cards/{pool}.log",
+    conda:
+        "../envs/core.yaml"
+    resources:
+        mem_mb=growing(2000),
+    params:
+        settings=card_settings,
+        shards=number_of_shards,
+        code=code("collect_cards"),
+    shell:
+        "python workflow/scripts/collect_cards.py --settings {params.settings:q} --pool results/pools/{wildcards.pool}"
+        " --shards {params.shards} --annotation results/annotation/{wildcards.pool} --labels results/labels"
+        " --truth {input.truth} --output {output} > {log} 2>&1"
+
+
+rule count_work:
+    """What the labels of a pool took: requests, tokens and hours of each stage of their annotation."""
+    input:
+        pool=lambda wildcards: pool_shards(wildcards.pool),
+        annotation=judged_shards(".parquet"),
+        summaries=judged_shards(".json"),
+    output:
+        "results/report/work/{pool}.json",
+    log:
+        "logs/count_work/{pool}.log",
+    conda:
+        "../envs/core.yaml"
+    resources:
+        mem_mb=growing(2000),
+    params:
+        settings=pool_work_settings,
+        shards=number_of_shards,
+        folders=judged_folders,
+        code=code("count_work"),
+    shell:
+        "python workflow/scripts/count_work.py --settings {params.settings:q} --pool results/pools/{wildcards.pool}"
+        " --shards {params.shards} --annotation {params.folders} --output {output} > {log} 2>&1"
+
+
 rule write_report:
-    """One page, readable offline: what was run, the labels, the retrievers, the figures."""
+    """One page, readable offline: what was run, the labels, the retrievers, the figures, annotations to look at."""
     input:
         quality=shown_label_quality(),
         tables=expand("results/tables/{table}.csv", table=CONFIG.tables),
@@ -65,15 +134,27 @@ rule write_report:
         cost_tables=expand("results/tables/{table}.md", table=CONFIG.cost_tables),
         figures=all_figures(),
         models=all_trained_models(),
+        work=report_work(),
+        cards=report_cards(),
         template="resources/report/report.html.j2",
+        parts=expand("resources/report/{part}", part=REPORT_PARTS),
     output:
-        report("results/report.html", category="Report"),
+        report(
+            "results/report.html",
+            caption="../resources/report/captions/report.rst",
+            category="Report",
+            labels={"page": "Report"},
+        ),
     log:
         "logs/report.log",
     conda:
         "../envs/core.yaml"
     params:
-        settings=canonical(CONFIG.model_dump(mode="json", exclude={"performance"})),
+        settings=canonical(
+            CONFIG.model_dump(
+                mode="json", exclude={"performance"}, exclude_defaults=True
+            )
+        ),
         training=lambda wildcards, input: [
             f"{model}/training.json" for model in input.models
         ],
@@ -81,5 +162,5 @@ rule write_report:
     shell:
         "python workflow/scripts/write_report.py --settings {params.settings:q} --quality {input.quality}"
         " --tables {input.tables} --label-tables {input.label_tables} --cost-tables {input.cost_tables}"
-        " --figures {input.figures} --training {params.training}"
+        " --figures {input.figures} --training {params.training} --work {input.work} --cards {input.cards}"
         " --template {input.template} --output {output} > {log} 2>&1"

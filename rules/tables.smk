@@ -8,7 +8,12 @@ rule results_table:
         per_query=table_per_query,
         published=published_figures("tables", "table"),
     output:
-        markdown=report("results/tables/{table}.md", category="Tables"),
+        markdown=report(
+            "results/tables/{table}.md",
+            caption="../resources/report/captions/results_table.rst",
+            category="Tables",
+            labels=title_of("table", "tables", "table"),
+        ),
         csv="results/tables/{table}.csv",
         latex="results/tables/{table}.tex",
     log:
@@ -29,7 +34,12 @@ rule plot_results:
     input:
         metrics=table_metrics,
     output:
-        svg=report("results/figures/{table}.svg", category="Figures"),
+        svg=report(
+            "results/figures/{table}.svg",
+            caption="../resources/report/captions/plot_results.rst",
+            category="Figures",
+            labels=title_of("figure", "tables", "table"),
+        ),
         png="results/figures/{table}.png",
     log:
         "logs/plot_results/{table}.log",

@@ -189,6 +189,17 @@ def test_a_served_annotator_without_a_model_travels_without_a_precision() -> Non
     assert Annotator.model_validate_json(canonical(settings)) == served
 
 
+@pytest.mark.parametrize("file", ["config.yaml", "paper.yaml", "miniature.yaml", "served"])
+def test_a_whole_configuration_travels_to_the_report_without_its_defaults(
+    root: Path, demo: dict[str, Any], file: str
+) -> None:
+    served = _set(demo, "annotators/judge", {"engine": "openai", "served_model": "far"})
+    settings = load(served if file == "served" else yaml.safe_load((root / "config" / file).read_text()))
+    text = canonical(settings.model_dump(mode="json", exclude={"performance"}, exclude_defaults=True))
+    travelled = from_json(Configuration, text)
+    assert travelled.model_dump(exclude={"performance"}) == settings.model_dump(exclude={"performance"})
+
+
 def test_named_rows_keep_their_order_on_the_way_to_a_script() -> None:
     group = Group.model_validate({"runs": ["human"], "rows": {"loss=summarglh": "b", "loss=jointlh": "a"}})
     travelled = Group.model_validate_json(canonical(group))

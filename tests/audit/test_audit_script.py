@@ -23,6 +23,7 @@ DEMO = {
     **dict.fromkeys(("annotate_relsel", "annotate_answer", "annotate_utilsel", "annotate_utilrank"), 2),
     **dict.fromkeys(("ingest_corpus", "ingest_qrels", "ingest_answers", "build_pool", "bm25_index", "bm25_search"), 1),
     **dict.fromkeys(("results_table", "plot_results", "plot_positives", "plot_positions", "plot_training"), 1),
+    **dict.fromkeys(("collect_cards", "count_work"), 1),
     **dict.fromkeys(("prepare_model", "ingest_queries", "annotate_replug"), 2),
     **dict.fromkeys(("merge_labels", "label_quality", "train"), 5),
     **dict.fromkeys(("encode", "search"), 6),

@@ -98,6 +98,20 @@ POSITIONS = {
 }
 
 
+WORK: dict[str, Any] = {
+    "pool": "pool",
+    "stages": [
+        {"annotator": "llm", "stage": "relsel", "shares": None, "questions": 44, "requests": 1058, "gpus": 0}
+        | {"prompt_tokens": 23456, "new_tokens": 789, "device_hours": 1.5},
+        {"annotator": "llm", "stage": "utilsel", "shares": None, "questions": 44, "requests": 44, "gpus": 2}
+        | {"prompt_tokens": 34567, "new_tokens": 890, "device_hours": None},
+        {"annotator": "llm", "stage": "utilrank", "shares": "utilsel", "questions": 44, "requests": 44, "gpus": 2}
+        | {"prompt_tokens": 34567, "new_tokens": 0, "device_hours": 0.0},
+    ],
+    "labels": {"human": {"judgements": 1400, "answers": 0, "device_hours": 0.0}},
+}
+
+
 def write_inputs(folder: Path) -> dict[str, Any]:
     """One of each input of the report."""
     shared = {"queries": 44, "candidates": 400, "human_positives": 44, "annotator": "llm", "annotation": ANNOTATION}
@@ -135,6 +149,7 @@ def write_inputs(folder: Path) -> dict[str, Any]:
     write_text(folder / "table1.md", compared.markdown())
     columns, row = [Column("cost_usd", "cost (USD)", decimals=2)], Row(("human",), {"cost_usd": 4.5}, {})
     write_text(folder / "table17.md", Comparison("Costs", ("run",), columns, [row], []).markdown())
+    write_json(folder / "work.json", WORK)
     for name in FIGURES:
         write_text(folder / f"{name}.svg", "<svg xmlns='http://www.w3.org/2000/svg'/>")
     write_json(
@@ -157,6 +172,7 @@ def write_inputs(folder: Path) -> dict[str, Any]:
         "label_tables": [folder / "table1.md"],
         "cost_tables": [folder / "table17.md"],
         "figures": [folder / f"{name}.svg" for name in FIGURES],
+        "work": [folder / "work.json"],
         "training": [folder / "minilm" / "human" / "training.json"],
     }
 
@@ -197,6 +213,10 @@ def page(tmp_path: Path, template: Path) -> Page:
         ["human", "4.50"],
         ["united", "union", "", "44", "2.90", "29.5", "84.8"],
         ["united", "0.25", "0.67", "1,234", "56", "7", "89"],
+        ["llm", "relsel", "44", "1,058", "23,456", "789", "1.50", "CPU", "1.20"],
+        ["llm", "utilsel", "44", "44", "34,567", "890", "", "GPU", ""],
+        ["llm", "utilrank", "44", "44", "34,567", "0", "the likelihoods of utilsel"],
+        ["human", "1,400", "0", "0.00", "126.00"],
     ],
     ids=[
         "bm25",
@@ -216,6 +236,10 @@ def page(tmp_path: Path, template: Path) -> Page:
         "cost",
         "union",
         "agreement of a union",
+        "hours of a CPU",
+        "hours that are not known",
+        "likelihoods of another stage",
+        "cost of human labels",
     ],
 )
 def test_the_page_shows(page: Page, row: list[str]) -> None:
@@ -259,6 +283,21 @@ def test_what_positions_mean_for_other_ways_of_judging_is_said(
 def test_the_best_cell_is_set_apart(page: Page) -> None:
     classes = [str(values["class"]).split() for tag, values in page.tags if tag == "td" and "class" in values]
     assert [names for names in classes if "best" in names] == [["figure", "best"]]
+
+
+@pytest.mark.parametrize(
+    ("gpus", "said"),
+    [((0, 2, 2), ["Not all of these hours"]), ((0, 0, 0), ["None of these hours"]), ((1, 1, 1), [])],
+    ids=["some", "all", "none"],
+)
+def test_hours_that_are_no_gpu_s_are_told(
+    tmp_path: Path, template: Path, gpus: tuple[int, ...], said: list[str]
+) -> None:
+    inputs = write_inputs(tmp_path)
+    stages = [stage | {"gpus": count} for stage, count in zip(WORK["stages"], gpus, strict=True)]
+    write_json(tmp_path / "work.json", WORK | {"stages": stages})
+    text = render(tmp_path, template, **inputs).text
+    assert [words for words in ("Not all of these hours", "None of these hours") if words in text] == said
 
 
 def test_titles_are_escaped(page: Page) -> None:

@@ -1,13 +1,12 @@
 """A table of changes: each plans exactly the jobs whose results it alters.
 
-Nothing is run. Each result is stood in for by an empty file, and ``snakemake --touch`` records for it what a real run
-records: parameters, inputs and their checksums. test_end_to_end.py looks at some of these changes after a real run.
+Nothing is run: each result is stood in for by an empty file. test_end_to_end.py looks at some of these changes after a
+real run.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -16,7 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
-from workflow_copy import copy_of_repository, planned, snakemake
+from workflow_copy import copy_of_repository, planned, stand_in_for_results
 
 CONFIGURATION = "config/config.yaml"
 LIBRARY = "workflow/scripts/utility_annotation"
@@ -33,17 +32,7 @@ def recorded(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / CONFIGURATION).write_text(yaml.safe_dump(configuration, sort_keys=False))
     with (folder / LARGE).open("a") as corpus:
         corpus.write('{"_id": "long", "title": "", "text": "' + "stone " * 400_000 + '"}\n')
-    plan = snakemake(folder, "--dry-run").stdout
-    for line in re.findall(r"^ *output: (.+)$", plan, flags=re.MULTILINE):
-        for name in line.split(", "):
-            path = folder / name
-            if path.suffix:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.touch()
-            else:
-                path.mkdir(parents=True)
-    result = snakemake(folder, "--touch", "--forceall", "--cores", "1")
-    assert result.returncode == 0, result.stdout + result.stderr
+    stand_in_for_results(folder)
     return folder
 
 
@@ -129,7 +118,8 @@ def labelled(sets: int) -> Counter[str]:
 
 
 def annotated(*stages: str, shards: int = 2) -> Counter[str]:
-    return Counter({f"annotate_{stage}": shards for stage in stages})
+    """So many shards of these stages, and what the report says of the annotation."""
+    return Counter({f"annotate_{stage}": shards for stage in stages}, collect_cards=1, count_work=1)
 
 
 def searched(models: int, **more: int) -> Counter[str]:
@@ -192,7 +182,7 @@ TABLE_OF_CHANGES: dict[str, tuple[Change, Counter[str]]] = {
     # labels and training
     "the share of a ranking that is positive": (
         setting(labels__utilrank__top_percent=30),
-        labelled(1) + trained(1),
+        labelled(1) + trained(1) + Counter(collect_cards=1),
     ),
     "a line of logic in the merging of labels": (
         text(f"{LIBRARY}/labels.py", "np.floor(", "np.ceil("),
@@ -222,6 +212,16 @@ TABLE_OF_CHANGES: dict[str, tuple[Change, Counter[str]]] = {
         text(f"{LIBRARY}/reporting/tables.py", "round(", "float("),
         Counter(results_table=1, write_report=1),
     ),
+    # the report
+    "how many annotations the report shows": (
+        setting(report={"questions": 5}),
+        Counter(collect_cards=1, write_report=1),
+    ),
+    "how its annotations look": (
+        text("resources/report/style.css", ".card {", ".card { color: red;"),
+        Counter(write_report=1),
+    ),
+    "what a GPU hour costs": (setting(cost={"gpu_hour_usd": 2}), Counter(write_report=1)),
 }
 
 

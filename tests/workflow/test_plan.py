@@ -30,6 +30,8 @@ def test_the_demo_plans_the_whole_chain_in_a_fresh_clone(workflow: Path) -> None
         "annotate_replug": 2,
         "merge_labels": 5,
         "label_quality": 5,
+        "collect_cards": 1,
+        "count_work": 1,
         "train": 5,
         "encode": 6,
         "search": 6,

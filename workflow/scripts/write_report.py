@@ -1,4 +1,4 @@
-"""The report page: what was run, label quality, tables of results and costs, figures, trainings, versions."""
+"""The report page: what was run, labels and their cost, results, figures, trainings, and annotations to look at."""
 
 from __future__ import annotations
 
@@ -24,7 +24,11 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--cost-tables", nargs="*", type=Path, default=[], help="tables of costs (Markdown)")
     parser.add_argument("--figures", nargs="*", type=Path, default=[], help="figures (SVG)")
     parser.add_argument("--training", nargs="*", type=Path, default=[], help="…/{backbone}/{run}/training.json")
-    parser.add_argument("--template", required=True, type=Path, help="Jinja template of the page")
+    parser.add_argument("--work", nargs="*", type=Path, default=[], help="what the labels of a pool took (JSON)")
+    parser.add_argument("--cards", nargs="*", type=Path, default=[], help="annotations of a pool to look at (JSON)")
+    parser.add_argument(
+        "--template", required=True, type=Path, help="Jinja template of the page, with its style and script beside it"
+    )
     parser.add_argument("--output", required=True, type=Path, help="the page (HTML)")
     arguments = parser.parse_args(argv)
     log_to_stderr()
@@ -38,6 +42,8 @@ def main(argv: list[str] | None) -> None:
         arguments.cost_tables,
         arguments.figures,
         [Training.read(path) for path in arguments.training],
+        arguments.work,
+        arguments.cards,
     )
     write_text(arguments.output, page)
 

@@ -76,7 +76,7 @@ def work_of_run(configuration: Configuration, run: str) -> list[Work] | None:
     work: list[Work] = []
     stage: str | None = run
     while stage is not None:
-        of_stage = _work_of_labels(configuration, configuration.runs[stage].labels, ())
+        of_stage = work_of_labels(configuration, configuration.runs[stage].labels)
         if of_stage is None:
             return None
         work += of_stage
@@ -84,13 +84,14 @@ def work_of_run(configuration: Configuration, run: str) -> list[Work] | None:
     return work
 
 
-def _work_of_labels(configuration: Configuration, name: str, within: tuple[QuerySubset, ...]) -> list[Work] | None:
+def work_of_labels(configuration: Configuration, name: str, within: tuple[QuerySubset, ...] = ()) -> list[Work] | None:
+    """The work behind a label set, as far as queries are in all of these parts; None where some came from a file."""
     labels = configuration.labels[name]
     queries = (*within, labels.queries)
     if labels.source == "file":
         return None
     if labels.source == "union":
-        members = [_work_of_labels(configuration, member, queries) for member in labels.of]
+        members = [work_of_labels(configuration, member, queries) for member in labels.of]
         return None if None in members else [work for member in members for work in member or ()]
     if labels.source == "human":
         return [Work(kind="judgements", pool=labels.pool, queries=queries)]
@@ -125,7 +126,7 @@ class Records:
         for path in annotations:
             pool, annotator, stage = path.absolute().parts[-4:-1]
             self._annotations[pool, annotator, stage].append(path)
-        self._stages: dict[tuple[str, str, str], _Stage] = {}
+        self._stages: dict[tuple[str, str, str], StageRecord] = {}
         self._sizes: dict[str, pa.Table] = {}
 
     def effort(self, work: Sequence[Work]) -> Effort:
@@ -148,7 +149,7 @@ class Records:
                 else:
                     answers += chosen.num_rows
             else:
-                stage = self._stage(pool, annotator, kind)
+                stage = self.stage(pool, annotator, kind)
                 hours.append(stage.device_hours(_chosen(stage.rows["query_id"], same)))
         return Effort(judgements, answers, None if None in hours else sum(hour or 0 for hour in hours))
 
@@ -158,21 +159,27 @@ class Records:
             self._sizes[pool] = pa.concat_tables(map(_pool_sizes, _given(self._pools, pool, f"pool {pool}")))
         return self._sizes[pool]
 
-    def _stage(self, pool: str, annotator: str, stage: str) -> _Stage:
+    def stage(self, pool: str, annotator: str, stage: str) -> StageRecord:
+        """What is recorded of a stage of the annotation of a pool.
+
+        Raises:
+            InputError: none of its files was given.
+        """
         place = (pool, annotator, stage)
         if place not in self._stages:
             what = f"stage {stage} of annotator {annotator} on pool {pool}"
-            self._stages[place] = _Stage.read(what, _given(self._annotations, place, what))
+            self._stages[place] = StageRecord.read(what, _given(self._annotations, place, what))
         return self._stages[place]
 
 
 @dataclass(frozen=True)
-class _Stage:
+class StageRecord:
     """A stage of the annotation of a pool.
 
     Attributes:
         name: for messages.
-        rows: ``query_id`` and ``tokens``, read and generated, of every query.
+        rows: of every query ``query_id``, ``attempts`` (requests), ``prompt_tokens``, ``completion_tokens``, and their
+            sum, ``tokens``.
         jobs: the summaries of its shards' last jobs.
     """
 
@@ -181,13 +188,13 @@ class _Stage:
     jobs: list[dict[str, Any]]
 
     @classmethod
-    def read(cls, name: str, shards: Sequence[Path]) -> _Stage:
+    def read(cls, name: str, shards: Sequence[Path]) -> StageRecord:
         read = pa.concat_tables(
-            [ANNOTATION.read(shard, ["query_id", "prompt_tokens", "completion_tokens"]) for shard in shards]
+            [ANNOTATION.read(shard, ["query_id", "attempts", "prompt_tokens", "completion_tokens"]) for shard in shards]
         )
         tokens = pc.add(read["prompt_tokens"], read["completion_tokens"])
         jobs: list[Any] = [read_json(shard.with_suffix(".json")) for shard in shards]
-        return cls(name, pa.table({"query_id": read["query_id"], "tokens": tokens}), jobs)
+        return cls(name, read.append_column("tokens", tokens), jobs)
 
     @cached_property
     def tokens_a_device_second(self) -> float | None:

@@ -113,6 +113,8 @@ class Workloads:
             **{f"annotate_{stage}": self._annotate for stage in annotation},
             "merge_labels": self._merge_labels,
             "label_quality": self._label_quality,
+            "collect_cards": self._collect_cards,
+            "count_work": self._count_work,
             "train": self._train,
             "encode": self._encode,
             "search": self._search,
@@ -315,6 +317,16 @@ class Workloads:
             candidates * pool.words * _PLAIN_BYTES_A_WORD
         )  # BEIR's and TREC's form, without repetitions, are smaller
         return Workload((_START, Amount("build-pool", candidates)), bytes=(texts,), scratch=texts)
+
+    def _collect_cards(self, job: Job) -> Workload:
+        pool = self.sizes.pool(job.wildcards["pool"])
+        shown = min(self.configuration.report.questions, pool.questions) * pool.candidates
+        texts = shown * (pool.words * _PLAIN_BYTES_A_WORD + _LIKELIHOOD_BYTES)
+        return Workload((_START, Amount("labels", pool.questions * pool.candidates)), bytes=(texts,))
+
+    def _count_work(self, job: Job) -> Workload:
+        pool = self.sizes.pool(job.wildcards["pool"])
+        return Workload((_START, Amount("labels", pool.questions * pool.candidates)), bytes=(_TABLE_BYTES,))
 
     def _labelled(self, labels: str) -> float:
         settings = self.configuration.labels[labels]

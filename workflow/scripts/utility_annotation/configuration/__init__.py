@@ -11,6 +11,7 @@ from .data import Dataset, Download, Model, Part, Sample, Source, Split
 from .evaluation import Average, BertScore, Bm25, QuestionAnswering, Testset
 from .labels import Labels, LabelSource, QuerySubset
 from .performance import EncodePerformance, EnginePerformance, Performance, ServerPerformance, TrainPerformance
+from .report import ReportSettings
 from .results import (
     Cost,
     CostTable,
@@ -59,6 +60,7 @@ __all__ = [
     "PositiveSampling",
     "QuerySubset",
     "QuestionAnswering",
+    "ReportSettings",
     "ResultsTable",
     "Retries",
     "Run",

@@ -13,6 +13,7 @@ from .data import Dataset, Download, Model
 from .evaluation import Average, Bm25, QuestionAnswering, Testset
 from .labels import Labels
 from .performance import Performance
+from .report import ReportSettings
 from .results import Cost, CostTable, LabelChart, LabelTable, LineChart, ResultsTable
 from .settings import Name, Settings, member_section, nearest
 from .training import Backbone, Run
@@ -41,6 +42,7 @@ class Configuration(Settings):
     line_charts: dict[Name, LineChart] = Field({}, description="Figures of a metric by a number.")
     label_charts: dict[Name, LabelChart] = Field({}, description="Figures of the number of positives.")
     cost: Cost = Field(Cost(), description="Prices.")
+    report: ReportSettings = Field(ReportSettings(), description="Annotations to look at in the report.")
     performance: Performance = Field(Performance(), description="Speed only; never makes a result stale.")
 
     @model_validator(mode="after")

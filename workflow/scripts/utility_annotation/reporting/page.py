@@ -1,8 +1,13 @@
-"""The report: one HTML file that needs no network and no script, for a wide screen, a phone, day and night."""
+"""The report: one HTML file that needs no network, for a wide screen, a phone, day and night.
+
+It is whole without a script; the one that it has filters the annotations. A policy in the page lets a browser run this
+script and no other, and load nothing, whatever stands in a passage or a reply.
+"""
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import importlib.metadata
 import json
 import platform
@@ -11,14 +16,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from ..configuration import Configuration, ResultsTable
+from ..files import read_json
 from ..positions import NORMAL_95
+from .browser import ShownPool, Text, visible
 from .comparison import ShownComparison
 from .results_markup import legend, paper_figure
 from .tables import Cell, TableRow, columns_of, metric_name, read_csv, run_name, table_rows
 from .trainings import Training
+from .work import amount, device, usd
 
 _EVALUATORS = ("ranx", "faiss-cpu", "pyserini", "scipy", "pyarrow", "snakemake")
 
@@ -68,11 +77,14 @@ def render(
     cost_tables: Sequence[Path],
     figures: Sequence[Path],
     trainings: Sequence[Training],
+    works: Sequence[Path] = (),
+    cards: Sequence[Path] = (),
 ) -> str:
     """The page as HTML.
 
     Args:
-        template: the Jinja template; whatever it inserts is escaped.
+        template: the Jinja template; whatever it inserts is escaped. Beside it stand what it includes, the page's style
+            (``style.css``) and script (``annotations.js``).
         configuration: what was asked for.
         qualities: figures of ``label_quality``, one a label set.
         tables: CSV files of ``write_csv``, each named as its table in the configuration.
@@ -80,6 +92,8 @@ def render(
         figures: SVG files; one named as a table stands with that table, ``positives`` and ``positions`` with the
             labels, ``training`` with the trainings, and charts by themselves.
         trainings: the trainings' records.
+        works: files of :func:`.work.count_work`, one a pool.
+        cards: files of :func:`.cards.collect`, one a pool.
     """
     titles = {name: f"{table.title}, as bars" for name, table in configuration.tables.items()}
     titles |= {
@@ -95,10 +109,23 @@ def render(
     shown = [
         ShownTable.lay_out(configuration.tables[path.stem], read_csv(path), drawn.get(path.stem)) for path in tables
     ]
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    pools = [ShownPool.read(path, configuration) for path in cards]
+    script = (template.parent / "annotations.js").read_text(encoding="utf-8")
+    environment = Environment(
+        loader=FileSystemLoader(template.parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     environment.filters |= {"metric": metric_name, "run": run_name, "tendency": tendency, "paper": paper_figure}
+    environment.filters |= {"visible": visible, "shown": Text.of, "amount": amount}
+    environment.filters |= {
+        "device": lambda stage: device(configuration, stage),
+        "usd": lambda effort: usd(configuration.cost, effort),
+    }
     settings = json.dumps(configuration.model_dump(mode="json", exclude={"performance"}), indent=2, ensure_ascii=False)
-    return environment.from_string(template.read_text(encoding="utf-8")).render(
+    return environment.get_template(template.name).render(
         configuration=configuration,
         settings=settings,
         qualities=qualities,
@@ -109,6 +136,12 @@ def render(
         charts=[drawn[name] for name in charts if name in drawn],
         trainings=trainings,
         versions=_versions(trainings),
+        works=[read_json(path) for path in works],
+        pools=pools,
+        judge_names=dict.fromkeys(judge.judge.name for pool in pools for judge in pool.judges),
+        style=Markup((template.parent / "style.css").read_text(encoding="utf-8")),
+        script=Markup(script),
+        script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
     )
 
 

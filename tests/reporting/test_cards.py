@@ -1,0 +1,124 @@
+"""Questions with all that was said of their passages, collected from the files of a pool."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from judged_questions import HOSTILE, JUDGES, LONG, QUESTIONS, JudgedPool, write_judged_pool
+
+from utility_annotation.contracts import ANNOTATION
+from utility_annotation.errors import InputError
+
+RELSEL, ANSWER, UTILSEL, UTILRANK, REPLUG, OWN = range(len(JUDGES))
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory: pytest.TempPathFactory) -> JudgedPool:
+    return write_judged_pool(tmp_path_factory.mktemp("cards"))
+
+
+@pytest.fixture(scope="module")
+def cards(pool: JudgedPool) -> dict[str, dict[str, Any]]:
+    return {card["query_id"]: card for card in pool.collect()[1]["cards"]}
+
+
+def test_a_card_has_the_passages_in_the_order_in_which_they_were_shown(cards: dict[str, dict[str, Any]]) -> None:
+    for query_id, (query, docids, human) in QUESTIONS.items():
+        card = cards[query_id]
+        assert card["query"] == query
+        assert [(passage["docid"], passage["human"]) for passage in card["passages"]] == [
+            (docid, docid in human) for docid in docids
+        ]
+
+
+@pytest.mark.parametrize(
+    ("query_id", "judge", "facts"),
+    [
+        ("q1", RELSEL, ["ok", "adds"]),
+        ("q1", ANSWER, ["ok"]),
+        ("q1", UTILSEL, ["ok", "adds", "misses"]),
+        ("q1", REPLUG, ["ok", "same"]),
+        ("q2", RELSEL, ["unparsable"]),
+        ("q2", UTILRANK, ["ok", "adds", "misses"]),
+        ("q2", OWN, ["empty", "misses"]),
+        ("q3", UTILSEL, ["error"]),
+        ("q4", UTILSEL, ["truncated"]),
+    ],
+)
+def test_a_judgement_says_what_became_of_it_and_how_it_compares(
+    cards: dict[str, dict[str, Any]], query_id: str, judge: int, facts: list[str]
+) -> None:
+    assert cards[query_id]["judgements"][judge]["facts"] == facts
+
+
+def marks(card: dict[str, Any], judge: int) -> list[tuple[Any, ...] | None]:
+    found = card["judgements"][judge]["marks"]
+    return [mark and (mark["positive"], mark["rank"], mark["score"], mark["place"]) for mark in found]
+
+
+def test_a_selection_marks_what_it_was_shown(cards: dict[str, dict[str, Any]]) -> None:
+    assert marks(cards["q1"], RELSEL) == [(place in (1, 3), None, None, place) for place in (1, 2, 3, 4)]
+
+
+def test_a_passage_that_a_relevance_selection_left_out_has_no_mark_after_it(cards: dict[str, dict[str, Any]]) -> None:
+    assert marks(cards["q1"], UTILSEL) == [(False, None, None, 1), None, (True, None, None, 2), None]
+
+
+def test_where_the_relevance_selection_failed_all_were_shown(cards: dict[str, dict[str, Any]]) -> None:
+    assert marks(cards["q2"], UTILSEL) == [(True, None, None, 1), (False, None, None, 2), (False, None, None, 3)]
+
+
+def test_a_ranking_has_ranks_and_its_top_is_chosen(cards: dict[str, dict[str, Any]]) -> None:
+    assert marks(cards["q1"], UTILRANK) == [(False, 2, None, 1), None, (True, 1, None, 2), None]
+
+
+def test_likelihoods_have_scores_and_ranks_and_choose_nothing(cards: dict[str, dict[str, Any]]) -> None:
+    assert marks(cards["q2"], REPLUG) == [(False, 2, -1.5, 1), (False, 1, -0.5, 2), (False, 3, -2.5, 3)]
+
+
+def test_a_label_set_from_a_file_marks_its_positives_and_may_lack_a_question(cards: dict[str, dict[str, Any]]) -> None:
+    assert [mark[0] for mark in marks(cards["q3"], OWN) if mark] == [False, False, True, True]
+    assert cards["q4"]["judgements"][OWN] is None
+
+
+def test_what_was_replied_and_what_it_took_is_kept(cards: dict[str, dict[str, Any]]) -> None:
+    said = cards["q2"]["judgements"][RELSEL]
+    assert said["replies"] == [{"text": HOSTILE, "left_out": 0}]
+    assert (said["attempts"], said["prompt_tokens"], said["finish_reason"]) == (3, 100, "stop")
+    assert cards["q3"]["judgements"][RELSEL]["cut_words"] == 77
+    assert cards["q1"]["judgements"][ANSWER]["answer"]["text"] == HOSTILE
+    assert cards["q1"]["truth"] == [HOSTILE, "gravity"]
+    assert cards["q2"]["truth"] is None
+
+
+def test_what_is_cut_says_by_how_much(cards: dict[str, dict[str, Any]]) -> None:
+    passage = cards["q3"]["passages"][0]
+    assert len(passage["text"]) + passage["left_out"] == len(LONG)
+    assert passage["left_out"] > 0
+
+
+def test_all_questions_are_counted_however_few_are_shown(pool: JudgedPool) -> None:
+    found = pool.collect(questions=1)[1]
+    assert (found["questions"], len(found["cards"])) == (4, 1)
+    assert found["judges"][RELSEL]["counts"] == {"ok adds": 1, "unparsable": 1, "ok same": 1, "empty misses": 1}
+
+
+def test_the_number_of_shards_changes_nothing(pool: JudgedPool, tmp_path: Path) -> None:
+    other = write_judged_pool(tmp_path, shards=1)
+    assert other.collect(questions=3)[1] == pool.collect(questions=3)[1]
+
+
+def test_a_pool_without_ground_truth_has_none(pool: JudgedPool, monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs = {name: value for name, value in pool.inputs.items() if name != "truth"}
+    monkeypatch.setattr(JudgedPool, "inputs", inputs)
+    assert {card["truth"] for card in pool.collect()[1]["cards"]} == {None}
+
+
+def test_an_annotation_of_another_pool_is_refused(tmp_path: Path) -> None:
+    pool = write_judged_pool(tmp_path)
+    shard = tmp_path / "annotation" / "p" / "llm" / "relsel" / "0000-of-0002.parquet"
+    ANNOTATION.write(shard, ANNOTATION.read(shard).slice(1))
+    with pytest.raises(InputError, match="not the queries of the pool's shard"):
+        pool.collect()

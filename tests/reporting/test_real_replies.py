@@ -1,0 +1,51 @@
+"""Real passages and real replies of an LLM in the report: of a bearable size, and none of them of effect."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import collect_cards
+import write_report
+from command_line import arguments
+from test_annotations_page import CONFIGURATION, ELEMENTS, Page
+
+from utility_annotation.contracts import ANNOTATION, POOL
+
+SHARD = "0000-of-0001.parquet"
+JUDGES = [{"stage": "utilsel-truth", "annotator": "llm"}]
+
+
+def test_fifty_questions_make_a_page_of_less_than_two_megabytes(root: Path, shared_data: Path, tmp_path: Path) -> None:
+    lines = [
+        line
+        for file in sorted((shared_data / "llm-relabel-rlhn").glob("*.jsonl"))
+        for line in file.read_text("utf-8").splitlines()
+    ]
+    rows = {row["query_id"]: row for row in map(json.loads, lines)}
+    pool, annotation = [], []
+    for query_id, row in rows.items():
+        candidates = [
+            {"docid": passage["docid"], "title": passage["title"], "text": passage["text"], "human": human, "rank": 1}
+            for passages, human in ((row["positive_passages"], True), (row["negative_passages"], False))
+            for passage in passages
+        ]
+        pool.append({"query_id": query_id, "query": row["query"], "candidates": candidates})
+        chosen = {int(number) for number in re.findall(r"Doc \((\d+)\)", row["response"].partition("<verdict>")[2])}
+        docids = [passage["docid"] for number, passage in enumerate(row["negative_passages"], 1) if number in chosen]
+        said = {"query_id": query_id, "outcome": "ok" if docids else "empty", "docids": docids, "whole_pool": False}
+        asked = {"attempts": 1, "prompt_tokens": 3000, "completion_tokens": len(row["response"]) // 4}
+        annotation.append(said | asked | {"replies": [row["response"]], "finish_reason": "stop"})
+    POOL.write(tmp_path / "pool" / SHARD, POOL.rows(pool))
+    ANNOTATION.write(tmp_path / "annotation" / "llm" / "utilsel-truth" / SHARD, ANNOTATION.rows(annotation))
+    settings = {"pool": "p", "questions": 50, "seed": 13, "judges": JUDGES}
+    files = {"pool": tmp_path / "pool", "annotation": tmp_path / "annotation", "labels": tmp_path, "shards": 1}
+    collect_cards.main(arguments(settings=settings, **files, output=tmp_path / "cards.json"))
+    template, output = root / "resources" / "report" / "report.html.j2", tmp_path / "report.html"
+    cards = [tmp_path / "cards.json"]
+    write_report.main(arguments(settings=CONFIGURATION, cards=cards, template=template, output=output))
+    page = Page(output.read_text("utf-8"))
+    assert sum(attributes.get("class") == "card" for _, attributes in page.elements) == min(50, len(rows))
+    assert {tag for tag, _ in page.elements} <= ELEMENTS
+    assert output.stat().st_size < 2_000_000

@@ -1,0 +1,109 @@
+"""Who says something about the passages of a pool, and how that compares with what humans said."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Set
+from math import floor
+from typing import Literal
+
+from ..configuration import Configuration, Labels, Name, Settings
+
+AnnotationStage = Literal["relsel", "answer", "utilsel", "utilrank", "utilsel-truth", "replug"]
+
+_ORDER: tuple[AnnotationStage, ...] = ("relsel", "answer", "utilsel", "utilrank", "utilsel-truth", "replug")
+_UP_TO: dict[str, tuple[AnnotationStage, ...]] = {
+    "relsel": ("relsel",),
+    "utilsel": ("relsel", "answer", "utilsel"),
+    "utilrank": ("relsel", "answer", "utilrank"),
+    "utilsel-truth": ("utilsel-truth",),
+    "replug": ("replug",),
+}
+
+
+class Judge(Settings):
+    """A stage of an annotation, or a label set that was read from a file."""
+
+    stage: AnnotationStage | None = None
+    annotator: Name | None = None
+    labels: Name | None = None
+    top_percent: float | None = None
+    """utilrank: the share of the ranked list that is positive; where label sets differ in it, that of the first."""
+
+    @property
+    def name(self) -> str:
+        """As it is called in the report."""
+        return self.labels or f"{self.stage} · {self.annotator}"
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether a relevance selection decided which passages the stage was shown."""
+        return self.stage in ("answer", "utilsel", "utilrank")
+
+    def positives(self, docids: list[str] | None) -> list[str] | None:
+        """The passages that count as chosen, of those that were listed; None where nothing was listed, or chosen."""
+        if docids is None or self.stage == "answer":
+            return None
+        if self.stage == "utilrank" and docids:
+            assert self.top_percent is not None, "a ranking has a threshold"
+            return docids[: max(1, floor(self.top_percent * len(docids) / 100))]
+        return docids
+
+
+def judges_of_pools(configuration: Configuration, labels: Iterable[str]) -> dict[str, list[Judge]]:
+    """Pool → who judged it, for these label sets: annotator by annotator, each along its stages, files last.
+
+    A union brings its members. Pools that only humans judged are left out.
+    """
+    pools: dict[str, dict[tuple[str | None, str | None, str | None], Judge]] = {}
+    for name, settings in _members(configuration, labels):
+        found = pools.setdefault(settings.pool, {})
+        for judge in _judges(configuration, name, settings):
+            found.setdefault((judge.annotator, judge.stage, judge.labels), judge)
+    ordered = {pool: _in_order(list(judges.values())) for pool, judges in pools.items()}
+    return {pool: judges for pool, judges in ordered.items() if judges}
+
+
+def facts(outcome: str, positives: Collection[str] | None, human: Set[str]) -> tuple[str, ...]:
+    """What a reader may look for: the outcome, and how a choice compares with the passages that humans marked.
+
+    ``same``: these and no others; ``adds``: some that humans did not mark; ``misses``: not all that they marked, which
+    an empty selection does as well. Nothing is compared where nothing was chosen from, or humans marked nothing.
+    """
+    if positives is None or outcome not in ("ok", "empty") or not human:
+        return (outcome,)
+    chosen = frozenset(positives)
+    compared = (("same", chosen == human), ("adds", bool(chosen - human)), ("misses", bool(human - chosen)))
+    return (outcome, *(name for name, holds in compared if holds))
+
+
+def _members(configuration: Configuration, labels: Iterable[str]) -> Iterator[tuple[str, Labels]]:
+    for name in labels:
+        settings = configuration.labels[name]
+        if settings.source == "union":
+            yield from _members(configuration, settings.of)
+        else:
+            yield name, settings
+
+
+def _judges(configuration: Configuration, name: str, labels: Labels) -> Iterator[Judge]:
+    if labels.source == "file":
+        yield Judge(labels=name)
+    if labels.annotator is None:
+        return
+    stages = _UP_TO[labels.source]
+    if labels.source == "utilrank" and configuration.annotators[labels.annotator].protocol == "pointwise":
+        stages = (*stages, "utilsel")  # whose likelihoods it rests on
+    for stage in stages:
+        threshold = labels.top_percent if stage == "utilrank" else None
+        yield Judge(stage=stage, annotator=labels.annotator, top_percent=threshold)
+
+
+def _in_order(judges: list[Judge]) -> list[Judge]:
+    annotators = list(dict.fromkeys(judge.annotator for judge in judges if judge.annotator))
+
+    def place(judge: Judge) -> tuple[int, int]:
+        if judge.stage is None or judge.annotator is None:
+            return len(annotators), 0
+        return annotators.index(judge.annotator), _ORDER.index(judge.stage)
+
+    return sorted(judges, key=place)

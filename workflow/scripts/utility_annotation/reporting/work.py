@@ -1,0 +1,105 @@
+"""What the labels of a pool took: requests, tokens and hours of each stage, and what went into each label set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import pyarrow.compute as pc
+
+from ..configuration import Configuration, Cost, Name, Settings
+from ..cost import Effort, Records, StageRecord, Work, work_of_labels
+from .judges import Judge
+
+
+class StageToCount(Settings):
+    """A stage whose work is counted; ``shares`` names a stage whose likelihoods it takes, which computes them."""
+
+    annotator: Name
+    stage: Name
+    shares: Name | None = None
+
+
+class WorkSettings(Settings):
+    """The stages and label sets of a pool; null where some labels came from a file."""
+
+    pool: Name
+    stages: tuple[StageToCount, ...]
+    labels: dict[Name, list[Work] | None]
+
+
+def work_settings(
+    configuration: Configuration, pool: str, judges: Sequence[Judge], labels: Sequence[str]
+) -> WorkSettings:
+    """What is counted of a pool: the stages of these judges, and those of these label sets that label it."""
+    stages = [
+        StageToCount(
+            annotator=judge.annotator,
+            stage=judge.stage,
+            shares="utilsel"
+            if judge.stage == "utilrank" and configuration.annotators[judge.annotator].protocol == "pointwise"
+            else None,
+        )
+        for judge in judges
+        if judge.stage is not None and judge.annotator is not None
+    ]
+    own = [name for name in labels if configuration.labels[name].pool == pool]
+    return WorkSettings(
+        pool=pool, stages=tuple(stages), labels={name: work_of_labels(configuration, name) for name in own}
+    )
+
+
+def count_work(settings: WorkSettings, records: Records) -> dict[str, Any]:
+    """The counts of a pool, ready for JSON: ``stages`` and, by name, ``labels``, each an :class:`..cost.Effort`.
+
+    Of a stage: ``questions``, ``requests`` and tokens, all retries included and whether or not the completion store had
+    them; ``device_hours`` as :meth:`..cost.StageRecord.device_hours` computes them, null where no speed is known; and
+    ``gpus`` that a job asked for. A stage that shares its likelihoods has no hours of its own.
+
+    Raises:
+        InputError: a file that is needed was not given.
+    """
+    return {
+        "pool": settings.pool,
+        "stages": [
+            stage.model_dump() | _figures(records.stage(settings.pool, stage.annotator, stage.stage), stage.shares)
+            for stage in settings.stages
+        ],
+        "labels": {
+            name: asdict(Effort(device_hours=None) if work is None else records.effort(work))
+            for name, work in settings.labels.items()
+        },
+    }
+
+
+def _figures(record: StageRecord, shares: str | None) -> dict[str, Any]:
+    everything = pc.is_valid(record.rows["query_id"]).combine_chunks()
+    return {
+        "questions": record.rows.num_rows,
+        "requests": pc.sum(record.rows["attempts"]).as_py() or 0,
+        "prompt_tokens": pc.sum(record.rows["prompt_tokens"]).as_py() or 0,
+        "new_tokens": pc.sum(record.rows["completion_tokens"]).as_py() or 0,
+        "device_hours": 0.0 if shares else record.device_hours(everything),
+        "gpus": max((job["gpus"] for job in record.jobs), default=0),
+    }
+
+
+def device(configuration: Configuration, stage: Mapping[str, Any]) -> str:
+    """What a stage's hours are those of; a job that asked for no GPU is taken to have had none."""
+    if stage["gpus"]:
+        return "GPU"
+    return "server" if configuration.annotators[stage["annotator"]].engine == "openai" else "CPU"
+
+
+def usd(prices: Cost, effort: Mapping[str, Any]) -> str:
+    """The price of a stage, or of a label set."""
+    fields = {name: effort.get(name, 0) for name in ("judgements", "answers", "device_hours")}
+    return amount(Effort(**fields).usd(prices))
+
+
+def amount(value: float | None) -> str:
+    """Hours or dollars with two decimals; a little is not nothing, and what is not known is empty."""
+    if value is None:
+        return ""
+    return "< 0.01" if 0 < value < 0.005 else f"{value:,.2f}"
