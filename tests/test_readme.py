@@ -25,9 +25,9 @@ def table(root: Path) -> str:
 
 
 def made_by_rules(root: Path) -> set[str]:
-    """Every output of a rule, with its wildcards in capitals, without the suffix where several differ in it alone."""
+    """Every output of a rule with its wildcards in capitals; the rules of missing.smk only refuse."""
     found = set()
-    for file in (root / "rules").glob("*.smk"):
+    for file in {*(root / "rules").glob("*.smk")} - {root / "rules" / "missing.smk"}:
         for _, block in re.findall(r"^( *)output:\n((?:\1    .*\n)+)", file.read_text(), flags=re.MULTILINE):
             found |= set(re.findall(r'"((?:raw|data|results)/[^"]+)"', block))
     return {re.sub(r"\{+(\w+)\}+", lambda match: match[1].upper(), path) for path in found}

@@ -115,7 +115,8 @@ def done(root: Path, tmp_path_factory: pytest.TempPathFactory, slurm: None) -> P
         configuration["labels"] = {name: configuration["labels"][name] for name in ("human-20", "utilsel", "utilrank")}
         configuration["runs"] = {name: configuration["runs"][name] | {"epochs": 1} for name in RUNS}
         configuration["tables"]["retrieval"].update(groups=[{"runs": list(RUNS)}], baseline=None)
-        configuration["performance"] |= {"annotate": {"gpus": 1}, "train": {"gpus": 2}, "encode": {"gpus": 1}}
+        gpus = {"annotate": 1, "train": 2, "encode": 1}  # of SLURM's, which has no real ones here
+        configuration["performance"] |= {job: {"gpus": number, "device": "cpu"} for job, number in gpus.items()}
 
     configure(folder, cut)
     result = run(folder, "--set-resources", "train:gpu_model=h100")
