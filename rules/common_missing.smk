@@ -48,7 +48,8 @@ def refuse_missing_file(wildcards) -> list[str]:
     elif path.parts[0] == "raw" and len(path.parts) > 2:
         mend += f", or let it be fetched: `downloads.{path.parts[1]}` with its `url`"
     raise WorkflowError(
-        f"{path}, which {' and '.join(f'`{name}`' for name in settings)} names, is not there{hint}. To mend it: {mend}. "
+        f"{path}, which {' and '.join(f'`{name}`' for name in settings)} {'names' if len(settings) == 1 else 'name'}, is not "
+        f"there{hint}. To mend it: {mend}. "
         f"Relative paths start from {Path.cwd()}."
     )
 

@@ -49,7 +49,7 @@ def test_a_file_that_several_settings_name_is_told_once_with_all_of_them(workflo
     queries = "raw/scifact/queries.jsonl"
     message = refusal(workflow, "data/scifact/queries/test.parquet", "--configfile", "config/scifact.yaml")
     assert f"{queries}, which `datasets.scifact.splits.train.queries.path` and " in message
-    assert "`datasets.scifact.splits.test.queries.path` names, is not there" in message
+    assert "`datasets.scifact.splits.test.queries.path` name, is not there" in message
     assert "`downloads.scifact` with its `url`" in message
 
 
