@@ -72,6 +72,7 @@ include: "rules/missing.smk"
 onstart:
     refuse_second_writer()
     refuse_outputs_without_access()
+    refuse_foreign_python()
     refuse_missing_interpreter()
 
 

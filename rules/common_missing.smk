@@ -3,6 +3,8 @@
 import difflib
 import os
 import shutil
+import subprocess
+import sys
 
 from utility_annotation.configuration.settings import nearest
 
@@ -63,6 +65,27 @@ def refuse_missing_interpreter() -> None:
             f"there is no interpreter {python}. To mend it: correct `performance.annotate.python`; `python -m venv FOLDER` "
             "and `FOLDER/bin/pip install -r envs/vllm.txt` make one, FOLDER/bin/python."
         )
+
+
+def refuse_foreign_python() -> None:
+    """Stop where jobs would run in the Python of a shell in which the workflow's environment is not active."""
+    if "conda" in map(str, workflow.deployment_settings.deployment_method):
+        return
+    python = shutil.which("python")
+    if python is not None and Path(python).absolute() == Path(sys.executable):
+        return  # not where the links of both lead: an environment's leads to the Python that made it
+    tried = [python or "python", "-c", "import orjson, pyarrow, pydantic"]
+    words = "there is none"
+    if python is not None:
+        found = subprocess.run(tried, capture_output=True, text=True)
+        if found.returncode == 0:
+            return
+        words = (found.stderr.strip().splitlines() or ["it does not run"])[-1]
+    raise WorkflowError(
+        f"jobs would run with {tried[0]}, which lacks the workflow's packages ({words}). To mend it: activate the "
+        f"environment, `. {Path(sys.prefix) / 'bin' / 'activate'}`, or let Snakemake make one "
+        "(`--software-deployment-method conda`)."
+    )
 
 
 def refuse_unknown_target(wildcards) -> list[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -101,6 +103,22 @@ def test_an_interpreter_that_is_not_there_is_told_before_anything_runs(workflow:
     assert result.returncode == 1
     assert "there is no interpreter /no/such/python. To mend it: correct `performance.annotate.python`" in result.stderr
     assert not (workflow / "data").exists()
+
+
+def test_a_shell_without_the_environment_is_told_before_anything_runs(
+    workflow: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As after `.venv/bin/snakemake` in a shell in which the environment is not active; `-S` hides its packages."""
+    bare = tmp_path / "python"
+    bare.write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')
+    bare.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "data/demo/corpus.parquet"]
+    result = subprocess.run(command, cwd=workflow, capture_output=True, text=True)
+    assert result.returncode == 1
+    assert f"jobs would run with {bare}, which lacks the workflow's packages (ModuleNotFoundError" in result.stderr
+    assert f"`. {sys.prefix}/bin/activate`" in result.stderr
+    assert not (workflow / "data" / "demo").exists()
 
 
 def test_why_a_job_failed_is_the_last_thing_on_the_terminal(workflow: Path) -> None:
