@@ -32,6 +32,7 @@ from utility_annotation.audit.tables import ANY, read_rates, read_sizes
 from utility_annotation.audit.workload import Workloads
 from utility_annotation.errors import InputError, run_script
 from utility_annotation.files import write_json, write_text
+from utility_annotation.progress import LOG, waiting
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLES = ROOT / "resources" / "audit"
@@ -49,7 +50,8 @@ def plan(arguments: argparse.Namespace, snakemake: Sequence[str]) -> None:
             f"no rate is known for a GPU named {arguments.gpu}.",
             mend=f"name one of {', '.join(known)} with --gpu, or give rates of yours with --rates.",
         )
-    configuration, jobs = dry_run(snakemake)
+    with waiting("planning"):
+        configuration, jobs = dry_run(snakemake)
     rates = Rates([*given, own_rates(configuration, arguments.gpu, here), shipped], arguments.gpu)
     sizes = Sizes(configuration, published)
     workloads = Workloads(configuration, sizes)
@@ -60,8 +62,10 @@ def plan(arguments: argparse.Namespace, snakemake: Sequence[str]) -> None:
         cores_a_gpu=max((math.ceil(job.threads / job.gpus) for job in jobs if job.gpus), default=1),
         usd_a_gpu_hour=configuration.cost.gpu_hour_usd,
     )
+    with waiting("counting what the jobs have to do"):
+        estimates = estimate(jobs, workloads, rates)
     audit = report.audit(
-        estimate(jobs, workloads, rates),
+        estimates,
         rates,
         machine,
         made=made,
@@ -138,6 +142,7 @@ def main(argv: list[str] | None) -> None:
     )
     arguments, rest = parser.parse_known_args(argv)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    LOG.setLevel(logging.INFO)
     if arguments.command == "plan":
         plan(arguments, rest)
     elif rest:
