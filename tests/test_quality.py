@@ -9,7 +9,7 @@ from typing import Any
 import label_quality as script
 import pytest
 from command_line import arguments
-from judged_pools import write_annotation, write_pool
+from judged_pools import Pool, write_annotation, write_pool
 
 from utility_annotation.contracts import LABELS
 from utility_annotation.errors import InputError
@@ -44,6 +44,7 @@ def quality(
     labels: dict[str, dict[str, float]],
     relevance: dict[str, dict[str, Any]] = RELEVANCE,
     shards: int = 2,
+    pool: Pool = POOL,
 ) -> dict[str, Any]:
     rows = [
         {"query_id": query_id, "docid": docid, "label": label, "source": source}
@@ -55,7 +56,7 @@ def quality(
     return label_quality(
         QualitySettings(labels="mine", source=source, annotator="llm"),
         tmp_path / "labels.parquet",
-        write_pool(tmp_path / "pool", POOL, shards),
+        write_pool(tmp_path / "pool", pool, shards),
         write_annotation(tmp_path / "annotation", ANNOTATION, shards),
         write_annotation(tmp_path / "relevance", relevance, shards) if narrowed else [],
     )
@@ -93,6 +94,14 @@ def test_annotation_is_counted_over_all_shards(tmp_path: Path) -> None:
 def test_nothing_selected_anywhere_has_no_precision(tmp_path: Path) -> None:
     selection = quality(tmp_path, "utilsel", {"q1": {"a": 0, "b": 0, "c": 0}})["selection"]
     assert (selection["precision"], selection["recall"]) == (None, 0)
+
+
+def test_a_pool_without_human_labels_is_compared_with_nobody(tmp_path: Path) -> None:
+    unmarked = {query_id: [(docid, False) for docid, _ in candidates] for query_id, candidates in POOL.items()}
+    found = quality(tmp_path, "utilsel", SELECTED, pool=unmarked)
+    assert found["agreement"] is None
+    assert found["selection"]["precision"] is found["selection"]["recall"] is None
+    assert found["selection"]["positives_per_query"] > 0
 
 
 def test_agreement_counts_every_candidate_of_the_labelled_queries(tmp_path: Path) -> None:

@@ -76,6 +76,8 @@ def label_quality(
 
     ``selection`` (all sources but replug) holds precision and recall of the human positives among the label set's
     positives, the mean number of positives a query and its distribution (queries with 0, 1, 2, … positives).
+    Where the pool has no human positive, nobody is compared with: precision and recall are null, and so is
+    ``agreement``.
     ``agreement`` (all sources but human and replug) holds the 2 × 2 counts and Cohen's kappa, see
     :class:`~.agreement.Confusion`; a union of which human labels are a member agrees with them by construction.
     ``positions`` (selections of one LLM, for who made the labels of a union or a file saw no list that is known here)
@@ -108,6 +110,7 @@ def label_quality(
     judged = _read_judged(labels, pools, relevance)
     rankings = settings.source == "replug"
     chosen = settings.source not in ("human", "replug")
+    compared = chosen and bool(judged.human.any())
     listed = chosen and settings.source not in ("union", "file")
     return {
         **settings.model_dump(),
@@ -115,7 +118,7 @@ def label_quality(
         "candidates": len(judged.label),
         "human_positives": int(np.count_nonzero(judged.human)),
         "selection": None if rankings else _selection(judged),
-        "agreement": Confusion.count(judged.positive, judged.human).figures() if chosen else None,
+        "agreement": Confusion.count(judged.positive, judged.human).figures() if compared else None,
         "positions": _positions(judged) if listed else None,
         "ranking": _ranking(judged) if rankings else None,
         "annotation": _annotation(annotations) if annotations else None,
@@ -185,9 +188,10 @@ def _check_shown(positive: np.ndarray, shown: np.ndarray, docids: pa.Array, path
 def _selection(judged: Judged) -> dict[str, Any]:
     counts = np.bincount(judged.query[judged.positive], minlength=judged.queries)
     hits = int(np.count_nonzero(judged.positive & judged.human))
+    human = int(np.count_nonzero(judged.human))
     return {
-        "precision": _percent(hits, int(counts.sum())),
-        "recall": _percent(hits, int(np.count_nonzero(judged.human))),
+        "precision": _percent(hits, int(counts.sum())) if human else None,
+        "recall": _percent(hits, human),
         "positives_per_query": float(counts.mean()),
         "distribution": np.bincount(counts).tolist(),
     }
