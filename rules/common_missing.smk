@@ -8,8 +8,6 @@ import sys
 
 from utility_annotation.configuration.settings import nearest
 
-NAMED_TARGETS = ("all", "labels", "models", "tables", "figures", "paper")
-
 
 def missing_files() -> dict[str, list[str]]:
     """The files that the configuration names, that are not there and that no rule makes, each with its settings."""
@@ -90,7 +88,7 @@ def refuse_foreign_python() -> None:
 
 def refuse_unknown_target(wildcards) -> list[str]:
     """Stop the plan, as it is asked for a name that is no target's."""
-    names = (*NAMED_TARGETS, *results_names())
+    names = [rule.name for rule in workflow.rules if not rule.output]
     raise WorkflowError(
         f"there is no target {wildcards.unknown_target!r}{nearest(wildcards.unknown_target, names)}. To mend it: name one of "
         "the targets that README.md lists (Every target), or a file that a rule makes."
