@@ -378,3 +378,8 @@ def test_a_split_keeps_its_part_of_the_file_and_then_its_sample(raw: Path, out: 
     sampled = Split.model_validate({"queries": source(raw / "queries.tsv"), "part": part, "sample": {"queries": 9}})
     ingest_queries(sampled, out / "few.parquet")
     assert set(QUERIES.read(out / "few.parquet")["query_id"].to_pylist()) < set(half)
+
+
+def test_a_sample_may_be_smaller_where_fewer_questions_are_kept(raw: Path, out: Path) -> None:
+    split = {"queries": source(raw / "queries.tsv"), "sample": {"queries": 3, "fewer": "keep"}}
+    assert ingest_queries(Split.model_validate(split), out / "all.parquet") == 2

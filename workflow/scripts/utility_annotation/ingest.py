@@ -56,16 +56,17 @@ def ingest_queries(split: Split, output: Path) -> int:
     ``sample`` a random choice of these.
 
     Raises:
-        InputError: a bad line, a query id that stands twice, no query left, or fewer than ``sample`` asks for.
+        InputError: a bad line, a query id that stands twice, no query left, or fewer than ``sample`` asks for
+            unless its ``fewer`` is ``keep``.
     """
     kept = _kept_queries(split)
     if split.sample is None:
         return _write(QUERIES, kept, split.queries.path, output)
     left = [query.query_id for query in kept()]
-    if len(left) < split.sample.queries:
+    if len(left) < split.sample.queries and split.sample.fewer == "error":
         raise InputError(
             f"{len(left)} questions are left, and `sample.queries` is {split.sample.queries}.",
-            mend="lower `sample.queries` of the split, or leave `sample` out.",
+            mend="lower `sample.queries` of the split, set `sample.fewer` to keep, or leave `sample` out.",
             path=split.queries.path,
         )
     chosen = set(random_order(left, split.sample.seed)[: split.sample.queries])

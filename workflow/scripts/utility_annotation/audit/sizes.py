@@ -315,7 +315,7 @@ class Sizes:
             answered = {row.query_id for row in self._read(read_answers, answers) if row.answers}
             queries = [query for query in queries if answer_key(answers, query.query_id, query.text) in answered]
         words = fmean(len(query.text.split()) for query in queries) if queries else 0.0
-        number = len(queries) if split.sample is None else split.sample.queries
+        number = len(queries) if split.sample is None else min(len(queries), split.sample.queries)
         return Questions(number, len(judgements) or number, words)
 
     def _published_questions(self, what: str, split: Split) -> Questions:
@@ -334,7 +334,7 @@ class Sizes:
             low, high = split.part.percent
             number = round(number * (high - low) / 100)
         if split.sample is not None:
-            number, remark, said = split.sample.queries, "", "the configuration's sample"
+            number, remark, said = min(number, split.sample.queries), "", "the configuration's sample"
         words = known.words or (asked and asked.words) or 8
         judgements = judged.judgements if judged and judged.judgements else number
         return self._noted(what, Questions(number, judgements, words), f"{number:,} questions{remark}", said)

@@ -79,6 +79,9 @@ class Sample(Settings):
     """A seeded random choice of a fixed number of questions."""
 
     queries: int = Field(ge=1, description="How many.")
+    fewer: Literal["error", "keep"] = Field(
+        "error", description="What to do where fewer than that are left; keep takes them all."
+    )
     seed: int = Field(13, description="Seed of the choice; it depends on this and the ids alone.")
 
 
