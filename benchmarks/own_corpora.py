@@ -1,6 +1,7 @@
 """Own corpora from end to end: four public collections through config/own-corpus.yaml, with the demo's models.
 
     python benchmarks/own_corpora.py FOLDER [NAME …] [--cores 2]
+    python benchmarks/own_corpora.py --table     # the record as Markdown
 
 FOLDER holds the collections as their publishers lay them out: cranfield/, vaswani/, scifact-beir/, squad/. Each is
 written to raw/own/ in another of the formats that a corpus may have (JSONL, TSV, BEIR, parquet), with its human labels,
@@ -195,14 +196,55 @@ def _training(run: str) -> dict[str, Any]:
     return {key: record[key] for key in ("queries", "steps") if key in record}
 
 
+def tables(record: dict[str, Any]) -> str:
+    """The record as Markdown: the labels, then a table of runs for each way of judging."""
+    collections: dict[str, Any] = record["collections"]
+    lines = [
+        "| collection | questions | candidates | chosen a question | recall % | precision % | kappa | highest kappa |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for name, found in collections.items():
+        labels = found["labels"]
+        selection, agreement = labels["selection"], labels["agreement"]
+        lines.append(
+            f"| {name} | {labels['queries']} | {labels['candidates']} | {selection['positives_per_query']:.1f} "
+            f"| {selection['recall']:.1f} | {selection['precision']:.1f} | {agreement['kappa']:.2f} "
+            f"| {agreement['kappa_max']:.2f} |"
+        )
+    for testset, metrics in METRICS.items():
+        metric = f"{testset} {metrics[0]}"
+        heads = " | ".join(run.rpartition("/")[2] for run in RUNS)
+        lines += [
+            "",
+            f"{metric}:",
+            "",
+            f"| collection | questions | {heads} |",
+            "| --- |" + " ---: |" * (len(RUNS) + 1),
+        ]
+        for name, found in collections.items():
+            cells = [_cell(run, found["metrics"][metric][run]) for run in RUNS]
+            lines.append(f"| {name} | {found['metrics'][metric]['questions']} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _cell(run: str, figures: dict[str, Any]) -> str:
+    """A mean, with p against the untrained retriever."""
+    if run == BASELINES[1]:
+        return str(figures["mean"])
+    return f"{figures['mean']} ({figures[f'p against {BASELINES[1]}']:.3f})"
+
+
 def main() -> None:
     """Command line; see ``--help``."""
+    record = RESULTS / "own_corpora.json"
+    if sys.argv[1:] == ["--table"]:
+        print(tables(read_json(record)))
+        return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("names", nargs="*", default=list(COLLECTIONS), metavar="NAME", help=", ".join(COLLECTIONS))
     parser.add_argument("--cores", default="2")
     arguments = parser.parse_args()
-    record = RESULTS / "own_corpora.json"
     found: dict[str, Any] = read_json(record) if record.is_file() else {"collections": {}}
     for name in arguments.names:
         shutil.rmtree(RAW, ignore_errors=True)

@@ -16,7 +16,7 @@ from tiny_bert import save_tiny_bert
 
 from utility_annotation import progress
 
-WAITING = r"so far$"
+WAITING = r"(?:so far|in all)$"
 EXPECTED = {
     "fetch": r"fetching corpus\.jsonl: [\d,]+ of [\d,]+ bytes",
     "unpack": r"looking for corpus\.jsonl in .*: [\d,]+ of [\d,]+ bytes",
@@ -27,7 +27,7 @@ EXPECTED = {
     "ingest_answers": r"reading .*train\.jsonl: [\d,]+ of [\d,]+ bytes",
     "bm25_index": rf"IndexCollection: .*{WAITING}",
     "bm25_search": rf"SearchCollection: .*{WAITING}",
-    "mine_negatives": r"mining: [\d,]+ of [\d,]+ queries",
+    "mine_negatives": r"reading .*queries\.parquet: [\d,]+ of [\d,]+ rows",
     "build_pool": r"reading .*mined\.jsonl: [\d,]+ of [\d,]+ bytes",
     "merge_labels": r"labelling: 1 of 2 shards",
     "label_quality": r"comparing: 1 of 2 shards",

@@ -137,7 +137,10 @@ def counted(items: Iterable[_Item], what: str, unit: str, total: int | None = No
 
 @contextmanager
 def waiting(what: str, interval: float | None = None) -> Iterator[None]:
-    """Log every ``interval`` seconds that ``what`` is still going on, for work of others that counts nothing for us."""
+    """Log every ``interval`` seconds that ``what`` is still going on, for work of others that counts nothing for us.
+
+    Work that lasted so long also gets a line at its end.
+    """
     pause = _SECONDS_BETWEEN_SIGNS if interval is None else interval
     start, done = time.monotonic(), Event()
 
@@ -152,6 +155,9 @@ def waiting(what: str, interval: float | None = None) -> Iterator[None]:
     finally:
         done.set()
         teller.join()
+        seconds = time.monotonic() - start
+        if seconds >= pause:
+            LOG.info("%s: %s in all", what, _clock(seconds))
 
 
 class CountingReader(io.RawIOBase):
