@@ -72,7 +72,7 @@ def shown(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, lis
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(progress, "_SECONDS_BETWEEN_LOG_LINES", 0.0)
-            patch.setattr(progress, "_SECONDS_BETWEEN_SIGNS", 5e-5)  # shorter than any of the jobs
+            patch.setattr(progress, "_SECONDS_BETWEEN_SIGNS", 1e-9)  # shorter than any job, and not a busy loop
             run_jobs(run, root / "resources" / "demo", folder)
     finally:
         progress.LOG.removeHandler(handler)
