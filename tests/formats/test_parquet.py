@@ -84,6 +84,19 @@ def test_what_is_lacking_is_named(tmp_path: Path, columns: dict, names: dict, pr
         list(parquet.read_passages(write(tmp_path, **columns), names))
 
 
+def test_a_column_that_such_rows_do_not_have_is_refused(tmp_path: Path) -> None:
+    source = Source(format="parquet", path=str(write(tmp_path, id=["1"], text=["x"])), columns={"docid": "id"})
+    with pytest.raises(InputError, match="`columns` names docid, which queries do not have"):
+        list(read_queries(source))
+
+
+def test_a_row_of_jsonl_without_a_key_says_what_it_has_and_how_to_name_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"id": 1, "contents": "x"}\n')
+    with pytest.raises(InputError, match=r"line 1: `docid` is missing; the row has id, contents\..*`columns`"):
+        list(read_passages(Source(format="jsonl", path=str(path))))
+
+
 def test_another_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     path.write_text("docid,text\n")

@@ -53,6 +53,14 @@ _ANSWERS = {
     "dpr": dpr.read_answers,
 }
 
+_COLUMNS = {
+    "passages": ("docid", "title", "text"),
+    "queries": ("query_id", "text"),
+    "judgements": ("query_id", "docid", "grade"),
+    "answers": ("query_id", "answers"),
+}
+"""What of a source's ``columns`` each kind of rows has."""
+
 
 def read_passages(source: Source) -> Iterator[Passage]:
     """The passages of a corpus, in the file's order."""
@@ -84,6 +92,12 @@ def _read(kind: str, readers: Mapping[str, Callable[..., Iterator[Row]]], source
         raise InputError(
             f"format {source.format!r} holds no {kind}.",
             mend=f"set `format` to one of {', '.join(readers)}.",
+            path=source.path,
+        )
+    if strange := [column for column in source.columns if column not in _COLUMNS[kind]]:
+        raise InputError(
+            f"`columns` names {', '.join(strange)}, which {kind} do not have.",
+            mend=f"name only {', '.join(_COLUMNS[kind])} there.",
             path=source.path,
         )
     reader, path = readers[source.format], Path(source.path)

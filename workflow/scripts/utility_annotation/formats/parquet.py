@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,26 +13,25 @@ from ..progress import counted
 from . import records
 from .rows import Answers, Judgement, Passage, Query
 
-_OWN_NAMES: Mapping[str, str] = {}
 _BATCH_ROWS = 4096
 
 
-def read_passages(path: Path, columns: records.Columns = _OWN_NAMES) -> Iterator[Passage]:
+def read_passages(path: Path, columns: records.Columns = records.OWN_NAMES) -> Iterator[Passage]:
     """Columns ``docid``, ``title`` (may be absent) and ``text``."""
     return records.passages(_rows(path, ("docid", "text"), ("title",), columns), path, columns)
 
 
-def read_queries(path: Path, columns: records.Columns = _OWN_NAMES) -> Iterator[Query]:
+def read_queries(path: Path, columns: records.Columns = records.OWN_NAMES) -> Iterator[Query]:
     """Columns ``query_id`` and ``text``."""
     return records.queries(_rows(path, ("query_id", "text"), (), columns), path, columns)
 
 
-def read_judgements(path: Path, columns: records.Columns = _OWN_NAMES) -> Iterator[Judgement]:
+def read_judgements(path: Path, columns: records.Columns = records.OWN_NAMES) -> Iterator[Judgement]:
     """Columns ``query_id``, ``docid`` and ``grade``."""
     return records.judgements(_rows(path, ("query_id", "docid", "grade"), (), columns), path, columns)
 
 
-def read_answers(path: Path, columns: records.Columns = _OWN_NAMES) -> Iterator[Answers]:
+def read_answers(path: Path, columns: records.Columns = records.OWN_NAMES) -> Iterator[Answers]:
     """Columns ``query_id`` and ``answers`` (a list of strings)."""
     return records.answers(_rows(path, ("query_id", "answers"), (), columns), path, columns)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import heapq
 from collections import Counter
 from collections.abc import Iterable, Iterator
+
+from ..hashing import random_place
 
 
 class Choice:
@@ -22,12 +23,11 @@ class Choice:
     def __init__(self, size: int, seed: int) -> None:
         self.size, self.seed = size, seed
         self.counts: Counter[str] = Counter()
-        self._kept: dict[str, list[tuple[int, str]]] = {}
+        self._kept: dict[str, list[tuple[float, str]]] = {}
 
     def offer(self, query_id: str, groups: Iterable[str]) -> None:
         """Take note of a question, which stands in one group at least."""
-        text = f"{self.seed}\n{query_id}".encode()
-        entry = (-int.from_bytes(hashlib.blake2b(text, digest_size=8).digest()), query_id)  # the largest leave first
+        entry = (-random_place(query_id, self.seed), query_id)  # the largest leave first
         for group in groups:
             self.counts[group] += 1
             kept = self._kept.setdefault(group, [])
@@ -49,7 +49,7 @@ class Choice:
         return list(found)
 
 
-def _take(queue: Iterator[tuple[int, str]], found: dict[str, None]) -> bool:
+def _take(queue: Iterator[tuple[float, str]], found: dict[str, None]) -> bool:
     """Add the next of a group that is not chosen yet; False where there is none."""
     for _, query_id in queue:
         if query_id not in found:
