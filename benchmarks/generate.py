@@ -5,6 +5,8 @@ alone. The texts come from a small store, so that generating them costs little.
 
     python benchmarks/generate.py rows FILE.jsonl --queries 20000
     python benchmarks/generate.py annotated FOLDER --queries 20000 --shards 64
+    python benchmarks/generate.py run FOLDER --queries 6980
+    python benchmarks/generate.py vectors FOLDER --passages 200000
 """
 
 from __future__ import annotations
@@ -22,10 +24,11 @@ import pyarrow.compute as pc
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
 
-from utility_annotation.contracts import ANNOTATION, CANDIDATE, POOL
+from utility_annotation.contracts import ANNOTATION, CANDIDATE, DOCIDS, POOL, QRELS, RUN
 from utility_annotation.pools import shard_names
 
-QUERY_IDS, DOCIDS, CANDIDATES, TEXTS = 1_185_869, 8_841_823, 31, 20_000
+QUERY_IDS, PASSAGES, CANDIDATES, TEXTS = 1_185_869, 8_841_823, 31, 20_000
+DEPTH, DIMENSION, SEARCHED_QUERIES, VECTOR_SHARDS = 1000, 768, 1000, 4
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class Queries:
 def draw(count: int) -> Queries:
     """``count`` queries; the LLM selects 3 of 31 candidates on average, and nothing for about one query in 25."""
     source = np.random.default_rng(0)
-    band = DOCIDS // CANDIDATES  # one docid from each band, so that none stands twice
+    band = PASSAGES // CANDIDATES  # one docid from each band, so that none stands twice
     docids = source.permuted(source.integers(0, band, (count, CANDIDATES)) + band * np.arange(CANDIDATES), axis=1)
     return Queries(
         source.permutation(QUERY_IDS)[:count],
@@ -128,6 +131,60 @@ def _annotation(part: Queries) -> pa.Table:
     )
 
 
+def write_run(folder: Path, queries: int) -> None:
+    """A run ``run.parquet`` of 1,000 passages a query and ``qrels.parquet`` with 1 to 3 graded passages a query.
+
+    A graded passage is retrieved at a random rank, or for one in four not at all.
+    """
+    source = np.random.default_rng(0)
+    query_ids = _strings(source.permutation(QUERY_IDS)[:queries])
+    band = PASSAGES // DEPTH
+    docids = source.permuted(source.integers(0, band, (queries, DEPTH)) + band * np.arange(DEPTH), axis=1)
+    scores = -np.sort(-source.random((queries, DEPTH), np.float32), axis=1)
+    RUN.write(
+        folder / "run.parquet",
+        RUN.table(
+            {
+                "query_id": query_ids.take(pa.array(np.repeat(np.arange(queries), DEPTH))),
+                "docid": _strings(docids.ravel()),
+                "rank": np.tile(np.arange(1, DEPTH + 1, dtype=np.int32), queries),
+                "score": scores.ravel().astype(np.float64),
+            }
+        ),
+    )
+    counts = source.integers(1, 4, queries)
+    graded = np.repeat(np.arange(queries), counts)
+    within = np.concatenate([source.choice(DEPTH, count, replace=False) for count in counts.tolist()])
+    retrieved = source.random(len(graded)) < 0.75
+    judged = np.where(retrieved, docids[graded, within], PASSAGES + np.arange(len(graded)))
+    QRELS.write(
+        folder / "qrels.parquet",
+        QRELS.table(
+            {
+                "query_id": query_ids.take(pa.array(graded)),
+                "docid": _strings(judged),
+                "grade": source.integers(1, 4, len(graded)).astype(np.int32),
+            }
+        ),
+    )
+
+
+def write_vectors(folder: Path, passages: int) -> None:
+    """Random vectors of length 1: fp32 of 1,000 queries, and fp16 of the passages in four shards with their docids."""
+    source = np.random.default_rng(0)
+    np.save(folder / "queries.npy", _unit(source, SEARCHED_QUERIES))
+    (folder / "corpus").mkdir()
+    rows = np.array_split(np.arange(passages), VECTOR_SHARDS)
+    for part, name in zip(rows, shard_names(VECTOR_SHARDS), strict=True):
+        np.save(folder / "corpus" / f"{name}.npy", _unit(source, len(part)).astype(np.float16))
+        DOCIDS.write(folder / "corpus" / f"{name}.parquet", DOCIDS.table({"docid": _strings(part)}))
+
+
+def _unit(source: np.random.Generator, count: int) -> np.ndarray:
+    vectors = source.standard_normal((count, DIMENSION), np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
 def _strings(numbers: np.ndarray) -> pa.Array:
     return pa.array(numbers).cast(pa.string())
 
@@ -135,16 +192,22 @@ def _strings(numbers: np.ndarray) -> pa.Array:
 def main() -> None:
     """Command line; see the module's description."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("kind", choices=["rows", "annotated"])
-    parser.add_argument("path", type=Path)
-    parser.add_argument("--queries", type=int, required=True)
-    parser.add_argument("--shards", type=int, default=64)
+    kinds = parser.add_subparsers(dest="kind", required=True)
+    for kind in ("rows", "annotated", "run", "vectors"):
+        options = kinds.add_parser(kind)
+        options.add_argument("path", type=Path)
+        options.add_argument("--passages" if kind == "vectors" else "--queries", type=int, required=True, dest="count")
+        if kind == "annotated":
+            options.add_argument("--shards", type=int, default=64)
     arguments = parser.parse_args()
-    queries = draw(arguments.queries)
     if arguments.kind == "rows":
-        write_rows(arguments.path, queries)
+        write_rows(arguments.path, draw(arguments.count))
+    elif arguments.kind == "annotated":
+        write_annotated(arguments.path, draw(arguments.count), arguments.shards)
+    elif arguments.kind == "run":
+        write_run(arguments.path, arguments.count)
     else:
-        write_annotated(arguments.path, queries, arguments.shards)
+        write_vectors(arguments.path, arguments.count)
 
 
 if __name__ == "__main__":

@@ -6,12 +6,15 @@ import importlib.metadata
 import json
 import os
 import platform
+import shutil
 import statistics
 import subprocess
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -19,61 +22,78 @@ RESULTS = ROOT / "benchmarks" / "results"
 
 @dataclass(frozen=True)
 class Cost:
-    """What a process took: wall-clock and processor time in seconds, and its peak resident memory in megabytes."""
+    """What a process took.
+
+    Attributes:
+        seconds: wall-clock time.
+        cpu_seconds: processor time of the process and its children.
+        peak_megabytes: peak resident memory of the largest of them, 10^6 bytes.
+        said: what the program says of itself in a last line of JSON; ``work_seconds`` is the time of its work proper,
+            without imports and the loading of models.
+    """
 
     seconds: float
     cpu_seconds: float
     peak_megabytes: float
+    said: dict[str, Any]
 
 
-def run(command: Sequence[str | Path]) -> Cost:
-    """Run a command and wait for it; its output is shown if it fails.
+def run(command: Sequence[str | Path], folder: Path | None = None) -> Cost:
+    """Run a command, in a folder or where the caller is, and wait for it; what it wrote is shown if it fails.
 
     A process that is started inherits its parent's peak, so the caller must be small: it imports nothing large.
     """
-    start = time.perf_counter()
-    with subprocess.Popen([str(part) for part in command], stderr=subprocess.PIPE) as process:
-        assert process.stderr is not None
-        messages = process.stderr.read()
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as messages:
+        start = time.perf_counter()
+        process = subprocess.Popen([str(part) for part in command], stdout=output, stderr=messages, cwd=folder)
         _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{command[1]} failed (exit code {process.returncode}): {messages.decode()}")
-    return Cost(time.perf_counter() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e6)
+        output.seek(0), messages.seek(0)
+        printed = output.read().decode()
+        if process.returncode:
+            raise SystemExit(
+                f"{command[1]} failed (exit code {process.returncode}):\n{printed}{messages.read().decode()}"
+            )
+    last = printed.strip().rpartition("\n")[2]
+    said = json.loads(last) if last.startswith("{") and last.endswith("}") else {}
+    return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e6, said)
 
 
-def in_turn(ours: Callable[[], Cost], peer: Callable[[], Cost], pairs: int) -> tuple[list[Cost], list[Cost]]:
-    """Measure both ``pairs`` times: ours, peer, ours, peer, …"""
-    measured = [(ours(), peer()) for _ in range(pairs)]
-    return [first for first, _ in measured], [second for _, second in measured]
-
-
-def summary(costs: Sequence[Cost]) -> dict[str, object]:
+def summary(costs: Sequence[Cost]) -> dict[str, Any]:
     """Median and range of the times, and the largest peak."""
-    return {
-        "seconds": spread([cost.seconds for cost in costs]),
-        "cpu_seconds": spread([cost.cpu_seconds for cost in costs]),
-        "peak_megabytes": round(max(cost.peak_megabytes for cost in costs)),
+    times = {
+        "seconds": [cost.seconds for cost in costs],
+        "work_seconds": [cost.said["work_seconds"] for cost in costs if "work_seconds" in cost.said],
+        "cpu_seconds": [cost.cpu_seconds for cost in costs],
     }
+    peak = round(max(cost.peak_megabytes for cost in costs))
+    return {**{name: spread(values) for name, values in times.items() if values}, "peak_megabytes": peak}
 
 
-def ratios(ours: Sequence[Cost], peer: Sequence[Cost]) -> dict[str, object]:
-    """How many times as fast ours was as the peer, pair by pair."""
+def ratios(ours: Sequence[Cost], peer: Sequence[Cost]) -> dict[str, Any]:
+    """How many times as fast ours was as the peer, pair by pair; ``work_seconds`` where both programs say it."""
     pairs = list(zip(ours, peer, strict=True))
-    return {
-        "seconds": spread([second.seconds / first.seconds for first, second in pairs]),
-        "cpu_seconds": spread([second.cpu_seconds / first.cpu_seconds for first, second in pairs]),
+    found = {
+        "seconds": [second.seconds / first.seconds for first, second in pairs],
+        "work_seconds": [
+            second.said["work_seconds"] / first.said["work_seconds"]
+            for first, second in pairs
+            if "work_seconds" in first.said and "work_seconds" in second.said
+        ],
+        "cpu_seconds": [second.cpu_seconds / first.cpu_seconds for first, second in pairs],
     }
+    return {name: spread(values) for name, values in found.items() if values}
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
     """Median, least and greatest."""
     return {
-        name: round(of(values), 2) for name, of in (("median", statistics.median), ("least", min), ("greatest", max))
+        name: round(of(values), 3) for name, of in (("median", statistics.median), ("least", min), ("greatest", max))
     }
 
 
-def machine(*packages: str) -> dict[str, object]:
+def machine(*packages: str) -> dict[str, Any]:
     """The machine's description, and the versions of Python and of ``packages``."""
     versions = {name: importlib.metadata.version(name) for name in packages}
     return {
@@ -92,9 +112,14 @@ def _processor() -> str:
     return platform.machine()
 
 
-def write_record(path: Path, record: dict[str, object]) -> None:
-    """Write a record as JSON and show it."""
-    text = json.dumps(record, indent=2)
+def copy_workflow(folder: Path) -> None:
+    """Copy the workflow, without what was made with it, into a folder."""
+    for name in ("Snakefile", "rules", "workflow", "config", "profiles", "envs", "resources"):
+        source = ROOT / name
+        shutil.copytree(source, folder / name) if source.is_dir() else shutil.copy(source, folder / name)
+
+
+def write_record(path: Path, record: dict[str, Any]) -> None:
+    """Write a record as JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text + "\n", encoding="utf-8")
-    print(text)
+    path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

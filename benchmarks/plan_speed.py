@@ -3,57 +3,67 @@
 Everything is planned from nothing with config/paper.yaml, in a copy of the workflow. For the node's job, the files that
 it reads are put there empty, for a plan looks at their times only; the job is then planned with the options that the
 cluster's executor gives it.
-
-    python benchmarks/plan_speed.py [--repeats 5] [--output FILE.json]
 """
 
 from __future__ import annotations
 
-import argparse
-import os
-import shutil
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import measure
+import page
 
-WORKFLOW = ("Snakefile", "rules", "workflow", "config", "profiles", "envs", "resources")
 LABELS = "human"
 NODE = ("--force", "--nolock", "--no-hooks", "--ignore-incomplete", "--target-files-omit-workdir-adjustment")
+PLANS = {
+    "`table2`": ("table2",),
+    "`paper`, that is everything": ("paper",),
+    "the one job that a cluster's node is given": (
+        "--target-jobs",
+        f"merge_labels:labels={LABELS}",
+        "--allowed-rules",
+        "merge_labels",
+        *NODE,
+    ),
+}
 
 
-def plan(*arguments: str) -> measure.Cost:
-    """Time of a dry run that prints next to nothing."""
-    common = ("--dry-run", "--quiet", "all", "--configfile", "config/paper.yaml")
-    return measure.run([sys.executable, "-m", "snakemake", *arguments, *common])
-
-
-def main() -> None:
-    """Measure each plan several times; write the figures as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=5, help="measurements of each")
-    parser.add_argument("--output", type=Path, default=measure.RESULTS / "plan_speed.json")
-    arguments = parser.parse_args()
-    output = arguments.output.absolute()
-    job = ("--target-jobs", f"merge_labels:labels={LABELS}", "--allowed-rules", "merge_labels", *NODE)
-    plans = {"table2": ("table2",), "paper": ("paper",), "submitted job": job}
-    record: dict[str, object] = {"machine": measure.machine("snakemake"), "repeats": arguments.repeats}
-    with tempfile.TemporaryDirectory() as folder:
-        for name in WORKFLOW:
-            source, copy = measure.ROOT / name, Path(folder) / name
-            shutil.copytree(source, copy) if source.is_dir() else shutil.copy(source, copy)
-        os.chdir(folder)
+def measure_plans(rounds: int) -> dict[str, Any]:
+    """Measure each plan several times, after one that compiles what is imported."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        measure.copy_workflow(folder)
         for shard in range(64):
-            path = Path(f"results/pools/msmarco-train/{shard:04d}-of-0064.parquet")
+            path = folder / f"results/pools/msmarco-train/{shard:04d}-of-0064.parquet"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
-        for name, targets in plans.items():
-            plan(*targets)  # compiles what is imported
-            record[name] = measure.summary([plan(*targets) for _ in range(arguments.repeats)])
-        os.chdir(measure.ROOT)
-    measure.write_record(output, record)
+        plans = {}
+        for name, targets in PLANS.items():
+            _plan(folder, *targets)
+            plans[name] = measure.summary([_plan(folder, *targets) for _ in range(rounds)])
+    return {"machine": measure.machine("snakemake"), "rounds": rounds, "plans": plans}
 
 
-if __name__ == "__main__":
-    main()
+def _plan(folder: Path, *arguments: str) -> measure.Cost:
+    """A dry run that prints next to nothing."""
+    common = ("--dry-run", "--quiet", "all", "--configfile", "config/paper.yaml")
+    return measure.run([sys.executable, "-m", "snakemake", *arguments, *common], folder)
+
+
+def section(record: Mapping[str, Any]) -> str:
+    """A row a plan."""
+    rows = [
+        [name, page.spread(plan["seconds"]), page.spread(plan["cpu_seconds"]), f"{plan['peak_megabytes']:,}"]
+        for name, plan in record["plans"].items()
+    ]
+    return "\n\n".join(
+        [
+            "## Plans",
+            "Dry runs with config/paper.yaml, from nothing:",
+            page.table(["what is planned", "seconds", "CPU seconds", "memory, MB"], rows),
+            page.measured(record, record["rounds"]),
+        ]
+    )

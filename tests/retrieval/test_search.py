@@ -131,7 +131,7 @@ def test_faiss_is_imported_only_where_it_searches(root):
     program = (
         "import sys, torch; from utility_annotation.retrieval import search as module\n"
         "for library in ('torch', 'auto', 'faiss'):\n"
-        "    module._faiss_knn(library, torch.device('cpu'), 10); print('faiss' in sys.modules)"
+        "    module._choose_knn(library, torch.device('cpu'), 10); print('faiss' in sys.modules)"
     )
     command = [sys.executable, "-c", program]
     done = subprocess.run(command, cwd=root / "workflow" / "scripts", check=True, capture_output=True, text=True)

@@ -7,7 +7,7 @@ on a GPU alike; the choice changes a score by rounding alone.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -22,16 +22,16 @@ from ..errors import InputError
 from ..progress import Progress
 from .runs import rank
 
-_PASSAGE_BLOCK = 32768
-_QUERY_BLOCK = 64
+_PASSAGE_BLOCK = 16384
+_QUERY_BLOCK = 256
 _LOW_BITS = 32
 _FAISS_GPU_LIMIT = 2048
 """The most passages a query that faiss selects on a GPU."""
 
 _log = logging.getLogger(__name__)
 
-_Knn: TypeAlias = Callable[..., tuple[torch.Tensor, torch.Tensor]]
-"""faiss's brute force, called as ``knn(queries, passages, k, metric=…)``: scores, best first, and rows of passages."""
+_Knn: TypeAlias = Callable[[torch.Tensor, torch.Tensor, int], tuple[torch.Tensor, torch.Tensor]]
+"""From queries, passages and k to the k largest scores of each query, best first, and the rows of these passages."""
 
 
 def search(
@@ -61,16 +61,17 @@ def search(
         InputError: a shard's vectors and docids do not fit together, or not to the queries' dimension; faiss is asked
             for on a GPU without being built for it.
     """
-    shards = [_open(path, ids, query_vectors.shape[1]) for path, ids in zip(vectors, docids, strict=True)]
-    all_docids = pa.concat_arrays([shard_docids for _, shard_docids in shards])
+    opened = [_open(path, ids, query_vectors.shape[1]) for path, ids in zip(vectors, docids, strict=True)]
+    all_docids = pa.concat_arrays([shard_docids for _, shard_docids in opened])
+    blocks = (block for path, (matrix, _) in zip(vectors, opened, strict=True) for block in _blocks(path, matrix))
     ascending = pc.sort_indices(all_docids)
     places = np.empty(len(all_docids), dtype=np.int64)
     places[ascending.to_numpy()] = np.arange(len(all_docids))
 
     candidates = depth + drop_query_document
-    knn = _faiss_knn(library, device, candidates)
-    _log.info("%s on %s scores the passages", "faiss" if knn else "torch", device.type)
-    keys = _best_keys(query_vectors, [matrix for matrix, _ in shards], places, candidates, device, knn).numpy()
+    knn = _choose_knn(library, device, candidates)
+    _log.info("%s on %s scores the passages", "torch" if knn is _torch_knn else "faiss", device.type)
+    keys = _best_keys(query_vectors, blocks, places, candidates, device, knn).numpy()
     found = ascending.take(pa.array((keys & (2**_LOW_BITS - 1)).ravel()))
     return rank(
         query_ids,
@@ -82,7 +83,7 @@ def search(
     )
 
 
-def _open(vectors: Path, docids: Path, dimension: int) -> tuple[np.ndarray, pa.Array]:
+def _open(vectors: Path, docids: Path, dimension: int) -> tuple[np.memmap, pa.Array]:
     matrix = np.load(vectors, mmap_mode="r", allow_pickle=False)
     ids = DOCIDS.read(docids)["docid"].combine_chunks()
     if matrix.dtype != np.float16 or matrix.shape != (len(ids), dimension):
@@ -95,36 +96,50 @@ def _open(vectors: Path, docids: Path, dimension: int) -> tuple[np.ndarray, pa.A
     return matrix, ids
 
 
-def _faiss_knn(library: str, device: torch.device, depth: int) -> _Knn | None:
-    """faiss's brute force on ``device``, or None where torch is to search."""
+def _blocks(path: Path, matrix: np.memmap) -> Iterator[np.ndarray]:
+    """The rows of a file of vectors, read block by block: mapped pages would count as the process's own memory."""
+    for start in range(0, len(matrix), _PASSAGE_BLOCK):
+        rows = min(_PASSAGE_BLOCK, len(matrix) - start)
+        offset = matrix.offset + start * matrix.strides[0]
+        block = np.fromfile(path, matrix.dtype, rows * matrix.shape[1], offset=offset)
+        yield block.reshape(rows, matrix.shape[1])
+
+
+def _choose_knn(library: str, device: torch.device, depth: int) -> _Knn:
+    """What searches a block on ``device``."""
     if library == "torch" or (library == "auto" and device.type == "cpu"):
-        return None
+        return _torch_knn
     import faiss
     import faiss.contrib.torch_utils  # from here on its functions take tensors
 
     if device.type == "cpu":
         faiss.omp_set_num_threads(torch.get_num_threads())
-        return faiss.knn
+        return partial(faiss.knn, metric=faiss.METRIC_INNER_PRODUCT)
     if not (hasattr(faiss, "StandardGpuResources") and faiss.get_num_gpus()):
         if library == "auto":
-            return None
+            return _torch_knn
         raise InputError(
             "performance.encode.search is faiss, but the installed faiss is not built for the GPU.",
             mend="install faiss-gpu in place of faiss-cpu, or set performance.encode.search to auto or torch.",
         )
     if depth + 1 > _FAISS_GPU_LIMIT:
         _log.info("faiss selects at most %d passages on a GPU, fewer than the depth needs", _FAISS_GPU_LIMIT)
-        return None
-    return partial(faiss.knn_gpu, faiss.StandardGpuResources())
+        return _torch_knn
+    return partial(faiss.knn_gpu, faiss.StandardGpuResources(), metric=faiss.METRIC_INNER_PRODUCT)
+
+
+def _torch_knn(queries: torch.Tensor, passages: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
+    scores, rows = (queries @ passages.T).topk(k, dim=1)
+    return scores, rows
 
 
 def _best_keys(
     queries: np.ndarray,
-    shards: Sequence[np.ndarray],
+    blocks: Iterable[np.ndarray],
     places: np.ndarray,
     depth: int,
     device: torch.device,
-    knn: _Knn | None,
+    knn: _Knn,
 ) -> torch.Tensor:
     """The ``depth`` largest keys of each query: int64 of shape (queries, depth or number of passages), in no order.
 
@@ -136,34 +151,29 @@ def _best_keys(
     best = [torch.empty((len(block), 0), dtype=torch.int64, device=device) for block in query_blocks]
     progress = Progress("searching", len(places), "passages")
     row = 0
-    for shard in shards:
-        for start in range(0, len(shard), _PASSAGE_BLOCK):
-            passages = torch.from_numpy(np.array(shard[start : start + _PASSAGE_BLOCK])).to(device).float()
-            block_places = torch.from_numpy(places[row : row + len(passages)]).to(device)
-            row += len(passages)
-            for number, block in enumerate(query_blocks):
-                keys = _block_keys(block, passages, block_places, depth, knn)
-                best[number] = _largest(torch.cat([best[number], keys], dim=1), depth)
-            progress.add(len(passages))
+    for vectors in blocks:
+        passages = torch.from_numpy(vectors).to(device).float()
+        block_places = torch.from_numpy(places[row : row + len(passages)]).to(device)
+        row += len(passages)
+        for number, block in enumerate(query_blocks):
+            keys = _block_keys(block, passages, block_places, depth, knn)
+            best[number] = _largest(torch.cat([best[number], keys], dim=1), depth)
+        progress.add(len(passages))
     return torch.cat(best).cpu() if best else torch.empty((0, 0), dtype=torch.int64)
 
 
 def _block_keys(
-    queries: torch.Tensor, passages: torch.Tensor, places: torch.Tensor, depth: int, knn: _Knn | None
+    queries: torch.Tensor, passages: torch.Tensor, places: torch.Tensor, depth: int, knn: _Knn
 ) -> torch.Tensor:
     """The ``depth`` largest keys of each query among these passages, or all of them if they are fewer."""
-    if knn is None:
-        return _largest(_keys(queries @ passages.T, places), depth)
-    import faiss
-
-    scores, rows = knn(queries, passages, min(depth + 1, len(passages)), metric=faiss.METRIC_INNER_PRODUCT)
+    scores, rows = knn(queries, passages, min(depth + 1, len(passages)))
     if len(passages) <= depth:
         return _keys(scores, places[rows])
-    # A tie at the cut may reach beyond what faiss returned, so torch, which sees every passage, breaks it.
+    # A tie at the cut may reach beyond what was returned, so that every passage is looked at to break it.
     tied = scores[:, depth - 1] == scores[:, depth]
     keys = _keys(scores, places[rows])[:, :depth]
     if tied.any():
-        keys[tied] = _block_keys(queries[tied], passages, places, depth, None)
+        keys[tied] = _largest(_keys(queries[tied] @ passages.T, places), depth)
     return keys
 
 

@@ -1,6 +1,6 @@
 """A pool shard's relevance prompts as token ids, as the annotation engines make them.
 
-python benchmarks/prompts_ours.py --model FOLDER --pool SHARD.parquet --prompt FILE.j2 --output FILE.json
+python benchmarks/programs/prompts.py --model FOLDER --pool SHARD.parquet --prompt FILE.j2 --output FILE.json
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ import argparse
 import hashlib
 import json
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "workflow" / "scripts"))
 
 from utility_annotation.annotation.chat_tokens import ChatTokenizer
 from utility_annotation.annotation.items import read_pool
@@ -33,15 +34,18 @@ def main() -> None:
     annotator = Annotator(model="measured")
     tokenizer = ChatTokenizer(arguments.model, annotator)
     stage = relevance_stage(annotator, PromptTemplate(arguments.prompt, Cleaner(tokenizer.special_tokens)))
+    start = time.perf_counter()
     items = (item.cut(annotator.passage_words) for item in read_pool(arguments.pool))
     requests = [request for item in items for request in stage.requests(item)]
     tokens = 0
     digest = hashlib.sha256()
-    for start in range(0, len(requests), _AT_A_TIME):
-        for ids in tokenizer.prompts([request.chat for request in requests[start : start + _AT_A_TIME]]):
+    for first in range(0, len(requests), _AT_A_TIME):
+        for ids in tokenizer.prompts([request.chat for request in requests[first : first + _AT_A_TIME]]):
             tokens += len(ids)
             digest.update(np.array(ids, dtype=np.int32).tobytes())
-    arguments.output.write_text(json.dumps({"prompts": len(requests), "tokens": tokens, "digest": digest.hexdigest()}))
+    seconds = time.perf_counter() - start
+    arguments.output.write_text(json.dumps({"prompts": len(requests), "digest": digest.hexdigest()}))
+    print(json.dumps({"tokens": tokens, "work_seconds": seconds}))
 
 
 if __name__ == "__main__":

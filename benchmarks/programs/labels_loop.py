@@ -2,7 +2,7 @@
 
 It reads the same columns of the same files, makes the same checks and writes the same table.
 
-    python benchmarks/merge_labels_loop.py --pool FILE ... --annotation FILE ... --output FILE
+    python benchmarks/programs/labels_loop.py --pool FILE ... --annotation FILE ... --output FILE
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A pool shard's relevance prompts as token ids, the plain way, one `apply_chat_template` a query: the peer.
 
-python benchmarks/prompts_loop.py --model FOLDER --pool SHARD.parquet --prompt FILE.j2 --output FILE.json
+python benchmarks/programs/prompts_loop.py --model FOLDER --pool SHARD.parquet --prompt FILE.j2 --output FILE.json
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import time
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ def main() -> None:
     before = [(head, Template(body.strip())) for head, _, body in turns[:4]]
     each = [(head.partition(",")[0], Template(body.strip())) for head, _, body in turns[4:6]]
     after = [(head, Template(body.strip())) for head, _, body in turns[6:]]
+    start = time.perf_counter()
     prompts = tokens = 0
     digest = hashlib.sha256()
     for row in pq.read_table(arguments.pool).to_pylist():
@@ -41,7 +43,9 @@ def main() -> None:
         prompts += 1
         tokens += len(ids)
         digest.update(np.array(ids, dtype=np.int32).tobytes())
-    arguments.output.write_text(json.dumps({"prompts": prompts, "tokens": tokens, "digest": digest.hexdigest()}))
+    seconds = time.perf_counter() - start
+    arguments.output.write_text(json.dumps({"prompts": prompts, "digest": digest.hexdigest()}))
+    print(json.dumps({"tokens": tokens, "work_seconds": seconds}))
 
 
 if __name__ == "__main__":

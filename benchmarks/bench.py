@@ -1,0 +1,83 @@
+"""Run the measurements and write the page of their results.
+
+    python benchmarks/bench.py                       # all of them (hours; nothing else should run beside them)
+    python benchmarks/bench.py search labels         # these
+    python benchmarks/bench.py --pairs 2 search      # fewer rounds
+    python benchmarks/bench.py --page                # only write the page again
+
+Each writes its record to benchmarks/results/NAME.json; benchmarks/RESULTS.md is made of the records.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import demo
+import measure
+import page
+import plan_speed
+from comparisons import COMPARISONS
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What can be measured, and how the page shows it; ``measure`` is given the number of rounds."""
+
+    measure: Callable[[int], Record]
+    section: Callable[[Record], str]
+
+
+BENCHMARKS = {each.name: Benchmark(each.measure, partial(page.comparison_section, each)) for each in COMPARISONS} | {
+    "plans": Benchmark(plan_speed.measure_plans, plan_speed.section),
+    "demo": Benchmark(demo.measure_demo, demo.section),
+}
+"""By name, in the order in which they run and stand on the page."""
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Command line; see the module's description."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of {', '.join(BENCHMARKS)}; all without any")
+    parser.add_argument("--pairs", type=int, default=5, help="rounds after the one that warms up (default: 5)")
+    parser.add_argument("--page", action="store_true", help="measure nothing, write the page only")
+    arguments = parser.parse_args(argv)
+    if unknown := [name for name in arguments.names if name not in BENCHMARKS]:
+        parser.error(f"there is no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
+    if arguments.pairs < 1:
+        parser.error("--pairs must be at least 1")
+    for name in [] if arguments.page else arguments.names or BENCHMARKS:
+        record = {"measured": datetime.date.today().isoformat(), "commit": _commit()}
+        measure.write_record(measure.RESULTS / f"{name}.json", record | BENCHMARKS[name].measure(arguments.pairs))
+    records = {
+        name: json.loads(path.read_text(encoding="utf-8")) for name in BENCHMARKS if (path := _path(name)).is_file()
+    }
+    sections = [BENCHMARKS[name].section(record) for name, record in records.items()]
+    page.PAGE.write_text(
+        page.page(records, sections, [name for name in BENCHMARKS if name not in records]), encoding="utf-8"
+    )
+    print(page.PAGE.relative_to(measure.ROOT), file=sys.stderr)
+
+
+def _path(name: str) -> Path:
+    return measure.RESULTS / f"{name}.json"
+
+
+def _commit() -> str:
+    """The commit that was measured, with a + where files were changed since; empty outside a repository."""
+    command = ["git", "describe", "--always", "--dirty=+", "--exclude=*"]
+    return subprocess.run(command, cwd=measure.ROOT, capture_output=True, text=True).stdout.strip()
+
+
+if __name__ == "__main__":
+    main()

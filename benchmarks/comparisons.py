@@ -1,0 +1,214 @@
+"""What is measured beside what a user would pick instead: input, programs, sizes and aims."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import measure
+from comparison import PROGRAMS, SCRIPTS, Command, Comparison, Peer
+
+PYTHON = sys.executable
+SHARDS = 64
+MINILM, LLM = "minilm", "smollm2-135m-instruct"
+
+
+def _generate(kind: str, *options: str) -> None:
+    measure.run([PYTHON, measure.ROOT / "benchmarks" / "generate.py", kind, *options])
+
+
+def _model(name: str) -> Path:
+    """The folder of a model of the demo, prepared by the workflow if it is not there yet."""
+    folder = Path("data/models") / name
+    if not (measure.ROOT / folder).is_dir():
+        subprocess.run(
+            [PYTHON, "-m", "snakemake", "--cores", "1", "--quiet", "all", "--", str(folder)],
+            cwd=measure.ROOT,
+            check=True,
+        )
+    return measure.ROOT / folder
+
+
+def _different_tables(ours: Path, other: Path) -> str:
+    """Compares in a process of its own, for a large caller would hide how much memory the programs need."""
+    command = [PYTHON, measure.ROOT / "benchmarks" / "same.py", ours, other]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def _different_text(ours: Path, other: Path) -> str:
+    return "" if ours.read_bytes() == other.read_bytes() else f"{ours} and {other} differ"
+
+
+# Pools -------------------------------------------------------------------------------------------------------------
+
+
+def _build_pool(source: Path, output: Path) -> Command:
+    settings = {
+        "dataset": "generated",
+        "source": {"format": "tevatron", "path": str(source / "rows.jsonl")},
+        "shards": SHARDS,
+    }
+    outputs = [output / f"{shard:04d}-of-{SHARDS:04d}.parquet" for shard in range(SHARDS)]
+    return [PYTHON, SCRIPTS / "build_pool.py", "--settings", json.dumps(settings), "--output", *outputs]
+
+
+def _pool_peer(program: str, *options: str):
+    def command(source: Path, output: Path) -> Command:
+        rows = ["--rows", source / "rows.jsonl", "--shards", str(SHARDS), "--output", output]
+        return [PYTHON, PROGRAMS / program, *rows, *options]
+
+    return command
+
+
+POOL = Comparison(
+    name="pool",
+    title="Tevatron rows to a pool",
+    text=f"Tevatron's training rows (version 1, JSON lines, 31 passages of about 55 words a question) are read, checked, "
+    f"shuffled and written as the {SHARDS} shards of a pool (parquet, zstd). The plain loop does the same with "
+    "`json.loads` and a dictionary a candidate, without our checks; `datasets` with `load_dataset`, `map` and "
+    "`to_parquet`. `load_dataset` alone only copies the rows into its cache.",
+    unit="queries",
+    sizes=(5_000, 20_000, 80_000),
+    generate=lambda folder, size: _generate("rows", str(folder / "rows.jsonl"), "--queries", str(size)),
+    ours=_build_pool,
+    peers=(
+        Peer("json loop", _pool_peer("pool_json_loop.py"), reach=5),
+        Peer("datasets", _pool_peer("pool_datasets.py"), reach=3),
+        Peer("load_dataset alone", _pool_peer("pool_datasets.py", "--load-only"), same_result=False),
+    ),
+    same=_different_tables,
+    packages=("pyarrow", "orjson", "datasets"),
+    facts=lambda folder: {"megabytes": round((folder / "rows.jsonl").stat().st_size / 1e6)},
+)
+
+
+# Labels ------------------------------------------------------------------------------------------------------------
+
+
+def _merge(*command: str | Path):
+    def full(source: Path, output: Path) -> Command:
+        pool, annotation = (sorted((source / kind).iterdir()) for kind in ("pool", "utilsel"))
+        return [PYTHON, *command, "--pool", *pool, "--annotation", *annotation, "--output", output]
+
+    return full
+
+
+LABELS = Comparison(
+    name="labels",
+    title="Annotations to labels",
+    text=f"The utility selections of all questions, in {SHARDS} shards beside those of their pool (31 candidates each, "
+    "with their texts), become one file of labels, a row a candidate. The loop reads the same columns, makes the same "
+    "checks and writes the same table, row by row.",
+    unit="queries",
+    sizes=(30_687, 122_751, 491_007),
+    generate=lambda folder, size: _generate("annotated", str(folder), "--queries", str(size), "--shards", str(SHARDS)),
+    ours=_merge(
+        SCRIPTS / "merge_labels.py",
+        "--settings",
+        json.dumps({"pool": "generated", "source": "utilsel", "annotator": "generated"}),
+    ),
+    peers=(Peer("loop over rows", _merge(PROGRAMS / "labels_loop.py"), reach=10),),
+    same=_different_tables,
+    packages=("pyarrow", "numpy"),
+)
+
+
+# Prompts -----------------------------------------------------------------------------------------------------------
+
+
+def _prompts(program: str):
+    def command(source: Path, output: Path) -> Command:
+        (pool,) = (source / "pool").iterdir()
+        prompt = measure.ROOT / "resources" / "prompts" / "relsel.j2"
+        inputs = ["--model", _model(LLM), "--pool", pool, "--prompt", prompt]
+        return [PYTHON, PROGRAMS / program, *inputs, "--output", output]
+
+    return command
+
+
+PROMPTS = Comparison(
+    name="prompts",
+    title="Prompts, rendered and tokenised",
+    text="The relevance prompts of a pool's shard (31 passages a question) as token ids of the demo's LLM, beside a loop "
+    "that renders a prompt and calls `apply_chat_template`, one question at a time. The token ids are equal. The largest "
+    "size is one of the 64 shards of the paper's pool.",
+    unit="queries",
+    sizes=(480, 1_918, 7_672),
+    generate=lambda folder, size: _generate("annotated", str(folder), "--queries", str(size), "--shards", "1"),
+    ours=_prompts("prompts.py"),
+    peers=(Peer("apply_chat_template", _prompts("prompts_loop.py"), reach=3),),
+    same=_different_text,
+    packages=("transformers", "tokenizers", "jinja2"),
+    time="work_seconds",
+)
+
+
+# Search ------------------------------------------------------------------------------------------------------------
+
+
+def _search(program: str):
+    def command(source: Path, output: Path) -> Command:
+        inputs = ["--queries", source / "queries.npy", "--corpus", source / "corpus", "--depth", "1000"]
+        return [PYTHON, PROGRAMS / program, *inputs, "--output", output]
+
+    return command
+
+
+SEARCH = Comparison(
+    name="search",
+    title="Exact search",
+    text="1,000 questions against passages of 768 dimensions (fp16 files, random vectors), 1,000 passages a question, "
+    "from the files to the run. faiss is given the vectors in fp32, as its index needs them.",
+    unit="passages",
+    sizes=(12_500, 50_000, 200_000),
+    generate=lambda folder, size: _generate("vectors", str(folder), "--passages", str(size)),
+    ours=_search("search.py"),
+    peers=(Peer("IndexFlatIP", _search("search_faiss.py"), reach=1),),
+    same=_different_tables,
+    packages=("torch", "faiss-cpu", "numpy"),
+    time="work_seconds",
+    memory=0.6,
+    facts=lambda folder: {"searched_queries": 1_000, "dimension": 768},
+)
+
+
+# Evaluation --------------------------------------------------------------------------------------------------------
+
+_EVALUATION = {
+    "backbone": "generated",
+    "run": "generated",
+    "testset": "generated",
+    "metrics": ["ndcg@10", "recall@100", "recall@1000", "map", "mrr"],
+    "relevance_level": 1,
+}
+
+
+def _evaluate(source: Path, output: Path) -> Command:
+    files = ["--run", source / "run.parquet", "--qrels", source / "qrels.parquet"]
+    outputs = ["--output", output.with_suffix(".json"), "--output-per-query", output]
+    return [PYTHON, SCRIPTS / "evaluate.py", "--settings", json.dumps(_EVALUATION), *files, *outputs]
+
+
+def _trec_eval(source: Path, output: Path) -> Command:
+    files = ["--run", source / "run.parquet", "--qrels", source / "qrels.parquet"]
+    return [PYTHON, PROGRAMS / "evaluate_trec_eval.py", *files, "--output", output]
+
+
+EVALUATION = Comparison(
+    name="evaluation",
+    title="Evaluation",
+    text="nDCG@10, Recall@100, Recall@1000, MAP and MRR of a run with 1,000 passages a question, a value a question each, "
+    "from the parquet files to the figures. The values of the two agree to 1e-6.",
+    unit="queries",
+    sizes=(436, 1_745, 6_980),
+    generate=lambda folder, size: _generate("run", str(folder), "--queries", str(size)),
+    ours=_evaluate,
+    peers=(Peer("pytrec_eval", _trec_eval, reach=1),),
+    same=_different_tables,
+    packages=("ranx", "numba", "pytrec-eval-terrier"),
+    facts=lambda folder: {"depth": 1_000},
+)
+
+COMPARISONS = (POOL, LABELS, PROMPTS, SEARCH, EVALUATION)

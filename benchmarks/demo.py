@@ -1,0 +1,50 @@
+"""The demo's time by rule, from the benchmark files of a whole run in a copy of the workflow.
+
+Models and packages are there already, so this is `make demo` without the set-up.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import jobs_table
+import measure
+import page
+
+
+def measure_demo(rounds: int) -> dict[str, Any]:
+    """Run the demo once; ``rounds`` is of no account, for one run has jobs enough of each kind."""
+    del rounds
+    with tempfile.TemporaryDirectory() as temporary:
+        copy = Path(temporary)
+        measure.copy_workflow(copy)
+        cores = str(len(os.sched_getaffinity(0)))
+        cost = measure.run([sys.executable, "-m", "snakemake", "--cores", cores], copy)
+        rules = jobs_table.read_rules(copy / "benchmarks" / "jobs")
+    return {
+        "machine": measure.machine("snakemake", "torch", "transformers"),
+        "run": measure.summary([cost]),
+        "rules": [asdict(rule) for rule in rules],
+    }
+
+
+def section(record: Mapping[str, Any]) -> str:
+    """The table by rule."""
+    rules = [jobs_table.Rule(**rule) for rule in record["rules"]]
+    seconds = record["run"]["seconds"]["median"]
+    return "\n\n".join(
+        [
+            "## The demo, by rule",
+            f"`snakemake --cores {record['machine']['cores']}` from nothing but the installed packages took "
+            f"{seconds // 60:.0f} min {seconds % 60:.0f} s; its jobs sum to "
+            f"{sum(rule.seconds for rule in rules) / 60:.1f} minutes. Rules of less than two seconds are left out.",
+            jobs_table.markdown([rule for rule in rules if rule.seconds >= 2]),
+            page.measured(record),
+        ]
+    )

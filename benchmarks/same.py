@@ -1,0 +1,70 @@
+"""Whether two outputs hold the same: parquet files or folders of them, runs, values a query, or vectors.
+
+Prints what is different, and nothing where nothing is. Texts and ids must be equal, floats equal up to rounding; what
+files of the two kinds below hold may stand in another order.
+
+    python benchmarks/same.py OURS OTHER
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+ORDERED_BY = (("query_id", "rank"), ("query_id", "metric"))
+"""Of runs and of values a query."""
+TOLERANCE = 1e-5
+
+
+def difference(ours: Path, other: Path) -> str:
+    """What is different between two files or folders."""
+    if ours.is_dir():
+        names = sorted(path.name for path in ours.glob("*.parquet"))
+        if names != sorted(path.name for path in other.glob("*.parquet")) or not names:
+            return "the folders hold other files"
+        return next(filter(None, (difference(ours / name, other / name) for name in names)), "")
+    mine, theirs = pq.ParquetFile(ours).read(), pq.ParquetFile(other).read()
+    if set(mine.column_names) != set(theirs.column_names):
+        return f"columns {mine.column_names} and {theirs.column_names}"
+    theirs = theirs.select(mine.column_names).cast(mine.schema)
+    if mine.equals(theirs):
+        return ""
+    if {"docid", "rank", "score"} <= set(mine.column_names):
+        return _other_run(mine, theirs)
+    order = next((keys for keys in ORDERED_BY if set(keys) <= set(mine.column_names)), None)
+    if order is None:
+        return f"{ours} and {other} differ"
+    mine, theirs = (table.sort_by([(key, "ascending") for key in order]) for table in (mine, theirs))
+    return next(filter(None, (_other_column(name, mine[name], theirs[name]) for name in mine.column_names)), "")
+
+
+def _other_run(mine: pa.Table, theirs: pa.Table) -> str:
+    """Runs are the same if at each rank the scores are, and where passages differ only near-ties change places."""
+    order = [("query_id", "ascending"), ("rank", "ascending")]
+    mine, theirs = mine.sort_by(order), theirs.sort_by(order)
+    if not mine["query_id"].equals(theirs["query_id"]):
+        return "the runs have other queries"
+    if found := _other_column("score", mine["score"], theirs["score"]):
+        return found
+    pairs = [
+        set(zip(*(table[name].to_pylist() for name in ("query_id", "docid")), strict=True)) for table in (mine, theirs)
+    ]
+    strangers = len(pairs[0] - pairs[1])
+    return f"{strangers} passages are in one run only" if strangers > len(pairs[0]) / 1e4 else ""
+
+
+def _other_column(name: str, mine: pa.ChunkedArray, theirs: pa.ChunkedArray) -> str:
+    if len(mine) != len(theirs):
+        return f"{len(mine)} and {len(theirs)} rows"
+    if pa.types.is_floating(mine.type):
+        apart = float(np.abs(mine.to_numpy() - theirs.to_numpy()).max())
+        return f"column {name} differs by {apart:g}" if apart > TOLERANCE else ""
+    return "" if mine.equals(theirs) else f"column {name} differs"
+
+
+if __name__ == "__main__":
+    print(difference(Path(sys.argv[1]), Path(sys.argv[2])))
