@@ -17,7 +17,7 @@ from utility_annotation.contracts import CORPUS, DUPLICATES, POOL, QRELS, QUERIE
 from utility_annotation.errors import InputError
 from utility_annotation.formats import trec
 from utility_annotation.mining import MiningSettings, _interleaved, mine
-from utility_annotation.pools import build_pool
+from utility_annotation.pool_build import build_pool
 
 RETRIEVED = MiningSettings(format="retrieved", depth=None, size=4)
 MERGED = MiningSettings(format="merged", depth=None, size=4)

@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 from utility_annotation.configuration import Pool
 from utility_annotation.contracts import CORPUS, POOL
 from utility_annotation.errors import InputError
-from utility_annotation.pools import build_pool, choose, shard_names, shard_of, shuffled
+from utility_annotation.formats import tevatron
+from utility_annotation.pool_build import build_pool
+from utility_annotation.pools import choose, shard_names, shard_of, shuffled
 
 IDS = st.lists(st.text("abcdef", min_size=1, max_size=2), max_size=12)
 
@@ -208,10 +210,71 @@ def test_real_rows(shared_data: Path, tmp_path: Path) -> None:
 def test_many_shards_and_little_memory_give_the_same_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = write(tmp_path / "a.jsonl", [row(str(number), ["a"], ["b", "c"]) for number in range(200)])
     build_pool(pool(source), outputs(tmp_path / "one"))
-    monkeypatch.setattr("utility_annotation.pools._SHARD_CHARACTERS", 50)
-    monkeypatch.setattr("utility_annotation.pools._ALL_CHARACTERS", 300)
+    monkeypatch.setattr("utility_annotation.formats.lines._BLOCK_BYTES", 200)
+    monkeypatch.setattr("utility_annotation.pool_build._SHARD_BYTES", 150)
+    monkeypatch.setattr("utility_annotation.pool_build._ALL_BYTES", 900)
     build_pool(pool(source, shards=100), outputs(tmp_path / "many", 100))
     assert read(outputs(tmp_path / "many", 100)) == read(outputs(tmp_path / "one"))
+
+
+ODD_TEXT = st.text(st.characters(codec="utf-8"), max_size=4) | st.sampled_from(
+    [" ", "\u3000", "\x1c", "a\u2028b", "\0"]
+)
+ODD_PASSAGE = st.fixed_dictionaries(
+    {"docid": st.sampled_from("abcdefgh"), "text": ODD_TEXT.filter(str.strip) | ODD_TEXT},
+    optional={"title": ODD_TEXT | st.none(), "score": st.floats(0, 1)},
+)
+ODD_ROW = st.fixed_dictionaries(
+    {
+        "query_id": st.text("01", min_size=1, max_size=2) | st.integers(2, 9),
+        "query": ODD_TEXT.filter(str.strip),
+        "positive_passages": st.lists(ODD_PASSAGE, max_size=3),
+        "negative_passages": st.lists(ODD_PASSAGE, max_size=4),
+    }
+)
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    rows=st.lists(ODD_ROW, min_size=1, max_size=3),
+    ending=st.sampled_from([b"", b"\n", b"\r\n", b"\n\n", b" ", b"[]", b"{}", b'{"query_id": 1}']),
+    titles=st.booleans(),
+)
+def test_a_plain_block_gives_what_its_rows_give_one_by_one(rows, ending, titles, tmp_path_factory) -> None:
+    folder = tmp_path_factory.mktemp("pool")
+    (folder / "a.jsonl").write_bytes(b"\n".join(map(orjson.dumps, rows)) + ending)
+    settings = pool(folder / "a.jsonl", size=5, shards=2, titles=titles)
+
+    def built(name: str) -> tuple[object, ...]:
+        paths = outputs(folder / name, 2)
+        try:
+            return build_pool(settings, paths), *(POOL.read(path).to_pylist() for path in paths)
+        except InputError as error:
+            return (str(error),)
+
+    at_once = built("at once")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tevatron, "read_plain_rows", lambda block: None)
+        assert at_once == built("one by one")
+
+
+def test_plain_rows_are_read_at_once_and_no_others() -> None:
+    plain = orjson.dumps(row("1", ["a"], ["b"]))
+    table = tevatron.read_plain_rows(plain + b"\n" + plain)
+    assert table is not None
+    assert table["negative_passages"].to_pylist()[1][0]["text"] == "text of b"
+    blanks = [character for character in map(chr, range(0x110000)) if character.isspace()]
+    for blank in blanks:
+        assert tevatron.read_plain_rows(orjson.dumps(row("1", ["a"], [blank]))) is None, f"U+{ord(blank):04X}"
+    for unlike in (
+        plain[:-1] + b', "score": NaN}',
+        plain.replace(b'"query"', b'"query_id": "2", "query"'),
+        plain.replace(b"text of a", b"\xff"),
+        plain.replace(b"text of a", b"\\ud800"),
+        plain + plain,
+        plain + b"\n\n" + plain,
+    ):
+        assert tevatron.read_plain_rows(unlike) is None, unlike
 
 
 def lines(*rows: dict) -> bytes:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from utility_annotation.configuration import Pool, from_json
 from utility_annotation.errors import run_script
-from utility_annotation.pools import build_pool
+from utility_annotation.pool_build import build_pool
 from utility_annotation.progress import log_to_stderr
 
 

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from .contracts import LABELS
 from .errors import InputError
-from .label_shards import flat, lengths_of, stretches, to_numpy
+from .label_shards import Integers, flat, lengths_of, to_numpy
 
 _LABEL_AGAIN = "remove the label file and run the target again, so that it is made from this pool."
 
@@ -53,7 +53,7 @@ class LabelRows:
         numbers = to_numpy(numbers.drop_null())
         lengths = lengths_of(pool["candidates"])
         docids = pc.struct_field(flat(pool["candidates"]), "docid").filter(pa.array(np.repeat(labelled, lengths)))
-        rows = stretches(self._starts[numbers], self._sizes[numbers])
+        rows = _stretches(self._starts[numbers], self._sizes[numbers])
         if not np.array_equal(self._sizes[numbers], lengths[labelled]) or not self._docids.take(pa.array(rows)).equals(
             docids.cast(pa.large_string())
         ):
@@ -71,3 +71,8 @@ class LabelRows:
                 mend=_LABEL_AGAIN,
                 path=self.path,
             )
+
+
+def _stretches(starts: Integers, lengths: Integers) -> Integers:
+    """The places start, start + 1, … of several stretches, one after the other."""
+    return np.repeat(starts - (np.cumsum(lengths) - lengths), lengths) + np.arange(lengths.sum())

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .ahead import ahead
 from .configuration import QuerySubset
 from .contracts import LABELS, POOL
 from .errors import InputError
@@ -163,37 +164,40 @@ def write_labels(shards: Sequence[LabelledShard], source: str, output: Path | st
 
 
 def _write(shards: Sequence[LabelledShard], source: str, output: Path | str) -> None:
-    """64-bit offsets, since all shards are joined."""
+    with LABELS.writer(output) as writer:
+        for table in ahead(_tables(shards, source)):
+            writer.write(table)
+
+
+def _tables(shards: Sequence[LabelledShard], source: str) -> Iterator[pa.Table]:
+    """The labels in blocks; 64-bit offsets, since all shards are joined."""
     query_ids = pa.concat_arrays([shard.query_ids for shard in shards])
-    docids = pa.concat_arrays([shard.docids.cast(pa.large_string()) for shard in shards])
-    labels = np.concatenate([shard.labels for shard in shards])
     ranks = np.concatenate([shard.ranks for shard in shards])
+    candidates = pa.StructArray.from_arrays(
+        [
+            pa.concat_arrays([shard.docids.cast(pa.large_string()) for shard in shards]),
+            pa.array(np.concatenate([shard.labels for shard in shards])),
+            pa.array(ranks, pa.int32(), mask=ranks == 0),
+        ],
+        ["docid", "label", "rank"],
+    )
     lengths = np.concatenate([shard.lengths for shard in shards])
-    starts = np.cumsum(lengths) - lengths
+    of_query = pa.LargeListArray.from_arrays(pa.array(np.concatenate([[0], np.cumsum(lengths)])), candidates)
     kept = np.flatnonzero(np.concatenate([shard.keep for shard in shards]))
     order = kept[to_numpy(pc.sort_indices(query_ids.take(pa.array(kept))))]
-    with LABELS.writer(output) as writer:
-        for block in counted(
-            range(0, len(order), BLOCK_QUERIES), "writing labels", f"blocks of {BLOCK_QUERIES:,} queries"
-        ):
-            rows = order[block : block + BLOCK_QUERIES]
-            places = stretches(starts[rows], lengths[rows])
-            writer.write(
-                LABELS.table(
-                    {
-                        "query_id": query_ids.take(pa.array(np.repeat(rows, lengths[rows]))),
-                        "docid": docids.take(pa.array(places)).cast(pa.string()),
-                        "label": labels[places],
-                        "rank": pa.array(ranks[places], pa.int32(), mask=ranks[places] == 0),
-                        "source": pa.repeat(source, len(places)),
-                    }
-                )
-            )
-
-
-def stretches(starts: Integers, lengths: Integers) -> Integers:
-    """The places start, start + 1, … of several stretches, one after the other."""
-    return np.repeat(starts - (np.cumsum(lengths) - lengths), lengths) + np.arange(lengths.sum())
+    blocks = range(0, len(order), BLOCK_QUERIES)
+    for block in counted(blocks, "writing labels", f"blocks of {BLOCK_QUERIES:,} queries"):
+        rows = order[block : block + BLOCK_QUERIES]
+        listed = of_query.take(pa.array(rows)).flatten()
+        yield LABELS.table(
+            {
+                "query_id": query_ids.take(pa.array(np.repeat(rows, lengths[rows]))),
+                "docid": listed.field("docid").cast(pa.string()),
+                "label": listed.field("label"),
+                "rank": listed.field("rank"),
+                "source": pa.repeat(source, len(listed)),
+            }
+        )
 
 
 def one_piece(column: pa.ChunkedArray) -> pa.Array:

@@ -19,6 +19,7 @@ from ..progress import CountingReader
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _BUFFER_BYTES = 1 << 20
+_BLOCK_BYTES = 1 << 24
 
 DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile)
 """What reading compressed data that are broken or cut short raises."""
@@ -49,6 +50,27 @@ def iter_whole_lines(path: Path) -> Iterator[tuple[int, bytes]]:
                 yield number, line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
         except DAMAGED as error:
             raise damaged(error, path, number + 1) from None
+
+
+def iter_blocks(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield (number of its first line, block) for blocks of whole lines, about 16 MB each; see :func:`lines_of`."""
+    number, block = 1, b""
+    with open_bytes(path) as stream:
+        try:
+            while block := stream.read(_BLOCK_BYTES):
+                block += stream.readline()
+                yield number, block.removeprefix(codecs.BOM_UTF8) if number == 1 else block
+                number += block.count(b"\n")
+        except DAMAGED as error:
+            raise damaged(error, path, number + block.count(b"\n")) from None
+
+
+def lines_of(block: bytes, number: int) -> Iterator[tuple[int, bytes]]:
+    """What :func:`iter_lines` yields of a block whose first line has this number."""
+    for place, line in enumerate(block.split(b"\n"), number):
+        line = line.rstrip(b"\r")
+        if line:
+            yield place, line
 
 
 @contextmanager

@@ -9,25 +9,84 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json as pa_json
+
 from ..errors import InputError
 from . import fields, lines
 from .rows import Judgement, TrainingRow
+
+_PASSAGES = pa.list_(pa.struct([("docid", pa.string()), ("title", pa.string()), ("text", pa.string())]))
+_PLAIN = pa.schema(
+    [
+        ("query_id", pa.string()),
+        ("query", pa.string()),
+        ("positive_passages", _PASSAGES),
+        ("negative_passages", _PASSAGES),
+    ]
+)
 
 
 def read_rows(path: Path) -> Iterator[TrainingRow]:
     """Version 1: ``query_id``, ``query``, ``positive_passages``, ``negative_passages`` of ``{docid, title, text}``."""
     for number, line in lines.iter_lines(path):
-        row = lines.json_object(line, path, number)
-        _check_version(row, "positive_passages", "positive_document_ids", "tevatron-ids", path, number)
-        passages: dict[str, tuple[str | None, str]] = {}
-        yield TrainingRow(
-            number,
-            fields.identifier(row.get("query_id"), "query_id", path, number),
-            fields.text(row.get("query"), "query", path, number),
-            _take_passages(row, "positive_passages", passages, path, number),
-            _take_passages(row, "negative_passages", passages, path, number),
-            passages,
-        )
+        yield read_row(line, path, number)
+
+
+def read_row(line: bytes, path: Path, number: int) -> TrainingRow:
+    """A line of version 1."""
+    row = lines.json_object(line, path, number)
+    _check_version(row, "positive_passages", "positive_document_ids", "tevatron-ids", path, number)
+    passages: dict[str, tuple[str | None, str]] = {}
+    return TrainingRow(
+        number,
+        fields.identifier(row.get("query_id"), "query_id", path, number),
+        fields.text(row.get("query"), "query", path, number),
+        _take_passages(row, "positive_passages", passages, path, number),
+        _take_passages(row, "negative_passages", passages, path, number),
+        passages,
+    )
+
+
+def read_plain_rows(block: bytes) -> pa.Table | None:
+    """Lines of version 1 as a table, several times faster than row by row, if there is nothing unusual in any of them.
+
+    The answer is None, so that the lines must be read one by one, where a key is missing, unknown or of another type,
+    an id or a text is blank, a title is nothing but white space, a docid stands twice in a row, a row has no passage,
+    or a line is empty or not right.
+
+    Returns:
+        ``query_id``, ``query``, ``positive_passages``, ``negative_passages``; a title may be empty or null.
+    """
+    try:
+        table = pa_json.read_json(
+            pa.BufferReader(block),
+            pa_json.ReadOptions(use_threads=False, block_size=len(block) + 1),
+            pa_json.ParseOptions(explicit_schema=_PLAIN, unexpected_field_behavior="error"),
+        ).combine_chunks()
+        table.validate(full=True)  # that strings are UTF-8
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return None
+    if table.num_rows != block.count(b"\n") + (not block.endswith(b"\n")) or any(
+        column.null_count for column in table.columns
+    ):
+        return None
+    passages = [table[name].chunk(0) for name in ("positive_passages", "negative_passages")]
+    listed = pa.concat_arrays([lists.flatten() for lists in passages])
+    docids, titles, texts = listed.flatten()
+    if (
+        any(map(_blanks, (table["query_id"], table["query"], docids, texts)))
+        or pc.any(pc.utf8_is_space(titles)).as_py()
+    ):
+        return None
+    rows = np.concatenate([np.repeat(np.arange(len(lists)), lists.value_lengths()) for lists in passages])
+    codes = docids.dictionary_encode()
+    pairs = np.sort(rows * len(codes.dictionary) + codes.indices.to_numpy())
+    if (pairs[1:] == pairs[:-1]).any() or len(np.unique(rows)) < table.num_rows:
+        return None
+    return table
 
 
 def read_id_rows(path: Path) -> Iterator[TrainingRow]:
@@ -76,6 +135,12 @@ def _take_passages(
         passages.setdefault(docid, (title, text))
         docids.append(docid)
     return docids
+
+
+def _blanks(column: pa.Array | pa.ChunkedArray) -> bool:
+    """Whether a value is null, empty or nothing but white space."""
+    empty = pc.equal(pc.binary_length(column), 0)
+    return bool(column.null_count or pc.any(empty).as_py() or pc.any(pc.utf8_is_space(column)).as_py())
 
 
 def _plain(item: Any) -> tuple[str, str | None, str] | None:
