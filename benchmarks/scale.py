@@ -105,10 +105,9 @@ class Held:
         return base + (grown + self.bytes_a_question * questions) / 1e6
 
 
-RETRIEVERS = 2
 HELD = {
-    "mine_negatives": Held(4000, {"rankings": RETRIEVERS * CANDIDATES}),
-    "find_duplicates": Held(4000, {"rankings": RETRIEVERS * CANDIDATES}, ("passages",)),
+    "mine_negatives": Held(4000, {"rankings": CANDIDATES}),
+    "find_duplicates": Held(4000, {"rankings": CANDIDATES}, ("passages",)),
     "build_pool": Held(4000, {"pool": 1}, ("passages",)),
     "merge_labels": Held(4000, {"labels": 1}),
     "bm25_search": Held(8000, {"lexical_hits": CANDIDATES}),
@@ -116,7 +115,7 @@ HELD = {
     "train": Held(16000, {"training": CANDIDATES}),
 }
 ROWS = {
-    "rankings": "row of a run",
+    "rankings": "row of the runs of two retrievers",
     "passages": "passage looked up",
     "pool": "question of a pool",
     "labels": "question labelled",

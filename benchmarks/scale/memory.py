@@ -43,10 +43,11 @@ def make_rankings(folder: Path, rows: int) -> None:
 
 
 def run_rankings(folder: Path, rows: int) -> None:
-    """Read it as mining and the search for duplicates do."""
+    """Read it twice, as mining and the search for duplicates read the runs of two retrievers."""
     from utility_annotation.retrieval.runs import read_rankings
 
-    read_rankings(folder / "run.parquet")
+    rankings = [read_rankings(folder / "run.parquet") for _ in range(2)]
+    assert all(rankings)
 
 
 def make_passages(folder: Path, rows: int) -> None:
