@@ -221,8 +221,8 @@ def _largest(stages: Sequence[Stage], seconds: str) -> list[dict[str, Any]]:
 
 def _derived_percent(audit: Audit, seconds: str) -> int:
     """Share of the hours that are those of jobs in which a derived rate has a noticeable part."""
-    all_of_them = sum(getattr(job, seconds) for job in audit.jobs)
-    derived = sum(getattr(job, seconds) for job in audit.jobs if job.derived)
+    all_of_them = sum(float(getattr(job, seconds)) for job in audit.jobs)
+    derived = sum(float(getattr(job, seconds)) for job in audit.jobs if job.derived)
     return round(100 * derived / all_of_them) if all_of_them else 0
 
 
@@ -239,7 +239,7 @@ def by_hand(audit: Audit) -> dict[str, Any]:
         "reply": sum(job.new_tokens for job in jobs),
     }
     names = ("", BY_HAND_MODEL, BY_HAND["annotator"])
-    parts = []
+    parts: list[dict[str, Any]] = []
     for work, amount in amounts.items():
         used = next(used for used in audit.rates if (used.device, used.work) == (GPU, work) and used.model in names)
         parts.append({"work": work, "amount": round(amount)} | _with_rate(amount, used.rate, model))
@@ -310,15 +310,29 @@ def section(record: Mapping[str, Any]) -> str:
 
 
 def _head(record: Mapping[str, Any]) -> Iterator[str]:
+    on_gpu = {
+        (used["work"], used["model"]): used["basis"]
+        for plan in record["plans"].values()
+        for used in plan["rates"]
+        if used["device"] == record["gpu"]
+    }
+    derived = sum(basis == "derived" for basis in on_gpu.values())
     yield "## Scale on paper"
     yield ""
     yield (
         f"`python benchmarks/scale.py`: the project's own audit of two runs from nothing, on {record['gpu']}s with "
-        f"{CORES_A_GPU} CPU cores each. **Nothing of this was run**: hours follow from rates, and those of the GPU are "
-        "derived from the paper's hours and data sheets (`resources/audit/rates.yaml`), not measured. The large run is "
+        f"{CORES_A_GPU} CPU cores each. **Nothing of this was run**: hours follow from rates, and {derived} of the "
+        f"{len(on_gpu)} rates of the GPU are derived from the paper's hours and data sheets "
+        "(`resources/audit/rates.yaml`), not measured. The large run is "
         "`benchmarks/scale/large.yaml`: BM25 and a dense retriever find 31 candidates a question, a 7B LLM under vLLM "
-        "judges them by `utilsel`, one retriever is trained on all of them, and the corpus is encoded twice, before "
-        "and after it. The record is `results/scale.json`."
+        "judges them by `utilsel`, one retriever is trained on all of them, part by part, and the corpus is encoded "
+        "twice, before and after that. The record is `results/scale.json`."
+    )
+    here = ", ".join(rate["work"] for rate in record["measured_rates"]) or "none"
+    yield ""
+    yield (
+        f"Of the CPU's rates, these come from the records here (`python benchmarks/rates.py`): {here}; the others are "
+        "those that the audit ships."
     )
 
 
@@ -465,6 +479,8 @@ def _memory_table(lines: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
 
 
 def _shown_hours(hours: float) -> str:
+    if hours < 1:
+        return f"{60 * hours:.0f} min"
     return f"{hours:,.1f} h" if hours < 48 else f"{hours:,.0f} h ({hours / 24:,.1f} days)"
 
 
