@@ -128,7 +128,8 @@ PROBED = ("rankings", "passages", "lexical_hits", "hits", "vectors", "training")
 
 
 def measure() -> dict[str, object]:
-    """Plan both runs and measure what grows; the record."""
+    """Plan both runs and measure what grows; the record. Memory comes first, while this process is small."""
+    lines = memory()
     with tempfile.TemporaryDirectory() as folder:
         plans = {name: _audited(plan, Path(folder) / name) for name, plan in PLANS.items()}
     paper = plans["paper"][0]
@@ -140,7 +141,7 @@ def measure() -> dict[str, object]:
         },
         "by_hand": by_hand(paper),
         "measured_rates": [each.entry().model_dump(exclude_none=True) for each in cpu_rates.rates()[0]],
-        "memory": memory(),
+        "memory": lines,
     }
 
 
