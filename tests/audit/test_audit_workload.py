@@ -31,7 +31,10 @@ CONFIGURATION: dict[str, Any] = {
             "splits": {"train": SPLIT, "test": SPLIT},
         }
     },
-    "pools": {"p": {"dataset": "d", "source": {"path": "raw/rows.jsonl"}, "size": 8, "shards": 2}},
+    "pools": {
+        "p": {"dataset": "d", "source": {"path": "raw/rows.jsonl"}, "size": 8, "shards": 2},
+        "found": {"dataset": "d", "source": {"format": "merged", "testset": "found"}, "size": 8},
+    },
     "annotators": {
         "list": {"model": "llm", "passage_words": 300},
         "point": {"model": "llm", "protocol": "pointwise"},
@@ -41,7 +44,10 @@ CONFIGURATION: dict[str, Any] = {
     "labels": {"human": {"pool": "p", "source": "human", "queries": {"percent": 50}}},
     "backbones": {"b": {"model": "bert", "query_length": 16, "passage_length": 100}},
     "runs": {"r": {"labels": "human", "loss": "singlelh", "passages": 4, "epochs": 3}},
-    "testsets": {"t": {"dataset": "d", "split": "test", "depth": 100, "metrics": ["mrr@10"]}},
+    "testsets": {
+        "t": {"dataset": "d", "split": "test", "depth": 100, "metrics": ["mrr@10"]},
+        "found": {"dataset": "d", "split": "train", "depth": 8},
+    },
     "qa": {"q": {"testset": "t", "passages": 2}},
 }
 PUBLISHED = {
@@ -118,6 +124,13 @@ def test_training_reads_its_passages_in_every_epoch_padded_to_the_longest(worklo
 
 def test_labels_count_the_candidates_of_the_labelled_questions(workloads: Workloads) -> None:
     assert amounts(workloads.of(job("merge_labels", labels="human")))["labels"] == 100 * 8
+
+
+def test_passages_are_looked_up_in_a_copy_of_the_corpus(workloads: Workloads) -> None:
+    copy = 10_000 * 50 * 7
+    assert workloads.of(job("build_pool_found")).scratch == copy
+    assert workloads.of(job("find_duplicates", pool="found")).scratch == copy
+    assert workloads.of(job("build_pool_p", 2)).scratch == 0
 
 
 def test_relevance_selection_shows_the_whole_pool_at_once(workloads: Workloads) -> None:

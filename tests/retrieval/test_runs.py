@@ -8,7 +8,8 @@ import pytrec_eval
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utility_annotation.retrieval.runs import rank
+from utility_annotation.contracts import RUN
+from utility_annotation.retrieval.runs import rank, read_rankings
 
 near_ties = st.sampled_from([20.0, 20.0 + 1e-8, 20.000001, 19.999999, 0.0, -0.0, -1.0])
 docids = st.text("ab10Zé", min_size=1, max_size=3)
@@ -51,3 +52,19 @@ def test_the_querys_own_document_is_dropped_before_the_cut():
 
 def test_no_hits_make_an_empty_run():
     assert ranked({}) == []
+
+
+def test_rankings_are_read_best_first_however_the_rows_lie(tmp_path):
+    rows = [("q2", "c", 2), ("q1", "b", 1), ("q2", "a", 1), ("q2", "b", 3), ("q1", "d", 2)]
+    columns = dict(zip(("query_id", "docid", "rank"), zip(*rows, strict=True), strict=True))
+    RUN.write(tmp_path / "run.parquet", RUN.table(columns | {"score": [0.0] * len(rows)}))
+    assert dict(read_rankings(tmp_path / "run.parquet")) == {"q1": ["b", "d"], "q2": ["a", "c", "b"]}
+    cut = read_rankings(tmp_path / "run.parquet", 2)
+    assert cut["q2"] == ["a", "c"]
+    assert cut.get("q3", []) == []
+    assert "q3" not in cut
+
+
+def test_a_run_without_a_row_has_no_rankings(tmp_path):
+    RUN.write(tmp_path / "run.parquet", RUN.rows([]))
+    assert dict(read_rankings(tmp_path / "run.parquet")) == {}

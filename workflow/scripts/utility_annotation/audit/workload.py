@@ -188,8 +188,13 @@ class Workloads:
         return Workload((_START, Amount("ranks", self._found(pool))), bytes=(questions * pool.size * 12,))
 
     def _find_duplicates(self, job: Job) -> Workload:
-        found = self._found(self.configuration.pools[job.wildcards["pool"]])
-        return Workload((_START, Amount("ranks", found), Amount("compare", found)), bytes=(1000,))
+        pool = self.configuration.pools[job.wildcards["pool"]]
+        found = self._found(pool)
+        return Workload(
+            (_START, Amount("ranks", found), Amount("compare", found)),
+            bytes=(1000,),
+            scratch=self._uncompressed(pool.dataset),
+        )
 
     def _found(self, pool: Pool) -> int:
         """Rows of all runs from which a pool is made."""
@@ -197,10 +202,20 @@ class Workloads:
         return self._ranks(pool.source.testset) * len(pool.source.retrievers)
 
     def _build_pool(self, job: Job) -> Workload:
-        pool = self.sizes.pool(job.rule.removeprefix("build_pool_"))
+        name = job.rule.removeprefix("build_pool_")
+        pool, settings = self.sizes.pool(name), self.configuration.pools[name]
         candidates = pool.questions * pool.candidates
         shard = candidates * (pool.words * _TEXT_BYTES_A_WORD + 8) / len(job.outputs)
-        return Workload((_START, Amount("build-pool", candidates)), bytes=(shard,) * len(job.outputs))
+        return Workload(
+            (_START, Amount("build-pool", candidates)),
+            bytes=(shard,) * len(job.outputs),
+            scratch=0 if settings.source.format == "tevatron" else self._uncompressed(settings.dataset),
+        )
+
+    def _uncompressed(self, dataset: str) -> float:
+        """Bytes of the copy of a corpus in which passages are looked up."""
+        corpus = self.sizes.corpus(dataset)
+        return corpus.passages * corpus.words * _PLAIN_BYTES_A_WORD
 
     def _annotate(self, job: Job) -> Workload:
         pool, annotator = job.wildcards["pool"], job.wildcards["annotator"]

