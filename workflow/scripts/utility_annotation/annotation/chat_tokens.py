@@ -12,9 +12,13 @@ from jinja2 import TemplateError
 from transformers import AutoConfig, AutoTokenizer
 
 from .. import models
+from ..ahead import ahead
 from ..configuration import Annotator
 from ..errors import InputError
 from .protocol import Chat, Completion, Continuation, Failure, TooLong
+
+_BLOCK_CHATS = 32
+"""Rendered while the block before is tokenised, which leaves Python's lock free."""
 
 
 def identity(folder: Path | str, annotator: Annotator) -> str:
@@ -63,10 +67,12 @@ class ChatTokenizer:
 
     def prompts(self, chats: Sequence[Chat]) -> list[list[int]]:
         """Chats as token ids, up to where the assistant's next turn begins."""
-        if not chats:
-            return []
+        blocks = (chats[start : start + _BLOCK_CHATS] for start in range(0, len(chats), _BLOCK_CHATS))
+        return [ids for texts in ahead(map(self._texts, blocks)) for ids in self._ids(texts)]
+
+    def _texts(self, chats: Sequence[Chat]) -> list[str]:
         try:
-            texts = [
+            return [
                 self.tokenizer.apply_chat_template(
                     [{"role": message.role, "content": message.content} for message in chat],
                     tokenize=False,
@@ -81,7 +87,6 @@ class ChatTokenizer:
                 mend="change the roles in the prompt template to those that this model knows.",
                 path=self.folder,
             ) from None
-        return self._ids(texts)
 
     def continuations(self, requests: Sequence[Continuation]) -> list[tuple[list[int], list[int]]]:
         """Token ids of each request's context and of its text.
