@@ -1,4 +1,5 @@
 # make demo: set up and run the whole chain on the embedded collection.    make test: set up and run every check.
+# make bench: measure everything, which takes hours.    make bench ONLY="search labels": parts of it.
 # make audit: what a run will take.    make audit-actual: beside what it took.
 #   make audit TARGET=paper CONFIG=config/paper.yaml GPUS=8    OPTIONS="…": others of audit.py or Snakemake
 
@@ -9,7 +10,7 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 # Each job is a process of its own: what Python has compiled once must be kept, or every job compiles torch anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo audit audit-actual test rulegraph format cluster-cancel clean-environment
+.PHONY: demo audit audit-actual test bench rulegraph format cluster-cancel clean-environment
 
 demo: .venv/core.stamp
 	snakemake --cores all
@@ -30,6 +31,9 @@ test: .venv/dev.stamp .venv-vllm/stamp
 	mypy
 	snakemake --lint
 	pytest -n 2 --dist loadfile
+
+bench: .venv/dev.stamp
+	python benchmarks/bench.py $(ONLY) $(OPTIONS)
 
 # The picture of the rules in the README; needs Graphviz.
 rulegraph: .venv/core.stamp

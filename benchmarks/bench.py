@@ -25,6 +25,7 @@ import demo
 import measure
 import page
 import plan_speed
+import scale
 from comparisons import COMPARISONS
 
 Record = dict[str, Any]
@@ -40,7 +41,8 @@ class Benchmark:
 
 BENCHMARKS = {each.name: Benchmark(each.measure, partial(page.comparison_section, each)) for each in COMPARISONS} | {
     "plans": Benchmark(plan_speed.measure_plans, plan_speed.section),
-    "demo": Benchmark(demo.measure_demo, demo.section),
+    "demo": Benchmark(lambda rounds: demo.measure_demo(), demo.section),
+    "scale": Benchmark(lambda rounds: scale.measure(), scale.section),
 }
 """By name, in the order in which they run and stand on the page."""
 

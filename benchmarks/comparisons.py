@@ -65,8 +65,8 @@ def _pool_peer(program: str, *options: str):
 POOL = Comparison(
     name="pool",
     title="Tevatron rows to a pool",
-    text=f"Tevatron's training rows (version 1, JSON lines, 31 passages of about 55 words a question) are read, checked, "
-    f"shuffled and written as the {SHARDS} shards of a pool (parquet, zstd). The plain loop does the same with "
+    text="Tevatron's training rows (version 1, JSON lines, 31 passages of about 55 words a question) are read, "
+    f"checked, shuffled and written as the {SHARDS} shards of a pool (parquet, zstd). The plain loop does the same with "
     "`json.loads` and a dictionary a candidate, without our checks; `datasets` with `load_dataset`, `map` and "
     "`to_parquet`. `load_dataset` alone only copies the rows into its cache.",
     unit="queries",
@@ -131,9 +131,9 @@ def _prompts(program: str):
 PROMPTS = Comparison(
     name="prompts",
     title="Prompts, rendered and tokenised",
-    text="The relevance prompts of a pool's shard (31 passages a question) as token ids of the demo's LLM, beside a loop "
-    "that renders a prompt and calls `apply_chat_template`, one question at a time. The token ids are equal. The largest "
-    "size is one of the 64 shards of the paper's pool.",
+    text="The relevance prompts of a pool's shard (31 passages a question) as token ids of the demo's LLM, beside a "
+    "loop that renders a prompt and calls `apply_chat_template`, one question at a time. The token ids are equal. The "
+    "largest size is one of the 64 shards of the paper's pool.",
     unit="queries",
     sizes=(480, 1_918, 7_672),
     generate=lambda folder, size: _generate("annotated", str(folder), "--queries", str(size), "--shards", "1"),
@@ -199,8 +199,8 @@ def _trec_eval(source: Path, output: Path) -> Command:
 EVALUATION = Comparison(
     name="evaluation",
     title="Evaluation",
-    text="nDCG@10, Recall@100, Recall@1000, MAP and MRR of a run with 1,000 passages a question, a value a question each, "
-    "from the parquet files to the figures. The values of the two agree to 1e-6.",
+    text="nDCG@10, Recall@100, Recall@1000, MAP and MRR of a run with 1,000 passages a question, a value a question "
+    "each, from the parquet files to the figures. The values of the two agree to 1e-6.",
     unit="queries",
     sizes=(436, 1_745, 6_980),
     generate=lambda folder, size: _generate("run", str(folder), "--queries", str(size)),

@@ -18,9 +18,8 @@ import measure
 import page
 
 
-def measure_demo(rounds: int) -> dict[str, Any]:
-    """Run the demo once; ``rounds`` is of no account, for one run has jobs enough of each kind."""
-    del rounds
+def measure_demo() -> dict[str, Any]:
+    """Run the demo once."""
     with tempfile.TemporaryDirectory() as temporary:
         copy = Path(temporary)
         measure.copy_workflow(copy)

@@ -40,7 +40,7 @@ class Source:
     """Which rate a record tells, and how.
 
     Attributes:
-        records: names of the record, the first that is there counts.
+        record: the record's name.
         units: keys of a size whose product, times ``factor``, is the amount of work.
         clock: the seconds that count: wall, or of the processor for a job that waits for the disk.
         all_cores: whether the job uses all cores, so that the rate is by core; else it is that of the job.
@@ -48,7 +48,7 @@ class Source:
     """
 
     work: Work
-    records: tuple[str, ...]
+    record: str
     units: tuple[str, ...]
     factor: float = 1
     clock: Literal["seconds", "cpu_seconds"] = "seconds"
@@ -61,12 +61,12 @@ class Source:
 
 
 SOURCES = (
-    Source("build-pool", ("ingest", "pool_sharding"), ("queries",), CANDIDATES, "cpu_seconds"),
-    Source("labels", ("labels", "label_merging"), ("queries",), CANDIDATES),
-    Source("ranks", ("evaluation",), ("rows",)),
-    Source("score", ("search",), ("queries", "passages", "dimension"), 2, all_cores=True),
-    Source("encode", ("encoding",), ("tokens",), all_cores=True, model=ENCODER),
-    Source("train", ("training",), ("tokens",), all_cores=True, model=ENCODER),
+    Source("build-pool", "pool", ("queries",), CANDIDATES, "cpu_seconds"),
+    Source("labels", "labels", ("queries",), CANDIDATES),
+    Source("ranks", "evaluation", ("queries", "depth")),
+    Source("score", "search", ("searched_queries", "passages", "dimension"), 2, all_cores=True),
+    Source("encode", "encoding", ("tokens",), all_cores=True, model=ENCODER),
+    Source("train", "training", ("tokens",), all_cores=True, model=ENCODER),
 )
 
 
@@ -95,10 +95,10 @@ class Measured:
         )
 
 
-def read_record(folder: Path, names: Sequence[str]) -> tuple[str, Record] | None:
-    """The first of these records that is there, with its file's name."""
-    path = next((path for name in names if (path := folder / f"{name}.json").is_file()), None)
-    return None if path is None else (path.name, json.loads(path.read_text(encoding="utf-8")))
+def read_record(folder: Path, name: str) -> Record | None:
+    """A record, if it is there."""
+    path = folder / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 def by_size(record: Record, amount: Callable[[Size], float]) -> list[tuple[float, Mapping[str, Any]]]:
@@ -115,8 +115,9 @@ def increment(points: Sequence[tuple[float, float]]) -> tuple[float, float] | No
     return least - slope * low, slope
 
 
-def measured(source: Source, name: str, record: Record) -> Measured | str:
+def measured(source: Source, record: Record) -> Measured | str:
     """The rate that a record tells, or in words why it tells none."""
+    name = f"{source.record}.json"
     try:
         sizes = by_size(record, source.amount)
         if not sizes:
@@ -147,8 +148,8 @@ def rates(folder: Path = measure.RESULTS) -> tuple[list[Measured], list[str]]:
     found: list[Measured] = []
     lacking: list[str] = []
     for source in SOURCES:
-        record = read_record(folder, source.records)
-        told = f"no record {source.records[0]}.json" if record is None else measured(source, *record)
+        record = read_record(folder, source.record)
+        told = f"no record {source.record}.json" if record is None else measured(source, record)
         if isinstance(told, Measured):
             found.append(told)
         else:

@@ -3,14 +3,10 @@
 The audit plans both from nothing, in a copy of the workflow, with the rates that the records of the measurements tell
 (rates.py) before the shipped ones. What jobs hold in memory is measured on generated rows (scale/memory.py) and taken
 on in a straight line.
-
-    python benchmarks/scale.py [--output FILE.json]
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
 import os
 import shutil
@@ -24,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import rates as cpu_rates
-from measure import RESULTS, ROOT, machine, run, write_record
+from measure import RESULTS, ROOT, copy_workflow, machine, run
 
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
@@ -35,7 +31,6 @@ GPU = "H100"
 GPUS = (1, 8, 64)
 CORES_A_GPU = 8
 LARGEST = 5
-WORKFLOW = ("Snakefile", "rules", "workflow", "config", "profiles", "envs", "resources")
 STAND_IN_BYTES = 33 << 20
 """Of a file in the place of one that nobody has: too large for the audit to count its rows, so that the sizes count."""
 
@@ -147,10 +142,9 @@ def measure() -> dict[str, object]:
 
 def _audited(plan: Plan, folder: Path) -> tuple[Audit, float]:
     """The audit of a run from nothing, and the seconds that it took."""
-    for name in (*WORKFLOW, "benchmarks/scale"):
-        source, copy = ROOT / name, folder / name
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(source, copy) if source.is_dir() else shutil.copy(source, copy)
+    folder.mkdir()
+    copy_workflow(folder)
+    shutil.copytree(ROOT / "benchmarks" / "scale", folder / "benchmarks" / "scale")
     for name in plan.own_files:
         stand_in = folder / name
         stand_in.parent.mkdir(parents=True, exist_ok=True)
@@ -268,10 +262,10 @@ def _with_rate(amount: float, rate: Rate, model: KnownModel) -> dict[str, Any]:
 def memory() -> dict[str, dict[str, float]]:
     """For each kind of row the line of the peak memory: megabytes without a row, bytes a row, and up to how many."""
     lines = {kind: _line([(rows, _probed(kind, rows)) for rows in PROBED_ROWS]) for kind in PROBED}
-    for kind, names in {"pool": ("ingest", "pool_sharding"), "labels": ("labels", "label_merging")}.items():
-        found = cpu_rates.read_record(RESULTS, names)
-        if found is not None:
-            sizes = cpu_rates.by_size(found[1], lambda size: float(size["queries"]))
+    for kind in ("pool", "labels"):
+        record = cpu_rates.read_record(RESULTS, kind)
+        if record is not None:
+            sizes = cpu_rates.by_size(record, lambda size: float(size["queries"]))
             lines[kind] = _line([(count, ours["peak_megabytes"]) for count, ours in sizes])
     return lines
 
@@ -321,7 +315,7 @@ def _head(record: Mapping[str, Any]) -> Iterator[str]:
     yield "## Scale on paper"
     yield ""
     yield (
-        f"`python benchmarks/scale.py`: the project's own audit of two runs from nothing, on {record['gpu']}s with "
+        f"The project's own audit of two runs from nothing, on {record['gpu']}s with "
         f"{CORES_A_GPU} CPU cores each. **Nothing of this was run**: hours follow from rates, and {derived} of the "
         f"{len(on_gpu)} rates of the GPU are derived from the paper's hours and data sheets "
         "(`resources/audit/rates.yaml`), not measured. The large run is "
@@ -472,9 +466,8 @@ def _memory_table(lines: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
         f"training are joined in one Arrow column of strings, which ends at {ARROW_LIMIT:,} bytes, about "
         f"{rows / 1e6:,.0f} million ids of eight digits, and {QUESTIONS:,} questions have "
         f"{QUESTIONS * CANDIDATES / 1e6:,.0f} million. So `large.yaml` cuts the questions into parts, and its training "
-        f"goes from part to part. A part's search goes through {part // 64:,} blocks of questions times "
-        f"{math.ceil(PASSAGES / 32768):,} blocks of passages on one GPU; the hours above count its multiplications "
-        "only, at an assumed rate, and not the choice of the best, so take them as the least. Beside what stands here, "
+        "goes from part to part. The hours of a search count its multiplications only, at an assumed rate, and not the "
+        "choice of the best, so take them as the least. Beside what stands here, "
         "BM25's Java takes up to a quarter of the machine's memory, and each process of a training its model."
     )
 
@@ -491,19 +484,3 @@ def _hours(seconds: float) -> float:
 
 def _gigabytes(size: float) -> float:
     return round(size / 1e9, 1)
-
-
-def main() -> None:
-    """Print the record, and keep it where that is asked for."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--output", type=Path, help="a file to keep the record in")
-    arguments = parser.parse_args()
-    record = measure()
-    if arguments.output is not None:
-        write_record(arguments.output, record)
-    else:
-        print(json.dumps(record, indent=2))
-
-
-if __name__ == "__main__":
-    main()

@@ -40,23 +40,23 @@ def test_the_start_falls_out_of_a_rate(tmp_path: Path, rates: Any) -> None:
 
 
 def test_a_job_that_waits_for_the_disk_counts_by_its_processor_time(tmp_path: Path, rates: Any) -> None:
-    write(tmp_path, "ingest", size(100, 6, queries=100), size(900, 16, queries=300))
+    write(tmp_path, "pool", size(100, 6, queries=100), size(900, 16, queries=300))
     assert by_work(rates.rates(tmp_path)[0]) == {"build-pool": pytest.approx(200 * 31 / 10)}
 
 
 def test_work_on_all_cores_is_counted_by_core(tmp_path: Path, rates: Any) -> None:
     """2 × 10 × 1,000 × 8 operations and twice that, 4 s apart on 4 cores."""
-    sizes = (size(3 + 4 * part, queries=10, passages=1000 * part, dimension=8) for part in (1, 2))
+    sizes = (size(3 + 4 * part, searched_queries=10, passages=1000 * part, dimension=8) for part in (1, 2))
     write(tmp_path, "search", *sizes, cores=4)
     assert by_work(rates.rates(tmp_path)[0]) == {"score": pytest.approx(160_000 / 4 / 4)}
 
 
 def test_one_size_needs_the_time_of_the_work_alone(tmp_path: Path, rates: Any) -> None:
-    write(tmp_path, "evaluation", size(9, rows=1000))
+    write(tmp_path, "evaluation", size(9, queries=1, depth=1000))
     found, lacking = rates.rates(tmp_path)
     assert not found
     assert "ranks: evaluation.json has one size only, and its start is not taken off" in lacking
-    alone = size(9, rows=1000)
+    alone = size(9, queries=1, depth=1000)
     alone["ours"]["work_seconds"] = {"median": 4}
     write(tmp_path, "evaluation", alone)
     assert by_work(rates.rates(tmp_path)[0]) == {"ranks": 250}
@@ -84,7 +84,7 @@ def test_the_audit_reads_the_rates(tmp_path: Path, rates: Any) -> None:
 def test_each_rate_stands_beside_the_shipped_one(tmp_path: Path, rates: Any) -> None:
     for source in rates.SOURCES:
         units = dict.fromkeys(source.units, 1000)
-        write(tmp_path, source.records[0], size(2, 2, **units), size(4, 4, **dict.fromkeys(units, 2000)))
+        write(tmp_path, source.record, size(2, 2, **units), size(4, 4, **dict.fromkeys(units, 2000)))
     *rows, _ = rates.lines(tmp_path)
     shown = {row.split(" | ")[0].removeprefix("| "): row for row in rows[2:]}
     assert set(shown) == {source.work for source in rates.SOURCES}
