@@ -18,7 +18,6 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import demo
@@ -61,18 +60,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     for name in [] if arguments.page else arguments.names or BENCHMARKS:
         record = {"measured": datetime.date.today().isoformat(), "commit": _commit()}
         measure.write_record(measure.RESULTS / f"{name}.json", record | BENCHMARKS[name].measure(arguments.pairs))
-    records = {
-        name: json.loads(path.read_text(encoding="utf-8")) for name in BENCHMARKS if (path := _path(name)).is_file()
-    }
-    sections = [BENCHMARKS[name].section(record) for name, record in records.items()]
-    page.PAGE.write_text(
-        page.page(records, sections, [name for name in BENCHMARKS if name not in records]), encoding="utf-8"
-    )
+    page.PAGE.write_text(whole_page(), encoding="utf-8")
     print(page.PAGE.relative_to(measure.ROOT), file=sys.stderr)
 
 
-def _path(name: str) -> Path:
-    return measure.RESULTS / f"{name}.json"
+def whole_page() -> str:
+    """The page of all records that are there."""
+    records = {
+        name: json.loads(path.read_text(encoding="utf-8"))
+        for name in BENCHMARKS
+        if (path := measure.RESULTS / f"{name}.json").is_file()
+    }
+    sections = [BENCHMARKS[name].section(record) for name, record in records.items()]
+    return page.page(records, sections, [name for name in BENCHMARKS if name not in records])
 
 
 def _commit() -> str:

@@ -66,8 +66,8 @@ POOL = Comparison(
     name="pool",
     title="Tevatron rows to a pool",
     text="Tevatron's training rows (version 1, JSON lines, 31 passages of about 55 words a question) are read, "
-    f"checked, shuffled and written as the {SHARDS} shards of a pool (parquet, zstd). The plain loop does the same with "
-    "`json.loads` and a dictionary a candidate, without our checks; `datasets` with `load_dataset`, `map` and "
+    f"checked, shuffled and written as the {SHARDS} shards of a pool (parquet, zstd). The plain loop does the same "
+    "with `json.loads` and a dictionary a candidate, without our checks; `datasets` with `load_dataset`, `map` and "
     "`to_parquet`. `load_dataset` alone only copies the rows into its cache.",
     unit="queries",
     sizes=(5_000, 20_000, 80_000),

@@ -13,8 +13,7 @@ from utility_annotation.audit.tables import read_rates
 
 
 @pytest.fixture
-def rates(root: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(str(root / "benchmarks"))
+def rates() -> Any:
     return importlib.import_module("rates")
 
 
