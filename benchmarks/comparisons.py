@@ -132,10 +132,9 @@ PROMPTS = Comparison(
     name="prompts",
     title="Prompts, rendered and tokenised",
     text="The relevance prompts of a pool's shard (31 passages a question) as token ids of the demo's LLM, beside a "
-    "loop that renders a prompt and calls `apply_chat_template`, one question at a time. The token ids are equal. The "
-    "largest size is one of the 64 shards of the paper's pool.",
+    "loop that renders a prompt and calls `apply_chat_template`, one question at a time. The token ids are equal.",
     unit="queries",
-    sizes=(480, 1_918, 7_672),
+    sizes=(150, 600, 2_400),
     generate=lambda folder, size: _generate("annotated", str(folder), "--queries", str(size), "--shards", "1"),
     ours=_prompts("prompts.py"),
     peers=(Peer("apply_chat_template", _prompts("prompts_loop.py"), reach=3),),
