@@ -8,22 +8,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-import torch
-from transformers import (
-    AutoModelForCausalLM,
-    GenerationConfig,
-    LogitsProcessor,
-    LogitsProcessorList,
-    TemperatureLogitsWarper,
-    TopKLogitsWarper,
-    TopPLogitsWarper,
-)
-from transformers.utils.logging import disable_progress_bar
-
 from ..configuration import Annotator, Performance, Sampling
-from ..devices import choose_device
+from ..devices import choose_device, use_threads
+from ..importing import large_packages
 from .chat_tokens import ChatTokenizer, identity, sampling_seed
 from .protocol import Completion, Continuation, Failure, LogLikelihood, ReplyRequest
+
+with large_packages():
+    import torch
+    from transformers import (
+        AutoModelForCausalLM,
+        GenerationConfig,
+        LogitsProcessor,
+        LogitsProcessorList,
+        TemperatureLogitsWarper,
+        TopKLogitsWarper,
+        TopPLogitsWarper,
+    )
+    from transformers.utils.logging import disable_progress_bar
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +47,7 @@ class TransformersEngine:
 
     def __init__(self, folder: Path | str, annotator: Annotator, performance: Performance) -> None:
         disable_progress_bar()
-        torch.set_num_threads(performance.threads)
+        use_threads(performance.threads)
         self.device = choose_device(performance.annotate.device, performance.annotate.gpus, "annotate")
         self.identity = identity(folder, annotator)
         self.batch_tokens = performance.annotate.batch_tokens
