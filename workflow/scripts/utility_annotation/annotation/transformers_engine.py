@@ -53,9 +53,10 @@ class TransformersEngine:
         self.batch_tokens = performance.annotate.batch_tokens
         self.tokens = ChatTokenizer(folder, annotator)
         self.special_tokens = self.tokens.special_tokens
-        model: Any = AutoModelForCausalLM.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, dtype=_PRECISIONS[annotator.precision]
-        )
+        with large_packages():  # what runs a model of this kind is imported here
+            model: Any = AutoModelForCausalLM.from_pretrained(
+                folder, local_files_only=True, use_safetensors=True, dtype=_PRECISIONS[annotator.precision]
+            )
         self.model = model.to(self.device)
         self.model.eval()
         self.model.generation_config = GenerationConfig()  # a folder's own penalties and sampling are not the user's
