@@ -86,8 +86,8 @@ def dearest(report: str, count: int = SHOWN) -> dict[str, int]:
     """The packages of others that took longest in a report of ``-X importtime``.
 
     A package's milliseconds are those of all its modules and of what these import in turn; what was imported within
-    another package counts as that package's, since it is loaded for its sake. What a package does besides importing when
-    a name is first taken from it is not in the report.
+    another package counts as that package's, since it is loaded for its sake. What a package does besides importing,
+    when a name is first taken from it, is not in the report.
     """
     rows = [(len(found[3]), found[4].partition(".")[0], int(found[2])) for found in _ROW.finditer(report)]
     ours = {_LIBRARY, *(script.stem for script in SCRIPTS.glob("*.py"))} | sys.stdlib_module_names
