@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from utility_annotation.contracts import PER_QUERY, QRELS, RUN
 from utility_annotation.errors import InputError
+from utility_annotation.evaluation import metric_names, metrics
 from utility_annotation.evaluation.metrics import evaluate
 from utility_annotation.formats import msmarco, trec
 from utility_annotation.retrieval.runs import rank
@@ -200,3 +201,7 @@ def test_the_script_writes_means_and_every_querys_value(tmp_path):
         "metric": ["mrr@10"] * 3,
         "value": [1.0, 0.5, 0.0],
     }
+
+
+def test_every_name_of_a_metric_is_one_that_is_computed():
+    assert set(metric_names.METRICS) == set(metrics._FUNCTIONS)

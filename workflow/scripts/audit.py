@@ -19,7 +19,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from dry_run import dry_run
 from pydantic import ValidationError
 
 from utility_annotation.audit import actual, report
@@ -41,6 +40,8 @@ PLAN = Path("results/audit/plan")
 
 def plan(arguments: argparse.Namespace, snakemake: Sequence[str]) -> None:
     """Audit what `snakemake` would run with these targets and options."""
+    from dry_run import dry_run  # loads Snakemake, for which `actual` has no use
+
     made, here = time.time(), Path()
     given, shipped = list(map(read_rates, arguments.rates)), read_rates(TABLES / "rates.yaml")
     published = read_sizes([*arguments.sizes, TABLES / "sizes.yaml"])

@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import torch
-
 from utility_annotation.configuration import Backbone, Performance, Settings, from_json
-from utility_annotation.devices import choose_device
+from utility_annotation.devices import choose_device, use_threads
 from utility_annotation.encoder import Encoder
 from utility_annotation.errors import run_script
 from utility_annotation.progress import log_to_stderr
@@ -35,7 +33,7 @@ def main(argv: list[str] | None) -> None:
     log_to_stderr()
     settings = from_json(EncodeSettings, arguments.settings)
     performance = from_json(Performance, arguments.performance)
-    torch.set_num_threads(performance.threads)
+    use_threads(performance.threads)
     device = choose_device(performance.encode.device, performance.encode.gpus, "encode")
     encoder = Encoder.load(arguments.model, settings.backbone).to(device)
     encode_corpus(

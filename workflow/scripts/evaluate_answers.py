@@ -29,13 +29,11 @@ class EvaluateAnswersSettings(Settings):
 
 def encoder_of(settings: EvaluateAnswersSettings, model: Path | None, performance: Performance) -> Encoder:
     """The encoder of bert-score; torch is loaded for it alone."""
-    import torch
-
-    from utility_annotation.devices import choose_device
+    from utility_annotation.devices import choose_device, use_threads
 
     if model is None or settings.layer is None:
         raise InputError("bert-score needs a model and a layer.", mend="give --model, and `layer` in --settings.")
-    torch.set_num_threads(performance.threads)
+    use_threads(performance.threads)
     device = choose_device(performance.encode.device, performance.encode.gpus, "encode")
     return Encoder(model, settings.layer, device.type)
 

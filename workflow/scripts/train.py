@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import torch
 import transformers
 from pydantic import Field
 
 from utility_annotation.configuration import Backbone, Performance, Run, Settings, from_json
+from utility_annotation.devices import use_threads
 from utility_annotation.errors import run_script
 from utility_annotation.progress import log_to_stderr
 from utility_annotation.training.trainer import Inputs, train
@@ -37,7 +37,7 @@ def main(argv: list[str] | None) -> None:
     performance = from_json(Performance, arguments.performance)
     log_to_stderr()
     transformers.utils.logging.disable_progress_bar()
-    torch.set_num_threads(performance.threads)
+    use_threads(performance.threads)
     train(
         Inputs(arguments.model, arguments.labels, tuple(arguments.pool)),
         settings.run,

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import torch
-
 from .errors import InputError
+from .importing import large_packages
+
+with large_packages():
+    import torch
 
 _LOG = logging.getLogger(__name__)
 
@@ -61,6 +63,11 @@ def choose_device(device: Literal["auto", "cpu", "cuda"], gpus: int, section: st
     if _DRIVER.exists():
         _LOG.warning("computing on the CPU although there is a GPU: %s. To use it: %s.", fault.problem, fault.mend)
     return torch.device("cpu")
+
+
+def use_threads(count: int) -> None:
+    """Let torch compute on the CPU with so many threads."""
+    torch.set_num_threads(count)
 
 
 def gpu_fault() -> Fault | None:

@@ -16,12 +16,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
-import torch
-from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
-
 from .configuration import Backbone
 from .errors import InputError
 from .files import replacing, write_json
+from .importing import large_packages
+
+with large_packages():
+    import torch
+    from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 Kind = Literal["query", "passage"]
 

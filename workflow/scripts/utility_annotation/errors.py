@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import shutil
 import sys
@@ -113,6 +114,7 @@ def run_script(main: Callable[[list[str] | None], None]) -> None:
     """Run a script's ``main``: an InputError becomes one line on standard error and exit code 1, and so does a full
     disk wherever it was met.
     """
+    gc.freeze()  # what was imported stays, so no search for garbage needs to look at it, not even the last
     try:
         main(None)
     except InputError as error:

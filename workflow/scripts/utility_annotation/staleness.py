@@ -21,6 +21,7 @@ from pathlib import Path
 NEUTRAL = frozenset(
     {
         "utility_annotation.errors",
+        "utility_annotation.importing",
         "utility_annotation.progress",
         "utility_annotation.annotation.progress",
         "utility_annotation.configuration.performance",

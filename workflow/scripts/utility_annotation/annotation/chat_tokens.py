@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import TemplateError
-from transformers import AutoConfig, AutoTokenizer
 
 from .. import models
 from ..ahead import ahead
 from ..configuration import Annotator
 from ..errors import InputError
+from ..importing import large_packages
 from .protocol import Chat, Completion, Continuation, Failure, TooLong
 
 _BLOCK_CHATS = 32
@@ -46,6 +46,8 @@ class ChatTokenizer:
     """
 
     def __init__(self, folder: Path | str, annotator: Annotator) -> None:
+        with large_packages():  # here, as an engine may know no tokenizer
+            from transformers import AutoConfig, AutoTokenizer
         self.folder, self.thinking = Path(folder), annotator.thinking
         self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         if not self.tokenizer.chat_template:

@@ -8,22 +8,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-import torch
-from transformers import (
-    AutoModelForCausalLM,
-    GenerationConfig,
-    LogitsProcessor,
-    LogitsProcessorList,
-    TemperatureLogitsWarper,
-    TopKLogitsWarper,
-    TopPLogitsWarper,
-)
-from transformers.utils.logging import disable_progress_bar
-
 from ..configuration import Annotator, Performance, Sampling
-from ..devices import choose_device
+from ..devices import choose_device, use_threads
+from ..importing import large_packages
 from .chat_tokens import ChatTokenizer, identity, sampling_seed
 from .protocol import Completion, Continuation, Failure, LogLikelihood, ReplyRequest
+
+with large_packages():
+    import torch
+    from transformers import (
+        AutoModelForCausalLM,
+        GenerationConfig,
+        LogitsProcessor,
+        LogitsProcessorList,
+        TemperatureLogitsWarper,
+        TopKLogitsWarper,
+        TopPLogitsWarper,
+    )
+    from transformers.utils.logging import disable_progress_bar
 
 logger = logging.getLogger(__name__)
 
@@ -45,15 +47,16 @@ class TransformersEngine:
 
     def __init__(self, folder: Path | str, annotator: Annotator, performance: Performance) -> None:
         disable_progress_bar()
-        torch.set_num_threads(performance.threads)
+        use_threads(performance.threads)
         self.device = choose_device(performance.annotate.device, performance.annotate.gpus, "annotate")
         self.identity = identity(folder, annotator)
         self.batch_tokens = performance.annotate.batch_tokens
         self.tokens = ChatTokenizer(folder, annotator)
         self.special_tokens = self.tokens.special_tokens
-        model: Any = AutoModelForCausalLM.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, dtype=_PRECISIONS[annotator.precision]
-        )
+        with large_packages():  # what runs a model of this kind is imported here
+            model: Any = AutoModelForCausalLM.from_pretrained(
+                folder, local_files_only=True, use_safetensors=True, dtype=_PRECISIONS[annotator.precision]
+            )
         self.model = model.to(self.device)
         self.model.eval()
         self.model.generation_config = GenerationConfig()  # a folder's own penalties and sampling are not the user's

@@ -22,7 +22,7 @@ from ..ground_truth import read_references
 from ..passage_store import find_passages
 from ..progress import counted
 from ..retrieval.runs import read_rankings
-from .metrics import largest_cutoff
+from .metric_names import largest_cutoff
 
 _LOG = logging.getLogger(__name__)
 

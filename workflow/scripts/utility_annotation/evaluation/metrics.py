@@ -6,18 +6,21 @@ run of 7 million rows takes seconds, and a small one does not wait for the compi
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from ranx import metrics as ranx
 
 from ..contracts import PER_QUERY
 from ..errors import InputError
+from ..importing import large_packages
 from ..progress import waiting
+from .metric_names import parse
+
+with large_packages():
+    from ranx import metrics as ranx
 
 _FUNCTIONS = {
     "mrr": ranx.reciprocal_rank,
@@ -72,7 +75,7 @@ def evaluate(qrels: pa.Table, run: pa.Table, metrics: Sequence[str], *, relevanc
     Raises:
         InputError: an unknown metric, no judgement at all, or ranks of a query that are not 1, 2, 3, …
     """
-    parsed = {metric: _parse(metric) for metric in metrics}
+    parsed = {metric: parse(metric) for metric in metrics}
     if not qrels.num_rows:
         raise InputError("there are no judgements.", mend="give qrels with at least one row.")
     query_ids = pc.unique(qrels["query_id"])
@@ -110,27 +113,6 @@ def evaluate(qrels: pa.Table, run: pa.Table, metrics: Sequence[str], *, relevanc
         values=values,
         missing=len(query_ids) - len(np.unique(run_rows)),
     )
-
-
-def largest_cutoff(metrics: Sequence[str]) -> int | None:
-    """How far down a ranking metrics look; None where one of them has no cutoff.
-
-    Raises:
-        InputError: an unknown metric.
-    """
-    cutoffs = [_parse(metric)[1] for metric in metrics]
-    return max(cutoffs) if all(cutoffs) else None
-
-
-def _parse(metric: str) -> tuple[str, int]:
-    """Name and cutoff; 0 is no cutoff."""
-    match = re.fullmatch(r"(\w+?)(?:@([1-9]\d*))?", metric)
-    if match is None or match[1] not in _FUNCTIONS or (match[1] == "precision" and match[2] is None):
-        raise InputError(
-            f"{metric!r} is no metric that is known here.",
-            mend=f"use one of {', '.join(_FUNCTIONS)}, with a cutoff as in ndcg@10.",
-        )
-    return match[1], int(match[2] or 0)
 
 
 def _check_ranks(query_rows: np.ndarray, ranks: np.ndarray, query_ids: pa.Array) -> None:

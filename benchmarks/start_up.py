@@ -1,0 +1,124 @@
+"""What it takes to start each script, up to where its work begins: small jobs are made of little else.
+
+Each script is run with ``--help``, which ends after its imports. What a script imports after its command line was read,
+because only some settings ask for it, stands in ``LATER`` and is measured as a start of its own: the script and these
+modules imported, nothing done. The threads of numerical libraries are as Snakemake sets them for a job of one thread.
+
+    python benchmarks/start_up.py [--repeats 3]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from measure import ROOT, machine, run, summary
+
+SCRIPTS = ROOT / "workflow" / "scripts"
+ONE_THREAD = tuple(f"{library}_NUM_THREADS=1" for library in ("OMP", "OPENBLAS", "MKL"))
+SHOWN = 3
+LEAST = 5
+"""Milliseconds that are worth showing."""
+REPEATS = 3
+
+_LIBRARY = "utility_annotation"
+_TOKENIZER = """
+from utility_annotation.importing import large_packages
+with large_packages():
+    from transformers import AutoConfig, AutoTokenizer
+"""
+_MODEL = _TOKENIZER + "    from transformers import PreTrainedModel\n"
+LATER = {
+    "annotate_relsel": {  # stands for the other stages and for generate_answers
+        "engine: transformers": "import utility_annotation.annotation.transformers_engine" + _MODEL,
+        "engine: openai, with `model`": "import utility_annotation.annotation.openai_engine" + _TOKENIZER,
+        "engine: openai, without": "import utility_annotation.annotation.openai_engine",
+    },
+    "audit": {"plan": "import dry_run"},
+    "evaluate_answers": {
+        "bert-score": "import utility_annotation.devices, bert_score.utils\nfrom transformers import AutoTokenizer",
+    },
+    "prepare_model": {
+        "a GGUF file": "import torch\nfrom transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel",
+        "from the hub": "from huggingface_hub import snapshot_download",
+    },
+    "results_table": {"with a baseline": "from scipy.special import stdtr"},
+    "search": {"search: faiss": "import faiss.contrib.torch_utils"},
+}
+"""By script and by the setting that asks for it: what is imported later."""
+
+_ROW = re.compile(r"import time:\s+(\d+) \|\s+(\d+) \| ( *)(\S+)")
+
+
+def measure(repeats: int = REPEATS) -> dict[str, object]:
+    """A record of every script's start, and of the later imports."""
+    starts: list[dict[str, object]] = []
+    for script in sorted(SCRIPTS.glob("*.py")):
+        starts.append({"script": script.stem, "when": ""} | _start([script, "--help"], repeats))
+        for setting, later in LATER.get(script.stem, {}).items():
+            command = ["-c", f"import gc, {script.stem}\ngc.freeze()\n{later}"]  # as run_script does
+            starts.append({"script": script.stem, "when": setting} | _start(command, repeats))
+    versions = machine("torch", "transformers", "ranx", "pyarrow", "pydantic", "numpy", "snakemake")
+    return {"machine": versions, "repeats": repeats, "starts": starts}
+
+
+def section(record: Mapping[str, Any]) -> str:
+    """The record as a Markdown table, the dearest start first."""
+    lines = [
+        "| script | seconds | CPU seconds | memory, MB | dearest imports, ms |",
+        "| --- | ---: | ---: | ---: | --- |",
+    ]
+    for start in sorted(record["starts"], key=lambda start: -start["cpu_seconds"]["median"]):
+        when = f" ({start['when']})" if start["when"] else ""
+        imports = ", ".join(f"{name} {milliseconds:,}" for name, milliseconds in start["imports"].items())
+        times = " | ".join(f"{start[key]['median']:.2f}" for key in ("seconds", "cpu_seconds"))
+        lines.append(f"| {start['script']}{when} | {times} | {start['peak_megabytes']:,} | {imports} |")
+    return "\n".join(lines) + "\n"
+
+
+def dearest(report: str, count: int = SHOWN) -> dict[str, int]:
+    """The packages of others that took longest in a report of ``-X importtime``.
+
+    A package's milliseconds are those of all its modules and of what these import in turn; what was imported within
+    another package counts as that package's, since it is loaded for its sake. What a package does besides importing,
+    when a name is first taken from it, is not in the report.
+    """
+    rows = [(len(found[3]), found[4].partition(".")[0], int(found[2])) for found in _ROW.finditer(report)]
+    ours = {_LIBRARY, *(script.stem for script in SCRIPTS.glob("*.py"))} | sys.stdlib_module_names
+    spent: dict[str, int] = {}
+    above: list[tuple[int, str]] = []
+    for depth, package, microseconds in reversed(rows):  # a module comes after what it imports
+        above = [(level, importer) for level, importer in above if level < depth]
+        if package not in ours and all(importer in ours for _, importer in above):
+            spent[package] = spent.get(package, 0) + microseconds
+        above.append((depth, package))
+    ranked = sorted(spent, key=lambda package: -spent[package])
+    return {package: round(spent[package] / 1000) for package in ranked[:count] if spent[package] >= LEAST * 1000}
+
+
+def _start(arguments: Sequence[str | Path], repeats: int) -> dict[str, object]:
+    command = ["env", *ONE_THREAD, f"PYTHONPATH={SCRIPTS}", sys.executable, *arguments]
+    quiet = ["sh", "-c", 'exec "$@" >/dev/null', "start"]
+    run([*quiet, *command])  # compiles what is imported
+    costs = [run([*quiet, *command]) for _ in range(repeats)]
+    place = command.index(sys.executable) + 1
+    timed = [*command[:place], "-X", "importtime", *command[place:]]
+    report = subprocess.run([str(part) for part in timed], capture_output=True, text=True, check=True).stderr
+    return summary(costs) | {"imports": dearest(report)}
+
+
+def main() -> None:
+    """Measure, and print the record as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=REPEATS, help="measurements of each")
+    print(json.dumps(measure(parser.parse_args().repeats), indent=2))
+
+
+if __name__ == "__main__":
+    main()
