@@ -120,6 +120,18 @@ def test_queries_have_their_own_prefix_and_order(folder):
     assert found.dtype == np.float32
 
 
+def test_vectors_do_not_depend_on_the_number_of_threads_which_stays_as_it_was(encoder):
+    texts = [" ".join(WORDS[start : start + 1 + start % 7]) for start in range(20)]
+    threads = torch.get_num_threads()
+    found = []
+    for count in (1, 3):
+        torch.set_num_threads(count)
+        found.append(encoding.encode_queries(encoder, texts, texts, batch_tokens=12))
+        assert torch.get_num_threads() == count
+    torch.set_num_threads(threads)
+    np.testing.assert_array_equal(*found)
+
+
 def test_the_scripts_find_a_passage_by_its_own_text(tmp_path, folder, corpus):
     """Cosine similarity puts the passage itself first; a corpus in two shards."""
     settings = {"backbone": BACKBONE.model_copy(update={"normalize": True}).model_dump()}

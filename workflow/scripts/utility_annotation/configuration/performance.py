@@ -57,7 +57,12 @@ class TrainPerformance(Settings):
 class EncodePerformance(Settings):
     """How encoding and search use their machine."""
 
-    batch_tokens: int = Field(16384, ge=1, description="Padded tokens a batch.")
+    batch_tokens: int = Field(
+        0,
+        ge=0,
+        description="Padded tokens a batch, and on a CPU a batch for each thread; 0 takes 16384 on a GPU and 2048 on "
+        "a CPU.",
+    )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes a GPU where there is one.")
     search: Literal["auto", "torch", "faiss"] = Field(
         "auto",

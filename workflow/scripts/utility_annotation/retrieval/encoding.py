@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -19,20 +21,24 @@ from ..progress import Progress
 _WINDOW = 8192
 """Passages tokenised and sorted by length at a time."""
 
+_BATCH_TOKENS = {"cpu": 2048, "cuda": 16384}
+"""Padded tokens a batch where none are given: on a CPU few, so that layers find their input in the cache."""
+
 
 def encode_batches(
     encoder: Encoder, ids: Sequence[str], texts: Sequence[str], kind: Kind, *, batch_tokens: int
 ) -> Iterator[tuple[list[int], np.ndarray]]:
     """Encode texts in batches of like length, longest first, on the device where the encoder is.
 
-    The transformer's pass is in bf16 on a GPU and in fp32 on a CPU.
+    The transformer's pass is in bf16 on a GPU and in fp32 on a CPU, where each of torch's threads takes a batch of its
+    own.
 
     Args:
         encoder: the encoder.
         ids: the id of each text, for messages.
         texts: the texts.
         kind: what they are.
-        batch_tokens: padded tokens a batch.
+        batch_tokens: padded tokens a batch; 0 is what suits the device.
 
     Yields:
         The positions of a batch's texts, and their vectors: fp32 of shape (batch, dimension).
@@ -42,18 +48,42 @@ def encode_batches(
     """
     device = next(encoder.parameters()).device
     token_ids = encoder.token_ids(texts, kind)
-    for rows in length_batches(map(len, token_ids), batch_tokens):
+    batches = length_batches(map(len, token_ids), batch_tokens or _BATCH_TOKENS[device.type])
+
+    def encode(rows: list[int]) -> np.ndarray:
         input_ids, attention_mask = encoder.pad([token_ids[row] for row in rows])
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            vectors = encoder(input_ids.to(device), attention_mask.to(device)).cpu().numpy()
-        unfit = np.flatnonzero(~(np.abs(vectors) <= np.finfo(np.float16).max).all(axis=1))
-        if len(unfit):
-            raise InputError(
-                f"the vector of {kind} {ids[rows[unfit[0]]]!r} has a component that is NaN, infinite or above 65504.",
-                mend="look at the training log of this model: most often its loss diverged, and a lower learning rate "
-                "or fp32 helps.",
-            )
-        yield rows, vectors
+            return encoder(input_ids.to(device), attention_mask.to(device)).cpu().numpy()
+
+    with _mapping(device) as each:
+        for rows, vectors in zip(batches, each(encode, batches), strict=True):
+            unfit = np.flatnonzero(~(np.abs(vectors) <= np.finfo(np.float16).max).all(axis=1))
+            if len(unfit):
+                raise InputError(
+                    f"the vector of {kind} {ids[rows[unfit[0]]]!r} has a component that is NaN, infinite or above "
+                    "65504.",
+                    mend="look at the training log of this model: most often its loss diverged, and a lower learning "
+                    "rate or fp32 helps.",
+                )
+            yield rows, vectors
+
+
+@contextmanager
+def _mapping(device: torch.device) -> Iterator[Callable[..., Iterable[np.ndarray]]]:
+    """``map``, on a CPU by as many threads as torch may use.
+
+    Threads that share each operation wait for one another after it, a hundred times a batch; here none waits.
+    """
+    if device.type != "cpu":
+        yield map
+        return
+    threads = torch.get_num_threads()
+    pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
+    try:
+        yield pool.map
+    finally:
+        pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(threads)  # the pool's threads set it for those that others start later, too
 
 
 def encode_queries(encoder: Encoder, ids: Sequence[str], texts: Sequence[str], *, batch_tokens: int) -> np.ndarray:
@@ -80,7 +110,7 @@ def encode_corpus(
         shard: such as ``0003-of-0064``.
         vectors_path: where the vectors go.
         docids_path: where the docids go.
-        batch_tokens: padded tokens a batch.
+        batch_tokens: padded tokens a batch; 0 is what suits the device.
 
     Raises:
         InputError: as ``encode_batches``; nothing is then written.

@@ -126,6 +126,7 @@ class _Trainer:
                 {"params": vectors, "weight_decay": 0.0},
             ],
             lr=self.settings.learning_rate,
+            fused=True,
         )
         self.scaler = torch.amp.GradScaler(world.device.type, enabled=self.settings.precision == "fp16")
         self.how = Pass(performance.cache_chunk, self.settings.precision, self.settings.seed)

@@ -1,0 +1,45 @@
+"""Training steps by sentence-transformers' CachedMultipleNegativesRankingLoss in a plain loop.
+
+The loss has the positives and hard negatives of all queries of the batch in each softmax, as ours. Timed is, for each
+step after the first: tokenising (a column of texts at a time, as its data collator does), the gradient, clipping and
+the optimiser's step. The vectors have length 1, so that the scores are dot products.
+
+    python benchmarks/programs/train_sentence_transformers.py --model FOLDER --batches FILE.json --steps 8 \
+        --cache-chunk 16 --output FILE.safetensors
+"""
+
+from __future__ import annotations
+
+import torch
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.losses import CachedMultipleNegativesRankingLoss
+from sentence_transformers.util import dot_score
+from training_task import MAX_GRAD_NORM, PASSAGE_LENGTH, TEMPERATURE, Batch, Task, adamw, without_dropout
+
+
+def main() -> None:
+    """Train."""
+    task = Task.from_command_line(__doc__.splitlines()[0])
+    model = SentenceTransformer(str(task.model), device="cpu").train()
+    model.max_seq_length = PASSAGE_LENGTH
+    without_dropout(model)
+    loss = CachedMultipleNegativesRankingLoss(
+        model, scale=1 / TEMPERATURE, similarity_fct=dot_score, mini_batch_size=task.cache_chunk
+    )
+    parameters = list(model.parameters())
+    optimizer = adamw(parameters)
+
+    def take(batch: Batch) -> None:
+        columns = [batch.queries, *map(list, zip(*batch.passages, strict=True))]
+        loss([model.preprocess(column) for column in columns], None).backward()
+
+    def update() -> None:
+        torch.nn.utils.clip_grad_norm_(parameters, MAX_GRAD_NORM)
+        optimizer.step()
+        optimizer.zero_grad()
+
+    task.run(model[0].model, take, update)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""What the two training programs share, so that they do the same work: options, settings, and what is written."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+LEARNING_RATE, TEMPERATURE, MAX_GRAD_NORM = 2e-5, 0.05, 1.0
+QUERY_LENGTH, PASSAGE_LENGTH = 32, 128
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Queries, and as many passages for each: the positive first, then hard negatives."""
+
+    queries: list[str]
+    passages: list[list[str]]
+
+
+@dataclass(frozen=True)
+class Task:
+    """The command line of a training program."""
+
+    model: Path
+    batches: list[Batch]
+    steps: int
+    cache_chunk: int
+    output: Path
+
+    @classmethod
+    def from_command_line(cls, description: str) -> Task:
+        """Parse the options."""
+        parser = argparse.ArgumentParser(description=description)
+        parser.add_argument("--model", type=Path, required=True, help="model folder")
+        parser.add_argument("--batches", type=Path, required=True, help="file of generate_passages.py batches")
+        parser.add_argument("--steps", type=int, required=True, help="steps to time, after one to warm up")
+        parser.add_argument("--cache-chunk", type=int, required=True, help="texts encoded at a time")
+        parser.add_argument("--output", type=Path, required=True, help="gradient of the first step (safetensors)")
+        arguments = parser.parse_args()
+        content = json.loads(arguments.batches.read_text(encoding="utf-8"))
+        batches = [Batch(**batch) for batch in content]
+        return cls(arguments.model, batches, arguments.steps, arguments.cache_chunk, arguments.output)
+
+    def run(
+        self, transformer: torch.nn.Module, backward: Callable[[Batch], object], update: Callable[[], None]
+    ) -> None:
+        """Take the steps, and print the seconds of all but the first, whose gradient is written.
+
+        Args:
+            transformer: what is trained.
+            backward: tokenises a batch and leaves its gradient in the parameters.
+            update: clips the gradient, takes the optimiser's step, and forgets the gradient.
+        """
+        backward(self.batches[0])
+        gradient = {name: value.grad for name, value in transformer.named_parameters() if value.grad is not None}
+        save_file(gradient, self.output)
+        del gradient
+        update()
+        start = time.perf_counter()
+        for step in range(1, self.steps + 1):
+            backward(self.batches[step % len(self.batches)])
+            update()
+        print(json.dumps({"work_seconds": round(time.perf_counter() - start, 3)}))
+
+
+def adamw(parameters: Iterable[torch.nn.Parameter]) -> torch.optim.AdamW:
+    """The optimiser, in the form that both our trainer and that of transformers have by default."""
+    return torch.optim.AdamW(parameters, lr=LEARNING_RATE, weight_decay=0.0, fused=True)
+
+
+def without_dropout(model: torch.nn.Module) -> None:
+    """Switch dropout off, so that gradients can be compared."""
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
