@@ -25,6 +25,7 @@ import measure
 import page
 import plan_speed
 import scale
+import start_up
 from comparisons import COMPARISONS
 
 Record = dict[str, Any]
@@ -39,6 +40,7 @@ class Benchmark:
 
 
 BENCHMARKS = {each.name: Benchmark(each.measure, partial(page.comparison_section, each)) for each in COMPARISONS} | {
+    "start-up": Benchmark(start_up.measure_starts, start_up.section),
     "plans": Benchmark(plan_speed.measure_plans, plan_speed.section),
     "demo": Benchmark(lambda rounds: demo.measure_demo(), demo.section),
     "scale": Benchmark(lambda rounds: scale.measure(), scale.section),

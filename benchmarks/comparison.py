@@ -7,10 +7,11 @@ peer; the first round warms up, and in it the results are compared. A ratio is t
 from __future__ import annotations
 
 import math
-import os
+import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from typing import Any
 import measure
 
 Command = Sequence[str | Path]
+Making = Callable[[Path, Path], Command]
+"""From the input's folder and the path of the output to the command."""
 
 PROGRAMS = measure.ROOT / "benchmarks" / "programs"
 SCRIPTS = measure.ROOT / "workflow" / "scripts"
@@ -29,13 +32,13 @@ class Peer:
 
     Attributes:
         name: as the page calls it.
-        command: from the input's folder and the path of the output to the command.
+        command: makes it.
         reach: how many times as fast ours should be; None where there is no such aim.
         same_result: whether its output must be ours; False for one that does only a part of the work.
     """
 
     name: str
-    command: Callable[[Path, Path], Command]
+    command: Making
     reach: float | None = None
     same_result: bool = True
 
@@ -53,7 +56,7 @@ class Comparison:
         generate: writes the input of a size into a folder.
         ours: as ``Peer.command``.
         peers: at least one.
-        same: from the two outputs to what is different; empty if nothing is.
+        suffix: of the outputs; by it they are compared, see same.py. Without one they are folders.
         packages: whose versions the record states.
         time: the time that decides: of the whole process, or of the work that the programs measure themselves.
         memory: the largest share of the first peer's peak memory that ours should need, if that is an aim.
@@ -67,9 +70,9 @@ class Comparison:
     unit: str
     sizes: tuple[int, ...]
     generate: Callable[[Path, int], None]
-    ours: Callable[[Path, Path], Command]
+    ours: Making
     peers: tuple[Peer, ...]
-    same: Callable[[Path, Path], str]
+    suffix: str
     packages: tuple[str, ...]
     time: str = "seconds"
     memory: float | None = None
@@ -84,35 +87,61 @@ class Comparison:
             "sizes": [self._measure(size, pairs) for size in self.sizes],
         }
 
+    def check(self, size: int) -> None:
+        """Run each program once.
+
+        Raises:
+            SystemExit: one fails, or ours and a peer do not give the same result.
+        """
+        with self._input(size) as source:
+            self._compared(source)
+
     def _measure(self, size: int, pairs: int) -> dict[str, Any]:
-        with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_FOLDER")) as temporary:
-            source, outputs = Path(temporary) / "input", Path(temporary) / "outputs"
-            source.mkdir(), outputs.mkdir()
-            self.generate(source, size)
-            commands = {"ours": self.ours} | {peer.name: peer.command for peer in self.peers}
-            rounds: list[dict[str, measure.Cost]] = []
-            for number in range(1 + pairs):
-                rounds.append(
-                    {name: measure.run(command(source, outputs / name)) for name, command in commands.items()}
-                )
+        with self._input(size) as source:
+            first = self._compared(source)
+            rounds = []
+            for number in range(1, 1 + pairs):
+                rounds.append(self._round(source))
                 print(f"{self.name} {size:,}: round {number} of {pairs}", file=sys.stderr, flush=True)
-                if number == 0:
-                    self._compare(outputs)
-            costs = {name: [each[name] for each in rounds[1:]] for name in commands}
+            costs = {name: [each[name] for each in rounds] for name in first}
             peers = [peer.name for peer in self.peers]
+            said = {name: value for cost in first.values() for name, value in cost.said.items()}
             return {
                 self.unit: size,
                 **self.facts(source),
-                **{name: value for name, value in rounds[0]["ours"].said.items() if name != "work_seconds"},
+                **{name: value for name, value in said.items() if name != "work_seconds"},
                 "ours": measure.summary(costs["ours"]),
                 "peers": {peer: measure.summary(costs[peer]) for peer in peers},
                 "times_as_fast": {peer: measure.ratios(costs["ours"], costs[peer]) for peer in peers},
             }
 
-    def _compare(self, outputs: Path) -> None:
-        for peer in self.peers:
-            if peer.same_result and (difference := self.same(outputs / "ours", outputs / peer.name)):
-                raise SystemExit(f"{self.name}: ours and {peer.name} do not give the same result: {difference}")
+    @contextmanager
+    def _input(self, size: int) -> Iterator[Path]:
+        """A folder with the input of a size, beside which the outputs lie."""
+        with tempfile.TemporaryDirectory() as temporary:
+            source = Path(temporary) / "input"
+            source.mkdir()
+            self.generate(source, size)
+            yield source
+
+    def _round(self, source: Path) -> dict[str, measure.Cost]:
+        """One run of ours and then of each peer."""
+        makings = {"ours": self.ours} | {peer.name: peer.command for peer in self.peers}
+        return {name: measure.run(making(source, self._output(source, name))) for name, making in makings.items()}
+
+    def _compared(self, source: Path) -> dict[str, measure.Cost]:
+        """The first round; compared in a process of its own, for a large caller hides what the programs need."""
+        costs = self._round(source)
+        for name in (peer.name for peer in self.peers if peer.same_result):
+            files = [self._output(source, each) for each in ("ours", name)]
+            compare = [sys.executable, measure.ROOT / "benchmarks" / "same.py", *files]
+            difference = subprocess.run(compare, check=True, capture_output=True, text=True).stdout.strip()
+            if difference:
+                raise SystemExit(f"{self.name}: ours and {name} do not give the same result: {difference}")
+        return costs
+
+    def _output(self, source: Path, name: str) -> Path:
+        return source.parent / f"output of {name}{self.suffix}"
 
     def ratio(self, record: dict[str, Any], peer: Peer) -> dict[str, float]:
         """Times as fast as a peer at the largest size: median, least, greatest."""

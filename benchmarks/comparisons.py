@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import measure
-from comparison import PROGRAMS, SCRIPTS, Command, Comparison, Peer
+from comparison import PROGRAMS, SCRIPTS, Command, Comparison, Making, Peer
 
 PYTHON = sys.executable
 SHARDS = 64
-MINILM, LLM = "minilm", "smollm2-135m-instruct"
+MINILM, LLM = "all-minilm-l6-v2", "smollm2-135m-instruct"
 
 
 def _generate(kind: str, *options: str) -> None:
@@ -31,16 +32,6 @@ def _model(name: str) -> Path:
     return measure.ROOT / folder
 
 
-def _different_tables(ours: Path, other: Path) -> str:
-    """Compares in a process of its own, for a large caller would hide how much memory the programs need."""
-    command = [PYTHON, measure.ROOT / "benchmarks" / "same.py", ours, other]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-
-
-def _different_text(ours: Path, other: Path) -> str:
-    return "" if ours.read_bytes() == other.read_bytes() else f"{ours} and {other} differ"
-
-
 # Pools -------------------------------------------------------------------------------------------------------------
 
 
@@ -54,7 +45,7 @@ def _build_pool(source: Path, output: Path) -> Command:
     return [PYTHON, SCRIPTS / "build_pool.py", "--settings", json.dumps(settings), "--output", *outputs]
 
 
-def _pool_peer(program: str, *options: str):
+def _pool_peer(program: str, *options: str) -> Making:
     def command(source: Path, output: Path) -> Command:
         rows = ["--rows", source / "rows.jsonl", "--shards", str(SHARDS), "--output", output]
         return [PYTHON, PROGRAMS / program, *rows, *options]
@@ -78,7 +69,7 @@ POOL = Comparison(
         Peer("datasets", _pool_peer("pool_datasets.py"), reach=3),
         Peer("load_dataset alone", _pool_peer("pool_datasets.py", "--load-only"), same_result=False),
     ),
-    same=_different_tables,
+    suffix="",
     packages=("pyarrow", "orjson", "datasets"),
     facts=lambda folder: {"megabytes": round((folder / "rows.jsonl").stat().st_size / 1e6)},
 )
@@ -87,7 +78,7 @@ POOL = Comparison(
 # Labels ------------------------------------------------------------------------------------------------------------
 
 
-def _merge(*command: str | Path):
+def _merge(*command: str | Path) -> Making:
     def full(source: Path, output: Path) -> Command:
         pool, annotation = (sorted((source / kind).iterdir()) for kind in ("pool", "utilsel"))
         return [PYTHON, *command, "--pool", *pool, "--annotation", *annotation, "--output", output]
@@ -110,7 +101,7 @@ LABELS = Comparison(
         json.dumps({"pool": "generated", "source": "utilsel", "annotator": "generated"}),
     ),
     peers=(Peer("loop over rows", _merge(PROGRAMS / "labels_loop.py"), reach=10),),
-    same=_different_tables,
+    suffix=".parquet",
     packages=("pyarrow", "numpy"),
 )
 
@@ -118,7 +109,7 @@ LABELS = Comparison(
 # Prompts -----------------------------------------------------------------------------------------------------------
 
 
-def _prompts(program: str):
+def _prompts(program: str) -> Making:
     def command(source: Path, output: Path) -> Command:
         (pool,) = (source / "pool").iterdir()
         prompt = measure.ROOT / "resources" / "prompts" / "relsel.j2"
@@ -138,16 +129,96 @@ PROMPTS = Comparison(
     generate=lambda folder, size: _generate("annotated", str(folder), "--queries", str(size), "--shards", "1"),
     ours=_prompts("prompts.py"),
     peers=(Peer("apply_chat_template", _prompts("prompts_loop.py"), reach=3),),
-    same=_different_text,
+    suffix=".json",
     packages=("transformers", "tokenizers", "jinja2"),
     time="work_seconds",
+)
+
+
+# Training ----------------------------------------------------------------------------------------------------------
+
+QUERIES, OF_QUERY, CHUNK = 16, 4, 16
+
+
+def _generate_batches(folder: Path, steps: int) -> None:
+    options = ["--batches", str(min(steps, 8)), "--queries", str(QUERIES), "--passages", str(OF_QUERY)]
+    measure.run([PYTHON, PROGRAMS / "generate_passages.py", "batches", folder / "batches.json", *options])
+    (folder / "steps").write_text(str(steps), encoding="utf-8")
+
+
+def _train(program: str) -> Making:
+    def command(source: Path, output: Path) -> Command:
+        steps = (source / "steps").read_text(encoding="utf-8")
+        task = ["--batches", source / "batches.json", "--steps", steps, "--cache-chunk", str(CHUNK)]
+        return [PYTHON, PROGRAMS / program, "--model", _model(MINILM), *task, "--output", output]
+
+    return command
+
+
+TRAINING = Comparison(
+    name="training",
+    title="Training steps",
+    text=f"Steps of MiniLM on {QUERIES} questions with {OF_QUERY} passages each (at most 128 tokens), fp32, negatives "
+    f"of the whole batch, gradients cached {CHUNK} texts at a time, beside sentence-transformers' "
+    "`CachedMultipleNegativesRankingLoss` in a loop with the same optimiser. The gradients of the first step, without "
+    "dropout, are the same. What is timed are all steps but the first, tokenising included.",
+    unit="steps",
+    sizes=(1, 2, 4),
+    generate=_generate_batches,
+    ours=_train("train_ours.py"),
+    peers=(Peer("sentence-transformers", _train("train_sentence_transformers.py"), reach=1.2),),
+    suffix=".safetensors",
+    packages=("torch", "transformers", "sentence-transformers"),
+    time="work_seconds",
+    memory=1,
+)
+
+
+# Encoding ----------------------------------------------------------------------------------------------------------
+
+
+def _generate_corpus(folder: Path, passages: int) -> None:
+    options = ["corpus", folder / "corpus.parquet", "--passages", str(passages)]
+    measure.run([PYTHON, PROGRAMS / "generate_passages.py", *options])
+
+
+def _encode(source: Path, output: Path) -> Command:
+    settings = {"backbone": {"model": MINILM, "pooling": "mean", "normalize": True, "passage_length": 256}}
+    performance = {"threads": len(os.sched_getaffinity(0))}
+    return [
+        PYTHON,
+        SCRIPTS / "encode.py",
+        *("--settings", json.dumps(settings), "--performance", json.dumps(performance)),
+        *("--model", _model(MINILM), "--corpus", source / "corpus.parquet", "--shard", "0000-of-0001"),
+        *("--output-vectors", output, "--output-docids", output.with_suffix(".parquet")),
+    ]
+
+
+def _encode_sentence_transformers(source: Path, output: Path) -> Command:
+    inputs = ["--model", _model(MINILM), "--corpus", source / "corpus.parquet"]
+    return [PYTHON, PROGRAMS / "encode_sentence_transformers.py", *inputs, "--output", output]
+
+
+ENCODING = Comparison(
+    name="encoding",
+    title="Encoding a corpus",
+    text="Passages of 10 to 250 words (50 in the middle) through MiniLM in fp32, from the corpus's file to the file of "
+    "vectors (fp16), by `encode.py` and by `SentenceTransformer.encode`. No vector's direction differs by more than half "
+    "precision makes it. What is timed are whole processes: imports, loading the model, all.",
+    unit="passages",
+    sizes=(1_250, 5_000, 20_000),
+    generate=_generate_corpus,
+    ours=_encode,
+    peers=(Peer("sentence-transformers", _encode_sentence_transformers, reach=1.1),),
+    suffix=".npy",
+    packages=("torch", "transformers", "sentence-transformers"),
 )
 
 
 # Search ------------------------------------------------------------------------------------------------------------
 
 
-def _search(program: str):
+def _search(program: str) -> Making:
     def command(source: Path, output: Path) -> Command:
         inputs = ["--queries", source / "queries.npy", "--corpus", source / "corpus", "--depth", "1000"]
         return [PYTHON, PROGRAMS / program, *inputs, "--output", output]
@@ -165,7 +236,7 @@ SEARCH = Comparison(
     generate=lambda folder, size: _generate("vectors", str(folder), "--passages", str(size)),
     ours=_search("search.py"),
     peers=(Peer("IndexFlatIP", _search("search_faiss.py"), reach=1),),
-    same=_different_tables,
+    suffix=".parquet",
     packages=("torch", "faiss-cpu", "numpy"),
     time="work_seconds",
     memory=0.6,
@@ -205,9 +276,9 @@ EVALUATION = Comparison(
     generate=lambda folder, size: _generate("run", str(folder), "--queries", str(size)),
     ours=_evaluate,
     peers=(Peer("pytrec_eval", _trec_eval, reach=1),),
-    same=_different_tables,
+    suffix=".parquet",
     packages=("ranx", "numba", "pytrec-eval-terrier"),
     facts=lambda folder: {"depth": 1_000},
 )
 
-COMPARISONS = (POOL, LABELS, PROMPTS, SEARCH, EVALUATION)
+COMPARISONS = (POOL, LABELS, PROMPTS, TRAINING, ENCODING, SEARCH, EVALUATION)

@@ -3,14 +3,10 @@
 Each script is run with ``--help``, which ends after its imports. What a script imports after its command line was read,
 because only some settings ask for it, stands in ``LATER`` and is measured as a start of its own: the script and these
 modules imported, nothing done. The threads of numerical libraries are as Snakemake sets them for a job of one thread.
-
-    python benchmarks/start_up.py [--repeats 3]
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import re
 import subprocess
 import sys
@@ -18,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import page
 from measure import ROOT, machine, run, summary
 
 SCRIPTS = ROOT / "workflow" / "scripts"
@@ -25,7 +22,6 @@ ONE_THREAD = tuple(f"{library}_NUM_THREADS=1" for library in ("OMP", "OPENBLAS",
 SHOWN = 3
 LEAST = 5
 """Milliseconds that are worth showing."""
-REPEATS = 3
 
 _LIBRARY = "utility_annotation"
 _TOKENIZER = """
@@ -56,7 +52,7 @@ LATER = {
 _ROW = re.compile(r"import time:\s+(\d+) \|\s+(\d+) \| ( *)(\S+)")
 
 
-def measure(repeats: int = REPEATS) -> dict[str, object]:
+def measure_starts(repeats: int) -> dict[str, Any]:
     """A record of every script's start, and of the later imports."""
     starts: list[dict[str, object]] = []
     for script in sorted(SCRIPTS.glob("*.py")):
@@ -79,7 +75,15 @@ def section(record: Mapping[str, Any]) -> str:
         imports = ", ".join(f"{name} {milliseconds:,}" for name, milliseconds in start["imports"].items())
         times = " | ".join(f"{start[key]['median']:.2f}" for key in ("seconds", "cpu_seconds"))
         lines.append(f"| {start['script']}{when} | {times} | {start['peak_megabytes']:,} | {imports} |")
-    return "\n".join(lines) + "\n"
+    return "\n\n".join(
+        [
+            "## Start-up of the scripts",
+            "What each script takes up to where its work begins; in brackets what it imports beyond that where a "
+            "setting asks for it. The demo's jobs are made of little else, but for those of the models.",
+            "\n".join(lines),
+            page.measured(record, record["repeats"]),
+        ]
+    )
 
 
 def dearest(report: str, count: int = SHOWN) -> dict[str, int]:
@@ -111,14 +115,3 @@ def _start(arguments: Sequence[str | Path], repeats: int) -> dict[str, object]:
     timed = [*command[:place], "-X", "importtime", *command[place:]]
     report = subprocess.run([str(part) for part in timed], capture_output=True, text=True, check=True).stderr
     return summary(costs) | {"imports": dearest(report)}
-
-
-def main() -> None:
-    """Measure, and print the record as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=REPEATS, help="measurements of each")
-    print(json.dumps(measure(parser.parse_args().repeats), indent=2))
-
-
-if __name__ == "__main__":
-    main()

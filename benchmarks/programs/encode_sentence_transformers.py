@@ -32,7 +32,9 @@ def main() -> None:
     texts = [f"{title} {text}" if title else text for title, text in zip(titles, bodies, strict=True)]
     vectors = model.encode(texts, batch_size=arguments.batch_size, show_progress_bar=False)
     np.save(arguments.output, vectors.astype(np.float16))
-    print(json.dumps({"work_seconds": round(time.perf_counter() - start, 3)}))
+    seconds = time.perf_counter() - start
+    tokens = sum(map(len, model.tokenizer(texts, truncation=True, max_length=model.max_seq_length)["input_ids"]))
+    print(json.dumps({"tokens": tokens, "work_seconds": seconds}))
 
 
 if __name__ == "__main__":

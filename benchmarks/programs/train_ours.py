@@ -51,7 +51,7 @@ def main() -> None:
     how = Pass(task.cache_chunk, "fp32", seed=0)
     world = World(0, 1, torch.device("cpu"))
 
-    def take(batch: Batch) -> None:
+    def take(batch: Batch) -> int:
         passages = [passage for of_query in batch.passages for passage in of_query]
         token_ids = encoder.token_ids(batch.queries, "query") + encoder.token_ids(passages, "passage")
         queries = len(batch.queries)
@@ -62,6 +62,7 @@ def main() -> None:
             return single_lh(vectors[:queries] @ vectors[queries:].T / TEMPERATURE, positives, ~positives)
 
         backward(encoder, token_ids, len(token_ids), loss_of, how, world, step=0)
+        return sum(map(len, token_ids))
 
     def update() -> None:
         torch.nn.utils.clip_grad_norm_(parameters, MAX_GRAD_NORM)

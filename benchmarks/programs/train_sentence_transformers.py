@@ -29,9 +29,11 @@ def main() -> None:
     parameters = list(model.parameters())
     optimizer = adamw(parameters)
 
-    def take(batch: Batch) -> None:
+    def take(batch: Batch) -> int:
         columns = [batch.queries, *map(list, zip(*batch.passages, strict=True))]
-        loss([model.preprocess(column) for column in columns], None).backward()
+        features = [model.preprocess(column) for column in columns]
+        loss(features, None).backward()
+        return sum(int(each["attention_mask"].sum()) for each in features)
 
     def update() -> None:
         torch.nn.utils.clip_grad_norm_(parameters, MAX_GRAD_NORM)

@@ -48,14 +48,12 @@ class Task:
         batches = [Batch(**batch) for batch in content]
         return cls(arguments.model, batches, arguments.steps, arguments.cache_chunk, arguments.output)
 
-    def run(
-        self, transformer: torch.nn.Module, backward: Callable[[Batch], object], update: Callable[[], None]
-    ) -> None:
-        """Take the steps, and print the seconds of all but the first, whose gradient is written.
+    def run(self, transformer: torch.nn.Module, backward: Callable[[Batch], int], update: Callable[[], None]) -> None:
+        """Take the steps, and print tokens and seconds of all but the first, whose gradient is written.
 
         Args:
             transformer: what is trained.
-            backward: tokenises a batch and leaves its gradient in the parameters.
+            backward: tokenises a batch, leaves its gradient in the parameters, and returns the number of tokens.
             update: clips the gradient, takes the optimiser's step, and forgets the gradient.
         """
         backward(self.batches[0])
@@ -63,11 +61,11 @@ class Task:
         save_file(gradient, self.output)
         del gradient
         update()
-        start = time.perf_counter()
+        tokens, start = 0, time.perf_counter()
         for step in range(1, self.steps + 1):
-            backward(self.batches[step % len(self.batches)])
+            tokens += backward(self.batches[step % len(self.batches)])
             update()
-        print(json.dumps({"work_seconds": round(time.perf_counter() - start, 3)}))
+        print(json.dumps({"tokens": tokens, "work_seconds": time.perf_counter() - start}))
 
 
 def adamw(parameters: Iterable[torch.nn.Parameter]) -> torch.optim.AdamW:
