@@ -89,3 +89,16 @@ def test_each_rate_stands_beside_the_shipped_one(tmp_path: Path, rates: Any) -> 
     assert set(shown) == {source.work for source in rates.SOURCES}
     assert "| 15,500 | 94,000 | 0.16 | measured |" in shown["build-pool"]
     assert "| 250 | 2,600 | 0.10 | measured |" in shown["encode"]
+
+
+def test_shipped_rates_that_name_a_record_are_what_it_says(rates: Any) -> None:
+    """Whoever measures anew changes resources/audit/rates.yaml with it; `python benchmarks/rates.py` says how."""
+    found, _ = rates.rates()
+    told = {each.source.work: each.rate for each in found}
+    named = {
+        source.work: entry.rate / entry.cores
+        for source in rates.SOURCES
+        if f"benchmarks/results/{source.record}.json" in (entry := rates.shipped(source)).source
+    }
+    assert {"build-pool", "labels", "ranks", "score"} <= named.keys()
+    assert named == {work: pytest.approx(told[work], rel=0.01) for work in named}

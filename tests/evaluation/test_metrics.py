@@ -66,7 +66,12 @@ def test_it_is_trec_eval_on_any_run(qrels, run, level):
     assert found.query_ids == list(qrels)
     assert found.missing == len(qrels.keys() - run.keys())
     families = {"recip_rank", "map", "map_cut.3", "ndcg", "ndcg_cut.3", "recall.3", "P.3", "success.3"}
-    expected = pytrec_eval.RelevanceEvaluator(qrels, families, relevance_level=level).evaluate(run)
+    # With nothing but negative grades of a query, pytrec_eval's nDCG reads memory that is not its own, and may not end.
+    judged = {
+        query_id: grades if max(grades.values()) >= 0 else dict.fromkeys(grades, 0)
+        for query_id, grades in qrels.items()
+    }
+    expected = pytrec_eval.RelevanceEvaluator(judged, families, relevance_level=level).evaluate(run)
     for metric, name in TREC_EVAL_NAMES.items():
         of_trec_eval = [expected[query_id][name] if query_id in expected else 0.0 for query_id in qrels]
         np.testing.assert_allclose(found.values[metric], of_trec_eval, atol=1e-9, err_msg=metric)

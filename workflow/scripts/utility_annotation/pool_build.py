@@ -56,9 +56,8 @@ def build_pool(settings: Pool, outputs: Sequence[Path], corpus: Path | None = No
             _check_new(block, first_line, source)
             for number, rows in block.by_shard():
                 shards[number].add(rows)
-            if sum(shard.size for shard in shards) >= _ALL_BYTES:
-                for shard in shards:
-                    shard.flush()
+            while sum(shard.size for shard in shards) >= _ALL_BYTES:  # a few at a time, while the next block is made
+                max(shards, key=lambda shard: shard.size).flush()
             counts.update(block.counts)
         for shard in shards:
             shard.flush()

@@ -8,8 +8,7 @@ import math
 import platform
 import shutil
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from ..ahead import ahead
 from ..configuration import Backbone, Run, TrainPerformance, canonical
 from ..encoder import Encoder
 from ..errors import InputError
@@ -143,7 +143,7 @@ class _Trainer:
         began, done_before, seconds_before = time.monotonic(), progress.step, progress.seconds
         told = began
         queries_done = 0
-        for epoch, batch, token_ids in self._prepared(progress.step):
+        for epoch, batch, token_ids in ahead(map(self._prepare, plan.batches(progress.step))):
             learning_rate = plan.learning_rate(progress.step)
             loss = self._step(batch, token_ids, epoch, learning_rate)
             progress.step += 1
@@ -163,18 +163,8 @@ class _Trainer:
                 progress.loss_scale = self.scaler.state_dict()
                 checkpoint.save(scratch, self.encoder, self.optimizer, progress)
 
-    def _prepared(self, start: int) -> Iterator[tuple[int, Batch, list[list[int]]]]:
-        """Epoch, batch and token ids of this process's texts, one step ahead in a thread of its own."""
-        with ThreadPoolExecutor(1) as executor:
-            steps = self.plan.batches(start)
-            coming = executor.submit(self._prepare, next(steps, None))
-            while (ready := coming.result()) is not None:
-                coming = executor.submit(self._prepare, next(steps, None))
-                yield ready
-
-    def _prepare(self, step: tuple[int, list[int]] | None) -> tuple[int, Batch, list[list[int]]] | None:
-        if step is None:
-            return None
+    def _prepare(self, step: tuple[int, list[int]]) -> tuple[int, Batch, list[list[int]]]:
+        """Epoch, batch and token ids of this process's texts."""
         epoch, queries = step
         candidates = [self.data.candidates(query) for query in queries]
         draws = [
