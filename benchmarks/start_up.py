@@ -67,14 +67,14 @@ def measure_starts(repeats: int) -> dict[str, Any]:
 def section(record: Mapping[str, Any]) -> str:
     """The record as a Markdown table, the dearest start first."""
     lines = [
-        "| script | seconds | CPU seconds | memory, MB | dearest imports, ms |",
-        "| --- | ---: | ---: | ---: | --- |",
+        "| script | seconds | CPU seconds | dearest imports, ms |",
+        "| --- | ---: | ---: | --- |",
     ]
     for start in sorted(record["starts"], key=lambda start: -start["cpu_seconds"]["median"]):
         when = f" ({start['when']})" if start["when"] else ""
         imports = ", ".join(f"{name} {milliseconds:,}" for name, milliseconds in start["imports"].items())
         times = " | ".join(f"{start[key]['median']:.2f}" for key in ("seconds", "cpu_seconds"))
-        lines.append(f"| {start['script']}{when} | {times} | {start['peak_megabytes']:,} | {imports} |")
+        lines.append(f"| {start['script']}{when} | {times} | {imports} |")
     return "\n\n".join(
         [
             "## Start-up of the scripts",
@@ -114,4 +114,5 @@ def _start(arguments: Sequence[str | Path], repeats: int) -> dict[str, object]:
     place = command.index(sys.executable) + 1
     timed = [*command[:place], "-X", "importtime", *command[place:]]
     report = subprocess.run([str(part) for part in timed], capture_output=True, text=True, check=True).stderr
-    return summary(costs) | {"imports": dearest(report)}
+    times = summary(costs)
+    return {key: times[key] for key in ("seconds", "cpu_seconds")} | {"imports": dearest(report)}
