@@ -60,7 +60,7 @@ class Comparison:
         packages: whose versions the record states.
         time: the time that decides: of the whole process, or of the work that the programs measure themselves.
         memory: the largest share of the first peer's peak memory that ours should need, if that is an aim.
-        why: what explains the aims that are missed, from profiles; Markdown.
+        why: where the time goes, by a profile that was taken once by hand; Markdown.
         facts: figures of the input for the record, from its folder.
     """
 

@@ -70,12 +70,10 @@ POOL = Comparison(
         Peer("load_dataset alone", _pool_peer("pool_datasets.py", "--load-only"), same_result=False),
     ),
     suffix="",
-    why="The loop is missed, `datasets` is not. By a profile of 20,000 questions (219 MB) on one thread, 2.4 CPU "
-    "seconds go into reading (JSON by Arrow, and the checks), 1.1 into writing parquet with zstd, as the peers"
-    " do, 0.6 without the profiler into the order of the candidates (a random generator a question, so that a "
-    "pool stays what it was), 0.5 into the start; reading and writing go on side by side. `json.loads` alone "
-    "takes the loop 0.5 s, so that there is little to gain over it. Memory stays below 0.6 GB, whatever the "
-    "file's size.",
+    why="20,000 questions (219 MB) on one thread: 2.4 CPU seconds go into reading (JSON by Arrow, and the checks),"
+    " 1.1 into writing parquet with zstd, as the peers do, 0.6 without the profiler into the order of the "
+    "candidates (a random generator a question, so that a pool stays what it was), 0.5 into the start. "
+    "`json.loads` alone takes the loop 0.5 s, so that there is little to gain over it.",
     packages=("pyarrow", "orjson", "datasets"),
     facts=lambda folder: {"megabytes": round((folder / "rows.jsonl").stat().st_size / 1e6)},
 )
@@ -108,11 +106,10 @@ LABELS = Comparison(
     ),
     peers=(Peer("loop over rows", _merge(PROGRAMS / "labels_loop.py"), reach=10),),
     suffix=".parquet",
-    why="Missed: a tenth of the loop's time is 3 s, and reading the same columns and writing the same file alone "
-    "take 3.6 CPU seconds. By a profile of 122,751 questions on one thread, of 2.7 CPU seconds 0.5 go "
-    "into writing parquet and 0.4 into reading it, as in the loop, 0.6 into putting rows into order, 0.5 into "
-    "the start, 0.2 into seeing that no row stands twice, and the rest into finding the passages selected and "
-    "into checks.",
+    why="122,751 questions on one thread: of 2.7 CPU seconds 0.5 go into writing parquet and 0.4 into reading it, "
+    "as in the loop, 0.6 into putting rows into order, 0.5 into the start, 0.2 into seeing that no row stands "
+    "twice, and the rest into finding the passages selected and into checks. Reading and writing alone leave "
+    "no room for a tenth of the loop's time.",
     packages=("pyarrow", "numpy"),
 )
 
@@ -141,10 +138,9 @@ PROMPTS = Comparison(
     ours=_prompts("prompts.py"),
     peers=(Peer("apply_chat_template", _prompts("prompts_loop.py"), reach=3),),
     suffix=".json",
-    why="Missed: ours is bound by the tokenizer, which is the same for both and here runs in two threads: by a "
-    "profile of 480 prompts it has 1.15 of 2.0 s, rendering our templates 0.5 and cutting passages 0.1, while "
-    "the model's own template is rendered beside it. 56,000 tokens a second is what eight H100s read, if one "
-    "reads 7,000.",
+    why="480 prompts: the tokenizer, which is the same for both and here runs in two threads, has 1.15 of 2.0 s; "
+    "rendering our templates takes 0.5 and cutting passages 0.1, while the model's own template is rendered "
+    "beside it.",
     packages=("transformers", "tokenizers", "jinja2"),
     time="work_seconds",
 )
@@ -226,10 +222,9 @@ ENCODING = Comparison(
     ours=_encode,
     peers=(Peer("sentence-transformers", _encode_sentence_transformers, reach=1.1),),
     suffix=".npy",
-    why="The start is about 4 of our seconds and 6.5 of the peer's; without it ours is 1.16 times as fast at the "
-    "largest size. Each thread takes a batch of its own, of texts of like length, so that two batches are in "
-    "memory at once. What remains is the model: of one thread's time 73 % goes into matrix products, 13 % into"
-    " attention, 1 % into tokenising.",
+    why="Of one thread's time 73 % goes into matrix products, 13 % into attention, 1 % into tokenising (beside "
+    "other work). Each thread takes a batch of its own, of texts of like length, so that two batches are in "
+    "memory at once.",
     packages=("torch", "transformers", "sentence-transformers"),
 )
 
@@ -289,7 +284,7 @@ EVALUATION = Comparison(
     name="evaluation",
     title="Evaluation",
     text="nDCG@10, Recall@100, Recall@1000, MAP and MRR of a run with 1,000 passages a question, a value a question "
-    "each, from the parquet files to the figures. The values of the two agree to 1e-6.",
+    "each, from the parquet files to the figures. The values of the two agree to 1e-5.",
     unit="queries",
     sizes=(436, 1_745, 6_980),
     generate=lambda folder, size: _generate("run", str(folder), "--queries", str(size)),

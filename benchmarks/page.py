@@ -86,7 +86,7 @@ def comparison_section(comparison: Comparison, record: Mapping[str, Any]) -> str
         f"ours grows with the power {power:.2f} of the size."
     ]
     if comparison.why:
-        notes.append(comparison.why)
+        notes.append(f"By a profile taken once by hand (2026-11-28), not with this record: {comparison.why}")
     return "\n\n".join(
         [f"## {comparison.title}", comparison.text, table(head, rows), *notes, measured(record, record["pairs"])]
     )

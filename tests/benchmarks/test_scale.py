@@ -21,8 +21,7 @@ MODEL = KnownModel(model="m", parameters=9e9, multiplied=8e9, dimension=4, bytes
 
 
 @pytest.fixture
-def scale(root: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(str(root / "benchmarks"))
+def scale() -> Any:
     return importlib.import_module("scale")
 
 
