@@ -61,7 +61,7 @@ POOL = Comparison(
     "with `json.loads` and a dictionary a candidate, without our checks; `datasets` with `load_dataset`, `map` and "
     "`to_parquet`. `load_dataset` alone only copies the rows into its cache.",
     unit="queries",
-    sizes=(5_000, 20_000, 80_000),
+    sizes=(5_750, 23_000, 92_000),
     generate=lambda folder, size: _generate("rows", str(folder / "rows.jsonl"), "--queries", str(size)),
     ours=_build_pool,
     peers=(
@@ -217,7 +217,7 @@ ENCODING = Comparison(
     "vectors (fp16), by `encode.py` and by `SentenceTransformer.encode`. Each pair of vectors has a cosine of at least "
     "0.9999. What is timed are whole processes: imports, loading the model, all.",
     unit="passages",
-    sizes=(312, 1_250, 5_000),
+    sizes=(1_250, 5_000, 20_000),
     generate=_generate_corpus,
     ours=_encode,
     peers=(Peer("sentence-transformers", _encode_sentence_transformers, reach=1.1),),
