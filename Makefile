@@ -32,7 +32,7 @@ test: .venv/dev.stamp .venv-vllm/stamp
 	snakemake --lint
 	pytest -n 2 --dist loadfile
 
-bench: .venv/dev.stamp
+bench: .venv/dev.stamp .venv-vllm/stamp
 	python benchmarks/bench.py $(ONLY) $(OPTIONS)
 
 # The picture of the rules in the README; needs Graphviz.

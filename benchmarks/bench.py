@@ -26,6 +26,8 @@ import measure
 import page
 import plan_speed
 import start_up
+import store_speed
+import vllm_speed
 from comparisons import COMPARISONS
 
 Record = dict[str, Any]
@@ -41,6 +43,8 @@ class Benchmark:
 
 BENCHMARKS = {each.name: Benchmark(each.measure, partial(page.comparison_section, each)) for each in COMPARISONS} | {
     "start-up": Benchmark(start_up.measure_starts, start_up.section),
+    "vllm": Benchmark(vllm_speed.measure_vllm, vllm_speed.section),
+    "store": Benchmark(store_speed.measure_store, store_speed.section),
     "plans": Benchmark(plan_speed.measure_plans, plan_speed.section),
     "demo": Benchmark(lambda rounds: demo.measure_demo(), demo.section),
     "scale": Benchmark(lambda rounds: _scale().measure(), lambda record: _scale().section(record)),

@@ -10,7 +10,7 @@ import math
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,6 +59,7 @@ class Comparison:
         suffix: of the outputs; by it they are compared, see same.py. Without one they are folders.
         packages: whose versions the record states.
         time: the time that decides: of the whole process, or of the work that the programs measure themselves.
+        whole: a size that is measured once, of ours alone: the paper's, where the peers would take too long.
         memory: the largest share of the first peer's peak memory that ours should need, if that is an aim.
         why: where the time goes, by a profile that was taken once by hand; Markdown.
         facts: figures of the input for the record, from its folder.
@@ -75,6 +76,7 @@ class Comparison:
     suffix: str
     packages: tuple[str, ...]
     time: str = "seconds"
+    whole: int | None = None
     memory: float | None = None
     why: str = ""
     facts: Callable[[Path], dict[str, int]] = field(default=lambda folder: {})
@@ -85,7 +87,7 @@ class Comparison:
             "machine": measure.machine(*self.packages),
             "pairs": pairs,
             "sizes": [self._measure(size, pairs) for size in self.sizes],
-        }
+        } | ({} if self.whole is None else {"whole": self._measure_alone(self.whole)})
 
     def check(self, size: int) -> None:
         """Run each program once.
@@ -105,15 +107,19 @@ class Comparison:
                 print(f"{self.name} {size:,}: round {number} of {pairs}", file=sys.stderr, flush=True)
             costs = {name: [each[name] for each in rounds] for name in first}
             peers = [peer.name for peer in self.peers]
-            said = {name: value for cost in first.values() for name, value in cost.said.items()}
             return {
                 self.unit: size,
                 **self.facts(source),
-                **{name: value for name, value in said.items() if name != "work_seconds"},
+                **_facts(first.values()),
                 "ours": measure.summary(costs["ours"]),
                 "peers": {peer: measure.summary(costs[peer]) for peer in peers},
                 "times_as_fast": {peer: measure.ratios(costs["ours"], costs[peer]) for peer in peers},
             }
+
+    def _measure_alone(self, size: int) -> dict[str, Any]:
+        with self._input(size) as source:
+            cost = measure.run(self.ours(source, self._output(source, "ours")))
+            return {self.unit: size, **self.facts(source), **_facts([cost]), "ours": measure.summary([cost])}
 
     @contextmanager
     def _input(self, size: int) -> Iterator[Path]:
@@ -146,6 +152,11 @@ class Comparison:
     def ratio(self, record: dict[str, Any], peer: Peer) -> dict[str, float]:
         """Times as fast as a peer at the largest size: median, least, greatest."""
         return record["sizes"][-1]["times_as_fast"][peer.name][self.time]
+
+
+def _facts(costs: Iterable[measure.Cost]) -> dict[str, Any]:
+    """What the programs say of their work besides its time."""
+    return {name: value for cost in costs for name, value in cost.said.items() if name != "work_seconds"}
 
 
 def growth(sizes: Sequence[dict[str, Any]], unit: str, time: str) -> float:

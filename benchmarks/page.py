@@ -85,6 +85,14 @@ def comparison_section(comparison: Comparison, record: Mapping[str, Any]) -> str
         f"Seconds are those of {what}; CPU seconds are always of the process. Between the last two sizes the time of "
         f"ours grows with the power {power:.2f} of the size."
     ]
+    if whole := record.get("whole"):
+        rates = [f"{whole[name] / whole['ours'][time]['median']:,.0f} {name} a second" for name in facts]
+        notes.append(
+            f"Ours alone, once, on {whole[comparison.unit]:,} {comparison.unit}: "
+            f"{seconds(whole['ours'][time]['median'])} s ({', '.join(rates)}), {whole['ours']['peak_megabytes']:,} MB "
+            f"at most; from the last size on the time grows with the power "
+            f"{growth([sizes[-1], whole], comparison.unit, time):.2f}."
+        )
     if comparison.why:
         notes.append(f"By a profile taken once by hand (2026-11-28), not with this record: {comparison.why}")
     return "\n\n".join(

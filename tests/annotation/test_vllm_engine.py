@@ -1,7 +1,7 @@
 """The vLLM engine, for real, on a CPU: the numbers and replies of the transformers engine, as they come.
 
 vLLM lives in an environment of its own and takes a minute to start. So one session of it serves most tests, with the
-demo's LLM; the command line starts it twice more, with a tiny model.
+demo's LLM; another, in which its engine dies, and the command line start it with a tiny model.
 """
 
 from __future__ import annotations
@@ -96,6 +96,14 @@ LIKELIHOODS = {
         Continuation(chat("word"), "a"),
     ],
 }
+DEATHS = {
+    "one too many": [
+        *(Continuation(chat(question), " an answer") for question in QUESTIONS[:2]),
+        Continuation(chat("word"), "long " * 900),
+        *(Continuation(chat(question), " an answer") for question in QUESTIONS[2:]),
+    ],
+    "doomed": [Continuation(chat("word"), "a")],
+}
 KILLED = [asked("Yes or no?", max_new_tokens=1), asked("Tell me everything about the sea.", max_new_tokens=200)]
 
 
@@ -147,9 +155,21 @@ class Session:
         return [kinds[line.pop("kind")](**line) for line in lines]
 
 
+def run_session(program: str, job: dict[str, Any], interpreter: Path, root: Path, folder: Path) -> Session:
+    """Run one of the programs beside this file."""
+    (folder / "job.json").write_text(json.dumps(job))
+    command = [interpreter, Path(__file__).with_name(program), folder / "job.json", folder / "results"]
+    ended = run(command, root, log=folder / "log")
+    calls: dict[str, list[dict[str, Any]]] = {}
+    for line in (folder / "results").read_text().splitlines():
+        fields = json.loads(line)
+        calls.setdefault(fields.pop("call"), []).append(fields)
+    assert calls, ended.log[-4000:]
+    return Session(calls, ended)
+
+
 @pytest.fixture(scope="session")
 def session(vllm_python: Path, root: Path, smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> Session:
-    folder = tmp_path_factory.mktemp("vllm")
     job = {
         "model": str(smollm2),
         "annotator": SETTINGS.model_dump(mode="json"),
@@ -157,15 +177,17 @@ def session(vllm_python: Path, root: Path, smollm2: Path, tmp_path_factory: pyte
         "log_likelihood": {call: as_json(requests) for call, requests in LIKELIHOODS.items()},
         "killed": as_json(KILLED),
     }
-    (folder / "job.json").write_text(json.dumps(job))
-    program = Path(__file__).with_name("vllm_session.py")
-    ended = run([vllm_python, program, folder / "job.json", folder / "results"], root, log=folder / "log")
-    calls: dict[str, list[dict[str, Any]]] = {}
-    for line in (folder / "results").read_text().splitlines():
-        fields = json.loads(line)
-        calls.setdefault(fields.pop("call"), []).append(fields)
-    assert "killed" in calls, ended.log[-4000:]
-    return Session(calls, ended)
+    return run_session("vllm_session.py", job, vllm_python, root, tmp_path_factory.mktemp("vllm"))
+
+
+@pytest.fixture(scope="session")
+def deaths(vllm_python: Path, root: Path, tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Session:
+    job = {
+        "model": str(tiny_model),
+        "annotator": SETTINGS.model_copy(update={"context_tokens": 1024}).model_dump(mode="json"),
+        "requests": {call: as_json(requests) for call, requests in DEATHS.items()},
+    }
+    return run_session("vllm_deaths.py", job, vllm_python, root, tmp_path_factory.mktemp("deaths"))
 
 
 @pytest.fixture(scope="session")
@@ -229,11 +251,32 @@ def test_result_is_handed_over_as_soon_as_it_is_there(session: Session) -> None:
     assert [line["index"] for line in session.calls["long first"]] == [1, 0]
 
 
-def test_killed_engine_ends_the_job_with_what_to_do_after_what_was_finished(session: Session) -> None:
-    assert [line["index"] for line in session.calls["killed"]] == [0]
-    assert session.run.code == 1
-    assert "error: vLLM's engine has died" in session.run.log
+def test_killed_engine_is_started_again_and_serves_what_it_held(session: Session) -> None:
+    assert [line["index"] for line in session.calls["killed"]] == [0, 1]
+    assert [type(result) for result in session.results("killed")] == [Completion, Completion]
+    assert session.run.code == 0, session.run.log[-4000:]
+    assert "vLLM's engine has died" in session.run.log
     assert session.run.left_over() == []
+
+
+def test_request_that_exhausts_memory_is_an_outcome_and_the_rest_go_on(
+    deaths: Session, tiny_model: Path, annotator: Annotator
+) -> None:
+    """A real allocation failure: the logits of one long text are more than the engine's processes may have."""
+    results = deaths.results("one too many")
+    expected = by_place(TransformersEngine(tiny_model, annotator, Performance()).log_likelihood(DEATHS["one too many"]))
+    assert [type(result) for result in results] == [LogLikelihood] * 2 + [Failure] + [LogLikelihood] * 3
+    assert "alone" in results[2].reason
+    for place in (0, 1, 3, 4, 5):
+        assert results[place].total == pytest.approx(expected[place].total, abs=1e-3)
+    assert deaths.calls["starts"] == [{"number": 3}]  # dead with all of them, dead with this one, well with the rest
+
+
+def test_engine_that_dies_of_everything_ends_the_job_with_what_to_do(deaths: Session) -> None:
+    assert "doomed" not in deaths.calls
+    assert deaths.run.code == 1
+    assert re.search(r"error: vLLM's engine has died \d times with nothing finished in between", deaths.run.log)
+    assert deaths.run.left_over() == []
 
 
 def test_build_for_a_gpu_asks_for_one(session: Session) -> None:

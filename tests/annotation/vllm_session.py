@@ -1,7 +1,7 @@
 """Program of test_vllm_engine.py, run by the interpreter that has vLLM: one start of the engine serves many requests.
 
 Takes a JSON file with the settings and the requests of each call. Leaves a file with one JSON line a result, in the
-order in which the engine hands them over. At the end it kills the engine in the middle of a call.
+order in which the engine hands them over. In the middle of the last call it kills vLLM's engine.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-SIZES = {"pool": 300, "labels": 300, "training": 1, "encoding": 60, "search": 2_000, "evaluation": 40}
-"""All but the prompts, for which the demo's LLM must be converted first."""
+SIZES = {"pool": 300, "labels": 300, "prompts": 20, "training": 1, "encoding": 60, "search": 2_000, "evaluation": 40}
 
 
 def write(program: Path, text: str) -> Path:
@@ -45,9 +45,15 @@ def comparison(tmp_path: Path) -> Any:
 
 
 @pytest.mark.parametrize("name", SIZES)
-def test_ours_and_its_peers_give_the_same_result(name: str) -> None:
-    """The peers are sentence-transformers, faiss, pytrec_eval, datasets and plain loops."""
-    found = {each.name: each for each in importlib.import_module("comparisons").COMPARISONS}
+def test_ours_and_its_peers_give_the_same_result(
+    name: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The peers are sentence-transformers, faiss, pytrec_eval, datasets, transformers and plain loops."""
+    comparisons = importlib.import_module("comparisons")
+    if name == "prompts":
+        llm = request.getfixturevalue("smollm2")
+        monkeypatch.setattr(comparisons, "model_folder", {comparisons.LLM: llm}.__getitem__)
+    found = {each.name: each for each in comparisons.COMPARISONS}
     found[name].check(SIZES[name])
 
 
@@ -56,6 +62,16 @@ def test_the_median_of_the_rounds_ratios(comparison: Any) -> None:
     assert [size["rows"] for size in record["sizes"]] == [10, 100]
     assert record["sizes"][1]["tokens"] == 7
     assert comparison.ratio(record, comparison.peers[0]) == {"median": 4, "least": 4, "greatest": 4}
+
+
+def test_a_whole_size_is_measured_once_and_of_ours_alone(comparison: Any) -> None:
+    page = importlib.import_module("page")
+    whole = replace(comparison, whole=1_000)
+    record = {"measured": "2026-01-01", "commit": "", **whole.measure(1)}
+    assert {name: record["whole"][name] for name in ("rows", "tokens")} == {"rows": 1_000, "tokens": 7}
+    assert set(record["whole"]) == {"rows", "tokens", "ours"}
+    assert "Ours alone, once, on 1,000 rows: 0.50 s" in page.comparison_section(whole, record)
+    assert "whole" not in comparison.measure(1)
 
 
 def test_another_result_ends_the_measurement(comparison: Any, tmp_path: Path) -> None:

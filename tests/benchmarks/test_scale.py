@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -67,3 +68,16 @@ def test_memory_that_was_not_measured_has_no_row(scale: Any) -> None:
     table = "\n".join(scale._memory_table(LINES))
     assert "| merge_labels | 4 GB | 2.2 GB | **20.2 GB** |" in table
     assert "| mine_negatives |" not in table
+
+
+def test_memory_asked_for_is_that_of_the_rules(root: Path, scale: Any) -> None:
+    profile = (root / "profiles" / "slurm" / "config.yaml").read_text()
+    (unnamed,) = re.findall(r"^  mem_mb: (\d+) \* attempt", profile, re.M)
+    rules = [
+        rule for path in (root / "rules").glob("*.smk") for rule in re.split(r"^ *rule\b", path.read_text(), flags=re.M)
+    ]
+    asked = {}
+    for name in scale.HELD:
+        (rule,) = (rule for rule in rules if f'code("{name}")' in rule)
+        (asked[name],) = map(int, re.findall(r"mem_mb=growing\((\d+)\)", rule) or [unnamed])
+    assert asked == {name: held.asked for name, held in scale.HELD.items()}

@@ -4,6 +4,9 @@ Prompts go to vLLM as token ids and replies come back as token ids, so that role
 by every other engine. Prefix caching is on: what the prompts of a shard share at their beginning is computed once. A
 request for likelihoods reads nothing from that cache, for a cached position has no logits; with the pointwise prompts,
 which share only their first words, little is lost.
+
+Memory that vLLM has not set aside beforehand can run out on a single request (the logits of a long text to score, above
+all), and then its engine dies with all that it held. It is started again, and that request is found and given up.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import math
 import multiprocessing
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, islice
 from multiprocessing import connection
@@ -37,6 +40,8 @@ _AHEAD = 2048
 """Requests in vLLM's hands at a time: more than it runs at once, so that it is never short of work."""
 _CHUNK = 64
 """Requests that are tokenised and handed over between two of vLLM's steps."""
+_DEATHS = 5
+"""Deaths of vLLM's engine without a result between them after which it is not one request that it dies of."""
 
 
 @dataclass(frozen=True)
@@ -70,39 +75,62 @@ class VllmEngine:
     """
 
     def __init__(self, folder: Path | str, annotator: Annotator, performance: Performance) -> None:
+        self.folder, self.annotator, self.performance = folder, annotator, performance
         self.identity = identity(folder, annotator)
         self.tokens = ChatTokenizer(folder, annotator)
         self.special_tokens = self.tokens.special_tokens
-        platform = _platform()
-        if platform.is_cpu():
+        self.platform = _platform()
+        if self.platform.is_cpu():
             os.environ["OMP_NUM_THREADS"] = str(performance.threads)
             os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")
             os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")  # GiB; of itself it takes nearly all memory there is
+        end_with_this_process()
+        self.names = map(str, count())
+        self.deaths = 0
+        self._start()
+
+    def _start(self) -> None:
         from vllm import LLM
         from vllm.exceptions import VLLMError
 
-        end_with_this_process()
         try:
-            self.vllm = LLM(
-                model=str(folder),
-                dtype=_PRECISIONS[annotator.precision],
+            self.llm = LLM(
+                model=str(self.folder),
+                dtype=_PRECISIONS[self.annotator.precision],
                 max_model_len=self.tokens.max_tokens,
-                tensor_parallel_size=max(performance.annotate.gpus, 1),
-                gpu_memory_utilization=performance.annotate.memory_fraction,
+                tensor_parallel_size=max(self.performance.annotate.gpus, 1),
+                gpu_memory_utilization=self.performance.annotate.memory_fraction,
                 enable_prefix_caching=True,
-                enforce_eager=platform.is_cpu(),
+                enforce_eager=self.platform.is_cpu(),
                 generation_config="vllm",  # a folder's own penalties and sampling are not the user's
                 seed=0,
-            ).llm_engine
+            )
         except (VLLMError, ValueError, RuntimeError) as error:
             raise InputError(
                 f"vLLM cannot run this model here ({error}).",
                 mend="see vLLM's own lines above; where memory is short, raise `performance.annotate.gpus`, lower "
                 "`annotators.*.context_tokens`, or adapt `performance.annotate.memory_fraction`.",
-                path=folder,
+                path=self.folder,
             ) from None
-        self.names = map(str, count())
         self._notice_a_killed_engine()
+
+    def _start_again(self) -> None:
+        """After a death.
+
+        Raises:
+            InputError: it has died too often, or does not start.
+        """
+        self.deaths += 1
+        if self.deaths == _DEATHS:
+            raise InputError(
+                f"vLLM's engine has died {_DEATHS} times with nothing finished in between; its own lines above say of "
+                "what.",
+                mend="run again when that is mended: what was finished is stored. Where memory was short, lower "
+                "`performance.annotate.memory_fraction` or `annotators.*.context_tokens`.",
+            )
+        logger.warning("vLLM's engine has died, its own lines above say of what; it is started again")
+        self.llm.llm_engine.engine_core.shutdown()
+        self._start()
 
     def generate(self, requests: Sequence[ReplyRequest]) -> Iterator[tuple[int, Completion | Failure]]:
         """See :class:`~.protocol.Engine`. A sampled reply depends on the seed and its own prompt, not on the others."""
@@ -148,52 +176,81 @@ class VllmEngine:
     def _serve(
         self, asked: Iterator[_Asked | tuple[int, Failure]], read: Callable[[_Asked, Any], _Result]
     ) -> Iterator[tuple[int, _Result | Failure]]:
+        while lost := (yield from self._supply(asked, read)):
+            self._start_again()
+            yield from self._serve_suspects(lost, read)
+
+    def _serve_suspects(
+        self, suspects: list[_Asked], read: Callable[[_Asked, Any], _Result]
+    ) -> Iterator[tuple[int, _Result | Failure]]:
+        """Serve the requests with which an engine died: the longest alone, two more together, four, and so on.
+
+        So the one that it dies of is found after few deaths, for a start takes longer than many requests. It has then
+        seen two: one among others, and one alone.
+        """
+        suspects = sorted(suspects, key=lambda request: -len(request.ids))
+        together = 1
+        while suspects:
+            tried, suspects = suspects[:together], suspects[together:]
+            lost = yield from self._supply(iter(tried), read)
+            if lost:
+                self._start_again()
+            if lost and len(tried) == 1:
+                yield tried[0].index, Failure("vLLM's engine dies of this request alone, mostly for want of memory")
+            else:
+                suspects = lost + suspects
+            together = 1 if lost else 2 * together
+
+    def _supply(
+        self, asked: Iterator[_Asked | tuple[int, Failure]], read: Callable[[_Asked, Any], _Result]
+    ) -> Generator[tuple[int, _Result | Failure], None, list[_Asked]]:
+        """Keep vLLM supplied; returns what it held when its engine died, nothing where all requests were served."""
         from vllm import SamplingParams
         from vllm.exceptions import VLLMClientError
         from vllm.inputs import tokens_input
         from vllm.sampling_params import RequestOutputKind
         from vllm.v1.engine.exceptions import EngineDeadError
 
+        vllm = self.llm.llm_engine
         running: dict[str, _Asked] = {}
         try:
             while True:
-                ready = list(islice(asked, min(_CHUNK, _AHEAD - len(running))))
-                for request in ready:
+                exhausted = True
+                for request in islice(asked, min(_CHUNK, _AHEAD - len(running))):
+                    exhausted = False
                     if isinstance(request, tuple):
                         yield request
                         continue
                     name = next(self.names)
+                    running[name] = request
                     try:
                         parameters = SamplingParams(
                             detokenize=False, output_kind=RequestOutputKind.FINAL_ONLY, **request.parameters
                         )
-                        self.vllm.add_request(name, tokens_input(request.ids), parameters)
+                        vllm.add_request(name, tokens_input(request.ids), parameters)
                     except (VLLMClientError, ValueError) as error:
+                        del running[name]
                         yield request.index, Failure(f"vLLM refuses the request: {error}")
-                    else:
-                        running[name] = request
-                if not ready and not running:
-                    return
-                for output in self.vllm.step() if running else ():
+                if exhausted and not running:
+                    return []
+                for output in vllm.step() if running else ():
                     request, reason = running.pop(output.request_id), output.outputs[0].finish_reason
                     ended = reason in ("stop", "length")
+                    self.deaths = 0
                     yield request.index, read(request, output) if ended else Failure(f"vLLM ended it: {reason}")
         except EngineDeadError:
+            lost = list(running.values())
             running.clear()
-            raise InputError(
-                "vLLM's engine has died; its own lines above say of what.",
-                mend="run again: what was finished is stored. Where memory was short, lower "
-                "`performance.annotate.memory_fraction` or `annotators.*.context_tokens` first.",
-            ) from None
+            return lost
         finally:
-            self.vllm.abort_request(list(running))
+            vllm.abort_request(list(running))
 
     def _notice_a_killed_engine(self) -> None:
         """vLLM waits without end for the next step of an engine that the kernel killed; so this wakes it up."""
         from vllm.v1.engine.exceptions import EngineDeadError
 
         processes = [process.sentinel for process in multiprocessing.active_children()]
-        outputs = self.vllm.engine_core.outputs_queue
+        outputs = self.llm.llm_engine.engine_core.outputs_queue
 
         def watch() -> None:
             connection.wait(processes)
