@@ -20,7 +20,7 @@ from comparison import PROGRAMS
 from comparisons import LLM, generate_input, model_folder
 
 REACH = 0.95
-ON_CPU = {"passages": 4, "precision": "fp32", "sizes": (4, 8, 16)}
+ON_CPU = {"passages": 2, "precision": "fp32", "sizes": (4, 8, 16)}
 ON_GPU = {"passages": 31, "precision": "bf16", "sizes": (256, 1_024, 4_096)}
 
 

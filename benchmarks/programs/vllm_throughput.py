@@ -4,7 +4,7 @@ One start of vLLM serves both, with an empty prefix cache before each run. Ours 
 stores each reply and writes the annotation; vLLM is handed token ids that are there already.
 
     .venv-vllm/bin/python benchmarks/programs/vllm_throughput.py --model FOLDER --pool SHARD.parquet --prompt FILE.j2 \
-        --passages 4 --precision fp32 --rounds 5 --sizes 4 8 16 --output FILE.json
+        --passages 2 --precision fp32 --rounds 5 --sizes 4 8 16 --output FILE.json
 """
 
 from __future__ import annotations
