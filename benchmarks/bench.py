@@ -3,6 +3,7 @@
     python benchmarks/bench.py                       # all of them (hours; nothing else should run beside them)
     python benchmarks/bench.py search labels         # these
     python benchmarks/bench.py --pairs 2 search      # fewer rounds
+    python benchmarks/bench.py --whole pool          # only what is measured once, of ours alone
     python benchmarks/bench.py --page                # only write the page again
 
 Each writes its record to benchmarks/results/NAME.json; benchmarks/RESULTS.md is made of the records.
@@ -18,6 +19,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -35,13 +37,25 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What can be measured, and how the page shows it; ``measure`` is given the number of rounds."""
+    """What can be measured, and how the page shows it.
+
+    Attributes:
+        measure: is given the number of rounds, makes the record.
+        section: of a record.
+        whole: makes the part of the record that is named so; see ``Comparison.whole``.
+    """
 
     measure: Callable[[int], Record]
     section: Callable[[Record], str]
+    whole: Callable[[], Record] | None = None
 
 
-BENCHMARKS = {each.name: Benchmark(each.measure, partial(page.comparison_section, each)) for each in COMPARISONS} | {
+BENCHMARKS = {
+    each.name: Benchmark(
+        each.measure, partial(page.comparison_section, each), each.measure_whole if each.whole else None
+    )
+    for each in COMPARISONS
+} | {
     "start-up": Benchmark(start_up.measure_starts, start_up.section),
     "vllm": Benchmark(vllm_speed.measure_vllm, vllm_speed.section),
     "store": Benchmark(store_speed.measure_store, store_speed.section),
@@ -57,28 +71,45 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of {', '.join(BENCHMARKS)}; all without any")
     parser.add_argument("--pairs", type=int, default=5, help="rounds after the one that warms up (default: 5)")
+    parser.add_argument("--whole", action="store_true", help="only what is measured once and of ours alone")
     parser.add_argument("--page", action="store_true", help="measure nothing, write the page only")
     arguments = parser.parse_args(argv)
     if unknown := [name for name in arguments.names if name not in BENCHMARKS]:
         parser.error(f"there is no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
+    names = arguments.names or [name for name in BENCHMARKS if BENCHMARKS[name].whole or not arguments.whole]
+    for name in names if arguments.whole else ():
+        if BENCHMARKS[name].whole is None or not _record(name).is_file():
+            parser.error(f"--whole: {name} has nothing that is measured of ours alone, or no record yet")
     if arguments.pairs < 1:
         parser.error("--pairs must be at least 1")
-    for name in [] if arguments.page else arguments.names or BENCHMARKS:
-        record = {"measured": datetime.date.today().isoformat(), "commit": _commit()}
-        measure.write_record(measure.RESULTS / f"{name}.json", record | BENCHMARKS[name].measure(arguments.pairs))
+    for name in [] if arguments.page else names:
+        _measure(name, arguments.pairs, whole_only=arguments.whole)
     page.PAGE.write_text(whole_page(), encoding="utf-8")
     print(page.PAGE.relative_to(measure.ROOT), file=sys.stderr)
+
+
+def _measure(name: str, pairs: int, *, whole_only: bool) -> None:
+    """Measure one and write its record."""
+    path, benchmark = _record(name), BENCHMARKS[name]
+    stamp = {"measured": datetime.date.today().isoformat(), "commit": _commit()}
+    if not whole_only:
+        measure.write_record(path, stamp | benchmark.measure(pairs))
+    if benchmark.whole is not None:
+        whole = stamp | benchmark.whole()
+        measure.write_record(path, json.loads(path.read_text(encoding="utf-8")) | {"whole": whole})
 
 
 def whole_page() -> str:
     """The page of all records that are there."""
     records = {
-        name: json.loads(path.read_text(encoding="utf-8"))
-        for name in BENCHMARKS
-        if (path := measure.RESULTS / f"{name}.json").is_file()
+        name: json.loads(path.read_text(encoding="utf-8")) for name in BENCHMARKS if (path := _record(name)).is_file()
     }
     sections = [BENCHMARKS[name].section(record) for name, record in records.items()]
     return page.page(records, sections, [name for name in BENCHMARKS if name not in records])
+
+
+def _record(name: str) -> Path:
+    return measure.RESULTS / f"{name}.json"
 
 
 def _scale() -> ModuleType:

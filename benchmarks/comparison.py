@@ -82,12 +82,12 @@ class Comparison:
     facts: Callable[[Path], dict[str, int]] = field(default=lambda folder: {})
 
     def measure(self, pairs: int) -> dict[str, Any]:
-        """Measure every size; returns the record."""
+        """Measure every size beside the peers; returns the record."""
         return {
             "machine": measure.machine(*self.packages),
             "pairs": pairs,
             "sizes": [self._measure(size, pairs) for size in self.sizes],
-        } | ({} if self.whole is None else {"whole": self._measure_alone(self.whole)})
+        }
 
     def check(self, size: int) -> None:
         """Run each program once.
@@ -97,6 +97,13 @@ class Comparison:
         """
         with self._input(size) as source:
             self._compared(source)
+
+    def measure_whole(self) -> dict[str, Any]:
+        """Measure the whole, once, of ours alone; returns the part of the record named so."""
+        assert self.whole is not None, "nothing more is measured of this comparison"
+        with self._input(self.whole) as source:
+            cost = measure.run(self.ours(source, self._output(source, "ours")))
+            return {self.unit: self.whole, **self.facts(source), **_facts([cost]), "ours": measure.summary([cost])}
 
     def _measure(self, size: int, pairs: int) -> dict[str, Any]:
         with self._input(size) as source:
@@ -115,11 +122,6 @@ class Comparison:
                 "peers": {peer: measure.summary(costs[peer]) for peer in peers},
                 "times_as_fast": {peer: measure.ratios(costs["ours"], costs[peer]) for peer in peers},
             }
-
-    def _measure_alone(self, size: int) -> dict[str, Any]:
-        with self._input(size) as source:
-            cost = measure.run(self.ours(source, self._output(source, "ours")))
-            return {self.unit: size, **self.facts(source), **_facts([cost]), "ours": measure.summary([cost])}
 
     @contextmanager
     def _input(self, size: int) -> Iterator[Path]:

@@ -91,7 +91,8 @@ def comparison_section(comparison: Comparison, record: Mapping[str, Any]) -> str
             f"Ours alone, once, on {whole[comparison.unit]:,} {comparison.unit}: "
             f"{seconds(whole['ours'][time]['median'])} s ({', '.join(rates)}), {whole['ours']['peak_megabytes']:,} MB "
             f"at most; from the last size on the time grows with the power "
-            f"{growth([sizes[-1], whole], comparison.unit, time):.2f}."
+            f"{growth([sizes[-1], whole], comparison.unit, time):.2f} (measured {whole['measured']} of "
+            f"{whole['commit']})."
         )
     if comparison.why:
         notes.append(f"By a profile taken once by hand (2026-11-28), not with this record: {comparison.why}")

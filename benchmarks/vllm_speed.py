@@ -48,6 +48,7 @@ def measure_vllm(rounds: int) -> dict[str, Any]:
         measured = json.loads(output.read_text(encoding="utf-8"))
     return {
         "machine": measure.machine(),
+        "vllm": measured["vllm"],
         "device": measured["device"],
         "passages": task["passages"],
         "precision": task["precision"],
@@ -91,6 +92,6 @@ def section(record: Mapping[str, Any]) -> str:
             page.table(
                 ["prompts", "prompt tokens", "ours, s", "vLLM alone, s", "ours, tokens a second", "times as fast"], rows
             ),
-            f"Device: {record['device']}. " + page.measured(record, record["pairs"]),
+            f"vLLM {record['vllm']}, device: {record['device']}. " + page.measured(record, record["pairs"]),
         ]
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -64,14 +65,22 @@ def test_the_median_of_the_rounds_ratios(comparison: Any) -> None:
     assert comparison.ratio(record, comparison.peers[0]) == {"median": 4, "least": 4, "greatest": 4}
 
 
-def test_a_whole_size_is_measured_once_and_of_ours_alone(comparison: Any) -> None:
-    page = importlib.import_module("page")
+def test_a_whole_size_is_measured_once_and_of_ours_alone(
+    comparison: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench, page = (importlib.import_module(name) for name in ("bench", "page"))
     whole = replace(comparison, whole=1_000)
-    record = {"measured": "2026-01-01", "commit": "", **whole.measure(1)}
-    assert {name: record["whole"][name] for name in ("rows", "tokens")} == {"rows": 1_000, "tokens": 7}
-    assert set(record["whole"]) == {"rows", "tokens", "ours"}
+    monkeypatch.setattr(bench.measure, "RESULTS", tmp_path)
+    monkeypatch.setitem(bench.BENCHMARKS, "example", bench.Benchmark(whole.measure, str, whole.measure_whole))
+    bench._measure("example", 1, whole_only=False)
+    record = json.loads((tmp_path / "example.json").read_text())
+    assert (record["whole"]["rows"], record["whole"]["tokens"]) == (1_000, 7)
+    assert set(record["whole"]["ours"]) == set(record["sizes"][0]["ours"])
     assert "Ours alone, once, on 1,000 rows: 0.50 s" in page.comparison_section(whole, record)
-    assert "whole" not in comparison.measure(1)
+    bench._measure("example", 1, whole_only=True)
+    again = json.loads((tmp_path / "example.json").read_text())
+    assert again["sizes"] == record["sizes"]
+    assert again["whole"] != record["whole"]
 
 
 def test_another_result_ends_the_measurement(comparison: Any, tmp_path: Path) -> None:
@@ -143,6 +152,13 @@ def test_what_is_unlike_is_noticed(mine: dict, theirs: dict, found: str, root: P
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     assert found in printed
     assert bool(printed) == bool(found)
+
+
+def test_what_has_nothing_of_ours_alone_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        importlib.import_module("bench").main(["--whole", "pool", "plans"])
+    assert stopped.value.code == 2
+    assert "plans has nothing that is measured of ours alone" in capsys.readouterr().err
 
 
 def test_an_unknown_name_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
