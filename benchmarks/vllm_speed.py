@@ -48,7 +48,6 @@ def measure_vllm(rounds: int) -> dict[str, Any]:
         measured = json.loads(output.read_text(encoding="utf-8"))
     return {
         "machine": measure.machine(),
-        "vllm": measured["vllm"],
         "device": measured["device"],
         "passages": task["passages"],
         "precision": task["precision"],
@@ -92,6 +91,6 @@ def section(record: Mapping[str, Any]) -> str:
             page.table(
                 ["prompts", "prompt tokens", "ours, s", "vLLM alone, s", "ours, tokens a second", "times as fast"], rows
             ),
-            f"vLLM {record['vllm']}, device: {record['device']}. " + page.measured(record, record["pairs"]),
+            f"Device: {record['device']}. " + page.measured(record, record["pairs"]),
         ]
     )

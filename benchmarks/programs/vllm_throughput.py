@@ -15,7 +15,6 @@ import os
 import sys
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "workflow" / "scripts"))
@@ -62,7 +61,7 @@ def offline(engine: VllmEngine, requests: list[ReplyRequest]) -> tuple[float, li
 
 
 def main() -> None:
-    """Write the seconds of each round after the first, the tokens of the prompts, vLLM's version and device (JSON)."""
+    """Write the seconds of each round after the first, and the tokens of the prompts (JSON)."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name in ("model", "pool", "prompt", "output"):
         parser.add_argument(f"--{name}", type=Path, required=True)
@@ -99,8 +98,8 @@ def main() -> None:
                 seconds["vllm"].append(their_seconds)
         tokens = sum(map(len, engine.tokens.prompts([request.chat for request in requests])))
         sizes.append({"prompts": size, "tokens": tokens, **seconds})
-    said = {"vllm": version("vllm"), "device": engine.platform.get_device_name(), "sizes": sizes}
-    arguments.output.write_text(json.dumps(said))
+    device = engine.platform.get_device_name()
+    arguments.output.write_text(json.dumps({"device": device, "sizes": sizes}))
 
 
 if __name__ == "__main__":
