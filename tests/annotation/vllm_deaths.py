@@ -17,6 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import psutil
 from pydantic import TypeAdapter
 
 from utility_annotation.annotation import vllm_engine
@@ -37,11 +38,17 @@ class Frail(vllm_engine.VllmEngine):
     def _start(self) -> None:
         super()._start()
         self.starts += 1
-        for process in self.processes:
+        for process in engine_processes():
             limit = process.memory_info().vms + ROOM
             process.rlimit(resource.RLIMIT_AS, (limit, limit))
         if self.doomed:
             kill_engine()
+
+
+def engine_processes() -> list[psutil.Process]:
+    """Those of vLLM's engine, the workers that hold the model included."""
+    engines = [psutil.Process(child.pid) for child in multiprocessing.active_children()]
+    return engines + [worker for engine in engines for worker in engine.children(recursive=True)]
 
 
 def kill_engine() -> None:

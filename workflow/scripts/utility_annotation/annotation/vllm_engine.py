@@ -17,15 +17,12 @@ import multiprocessing
 import os
 import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count, islice
 from multiprocessing import connection
 from pathlib import Path
 from threading import Thread
 from typing import Any, TypeVar
-
-import psutil
 
 from ..configuration import Annotator, Performance
 from ..devices import gpu_fault
@@ -43,8 +40,6 @@ _AHEAD = 2048
 """Requests in vLLM's hands at a time: more than it runs at once, so that it is never short of work."""
 _CHUNK = 64
 """Requests that are tokenised and handed over between two of vLLM's steps."""
-_LAST_SECONDS = 30
-"""How long the processes of a dead engine have to end by themselves before another is started."""
 _DEATHS = 5
 """Deaths of vLLM's engine without a result between them after which it is not one request that it dies of."""
 
@@ -117,7 +112,6 @@ class VllmEngine:
                 "`annotators.*.context_tokens`, or adapt `performance.annotate.memory_fraction`.",
                 path=self.folder,
             ) from None
-        self.processes = _engine_processes()
         self._notice_a_killed_engine()
 
     def _start_again(self) -> None:
@@ -136,10 +130,6 @@ class VllmEngine:
             )
         logger.warning("vLLM's engine has died, its own lines above say of what; it is started again")
         self.llm.llm_engine.engine_core.shutdown()
-        _, left = psutil.wait_procs(self.processes, timeout=_LAST_SECONDS)  # what lives holds memory of the GPU
-        for process in left:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
         self._start()
 
     def generate(self, requests: Sequence[ReplyRequest]) -> Iterator[tuple[int, Completion | Failure]]:
@@ -259,11 +249,11 @@ class VllmEngine:
         """vLLM waits without end for the next step of an engine that the kernel killed; so this wakes it up."""
         from vllm.v1.engine.exceptions import EngineDeadError
 
-        engines = [process.sentinel for process in multiprocessing.active_children()]
+        processes = [process.sentinel for process in multiprocessing.active_children()]
         outputs = self.llm.llm_engine.engine_core.outputs_queue
 
         def watch() -> None:
-            connection.wait(engines)
+            connection.wait(processes)
             outputs.put(EngineDeadError())
 
         Thread(target=watch, daemon=True).start()
@@ -277,16 +267,6 @@ class VllmEngine:
         if math.isfinite(total):
             return LogLikelihood(total, len(places), request.context)
         return Failure("the model's log-likelihood is not a finite number")
-
-
-def _engine_processes() -> list[psutil.Process]:
-    """vLLM's engine, which this process has started, and the workers that the engine has."""
-    processes = []
-    for child in multiprocessing.active_children():
-        with suppress(psutil.NoSuchProcess):
-            engine = psutil.Process(child.pid)
-            processes += [engine, *engine.children(recursive=True)]
-    return processes
 
 
 def _platform() -> Any:
