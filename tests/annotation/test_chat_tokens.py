@@ -79,6 +79,26 @@ def test_reply_ends_with_the_turn_and_says_so(tiny_model: Path, annotator: Annot
     assert ended.completion_tokens == cut_off.completion_tokens + 1 == len(word) + 1
 
 
+@pytest.mark.parametrize(
+    "end", ["<think>\\n", "<think>", "[THINK]", "<seed:think>", "\u25c1think\u25b7", "<|START_THINKING|>"]
+)
+def test_template_that_opens_a_thought_is_refused_where_the_model_is_not_to_think(
+    altered: Callable[..., Path], annotator: Annotator, end: str
+) -> None:
+    """Else a thought that is cut off would be read as the reply."""
+    folder = altered("generation_config.json")
+    (folder / "chat_template.jinja").write_text(f"{{{{ 'say </think> when <think> is over' + '{end}' }}}}")
+    with pytest.raises(InputError, match=rf"{folder}: this model always thinks.*`annotators\.\*\.thinking` to true"):
+        ChatTokenizer(folder, annotator)
+    ChatTokenizer(folder, annotator.model_copy(update={"thinking": True}))
+
+
+def test_template_that_opens_and_ends_a_thought_is_taken(altered: Callable[..., Path], annotator: Annotator) -> None:
+    folder = altered("generation_config.json")
+    (folder / "chat_template.jinja").write_text("{{ 'hello <think>\\n\\n</think>\\n\\n' }}")
+    assert ChatTokenizer(folder, annotator).prompts([CHAT])
+
+
 def test_thinking_reaches_a_template_that_knows_it(altered: Callable[..., Path], annotator: Annotator) -> None:
     folder = altered("generation_config.json")
     (folder / "chat_template.jinja").write_text("{{ 'deep' if enable_thinking else 'quick' }}")

@@ -357,6 +357,11 @@ def test_prompt_beyond_the_stated_context_is_not_sent(tiny_model: Path) -> None:
 
 # Faults
 
+
+def worded(message: str) -> dict[str, object]:
+    return {"error": {"message": message}}
+
+
 PASSING = {
     "no answer in time": Answer(seconds=60),
     "connection closed before the answer": Answer(drop_after=-1),
@@ -368,6 +373,8 @@ PASSING = {
     "empty choice": Answer({"choices": [{}]}),
     "choice without content": chat_answer(None),
     "choice without an end": Answer({"choices": [{"message": {"content": "a"}, "finish_reason": None}]}),
+    "more tokens than there are": chat_answer(usage={"prompt_tokens": 10**30}),
+    "fewer tokens than none": chat_answer(usage={"completion_tokens": -1}),
     "408": Answer(status=408),
     "429": Answer({"error": {"message": "slow down"}}, 429, {"Retry-After": "0.01"}),
     "500": Answer({"error": "boom"}, 500),
@@ -382,6 +389,46 @@ def test_passing_fault_is_tried_again(fault: str) -> None:
     assert [received.tries for received in scripted.received] == [1, 2]
 
 
+NONSENSE_OF_TOKENS = {
+    "a token below 0": text_answer(token_ids=[-1]),
+    "a token beyond all": text_answer(token_ids=[2**40]),
+    "more tokens than there are": Answer(text_answer().body | {"usage": {"prompt_tokens": 10**30}}),
+    "text that is none": text_answer(3),
+    "a choice for a chat": chat_answer(),
+}
+
+
+@pytest.mark.parametrize("fault", [*NONSENSE_OF_TOKENS, *(fault for fault in PASSING if "choice" not in fault)])
+def test_fault_is_tried_again_where_token_ids_are_sent(tiny_model: Path, fault: str) -> None:
+    answer = NONSENSE_OF_TOKENS.get(fault) or PASSING[fault]
+    with ScriptedServer(lambda received: answer if received.tries == 1 else text_answer()) as scripted:
+        engine = OpenAIEngine(tiny_model, LOCAL, performance(scripted.url, timeout=1))
+        (result,) = collected(engine.generate(asked("q")))
+    assert isinstance(result, Completion)
+    assert [received.tries for received in scripted.received] == [1, 2]
+
+
+def logprobs(*values: object) -> Answer:
+    return text_answer(logprobs={"token_logprobs": values})
+
+
+@pytest.mark.parametrize(
+    "nonsense", [logprobs(), logprobs(-1.0), logprobs(*["low"] * 400), logprobs(*[[]] * 400), text_answer()]
+)
+def test_nonsense_in_place_of_likelihoods_is_one_text_s_fault_once_another_was_scored(
+    tiny_model: Path, nonsense: Answer
+) -> None:
+    """Before that it is a server that scores none, which ends the job."""
+    answers = {"good": logprobs(*[-1.0] * 400), "bad": nonsense}
+    tokens = ChatTokenizer(tiny_model, LOCAL)
+    texts = {name: tokens.continuations([Continuation(chat(name), "a")])[0] for name in answers}
+    names = {str(context + text): name for name, (context, text) in texts.items()}
+    with ScriptedServer(lambda received: answers[names[str(received.body["prompt"])]]) as scripted:
+        engine = OpenAIEngine(tiny_model, LOCAL, performance(scripted.url, concurrency=1))
+        results = collected(engine.log_likelihood([Continuation(chat(name), "a") for name in ("good", "bad", "good")]))
+    assert [type(result) for result in results] == [LogLikelihood, Failure, LogLikelihood]
+
+
 @pytest.mark.parametrize("fault", PASSING)
 def test_lasting_fault_is_a_failure_of_one_request_and_the_others_go_on(fault: str) -> None:
     def script(received: Received) -> Answer:
@@ -393,6 +440,46 @@ def test_lasting_fault_is_a_failure_of_one_request_and_the_others_go_on(fault: s
     assert "last of 3 attempts" in results[0].reason
     assert results[1:] == [GOOD] * 4
     assert max(received.tries for received in scripted.received) == 3
+
+
+@pytest.mark.parametrize("fault", PASSING)
+@pytest.mark.parametrize("questions", [2, 50])
+def test_server_that_serves_nothing_ends_the_job(fault: str, questions: int) -> None:
+    """Rather than a failure for every query."""
+    problem = pytest.raises(InputError, match=r"no other request was served.*performance\.annotate\.server\.url")
+    with ScriptedServer(lambda received: PASSING[fault]) as scripted, problem:
+        list(hosted(scripted.url, timeout=0.2, attempts=2).generate(asked(*map(str, range(questions)))))
+    assert len(scripted.received) <= 20
+
+
+@pytest.mark.parametrize("fault", ["429", "500", "no answer in time"])
+def test_server_that_begins_to_fail_ends_the_job_and_what_came_before_is_handed_over(fault: str) -> None:
+    def script(received: Received) -> Answer:
+        return chat_answer() if int(said(received)) < 20 else PASSING[fault]
+
+    handed_over = []
+    with ScriptedServer(script) as scripted, pytest.raises(InputError, match="no other request was served"):
+        handed_over.extend(hosted(scripted.url, timeout=0.2, attempts=2).generate(asked(*map(str, range(100)))))
+    assert {number for number, result in handed_over if result == GOOD} == set(range(20))
+    assert len(handed_over) < 30
+
+
+def test_request_that_is_refused_alone_is_a_failure_and_all_of_them_end_the_job() -> None:
+    refusal = Answer(worded("Unsupported parameter: 'max_tokens'."), 400)
+    with ScriptedServer(lambda received: refusal if said(received) == "bad" else chat_answer()) as scripted:
+        results = collected(hosted(scripted.url, concurrency=1).generate(asked("bad", "bad", "bad", "good")))
+    assert [type(result) for result in results] == [Failure, Failure, Failure, Completion]
+    with ScriptedServer(lambda received: refusal) as scripted, pytest.raises(InputError, match="max_tokens"):
+        list(hosted(scripted.url).generate(asked("a", "b", "c")))
+
+
+def test_403_is_of_the_key_until_something_has_been_served_and_of_the_question_then() -> None:
+    def script(received: Received) -> Answer:
+        return Answer(worded("This text was flagged."), 403) if said(received) == "bad" else chat_answer()
+
+    with ScriptedServer(script) as scripted:
+        results = collected(hosted(scripted.url, concurrency=1).generate(asked("a", "bad", "b")))
+    assert results == [GOOD, Failure("the server answers 403: This text was flagged."), GOOD]
 
 
 def test_answer_that_comes_drop_by_drop_is_given_up() -> None:
@@ -483,10 +570,6 @@ def test_server_that_goes_away_ends_the_job() -> None:
         assert next(results) == (0, GOOD)
     with pytest.raises(InputError, match="no connection"):
         list(results)
-
-
-def worded(message: str) -> dict[str, object]:
-    return {"error": {"message": message}}
 
 
 TOO_LONG = {

@@ -75,8 +75,39 @@ def test_reply_cut_off_before_its_selection_is_truncated() -> None:
     assert read_selection(reply("My selection:[[1],[2", "length"), 5) == Reading("truncated")
 
 
-def test_reply_cut_off_after_a_complete_selection_is_read() -> None:
-    assert read_selection(reply("My selection:[[1]]\nThe reason is", "length"), 5) == Reading("ok", (1,))
+@pytest.mark.parametrize("rest", ["\n", "\nThe reason is", "\n\nIt"])
+def test_reply_cut_off_after_a_complete_selection_is_read(rest: str) -> None:
+    assert read_selection(reply(f"My selection:[[1]]{rest}", "length"), 5) == Reading("ok", (1,))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "My selection:[1],[2]",
+        "My selection:[]",
+        "My selection:[[1],[2]]",
+        "My selection:[[1]]\nNo:\nMy selection:[[2],",
+        "My selection:[[1]]\nMy sel",
+        "My selection:[[1]]\n  my selection",
+    ],
+)
+def test_selection_that_may_have_gone_on_where_it_was_cut_off_is_not_read(text: str) -> None:
+    assert read_selection(reply(text, "length"), 5) == Reading("truncated")
+
+
+@given(
+    st.lists(st.integers(0, 9), min_size=1, max_size=5),
+    st.sampled_from(["My selection:[{}]", "My selection: {}", "my selection:[ {} ]."]),
+    st.sampled_from(["", "Passage [4] is good.\n", "My selection would be [3].\n"]),
+    st.sampled_from(["", "\n", "\nThat was easy.", "\n[9]"]),
+)
+def test_no_beginning_of_a_reply_reads_as_another_selection(
+    numbers: list[int], form: str, before: str, after: str
+) -> None:
+    text = before + form.format(",".join(f"[{number}]" for number in numbers)) + after
+    whole = read_selection(reply(text), 8)
+    for cut_off in range(len(text) + 1):
+        assert read_selection(reply(text[:cut_off], "length"), 8) in (whole, Reading("truncated"))
 
 
 def test_ranking_that_was_cut_off_is_truncated() -> None:
@@ -98,6 +129,28 @@ def test_thought_that_never_ends_is_truncated_and_not_read(opening: str) -> None
 
 def test_thought_is_not_read_even_where_none_was_asked_for() -> None:
     assert read_selection(reply("<think>\nMy selection:[[1]]"), 3) == Reading("unparsable")
+
+
+THOUGHTS = {
+    "most": ("<think>", "</think>"),
+    "Mistral": ("[THINK]", "[/THINK]"),
+    "Seed": ("<seed:think>", "</seed:think>"),
+    "Kimi": ("\u25c1think\u25b7", "\u25c1/think\u25b7"),
+    "Cohere": ("<|START_THINKING|>", "<|END_THINKING|>"),
+    "gpt-oss": ("<|channel|>analysis<|message|>", "<|end|><|start|>assistant<|channel|>final<|message|>"),
+}
+
+
+@pytest.mark.parametrize("family", THOUGHTS)
+@pytest.mark.parametrize("before", ["", "Let me see.\n", "<think>\nfirst\n</think>\n"])
+def test_thought_of_any_family_is_not_read_wherever_it_stands_and_however_it_ends(family: str, before: str) -> None:
+    start, end = THOUGHTS[family]
+    thought = f"{before}{start}\nMy selection:[[1]]\n"
+    for finish_reason, outcome in (("stop", "unparsable"), ("length", "truncated")):
+        assert read_selection(reply(thought, finish_reason), 3) == Reading(outcome)
+        assert read_ranking(reply(thought.replace("My selection:[[1]]", "[2] > [1]"), finish_reason), 3).numbers == ()
+    assert after_thinking(thought, thinking=False) is None
+    assert read_selection(reply(f"{thought}{end}My selection:[[2]]"), 3) == Reading("ok", (2,))
 
 
 def test_answer_after_thinking() -> None:

@@ -93,6 +93,26 @@ def test_retries_are_bounded_and_then_the_reply_is_recorded_as_it_is(
     assert row["replies"] == ["No idea at 0.6."]
 
 
+def test_temperature_is_never_raised_above_what_engines_take(annotator: Annotator, template, tmp_path: Path) -> None:
+    engine = Scripted(lambda request: "Hm.")
+    stage = Listwise(annotator, template("relsel"), SELECTION)
+    (row,) = judged(tmp_path, engine, stage, retries=Retries(attempts=6, temperature_step=0.7))
+    assert [request.sampling.temperature for request in engine.asked] == pytest.approx([0, 0.7, 1.4, 2, 2, 2, 2])
+    assert len({request.sampling.seed for request in engine.asked}) == 7
+    assert row["outcome"] == "unparsable"
+
+
+@pytest.mark.parametrize("failure", [Failure("the server answers 500"), TooLong("no room", 0.5)])
+def test_reply_stays_where_asking_again_fails(
+    annotator: Annotator, template, tmp_path: Path, failure: Failure, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = Scripted(lambda request: failure if request.sampling.temperature else "The second one.")
+    stage = Listwise(annotator, template("relsel"), SELECTION)
+    (row,) = judged(tmp_path, engine, stage, retries=Retries(attempts=5))
+    assert (row["outcome"], row["replies"], row["attempts"]) == ("unparsable", ["The second one."], 2)
+    assert failure.reason in caplog.text
+
+
 @pytest.mark.parametrize(
     ("text", "finish_reason", "outcome"),
     [("My selection:[]", "stop", "empty"), ("My selection:[[1", "length", "truncated")],
@@ -153,6 +173,20 @@ def test_prompt_without_room_is_served_with_its_longest_passages_cut_to_a_common
     assert 40 <= cut <= 60, "as little is cut as need be, give or take a third"
     widths = [max(words_shown(request)) for request in engine.asked if sum(words_shown(request)) > 0]
     assert all(later < earlier for earlier, later in pairwise(widths))
+
+
+@pytest.mark.parametrize(
+    "text", ["\u4f60\u597d\u4e16\u754c" * 500, "\u0e2a\u0e27\u0e31\u0e2a\u0e14\u0e35" * 300, "x" * 5000]
+)
+def test_text_without_spaces_is_cut_until_it_fits(
+    engine, annotator: Annotator, template, tmp_path: Path, text: str
+) -> None:
+    shown = replace(ITEM, passages=(Passage("a", text), Passage("b", "short")))
+    stage = relevance_stage(annotator.model_copy(update={"sampling": Sampling(max_new_tokens=4)}), template("relsel"))
+    (row,) = judged(tmp_path, engine, stage, (shown,))
+    assert row["outcome"] in ("unparsable", "truncated")
+    assert row["cut_words"] > 1
+    assert 700 < row["prompt_tokens"] <= 1020
 
 
 def test_prompt_that_no_cut_can_fit_is_an_error_of_its_own(annotator: Annotator, template, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from utility_annotation.annotation.protocol import Continuation
 from utility_annotation.configuration import Annotator, Performance
 from utility_annotation.errors import run_script
 
-ROOM = 200 * 2**20
+ROOM = 240 * 2**20
 """Memory (bytes) that an engine may take beyond what it has once it is started."""
 
 

@@ -142,22 +142,32 @@ def waiting(what: str, interval: float | None = None) -> Iterator[None]:
     Work that lasted so long also gets a line at its end.
     """
     pause = _SECONDS_BETWEEN_SIGNS if interval is None else interval
-    start, done = time.monotonic(), Event()
+    start = time.monotonic()
+    try:
+        with regularly(pause, lambda: LOG.info("%s: %s so far", what, _clock(time.monotonic() - start))):
+            yield
+    finally:
+        seconds = time.monotonic() - start
+        if seconds >= pause:
+            LOG.info("%s: %s in all", what, _clock(seconds))
 
-    def tell() -> None:
+
+@contextmanager
+def regularly(pause: float, tell: Callable[[], object]) -> Iterator[None]:
+    """Call ``tell`` every ``pause`` seconds, in a thread beside the work, for as long as that lasts."""
+    done = Event()
+
+    def repeat() -> None:
         while not done.wait(pause):
-            LOG.info("%s: %s so far", what, _clock(time.monotonic() - start))
+            tell()
 
-    teller = Thread(target=tell, daemon=True)
+    teller = Thread(target=repeat, daemon=True)
     teller.start()
     try:
         yield
     finally:
         done.set()
         teller.join()
-        seconds = time.monotonic() - start
-        if seconds >= pause:
-            LOG.info("%s: %s in all", what, _clock(seconds))
 
 
 class CountingReader(io.RawIOBase):

@@ -15,7 +15,8 @@ from ..ahead import ahead
 from ..configuration import Annotator
 from ..errors import InputError
 from ..importing import large_packages
-from .protocol import Chat, Completion, Continuation, Failure, TooLong
+from .protocol import Chat, Completion, Continuation, Failure, Message, TooLong
+from .replies import begins_to_think
 
 _BLOCK_CHATS = 32
 """Rendered while the block before is tokenised, which leaves Python's lock free."""
@@ -42,7 +43,8 @@ class ChatTokenizer:
         annotator: thinking (a template that knows none ignores it) and the limit of the context are read from it.
 
     Raises:
-        InputError: the tokenizer has no chat template, or nothing says which token ends a turn.
+        InputError: the tokenizer has no chat template, nothing says which token ends a turn, or the model is not to
+            think but its template makes it.
     """
 
     def __init__(self, folder: Path | str, annotator: Annotator) -> None:
@@ -57,6 +59,12 @@ class ChatTokenizer:
                 path=folder,
             )
         self.stop_ids = self._stop_ids()
+        if not self.thinking and begins_to_think(self._texts([(Message("user", "?"),)])[0]):
+            raise InputError(
+                "this model always thinks first: its chat template opens the thought.",
+                mend="set `annotators.*.thinking` to true, and leave the thought room in `sampling.max_new_tokens`.",
+                path=folder,
+            )
         model_limit = (
             AutoConfig.from_pretrained(folder, local_files_only=True).get_text_config().max_position_embeddings
         )

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..contracts import ANNOTATION, POOL, iter_rows, passage_text
 from ..errors import InputError
-from .prompts import words
+from .prompts import cut, length
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,12 @@ class Item:
     answer: str | None = None
 
     def longest(self) -> int:
-        """Words of the longest passage."""
-        return max((len(words(passage.text)) for passage in self.passages), default=0)
+        """Words of the longest passage, as :func:`~.prompts.length` counts them."""
+        return max((length(passage.text) for passage in self.passages), default=0)
 
     def cut(self, limit: int) -> Item:
         """The same with every passage of more than ``limit`` words cut to them."""
-        passages = tuple(Passage(passage.docid, " ".join(words(passage.text)[:limit])) for passage in self.passages)
+        passages = tuple(Passage(passage.docid, cut(passage.text, limit)) for passage in self.passages)
         return replace(self, passages=passages)
 
 

@@ -21,7 +21,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, Field, model_validator
 
@@ -106,10 +106,13 @@ class OpenAIEngine:
         return self._server.ask(self._way.likelihoods(requests))
 
 
+_Natural = Annotated[int, Field(ge=0, lt=2**31)]
+
+
 class _Usage(BaseModel):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    total_tokens: int | None = None
+    prompt_tokens: _Natural | None = None
+    completion_tokens: _Natural | None = None
+    total_tokens: _Natural | None = None
 
     @property
     def generated(self) -> int | None:
@@ -126,7 +129,7 @@ class _LogProbabilities(BaseModel):
 class _TextChoice(BaseModel):
     text: str
     finish_reason: str
-    token_ids: list[int] | None = None
+    token_ids: list[_Natural] | None = None
     logprobs: _LogProbabilities | None = None
 
 

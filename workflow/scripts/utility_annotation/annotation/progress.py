@@ -8,20 +8,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..progress import LOG
+from ..progress import LOG, regularly
 from .protocol import Failure, Result, tokens
 
 _SECONDS_BETWEEN_LINES = 5.0
 
 
 class Progress:
-    """Counts requests, tokens and outcomes, and logs a line at most every five seconds."""
+    """Counts requests, tokens and outcomes, and logs a line every five seconds in which an engine is at work."""
 
     def __init__(self) -> None:
         self.total = self.stored = self.made = self.failed = self.prompt_tokens = self.new_tokens = 0
         self.outcomes: Counter[str] = Counter()
         self.engine_seconds = 0.0
-        self._start = self._last_line = time.monotonic()
+        self._start = time.monotonic()
 
     def expect(self, requests: int) -> None:
         """Count requests that are to come; retries come on top of those expected at first."""
@@ -38,16 +38,14 @@ class Progress:
         read, written = tokens(result)
         self.prompt_tokens += read
         self.new_tokens += written
-        if time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
-            self._last_line = time.monotonic()
-            LOG.info("%s", self._line())
 
     @contextmanager
     def engine(self) -> Iterator[None]:
-        """Count the time that passes as the engine's."""
+        """Count the time that passes as the engine's, and show how far it is, also while no result comes."""
         start = time.monotonic()
         try:
-            yield
+            with regularly(_SECONDS_BETWEEN_LINES, lambda: LOG.info("%s", self._line())):
+                yield
         finally:
             self.engine_seconds += time.monotonic() - start
 

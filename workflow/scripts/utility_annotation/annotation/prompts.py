@@ -18,7 +18,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 from typing import get_args
 
@@ -30,11 +30,41 @@ from .protocol import Chat, Message, Role
 _MARKER = re.compile(r"^## (?P<role>\w+)(?P<each>, each passage)?[ \t]*$", re.MULTILINE)
 _ROLES: dict[str, Role] = {role: role for role in get_args(Role)}
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
+_LONG_WORD = 50
+_NO_SPACES = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+"""Thai and Lao, Burmese, Khmer, Japanese, Chinese: scripts that do not part words."""
+_UNSPACED = re.compile(f"[{_NO_SPACES}]")
+_PART = re.compile(rf"[{_NO_SPACES}]|[^\s{_NO_SPACES}]{{1,{_LONG_WORD}}}")
 
 
 def words(text: str) -> list[str]:
     """The words of an outside text: what white space and control characters part."""
     return _CONTROL.sub(" ", text).split()
+
+
+def length(text: str) -> int:
+    """How many words an outside text counts, where it is cut to a number of them.
+
+    In scripts that do not part words each character counts as one, and of a longer word every 50 characters do, so that
+    a text of any language can be cut to a size.
+    """
+    found = words(text)
+    return len(found) if _parted(text, found) else len(_PART.findall(" ".join(found)))
+
+
+def cut(text: str, limit: int) -> str:
+    """An outside text on one line, as far as it goes in ``limit`` words, as :func:`length` counts them."""
+    found = words(text)
+    if _parted(text, found):
+        return " ".join(found[:limit])
+    line = " ".join(found)
+    ends = [part.end() for part in islice(_PART.finditer(line), limit)]
+    return line[: ends[-1]] if ends else ""
+
+
+def _parted(text: str, found: list[str]) -> bool:
+    """Whether the words that were found are all that counts."""
+    return max(map(len, found), default=0) <= _LONG_WORD and (text.isascii() or not _UNSPACED.search(text))
 
 
 class Cleaner:

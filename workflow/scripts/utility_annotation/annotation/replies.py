@@ -1,7 +1,7 @@
 """Strict reading of an LLM's replies.
 
-Only a line that consists of nothing but the requested form is read, and nothing before ``</think>`` ever is, so that
-numbers in a thought, an explanation or a quoted passage mark nothing.
+Only a line that consists of nothing but the requested form is read, and nothing of a thought ever is, so that numbers
+in a thought, an explanation or a quoted passage mark nothing.
 """
 
 from __future__ import annotations
@@ -14,8 +14,18 @@ from typing import Protocol
 from .protocol import Completion
 from .votes import merge_rankings, merge_selections
 
-_END_OF_THINKING = "</think>"
-_START_OF_THINKING = "<think>"
+_THINKING = {
+    "<think>": "</think>",
+    "[THINK]": "[/THINK]",
+    "<seed:think>": "</seed:think>",
+    "\u25c1think\u25b7": "\u25c1/think\u25b7",
+    "<|START_THINKING|>": "<|END_THINKING|>",
+    "<|channel|>analysis<|message|>": "<|channel|>final<|message|>",
+}
+"""What opens and ends a thought: most models'; Mistral's; Seed's; Kimi's; Cohere's; the channels of gpt-oss."""
+_START_OF_THINKING = re.compile("|".join(map(re.escape, _THINKING)))
+_END_OF_THINKING = re.compile("|".join(map(re.escape, _THINKING.values())))
+_BEGUN = "my selection:"
 _NUMBER = r"\[\s*[+-]?\d{1,9}\s*\]"
 _LIST = rf"{_NUMBER}(?:\s*,\s*{_NUMBER})*"
 _SELECTION = re.compile(
@@ -60,28 +70,40 @@ class Form:
 
 
 def after_thinking(text: str, *, thinking: bool) -> str | None:
-    """The part of a reply that counts: what follows the last ``</think>``.
+    """The part of a reply that counts: what follows the last end of a thought (``</think>``, say).
 
     Args:
         text: the whole reply.
-        thinking: whether the model was asked to think; then a reply without ``</think>`` is all thought.
+        thinking: whether the model was asked to think; then a reply in which no thought ends is all thought.
 
     Returns:
         The part after the thinking, stripped, or None where the thinking never ended.
     """
-    _, end, rest = text.rpartition(_END_OF_THINKING)
-    if not end and (thinking or text.lstrip().startswith(_START_OF_THINKING)):
+    ends = [end.end() for end in _END_OF_THINKING.finditer(text)]
+    rest = text[ends[-1] :] if ends else text
+    if (thinking and not ends) or _START_OF_THINKING.search(rest):
         return None
     return rest.strip()
+
+
+def begins_to_think(prompt: str) -> bool:
+    """Whether a prompt opens a thought at its end, so that the reply begins in one."""
+    return any(prompt.rstrip().endswith(start) for start in _THINKING)
 
 
 def read_selection(completion: Completion, n: int, *, thinking: bool = False) -> Reading:
     """Read ``My selection:[[i],[j],...]`` over passages 1…n.
 
     The form must fill a line of its own. Numbers outside 1…n are dropped; a selection of such numbers only is
-    unparsable, and so are several lines that select differently.
+    unparsable, and so are several lines that select differently. The line in which the token limit cut a reply off is
+    not read; if it may have been a selection, nothing is.
     """
     text = after_thinking(completion.text, thinking=thinking)
+    last = completion.text.rpartition("\n")[2].strip().casefold()
+    if text and last and completion.finish_reason == "length":
+        if last.startswith(_BEGUN) or _BEGUN.startswith(last):
+            return _nothing_read(completion)
+        text = text.rpartition("\n")[0]
     lists = [match["list"] for match in _full_lines(_SELECTION, text)]
     readings = {_valid_numbers(found, n) for found in lists}
     if len(readings) != 1:

@@ -25,7 +25,7 @@ from pydantic import ValidationError
 
 from ..configuration import ServerPerformance
 from ..errors import InputError
-from .protocol import Failure
+from .protocol import Failure, TooLong
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +36,14 @@ _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 60.0
 """Seconds at most, also where the server's Retry-After asks for more."""
 _CONNECT_TIMEOUT = 30.0
+_BUSY = (429, 502, 503)
+"""Statuses that say nothing of the question."""
+_REFUSED_TO_ALL = (401, 402, 404, 405)
+"""Statuses that every other question would meet as well. So does a 403, until something has been served: later it is of
+the question, of what is said in it."""
+_IN_VAIN = 5
+"""Questions in a row that come to nothing, none being served between them, after which it is not the questions; or as
+many as are asked at a time, where that is more."""
 _WORDS = 300
 """Characters of a server's explanation that are passed on."""
 _SECONDS_BETWEEN_WARNINGS = 5.0
@@ -48,7 +56,8 @@ class Question(Generic[_Answer]):
     Attributes:
         path: where it goes, below the server's URL.
         body: sent as JSON.
-        read: what the body of an answer says; raises pydantic's ValidationError where it is not what it should be.
+        read: what the body of an answer says; raises pydantic's ValidationError where it is not what it should be, and
+            InputError where the server cannot do what is asked of it, unless it has done it before.
         refused: what it means that the server will not serve this request, from the status and the server's words.
     """
 
@@ -63,12 +72,12 @@ class _Fault:
     """An attempt that came to nothing, but may be repeated.
 
     Attributes:
-        reached: whether there was a connection.
+        busy: whether it says something of the server alone (no connection, too many requests), not of the question.
         pause: seconds for which the server asks to be left alone.
     """
 
     reason: str
-    reached: bool = True
+    busy: bool = False
     pause: float = 0.0
 
 
@@ -77,7 +86,8 @@ class Server:
 
     What a later try may mend (no connection, a connection that breaks, no answer in time, status 408, 429 and 5xx, an
     answer that is not of the protocol) is tried again, with growing pauses; then that question is a failure and the
-    others go on.
+    others go on. Where it is the server that fails, and not one question, the job ends instead: its questions would
+    all be failures.
 
     Args:
         settings: where the server is, and how hard to try. The key is read from the environment, here only.
@@ -96,7 +106,8 @@ class Server:
                 f"the environment variable {settings.key_variable} holds characters that no key has.",
                 mend="set it to the key alone (`performance.annotate.server.key_variable` names the variable).",
             )
-        self._answers = 0
+        self._served = 0
+        self._in_vain: list[str] = []
         self._last_warning = float("-inf")
         logging.getLogger("httpx2").setLevel(logging.WARNING)  # a line for every request otherwise
 
@@ -110,8 +121,10 @@ class Server:
         thread, and closing the iterator gives up what is under way.
 
         Raises:
-            InputError: the server cannot be reached, or refuses the key, the URL or the model.
+            InputError: the server cannot be reached, refuses the key, the URL or the model, or serves no question of
+                many.
         """
+        self._in_vain.clear()
         with asyncio.Runner() as runner:
             client = self._client()
             under_way: dict[asyncio.Task[_Answer | Failure], int] = {}
@@ -132,12 +145,14 @@ class Server:
                         yield from finished()
                 while under_way:
                     yield from finished()
+                if not self._served and len(self._in_vain) > 1:
+                    raise self._failing()
             finally:
                 runner.run(_give_up(under_way, client))
 
     async def _ask(self, client: httpx2.AsyncClient, question: Question[_Answer]) -> _Answer | Failure:
         body = orjson.dumps(question.body)
-        answers_before = self._answers
+        served_before = self._served
         faults: list[_Fault] = []
         while True:
             outcome = await self._try(client, question, body)
@@ -149,11 +164,10 @@ class Server:
             self._warn(outcome.reason)
             growing = min(_FIRST_PAUSE * 2 ** (len(faults) - 1), _LONGEST_PAUSE)
             await asyncio.sleep(min(outcome.pause, _LONGEST_PAUSE) + growing * random.uniform(0.5, 1))
-        if not any(fault.reached for fault in faults) and self._answers == answers_before:
-            raise InputError(
-                f"{self._url}: {outcome.reason}, at {len(faults)} attempts, and to no other request in that time.",
-                mend="start the server, or correct `performance.annotate.server.url`; what is stored stays stored.",
-            )
+        self._in_vain.append(outcome.reason)
+        busy = all(fault.busy for fault in faults) and self._served == served_before
+        if busy or len(self._in_vain) == max(_IN_VAIN, self.settings.concurrency):
+            raise self._failing()
         return Failure(f"{outcome.reason}, at the last of {len(faults)} attempts")
 
     async def _try(
@@ -168,23 +182,33 @@ class Server:
             async with asyncio.timeout(self.settings.timeout):
                 response = await client.post(f"{self._url}/{question.path}", content=body)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
-            return _Fault(f"no connection to the server ({self._named(error)})", reached=False)
+            return _Fault(f"no connection to the server ({self._named(error)})", busy=True)
         except TimeoutError:
             return _Fault(f"no answer within {self.settings.timeout:g} s")
         except httpx2.RequestError as error:
             return _Fault(f"the connection broke ({self._named(error)})")
-        self._answers += 1
         status = response.status_code
         if response.is_success:
             try:
-                return question.read(response.content)
+                answer = question.read(response.content)
             except ValidationError as error:
                 return _Fault(f"the server's answer is not of the protocol ({_first_problem(error)})")
+            except InputError as error:
+                if not self._served:
+                    raise
+                return _Fault(error.problem)
+            self._served += 1
+            self._in_vain.clear()
+            return answer
         if status in (408, 429) or status >= 500:
-            return _Fault(f"the server answers {status}: {self._words(response)}", pause=_retry_after(response))
-        if status in (401, 402, 403, 404, 405) or response.is_redirect:
+            reason = f"the server answers {status}: {self._words(response)}"
+            return _Fault(reason, busy=status in _BUSY, pause=_retry_after(response))
+        if status in _REFUSED_TO_ALL or response.is_redirect or (status == 403 and not self._served):
             raise self._refusal(response)
-        return question.refused(status, self._words(response))
+        refused = question.refused(status, self._words(response))
+        if not isinstance(refused, TooLong) and not self._served:
+            self._in_vain.append(refused.reason)
+        return refused
 
     def _client(self) -> httpx2.AsyncClient:
         headers = {"Content-Type": "application/json"}
@@ -197,6 +221,15 @@ class Server:
             limits=httpx2.Limits(max_connections=at_a_time, max_keepalive_connections=at_a_time),
             follow_redirects=False,
             trust_env=not self._local,
+        )
+
+    def _failing(self) -> InputError:
+        """Too many questions have come to nothing."""
+        problem = f"{self._url}: {self._in_vain[-1].rstrip('.')}; and no other request was served in that time."
+        return InputError(
+            problem,
+            mend="mend or start the server, or correct `performance.annotate.server.url`, and run again: what is "
+            "stored stays stored.",
         )
 
     def _refusal(self, response: httpx2.Response) -> InputError:

@@ -14,10 +14,13 @@ from ..configuration import Retries
 from ..contracts import ANNOTATION
 from .items import Item
 from .progress import Progress
-from .protocol import Continuation, Engine, Failure, ReplyRequest, Request, Result, TooLong, tokens
+from .protocol import Completion, Continuation, Engine, Failure, ReplyRequest, Request, Result, TooLong, tokens
 from .store import CompletionStore, completion_key, log_likelihood_key
 
 logger = logging.getLogger(__name__)
+
+_HOTTEST = 2.0
+"""The highest temperature that engines and servers take."""
 
 
 class Stage(Protocol):
@@ -52,9 +55,9 @@ def annotate(
 
     The columns of :data:`~utility_annotation.contracts.ANNOTATION` mean, in every stage:
 
-    - ``outcome``: ok; empty (the model selected nothing, or answered with nothing); unparsable (a reply without the
-      form that was asked for, the retries included); truncated (the token limit cut the reply off); error (a request
-      failed).
+    - ``outcome``: ok; empty (the model selected nothing, or answered with nothing; of several passes: no passage was
+      selected by most); unparsable (a reply without the form that was asked for, the retries included); truncated (the
+      token limit cut the reply off); error (a request failed).
     - ``docids``: relsel, utilsel, utilsel-truth: the selection, in reply order (pointwise: best first). utilrank: all
       shown passages, most useful first. An empty list where the outcome is empty; null where nothing was read, and in
       other stages.
@@ -108,6 +111,7 @@ class _Case:
         results: what came of it, by place.
         open: the places that still wait for a result.
         retried: how often the request at a place has been asked again.
+        given_up: the places that are not asked again, as that failed; the reply before counts.
     """
 
     place: int
@@ -116,6 +120,7 @@ class _Case:
     results: dict[int, Result] = field(default_factory=dict)
     open: list[int] = field(default_factory=list)
     retried: defaultdict[int, int] = field(default_factory=lambda: defaultdict(int))
+    given_up: set[int] = field(default_factory=set)
     cut_words: int | None = None
     attempts: int = 0
     read: int = 0
@@ -128,7 +133,11 @@ class _Case:
         self.open = list(range(len(self.requests)))
 
     def receive(self, place: int, result: Result) -> None:
-        self.results[place] = result
+        if isinstance(result, Failure) and isinstance(self.results.get(place), Completion):
+            logger.warning("query %s, asked again: %s", self.item.query_id, result.reason)
+            self.given_up.add(place)
+        else:
+            self.results[place] = result
         self.open.remove(place)
         self.attempts += 1
         read, written = tokens(result)
@@ -146,7 +155,8 @@ class _Case:
         if failure is not None:
             logger.warning("query %s: %s", self.item.query_id, failure.reason)
             return self._row({"outcome": "error", "finish_reason": failure.reason})
-        self.open = [place for place in stage.unreadable(self.item, results) if self.retried[place] < retries.attempts]
+        unreadable = set(stage.unreadable(self.item, results)) - self.given_up
+        self.open = [place for place in sorted(unreadable) if self.retried[place] < retries.attempts]
         for place in self.open:
             self.retried[place] += 1
             self.requests[place] = _again(self.requests[place], retries)
@@ -221,8 +231,10 @@ def _key(engine: Engine, request: Request) -> str:
 
 
 def _again(request: Request, retries: Retries) -> Request:
-    """The same chat, decoded hotter and with the next seed."""
+    """The same chat, decoded hotter, as far as that goes, and with the next seed."""
     assert isinstance(request, ReplyRequest), "a likelihood has no form that it could lack"
     sampling = request.sampling
-    hotter = {"temperature": sampling.temperature + retries.temperature_step, "seed": sampling.seed + 1}
+    hottest = max(_HOTTEST, sampling.temperature)
+    temperature = min(sampling.temperature + retries.temperature_step, hottest)
+    hotter = {"temperature": temperature, "seed": sampling.seed + 1}
     return replace(request, sampling=sampling.model_copy(update=hotter))

@@ -11,6 +11,7 @@ all), and then its engine dies with all that it held. It is started again, and t
 
 from __future__ import annotations
 
+import atexit
 import logging
 import math
 import multiprocessing
@@ -40,6 +41,7 @@ _AHEAD = 2048
 """Requests in vLLM's hands at a time: more than it runs at once, so that it is never short of work."""
 _CHUNK = 64
 """Requests that are tokenised and handed over between two of vLLM's steps."""
+_SECONDS_TO_END = 10.0
 _DEATHS = 5
 """Deaths of vLLM's engine without a result between them after which it is not one request that it dies of."""
 
@@ -88,6 +90,7 @@ class VllmEngine:
         self.names = map(str, count())
         self.deaths = 0
         self._start()
+        atexit.register(self._end)
 
     def _start(self) -> None:
         from vllm import LLM
@@ -114,6 +117,12 @@ class VllmEngine:
             ) from None
         self._notice_a_killed_engine()
 
+    def _end(self) -> None:
+        """End vLLM's engine and the thread that hears from it: a tensor that it frees while Python ends is an abort."""
+        client = self.llm.llm_engine.engine_core
+        client.shutdown()
+        client.output_queue_thread.join(_SECONDS_TO_END)
+
     def _start_again(self) -> None:
         """After a death.
 
@@ -129,7 +138,7 @@ class VllmEngine:
                 "`performance.annotate.memory_fraction` or `annotators.*.context_tokens`.",
             )
         logger.warning("vLLM's engine has died, its own lines above say of what; it is started again")
-        self.llm.llm_engine.engine_core.shutdown()
+        self._end()
         self._start()
 
     def generate(self, requests: Sequence[ReplyRequest]) -> Iterator[tuple[int, Completion | Failure]]:

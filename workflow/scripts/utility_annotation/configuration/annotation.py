@@ -95,7 +95,9 @@ class Retries(Settings):
 
     attempts: int = Field(2, ge=0, le=20, description="How often such a reply is asked for again; 0 takes it as it is.")
     temperature_step: float = Field(
-        0.3, ge=0, description="Each further attempt decodes at a temperature higher by this, with the next seed."
+        0.3,
+        ge=0,
+        description="Each further attempt decodes at a temperature higher by this, up to 2, with the next seed.",
     )
 
     @model_validator(mode="after")
@@ -135,14 +137,19 @@ class Annotator(Settings):
         "selections are merged by majority, rankings by mean rank.",
     )
     pointwise: Pointwise = Field(Pointwise(), description="Thresholds of the pointwise protocol.")
-    passage_words: int = Field(300, ge=1, description="A passage is cut to this many whitespace-separated words.")
+    passage_words: int = Field(
+        300,
+        ge=1,
+        description="A passage is cut to this many words, which white space parts. In scripts without it (Chinese, "
+        "Japanese, Thai, …) each character counts as a word, and so do every 50 characters of a longer word.",
+    )
     context_tokens: int | None = Field(
         None,
         ge=64,
         description="Longest prompt and reply together, by default what the model can read. Where a prompt does not "
         "fit, its longest passages are cut to a common number of words.",
     )
-    thinking: bool = Field(False, description="Whether the model thinks first; what precedes </think> is not parsed.")
+    thinking: bool = Field(False, description="Whether the model thinks first; what it thinks is not parsed.")
     precision: Literal["fp32", "bf16", "fp16"] = Field("bf16", description="Number format of the weights.")
 
     @model_validator(mode="after")
@@ -157,6 +164,8 @@ class Annotator(Settings):
             raise ValueError("the server has loaded its model already; without `model`, leave `precision` out")
         if self.guided and (self.engine == "transformers" or self.thinking):
             raise ValueError("`guided` needs the engine vllm or openai, and a model that does not think first")
+        if self.guided and self.protocol == "pointwise":
+            raise ValueError("`guided` is for the listwise protocol: likelihoods have no form that could be asked for")
         if self.passes > 1 and self.protocol == "pointwise":
             raise ValueError("`passes` are for the listwise protocol: judged one by one, passages have no order")
         return self
