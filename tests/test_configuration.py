@@ -87,6 +87,11 @@ def test_the_own_corpus_takes_human_labels_in_small(root: Path) -> None:
         ("annotators/smollm2/engine", "openai", "engine openai needs `served_model`"),
         ("annotators/smollm2/served_model", "judge", "engine openai needs `served_model`, the others must have none"),
         ("annotators/smollm2/guided", True, "`guided` needs the engine vllm or openai"),
+        (
+            "annotators/smollm2",
+            {"model": "smollm2", "engine": "vllm", "protocol": "pointwise", "guided": True},
+            "`guided` is for the listwise protocol",
+        ),
         ("annotators/smollm2/passes", 3, "`passes` are for the listwise protocol"),
         ("annotators/smollm2/retries", {"temperature_step": 0}, "would repeat the reply; give a `temperature_step`"),
         (

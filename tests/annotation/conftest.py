@@ -51,3 +51,13 @@ def engine(tiny_model: Path, annotator: Annotator):
 
     performance = Performance(annotate=EnginePerformance(batch_tokens=600, device="cpu"))
     return TransformersEngine(tiny_model, annotator, performance)
+
+
+@pytest.fixture(autouse=True)
+def _quick_and_without_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers are asked again soon, without a key or a proxy of the user's."""
+    from utility_annotation.annotation import server
+
+    monkeypatch.setattr(server, "_FIRST_PAUSE", 0.02)
+    for name in ("OPENAI_API_KEY", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)

@@ -127,14 +127,21 @@ def test_chain_of_stages_gives_every_query_its_row(files: Path, root: Path, tiny
             assert set(row["docids"]) == {score["docid"] for score in row["scores"] if score["score"] > 0}
 
 
-def test_shard_killed_half_way_resumes_without_asking_again(tmp_path: Path, root: Path, tiny_model: Path) -> None:
+@pytest.mark.parametrize(
+    ("stage", "inputs", "requests", "outcome"),
+    [("replug", {"truth": "truth.parquet"}, 4, "ok"), ("relsel", {}, 1, "truncated")],
+    ids=["while it scores", "while it generates"],
+)
+def test_shard_killed_half_way_resumes_without_asking_again(
+    tmp_path: Path, root: Path, tiny_model: Path, stage: str, inputs: dict[str, str], requests: int, outcome: str
+) -> None:
     queries = 40
     write_inputs(tmp_path, range(queries))
-    settings = Annotator(model="tiny", precision="fp32")
+    settings = Annotator(model="tiny", precision="fp32", sampling=Sampling(max_new_tokens=8))
     command = [
         sys.executable,
-        str(root / "workflow" / "scripts" / "annotate_replug.py"),
-        *arguments(tmp_path, root, tiny_model, settings, "replug.parquet", truth="truth.parquet"),
+        str(root / "workflow" / "scripts" / f"annotate_{stage}.py"),
+        *arguments(tmp_path, root, tiny_model, settings, f"{stage}.parquet", **inputs),
         "--performance",
         json.dumps({"annotate": {"batch_tokens": 1, "device": "cpu"}}),
     ]
@@ -145,13 +152,13 @@ def test_shard_killed_half_way_resumes_without_asking_again(tmp_path: Path, root
     os.kill(first.pid, signal.SIGKILL)
     first.wait()
     kept = len(stored_keys(tmp_path))
-    assert 10 <= kept < 4 * queries, "the kill came too late to show anything"
-    assert not (tmp_path / "replug.parquet").exists()
+    assert 10 <= kept < requests * queries, "the kill came too late to show anything"
+    assert not (tmp_path / f"{stage}.parquet").exists()
 
     second = subprocess.run(command, capture_output=True, text=True, check=True)
     assert f"({kept} from the store)" in second.stderr
-    assert len(stored_keys(tmp_path)) == len(set(stored_keys(tmp_path))) == 4 * queries
-    assert {row["outcome"] for row in ANNOTATION.read(tmp_path / "replug.parquet").to_pylist()} == {"ok"}
+    assert len(stored_keys(tmp_path)) == len(set(stored_keys(tmp_path))) == requests * queries
+    assert {row["outcome"] for row in ANNOTATION.read(tmp_path / f"{stage}.parquet").to_pylist()} == {outcome}
 
 
 def test_other_shards_a_changed_later_prompt_and_a_copied_store_pay_for_nothing_stored(

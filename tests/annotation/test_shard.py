@@ -241,6 +241,23 @@ def test_passes_that_cannot_be_read_have_no_vote(annotator: Annotator, template,
     assert (row["outcome"], row["docids"]) == ("ok", ["a"])
 
 
+def test_passes_that_fail_have_no_vote_and_are_not_asked_again(annotator: Annotator, template, tmp_path: Path) -> None:
+    several = annotator.model_copy(update={"passes": 4})
+    results = iter(["My selection:[[1]]", Failure("the server answers 500"), "Hm.", "Hm."])
+    engine = Scripted(lambda request: next(results, "My selection:[]"))
+    stage = Listwise(several, template("relsel"), SELECTION)
+    (row,) = judged(tmp_path, engine, stage, retries=Retries(attempts=1))
+    assert (row["outcome"], row["docids"], row["attempts"]) == ("empty", [], 6)
+    assert row["replies"] == ["My selection:[[1]]", "", "My selection:[]", "My selection:[]"]
+
+
+def test_passes_that_all_fail_are_an_error(annotator: Annotator, template, tmp_path: Path) -> None:
+    several = annotator.model_copy(update={"passes": 2})
+    engine = Scripted(lambda request: Failure("the server answers 500"))
+    (row,) = judged(tmp_path, engine, Listwise(several, template("relsel"), SELECTION))
+    assert (row["outcome"], row["docids"], row["finish_reason"]) == ("error", None, "the server answers 500")
+
+
 def test_passes_of_which_none_can_be_read_are_unparsable(annotator: Annotator, template, tmp_path: Path) -> None:
     several = annotator.model_copy(update={"passes": 3})
     (row,) = judged(tmp_path, Scripted(lambda r: "Hm."), Listwise(several, template("relsel"), SELECTION))

@@ -183,5 +183,5 @@ def test_model_without_a_chat_template_is_refused_by_name(
     source = tmp_path / "source"
     models.prepare(Model(path=str(tiny_model)), source)
     (source / "chat_template.jinja").unlink()
-    with pytest.raises(InputError, match=r"no chat template.*annotators\.\*\.model"):
+    with pytest.raises(InputError, match=rf"{source}: .*no chat template.*annotators\.\*\.model"):
         TransformersEngine(source, annotator, Performance())

@@ -20,6 +20,8 @@ class AnswerStage:
         template: the prompt.
     """
 
+    votes = False
+
     def __init__(self, annotator: Annotator, template: PromptTemplate) -> None:
         self._sampling, self._thinking = annotator.answer_sampling, annotator.thinking
         self._template = template

@@ -23,6 +23,8 @@ class Listwise:
         needs_answer: whether the prompt holds the pseudo-answer or the ground-truth answer.
     """
 
+    votes = True
+
     def __init__(
         self, annotator: Annotator, template: PromptTemplate, form: Form, *, needs_answer: bool = False
     ) -> None:
@@ -44,29 +46,35 @@ class Listwise:
         )
         return [ReplyRequest(chat, self._annotator.sampling, guide) for chat in chats]
 
-    def unreadable(self, item: Item, results: Sequence[Completion]) -> list[int]:
+    def unreadable(self, item: Item, results: Sequence[Completion | Failure]) -> list[int]:
         """The passes whose reply is unparsable."""
-        return [place for place, reading in enumerate(self._readings(item, results)) if reading.outcome == "unparsable"]
+        readings = self._readings(item, results)
+        return [number for number, reading in readings.items() if reading.outcome == "unparsable"]
 
-    def row(self, item: Item, results: Sequence[Completion]) -> dict[str, Any]:
+    def row(self, item: Item, results: Sequence[Completion | Failure]) -> dict[str, Any]:
         """Docids in reply order: none (empty list) for an empty selection, null where nothing was read.
 
-        Of several passes those that can be read are merged; where none can, the last one's outcome counts.
+        Of several passes those that can be read are merged; where none can, the outcome of the last reply counts.
         """
         readings = self._readings(item, results)
         read = [
             [shown_order(item.query_id, number, item.passages)[place - 1].docid for place in reading.numbers]
-            for number, reading in enumerate(readings)
+            for number, reading in readings.items()
             if reading.outcome in ("ok", "empty")
         ]
         docids = self._form.merge(read) if read else None
+        last = [result for result in results if isinstance(result, Completion)][-1]
         return {
-            "outcome": readings[-1].outcome if docids is None else "ok" if docids else "empty",
+            "outcome": [*readings.values()][-1].outcome if docids is None else "ok" if docids else "empty",
             "docids": docids,
-            "replies": [result.text for result in results],
-            "finish_reason": results[-1].finish_reason,
+            "replies": [result.text if isinstance(result, Completion) else "" for result in results],
+            "finish_reason": last.finish_reason,
         }
 
-    def _readings(self, item: Item, results: Sequence[Completion]) -> list[Reading]:
-        thinking = self._annotator.thinking
-        return [self._form.read(result, len(item.passages), thinking=thinking) for result in results]
+    def _readings(self, item: Item, results: Sequence[Completion | Failure]) -> dict[int, Reading]:
+        """What each pass that did not fail says, by its number."""
+        return {
+            number: self._form.read(result, len(item.passages), thinking=self._annotator.thinking)
+            for number, result in enumerate(results)
+            if isinstance(result, Completion)
+        }

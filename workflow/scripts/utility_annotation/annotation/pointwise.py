@@ -11,6 +11,8 @@ from .items import Item, Passage
 class Likelihoods:
     """Base of the stages that ask for likelihoods: a number has no form that it could lack."""
 
+    votes = False
+
     def unreadable(self, item: Item, results: Sequence[Any]) -> list[int]:
         """None."""
         return []

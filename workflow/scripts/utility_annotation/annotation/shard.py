@@ -24,18 +24,27 @@ _HOTTEST = 2.0
 
 
 class Stage(Protocol):
-    """A stage: what to ask the model about one query, and what its results mean."""
+    """A stage: what to ask the model about one query, and what its results mean.
+
+    Attributes:
+        votes: whether its requests are votes on one judgement, so that the others count where some fail.
+    """
+
+    votes: bool
 
     def requests(self, item: Item) -> Sequence[Request] | Failure:
         """The requests for one query, all replies or all likelihoods; or why there are none."""
         ...
 
     def unreadable(self, item: Item, results: Sequence[Any]) -> Sequence[int]:
-        """Which of the results, none of which failed, lack the form that was asked for: worth asking again."""
+        """Which of the results lack the form that was asked for: worth asking again. A failure is none of them."""
         ...
 
     def row(self, item: Item, results: Sequence[Any]) -> Mapping[str, Any]:
-        """The result columns of :data:`~utility_annotation.contracts.ANNOTATION`, from results none of which failed."""
+        """The result columns of :data:`~utility_annotation.contracts.ANNOTATION`.
+
+        None of the results failed; or, where they are votes, not all of them.
+        """
         ...
 
 
@@ -57,7 +66,7 @@ def annotate(
 
     - ``outcome``: ok; empty (the model selected nothing, or answered with nothing; of several passes: no passage was
       selected by most); unparsable (a reply without the form that was asked for, the retries included); truncated (the
-      token limit cut the reply off); error (a request failed).
+      token limit cut the reply off); error (a request failed; of several passes: all).
     - ``docids``: relsel, utilsel, utilsel-truth: the selection, in reply order (pointwise: best first). utilrank: all
       shown passages, most useful first. An empty list where the outcome is empty; null where nothing was read, and in
       other stages.
@@ -66,8 +75,8 @@ def annotate(
       Pointwise utilsel, utilrank: gain in mean log-likelihood of the pseudo-answer (nats a token); utilsel-truth: of
       the ground-truth answer. replug: summed log-likelihood of the ground-truth answer (nats). Null in listwise stages.
     - ``whole_pool``: the stage was shown the whole pool because the relevance selection was empty or failed.
-    - ``replies``: the raw replies, thinking included, one a pass (the last, where it was asked for again); empty where
-      likelihoods were asked for.
+    - ``replies``: the raw replies, thinking included, one a pass (the last, where it was asked for again; blank where
+      the pass failed); empty where likelihoods were asked for.
     - ``attempts``: requests made for the query, retries included.
     - ``cut_words``: passages were cut to this many words to fit the model's context; null where none had to be.
     - ``prompt_tokens``, ``completion_tokens``: read and generated for this query, retries included, also where the
@@ -151,10 +160,11 @@ class _Case:
         if too_long and self._cut(min(result.share for result in too_long)):
             self.ask(stage.requests(self.item))
             return None
-        failure = next((result for result in results if isinstance(result, Failure)), None)
-        if failure is not None:
-            logger.warning("query %s: %s", self.item.query_id, failure.reason)
-            return self._row({"outcome": "error", "finish_reason": failure.reason})
+        failures = [result.reason for result in results if isinstance(result, Failure)]
+        for reason in failures[:1]:
+            logger.warning("query %s: %s", self.item.query_id, reason)
+        if failures and (not stage.votes or len(failures) == len(results)):
+            return self._row({"outcome": "error", "finish_reason": failures[0]})
         unreadable = set(stage.unreadable(self.item, results)) - self.given_up
         self.open = [place for place in sorted(unreadable) if self.retried[place] < retries.attempts]
         for place in self.open:
