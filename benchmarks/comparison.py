@@ -60,6 +60,7 @@ class Comparison:
         packages: whose versions the record states.
         time: the time that decides: of the whole process, or of the work that the programs measure themselves.
         whole: a size that is measured once, of ours alone: the paper's, where the peers would take too long.
+        whole_reach: the aim for the whole: how much of the first of the facts a second.
         memory: the largest share of the first peer's peak memory that ours should need, if that is an aim.
         why: where the time goes, by a profile that was taken once by hand; Markdown.
         facts: figures of the input for the record, from its folder.
@@ -77,6 +78,7 @@ class Comparison:
     packages: tuple[str, ...]
     time: str = "seconds"
     whole: int | None = None
+    whole_reach: float | None = None
     memory: float | None = None
     why: str = ""
     facts: Callable[[Path], dict[str, int]] = field(default=lambda folder: {})

@@ -86,7 +86,10 @@ def comparison_section(comparison: Comparison, record: Mapping[str, Any]) -> str
         f"ours grows with the power {power:.2f} of the size."
     ]
     if whole := record.get("whole"):
-        rates = [f"{whole[name] / whole['ours'][time]['median']:,.0f} {name} a second" for name in facts]
+        per_second = {name: whole[name] / whole["ours"][time]["median"] for name in facts}
+        rates = [f"{rate:,.0f} {name} a second" for name, rate in per_second.items()]
+        if (aim := comparison.whole_reach) is not None:
+            rates[0] += f", aim {aim:,.0f} {'✓' if per_second[facts[0]] >= aim else '✗'}"
         notes.append(
             f"Ours alone, once, on {whole[comparison.unit]:,} {comparison.unit}: "
             f"{seconds(whole['ours'][time]['median'])} s ({', '.join(rates)}), {whole['ours']['peak_megabytes']:,} MB "

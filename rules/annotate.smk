@@ -1,8 +1,8 @@
 """Takes: pool shards, a model. Leaves: results/annotation/{pool}/{annotator}/{stage}/{shard}.parquet.
 
-The stages of a shard form a group: one allocation on a cluster, in which `engine` keeps them one after the other, so that
-they share its GPU. Completions are kept outside the outputs, in
-results/completions/{annotator}/, so that no stage, shard count or crash pays for one twice.
+The stages of a shard form a group: one allocation on a cluster, in which `engine` keeps them one after the other, so
+that they share its GPU. Completions are kept outside the outputs, in results/completions/{annotator}/, so that no stage,
+shard count or crash pays for one twice.
 """
 
 

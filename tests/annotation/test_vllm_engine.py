@@ -33,6 +33,7 @@ from utility_annotation.annotation.protocol import (
     ReplyRequest,
     TooLong,
 )
+from utility_annotation.annotation.replies import RANKING, SELECTION
 from utility_annotation.annotation.templates import template_name
 from utility_annotation.annotation.transformers_engine import TransformersEngine
 from utility_annotation.annotation.vllm_engine import VllmEngine
@@ -44,7 +45,6 @@ pytestmark = pytest.mark.vllm
 
 CONTEXT = 256
 SETTINGS = Annotator(model="smollm2", engine="vllm", precision="fp32", context_tokens=CONTEXT)
-SELECTION = r"My selection:\[(\[[1-9]\](,\[[1-9]\]){0,2})?\]"
 
 
 def chat(text: str) -> tuple[Message, ...]:
@@ -69,7 +69,11 @@ REPLIES = {
     "sampled backwards": [asked(question, **HOT, seed=3) for question in reversed(QUESTIONS)],
     "other seed": [asked(question, **HOT, seed=4) for question in QUESTIONS],
     "one text, one seed": [asked("Tell me a story.", **HOT, seed=3) for _ in range(2)],
-    "guided": [asked("Which passages help?", guide=SELECTION, max_new_tokens=30), asked("Any?", guide=r"(yes|no)")],
+    "guided": [
+        asked("Which passages help?", guide=SELECTION.guide(31), max_new_tokens=210),
+        asked("Which passages help most?", guide=RANKING.guide(31), max_new_tokens=210),
+        asked("Any?", guide=r"(yes|no)"),
+    ],
     "with failures": [
         asked(QUESTIONS[0]),
         asked("word " * CONTEXT),
@@ -228,10 +232,13 @@ def test_sampled_reply_depends_on_its_seed_and_prompt_alone(session: Session) ->
 
 
 def test_guided_reply_has_the_form_and_ends_its_turn(session: Session) -> None:
-    selection, answer = session.results("guided")
-    assert re.fullmatch(SELECTION, selection.text)
+    """The forms of the stages, for as many passages as the paper shows, among others."""
+    selection, ranking, answer = replies = session.results("guided")
+    assert SELECTION.read(selection, 31).outcome in ("ok", "empty")
+    assert re.fullmatch(RANKING.guide(31), ranking.text)
+    assert RANKING.read(ranking, 31).outcome == "ok"
     assert answer.text in ("yes", "no")
-    assert selection.finish_reason == answer.finish_reason == "stop"
+    assert {reply.finish_reason for reply in replies} == {"stop"}
 
 
 def test_request_that_fails_costs_no_other_its_result(session: Session) -> None:
