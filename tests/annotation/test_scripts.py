@@ -161,6 +161,33 @@ def test_shard_killed_half_way_resumes_without_asking_again(
     assert {row["outcome"] for row in ANNOTATION.read(tmp_path / f"{stage}.parquet").to_pylist()} == {outcome}
 
 
+def test_two_jobs_at_once_share_a_store_and_each_has_its_rows(tmp_path: Path, root: Path, tiny_model: Path) -> None:
+    """Twenty of the questions are asked by both."""
+    settings = Annotator(model="tiny", precision="fp32", sampling=Sampling(max_new_tokens=4))
+    script = str(root / "workflow" / "scripts" / "annotate_relsel.py")
+    jobs = []
+    for number, queries in enumerate((range(0, 120), range(100, 220))):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        write_inputs(folder, queries)
+        command = [sys.executable, script, *arguments(folder, root, tiny_model, settings, "relsel.parquet")]
+        command += ["--store", str(tmp_path / "store"), "--performance"]
+        command += [json.dumps({"threads": 1, "annotate": {"batch_tokens": 1, "device": "cpu"}})]
+        jobs.append(subprocess.Popen(command, stderr=subprocess.PIPE, text=True))
+    segments: set[Path] = set()
+    while all(job.poll() is None for job in jobs):
+        segments = {path for path in (tmp_path / "store").glob("*.jsonl") if path.stat().st_size} | segments
+        time.sleep(0.01)
+    logs = [job.communicate()[1] for job in jobs]
+    assert [job.returncode for job in jobs] == [0, 0], logs
+    assert len(segments) == 2, "they did not run at once"
+    for number, queries in enumerate((range(0, 120), range(100, 220))):
+        rows = ANNOTATION.read(tmp_path / str(number) / "relsel.parquet").to_pylist()
+        assert [row["query_id"] for row in rows] == [f"q{query}" for query in queries]
+        assert {row["outcome"] for row in rows} == {"truncated"}
+    assert len(set(stored_keys(tmp_path))) == 220
+
+
 def test_other_shards_a_changed_later_prompt_and_a_copied_store_pay_for_nothing_stored(
     tmp_path: Path, root: Path, tiny_model: Path
 ) -> None:

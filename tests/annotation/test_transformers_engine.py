@@ -144,8 +144,11 @@ def test_prompt_that_alone_exhausts_memory_is_an_outcome_and_the_rest_go_on(
             torch.empty(2**60, dtype=torch.uint8)
 
     engine.model.get_input_embeddings().register_forward_pre_hook(exhaust)
-    results = collected(engine.log_likelihood([Continuation(chat("word " * n), "a") for n in (5, 250, 20, 150)]))
-    assert [type(result) for result in results] == [LogLikelihood, Failure, LogLikelihood, LogLikelihood]
+    chats = [chat("word " * n) for n in (5, 250, 20, 150)]
+    scored = collected(engine.log_likelihood([Continuation(one, "a") for one in chats]))
+    assert [type(result) for result in scored] == [LogLikelihood, Failure, LogLikelihood, LogLikelihood]
+    replies = collected(engine.generate(asked(chats, Sampling(max_new_tokens=2))))
+    assert [type(result) for result in replies] == [Completion, Failure, Completion, Completion]
 
 
 def test_log_likelihood_that_is_no_number_is_a_failure(tiny_model: Path, annotator: Annotator) -> None:

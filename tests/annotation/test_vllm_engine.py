@@ -11,6 +11,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -303,26 +304,60 @@ def test_vllm_s_environment_has_what_the_annotation_scripts_import(vllm_python: 
     subprocess.run([vllm_python, "-c", f"import {', '.join(names)}"], cwd=scripts, check=True)
 
 
+def relsel_command(
+    interpreter: Path | str, root: Path, model: Path, pool: Path, settings: Annotator, **performance: Any
+) -> list[Path | str]:
+    """annotate_relsel.py on a pool shard; all that it leaves lies beside that."""
+    options = arguments(
+        settings=settings.model_dump(mode="json"),
+        performance=performance,
+        model=model,
+        pool=pool,
+        prompt=root / "resources" / "prompts" / template_name("relsel", "pointwise"),
+        store=pool.with_name(f"store-{settings.engine}"),
+        output=pool.with_name(f"{settings.engine}.parquet"),
+        summary=pool.with_name(f"{settings.engine}.json"),
+    )
+    return [interpreter, root / "workflow" / "scripts" / "annotate_relsel.py", *options]
+
+
+POINTWISE = Annotator(model="tiny", engine="vllm", precision="fp32", protocol="pointwise", context_tokens=512)
+
+
+def test_model_split_over_two_workers_scores_as_transformers_does(
+    vllm_python: Path, root: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    """Tensor parallelism, by the setting that on a cluster asks for two GPUs; here each worker is a CPU's."""
+    (shard,) = write_pool(tmp_path, {"q": [(f"d{letter}", False) for letter in "abcd"]})
+    rows = []
+    for interpreter, engine, annotate in (
+        (vllm_python, "vllm", {"gpus": 2}),
+        (sys.executable, "transformers", {"device": "cpu"}),
+    ):
+        settings = POINTWISE.model_copy(update={"engine": engine})
+        command = relsel_command(interpreter, root, tiny_model, shard, settings, threads=1, annotate=annotate)
+        ended = run(command, root, log=tmp_path / "log")
+        assert ended.code == 0, ended.log[-4000:]
+        assert ended.left_over() == []
+        assert ("tensor_parallel_size=2" in ended.log) == (engine == "vllm")
+        rows += ANNOTATION.read(tmp_path / f"{engine}.parquet").to_pylist()
+    split, whole = rows
+    assert [score["score"] for score in split["scores"]] == pytest.approx(
+        [score["score"] for score in whole["scores"]], abs=1e-3
+    )
+    assert split["docids"] == whole["docids"]
+
+
 def test_shard_killed_half_way_leaves_no_process_and_resumes(
     vllm_python: Path, root: Path, tiny_model: Path, tmp_path: Path
 ) -> None:
     requests = 1200
     pool = {f"q{number}": [(f"d{number}{letter}", False) for letter in "abcd"] for number in range(requests // 4)}
     (shard,) = write_pool(tmp_path, pool)
-    settings = Annotator(model="tiny", engine="vllm", precision="fp32", protocol="pointwise", context_tokens=512)
-    command = [vllm_python, root / "workflow" / "scripts" / "annotate_relsel.py"]
-    command += arguments(
-        settings=settings.model_dump(mode="json"),
-        model=tiny_model,
-        pool=shard,
-        prompt=root / "resources" / "prompts" / template_name("relsel", "pointwise"),
-        store=tmp_path / "store",
-        output=tmp_path / "relsel.parquet",
-        summary=tmp_path / "relsel.json",
-    )
+    command = relsel_command(vllm_python, root, tiny_model, shard, POINTWISE)
 
     def stored() -> int:
-        return sum(file.read_bytes().count(b"\n") for file in (tmp_path / "store").glob("*.jsonl"))
+        return sum(file.read_bytes().count(b"\n") for file in (tmp_path / "store-vllm").glob("*.jsonl"))
 
     first = run(command, root, log=tmp_path / "first.log", kill_when=lambda: stored() >= 100)
     kept = stored()
@@ -330,12 +365,12 @@ def test_shard_killed_half_way_leaves_no_process_and_resumes(
     assert first.code == -signal.SIGKILL
     assert first.family
     assert first.left_over() == []
-    assert not (tmp_path / "relsel.parquet").exists()
+    assert not (tmp_path / "vllm.parquet").exists()
 
     second = run(command, root, log=tmp_path / "second.log")
     assert second.code == 0, second.log[-4000:]
     assert second.left_over() == []
-    summary = json.loads((tmp_path / "relsel.json").read_text())
+    summary = json.loads((tmp_path / "vllm.json").read_text())
     assert (summary["from_store"], summary["made"]) == (kept, requests - kept)
     assert stored() == requests
-    assert {row["outcome"] for row in ANNOTATION.read(tmp_path / "relsel.parquet").to_pylist()} == {"ok"}
+    assert {row["outcome"] for row in ANNOTATION.read(tmp_path / "vllm.parquet").to_pylist()} == {"ok"}
