@@ -15,16 +15,18 @@ from .protocol import Completion
 from .votes import merge_rankings, merge_selections
 
 _THINKING = {
-    "<think>": "</think>",
-    "[THINK]": "[/THINK]",
-    "<seed:think>": "</seed:think>",
+    r"<(?:\w+:)?think(?::\w+)?>": r"</(?:\w+:)?think(?::\w+)?>",
+    r"\[THINK\]": r"\[/THINK\]",
     "\u25c1think\u25b7": "\u25c1/think\u25b7",
-    "<|START_THINKING|>": "<|END_THINKING|>",
-    "<|channel|>analysis<|message|>": "<|channel|>final<|message|>",
+    r"<\|START_THINKING\|>": r"<\|END_THINKING\|>",
+    r"<\|channel>thought": r"<channel\|>",
+    r"<\|channel\|>analysis<\|message\|>": r"<\|channel\|>final<\|message\|>",
 }
-"""What opens and ends a thought: most models'; Mistral's; Seed's; Kimi's; Cohere's; the channels of gpt-oss."""
-_START_OF_THINKING = re.compile("|".join(map(re.escape, _THINKING)))
-_END_OF_THINKING = re.compile("|".join(map(re.escape, _THINKING.values())))
+"""What opens and ends a thought: most models' (Seed's, MiniMax's and Hunyuan's have a name in it); Mistral's; Kimi's;
+Cohere's; the channels of Gemma and of gpt-oss. Regular expressions."""
+_START_OF_THINKING = re.compile("|".join(_THINKING))
+_END_OF_THINKING = re.compile("|".join(_THINKING.values()))
+_OPEN_AT_THE_END = re.compile(rf"(?:{_START_OF_THINKING.pattern})\s*\Z")
 _BEGUN = "my selection:"
 _NUMBER = r"\[\s*[+-]?\d{1,9}\s*\]"
 _LIST = rf"{_NUMBER}(?:\s*,\s*{_NUMBER})*"
@@ -88,7 +90,7 @@ def after_thinking(text: str, *, thinking: bool) -> str | None:
 
 def begins_to_think(prompt: str) -> bool:
     """Whether a prompt opens a thought at its end, so that the reply begins in one."""
-    return any(prompt.rstrip().endswith(start) for start in _THINKING)
+    return _OPEN_AT_THE_END.search(prompt) is not None
 
 
 def read_selection(completion: Completion, n: int, *, thinking: bool = False) -> Reading:
