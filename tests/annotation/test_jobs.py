@@ -48,6 +48,30 @@ def test_job_shows_how_far_it_is_in_the_log_and_on_the_terminal_while_its_server
     assert re.search(rf"annotate_relsel {tmp_path}/relsel\.parquet: 2/6 completions .* s left", shown)
 
 
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (Answer({"error": "overloaded"}, 503), "the server answers 503: overloaded; and no other request was served"),
+        (Answer(b"<html>", 200), "the server's answer is not of the protocol"),
+        (Answer({"error": "unknown parameter"}, 400), "every request of this shard failed, mostly so: the server ans"),
+    ],
+    ids=["busy", "no server of the protocol", "refuses all"],
+)
+def test_server_that_serves_nothing_leaves_no_shard_of_errors(
+    root: Path, tmp_path: Path, answer: Answer, error: str
+) -> None:
+    write_pool(tmp_path / "pool.parquet", 3)
+    with ScriptedServer(lambda received: answer) as scripted:
+        command = [sys.executable, str(root / "workflow" / "scripts" / "annotate_relsel.py")]
+        command += script_arguments(tmp_path, root, scripted.url, attempts=1)
+        ended = subprocess.run(command, capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1].startswith("error: ")
+    assert error in ended.stderr.splitlines()[-1]
+    assert not (tmp_path / "relsel.parquet").exists()
+    assert not (tmp_path / "relsel.json").exists()
+
+
 OWN_DISK = 'mount -t tmpfs -o size=48k tmpfs "$0" || exit 77; "$@"; code=$?; ls -A "$0"; exit $code'
 """Runs a program with a small disk of its own, and says what it leaves there."""
 

@@ -21,6 +21,7 @@ from utility_annotation.annotation.store import CompletionStore
 from utility_annotation.annotation.utility import AnswerGain
 from utility_annotation.configuration import Annotator, Retries, Sampling
 from utility_annotation.contracts import ANNOTATION
+from utility_annotation.errors import InputError
 
 ITEM = Item("q", "who?", (Passage("a", "one"), Passage("b", "two"), Passage("c", "three")), answer="me")
 NONE = Retries(attempts=0)
@@ -328,6 +329,20 @@ def test_stored_completions_are_never_asked_for_again(engine, template, tmp_path
     rows = ANNOTATION.read(tmp_path / "utilsel").to_pylist()
     again = [row for name in "ab" for row in ANNOTATION.read(tmp_path / name).to_pylist()]
     assert [row["scores"] for row in again] == [row["scores"] for row in rows]
+
+
+def test_shard_of_which_every_request_fails_ends_the_job(annotator: Annotator, template, tmp_path: Path) -> None:
+    """Rather than a file of errors that counts as done; but one query, or what is left of a shard, may be at fault."""
+    stage = Listwise(annotator, template("relsel"), SELECTION)
+    refusing = Scripted(lambda request: Failure("the server answers 400: Unsupported parameter."))
+    with pytest.raises(InputError, match=r"every request of this shard failed.*Unsupported parameter\. To mend it"):
+        judged(tmp_path, refusing, stage, items(3))
+    assert not (tmp_path / "out").exists()
+    (alone,) = judged(tmp_path, refusing, stage, items(1))
+    assert alone["outcome"] == "error"
+    judged(tmp_path, Scripted(lambda request: "My selection:[[1]]"), stage, items(1))
+    rows = judged(tmp_path, refusing, stage, items(3))
+    assert [row["outcome"] for row in rows] == ["ok", "error", "error"]
 
 
 def test_equal_requests_are_made_once(engine, template, tmp_path: Path) -> None:

@@ -49,6 +49,11 @@ class Progress:
         finally:
             self.engine_seconds += time.monotonic() - start
 
+    @property
+    def in_vain(self) -> bool:
+        """Whether the engine was asked, and neither it nor the store had a result for any request."""
+        return bool(self.made) and self.failed == self.made and not self.stored
+
     def outcome(self, name: str) -> None:
         """Count a query that has its row."""
         self.outcomes[name] += 1

@@ -25,7 +25,7 @@ from pydantic import ValidationError
 
 from ..configuration import ServerPerformance
 from ..errors import InputError
-from .protocol import Failure, TooLong
+from .protocol import Failure
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ class Server:
                 mend="set it to the key alone (`performance.annotate.server.key_variable` names the variable).",
             )
         self._served = 0
-        self._in_vain: list[str] = []
+        self._in_vain = 0
         self._last_warning = float("-inf")
         logging.getLogger("httpx2").setLevel(logging.WARNING)  # a line for every request otherwise
 
@@ -121,10 +121,8 @@ class Server:
         thread, and closing the iterator gives up what is under way.
 
         Raises:
-            InputError: the server cannot be reached, refuses the key, the URL or the model, or serves no question of
-                many.
+            InputError: the server cannot be reached, fails altogether, or refuses the key, the URL or the model.
         """
-        self._in_vain.clear()
         with asyncio.Runner() as runner:
             client = self._client()
             under_way: dict[asyncio.Task[_Answer | Failure], int] = {}
@@ -145,8 +143,6 @@ class Server:
                         yield from finished()
                 while under_way:
                     yield from finished()
-                if not self._served and len(self._in_vain) > 1:
-                    raise self._failing()
             finally:
                 runner.run(_give_up(under_way, client))
 
@@ -164,10 +160,14 @@ class Server:
             self._warn(outcome.reason)
             growing = min(_FIRST_PAUSE * 2 ** (len(faults) - 1), _LONGEST_PAUSE)
             await asyncio.sleep(min(outcome.pause, _LONGEST_PAUSE) + growing * random.uniform(0.5, 1))
-        self._in_vain.append(outcome.reason)
+        self._in_vain += 1
         busy = all(fault.busy for fault in faults) and self._served == served_before
-        if busy or len(self._in_vain) == max(_IN_VAIN, self.settings.concurrency):
-            raise self._failing()
+        if busy or self._in_vain == max(_IN_VAIN, self.settings.concurrency):
+            raise InputError(
+                f"{self._url}: {outcome.reason.rstrip('.')}; and no other request was served in that time.",
+                mend="mend or start the server, or correct `performance.annotate.server.url`, and run again: what is "
+                "stored stays stored.",
+            )
         return Failure(f"{outcome.reason}, at the last of {len(faults)} attempts")
 
     async def _try(
@@ -198,17 +198,14 @@ class Server:
                     raise
                 return _Fault(error.problem)
             self._served += 1
-            self._in_vain.clear()
+            self._in_vain = 0
             return answer
         if status in (408, 429) or status >= 500:
             reason = f"the server answers {status}: {self._words(response)}"
             return _Fault(reason, busy=status in _BUSY, pause=_retry_after(response))
         if status in _REFUSED_TO_ALL or response.is_redirect or (status == 403 and not self._served):
             raise self._refusal(response)
-        refused = question.refused(status, self._words(response))
-        if not isinstance(refused, TooLong) and not self._served:
-            self._in_vain.append(refused.reason)
-        return refused
+        return question.refused(status, self._words(response))
 
     def _client(self) -> httpx2.AsyncClient:
         headers = {"Content-Type": "application/json"}
@@ -221,15 +218,6 @@ class Server:
             limits=httpx2.Limits(max_connections=at_a_time, max_keepalive_connections=at_a_time),
             follow_redirects=False,
             trust_env=not self._local,
-        )
-
-    def _failing(self) -> InputError:
-        """Too many questions have come to nothing."""
-        problem = f"{self._url}: {self._in_vain[-1].rstrip('.')}; and no other request was served in that time."
-        return InputError(
-            problem,
-            mend="mend or start the server, or correct `performance.annotate.server.url`, and run again: what is "
-            "stored stays stored.",
         )
 
     def _refusal(self, response: httpx2.Response) -> InputError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import floor
@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from ..configuration import Retries
 from ..contracts import ANNOTATION
+from ..errors import InputError
 from .items import Item
 from .progress import Progress
 from .protocol import Completion, Continuation, Engine, Failure, ReplyRequest, Request, Result, TooLong, tokens
@@ -89,6 +90,9 @@ def annotate(
 
     Returns:
         The finished counts.
+
+    Raises:
+        InputError: several queries, and not one request of theirs was ever served: the fault is not the queries'.
     """
     progress = Progress()
     rows: dict[int, dict[str, Any]] = {}
@@ -105,6 +109,12 @@ def annotate(
                 rows[case.place] = row
                 progress.outcome(row["outcome"])
         cases = unfinished
+    if len(items) > 1 and progress.in_vain:
+        reasons = Counter(row["finish_reason"] for row in rows.values())
+        raise InputError(
+            f"every request of this shard failed, mostly so: {reasons.most_common(1)[0][0].rstrip('.')}.",
+            mend="mend that, or change the setting that it comes from, and run again.",
+        )
     with ANNOTATION.writer(output) as writer:
         writer.write_rows([rows[place] for place in range(len(items))])
     progress.finish()
