@@ -86,6 +86,7 @@ class VllmEngine:
             os.environ["OMP_NUM_THREADS"] = str(performance.threads)
             os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")
             os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")  # GiB; of itself it takes nearly all memory there is
+        os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "1"  # an engine in a process of its own dies alone
         end_with_this_process()
         self.names = map(str, count())
         self.deaths = 0
