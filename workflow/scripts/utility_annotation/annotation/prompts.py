@@ -55,7 +55,8 @@ def length(text: str) -> int:
 def cut(text: str, limit: int) -> str:
     """An outside text on one line, as far as it goes in ``limit`` words, as :func:`length` counts them."""
     found = words(text)
-    if _parted(text, found):
+    short = text.isascii() and len(found) + len(text) // _LONG_WORD <= limit  # told sooner than whether words part it
+    if short or _parted(text, found):
         return " ".join(found[:limit])
     line = " ".join(found)
     ends = [part.end() for part in islice(_PART.finditer(line), limit)]
