@@ -145,6 +145,35 @@ def test_retries_of_an_earlier_job_come_from_the_store(annotator: Annotator, tem
     assert judged(tmp_path, refusing, stage, retries=Retries(attempts=1), name="again") == before
 
 
+class Counting(CompletionStore):
+    """Counts how often it is searched."""
+
+    searches = 0
+
+    def find(self, keys):
+        self.searches += 1
+        return super().find(keys)
+
+
+def test_store_is_searched_again_only_where_an_earlier_job_may_have_got_as_far(
+    annotator: Annotator, template, tmp_path: Path
+) -> None:
+    """A shard whose prompts are all too long has stored nothing before it cuts them."""
+    stage, retries = Listwise(annotator, template("relsel"), SELECTION), Retries(attempts=2)
+
+    def searches(folder: str, engine: Scripted, shown: Sequence[Item]) -> int:
+        with Counting(tmp_path / folder) as store:
+            annotate(shown, stage, engine, store, retries, tmp_path / "out")
+        return store.searches
+
+    unreadable = Scripted(lambda request: "Hm.")
+    assert searches("fresh", unreadable, items(3)) == 1
+    assert searches("fresh", unreadable, items(3)) == 3
+    assert len(unreadable.asked) == 9, "the second time all came from the store"
+    long = [replace(ITEM, passages=tuple(Passage(docid, "word " * 100) for docid in "abc"))]
+    assert searches("long", limited(150), long) > 1
+
+
 def words_shown(request: ReplyRequest) -> list[int]:
     return [turn.content.count("word") for turn in request.chat if turn.role == "user" and turn.content.startswith("[")]
 

@@ -50,6 +50,14 @@ class Progress:
             self.engine_seconds += time.monotonic() - start
 
     @property
+    def may_be_stored(self) -> bool:
+        """Whether the store may know what is asked next, which in a large store takes its time to find out.
+
+        An earlier job got as far only if it stored what came before, and that is in the store or else was made anew.
+        """
+        return bool(self.stored) or self.failed == self.made
+
+    @property
     def in_vain(self) -> bool:
         """Whether the engine was asked, and neither it nor the store had a result for any request."""
         return bool(self.made) and self.failed == self.made and not self.stored

@@ -223,7 +223,7 @@ def _answered(cases: Sequence[_Case], engine: Engine, store: CompletionStore, pr
             if not case.open:
                 yield case
 
-    for key, stored in store.find(requests).items():
+    for key, stored in (store.find(requests) if progress.may_be_stored else {}).items():
         progress.add_stored()
         yield from hand_over(key, stored)
     unknown = [key for key in requests if key in waiting]
