@@ -53,7 +53,10 @@ def test_job_shows_how_far_it_is_in_the_log_and_on_the_terminal_while_its_server
     [
         (Answer({"error": "overloaded"}, 503), "the server answers 503: overloaded; and no other request was served"),
         (Answer(b"<html>", 200), "the server's answer is not of the protocol"),
-        (Answer({"error": "unknown parameter"}, 400), "every request of this shard failed, mostly so: the server ans"),
+        (
+            Answer({"error": "unknown parameter"}, 400),
+            "every request of this shard failed, the last so: the server ans",
+        ),
     ],
     ids=["busy", "no server of the protocol", "refuses all"],
 )

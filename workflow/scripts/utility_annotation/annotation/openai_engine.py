@@ -119,7 +119,7 @@ class _Usage(BaseModel):
         """Tokens generated; a thought may be left out of ``completion_tokens``, but not out of the total."""
         if self.total_tokens is None or self.prompt_tokens is None:
             return self.completion_tokens
-        return self.total_tokens - self.prompt_tokens
+        return max(self.total_tokens - self.prompt_tokens, 0)
 
 
 class _LogProbabilities(BaseModel):

@@ -19,6 +19,7 @@ class Progress:
 
     def __init__(self) -> None:
         self.total = self.stored = self.made = self.failed = self.prompt_tokens = self.new_tokens = 0
+        self.last_failure = ""
         self.outcomes: Counter[str] = Counter()
         self.engine_seconds = 0.0
         self._start = time.monotonic()
@@ -34,7 +35,9 @@ class Progress:
     def add(self, result: Result) -> None:
         """Count what the engine made of one request, be it a failure."""
         self.made += 1
-        self.failed += isinstance(result, Failure)
+        if isinstance(result, Failure):
+            self.failed += 1
+            self.last_failure = result.reason
         read, written = tokens(result)
         self.prompt_tokens += read
         self.new_tokens += written

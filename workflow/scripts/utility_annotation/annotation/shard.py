@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import floor
@@ -110,9 +110,8 @@ def annotate(
                 progress.outcome(row["outcome"])
         cases = unfinished
     if len(items) > 1 and progress.in_vain:
-        reasons = Counter(row["finish_reason"] for row in rows.values())
         raise InputError(
-            f"every request of this shard failed, mostly so: {reasons.most_common(1)[0][0].rstrip('.')}.",
+            f"every request of this shard failed, the last so: {' '.join(progress.last_failure.split()).rstrip('.')}.",
             mend="mend that, or change the setting that it comes from, and run again.",
         )
     with ANNOTATION.writer(output) as writer:
