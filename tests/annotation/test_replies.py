@@ -89,6 +89,7 @@ def test_reply_cut_off_after_a_complete_selection_is_read(rest: str) -> None:
         "My selection:[[1]]\nNo:\nMy selection:[[2],",
         "My selection:[[1]]\nMy sel",
         "My selection:[[1]]\n  my selection",
+        "<think>\nEasy.</think>My selection:[[1]]",
     ],
 )
 def test_selection_that_may_have_gone_on_where_it_was_cut_off_is_not_read(text: str) -> None:

@@ -143,6 +143,28 @@ def test_server_that_serves_nothing_ends_the_job(fault: str) -> None:
     assert len(scripted.received) <= 20
 
 
+@pytest.mark.parametrize(("fault", "is_the_server_s"), [("429", True), ("503", True), ("500", False), ("408", False)])
+def test_fault_of_a_lone_request_ends_the_job_where_it_says_nothing_of_the_request(
+    fault: str, is_the_server_s: bool
+) -> None:
+    with ScriptedServer(lambda received: PASSING[fault]) as scripted:
+        results = hosted(scripted.url, attempts=2).generate(asked("q"))
+        if is_the_server_s:
+            with pytest.raises(InputError, match="no other request was served"):
+                list(results)
+        else:
+            assert [type(result) for result in collected(results)] == [Failure]
+
+
+def test_requests_that_fail_among_others_never_end_the_job() -> None:
+    def script(received: Received) -> Answer:
+        return PASSING["500"] if int(said(received)) % 2 else chat_answer()
+
+    with ScriptedServer(script) as scripted:
+        results = collected(hosted(scripted.url, concurrency=1, attempts=1).generate(asked(*map(str, range(40)))))
+    assert [type(result) for result in results] == [Completion, Failure] * 20
+
+
 @pytest.mark.parametrize("fault", ["429", "500", "no answer in time"])
 def test_server_that_begins_to_fail_ends_the_job_and_what_came_before_is_handed_over(fault: str) -> None:
     def script(received: Received) -> Answer:

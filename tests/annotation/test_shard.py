@@ -170,6 +170,8 @@ def test_store_is_searched_again_only_where_an_earlier_job_may_have_got_as_far(
     assert searches("fresh", unreadable, items(3)) == 1
     assert searches("fresh", unreadable, items(3)) == 3
     assert len(unreadable.asked) == 9, "the second time all came from the store"
+    assert searches("fresh", unreadable, items(4)) == 3
+    assert len(unreadable.asked) == 12, "one query was new"
     long = [replace(ITEM, passages=tuple(Passage(docid, "word " * 100) for docid in "abc"))]
     assert searches("long", limited(150), long) > 1
 
