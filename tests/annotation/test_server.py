@@ -156,6 +156,17 @@ def test_fault_of_a_lone_request_ends_the_job_where_it_says_nothing_of_the_reque
             assert [type(result) for result in collected(results)] == [Failure]
 
 
+def test_server_that_is_at_work_on_others_is_not_given_up_for_one_that_it_turns_away() -> None:
+    """As a limit of requests does while each takes its time: nothing is served meanwhile, but something will be."""
+
+    def script(received: Received) -> Answer:
+        return PASSING["429"] if said(received) == "too many" else Answer(chat_answer().body, seconds=1)
+
+    with ScriptedServer(script) as scripted:
+        results = collected(hosted(scripted.url, attempts=2).generate(asked("slow", "too many", "slow too")))
+    assert [type(result) for result in results] == [Completion, Failure, Completion]
+
+
 def test_requests_that_fail_among_others_never_end_the_job() -> None:
     def script(received: Received) -> Answer:
         return PASSING["500"] if int(said(received)) % 2 else chat_answer()

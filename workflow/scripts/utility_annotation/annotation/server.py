@@ -108,6 +108,7 @@ class Server:
             )
         self._served = 0
         self._in_vain = 0
+        self._at_the_server = 0
         self._last_warning = float("-inf")
         logging.getLogger("httpx2").setLevel(logging.WARNING)  # a line for every request otherwise
 
@@ -161,12 +162,13 @@ class Server:
             growing = min(_FIRST_PAUSE * 2 ** (len(faults) - 1), _LONGEST_PAUSE)
             await asyncio.sleep(min(outcome.pause, _LONGEST_PAUSE) + growing * random.uniform(0.5, 1))
         self._in_vain += 1
-        busy = all(fault.busy for fault in faults) and self._served == served_before
-        if busy or self._in_vain == max(_IN_VAIN, self.settings.concurrency):
+        idle = self._served == served_before and not self._at_the_server
+        if (idle and all(fault.busy for fault in faults)) or self._in_vain == max(_IN_VAIN, self.settings.concurrency):
             raise InputError(
                 f"{self._url}: {outcome.reason.rstrip('.')}; and no other request was served in that time.",
-                mend="mend or start the server, or correct `performance.annotate.server.url`, and run again: what is "
-                "stored stays stored.",
+                mend="mend or start the server, or correct `performance.annotate.server.url`; where it wants fewer "
+                "requests, lower `performance.annotate.server.concurrency` or raise `performance.annotate.server."
+                "attempts`. What is stored stays stored.",
             )
         return Failure(f"{outcome.reason}, at the last of {len(faults)} attempts")
 
@@ -178,6 +180,7 @@ class Server:
         Raises:
             InputError: the server refuses what every other question has in common with this one.
         """
+        self._at_the_server += 1
         try:
             async with asyncio.timeout(self.settings.timeout):
                 response = await client.post(f"{self._url}/{question.path}", content=body)
@@ -187,6 +190,8 @@ class Server:
             return _Fault(f"no answer within {self.settings.timeout:g} s")
         except httpx2.RequestError as error:
             return _Fault(f"the connection broke ({self._named(error)})")
+        finally:
+            self._at_the_server -= 1
         status = response.status_code
         if response.is_success:
             try:

@@ -112,7 +112,8 @@ def annotate(
     if len(items) > 1 and progress.in_vain:
         raise InputError(
             f"every request of this shard failed, the last so: {' '.join(progress.last_failure.split()).rstrip('.')}.",
-            mend="mend that, or change the setting that it comes from, and run again.",
+            mend="mend that and run again; prompts without room want a larger `annotators.*.context_tokens`, a smaller "
+            "`max_new_tokens`, or a model that reads more.",
         )
     with ANNOTATION.writer(output) as writer:
         writer.write_rows([rows[place] for place in range(len(items))])
