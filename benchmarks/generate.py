@@ -24,8 +24,8 @@ import pyarrow.compute as pc
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
 
-from utility_annotation.contracts import ANNOTATION, CANDIDATE, DOCIDS, POOL, QRELS, RUN
-from utility_annotation.pools import shard_names
+from utility_annotation.io.schemas import ANNOTATION, CANDIDATE, DOCIDS, POOL, QRELS, RUN
+from utility_annotation.pools.shards import shard_names
 
 QUERY_IDS, PASSAGES, CANDIDATES, TEXTS = 1_185_869, 8_841_823, 31, 20_000
 DEPTH, DIMENSION, SEARCHED_QUERIES, VECTOR_SHARDS = 1000, 768, 1000, 4

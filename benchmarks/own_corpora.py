@@ -29,9 +29,9 @@ from measure import RESULTS, ROOT, machine, write_record
 
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
-from utility_annotation.contracts import DUPLICATES, QUERIES
+from utility_annotation.common.files import read_json
 from utility_annotation.evaluation.significance import paired_t_test, per_query_values
-from utility_annotation.files import read_json
+from utility_annotation.io.schemas import DUPLICATES, QUERIES
 
 RAW = Path("raw/own")
 RUNS = ("bm25/bm25", "dense/untrained", "dense/human", "dense/utilsel", "dense/utilsel-human")

@@ -9,12 +9,12 @@ import re
 
 from snakemake.exceptions import WorkflowError
 
-from utility_annotation import configuration
-from utility_annotation.configuration import BM25, UNTRAINED, canonical
-from utility_annotation.errors import InputError
+from utility_annotation import settings as configuration
+from utility_annotation.settings import BM25, UNTRAINED, canonical
+from utility_annotation.common.errors import InputError
 from utility_annotation.exports.forms import FORMS
-from utility_annotation.pools import shard_names
-from utility_annotation.staleness import code_digest
+from utility_annotation.pools.shards import shard_names
+from utility_annotation.common.code_digest import code_digest
 
 SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from utility_annotation.archives import is_tar
-from utility_annotation.content import content_digest
-from utility_annotation.formats.lines import on_disk
+from utility_annotation.io.archives import is_tar
+from utility_annotation.common.file_digest import content_digest
+from utility_annotation.io.formats.lines import on_disk
 
 
 def outside_settings() -> Iterator[tuple[str, str]]:

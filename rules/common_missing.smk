@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 
-from utility_annotation.configuration.settings import nearest
+from utility_annotation.settings.base import nearest
 
 
 def missing_files() -> dict[str, list[str]]:

@@ -1,6 +1,6 @@
 """Functions only: the files that label tables, cost tables and charts need, and their settings."""
 
-from utility_annotation import cost
+from utility_annotation.labels import cost
 
 
 def label_table_settings(wildcards) -> str:

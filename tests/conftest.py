@@ -30,10 +30,10 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def smollm2(root: Path, request: pytest.FixtureRequest) -> Path:
     """The demo's annotator, prepared once for all test runs and anew when the code that prepares it changes."""
-    from utility_annotation import models
-    from utility_annotation.configuration import Model
-    from utility_annotation.errors import InputError
-    from utility_annotation.staleness import code_digest
+    from utility_annotation.common.code_digest import code_digest
+    from utility_annotation.common.errors import InputError
+    from utility_annotation.io import models
+    from utility_annotation.settings import Model
 
     version = code_digest(root / "workflow" / "scripts" / "prepare_model.py")
     folder = Path(request.config.cache.mkdir("models")) / f"smollm2-135m-instruct-{version}"  # type: ignore[union-attr]

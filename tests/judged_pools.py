@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from utility_annotation.contracts import ANNOTATION, POOL, Contract
+from utility_annotation.io.schemas import ANNOTATION, POOL, Contract
 
 Pool = dict[str, list[tuple[str, bool]]]
 """Query id → (docid, human) of its candidates, in the pool's order, which is the source's order reversed."""

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from utility_annotation.configuration import Source
-from utility_annotation.formats import read_answers, read_judgements, read_passages, read_queries
+from utility_annotation.io.formats import read_answers, read_judgements, read_passages, read_queries
+from utility_annotation.settings import Source
 
 SETS = ("arguments", "claims", "facts", "forum-cycling", "forum-garden", "twohop")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from utility_annotation.configuration import BM25, Average, Configuration, ResultsTable, load
+from utility_annotation.settings import BM25, Average, Configuration, ResultsTable, load
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from utility_annotation import staleness
-from utility_annotation.staleness import code_digest
+from utility_annotation.common import code_digest as staleness
+from utility_annotation.common.code_digest import code_digest
 
 FILES = {
     "train.py": """

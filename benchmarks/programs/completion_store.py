@@ -20,9 +20,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from generate import texts
 
-from utility_annotation.annotation.protocol import Completion
-from utility_annotation.annotation.segments import KEY_LENGTH
-from utility_annotation.annotation.store import CompletionStore
+from utility_annotation.engines.protocol import Completion
+from utility_annotation.engines.store import CompletionStore
+from utility_annotation.engines.store_files import KEY_LENGTH
 
 PASSAGES_A_REPLY = 3
 

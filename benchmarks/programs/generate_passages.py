@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "workflow" / "scripts"))
 
-from utility_annotation.contracts import CORPUS
+from utility_annotation.io.schemas import CORPUS
 
 DEMO = Path(__file__).resolve().parents[2] / "resources" / "demo" / "beir" / "corpus.jsonl"
 

@@ -16,8 +16,8 @@ import datasets
 import numpy as np
 from pool_json_loop import pool_row
 
-from utility_annotation.contracts import POOL
-from utility_annotation.pools import shard_names, shard_of
+from utility_annotation.io.schemas import POOL
+from utility_annotation.pools.shards import shard_names, shard_of
 
 
 def main() -> None:

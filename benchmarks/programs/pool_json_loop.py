@@ -19,8 +19,8 @@ import pyarrow.parquet as pq
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "workflow" / "scripts"))
 
-from utility_annotation.contracts import POOL
-from utility_annotation.pools import shard_names, shard_of, shuffled
+from utility_annotation.io.schemas import POOL
+from utility_annotation.pools.shards import shard_names, shard_of, shuffled
 
 SIZE, SEED, ROWS_AT_ONCE = 31, 42, 256
 

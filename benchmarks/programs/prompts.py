@@ -16,11 +16,11 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "workflow" / "scripts"))
 
-from utility_annotation.annotation.chat_tokens import ChatTokenizer
 from utility_annotation.annotation.items import read_pool
 from utility_annotation.annotation.prompts import Cleaner, PromptTemplate
 from utility_annotation.annotation.relevance import relevance_stage
-from utility_annotation.configuration import Annotator
+from utility_annotation.engines.chat_tokens import ChatTokenizer
+from utility_annotation.settings import Annotator
 
 _AT_A_TIME = 64
 

@@ -17,7 +17,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "workflow" / "scripts"))
 
-from utility_annotation.contracts import RUN
+from utility_annotation.io.schemas import RUN
 from utility_annotation.retrieval.search import search
 
 

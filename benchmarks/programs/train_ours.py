@@ -27,8 +27,8 @@ from training_task import (
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "workflow" / "scripts"))
 
-from utility_annotation.configuration import Backbone
-from utility_annotation.encoder import Encoder
+from utility_annotation.settings import Backbone
+from utility_annotation.training.encoder import Encoder
 from utility_annotation.training.gradients import Pass, backward
 from utility_annotation.training.losses import single_lh
 from utility_annotation.training.processes import World

@@ -21,14 +21,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "workflow" / "scrip
 
 from utility_annotation.annotation.items import Item, read_pool
 from utility_annotation.annotation.prompts import Cleaner, PromptTemplate
-from utility_annotation.annotation.protocol import ReplyRequest
 from utility_annotation.annotation.relevance import relevance_stage
 from utility_annotation.annotation.shard import Stage, annotate
-from utility_annotation.annotation.store import CompletionStore
-from utility_annotation.annotation.vllm_engine import VllmEngine
-from utility_annotation.configuration import Annotator, Performance, Retries, Sampling
-from utility_annotation.configuration.performance import EnginePerformance
-from utility_annotation.contracts import ANNOTATION
+from utility_annotation.engines.protocol import ReplyRequest
+from utility_annotation.engines.store import CompletionStore
+from utility_annotation.engines.vllm_engine import VllmEngine
+from utility_annotation.io.schemas import ANNOTATION
+from utility_annotation.settings import Annotator, Performance, Retries, Sampling
+from utility_annotation.settings.performance import EnginePerformance
 
 NEW_TOKENS = 16
 

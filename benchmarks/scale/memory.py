@@ -16,7 +16,7 @@ import pyarrow as pa
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "workflow" / "scripts"))
 
-from utility_annotation.contracts import CANDIDATE, CORPUS, DOCIDS, LABELS, POOL, RUN
+from utility_annotation.io.schemas import CANDIDATE, CORPUS, DOCIDS, LABELS, POOL, RUN
 
 CANDIDATES = 31
 PASSAGES = 100_000_000
@@ -61,7 +61,7 @@ def make_passages(folder: Path, rows: int) -> None:
 
 def run_passages(folder: Path, rows: int) -> None:
     """Open it for look-ups as the building of a pool does."""
-    from utility_annotation.passage_store import PassageStore
+    from utility_annotation.io.passages import PassageStore
 
     with PassageStore(folder / "corpus.parquet", folder) as store:
         store.find(["0"])

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from utility_annotation import models
-from utility_annotation.configuration import Annotator, EnginePerformance, Model, Performance
+from utility_annotation.io import models
+from utility_annotation.settings import Annotator, EnginePerformance, Model, Performance
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +47,7 @@ def annotator() -> Annotator:
 @pytest.fixture(scope="session")
 def engine(tiny_model: Path, annotator: Annotator):
     """The transformers engine on the tiny model, in small batches."""
-    from utility_annotation.annotation.transformers_engine import TransformersEngine
+    from utility_annotation.engines.transformers_engine import TransformersEngine
 
     performance = Performance(annotate=EnginePerformance(batch_tokens=600, device="cpu"))
     return TransformersEngine(tiny_model, annotator, performance)
@@ -56,7 +56,7 @@ def engine(tiny_model: Path, annotator: Annotator):
 @pytest.fixture(autouse=True)
 def _quick_and_without_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     """Servers are asked again soon, without a key or a proxy of the user's."""
-    from utility_annotation.annotation import server
+    from utility_annotation.engines import server
 
     monkeypatch.setattr(server, "_FIRST_PAUSE", 0.02)
     for name in ("OPENAI_API_KEY", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):

@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utility_annotation.annotation.protocol import Completion, LogLikelihood
-from utility_annotation.annotation.store import CompletionStore
-from utility_annotation.errors import InputError
+from utility_annotation.common.errors import InputError
+from utility_annotation.engines.protocol import Completion, LogLikelihood
+from utility_annotation.engines.store import CompletionStore
 
 DAY = 24 * 3600
 COMPLETION = Completion("My selection:[[1]]", "stop", 10, 5)

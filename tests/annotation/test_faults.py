@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from utility_annotation.annotation.protocol import Completion
-from utility_annotation.annotation.store import CompletionStore
-from utility_annotation.annotation.upkeep import prune
+from utility_annotation.engines.protocol import Completion
+from utility_annotation.engines.store import CompletionStore
+from utility_annotation.engines.store_admin import prune
 
 WRITE = """
 import sys
 from utility_annotation.annotation.protocol import Completion
 from utility_annotation.annotation.store import CompletionStore
-from utility_annotation.errors import run_script
+from utility_annotation.common.errors import run_script
 
 def main(_):
     folder, name, count, openings = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
@@ -235,7 +235,7 @@ GOES_ON_AFTER_A_FULL_DISK = """
 import resource, sys
 from utility_annotation.annotation.protocol import Completion
 from utility_annotation.annotation.store import CompletionStore
-from utility_annotation.errors import InputError
+from utility_annotation.common.errors import InputError
 
 with CompletionStore(sys.argv[1]) as store:
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
@@ -268,7 +268,7 @@ def test_prune_without_room_leaves_the_store_as_it_was(tmp_path: Path, root: Pat
 OPENED_BY_ANYBODY = """
 import os, sys
 from utility_annotation.annotation.store import CompletionStore
-from utility_annotation.errors import run_script
+from utility_annotation.common.errors import run_script
 
 os.chdir(sys.argv[1])
 if os.geteuid() == 0:

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from utility_annotation.annotation.prompts import Cleaner, PromptTemplate
 from utility_annotation.annotation.retrieved import read_retrieved
 from utility_annotation.annotation.templates import question_template_name
-from utility_annotation.configuration import Annotator, Sampling, stage_settings
-from utility_annotation.contracts import ANNOTATION, ANSWERS, CORPUS, PER_QUERY, QUERIES, RUN, Contract
-from utility_annotation.errors import InputError
+from utility_annotation.common.errors import InputError
+from utility_annotation.io.schemas import ANNOTATION, ANSWERS, CORPUS, PER_QUERY, QUERIES, RUN, Contract
+from utility_annotation.settings import Annotator, Sampling, stage_settings
 
 PERFORMANCE = {"annotate": {"batch_tokens": 4096, "device": "cpu"}, "threads": 2}
 RANKINGS = {"q1": ["d3", "d1", "d2"], "q2": ["d2", "d3"], "q3": ["d1"], "q9": ["d1"]}

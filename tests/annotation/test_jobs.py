@@ -13,7 +13,7 @@ from hosted import said, script_arguments, write_pool
 from scripted_server import Answer, Received, ScriptedServer, chat_answer
 from terminal import run_on_terminal
 
-from utility_annotation.contracts import ANNOTATION
+from utility_annotation.io.schemas import ANNOTATION
 
 
 def test_job_shows_how_far_it_is_in_the_log_and_on_the_terminal_while_its_server_takes_its_time(

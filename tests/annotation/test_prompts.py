@@ -11,8 +11,8 @@ from tokenizers import AddedToken, Tokenizer, models, normalizers
 from tokenizers.pre_tokenizers import ByteLevel
 
 from utility_annotation.annotation.prompts import Cleaner, PromptTemplate, cut, length, words
-from utility_annotation.annotation.protocol import Chat, Message
-from utility_annotation.errors import InputError
+from utility_annotation.common.errors import InputError
+from utility_annotation.engines.protocol import Chat, Message
 
 TEMPLATES = ("relsel", "answer", "utilsel", "utilrank", "pointwise_relevance", "pointwise_answer", "replug")
 HOSTILE = (

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utility_annotation.annotation.protocol import Completion
 from utility_annotation.annotation.replies import (
     RANKING,
     SELECTION,
@@ -19,6 +18,7 @@ from utility_annotation.annotation.replies import (
     read_ranking,
     read_selection,
 )
+from utility_annotation.engines.protocol import Completion
 
 
 def reply(text: str, finish_reason: str = "stop") -> Completion:

@@ -21,12 +21,12 @@ import annotate_utilsel
 import annotate_utilsel_truth
 import pytest
 
-from utility_annotation.annotation.speeds import Speed, record_speed, recorded_speed
 from utility_annotation.annotation.templates import template_name
-from utility_annotation.configuration import Annotator, Pointwise, Sampling, canonical
-from utility_annotation.contracts import ANNOTATION, ANSWERS, POOL
-from utility_annotation.cost import Records, Work
-from utility_annotation.errors import InputError
+from utility_annotation.common.errors import InputError
+from utility_annotation.engines.throughput import Speed, record_speed, recorded_speed
+from utility_annotation.io.schemas import ANNOTATION, ANSWERS, POOL
+from utility_annotation.labels.cost import Records, Work
+from utility_annotation.settings import Annotator, Pointwise, Sampling, canonical
 
 QUERIES = 6
 PERFORMANCE = json.dumps({"annotate": {"batch_tokens": 2000, "device": "cpu"}})

@@ -12,16 +12,16 @@ import pytest
 from utility_annotation.annotation.items import Item, Passage
 from utility_annotation.annotation.listwise import Listwise
 from utility_annotation.annotation.prompts import Cleaner, PromptTemplate
-from utility_annotation.annotation.protocol import Completion, Failure, ReplyRequest, TooLong
 from utility_annotation.annotation.relevance import relevance_stage
 from utility_annotation.annotation.replies import RANKING, SELECTION
 from utility_annotation.annotation.replug import ReplugStage
 from utility_annotation.annotation.shard import annotate
-from utility_annotation.annotation.store import CompletionStore
 from utility_annotation.annotation.utility import AnswerGain
-from utility_annotation.configuration import Annotator, Retries, Sampling
-from utility_annotation.contracts import ANNOTATION
-from utility_annotation.errors import InputError
+from utility_annotation.common.errors import InputError
+from utility_annotation.engines.protocol import Completion, Failure, ReplyRequest, TooLong
+from utility_annotation.engines.store import CompletionStore
+from utility_annotation.io.schemas import ANNOTATION
+from utility_annotation.settings import Annotator, Retries, Sampling
 
 ITEM = Item("q", "who?", (Passage("a", "one"), Passage("b", "two"), Passage("c", "three")), answer="me")
 NONE = Retries(attempts=0)

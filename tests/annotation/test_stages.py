@@ -11,14 +11,14 @@ from utility_annotation.annotation.answers import AnswerStage
 from utility_annotation.annotation.items import Item, Passage, keep_relevant, read_pool, with_answers
 from utility_annotation.annotation.listwise import Listwise
 from utility_annotation.annotation.prompts import Cleaner, PromptTemplate
-from utility_annotation.annotation.protocol import Completion, Failure, LogLikelihood
 from utility_annotation.annotation.relevance import QuestionLikelihood
 from utility_annotation.annotation.replies import RANKING, SELECTION
 from utility_annotation.annotation.replug import ReplugStage, with_truth
 from utility_annotation.annotation.utility import AnswerGain, selection_stage
-from utility_annotation.configuration import Annotator
-from utility_annotation.contracts import ANNOTATION, ANSWERS, POOL
-from utility_annotation.errors import InputError
+from utility_annotation.common.errors import InputError
+from utility_annotation.engines.protocol import Completion, Failure, LogLikelihood
+from utility_annotation.io.schemas import ANNOTATION, ANSWERS, POOL
+from utility_annotation.settings import Annotator
 
 ITEM = Item("q", "who?", (Passage("a", "one"), Passage("b", "two"), Passage("c", "three")), answer="me")
 

@@ -12,7 +12,7 @@ from test_audit_report import audited
 from utility_annotation.audit.actual import compare, page
 from utility_annotation.audit.estimate import Estimate
 from utility_annotation.audit.plan import Job, Output
-from utility_annotation.errors import InputError
+from utility_annotation.common.errors import InputError
 
 MADE = 1_000_000.0
 BENCHMARK = "s\th:m:s\tmax_rss\tmax_vms\n{seconds}\t0:00:00\t{memory}\t1\n"

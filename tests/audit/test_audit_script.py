@@ -15,7 +15,7 @@ import pytest
 import yaml
 from workflow_copy import copy_of_repository, snakemake
 
-from utility_annotation.contracts import CORPUS, POOL, QRELS, QUERIES
+from utility_annotation.io.schemas import CORPUS, POOL, QRELS, QUERIES
 
 ANEW = """in a clone without raw/, data/ and results/, the page is made anew by
 make -s audit TARGET=paper CONFIG=config/paper.yaml GPUS=8 OPTIONS='--cores 2' > resources/audit/paper.md"""

@@ -16,8 +16,8 @@ from utility_annotation.audit.rates import NotKnown
 from utility_annotation.audit.sizes import COUNTED, Corpus, Sizes, measured
 from utility_annotation.audit.tables import SizeTable
 from utility_annotation.audit.tokens import by_pieces, counter, stand_in
-from utility_annotation.configuration import Configuration, load
-from utility_annotation.contracts import ANNOTATION, CORPUS, POOL, QUERIES
+from utility_annotation.io.schemas import ANNOTATION, CORPUS, POOL, QUERIES
+from utility_annotation.settings import Configuration, load
 
 CONFIGURATION = {
     "models": {"m": {"hub": "org/m"}},

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from utility_annotation.annotation.speeds import Speed, record_speed
 from utility_annotation.audit.rates import Amount, ModelSize, Rates
 from utility_annotation.audit.store import own_rates, stored_completions
 from utility_annotation.audit.tables import Rate, RateTable
-from utility_annotation.configuration import Configuration, load
+from utility_annotation.engines.throughput import Speed, record_speed
+from utility_annotation.settings import Configuration, load
 
 
 @pytest.fixture

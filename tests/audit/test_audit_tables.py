@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from utility_annotation.audit.tables import UNITS, RateTable, SizeTable, read_rates, read_sizes, read_table
-from utility_annotation.configuration import load
-from utility_annotation.errors import InputError
+from utility_annotation.common.errors import InputError
+from utility_annotation.settings import load
 
 OWN = """
 corpora:

@@ -13,7 +13,7 @@ from utility_annotation.audit.sizes import Sizes
 from utility_annotation.audit.tables import Rate, RateTable, SizeTable, read_rates
 from utility_annotation.audit.tokens import WORDS_TO_TOKENS
 from utility_annotation.audit.workload import Workload, Workloads
-from utility_annotation.configuration import load
+from utility_annotation.settings import load
 
 SOURCE = "a test's own"
 SPLIT = {

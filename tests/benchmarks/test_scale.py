@@ -12,7 +12,7 @@ import yaml
 
 from utility_annotation.audit.sizes import Sizes
 from utility_annotation.audit.tables import KnownModel, Rate, read_sizes
-from utility_annotation.configuration import load
+from utility_annotation.settings import load
 
 LINES = {
     kind: {"base_megabytes": base, "bytes_a_row": slope, "measured_to": 100}

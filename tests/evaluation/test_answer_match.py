@@ -14,11 +14,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pyserini.eval.evaluate_dpr_retrieval import SimpleTokenizer, has_answers
 
-from utility_annotation.contracts import ANSWERS, CORPUS, QRELS, RUN
-from utility_annotation.errors import InputError
+from utility_annotation.common.errors import InputError
 from utility_annotation.evaluation.answer_match import NO_PASSAGE, AnswerMatcher, tokens
 from utility_annotation.evaluation.metric_names import largest_cutoff
 from utility_annotation.evaluation.metrics import evaluate
+from utility_annotation.io.schemas import ANSWERS, CORPUS, QRELS, RUN
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utility_annotation.contracts import ANSWERS
-from utility_annotation.errors import InputError
+from utility_annotation.common.errors import InputError
 from utility_annotation.evaluation import squad
 from utility_annotation.evaluation.answers import evaluate_answers
 from utility_annotation.evaluation.significance import paired_t_test
-from utility_annotation.ground_truth import NO_ANSWER, read_references
+from utility_annotation.io.answers import NO_ANSWER, read_references
+from utility_annotation.io.schemas import ANSWERS
 
 BLEUS = ("bleu-1", "bleu-2", "bleu-3", "bleu-4")
 LEXICAL = ("em", "f1", *BLEUS, "rouge-l")

@@ -9,10 +9,10 @@ import average_metrics as script
 import pytest
 from command_line import arguments
 
-from utility_annotation.contracts import PER_QUERY
-from utility_annotation.errors import InputError
+from utility_annotation.common.errors import InputError
+from utility_annotation.common.files import read_json, write_json
 from utility_annotation.evaluation.averages import average
-from utility_annotation.files import read_json, write_json
+from utility_annotation.io.schemas import PER_QUERY
 
 
 def evaluated(folder: Path, testset: str, values: list[float], **changes: Any) -> tuple[Path, Path]:

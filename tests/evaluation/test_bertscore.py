@@ -13,11 +13,11 @@ from command_line import arguments
 from tiny_bert import save_tiny_bert
 from transformers import AutoTokenizer, RobertaConfig, RobertaModel, RobertaTokenizer
 
-from utility_annotation.contracts import ANNOTATION
-from utility_annotation.contracts import ANSWERS as TRUTH
-from utility_annotation.errors import InputError
+from utility_annotation.common.errors import InputError
 from utility_annotation.evaluation.answers import Encoder, evaluate_answers
 from utility_annotation.evaluation.bertscore import bert_score
+from utility_annotation.io.schemas import ANNOTATION
+from utility_annotation.io.schemas import ANSWERS as TRUTH
 
 ANSWERS = ["red ship", "a green garden by the river", "winter music", "stone"]
 REFERENCES = [["blue ship", "red horse"], ["garden"], ["paper light", "copper", "winter music"], ["a stone"]]

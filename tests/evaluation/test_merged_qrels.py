@@ -11,10 +11,10 @@ from command_line import arguments
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utility_annotation.contracts import DUPLICATES, LABELS, QRELS, RUN
-from utility_annotation.errors import InputError
+from utility_annotation.common.errors import InputError
 from utility_annotation.evaluation.merged_qrels import merge_qrels
 from utility_annotation.evaluation.metrics import evaluate
+from utility_annotation.io.schemas import DUPLICATES, LABELS, QRELS, RUN
 
 Grades = dict[tuple[str, str], float]
 

@@ -15,11 +15,11 @@ from command_line import arguments
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utility_annotation.contracts import PER_QUERY, QRELS, RUN
-from utility_annotation.errors import InputError
+from utility_annotation.common.errors import InputError
 from utility_annotation.evaluation import metric_names, metrics
 from utility_annotation.evaluation.metrics import evaluate
-from utility_annotation.formats import msmarco, trec
+from utility_annotation.io.formats import msmarco, trec
+from utility_annotation.io.schemas import PER_QUERY, QRELS, RUN
 from utility_annotation.retrieval.runs import rank
 
 TREC_EVAL_NAMES = {

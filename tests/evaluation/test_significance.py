@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from utility_annotation.contracts import PER_QUERY
-from utility_annotation.errors import InputError
+from utility_annotation.common.errors import InputError
 from utility_annotation.evaluation.significance import paired_t_test, per_query_values
+from utility_annotation.io.schemas import PER_QUERY
 
 eighths = st.integers(0, 8).map(lambda number: number / 8)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from utility_annotation.contracts import LABELS, POOL
+from utility_annotation.io.schemas import LABELS, POOL
 
 TEXTS = {
     "a": ("Rivers", "Water runs downhill."),

@@ -17,11 +17,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from labelled_pool import CANDIDATES, POSITIVES, QUERIES, TEXTS, Labelled, write_labelled
 
-from utility_annotation.contracts import passage_text
-from utility_annotation.errors import InputError
+from utility_annotation.common.errors import InputError
 from utility_annotation.exports.forms import FORMS
 from utility_annotation.exports.writers import WRITERS
-from utility_annotation.formats import beir, tevatron, trec
+from utility_annotation.io.formats import beir, tevatron, trec
+from utility_annotation.io.schemas import passage_text
 
 USED = [query_id for query_id in CANDIDATES if POSITIVES[query_id]]
 SETTINGS: dict[str, Any] = {

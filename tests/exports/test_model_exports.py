@@ -13,8 +13,8 @@ from command_line import arguments
 from huggingface_hub import ModelCard
 from tiny_bert import save_tiny_bert
 
-from utility_annotation.configuration import Backbone, Run
-from utility_annotation.encoder import Encoder
+from utility_annotation.settings import Backbone, Run
+from utility_annotation.training.encoder import Encoder
 
 SETTINGS: dict[str, Any] = {
     "name": "useful-cl20",

@@ -10,7 +10,7 @@ from typing import Any
 import collect_cards
 from command_line import arguments
 
-from utility_annotation.contracts import ANNOTATION, ANSWERS, LABELS, POOL
+from utility_annotation.io.schemas import ANNOTATION, ANSWERS, LABELS, POOL
 
 HOSTILE = (
     '</script><script>document.title="run"</script><img src=x onerror="document.title=1">\u202e\x00\x1b[31m" \'&amp;'

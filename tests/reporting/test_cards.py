@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from judged_questions import HOSTILE, JUDGES, LONG, QUESTIONS, JudgedPool, write_judged_pool
 
-from utility_annotation.contracts import ANNOTATION
-from utility_annotation.errors import InputError
+from utility_annotation.common.errors import InputError
+from utility_annotation.io.schemas import ANNOTATION
 
 RELSEL, ANSWER, UTILSEL, UTILRANK, REPLUG, OWN = range(len(JUDGES))
 

@@ -13,9 +13,9 @@ import plot_lines
 import pytest
 from command_line import arguments
 
-from utility_annotation.configuration import LineChart
-from utility_annotation.errors import InputError
-from utility_annotation.files import write_json
+from utility_annotation.common.errors import InputError
+from utility_annotation.common.files import write_json
+from utility_annotation.settings import LineChart
 
 PNG = b"\x89PNG\r\n\x1a\n"
 CHART: dict[str, Any] = {

@@ -10,8 +10,8 @@ import pytest
 from command_line import arguments
 from judged_pools import write_annotation, write_pool
 
-from utility_annotation.errors import InputError
-from utility_annotation.files import write_json
+from utility_annotation.common.errors import InputError
+from utility_annotation.common.files import write_json
 
 PRICES = {"gpu_hour_usd": 0.8, "judgement_usd": 0.09}
 POOL = {f"q{query}": [(f"d{place}", place == 0) for place in range(31)] for query in range(400)}

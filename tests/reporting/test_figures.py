@@ -15,7 +15,7 @@ import plot_training
 import pytest
 from command_line import arguments
 
-from utility_annotation.files import write_json
+from utility_annotation.common.files import write_json
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

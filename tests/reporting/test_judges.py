@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from utility_annotation import configuration
+from utility_annotation import settings as configuration
 from utility_annotation.reporting.judges import Judge, facts, judges_of_pools
 
 SOURCE = {"format": "beir", "path": "x.jsonl"}

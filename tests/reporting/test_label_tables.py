@@ -10,8 +10,8 @@ import label_table as script
 import pytest
 from command_line import arguments
 
-from utility_annotation.errors import InputError
-from utility_annotation.files import write_json
+from utility_annotation.common.errors import InputError
+from utility_annotation.common.files import write_json
 
 LABELS: dict[str, dict[str, Any]] = {
     "human": {"source": "human"},

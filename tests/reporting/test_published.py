@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from utility_annotation.errors import InputError
+from utility_annotation.common.errors import InputError
 from utility_annotation.reporting.published import Figure, Place, figures_beside, read_published
 
 HEAD = "table,backbone,row,column,metric,value,doubtful\n"

@@ -11,7 +11,7 @@ import write_report
 from command_line import arguments
 from test_annotations_page import CONFIGURATION, ELEMENTS, Page
 
-from utility_annotation.contracts import ANNOTATION, POOL
+from utility_annotation.io.schemas import ANNOTATION, POOL
 
 SHARD = "0000-of-0001.parquet"
 JUDGES = [{"stage": "utilsel-truth", "annotator": "llm"}]

@@ -10,7 +10,7 @@ import pytest
 import write_report
 from command_line import arguments
 
-from utility_annotation.files import write_json, write_text
+from utility_annotation.common.files import write_json, write_text
 from utility_annotation.reporting.comparison import Column, Comparison, Row
 from utility_annotation.reporting.page import tendency
 from utility_annotation.reporting.tables import Cell, write_csv

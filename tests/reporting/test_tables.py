@@ -12,14 +12,14 @@ import results_table as script
 from command_line import arguments
 from pydantic import ValidationError
 
-from utility_annotation.configuration import Group, ResultsTable
-from utility_annotation.contracts import PER_QUERY
-from utility_annotation.errors import InputError
-from utility_annotation.files import write_json
+from utility_annotation.common.errors import InputError
+from utility_annotation.common.files import write_json
+from utility_annotation.io.schemas import PER_QUERY
 from utility_annotation.reporting.markup import latex_text
 from utility_annotation.reporting.published import Figure, Place
 from utility_annotation.reporting.results_markup import bands, latex, legend, markdown
 from utility_annotation.reporting.tables import Cell, metric_name, read_csv, results_table, table_rows, write_csv
+from utility_annotation.settings import Group, ResultsTable
 
 SETTINGS = ResultsTable(
     title="Retrievers",

@@ -11,11 +11,11 @@ import pytest
 from command_line import arguments
 from judged_questions import write_judged_pool
 
-from utility_annotation import configuration
-from utility_annotation.configuration import Cost
-from utility_annotation.files import write_json
+from utility_annotation import settings as configuration
+from utility_annotation.common.files import write_json
 from utility_annotation.reporting.judges import judges_of_pools
 from utility_annotation.reporting.work import amount, device, usd, work_settings
+from utility_annotation.settings import Cost
 
 SOURCE = {"format": "beir", "path": "x.jsonl"}
 SUMMARY = {"prompt_tokens": 200, "new_tokens": 20, "engine_seconds": 3600.0, "load_seconds": 0.0, "earlier": None}

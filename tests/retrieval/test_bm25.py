@@ -10,12 +10,12 @@ import bm25_search
 import pytest
 from command_line import arguments
 
-from utility_annotation.configuration import Bm25
-from utility_annotation.contracts import CORPUS, QRELS, QUERIES, RUN
-from utility_annotation.errors import InputError
+from utility_annotation.common.errors import InputError
 from utility_annotation.evaluation.metrics import evaluate
-from utility_annotation.formats import beir
+from utility_annotation.io.formats import beir
+from utility_annotation.io.schemas import CORPUS, QRELS, QUERIES, RUN
 from utility_annotation.retrieval import bm25
+from utility_annotation.settings import Bm25
 
 PASSAGES = [
     {"docid": "a b", "title": None, "text": "the quick brown fox"},

@@ -15,15 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_bert import WORDS, save_tiny_bert
 
-from utility_annotation import models
-from utility_annotation.configuration import Backbone, Model
-from utility_annotation.contracts import CORPUS, DOCIDS, QRELS, QUERIES, RUN, passage_text
-from utility_annotation.encoder import Encoder
-from utility_annotation.errors import InputError
+from utility_annotation.common.errors import InputError
 from utility_annotation.evaluation.metrics import evaluate
-from utility_annotation.formats import beir
+from utility_annotation.io import models
+from utility_annotation.io.formats import beir
+from utility_annotation.io.schemas import CORPUS, DOCIDS, QRELS, QUERIES, RUN, passage_text
 from utility_annotation.retrieval import encoding
 from utility_annotation.retrieval.search import search
+from utility_annotation.settings import Backbone, Model
+from utility_annotation.training.encoder import Encoder
 
 BACKBONE = Backbone(model="tiny", pooling="mean", query_length=16, passage_length=16)
 

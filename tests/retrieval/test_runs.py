@@ -8,7 +8,7 @@ import pytrec_eval
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utility_annotation.contracts import RUN
+from utility_annotation.io.schemas import RUN
 from utility_annotation.retrieval.runs import rank, read_rankings
 
 near_ties = st.sampled_from([20.0, 20.0 + 1e-8, 20.000001, 19.999999, 0.0, -0.0, -1.0])

@@ -15,8 +15,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utility_annotation.contracts import DOCIDS
-from utility_annotation.errors import InputError
+from utility_annotation.common.errors import InputError
+from utility_annotation.io.schemas import DOCIDS
 from utility_annotation.retrieval import search as search_module
 from utility_annotation.retrieval.search import search
 

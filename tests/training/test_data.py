@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from utility_annotation.contracts import LABELS
-from utility_annotation.errors import InputError
+from utility_annotation.common.errors import InputError
+from utility_annotation.io.schemas import LABELS
 from utility_annotation.training.data import TrainingData, join
 
 

@@ -12,8 +12,8 @@ from safetensors.torch import load_file, save_file
 from several import run_processes
 from tiny_bert import WORDS
 
-from utility_annotation.configuration import Backbone
-from utility_annotation.encoder import Encoder
+from utility_annotation.settings import Backbone
+from utility_annotation.training.encoder import Encoder
 from utility_annotation.training.gradients import Pass, backward
 from utility_annotation.training.losses import lse_pair
 from utility_annotation.training.processes import processes

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utility_annotation.configuration import Run
+from utility_annotation.settings import Run
 from utility_annotation.training.sampling import average_positives, draw, epoch_order
 
 

@@ -11,11 +11,11 @@ import train as script
 from safetensors.torch import load_file
 from tiny_collection import Collection
 
-from utility_annotation.configuration import Labels, QuerySubset
-from utility_annotation.contracts import ANNOTATION, POOL
-from utility_annotation.files import read_json
-from utility_annotation.label_shards import query_subset
-from utility_annotation.labels import merge_labels
+from utility_annotation.common.files import read_json
+from utility_annotation.io.schemas import ANNOTATION, POOL
+from utility_annotation.labels.merge import merge_labels
+from utility_annotation.labels.shards import query_subset
+from utility_annotation.settings import Labels, QuerySubset
 
 RUN = {"passages": 4, "batch_queries": 2, "epochs": 1, "learning_rate": 1e-2, "precision": "fp32"}
 THIRD = QuerySubset(percent=30, seed=1)

@@ -15,11 +15,11 @@ from safetensors.torch import load_file, save_file
 from several import run_processes, start_process
 from tiny_collection import BACKBONE, make_collection
 
-from utility_annotation.configuration import Backbone, Run
-from utility_annotation.encoder import Encoder
-from utility_annotation.errors import InputError
-from utility_annotation.files import read_json
+from utility_annotation.common.errors import InputError
+from utility_annotation.common.files import read_json
+from utility_annotation.settings import Backbone, Run
 from utility_annotation.training import trainer
+from utility_annotation.training.encoder import Encoder
 from utility_annotation.training.plan import Plan
 
 RUN = {"loss": "summarglh", "passages": 4, "batch_queries": 3, "epochs": 2, "learning_rate": 1e-2, "precision": "fp32"}

@@ -10,7 +10,7 @@ from typing import Any
 
 from tiny_bert import WORDS
 
-from utility_annotation.contracts import LABELS, POOL
+from utility_annotation.io.schemas import LABELS, POOL
 
 BACKBONE = {"model": "tiny", "query_length": 12, "passage_length": 24}
 

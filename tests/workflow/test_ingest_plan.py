@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from workflow_copy import copy_of_repository, planned, snakemake
 
-from utility_annotation.contracts import ANSWERS, CORPUS, QRELS, QUERIES
+from utility_annotation.io.schemas import ANSWERS, CORPUS, QRELS, QUERIES
 
 FILES = ["corpus", "queries/train", "qrels/train", "answers/train"]
 TARGETS = [f"data/tiny/{name}.parquet" for name in FILES]

@@ -16,7 +16,7 @@ import yaml
 from scripted_server import Answer, Received, ScriptedServer
 from workflow_copy import copy_of_repository, planned, shrink_demo, snakemake
 
-from utility_annotation.contracts import DUPLICATES, QRELS, QUERIES
+from utility_annotation.io.schemas import DUPLICATES, QRELS, QUERIES
 
 OWN, HUMAN, SMALL = (f"config/own-corpus{suffix}.yaml" for suffix in ("", "-human", "-small"))
 JUDGE = {

@@ -7,7 +7,7 @@ from pathlib import Path
 from utility_annotation.annotation import command
 from utility_annotation.annotation.answers import AnswerStage
 from utility_annotation.annotation.items import keep_relevant, read_pool
-from utility_annotation.errors import run_script
+from utility_annotation.common.errors import run_script
 
 
 def main(argv: list[str] | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from utility_annotation.annotation import command
 from utility_annotation.annotation.items import read_pool
 from utility_annotation.annotation.relevance import relevance_stage
-from utility_annotation.errors import run_script
+from utility_annotation.common.errors import run_script
 
 
 def main(argv: list[str] | None) -> None:

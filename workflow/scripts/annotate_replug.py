@@ -7,7 +7,7 @@ from pathlib import Path
 from utility_annotation.annotation import command
 from utility_annotation.annotation.items import read_pool
 from utility_annotation.annotation.replug import ReplugStage, with_truth
-from utility_annotation.errors import run_script
+from utility_annotation.common.errors import run_script
 
 
 def main(argv: list[str] | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from utility_annotation.annotation.command import judge_utility
 from utility_annotation.annotation.utility import selection_stage
-from utility_annotation.errors import run_script
+from utility_annotation.common.errors import run_script
 
 
 def main(argv: list[str] | None) -> None:

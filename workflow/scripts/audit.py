@@ -29,9 +29,9 @@ from utility_annotation.audit.sizes import Sizes
 from utility_annotation.audit.store import own_rates, stored_completions
 from utility_annotation.audit.tables import ANY, read_rates, read_sizes
 from utility_annotation.audit.workload import Workloads
-from utility_annotation.errors import InputError, run_script
-from utility_annotation.files import write_json, write_text
-from utility_annotation.progress import LOG, waiting
+from utility_annotation.common.errors import InputError, run_script
+from utility_annotation.common.files import write_json, write_text
+from utility_annotation.common.progress import LOG, waiting
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLES = ROOT / "resources" / "audit"

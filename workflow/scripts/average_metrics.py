@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from utility_annotation.configuration import Name, Settings, from_json
-from utility_annotation.contracts import PER_QUERY
-from utility_annotation.errors import run_script
+from utility_annotation.common.errors import run_script
+from utility_annotation.common.files import write_json
+from utility_annotation.common.progress import log_to_stderr
 from utility_annotation.evaluation.averages import average
-from utility_annotation.files import write_json
-from utility_annotation.progress import log_to_stderr
+from utility_annotation.io.schemas import PER_QUERY
+from utility_annotation.settings import Name, Settings, from_json
 
 
 class AverageSettings(Settings):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from utility_annotation.configuration import Bm25, Performance, Settings, from_json
-from utility_annotation.contracts import QUERIES, RUN
-from utility_annotation.errors import run_script
-from utility_annotation.formats.trec import write_run
-from utility_annotation.progress import log_to_stderr
+from utility_annotation.common.errors import run_script
+from utility_annotation.common.progress import log_to_stderr
+from utility_annotation.io.formats.trec import write_run
+from utility_annotation.io.schemas import QUERIES, RUN
 from utility_annotation.retrieval import bm25
+from utility_annotation.settings import Bm25, Performance, Settings, from_json
 
 
 class Bm25SearchSettings(Settings):

@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from utility_annotation.errors import InputError, run_script
+from utility_annotation.common.errors import InputError, run_script
 
 SUBMITTED = re.compile(r"(?:.+_)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """The name of a job that Snakemake submitted: the id of its run, after a prefix that the user may have chosen."""

@@ -16,9 +16,9 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from utility_annotation.annotation.upkeep import Pruning, Summary, export, prune, stores, summarise
-from utility_annotation.errors import run_script
-from utility_annotation.progress import log_to_stderr
+from utility_annotation.common.errors import run_script
+from utility_annotation.common.progress import log_to_stderr
+from utility_annotation.engines.store_admin import Pruning, Summary, export, prune, stores, summarise
 
 
 def table(summaries: list[Summary]) -> str:

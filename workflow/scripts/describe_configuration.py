@@ -12,9 +12,9 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from utility_annotation.configuration import Configuration, Settings, member_section
-from utility_annotation.errors import run_script
-from utility_annotation.files import write_text
+from utility_annotation.common.errors import run_script
+from utility_annotation.common.files import write_text
+from utility_annotation.settings import Configuration, Settings, member_section
 
 HEAD = """# Configuration
 

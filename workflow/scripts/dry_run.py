@@ -20,10 +20,10 @@ from snakemake.settings.types import (
     WorkflowSettings,
 )
 
-from utility_annotation import configuration
+from utility_annotation import settings as configuration
 from utility_annotation.audit.plan import Job, Output, changed_parameters
-from utility_annotation.configuration import Configuration
-from utility_annotation.errors import InputError
+from utility_annotation.common.errors import InputError
+from utility_annotation.settings import Configuration
 
 
 def dry_run(arguments: Sequence[str]) -> tuple[Configuration, list[Job]]:

@@ -6,12 +6,12 @@ import argparse
 import logging
 from pathlib import Path
 
-from utility_annotation.configuration import Settings, from_json
-from utility_annotation.contracts import PER_QUERY, QRELS, RUN
-from utility_annotation.errors import run_script
+from utility_annotation.common.errors import run_script
+from utility_annotation.common.files import write_json
+from utility_annotation.common.progress import log_to_stderr
 from utility_annotation.evaluation.metrics import evaluate
-from utility_annotation.files import write_json
-from utility_annotation.progress import log_to_stderr
+from utility_annotation.io.schemas import PER_QUERY, QRELS, RUN
+from utility_annotation.settings import Settings, from_json
 
 
 class EvaluateSettings(Settings):

@@ -7,13 +7,13 @@ import logging
 from collections import Counter
 from pathlib import Path
 
-from utility_annotation.configuration import Performance, Settings, from_json
-from utility_annotation.contracts import ANNOTATION, PER_QUERY
-from utility_annotation.errors import InputError, run_script
+from utility_annotation.common.errors import InputError, run_script
+from utility_annotation.common.files import write_json
+from utility_annotation.common.progress import log_to_stderr
 from utility_annotation.evaluation.answers import Encoder, evaluate_answers
-from utility_annotation.files import write_json
-from utility_annotation.ground_truth import read_references
-from utility_annotation.progress import log_to_stderr
+from utility_annotation.io.answers import read_references
+from utility_annotation.io.schemas import ANNOTATION, PER_QUERY
+from utility_annotation.settings import Performance, Settings, from_json
 
 
 class EvaluateAnswersSettings(Settings):
@@ -29,7 +29,7 @@ class EvaluateAnswersSettings(Settings):
 
 def encoder_of(settings: EvaluateAnswersSettings, model: Path | None, performance: Performance) -> Encoder:
     """The encoder of bert-score; torch is loaded for it alone."""
-    from utility_annotation.devices import choose_device, use_threads
+    from utility_annotation.common.devices import choose_device, use_threads
 
     if model is None or settings.layer is None:
         raise InputError("bert-score needs a model and a layer.", mend="give --model, and `layer` in --settings.")

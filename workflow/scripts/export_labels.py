@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from utility_annotation.configuration import from_json
-from utility_annotation.errors import run_script
+from utility_annotation.common.errors import run_script
+from utility_annotation.common.progress import log_to_stderr
 from utility_annotation.exports.card import ExportSettings
 from utility_annotation.exports.forms import FORMS
 from utility_annotation.exports.labels import export_labels
-from utility_annotation.progress import log_to_stderr
+from utility_annotation.settings import from_json
 
 
 def main(argv: list[str] | None) -> None:

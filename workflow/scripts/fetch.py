@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from utility_annotation.configuration import Download, from_json
-from utility_annotation.downloads import fetch
-from utility_annotation.errors import run_script
-from utility_annotation.progress import log_to_stderr
+from utility_annotation.common.errors import run_script
+from utility_annotation.common.progress import log_to_stderr
+from utility_annotation.io.downloads import fetch
+from utility_annotation.settings import Download, from_json
 
 
 def main(argv: list[str] | None) -> None:

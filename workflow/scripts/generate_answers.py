@@ -9,9 +9,9 @@ from pydantic import Field
 from utility_annotation.annotation import command
 from utility_annotation.annotation.answers import AnswerStage
 from utility_annotation.annotation.retrieved import read_retrieved
-from utility_annotation.configuration import Annotator, from_json
-from utility_annotation.errors import run_script
-from utility_annotation.progress import log_to_stderr
+from utility_annotation.common.errors import run_script
+from utility_annotation.common.progress import log_to_stderr
+from utility_annotation.settings import Annotator, from_json
 
 
 class Generator(Annotator):

@@ -6,12 +6,12 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from utility_annotation.configuration import from_json
-from utility_annotation.errors import run_script
-from utility_annotation.files import read_json, write_text
-from utility_annotation.progress import log_to_stderr
+from utility_annotation.common.errors import run_script
+from utility_annotation.common.files import read_json, write_text
+from utility_annotation.common.progress import log_to_stderr
 from utility_annotation.reporting.label_tables import LabelTableSettings, label_table
 from utility_annotation.reporting.published import figures_beside
+from utility_annotation.settings import from_json
 
 
 def main(argv: list[str] | None) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from utility_annotation.configuration import Labels, from_json
-from utility_annotation.errors import run_script
-from utility_annotation.label_file import label_from_file
-from utility_annotation.label_union import unite_labels
-from utility_annotation.labels import merge_labels
-from utility_annotation.progress import log_to_stderr
+from utility_annotation.common.errors import run_script
+from utility_annotation.common.progress import log_to_stderr
+from utility_annotation.labels.files import label_from_file
+from utility_annotation.labels.merge import merge_labels
+from utility_annotation.labels.union import unite_labels
+from utility_annotation.settings import Labels, from_json
 
 
 def main(argv: list[str] | None) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from utility_annotation.errors import run_script
+from utility_annotation.common.errors import run_script
+from utility_annotation.common.progress import log_to_stderr
 from utility_annotation.evaluation.merged_qrels import merge_qrels
-from utility_annotation.progress import log_to_stderr
 
 
 def main(argv: list[str] | None) -> None:

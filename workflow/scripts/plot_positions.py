@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from utility_annotation.errors import run_script
-from utility_annotation.files import read_json
-from utility_annotation.progress import log_to_stderr
+from utility_annotation.common.errors import run_script
+from utility_annotation.common.files import read_json
+from utility_annotation.common.progress import log_to_stderr
 from utility_annotation.reporting.figures import plot_positions
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from utility_annotation.errors import run_script
-from utility_annotation.progress import log_to_stderr
+from utility_annotation.common.errors import run_script
+from utility_annotation.common.progress import log_to_stderr
 from utility_annotation.reporting.figures import plot_training
 from utility_annotation.reporting.trainings import Training
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from utility_annotation import models
-from utility_annotation.configuration import Model, from_json
-from utility_annotation.errors import run_script
-from utility_annotation.progress import log_to_stderr, waiting
+from utility_annotation.common.errors import run_script
+from utility_annotation.common.progress import log_to_stderr, waiting
+from utility_annotation.io import models
+from utility_annotation.settings import Model, from_json
 
 
 def main(argv: list[str] | None) -> None:

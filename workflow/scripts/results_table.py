@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from utility_annotation.configuration import ResultsTable, from_json
-from utility_annotation.errors import run_script
-from utility_annotation.files import write_text
-from utility_annotation.progress import log_to_stderr
+from utility_annotation.common.errors import run_script
+from utility_annotation.common.files import write_text
+from utility_annotation.common.progress import log_to_stderr
 from utility_annotation.reporting.published import figures_beside
 from utility_annotation.reporting.results_markup import latex, markdown
 from utility_annotation.reporting.tables import results_table, write_csv
+from utility_annotation.settings import ResultsTable, from_json
 
 
 def main(argv: list[str] | None) -> None:

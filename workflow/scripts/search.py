@@ -5,15 +5,15 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from utility_annotation.configuration import Backbone, Performance, Settings, from_json
-from utility_annotation.contracts import QUERIES, RUN
-from utility_annotation.devices import choose_device, use_threads
-from utility_annotation.encoder import Encoder
-from utility_annotation.errors import run_script
-from utility_annotation.formats.trec import write_run
-from utility_annotation.progress import log_to_stderr
+from utility_annotation.common.devices import choose_device, use_threads
+from utility_annotation.common.errors import run_script
+from utility_annotation.common.progress import log_to_stderr
+from utility_annotation.io.formats.trec import write_run
+from utility_annotation.io.schemas import QUERIES, RUN
 from utility_annotation.retrieval.encoding import encode_queries
 from utility_annotation.retrieval.search import search
+from utility_annotation.settings import Backbone, Performance, Settings, from_json
+from utility_annotation.training.encoder import Encoder
 
 
 class SearchSettings(Settings):

@@ -8,10 +8,10 @@ from pathlib import Path
 import transformers
 from pydantic import Field
 
-from utility_annotation.configuration import Backbone, Performance, Run, Settings, from_json
-from utility_annotation.devices import use_threads
-from utility_annotation.errors import run_script
-from utility_annotation.progress import log_to_stderr
+from utility_annotation.common.devices import use_threads
+from utility_annotation.common.errors import run_script
+from utility_annotation.common.progress import log_to_stderr
+from utility_annotation.settings import Backbone, Performance, Run, Settings, from_json
 from utility_annotation.training.trainer import Inputs, train
 
 

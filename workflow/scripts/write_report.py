@@ -6,12 +6,12 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from utility_annotation.configuration import Configuration, from_json
-from utility_annotation.errors import run_script
-from utility_annotation.files import read_json, write_text
-from utility_annotation.progress import log_to_stderr
+from utility_annotation.common.errors import run_script
+from utility_annotation.common.files import read_json, write_text
+from utility_annotation.common.progress import log_to_stderr
 from utility_annotation.reporting.page import render
 from utility_annotation.reporting.trainings import Training
+from utility_annotation.settings import Configuration, from_json
 
 
 def main(argv: list[str] | None) -> None:

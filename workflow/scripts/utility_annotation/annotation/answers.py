@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..configuration import Annotator
+from ..engines.protocol import Completion, ReplyRequest
+from ..settings import Annotator
 from .items import Item
 from .prompts import PromptTemplate
-from .protocol import Completion, ReplyRequest
 from .replies import after_thinking
 
 

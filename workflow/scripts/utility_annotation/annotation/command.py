@@ -8,15 +8,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from ..configuration import Annotator, Performance, from_json
-from ..files import write_json
-from ..progress import log_to_stderr, waiting
-from .engines import open_engine
+from ..common.files import write_json
+from ..common.progress import log_to_stderr, waiting
+from ..engines.opening import open_engine
+from ..engines.store import CompletionStore
+from ..engines.throughput import Speed, device_count, record_speed, recorded_speed
+from ..settings import Annotator, Performance, from_json
 from .items import Item, keep_relevant, read_pool, with_answers
 from .prompts import Cleaner, PromptTemplate
 from .shard import Stage, annotate
-from .speeds import Speed, device_count, record_speed, recorded_speed
-from .store import CompletionStore
 
 
 def engine_parser(description: str | None) -> argparse.ArgumentParser:
@@ -52,7 +52,7 @@ def run(
     The summary holds the counts of :meth:`~.progress.Progress.summary`, the seconds in which the engine was loaded, and
     the GPUs that the job asked for (0 where it ran on a CPU, or on a GPU that it was not given by a scheduler). Where
     the engine had nothing to make, ``earlier`` says what it got through in all earlier jobs of this annotator and
-    stage, as a :class:`~.speeds.Speed`, if that is known.
+    stage, as a :class:`~.engines.throughput.Speed`, if that is known.
 
     Args:
         arguments: those of :func:`engine_parser`.

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..contracts import ANNOTATION, POOL, iter_rows, passage_text
-from ..errors import InputError
+from ..common.errors import InputError
+from ..io.schemas import ANNOTATION, POOL, iter_rows, passage_text
 from .prompts import cut, length
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..configuration import Annotator
+from ..engines.protocol import Completion, Failure, ReplyRequest
+from ..settings import Annotator
 from .items import Item
 from .prompts import PromptTemplate
-from .protocol import Completion, Failure, ReplyRequest
 from .replies import Form, Reading
 from .votes import shown_order
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..progress import LOG, regularly
-from .protocol import Failure, Result, tokens
+from ..common.progress import LOG, regularly
+from ..engines.protocol import Failure, Result, tokens
 
 _SECONDS_BETWEEN_LINES = 5.0
 

@@ -24,8 +24,8 @@ from typing import get_args
 
 from jinja2 import Environment, StrictUndefined, Template, TemplateError
 
-from ..errors import InputError
-from .protocol import Chat, Message, Role
+from ..common.errors import InputError
+from ..engines.protocol import Chat, Message, Role
 
 _MARKER = re.compile(r"^## (?P<role>\w+)(?P<each>, each passage)?[ \t]*$", re.MULTILINE)
 _ROLES: dict[str, Role] = {role: role for role in get_args(Role)}

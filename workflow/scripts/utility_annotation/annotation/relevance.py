@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from math import floor
 from typing import Any
 
-from ..configuration import Annotator
+from ..engines.protocol import Continuation, LogLikelihood
+from ..settings import Annotator
 from .items import Item
 from .listwise import Listwise
 from .pointwise import Likelihoods, best_first, score_column, scores_of
 from .prompts import PromptTemplate
-from .protocol import Continuation, LogLikelihood
 from .replies import SELECTION
 from .shard import Stage
 

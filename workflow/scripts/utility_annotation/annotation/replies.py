@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from .protocol import Completion
+from ..engines.protocol import Completion
 from .votes import merge_rankings, merge_selections
 
 _THINKING = {

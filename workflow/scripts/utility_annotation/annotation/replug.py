@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..ground_truth import read_references
+from ..engines.protocol import Continuation, Failure, LogLikelihood
+from ..io.answers import read_references
 from .items import Item
 from .pointwise import Likelihoods, score_column, scores_of
 from .prompts import PromptTemplate
-from .protocol import Continuation, Failure, LogLikelihood
 
 
 def with_truth(items: Iterable[Item], answers: Path | str) -> Iterator[Item]:

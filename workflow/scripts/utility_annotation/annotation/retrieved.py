@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from ..contracts import QUERIES, iter_rows, passage_text
-from ..errors import InputError
-from ..ground_truth import read_references
-from ..passage_store import find_passages
+from ..common.errors import InputError
+from ..io.answers import read_references
+from ..io.passages import find_passages
+from ..io.schemas import QUERIES, iter_rows, passage_text
 from ..retrieval.runs import read_rankings
 from .items import Item, Passage
 

@@ -10,13 +10,13 @@ from math import floor
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..configuration import Retries
-from ..contracts import ANNOTATION
-from ..errors import InputError
+from ..common.errors import InputError
+from ..engines.protocol import Completion, Continuation, Engine, Failure, ReplyRequest, Request, Result, TooLong, tokens
+from ..engines.store import CompletionStore, completion_key, log_likelihood_key
+from ..io.schemas import ANNOTATION
+from ..settings import Retries
 from .items import Item
 from .progress import Progress
-from .protocol import Completion, Continuation, Engine, Failure, ReplyRequest, Request, Result, TooLong, tokens
-from .store import CompletionStore, completion_key, log_likelihood_key
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class Stage(Protocol):
         ...
 
     def row(self, item: Item, results: Sequence[Any]) -> Mapping[str, Any]:
-        """The result columns of :data:`~utility_annotation.contracts.ANNOTATION`.
+        """The result columns of :data:`~utility_annotation.io.schemas.ANNOTATION`.
 
         None of the results failed; or, where they are votes, not all of them.
         """
@@ -63,7 +63,7 @@ def annotate(
     a raised temperature, and those whose prompts the model has no room for, with their longest passages cut; and so on,
     until each query has its row. Every result is stored before anything else is done with it.
 
-    The columns of :data:`~utility_annotation.contracts.ANNOTATION` mean, in every stage:
+    The columns of :data:`~utility_annotation.io.schemas.ANNOTATION` mean, in every stage:
 
     - ``outcome``: ok; empty (the model selected nothing, or answered with nothing; of several passes: no passage was
       selected by most); unparsable (a reply without the form that was asked for, the retries included); truncated (the

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..configuration import Annotator
+from ..engines.protocol import Continuation, Failure, LogLikelihood
+from ..settings import Annotator
 from .items import Item
 from .listwise import Listwise
 from .pointwise import Likelihoods, best_first, score_column, scores_of
 from .prompts import PromptTemplate
-from .protocol import Continuation, Failure, LogLikelihood
 from .replies import RANKING, SELECTION
 from .shard import Stage
 

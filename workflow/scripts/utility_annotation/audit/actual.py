@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..configuration import Settings
-from ..errors import InputError
-from ..files import read_json
+from ..common.errors import InputError
+from ..common.files import read_json
 from ..reporting.markup import markdown_table
+from ..settings import Settings
 from .estimate import Estimate, size_on_disk
 from .page import byte_size, hours, tokens
 from .report import Audit

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..configuration import Settings
+from ..settings import Settings
 from .plan import Job
 from .rates import NotKnown, Rates
 from .workload import Workload, Workloads

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import Field
 
-from ..configuration import Settings
+from ..settings import Settings
 
 _CODE_DIGEST = re.compile(r"[0-9a-f]{16}")
 

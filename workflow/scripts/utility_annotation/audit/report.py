@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 
-from ..configuration import Settings
+from ..settings import Settings
 from .estimate import Estimate
 from .plan import Job
 from .rates import NOTICEABLE, Rates

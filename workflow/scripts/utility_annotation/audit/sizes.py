@@ -21,13 +21,13 @@ import orjson
 import pyarrow.parquet as pq
 
 from ..annotation.items import Item, Passage, read_pool
-from ..configuration import Annotator, Configuration, Settings, Source, Split
-from ..contracts import ANNOTATION, CORPUS, QUERIES, iter_rows, passage_text
-from ..files import read_json
-from ..formats import answer_key, read_answers, read_judgements, read_passages, read_queries, tevatron
-from ..formats.lines import on_disk
-from ..ingest import in_part
-from ..pools import choose, shard_names
+from ..common.files import read_json
+from ..io.formats import answer_key, read_answers, read_judgements, read_passages, read_queries, tevatron
+from ..io.formats.lines import on_disk
+from ..io.ingest import in_part
+from ..io.schemas import ANNOTATION, CORPUS, QUERIES, iter_rows, passage_text
+from ..pools.shards import choose, shard_names
+from ..settings import Annotator, Configuration, Settings, Source, Split
 from .rates import ModelSize, NotKnown
 from .tables import ANY, KnownCorpus, KnownFile, KnownModel, KnownQuestions, KnownReplies, SizeTable
 from .tokens import stand_in

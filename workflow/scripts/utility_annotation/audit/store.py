@@ -6,9 +6,9 @@ import gzip
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..annotation.segments import segments
-from ..annotation.speeds import recorded_speed
-from ..configuration import Configuration
+from ..engines.store_files import segments
+from ..engines.throughput import recorded_speed
+from ..settings import Configuration
 from .rates import CPU, SERVER
 from .tables import Rate, RateTable, Work
 

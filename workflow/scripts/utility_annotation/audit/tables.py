@@ -12,8 +12,8 @@ from typing import Literal, TypeVar
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from ..configuration import Settings
-from ..errors import InputError
+from ..common.errors import InputError
+from ..settings import Settings
 
 Table = TypeVar("Table", bound=Settings)
 

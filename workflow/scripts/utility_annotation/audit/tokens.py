@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ..annotation.protocol import Continuation, Request
+from ..engines.protocol import Continuation, Request
 
 _PIECE = re.compile(r"\w+|[^\w\s]")
 _TOKENS_A_PIECE = 1.14

@@ -14,13 +14,13 @@ from statistics import fmean
 from ..annotation.answers import AnswerStage
 from ..annotation.items import Item
 from ..annotation.prompts import Cleaner, PromptTemplate
-from ..annotation.protocol import Failure, ReplyRequest, Request
 from ..annotation.relevance import relevance_stage
 from ..annotation.replug import ReplugStage
 from ..annotation.shard import Stage
 from ..annotation.templates import question_template_name, template_name
 from ..annotation.utility import ranking_stage, selection_stage
-from ..configuration import Annotator, Configuration, Pool
+from ..engines.protocol import Failure, ReplyRequest, Request
+from ..settings import Annotator, Configuration, Pool
 from .plan import Job
 from .rates import SERVER, Amount, ModelSize, NotKnown
 from .sizes import Sizes, answers_tokens

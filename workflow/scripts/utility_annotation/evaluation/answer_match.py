@@ -16,11 +16,11 @@ from typing import Any
 
 import regex
 
-from ..contracts import QRELS
-from ..errors import InputError
-from ..ground_truth import read_references
-from ..passage_store import find_passages
-from ..progress import counted
+from ..common.errors import InputError
+from ..common.progress import counted
+from ..io.answers import read_references
+from ..io.passages import find_passages
+from ..io.schemas import QRELS
 from ..retrieval.runs import read_rankings
 from .metric_names import largest_cutoff
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from ..contracts import PER_QUERY
-from ..errors import InputError
+from ..common.errors import InputError
+from ..io.schemas import PER_QUERY
 from . import msmarco_qa, squad
 from .bertscore import bert_score
 
@@ -61,7 +61,7 @@ def evaluate_answers(
     """Evaluate one answer a question.
 
     Args:
-        references: ground-truth answers, as :func:`~utility_annotation.ground_truth.read_references` gives them.
+        references: ground-truth answers, as :func:`~utility_annotation.io.answers.read_references` gives them.
         answers: by query id; None where answering failed, which scores 0 by every metric (and counts as an empty
             answer in the corpus BLEU).
         metrics: some of ``METRICS``: em and f1 are SQuAD's, bleu-n and rouge-l the MS MARCO QA scorer's.

@@ -9,9 +9,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..contracts import PER_QUERY
-from ..errors import InputError
-from ..files import read_json
+from ..common.errors import InputError
+from ..common.files import read_json
+from ..io.schemas import PER_QUERY
 from .significance import STRATUM_END
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
-from ..progress import Progress
+from ..common.errors import InputError
+from ..common.progress import Progress
 
 logger = logging.getLogger(__name__)
 

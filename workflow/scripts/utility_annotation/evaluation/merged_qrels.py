@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..contracts import DUPLICATES, LABELS, QRELS, iter_rows
-from ..errors import InputError
+from ..common.errors import InputError
+from ..io.schemas import DUPLICATES, LABELS, QRELS, iter_rows
 
 _LOG = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ..errors import InputError
+from ..common.errors import InputError
 
 METRICS = ("mrr", "ndcg", "recall", "map", "precision", "success")
 

@@ -13,10 +13,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..contracts import PER_QUERY
-from ..errors import InputError
-from ..importing import large_packages
-from ..progress import waiting
+from ..common.errors import InputError
+from ..common.importing import large_packages
+from ..common.progress import waiting
+from ..io.schemas import PER_QUERY
 from .metric_names import parse
 
 with large_packages():

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..ground_truth import NO_ANSWER
+from ..io.answers import NO_ANSWER
 
 MAX_ORDER = 4
 """BLEU-1 to BLEU-4 are computed."""

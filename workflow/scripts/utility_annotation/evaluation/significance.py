@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow.compute as pc
 
-from ..contracts import PER_QUERY
-from ..errors import InputError
+from ..common.errors import InputError
+from ..io.schemas import PER_QUERY
 
 STRATUM_END = "/"
 """In the per-query values of an average, a query's id is its test set, this, and its id there."""

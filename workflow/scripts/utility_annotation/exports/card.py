@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
-from ..configuration import Annotator, Labels, Model, Name, Pool, Settings, canonical
 from ..reporting.markup import markdown_table
+from ..settings import Annotator, Labels, Model, Name, Pool, Settings, canonical
 from .examples import Examples
 from .forms import Form
 

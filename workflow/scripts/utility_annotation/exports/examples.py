@@ -10,8 +10,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from ..contracts import passage_text
-from ..progress import counted
+from ..common.progress import counted
+from ..io.schemas import passage_text
 from ..training.data import join
 
 
@@ -25,7 +25,7 @@ class Passage:
 
     @property
     def full_text(self) -> str:
-        """Title and text, as :func:`~..contracts.passage_text` joins them."""
+        """Title and text, as :func:`~.io.schemas.passage_text` joins them."""
         return passage_text(self.title, self.text)
 
 

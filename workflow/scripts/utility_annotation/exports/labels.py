@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError
-from ..files import read_json, replacing, write_text
-from ..progress import LOG
+from ..common.errors import InputError
+from ..common.files import read_json, replacing, write_text
+from ..common.progress import LOG
 from .card import Counts, ExportSettings, card
 from .examples import examples
 from .forms import FORMS

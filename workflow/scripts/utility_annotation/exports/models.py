@@ -10,9 +10,9 @@ from typing import Any
 
 import yaml
 
-from ..configuration import Backbone, Labels, Model, Name, Run, Settings
-from ..files import read_json, replacing, write_text
+from ..common.files import read_json, replacing, write_text
 from ..reporting.markup import markdown_table
+from ..settings import Backbone, Labels, Model, Name, Run, Settings
 from .card import PAPER, SAYS
 
 _SNAKEMAKE = ".snakemake_timestamp"

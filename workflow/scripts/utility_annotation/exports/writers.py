@@ -14,7 +14,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..errors import InputError
+from ..common.errors import InputError
 from .examples import Example, Examples, Passage
 from .forms import TRAIN
 

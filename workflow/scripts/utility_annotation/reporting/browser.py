@@ -10,8 +10,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from ..configuration import Configuration
-from ..files import read_json
+from ..common.files import read_json
+from ..settings import Configuration
 from .judges import Judge
 
 _HEAD_CHARACTERS, _WHOLE_CHARACTERS = 320, 420

@@ -17,11 +17,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..configuration import Name, Settings
-from ..contracts import ANNOTATION, ANSWERS, LABELS, POOL, Contract
-from ..errors import InputError
-from ..label_shards import flat, lengths_of, read_candidates, to_numpy
-from ..pools import shard_names
+from ..common.errors import InputError
+from ..io.schemas import ANNOTATION, ANSWERS, LABELS, POOL, Contract
+from ..labels.shards import flat, lengths_of, read_candidates, to_numpy
+from ..pools.shards import shard_names
+from ..settings import Name, Settings
 from .choice import Choice
 from .judges import Judge, facts
 from .marks import cut, judgement, labelled

@@ -6,7 +6,7 @@ import heapq
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from ..hashing import random_place
+from ..common.hashing import random_place
 
 
 class Choice:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..files import replacing
+from ..common.files import replacing
 from . import markup
 
 _OF_THE_PAPER = ("paper", "difference")

@@ -7,10 +7,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from ..configuration import Cost, CostTable, Name, Settings
-from ..cost import Effort, Records, Work
-from ..errors import InputError
-from ..files import read_json
+from ..common.errors import InputError
+from ..common.files import read_json
+from ..labels.cost import Effort, Records, Work
+from ..settings import Cost, CostTable, Name, Settings
 from .comparison import Column, Comparison, Row
 from .published import Figure, Place
 from .tables import metric_name

@@ -12,9 +12,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from ..configuration import BM25, UNTRAINED, LabelChart, ResultsTable
-from ..errors import InputError
-from ..positions import NORMAL_95
+from ..common.errors import InputError
+from ..labels.positions import NORMAL_95
+from ..settings import BM25, UNTRAINED, LabelChart, ResultsTable
 from .drawing import COLOURS, GRID, INK, cycle, legend, panels, title
 from .tables import Results, Trained, metric_name, run_name, table_columns
 from .trainings import Training

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Set
 from math import floor
 from typing import Literal
 
-from ..configuration import Configuration, Labels, Name, Settings
+from ..settings import Configuration, Labels, Name, Settings
 
 AnnotationStage = Literal["relsel", "answer", "utilsel", "utilrank", "utilsel-truth", "replug"]
 

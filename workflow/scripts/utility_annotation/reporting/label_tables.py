@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..configuration import Labels, LabelTable, Name, Settings
-from ..errors import InputError
+from ..common.errors import InputError
+from ..settings import Labels, LabelTable, Name, Settings
 from .comparison import Column, Comparison, Row
 from .published import Figure, Place
 
@@ -31,7 +31,7 @@ _DEFAULT_PERCENT = Labels.model_fields["top_percent"].default
 
 
 class LabelSettings(Settings):
-    """What the table needs of a label set's settings; see :class:`~.configuration.Labels`."""
+    """What the table needs of a label set's settings; see :class:`~.settings.Labels`."""
 
     source: str
     annotator: Name | None = None

@@ -13,9 +13,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from ..configuration import LineChart
-from ..errors import InputError
-from ..files import read_json, replacing
+from ..common.errors import InputError
+from ..common.files import read_json, replacing
+from ..settings import LineChart
 from .drawing import COLOURS, GRID, INK, panels
 from .tables import metric_name
 

@@ -19,9 +19,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from ..configuration import Configuration, ResultsTable
-from ..files import read_json
-from ..positions import NORMAL_95
+from ..common.files import read_json
+from ..labels.positions import NORMAL_95
+from ..settings import Configuration, ResultsTable
 from .browser import ShownPool, Text, visible
 from .comparison import ShownComparison
 from .results_markup import legend, paper_figure

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import InputError
+from ..common.errors import InputError
 
 _COLUMNS = ("table", "backbone", "row", "column", "metric", "value", "doubtful")
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from ..configuration import BM25, ResultsTable
+from ..settings import BM25, ResultsTable
 from . import markup
 from .tables import Cell, TableRow, columns_of, metric_name, run_name, table_rows
 

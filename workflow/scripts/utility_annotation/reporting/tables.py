@@ -15,10 +15,10 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..configuration import BM25, UNTRAINED, ResultsTable
-from ..errors import InputError
+from ..common.errors import InputError
+from ..common.files import read_json, replacing
 from ..evaluation.significance import paired_t_test, per_query_values
-from ..files import read_json, replacing
+from ..settings import BM25, UNTRAINED, ResultsTable
 from . import published
 from .published import Place
 

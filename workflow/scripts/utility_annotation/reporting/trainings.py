@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..files import read_json
+from ..common.files import read_json
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from ..configuration import Configuration, Cost, Name, Settings
-from ..cost import Effort, Records, StageRecord, Work, work_of_labels
+from ..labels.cost import Effort, Records, StageRecord, Work, work_of_labels
+from ..settings import Configuration, Cost, Name, Settings
 from .judges import Judge
 
 

@@ -20,11 +20,11 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from ..configuration import Bm25
-from ..contracts import CORPUS, passage_text
-from ..errors import InputError
-from ..files import replacing
-from ..progress import counted, waiting
+from ..common.errors import InputError
+from ..common.files import replacing
+from ..common.progress import counted, waiting
+from ..io.schemas import CORPUS, passage_text
+from ..settings import Bm25
 from .runs import rank
 
 log = logging.getLogger(__name__)

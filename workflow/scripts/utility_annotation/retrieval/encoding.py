@@ -12,11 +12,11 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from ..contracts import CORPUS, DOCIDS, passage_text
-from ..encoder import Encoder, Kind, length_batches
-from ..errors import InputError
-from ..files import needing_room, replacing, reserve
-from ..progress import Progress
+from ..common.errors import InputError
+from ..common.files import needing_room, replacing, reserve
+from ..common.progress import Progress
+from ..io.schemas import CORPUS, DOCIDS, passage_text
+from ..training.encoder import Encoder, Kind, length_batches
 
 _WINDOW = 8192
 """Passages tokenised and sorted by length at a time."""

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..contracts import RUN
-from ..progress import waiting
+from ..common.progress import waiting
+from ..io.schemas import RUN
 
 
 def rank(

@@ -17,9 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
-from ..contracts import DOCIDS
-from ..errors import InputError
-from ..progress import Progress
+from ..common.errors import InputError
+from ..common.progress import Progress
+from ..io.schemas import DOCIDS
 from .runs import rank
 
 _PASSAGE_BLOCK = 16384

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
-from ..files import read_json, replacing, write_json
+from ..common.files import read_json, replacing, write_json
 
 
 @dataclass

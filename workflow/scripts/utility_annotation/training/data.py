@@ -12,10 +12,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..contracts import CANDIDATE, LABELS, POOL, passage_text
-from ..errors import InputError
-from ..files import replacing
-from ..progress import counted
+from ..common.errors import InputError
+from ..common.files import replacing
+from ..common.progress import counted
+from ..io.schemas import CANDIDATE, LABELS, POOL, passage_text
 
 _SCHEMA = pa.schema(
     [
@@ -37,7 +37,7 @@ class Candidates:
     labels: npt.NDArray[np.float32]
     human: npt.NDArray[np.bool_]
     ranks: npt.NDArray[np.int32]
-    """0 for a candidate that is on no list, see :data:`..contracts.LABELS`."""
+    """0 for a candidate that is on no list, see :data:`.io.schemas.LABELS`."""
 
 
 class TrainingData:

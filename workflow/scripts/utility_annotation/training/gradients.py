@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..encoder import Encoder, length_batches
+from .encoder import Encoder, length_batches
 from .processes import World
 
 _BATCH_TOKENS = {"cpu": 2048, "cuda": 32768}

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..configuration import Run
-from ..errors import InputError
+from ..common.errors import InputError
+from ..settings import Run
 from .data import TrainingData
 from .sampling import average_positives, epoch_order, positive_mask
 

@@ -12,8 +12,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from ..devices import choose_device
-from ..errors import InputError
+from ..common.devices import choose_device
+from ..common.errors import InputError
 
 _TORCHRUN = {"WORLD_SIZE": "1", "RANK": "0", "LOCAL_RANK": "0"}
 """What torchrun sets in the environment, and the values without it."""

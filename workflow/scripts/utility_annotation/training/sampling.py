@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..configuration import Run
+from ..settings import Run
 
 Floats = npt.NDArray[np.float32]
 Booleans = npt.NDArray[np.bool_]

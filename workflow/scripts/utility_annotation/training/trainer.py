@@ -17,15 +17,15 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from ..ahead import ahead
-from ..configuration import Backbone, Run, TrainPerformance, canonical
-from ..encoder import Encoder
-from ..errors import InputError
-from ..files import replacing, write_json
-from ..progress import LOG
+from ..common.errors import InputError
+from ..common.files import replacing, write_json
+from ..common.prefetch import ahead
+from ..common.progress import LOG
+from ..settings import Backbone, Run, TrainPerformance, canonical
 from . import checkpoint
 from .batches import Batch, assemble
 from .data import TrainingData, join
+from .encoder import Encoder
 from .gradients import Pass, backward
 from .losses import LOSSES
 from .plan import Plan, make_plan

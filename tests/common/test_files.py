@@ -1,0 +1,115 @@
+"""Nothing half-written is ever seen."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from utility_annotation.common.files import read_json, replacing, write_json, write_text
+
+
+def test_a_file_appears_when_it_is_whole(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "a.txt"
+    with replacing(target) as temporary:
+        temporary.write_text("whole")
+        assert not target.exists()
+    assert target.read_text() == "whole"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+
+    def fail() -> None:
+        with replacing(target) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_folder_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    target = tmp_path / "model"
+    for name in ("old", "new"):
+        with replacing(target) as temporary:
+            temporary.mkdir()
+            (temporary / name).write_text("x")
+    assert [path.name for path in target.iterdir()] == ["new"]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_failure_removes_a_half_written_folder(tmp_path: Path) -> None:
+    def fail() -> None:
+        with replacing(tmp_path / "model") as temporary:
+            temporary.mkdir()
+            (temporary / "part").write_text("x")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_leftover_of_a_killed_process_is_no_hindrance(tmp_path: Path) -> None:
+    with replacing(tmp_path / "model") as temporary:
+        name = temporary.name
+        temporary.mkdir()
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "left").write_text("x")
+    with replacing(tmp_path / "model") as temporary:
+        temporary.mkdir()
+    assert list((tmp_path / "model").iterdir()) == []
+
+
+def test_text_is_utf8(tmp_path: Path) -> None:
+    write_text(tmp_path / "a.txt", "é\n")
+    assert (tmp_path / "a.txt").read_bytes() == b"\xc3\xa9\n"
+
+
+def test_json_is_sorted_and_read_back(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"b": 1, "a": [math.nan, "é"]})
+    assert (tmp_path / "a.json").read_text("utf-8").splitlines()[1] == '  "a": ['
+    assert read_json(tmp_path / "a.json") == {"a": [None, "é"], "b": 1}
+
+
+def test_what_is_no_json_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(TypeError):
+        write_json(tmp_path / "a.json", {"a": object()})
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["text", "parquet"])
+def test_a_full_disk_is_one_clear_error_and_leaves_what_was_there(tmp_path: Path, root: Path, kind: str) -> None:
+    """A limit of the size of files stands in for the disk; the writer meets it in the middle of its write."""
+    program = tmp_path / "program.py"
+    program.write_text(
+        f"import resource, signal, sys\n"
+        f"sys.path.insert(0, {str(root / 'workflow' / 'scripts')!r})\n"
+        "from utility_annotation.io.schemas import QUERIES\n"
+        "from utility_annotation.common.errors import run_script\n"
+        "from utility_annotation.common.files import write_text\n"
+        "texts = [hex(n * 0x9E3779B97F4A7C15) for n in range(40000)]\n"
+        "rows = [{'query_id': str(n), 'text': text} for n, text in enumerate(texts)]\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))\n"
+        "kind, path = sys.argv[1:]\n"
+        "text = lambda _: write_text(path, ''.join(texts))\n"
+        "parquet = lambda _: QUERIES.write(path, QUERIES.rows(rows))\n"
+        "run_script(text if kind == 'text' else parquet)\n"
+    )
+    folder = tmp_path / "results"
+    folder.mkdir()
+    target = folder / "out"
+    target.write_text("before")
+    ended = subprocess.run([sys.executable, str(program), kind, str(target)], capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1].startswith(f"error: {target}: there is no room to write this file")
+    assert [path.read_text() for path in folder.iterdir()] == ["before"]

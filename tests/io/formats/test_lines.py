@@ -1,0 +1,121 @@
+"""Streaming lines: plain, gzip and zip, line numbers, and what is wrong with a file."""
+
+from __future__ import annotations
+
+import gzip
+import zipfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from utility_annotation.common.errors import InputError
+from utility_annotation.io.formats.lines import decode, iter_lines, json_object, on_disk
+
+
+def test_empty_lines_are_skipped_but_counted(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"one\n\r\n\ntwo\r\nthree")
+    assert list(iter_lines(path)) == [(1, b"one"), (4, b"two"), (5, b"three")]
+
+
+def test_only_newlines_end_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    text = "a\x85b\u2028c\x0bd\x0ce\rf"
+    path.write_bytes(text.encode() + b"\n")
+    assert [line.decode() for _, line in iter_lines(path)] == [text]
+
+
+def test_byte_order_mark_is_dropped(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"\xef\xbb\xbf1\tx\n")
+    assert list(iter_lines(path)) == [(1, b"1\tx")]
+
+
+@settings(deadline=None, max_examples=50)
+@given(texts=st.lists(st.text(st.characters(blacklist_characters="\r\n", blacklist_categories=["Cs"]), min_size=1)))
+def test_plain_gzip_and_zip_read_alike(texts: list[str], tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("lines")
+    content = "".join(f"x{text}\n" for text in texts).encode()
+    (folder / "a.txt").write_bytes(content)
+    (folder / "a.gz").write_bytes(gzip.compress(content))
+    (folder / "disguised.txt").write_bytes(gzip.compress(content))
+    with zipfile.ZipFile(folder / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("in/a.txt", content)
+    expected = [(number, f"x{text}".encode()) for number, text in enumerate(texts, 1)]
+    for name in ("a.txt", "a.gz", "disguised.txt", "a.zip/in/a.txt"):
+        assert list(iter_lines(folder / name)) == expected
+
+
+def test_several_gzip_members_are_one_stream(tmp_path: Path) -> None:
+    path = tmp_path / "a.gz"
+    path.write_bytes(gzip.compress(b"a\n") + gzip.compress(b"b\n"))
+    assert list(iter_lines(path)) == [(1, b"a"), (2, b"b")]
+
+
+@pytest.mark.parametrize("kept", [0.05, 0.5, 0.99])
+def test_truncated_gzip_names_file_and_line(tmp_path: Path, kept: float) -> None:
+    path = tmp_path / "a.jsonl.gz"
+    whole = gzip.compress(b"".join(b"%d\n" % number for number in range(20_000)))
+    path.write_bytes(whole[: int(len(whole) * kept)])
+    with pytest.raises(InputError, match=r"a\.jsonl\.gz, line \d+: the compressed data are cut short"):
+        list(iter_lines(path))
+
+
+@pytest.mark.parametrize("content", [b"plain text\n", b"\x1f\x8bnonsense"])
+def test_gz_that_is_no_gzip(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a.gz"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="damaged"):
+        list(iter_lines(path))
+
+
+def test_damaged_zip_member(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.txt", "hello\n" * 1000)
+    content = bytearray(path.read_bytes())
+    content[200:210] = b"0123456789"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.zip/a\.txt, line \d+: .*CRC"):
+        list(iter_lines(path / "a.txt"))
+
+
+@pytest.mark.parametrize("name", ["absent.tsv", "a.txt/inside", "."])
+def test_missing_file(tmp_path: Path, name: str) -> None:
+    (tmp_path / "a.txt").write_text("x")
+    with pytest.raises(InputError, match="no such file"):
+        list(iter_lines(tmp_path / name))
+
+
+def test_missing_zip_member_cannot_lead_out_of_the_zip(tmp_path: Path) -> None:
+    (tmp_path / "secret.txt").write_text("x")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("a.txt", "hello\n")
+    with pytest.raises(InputError, match="no such member"):
+        list(iter_lines(tmp_path / "a.zip" / ".." / "a.zip" / ".." / "secret.txt"))
+
+
+def test_on_disk_is_the_zip(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("a.txt", "hello\n")
+    assert on_disk(tmp_path / "a.zip" / "a.txt") == tmp_path / "a.zip"
+    assert on_disk(tmp_path / "b.tsv") == tmp_path / "b.tsv"
+
+
+def test_misdecoded_but_valid_text_is_kept() -> None:
+    assert decode("itâ\x80\x99s".encode(), Path("a"), 1) == "itâ\x80\x99s"
+
+
+@pytest.mark.parametrize("line", [b"ab\xffc", b'{"text": "ab\xffc"}'])
+def test_undecodable_byte_is_named(line: bytes) -> None:
+    read = json_object if line.startswith(b"{") else decode
+    with pytest.raises(InputError, match=r"a\.tsv, line 7: byte 0xff at position \d+ .* To mend it: "):
+        read(line, Path("a.tsv"), 7)
+
+
+@pytest.mark.parametrize("line", [b"{", b"[1]", b'"a"', b'{"a": NaN}', b'{"a": "\\ud800"}', b'{"a": 1} {}'])
+def test_what_is_no_json_object(line: bytes) -> None:
+    with pytest.raises(InputError, match=r"a, line 3: this is "):
+        json_object(line, Path("a"), 3)

@@ -1,0 +1,120 @@
+"""Tevatron's training rows, versions 1 and 2."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from utility_annotation.common.errors import InputError
+from utility_annotation.io.formats import tevatron
+
+TEXT = st.text(st.characters(blacklist_categories=["Cs"]), min_size=1).filter(str.strip)
+PASSAGES = st.lists(st.fixed_dictionaries({"docid": TEXT, "title": st.none() | TEXT, "text": TEXT}), max_size=4)
+
+
+def write(path: Path, *rows: object) -> Path:
+    path.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+    return path
+
+
+@settings(deadline=None, max_examples=50)
+@given(query_id=TEXT, query=TEXT, positives=PASSAGES, negatives=PASSAGES)
+def test_version_1_round_trip(query_id, query, positives, negatives, tmp_path_factory) -> None:
+    path = write(
+        tmp_path_factory.mktemp("tevatron") / "a.jsonl",
+        {"query_id": query_id, "query": query, "positive_passages": positives, "negative_passages": negatives},
+    )
+    (row,) = tevatron.read_rows(path)
+    assert row[:3] == (1, query_id, query)
+    assert row.positives == [passage["docid"] for passage in positives]
+    assert row.negatives == [passage["docid"] for passage in negatives]
+    first = {passage["docid"]: (passage["title"], passage["text"]) for passage in reversed(positives + negatives)}
+    assert row.passages == first
+
+
+@settings(deadline=None, max_examples=50)
+@given(query_id=TEXT, query=TEXT, positives=st.lists(TEXT), negatives=st.lists(TEXT))
+def test_version_2_round_trip(query_id, query, positives, negatives, tmp_path_factory) -> None:
+    path = write(
+        tmp_path_factory.mktemp("tevatron") / "a.jsonl",
+        {
+            "query_id": query_id,
+            "query_text": query,
+            "positive_document_ids": positives,
+            "negative_document_ids": negatives,
+        },
+    )
+    assert list(tevatron.read_id_rows(path)) == [(1, query_id, query, positives, negatives, {})]
+
+
+def test_real_rows(shared_data: Path) -> None:
+    rows = list(tevatron.read_rows(shared_data / "llm-relabel-rlhn" / "msmarco_passage.stage_1.gpt-4o-mini.jsonl"))
+    assert [(len(row.positives), len(row.negatives)) for row in rows] == [(1, 25)] * 25
+    assert rows[0].query == "statutory tax rate"
+    assert {title for row in rows for title, _ in row.passages.values()} == {None}
+
+
+def test_rows_of_another_layout_are_explained(shared_data: Path) -> None:
+    with pytest.raises(InputError, match=r"msmarco\.jsonl, line 1: `query_id` is missing"):
+        list(tevatron.read_rows(shared_data / "bge-train-sample" / "msmarco.jsonl"))
+
+
+GOOD = {"docid": "1", "title": "t", "text": "x"}
+
+
+@pytest.mark.parametrize(
+    ("passage", "problem"),
+    [
+        ({**GOOD, "text": " ", "title": ""}, "`text` is empty"),
+        ({**GOOD, "text": None}, "`text` is missing"),
+        ({**GOOD, "text": 3}, "`text` is int"),
+        ({**GOOD, "docid": ""}, "`docid` is empty"),
+        ({**GOOD, "title": 0}, "`title` is int"),
+        ({"text": "x"}, "`docid` is missing"),
+        ("x", "`passage` is str"),
+    ],
+)
+def test_bad_passages(tmp_path: Path, passage: object, problem: str) -> None:
+    row = {"query_id": "1", "query": "q", "positive_passages": [GOOD], "negative_passages": [passage]}
+    path = write(tmp_path / "a.jsonl", {**row, "negative_passages": []}, row)
+    with pytest.raises(InputError, match=rf"a\.jsonl, line 2: {problem}.* To mend it: "):
+        list(tevatron.read_rows(path))
+
+
+def test_the_other_version_is_named(tmp_path: Path) -> None:
+    one = {"query_id": "1", "query": "q", "positive_passages": [GOOD], "negative_passages": []}
+    two = {"query_id": "1", "query_text": "q", "positive_document_ids": ["1"], "negative_document_ids": []}
+    with pytest.raises(InputError, match=r"source\.format to tevatron-ids"):
+        list(tevatron.read_rows(write(tmp_path / "two.jsonl", two)))
+    with pytest.raises(InputError, match=r"source\.format to tevatron\."):
+        list(tevatron.read_id_rows(write(tmp_path / "one.jsonl", one)))
+
+
+@settings(deadline=None, max_examples=50)
+@given(rows=st.lists(st.tuples(TEXT, st.lists(TEXT), st.booleans())))
+def test_positives_as_judgements(rows: list[tuple[str, list[str], bool]], tmp_path_factory) -> None:
+    """Rows of both versions, even side by side: each positive once a question, with grade 1."""
+    path = write(
+        tmp_path_factory.mktemp("tevatron") / "a.jsonl",
+        *(
+            {"query_id": query_id, "positive_document_ids": docids, "negative_document_ids": ["n"]}
+            if ids_only
+            else {"query_id": query_id, "positive_passages": [{**GOOD, "docid": docid} for docid in docids]}
+            for query_id, docids, ids_only in rows
+        ),
+    )
+    assert list(tevatron.read_judgements(path)) == [
+        (number, query_id, docid, 1)
+        for number, (query_id, docids, _) in enumerate(rows, 1)
+        for docid in dict.fromkeys(docids)
+    ]
+
+
+def test_rows_without_positives_are_refused_as_judgements(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", {"query_id": "1", "positive_passages": []}, {"query_id": "2"})
+    with pytest.raises(InputError, match=r"a\.jsonl, line 2: `positive_passages` is missing"):
+        list(tevatron.read_judgements(path))

@@ -1,0 +1,170 @@
+"""Contracts refuse what does not fit, on write and on read, and never leave half a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from utility_annotation.common.errors import InputError
+from utility_annotation.io import schemas as contracts
+from utility_annotation.io.schemas import (
+    ANNOTATION,
+    ANSWERS,
+    CORPUS,
+    LABELS,
+    PER_QUERY,
+    POOL,
+    QRELS,
+    QUERIES,
+    RUN,
+    RepeatedKey,
+    iter_rows,
+    passage_text,
+)
+
+ROWS = {
+    CORPUS: {"docid": "d1", "title": None, "text": "x"},
+    QUERIES: {"query_id": "q1", "text": "x"},
+    QRELS: {"query_id": "q1", "docid": "d1", "grade": -1},
+    ANSWERS: {"query_id": "q1", "answers": ["x", "y"]},
+    POOL: {
+        "query_id": "q1",
+        "query": "x",
+        "candidates": [{"docid": "d1", "title": None, "text": "x", "human": True, "rank": 1}],
+    },
+    ANNOTATION: {
+        "query_id": "q1",
+        "outcome": "ok",
+        "docids": ["d1"],
+        "answer": None,
+        "scores": [{"docid": "d1", "score": -0.5}],
+        "whole_pool": False,
+        "replies": [],
+        "attempts": 1,
+        "cut_words": None,
+        "prompt_tokens": 1,
+        "completion_tokens": 2,
+        "finish_reason": "stop",
+    },
+    LABELS: {"query_id": "q1", "docid": "d1", "label": 1.0, "rank": 1, "source": "human"},
+    RUN: {"query_id": "q1", "docid": "d1", "rank": 1, "score": 0.1},
+    PER_QUERY: {"query_id": "q1", "metric": "mrr@10", "value": 0.5},
+}
+
+
+@pytest.mark.parametrize("contract", ROWS, ids=lambda contract: contract.name)
+def test_what_is_written_is_read(contract: contracts.Contract, tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    contract.write(path, contract.rows([ROWS[contract]]))
+    assert contract.read(path).to_pylist() == [ROWS[contract]]
+    assert contract.read(path).schema == contract.schema
+    assert list(iter_rows(contract, [path, path])) == [ROWS[contract]] * 2
+
+
+@pytest.mark.parametrize("contract", ROWS, ids=lambda contract: contract.name)
+def test_no_rows_are_a_file_too(contract: contracts.Contract, tmp_path: Path) -> None:
+    contract.write(tmp_path / "a.parquet", contract.rows([]))
+    assert contract.read(tmp_path / "a.parquet").num_rows == 0
+
+
+def test_some_columns(tmp_path: Path) -> None:
+    CORPUS.write(tmp_path / "a.parquet", CORPUS.rows([ROWS[CORPUS]]))
+    assert CORPUS.read(tmp_path / "a.parquet", ["text"]).to_pydict() == {"text": ["x"]}
+
+
+@pytest.mark.parametrize(
+    ("contract", "row"),
+    [
+        (QUERIES, {"query_id": "q1", "text": None}),
+        (QRELS, {"query_id": "q1", "docid": "d1"}),
+        (ANNOTATION, {**ROWS[ANNOTATION], "whole_pool": None}),
+    ],
+)
+def test_an_empty_cell_is_refused(contract: contracts.Contract, row: dict, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"column \w+ of .* has 1 empty cells"):
+        contract.write(tmp_path / "a.parquet", contract.rows([ROWS[contract] | {"query_id": "q0"}, row]))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_cell_within_a_candidate_is_refused(tmp_path: Path) -> None:
+    row = {**ROWS[POOL], "candidates": [{"docid": "d1", "title": None, "text": None, "human": True, "rank": 1}]}
+    with pytest.raises(InputError, match="'text' is declared non-nullable"):
+        POOL.write(tmp_path / "a.parquet", POOL.rows([row]))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_schema_is_refused_on_write(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="a qrels file needs columns query_id"):
+        QRELS.write(tmp_path / "a.parquet", pa.table({"query_id": ["q1"], "docid": ["d1"], "grade": [1]}))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("collide", [False, True])
+def test_a_repeated_key_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, collide: bool) -> None:
+    if collide:  # equal hashes alone are no repetition
+        monkeypatch.setattr(contracts, "row_hashes", lambda table: np.zeros(table.num_rows, np.uint64))
+    row = ROWS[QRELS]
+    QRELS.write(tmp_path / "good.parquet", QRELS.rows([row, {**row, "docid": "d2"}, {**row, "query_id": "q2"}]))
+
+    def repeat() -> None:
+        with QRELS.writer(tmp_path / "bad.parquet") as writer:
+            writer.write_rows([row, {**row, "docid": "d2"}])
+            writer.write_rows([{**row, "grade": 3}])
+
+    with pytest.raises(RepeatedKey, match="query_id 'q1', docid 'd1' stands 2 times") as caught:
+        repeat()
+    assert caught.value.key == {"query_id": "q1", "docid": "d1"}
+    assert [path.name for path in tmp_path.iterdir()] == ["good.parquet"]
+
+
+def test_columns_are_not_glued_together_for_uniqueness(tmp_path: Path) -> None:
+    rows = [{"query_id": "1", "docid": "23", "grade": 1}, {"query_id": "12", "docid": "3", "grade": 1}]
+    QRELS.write(tmp_path / "a.parquet", QRELS.rows(rows))
+    assert QRELS.read(tmp_path / "a.parquet").num_rows == 2
+
+
+def test_a_failure_while_writing_leaves_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    QUERIES.write(path, QUERIES.rows([ROWS[QUERIES]]))
+
+    def fail() -> None:
+        with QUERIES.writer(path) as writer:
+            writer.write_rows([{"query_id": "q2", "text": "y"}])
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert QUERIES.read(path).to_pylist() == [ROWS[QUERIES]]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_missing_file_is_explained(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"a\.parquet: there is no corpus file"):
+        CORPUS.read(tmp_path / "a.parquet")
+
+
+@pytest.mark.parametrize("cut", [0, 10, -1])
+def test_a_broken_file_is_explained(tmp_path: Path, cut: int) -> None:
+    path = tmp_path / "a.parquet"
+    CORPUS.write(path, CORPUS.rows([ROWS[CORPUS]]))
+    path.write_bytes(path.read_bytes()[:cut])
+    with pytest.raises(InputError, match=r"a\.parquet: not a readable corpus file"):
+        CORPUS.read(path)
+
+
+def test_a_file_of_another_contract_is_explained(tmp_path: Path) -> None:
+    QUERIES.write(tmp_path / "a.parquet", QUERIES.rows([ROWS[QUERIES]]))
+    with pytest.raises(InputError, match="this is no corpus file"):
+        CORPUS.read(tmp_path / "a.parquet")
+    pq.write_table(pa.table({"query_id": ["q1"], "text": [3]}), tmp_path / "b.parquet")
+    with pytest.raises(InputError, match=r"text \(int64\)"):
+        list(QUERIES.batches(tmp_path / "b.parquet"))
+
+
+@pytest.mark.parametrize(("title", "expected"), [(None, "x"), ("", "x"), ("T", "T x")])
+def test_a_missing_title_is_no_word(title: str | None, expected: str) -> None:
+    assert passage_text(title, "x") == expected

@@ -1,0 +1,217 @@
+"""The typed configuration: what it refuses, and how it says so."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import describe_configuration
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from snakemake.utils import update_config
+
+from utility_annotation.common.errors import InputError
+from utility_annotation.settings import Annotator, Configuration, Group, canonical, from_json, load, stage_settings
+
+
+@pytest.fixture
+def demo(root: Path) -> dict[str, Any]:
+    return yaml.safe_load((root / "config" / "config.yaml").read_text())
+
+
+def _set(raw: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    raw = copy.deepcopy(raw)
+    *parents, key = path.split("/")
+    section = raw
+    for parent in parents:
+        section = section[parent]
+    section[key] = value
+    return raw
+
+
+def test_every_shipped_configuration_loads(root: Path) -> None:
+    files = sorted((root / "config").glob("*.yaml"))
+    own = root / "config" / "own-corpus.yaml"
+    assert own in files
+    for file in files:
+        below = [own] if file.stem.startswith("own-corpus-") else []
+        load(layered(*below, file), path=str(file))
+
+
+def test_a_configuration_with_a_served_model_travels_to_a_script(demo: dict[str, Any]) -> None:
+    raw = _set(demo, "annotators/smollm2", {"engine": "openai", "served_model": "judge"})
+    del raw["labels"]["replug"], raw["runs"]["replug"], raw["tables"]
+    configuration = load(raw, path="demo")
+    assert from_json(Configuration, canonical(configuration)) == configuration
+
+
+def layered(*files: Path) -> dict[str, Any]:
+    """Configuration files as Snakemake lays one over the other."""
+    raw: dict[str, Any] = {}
+    for file in files:
+        update_config(raw, yaml.safe_load(file.read_text()))
+    return raw
+
+
+def test_the_own_corpus_takes_human_labels_in_small(root: Path) -> None:
+    files = [root / "config" / f"own-corpus{suffix}.yaml" for suffix in ("", "-human", "-small")]
+    configuration = load(layered(*files), path="own corpus")
+    assert configuration.annotators["llm"].protocol == "pointwise"
+    assert configuration.runs["utilsel-human"].first_stage == "utilsel"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        ("modles", {}, "unknown key modles (did you mean 'models'?)"),
+        ("runs/human/batch_quries", 3, "unknown key runs.human.batch_quries (did you mean 'batch_queries'?)"),
+        ("performance/trainer", {}, "did you mean 'train'?"),
+        ("datasets/demo/splits/dev/query", {}, "did you mean 'queries'?"),
+        (
+            "runs/human/labels",
+            "humann",
+            "runs.human.labels names 'humann', which is not in `labels` (did you mean 'human",
+        ),
+        ("runs/human/loss", "kl", "runs.human: loss kl goes with labels of source replug"),
+        ("runs/utilsel/first_stage", "utilsel-cl20", "first stages go in a circle"),
+        ("runs/untrained", {"labels": "human"}, "runs.untrained: this name is reserved"),
+        ("labels/human/annotator", "smollm2", "labels of source human must have no `annotator`"),
+        ("models/all-minilm-l6-v2", {"package": "a", "path": "b"}, "give exactly one of package, path and hub"),
+        ("testsets/demo-dev/split", "test", "testsets.demo-dev.split names 'test'"),
+        ("tables/retrieval/baseline", "utilsel-cl30", "the baseline 'utilsel-cl30' must be one of its runs, or null"),
+        ("annotators/smollm2/model", None, "engine transformers needs `model`"),
+        ("annotators/smollm2/engine", "openai", "engine openai needs `served_model`"),
+        ("annotators/smollm2/served_model", "judge", "engine openai needs `served_model`, the others must have none"),
+        ("annotators/smollm2/guided", True, "`guided` needs the engine vllm or openai"),
+        (
+            "annotators/smollm2",
+            {"model": "smollm2", "engine": "vllm", "protocol": "pointwise", "guided": True},
+            "`guided` is for the listwise protocol",
+        ),
+        ("annotators/smollm2/passes", 3, "`passes` are for the listwise protocol"),
+        ("annotators/smollm2/retries", {"temperature_step": 0}, "would repeat the reply; give a `temperature_step`"),
+        (
+            "annotators/smollm2",
+            {"engine": "openai", "served_model": "judge"},
+            "replug asks for likelihoods, so annotators.smollm2 needs `model`",
+        ),
+        (
+            "annotators/smollm2",
+            {"engine": "openai", "served_model": "judge", "protocol": "pointwise"},
+            "`model` must name the tokenizer",
+        ),
+        (
+            "annotators/smollm2",
+            {"engine": "openai", "served_model": "judge", "precision": "fp16"},
+            "without `model`, leave `precision` out",
+        ),
+        ("runs/human/learning_rate", -1, "runs.human.learning_rate: Input should be greater than 0"),
+        (
+            "testsets/answers",
+            {"dataset": "demo", "split": "dev", "relevant": "answers", "metrics": ["success@5", "recall@5"]},
+            "recall@5: with relevant: answers only retrieved passages are judged",
+        ),
+        (
+            "testsets/answers",
+            {
+                "dataset": "demo",
+                "split": "dev",
+                "relevant": "answers",
+                "metrics": ["success@5"],
+                "relevance_level": 2,
+            },
+            "with relevant: answers every grade is 0 or 1",
+        ),
+        (
+            "testsets/train",
+            {"dataset": "demo", "split": "train", "labels": "replug"},
+            "testsets.train: labels of source replug have no positives",
+        ),
+        (
+            "pools/mined",
+            {
+                "dataset": "demo",
+                "split": "dev",
+                "source": {"format": "merged", "testset": "demo-dev", "depth": 101},
+            },
+            "pools.mined: its depth is greater than that of testsets.demo-dev, 100",
+        ),
+        (
+            "testsets/train",
+            {"dataset": "demo", "split": "train", "relevant": "labels"},
+            "relevant: labels needs `labels`, a label set",
+        ),
+        ("pools/demo-train/source/duplicates", "drop", "are taken as published, so leave `duplicates` out"),
+        ("datasets/demo/corpus/columns", {"docid": "id"}, "`columns` are for the formats jsonl and parquet"),
+        ("datasets/demo/splits/dev/part", {"percent": [80, 0]}, "two numbers from 0 to 100, the lower one first"),
+    ],
+)
+def test_a_wrong_configuration_is_refused_with_the_place_and_the_mend(
+    demo: dict[str, Any], path: str, value: Any, expected: str
+) -> None:
+    with pytest.raises(InputError) as error:
+        load(_set(demo, path, value), path="some.yaml")
+    assert expected in str(error.value)
+    assert str(error.value).startswith("some.yaml: ")
+
+
+def test_replug_needs_ground_truth_answers(demo: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=r"replug needs datasets\.demo\.splits\.train\.answers"):
+        load(_set(demo, "datasets/demo/splits/train/answers", None))
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.dictionaries(st.text(), inner), max_leaves=8
+)
+
+
+@given(st.dictionaries(st.text(), json_values, min_size=2))
+def test_canonical_settings_do_not_depend_on_the_order_of_keys(settings: dict[str, Any]) -> None:
+    reversed_keys = dict(reversed(list(settings.items())))
+    assert canonical(settings) == canonical(reversed_keys)
+    assert json.loads(canonical(settings)) == settings
+
+
+def test_a_stage_depends_on_no_setting_of_another_stage() -> None:
+    before = Annotator(model="m", protocol="pointwise")
+    after = before.model_copy(update={"pointwise": before.pointwise.model_copy(update={"minimum_gain": 0.5})})
+    changed = {
+        stage
+        for stage in ("relsel", "answer", "utilsel", "utilrank", "replug")
+        if stage_settings(before, stage) != stage_settings(after, stage)
+    }
+    assert changed == {"utilsel"}
+
+
+def test_a_served_annotator_without_a_model_travels_without_a_precision() -> None:
+    served = Annotator(engine="openai", served_model="judge")
+    settings = stage_settings(served, "relsel")
+    assert "precision" not in settings
+    assert Annotator.model_validate_json(canonical(settings)) == served
+
+
+@pytest.mark.parametrize("file", ["config.yaml", "paper.yaml", "miniature.yaml", "served"])
+def test_a_whole_configuration_travels_to_the_report_without_its_defaults(
+    root: Path, demo: dict[str, Any], file: str
+) -> None:
+    served = _set(demo, "annotators/judge", {"engine": "openai", "served_model": "far"})
+    settings = load(served if file == "served" else yaml.safe_load((root / "config" / file).read_text()))
+    text = canonical(settings.model_dump(mode="json", exclude={"performance"}, exclude_defaults=True))
+    travelled = from_json(Configuration, text)
+    assert travelled.model_dump(exclude={"performance"}) == settings.model_dump(exclude={"performance"})
+
+
+def test_named_rows_keep_their_order_on_the_way_to_a_script() -> None:
+    group = Group.model_validate({"runs": ["human"], "rows": {"loss=summarglh": "b", "loss=jointlh": "a"}})
+    travelled = Group.model_validate_json(canonical(group))
+    assert [row.name for row in travelled.shown()] == ["human", "loss=summarglh", "loss=jointlh"]
+
+
+def test_the_reference_page_is_what_the_code_says(root: Path) -> None:
+    assert (root / "config" / "README.md").read_text() == describe_configuration.reference(), (
+        "run: python workflow/scripts/describe_configuration.py --output config/README.md"
+    )

@@ -1,0 +1,157 @@
+"""From chats to token ids with a model's own tokenizer and chat template: the same for every engine that has them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import TemplateError
+
+from ..annotation.replies import begins_to_think
+from ..common.errors import InputError
+from ..common.importing import large_packages
+from ..common.prefetch import ahead
+from ..io import models
+from ..settings import Annotator
+from .protocol import Chat, Completion, Continuation, Failure, Message, TooLong
+
+_BLOCK_CHATS = 32
+"""Rendered while the block before is tokenised, which leaves Python's lock free."""
+
+
+def identity(folder: Path | str, annotator: Annotator) -> str:
+    """What decides a completion besides sampling and messages: the model's content, its precision, thinking.
+
+    The engine is left out: a completion counts as the model's, whatever ran it.
+    """
+    return f"{models.identity(folder)}/{annotator.precision}/{'thinking' if annotator.thinking else 'plain'}"
+
+
+def sampling_seed(seed: int, prompt: Sequence[int]) -> int:
+    """The seed of one reply, from the sampling's and the prompt: other prompts are sampled independently (56 bits)."""
+    return int.from_bytes(hashlib.sha256(f"{seed} {list(prompt)}".encode()).digest()[:7])
+
+
+class ChatTokenizer:
+    """A model's tokenizer, its chat template and its limits.
+
+    Args:
+        folder: a prepared model folder.
+        annotator: thinking (a template that knows none ignores it) and the limit of the context are read from it.
+
+    Raises:
+        InputError: the tokenizer has no chat template, nothing says which token ends a turn, or the model is not to
+            think but its template makes it.
+    """
+
+    def __init__(self, folder: Path | str, annotator: Annotator) -> None:
+        with large_packages():  # here, as an engine may know no tokenizer
+            from transformers import AutoConfig, AutoTokenizer
+        self.folder, self.thinking = Path(folder), annotator.thinking
+        self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        if not self.tokenizer.chat_template:
+            raise InputError(
+                "the tokenizer of this model has no chat template, so it is no annotator.",
+                mend="set `annotators.*.model` to an instruction-tuned model, or add its chat_template.jinja.",
+                path=folder,
+            )
+        self.stop_ids = self._stop_ids()
+        if not self.thinking and begins_to_think(self._texts([(Message("user", "?"),)])[0]):
+            raise InputError(
+                "this model always thinks first: its chat template opens the thought.",
+                mend="set `annotators.*.thinking` to true, and leave the thought room in `sampling.max_new_tokens`.",
+                path=folder,
+            )
+        model_limit = (
+            AutoConfig.from_pretrained(folder, local_files_only=True).get_text_config().max_position_embeddings
+        )
+        self.max_tokens = min(self.tokenizer.model_max_length, model_limit, annotator.context_tokens or model_limit)
+        self.special_tokens = frozenset(
+            token.content
+            for token in self.tokenizer.added_tokens_decoder.values()
+            if token.content.strip() and (token.special or token.content.startswith("<"))
+        )
+
+    def prompts(self, chats: Sequence[Chat]) -> list[list[int]]:
+        """Chats as token ids, up to where the assistant's next turn begins."""
+        blocks = (chats[start : start + _BLOCK_CHATS] for start in range(0, len(chats), _BLOCK_CHATS))
+        return [ids for texts in ahead(map(self._texts, blocks)) for ids in self._ids(texts)]
+
+    def _texts(self, chats: Sequence[Chat]) -> list[str]:
+        try:
+            return [
+                self.tokenizer.apply_chat_template(
+                    [{"role": message.role, "content": message.content} for message in chat],
+                    tokenize=False,
+                    add_generation_prompt=True,
+                    enable_thinking=self.thinking,
+                )
+                for chat in chats
+            ]
+        except TemplateError as error:
+            raise InputError(
+                f"the model's chat template refuses the prompt ({error}).",
+                mend="change the roles in the prompt template to those that this model knows.",
+                path=self.folder,
+            ) from None
+
+    def continuations(self, requests: Sequence[Continuation]) -> list[tuple[list[int], list[int]]]:
+        """Token ids of each request's context and of its text.
+
+        They are tokenised apart, as they are when the model itself writes the text: the same text has the same tokens
+        after every context.
+        """
+        contexts = self.prompts([request.context for request in requests])
+        return list(zip(contexts, self._ids([request.text for request in requests]), strict=True))
+
+    def completion(self, prompt: Sequence[int], new: Sequence[int]) -> Completion:
+        """The reply that generated ids are, up to the end of the turn. Other special tokens stay visible."""
+        end = next((place for place, token in enumerate(new) if token in self.stop_ids), None)
+        text = self.tokenizer.decode(list(new[:end]), skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        return Completion(
+            text=str(text),
+            finish_reason="length" if end is None else "stop",
+            prompt_tokens=len(prompt),
+            completion_tokens=len(new) if end is None else end + 1,
+        )
+
+    def without_room(self, prompts: Sequence[Sequence[int]], new_tokens: Sequence[int]) -> dict[int, Failure]:
+        """The prompts, by index, that together with that many new tokens exceed the context."""
+        failures: dict[int, Failure] = {}
+        for index, (prompt, new) in enumerate(zip(prompts, new_tokens, strict=True)):
+            room = max(self.max_tokens - new, 0)
+            if len(prompt) > room:
+                reason = f"{len(prompt)} prompt tokens, but the model has room for {room}"
+                failures[index] = TooLong(reason, room / len(prompt))
+        return failures
+
+    def unscorable(
+        self, pairs: Sequence[tuple[Sequence[int], Sequence[int]]], *, generated: int = 0
+    ) -> dict[int, Failure]:
+        """The pairs of :meth:`continuations`, by index, that have no likelihood or exceed the context.
+
+        Args:
+            pairs: token ids of each context and text.
+            generated: tokens that the engine generates, and drops, after a text that it scores.
+        """
+        failures = self.without_room([context for context, _ in pairs], [len(text) + generated for _, text in pairs])
+        empty = Failure("an empty text has no log-likelihood")
+        return failures | {index: empty for index, (_, text) in enumerate(pairs) if not text}
+
+    def _ids(self, texts: list[str]) -> list[list[int]]:
+        return self.tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []
+
+    def _stop_ids(self) -> list[int]:
+        path = self.folder / "generation_config.json"
+        stated = json.loads(path.read_text(encoding="utf-8")).get("eos_token_id") if path.is_file() else None
+        ids = {*(stated if isinstance(stated, list) else [stated]), self.tokenizer.eos_token_id} - {None}
+        if not ids:
+            raise InputError(
+                "neither this model nor its tokenizer says which token ends a turn.",
+                mend="state eos_token_id in its generation_config.json.",
+                path=self.folder,
+            )
+        return sorted(ids)

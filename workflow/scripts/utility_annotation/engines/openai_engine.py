@@ -1,0 +1,350 @@
+"""The engine that asks a server which speaks OpenAI's protocol: vLLM's, SGLang's, llama.cpp's, a hosted one.
+
+With a model folder (`annotators.*.model`) prompts are rendered and tokenised here and go to ``/completions`` as token
+ids: outside text cannot become structure, and a completion has the key that the other engines give it. The server must
+run the same model and take token ids as a prompt (vLLM, SGLang and llama.cpp do). Everything that decides the reply is
+stated, as servers may have defaults of their own. Log-likelihoods are asked for as OpenAI's legacy protocol has it
+(``echo`` with ``logprobs``), which vLLM and SGLang speak and llama.cpp does not.
+
+Without a folder plain messages go to ``/chat/completions``, and nothing but what every server knows is sent, unless a
+setting asks for more: ``top_k``; ``structured_outputs`` where ``guided`` is set (vLLM's name, for a server that knows
+it); ``chat_template_kwargs`` where the model is to think first (vLLM, SGLang, llama.cpp). Precision, a limit of the
+context and thinking by default are then the server's own. The limit of a reply is sent as ``max_tokens``: each server
+heeds it or refuses it (OpenAI's reasoning models do), whereas some take ``max_completion_tokens`` and ignore it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, Field, model_validator
+
+from ..common.errors import InputError
+from ..settings import Annotator, Performance, Sampling
+from .chat_tokens import ChatTokenizer, identity
+from .protocol import Completion, Continuation, Failure, LogLikelihood, ReplyRequest, TooLong
+from .server import Question, Server
+
+_Request = TypeVar("_Request")
+
+_PROMPTS_AT_A_TIME = 16
+"""Prompts tokenised together: enough for the tokenizer's threads, few enough to keep no server waiting."""
+
+_NO_ROOM = re.compile(
+    r"context[ _](length|size|window)|prompt is too long|reduce (the|your) (length|prompt|input)|`inputs`|"
+    r"token count.* exceeds",
+    re.IGNORECASE,
+)
+"""What servers say where a prompt exceeds their context, beside the status."""
+_NUMBER = re.compile(r"\b\d{1,3}(?:,\d{3})+\b|\b\d{2,}\b")
+_UNKNOWN_SHARE = 0.66
+_LEAST_LOG_PROBABILITY = -9999.0
+"""Stands in vLLM's JSON for minus infinity."""
+
+_STRUCTURE = """
+    <| |> [| |] <\uff5c \uff5c>
+    <s> </s> <bos> <eos> <pad> <unk> <mask> <BOS_TOKEN> <EOS_TOKEN> <PAD> <UNK>
+    <<SYS>> <</SYS>> [INST] [/INST] [SYSTEM_PROMPT] [/SYSTEM_PROMPT] [MODEL_SETTINGS] [/MODEL_SETTINGS]
+    [PREFIX] [MIDDLE] [SUFFIX] [IMG] [IMG_BREAK] [IMG_END] [AUDIO]
+    <start_of_turn> <end_of_turn> <start_of_image> <end_of_image> <image_soft_token> <extra_id_ <SPECIAL_
+    <role> </role> [gMASK] [sMASK] <sop> <eop> ]~b] ]~!b[ [e~[
+    [AVAILABLE_TOOLS] [/AVAILABLE_TOOLS] [TOOL_CALLS] [TOOL_RESULTS] [/TOOL_RESULTS] [TOOL_CONTENT] [ARGS] [CALL_ID]
+    <tools> </tools> <tool_call> </tool_call> <tool_response> </tool_response> <function_call> </function_call>
+    <think> </think> [THINK] [/THINK] <seed: </seed: \u25c1think\u25b7 \u25c1/think\u25b7
+"""
+STRUCTURE = frozenset(_STRUCTURE.split())
+"""Strings that models read as structure, for a server whose tokenizer is not known here.
+
+The first line holds what begins and ends the special tokens of whole families: ``<|…|>`` of ChatML, Llama 3 and 4, Phi,
+Qwen, GLM, Granite, Command and Harmony, ``<|…>`` of Gemma 4, ``[|…|]`` of EXAONE, and DeepSeek's with full-width bars.
+The others are what is common to many, Llama 2's and Mistral's, Gemma's, Nemotron's, Ling's, GLM's and MiniMax's, tools,
+and thinking.
+"""
+
+
+class OpenAIEngine:
+    """Serves requests through a server, several at a time.
+
+    Tokens are counted here where the tokenizer is known; else they are the server's ``usage``, and 0 where it states
+    none.
+
+    Args:
+        folder: a prepared model folder, which gives tokenizer and chat template; None for plain messages.
+        annotator: the model's name on the server, thinking and the limit of the context are read from it.
+        performance: where the server is, and how it is to be asked.
+
+    Raises:
+        InputError: a setting that cannot be carried out without a folder, no URL, or a tokenizer that serves no chat.
+    """
+
+    def __init__(self, folder: Path | str | None, annotator: Annotator, performance: Performance) -> None:
+        self._server = Server(performance.annotate.server)
+        self._way = _Messages(annotator) if folder is None else _TokenIds(folder, annotator)
+        self.identity = self._way.identity
+        self.special_tokens = self._way.special_tokens
+
+    def generate(self, requests: Sequence[ReplyRequest]) -> Iterator[tuple[int, Completion | Failure]]:
+        """See :class:`~.protocol.Engine`.
+
+        Raises:
+            InputError: the server cannot be reached, refuses the key, the URL or the model, or takes no token ids.
+        """
+        return self._server.ask(self._way.replies(requests))
+
+    def log_likelihood(self, requests: Sequence[Continuation]) -> Iterator[tuple[int, LogLikelihood | Failure]]:
+        """See :class:`~.protocol.Engine`.
+
+        Raises:
+            InputError: as above; or the server gives no log-likelihoods of a prompt, or there is no model folder.
+        """
+        return self._server.ask(self._way.likelihoods(requests))
+
+
+_Natural = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+class _Usage(BaseModel):
+    prompt_tokens: _Natural | None = None
+    completion_tokens: _Natural | None = None
+    total_tokens: _Natural | None = None
+
+    @property
+    def generated(self) -> int | None:
+        """Tokens generated; a thought may be left out of ``completion_tokens``, but not out of the total."""
+        if self.total_tokens is None or self.prompt_tokens is None:
+            return self.completion_tokens
+        return max(self.total_tokens - self.prompt_tokens, 0)
+
+
+class _LogProbabilities(BaseModel):
+    token_logprobs: list[float | None]
+
+
+class _TextChoice(BaseModel):
+    text: str
+    finish_reason: str
+    token_ids: list[_Natural] | None = None
+    logprobs: _LogProbabilities | None = None
+
+
+class _TextAnswer(BaseModel):
+    choices: list[_TextChoice] = Field(min_length=1)
+    usage: _Usage | None = None
+
+
+class _Reply(BaseModel):
+    content: str | None = None
+    reasoning: str | None = None
+    reasoning_content: str | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> _Reply:
+        if self.content is None and self.thought is None:
+            raise ValueError("neither content nor reasoning")
+        return self
+
+    @property
+    def thought(self) -> str | None:
+        return self.reasoning_content or self.reasoning
+
+
+class _ChatChoice(BaseModel):
+    message: _Reply
+    finish_reason: str
+
+
+class _ChatAnswer(BaseModel):
+    choices: list[_ChatChoice] = Field(min_length=1)
+    usage: _Usage | None = None
+
+
+class _TokenIds:
+    """Prompts as token ids, to ``/completions``."""
+
+    def __init__(self, folder: Path | str, annotator: Annotator) -> None:
+        self.identity = identity(folder, annotator)
+        self._tokens = ChatTokenizer(folder, annotator)
+        self.special_tokens = self._tokens.special_tokens
+        self._model = annotator.served_model
+
+    def replies(self, requests: Sequence[ReplyRequest]) -> Iterator[tuple[int, Question[Completion] | Failure]]:
+        for start, part in _parts(requests):
+            prompts = self._tokens.prompts([request.chat for request in part])
+            failures = self._tokens.without_room(prompts, [request.sampling.max_new_tokens for request in part])
+            for place, (request, prompt) in enumerate(zip(part, prompts, strict=True)):
+                yield start + place, failures.get(place) or self._reply(request, prompt)
+
+    def likelihoods(self, requests: Sequence[Continuation]) -> Iterator[tuple[int, Question[LogLikelihood] | Failure]]:
+        for start, part in _parts(requests):
+            pairs = self._tokens.continuations(part)
+            failures = self._tokens.unscorable(pairs)
+            for place, (context, text) in enumerate(pairs):
+                yield start + place, failures.get(place) or self._likelihood(context, text)
+
+    def _reply(self, request: ReplyRequest, prompt: list[int]) -> Question[Completion]:
+        sampling = request.sampling
+        body: dict[str, Any] = {
+            "model": self._model,
+            "prompt": prompt,
+            "max_tokens": sampling.max_new_tokens,
+            **_decoding(sampling),
+            "repetition_penalty": 1.0,
+            "stop_token_ids": self._tokens.stop_ids,
+            "skip_special_tokens": False,
+            "return_token_ids": True,
+        }
+        if sampling.temperature > 0:
+            body |= {"top_k": sampling.top_k or -1, "min_p": 0.0}
+        return Question(
+            "completions",
+            body | _guidance(request),
+            partial(self._read_reply, prompt=prompt, limit=sampling.max_new_tokens),
+            partial(_refused, new_tokens=sampling.max_new_tokens),
+        )
+
+    def _likelihood(self, context: list[int], text: list[int]) -> Question[LogLikelihood]:
+        body = {"model": self._model, "prompt": context + text, "max_tokens": 1, "temperature": 0.0}
+        return Question(
+            "completions",
+            body | {"echo": True, "logprobs": 1},
+            partial(self._read_likelihood, context=len(context), text=len(text)),
+            partial(_refused, new_tokens=1),
+        )
+
+    def _read_reply(self, content: bytes, *, prompt: list[int], limit: int) -> Completion | Failure:
+        answer = _TextAnswer.model_validate_json(content)
+        choice, usage = answer.choices[0], answer.usage or _Usage()
+        _check_prompt(usage, len(prompt))
+        if choice.token_ids is not None:
+            completion = self._tokens.completion(prompt, choice.token_ids)
+            return _finished(completion, choice.finish_reason, limit, len(choice.token_ids))
+        generated = usage.generated
+        counted = len(self._tokens.tokenizer(choice.text, add_special_tokens=False)["input_ids"])
+        completion = Completion(choice.text, "stop", len(prompt), counted if generated is None else generated)
+        return _finished(completion, choice.finish_reason, limit, generated)
+
+    def _read_likelihood(self, content: bytes, *, context: int, text: int) -> LogLikelihood | Failure:
+        answer = _TextAnswer.model_validate_json(content)
+        logprobs = answer.choices[0].logprobs
+        own = logprobs.token_logprobs[context : context + text] if logprobs else []
+        found = [value for value in own if value is not None]
+        if len(found) != text:
+            raise InputError(
+                "the server gives no log-likelihoods of a prompt (`echo` with `logprobs`).",
+                mend="use a server that does, such as vLLM's, or another engine, where likelihoods are asked for.",
+            )
+        _check_prompt(answer.usage or _Usage(), context + text)
+        if any(not math.isfinite(value) or value <= _LEAST_LOG_PROBABILITY for value in found):
+            return Failure("the model's log-likelihood is not a finite number")
+        return LogLikelihood(math.fsum(found), text, context)
+
+
+class _Messages:
+    """Chats as they are, to ``/chat/completions``."""
+
+    special_tokens = STRUCTURE
+
+    def __init__(self, annotator: Annotator) -> None:
+        if annotator.context_tokens is not None:
+            raise InputError(
+                "`annotators.*.context_tokens` counts tokens, but this annotator names no tokenizer.",
+                mend="give the annotator a `model`, or leave `context_tokens` to the server's own limit.",
+            )
+        self.identity = f"openai/{annotator.served_model}/{'thinking' if annotator.thinking else 'plain'}"
+        self._model, self._thinking = annotator.served_model, annotator.thinking
+
+    def replies(self, requests: Sequence[ReplyRequest]) -> Iterator[tuple[int, Question[Completion]]]:
+        return ((number, self._reply(request)) for number, request in enumerate(requests))
+
+    def likelihoods(self, requests: Sequence[Continuation]) -> Iterator[tuple[int, Question[LogLikelihood]]]:
+        raise InputError(
+            "log-likelihoods are asked for, but the annotator has no tokenizer to ask with.",
+            mend="set `annotators.*.model` to the model that the server runs.",
+        )
+
+    def _reply(self, request: ReplyRequest) -> Question[Completion]:
+        sampling = request.sampling
+        body: dict[str, Any] = {
+            "model": self._model,
+            "messages": [{"role": message.role, "content": message.content} for message in request.chat],
+            "max_tokens": sampling.max_new_tokens,
+            **_decoding(sampling),
+        }
+        if sampling.temperature > 0 and sampling.top_k:
+            body["top_k"] = sampling.top_k
+        if self._thinking:
+            body["chat_template_kwargs"] = {"enable_thinking": True}
+        return Question(
+            "chat/completions",
+            body | _guidance(request),
+            partial(self._read_reply, limit=sampling.max_new_tokens),
+            partial(_refused, new_tokens=sampling.max_new_tokens),
+        )
+
+    def _read_reply(self, content: bytes, *, limit: int) -> Completion | Failure:
+        answer = _ChatAnswer.model_validate_json(content)
+        choice, usage = answer.choices[0], answer.usage or _Usage()
+        thought, text = choice.message.thought, choice.message.content or ""
+        if thought:  # the server took it out of the reply; where that was cut off within it, nothing follows
+            end = "" if choice.finish_reason == "length" and not text else "</think>"
+            text = f"<think>{thought}{end}{text}"
+        completion = Completion(text, "stop", usage.prompt_tokens or 0, usage.generated or 0)
+        return _finished(completion, choice.finish_reason, limit, usage.generated)
+
+
+def _parts(requests: Sequence[_Request]) -> Iterator[tuple[int, Sequence[_Request]]]:
+    for start in range(0, len(requests), _PROMPTS_AT_A_TIME):
+        yield start, requests[start : start + _PROMPTS_AT_A_TIME]
+
+
+def _decoding(sampling: Sampling) -> dict[str, Any]:
+    """Greedy decoding has no top-p and no seed."""
+    if sampling.temperature == 0:
+        return {"temperature": 0.0}
+    return {"temperature": sampling.temperature, "top_p": sampling.top_p, "seed": sampling.seed}
+
+
+def _guidance(request: ReplyRequest) -> dict[str, Any]:
+    return {} if request.guide is None else {"structured_outputs": {"regex": request.guide}}
+
+
+def _finished(completion: Completion, finish_reason: str, limit: int, generated: int | None) -> Completion | Failure:
+    """A reply with the reason for which it ended, from the number of tokens that the server says it generated.
+
+    A server may cut the limit down to the room that its context leaves (vLLM's does) instead of refusing the request;
+    a reply that this cut off says nothing of the one that was asked for.
+    """
+    if finish_reason == "stop":
+        return replace(completion, finish_reason="stop")
+    if finish_reason != "length":
+        return Failure(f"the server ended the reply for the reason {finish_reason!r}")
+    read = completion.prompt_tokens
+    if generated and generated < limit and read:
+        reason = f"{read} prompt tokens leave the server room for {generated} of {limit} new ones"
+        return TooLong(reason, max(read + generated - limit, 0) / read)
+    return replace(completion, finish_reason="length")
+
+
+def _check_prompt(usage: _Usage, sent: int) -> None:
+    if usage.prompt_tokens is not None and usage.prompt_tokens != sent:
+        raise InputError(
+            f"the server read {usage.prompt_tokens} prompt tokens where {sent} were sent: it takes no token ids.",
+            mend="use a server that does, such as vLLM's, or leave out `annotators.*.model` to send plain messages.",
+        )
+
+
+def _refused(status: int, words: str, *, new_tokens: int) -> Failure:
+    """A refusal of one request: too long where the server says so, with the room as far as its words tell."""
+    if status != 413 and not _NO_ROOM.search(words):
+        return Failure(f"the server answers {status}: {words}")
+    numbers = sorted({int(number.replace(",", "")) for number in _NUMBER.findall(words)})
+    share = _UNKNOWN_SHARE
+    if len(numbers) >= 2 and "at least" not in words:  # the two largest: what is needed, and the limit below it
+        share = max(numbers[-2] - new_tokens, 0) / numbers[-1]
+    return TooLong(f"the server answers {status}: {words}", share)

@@ -1,0 +1,319 @@
+"""Asking a server many things at a time over HTTP, and living with its faults.
+
+Proxies are taken from the environment (HTTP_PROXY, HTTPS_PROXY, NO_PROXY), except for a server on this machine.
+Redirects are not followed: the key goes to the server that the user named and to no other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import json
+import logging
+import os
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Generic, TypeVar
+
+import httpx2
+import orjson
+from pydantic import ValidationError
+
+from ..common.errors import InputError
+from ..settings import ServerPerformance
+from .protocol import Failure
+
+logger = logging.getLogger(__name__)
+
+_Answer = TypeVar("_Answer")
+
+_FIRST_PAUSE = 1.0
+"""Seconds before a second try; doubled for each further one, and cut at random by up to a half."""
+_LONGEST_PAUSE = 60.0
+"""Seconds at most, also where the server's Retry-After asks for more."""
+_CONNECT_TIMEOUT = 30.0
+_BUSY = (429, 502, 503)
+"""Statuses that say nothing of the question."""
+_REFUSED_TO_ALL = (401, 402, 404, 405)
+"""Statuses that every other question would meet as well. So does a 403, until something has been served: later it is of
+the question, of what is said in it."""
+_IN_VAIN = 5
+"""Questions in a row that come to nothing, none being served between them, after which it is not the questions; or as
+many as are asked at a time, where that is more."""
+_WORDS = 300
+"""Characters of a server's explanation that are passed on."""
+_SECONDS_BETWEEN_WARNINGS = 5.0
+
+
+@dataclass(frozen=True)
+class Question(Generic[_Answer]):
+    """One request.
+
+    Attributes:
+        path: where it goes, below the server's URL.
+        body: sent as JSON.
+        read: what the body of an answer says; raises pydantic's ValidationError where it is not what it should be, and
+            InputError where the server cannot do what is asked of it, unless it has done it before.
+        refused: what it means that the server will not serve this request, from the status and the server's words.
+    """
+
+    path: str
+    body: Mapping[str, Any]
+    read: Callable[[bytes], _Answer | Failure]
+    refused: Callable[[int, str], Failure]
+
+
+@dataclass(frozen=True)
+class _Fault:
+    """An attempt that came to nothing, but may be repeated.
+
+    Attributes:
+        busy: whether it says something of the server alone (no connection, too many requests), not of the question.
+        pause: seconds for which the server asks to be left alone.
+    """
+
+    reason: str
+    busy: bool = False
+    pause: float = 0.0
+
+
+class Server:
+    """Asks a server questions, several at a time.
+
+    What a later try may mend (no connection, a connection that breaks, no answer in time, status 408, 429 and 5xx, an
+    answer that is not of the protocol) is tried again, with growing pauses; then that question is a failure and the
+    others go on. Where it is the server that fails, and not one question, the job ends instead: its questions would
+    all be failures.
+
+    Args:
+        settings: where the server is, and how hard to try. The key is read from the environment, here only.
+
+    Raises:
+        InputError: the URL or the key cannot be one.
+    """
+
+    def __init__(self, settings: ServerPerformance) -> None:
+        self.settings = settings
+        self._url = settings.url.rstrip("/")
+        self._local = _is_local(settings.url)
+        self._key = os.environ.get(settings.key_variable, "").strip()
+        if not (self._key.isascii() and self._key.isprintable()):
+            raise InputError(
+                f"the environment variable {settings.key_variable} holds characters that no key has.",
+                mend="set it to the key alone (`performance.annotate.server.key_variable` names the variable).",
+            )
+        self._served = 0
+        self._in_vain = 0
+        self._at_the_server = 0
+        self._last_warning = float("-inf")
+        logging.getLogger("httpx2").setLevel(logging.WARNING)  # a line for every request otherwise
+
+    def ask(
+        self, questions: Iterable[tuple[int, Question[_Answer] | Failure]]
+    ) -> Iterator[tuple[int, _Answer | Failure]]:
+        """What the server answers, in the order in which the answers come, each with its question's number.
+
+        Questions are taken from ``questions`` as there is room for them, so they may be made on the way; one that is a
+        failure already is handed on. The event loop runs only while the caller waits for an answer: there is no
+        thread, and closing the iterator gives up what is under way.
+
+        Raises:
+            InputError: the server cannot be reached, fails altogether, or refuses the key, the URL or the model.
+        """
+        with asyncio.Runner() as runner:
+            client = self._client()
+            under_way: dict[asyncio.Task[_Answer | Failure], int] = {}
+
+            def finished() -> Iterator[tuple[int, _Answer | Failure]]:
+                done = runner.run(_first_done(under_way))
+                for task in sorted(done, key=lambda task: task.exception() is not None):
+                    yield under_way.pop(task), task.result()
+
+            try:
+                for number, question in questions:
+                    if isinstance(question, Failure):
+                        yield number, question
+                        continue
+                    asking = self._ask(client, question)
+                    under_way[runner.get_loop().create_task(asking)] = number
+                    if len(under_way) == self.settings.concurrency:
+                        yield from finished()
+                while under_way:
+                    yield from finished()
+            finally:
+                runner.run(_give_up(under_way, client))
+
+    async def _ask(self, client: httpx2.AsyncClient, question: Question[_Answer]) -> _Answer | Failure:
+        body = orjson.dumps(question.body)
+        served_before = self._served
+        faults: list[_Fault] = []
+        while True:
+            outcome = await self._try(client, question, body)
+            if not isinstance(outcome, _Fault):
+                return outcome
+            faults.append(outcome)
+            if len(faults) == self.settings.attempts:
+                break
+            self._warn(outcome.reason)
+            growing = min(_FIRST_PAUSE * 2 ** (len(faults) - 1), _LONGEST_PAUSE)
+            await asyncio.sleep(min(outcome.pause, _LONGEST_PAUSE) + growing * random.uniform(0.5, 1))
+        self._in_vain += 1
+        idle = self._served == served_before and not self._at_the_server
+        if (idle and all(fault.busy for fault in faults)) or self._in_vain == max(_IN_VAIN, self.settings.concurrency):
+            raise InputError(
+                f"{self._url}: {outcome.reason.rstrip('.')}; and no other request was served in that time.",
+                mend="mend or start the server, or correct `performance.annotate.server.url`; where it wants fewer "
+                "requests, lower `performance.annotate.server.concurrency` or raise `performance.annotate.server."
+                "attempts`. What is stored stays stored.",
+            )
+        return Failure(f"{outcome.reason}, at the last of {len(faults)} attempts")
+
+    async def _try(
+        self, client: httpx2.AsyncClient, question: Question[_Answer], body: bytes
+    ) -> _Answer | Failure | _Fault:
+        """One attempt.
+
+        Raises:
+            InputError: the server refuses what every other question has in common with this one.
+        """
+        self._at_the_server += 1
+        try:
+            async with asyncio.timeout(self.settings.timeout):
+                response = await client.post(f"{self._url}/{question.path}", content=body)
+        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
+            return _Fault(f"no connection to the server ({self._named(error)})", busy=True)
+        except TimeoutError:
+            return _Fault(f"no answer within {self.settings.timeout:g} s")
+        except httpx2.RequestError as error:
+            return _Fault(f"the connection broke ({self._named(error)})")
+        finally:
+            self._at_the_server -= 1
+        status = response.status_code
+        if response.is_success:
+            try:
+                answer = question.read(response.content)
+            except ValidationError as error:
+                return _Fault(f"the server's answer is not of the protocol ({_first_problem(error)})")
+            except InputError as error:
+                if not self._served:
+                    raise
+                return _Fault(error.problem)
+            self._served += 1
+            self._in_vain = 0
+            return answer
+        if status in (408, 429) or status >= 500:
+            reason = f"the server answers {status}: {self._words(response)}"
+            return _Fault(reason, busy=status in _BUSY, pause=_retry_after(response))
+        if status in _REFUSED_TO_ALL or response.is_redirect or (status == 403 and not self._served):
+            raise self._refusal(response)
+        return question.refused(status, self._words(response))
+
+    def _client(self) -> httpx2.AsyncClient:
+        headers = {"Content-Type": "application/json"}
+        if self._key:
+            headers["Authorization"] = f"Bearer {self._key}"
+        at_a_time = self.settings.concurrency
+        return httpx2.AsyncClient(
+            headers=headers,
+            timeout=httpx2.Timeout(None, connect=min(_CONNECT_TIMEOUT, self.settings.timeout)),
+            limits=httpx2.Limits(max_connections=at_a_time, max_keepalive_connections=at_a_time),
+            follow_redirects=False,
+            trust_env=not self._local,
+        )
+
+    def _refusal(self, response: httpx2.Response) -> InputError:
+        """A refusal that every other question would meet as well."""
+        words = self._words(response).rstrip(".")
+        problem = f"{self._url}: the server answers {response.status_code}: {words}."
+        if response.status_code in (401, 402, 403):
+            sent = "a key was sent" if self._key else "no key was sent: that variable is not set"
+            variable = f"{self.settings.key_variable} (`performance.annotate.server.key_variable`)"
+            return InputError(problem, mend=f"put a valid key into the environment variable {variable}; {sent}.")
+        return InputError(
+            problem,
+            mend="correct `performance.annotate.server.url` (it ends where the protocol begins, usually in /v1) or "
+            "`annotators.*.served_model`.",
+        )
+
+    def _words(self, response: httpx2.Response) -> str:
+        """The server's own explanation, on one line, without the key."""
+        if response.is_redirect:
+            return self._without_key(f"redirect to {response.headers.get('location')}")[:_WORDS]
+        try:
+            said = response.json()
+            while isinstance(said, dict):
+                said = next(said[key] for key in ("error", "message", "detail", "msg") if key in said)
+        except (ValueError, StopIteration):
+            said = response.text
+        text = said if isinstance(said, str) else json.dumps(said)
+        return self._without_key(" ".join(text.split()))[:_WORDS] or "no explanation"
+
+    def _named(self, error: Exception) -> str:
+        return self._without_key(str(error)) or type(error).__name__
+
+    def _without_key(self, text: str) -> str:
+        return text.replace(self._key, "***") if self._key else text
+
+    def _warn(self, reason: str) -> None:
+        if time.monotonic() - self._last_warning >= _SECONDS_BETWEEN_WARNINGS:
+            self._last_warning = time.monotonic()
+            logger.warning("%s: %s; trying again", self._url, reason)
+
+
+async def _first_done(tasks: Iterable[asyncio.Task[_Answer]]) -> set[asyncio.Task[_Answer]]:
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    return done
+
+
+async def _give_up(tasks: Iterable[asyncio.Task[Any]], client: httpx2.AsyncClient) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await client.aclose()
+
+
+def _is_local(url: str) -> bool:
+    """Whether a URL leads to this machine.
+
+    Raises:
+        InputError: it is no URL of a server, or holds a user or password.
+    """
+    mend = "set `performance.annotate.server.url` to something like http://127.0.0.1:8000/v1."
+    try:
+        parsed = httpx2.URL(url)
+    except httpx2.InvalidURL:
+        raise InputError("the server's URL is not one.", mend=mend) from None
+    if parsed.userinfo:
+        problem = "the server's URL holds a user or a password, which would stand in logs and commands."
+        raise InputError(problem, mend="take them out; the key comes from the environment.")
+    if parsed.scheme not in ("http", "https") or not parsed.host or parsed.query or parsed.fragment:
+        raise InputError(f"{url!r} is not the URL of a server.", mend=mend)
+    try:
+        return ipaddress.ip_address(parsed.host).is_loopback
+    except ValueError:
+        return parsed.host == "localhost"
+
+
+def _retry_after(response: httpx2.Response) -> float:
+    """Seconds that the server asks to wait: a number or a date (RFC 9110, 10.2.3)."""
+    stated = response.headers.get("retry-after", "0")
+    try:
+        return max(float(stated), 0.0) if stated.replace(".", "", 1).isdigit() else _seconds_until(stated)
+    except ValueError:
+        return 0.0
+
+
+def _seconds_until(date: str) -> float:
+    moment = parsedate_to_datetime(date)
+    return max((moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds(), 0.0)
+
+
+def _first_problem(error: ValidationError) -> str:
+    """Where and what, without the text that was read."""
+    problem = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    place = ".".join(map(str, problem["loc"]))
+    return f"{place}: {problem['msg']}" if place else problem["msg"]

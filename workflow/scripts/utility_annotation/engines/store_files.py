@@ -1,0 +1,161 @@
+"""The files of a completion store: JSON lines, one a record, which begins with its key and says when it was made.
+
+``NAME.jsonl`` is written by one process, append-only, and never again once that process has ended; ``NAME.jsonl.gz`` is
+an exported copy. Whatever else lies in the folder is left alone.
+
+A process holds a lock (``flock``) on the segment that it writes, from before the segment has its name until the
+process ends, be it by a kill; so a segment that nobody has locked is finished. Local disks, and NFS as Linux mounts it
+by default, keep that lock for all machines. Where a file system keeps locks to one machine (NFS mounted ``local_lock``,
+Lustre mounted ``localflock``), a writer on another machine is not seen.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import gzip
+import logging
+import os
+import socket
+import uuid
+import zlib
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import NamedTuple
+
+import orjson
+from pydantic import TypeAdapter
+
+from ..common.errors import NO_ROOM, InputError, NoRoom
+from .protocol import Completion, LogLikelihood
+
+logger = logging.getLogger(__name__)
+
+KEY_LENGTH = 32
+"""Hexadecimal digits of a key."""
+
+_SUFFIXES = (".jsonl", ".jsonl.gz")
+_PREFIX = b'{"key":"'
+_RESULT: TypeAdapter[Completion | LogLikelihood] = TypeAdapter(Completion | LogLikelihood)
+
+
+class Record(NamedTuple):
+    """A stored result.
+
+    Attributes:
+        key: KEY_LENGTH hexadecimal digits.
+        time: when it was made, in Unix seconds; 0 where the record does not say.
+        result: what the model said.
+        line: the record as it lies in the file, newline included.
+    """
+
+    key: str
+    time: float
+    result: Completion | LogLikelihood
+    line: bytes
+
+
+def record_line(key: str, time: float, result: Completion | LogLikelihood) -> bytes:
+    """A record as it lies in a segment."""
+    return orjson.dumps({"key": key, "time": time, **asdict(result)}, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _parse(line: bytes) -> Record:
+    fields = orjson.loads(line)
+    key, time = fields.pop("key"), float(fields.pop("time", 0))
+    if len(bytes.fromhex(key)) != KEY_LENGTH // 2:
+        raise ValueError(key)
+    return Record(key, time, _RESULT.validate_python(fields), line)
+
+
+class Segment:
+    """One file of records, for reading, as often as one likes.
+
+    A record is dropped, with a warning, if it is damaged or was cut off: its writer was killed or ran out of disk, or
+    is writing just now. A file that has vanished holds nothing: a prune has put its records into another.
+
+    Attributes:
+        dropped: the lines of the records that were dropped, from 1.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.dropped: set[int] = set()
+
+    def records(self, keys: Container[bytes] | None = None) -> Iterator[Record]:
+        """The records under ``keys``, or all of them. Only these are parsed, so only these are known to be sound."""
+        number = 0
+        try:
+            with gzip.open(self.path) if self.path.suffix == ".gz" else self.path.open("rb") as lines:
+                for number, line in enumerate(lines, start=1):
+                    if not line.endswith(b"\n"):
+                        self._drop(number, "a record that was cut off")
+                    elif not line.startswith(_PREFIX):
+                        self._drop(number, "a damaged record")
+                    elif keys is None or line[len(_PREFIX) : len(_PREFIX) + KEY_LENGTH] in keys:
+                        try:
+                            record = _parse(line)
+                        except (ValueError, KeyError, TypeError):
+                            self._drop(number, "a damaged record")
+                        else:
+                            yield record
+        except FileNotFoundError:
+            logger.info("%s has been pruned meanwhile", self.path)
+        except (EOFError, gzip.BadGzipFile, zlib.error):
+            self._drop(number + 1, "the rest, which is cut off or damaged")
+
+    def _drop(self, number: int, what: str) -> None:
+        if number not in self.dropped:
+            self.dropped.add(number)
+            logger.warning("%s, line %d: dropped %s", self.path, number, what)
+
+
+def segments(folder: Path) -> list[Path]:
+    """The segments of a store, by name."""
+    return sorted(path for path in folder.iterdir() if path.name.endswith(_SUFFIXES) and path.name[0] != ".")
+
+
+def open_segment(folder: Path) -> int:
+    """Make a segment of one's own, locked until it is closed; returns its file descriptor, for appending.
+
+    It gets its name once it is locked, so that nobody ever sees it free.
+    """
+    name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}.jsonl"
+    temporary = folder / f".{name}.partial"
+    segment = os.open(temporary, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        fcntl.flock(segment, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        logger.warning("%s: this file system has no locks; prune the store only while no job runs", folder)
+    temporary.rename(folder / name)
+    return segment
+
+
+def is_finished(path: Path) -> bool:
+    """Whether no process will append to a segment any more. False also where this cannot be found out."""
+    try:
+        with path.open("rb") as segment:
+            fcntl.flock(segment, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+@contextmanager
+def usable(folder: Path) -> Iterator[None]:
+    """Turn an error of the operating system over a folder of completions into one that says what to do.
+
+    Raises:
+        InputError: the disk is full, or the folder may not be read or written.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise NoRoom("completions", os.strerror(error.errno), folder) from error
+        raise InputError(
+            f"completions cannot be kept here ({error}).",
+            mend="give a folder in which you may read and make files.",
+            path=folder,
+        ) from error

@@ -1,0 +1,310 @@
+"""The engine that runs a model with vLLM: on one GPU, on several, or on a CPU with the build for it.
+
+Prompts go to vLLM as token ids and replies come back as token ids, so that roles, special tokens and text are read as
+by every other engine. Prefix caching is on: what the prompts of a shard share at their beginning is computed once. A
+request for likelihoods reads nothing from that cache, for a cached position has no logits; with the pointwise prompts,
+which share only their first words, little is lost.
+
+Memory that vLLM has not set aside beforehand can run out on a single request (the logits of a long text to score, above
+all), and then its engine dies with all that it held. It is started again, and that request is found and given up.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import math
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count, islice
+from multiprocessing import connection
+from pathlib import Path
+from threading import Thread
+from typing import Any, TypeVar
+
+from ..common.devices import gpu_fault
+from ..common.errors import InputError
+from ..settings import Annotator, Performance
+from .chat_tokens import ChatTokenizer, identity, sampling_seed
+from .protocol import Completion, Continuation, Failure, LogLikelihood, ReplyRequest
+from .watchdog import end_with_this_process
+
+logger = logging.getLogger(__name__)
+
+_Request = TypeVar("_Request")
+_Result = TypeVar("_Result")
+_PRECISIONS = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
+_AHEAD = 2048
+"""Requests in vLLM's hands at a time: more than it runs at once, so that it is never short of work."""
+_CHUNK = 64
+"""Requests that are tokenised and handed over between two of vLLM's steps."""
+_SECONDS_TO_END = 10.0
+_DEATHS = 5
+"""Deaths of vLLM's engine without a result between them after which it is not one request that it dies of."""
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A request as vLLM takes it.
+
+    Attributes:
+        index: its place among the requests.
+        ids: token ids of the prompt, and of the text to score after it.
+        context: how many of them are the prompt's.
+        parameters: keyword arguments of vLLM's SamplingParams.
+    """
+
+    index: int
+    ids: list[int]
+    context: int
+    parameters: dict[str, Any]
+
+
+class VllmEngine:
+    """Keeps vLLM supplied with requests, and hands each result over in the step in which it is finished.
+
+    Args:
+        folder: a prepared model folder; vLLM sees by its configuration whether it is quantised.
+        annotator: precision, thinking and the limit of the context are read from it.
+        performance: GPUs over which the model is split, share of their memory, threads on a CPU.
+
+    Raises:
+        InputError: vLLM or the GPU it is built for is missing, vLLM cannot run the model, or its tokenizer cannot serve
+            chats.
+    """
+
+    def __init__(self, folder: Path | str, annotator: Annotator, performance: Performance) -> None:
+        self.folder, self.annotator, self.performance = folder, annotator, performance
+        self.identity = identity(folder, annotator)
+        self.tokens = ChatTokenizer(folder, annotator)
+        self.special_tokens = self.tokens.special_tokens
+        self.platform = _platform()
+        if self.platform.is_cpu():
+            os.environ["OMP_NUM_THREADS"] = str(performance.threads)
+            os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")
+            os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")  # GiB; of itself it takes nearly all memory there is
+        os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "1"  # an engine in a process of its own dies alone
+        end_with_this_process()
+        self.names = map(str, count())
+        self.deaths = 0
+        self._start()
+        atexit.register(self._end)
+
+    def _start(self) -> None:
+        from vllm import LLM
+        from vllm.exceptions import VLLMError
+
+        try:
+            self.llm = LLM(
+                model=str(self.folder),
+                dtype=_PRECISIONS[self.annotator.precision],
+                max_model_len=self.tokens.max_tokens,
+                tensor_parallel_size=max(self.performance.annotate.gpus, 1),
+                gpu_memory_utilization=self.performance.annotate.memory_fraction,
+                enable_prefix_caching=True,
+                enforce_eager=self.platform.is_cpu(),
+                generation_config="vllm",  # a folder's own penalties and sampling are not the user's
+                seed=0,
+            )
+        except (VLLMError, ValueError, RuntimeError) as error:
+            raise InputError(
+                f"vLLM cannot run this model here ({error}).",
+                mend="see vLLM's own lines above; where memory is short, raise `performance.annotate.gpus`, lower "
+                "`annotators.*.context_tokens`, or adapt `performance.annotate.memory_fraction`.",
+                path=self.folder,
+            ) from None
+        self._notice_a_killed_engine()
+
+    def _end(self) -> None:
+        """End vLLM's engine and the thread that hears from it: a tensor that it frees while Python ends is an abort."""
+        client = self.llm.llm_engine.engine_core
+        client.shutdown()
+        client.output_queue_thread.join(_SECONDS_TO_END)
+
+    def _start_again(self) -> None:
+        """After a death.
+
+        Raises:
+            InputError: it has died too often, or does not start.
+        """
+        self.deaths += 1
+        if self.deaths == _DEATHS:
+            raise InputError(
+                f"vLLM's engine has died {_DEATHS} times with nothing finished in between; its own lines above say of "
+                "what.",
+                mend="run again when that is mended: what was finished is stored. Where memory was short, lower "
+                "`performance.annotate.memory_fraction` or `annotators.*.context_tokens`.",
+            )
+        logger.warning("vLLM's engine has died, its own lines above say of what; it is started again")
+        self._end()
+        self._start()
+
+    def generate(self, requests: Sequence[ReplyRequest]) -> Iterator[tuple[int, Completion | Failure]]:
+        """See :class:`~.protocol.Engine`. A sampled reply depends on the seed and its own prompt, not on the others."""
+        return self._serve(_in_chunks(requests, self._replies), self._completion)
+
+    def log_likelihood(self, requests: Sequence[Continuation]) -> Iterator[tuple[int, LogLikelihood | Failure]]:
+        """See :class:`~.protocol.Engine`."""
+        return self._serve(_in_chunks(requests, self._scores), self._log_likelihood)
+
+    def _replies(self, requests: Sequence[ReplyRequest], start: int) -> Iterator[_Asked | tuple[int, Failure]]:
+        prompts = self.tokens.prompts([request.chat for request in requests])
+        failures = self.tokens.without_room(prompts, [request.sampling.max_new_tokens for request in requests])
+        for index, (request, prompt) in enumerate(zip(requests, prompts, strict=True)):
+            if index in failures:
+                yield start + index, failures[index]
+            else:
+                yield _Asked(start + index, prompt, len(prompt), self._decoding(request, prompt))
+
+    def _scores(self, requests: Sequence[Continuation], start: int) -> Iterator[_Asked | tuple[int, Failure]]:
+        pairs = self.tokens.continuations(requests)
+        failures = self.tokens.unscorable(pairs, generated=1)
+        for index, (context, text) in enumerate(pairs):
+            if index in failures:
+                yield start + index, failures[index]
+            else:
+                parameters = {"temperature": 0, "max_tokens": 1, "prompt_logprobs": 0, "flat_logprobs": True}
+                yield _Asked(start + index, context + text, len(context), parameters)
+
+    def _decoding(self, request: ReplyRequest, prompt: list[int]) -> dict[str, Any]:
+        from vllm.sampling_params import StructuredOutputsParams
+
+        sampling = request.sampling
+        return {
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "top_k": sampling.top_k,
+            "seed": sampling_seed(sampling.seed, prompt),
+            "max_tokens": sampling.max_new_tokens,
+            "stop_token_ids": self.tokens.stop_ids,
+            "structured_outputs": request.guide and StructuredOutputsParams(regex=request.guide),
+        }
+
+    def _serve(
+        self, asked: Iterator[_Asked | tuple[int, Failure]], read: Callable[[_Asked, Any], _Result]
+    ) -> Iterator[tuple[int, _Result | Failure]]:
+        while lost := (yield from self._supply(asked, read)):
+            self._start_again()
+            yield from self._serve_suspects(lost, read)
+
+    def _serve_suspects(
+        self, suspects: list[_Asked], read: Callable[[_Asked, Any], _Result]
+    ) -> Iterator[tuple[int, _Result | Failure]]:
+        """Serve the requests with which an engine died: the longest alone, two more together, four, and so on.
+
+        So the one that it dies of is found after few deaths, for a start takes longer than many requests. It has then
+        seen two: one among others, and one alone.
+        """
+        suspects = sorted(suspects, key=lambda request: -len(request.ids))
+        together = 1
+        while suspects:
+            tried, suspects = suspects[:together], suspects[together:]
+            lost = yield from self._supply(iter(tried), read)
+            if lost:
+                self._start_again()
+            if lost and len(tried) == 1:
+                yield tried[0].index, Failure("vLLM's engine dies of this request alone, mostly for want of memory")
+            else:
+                suspects = lost + suspects
+            together = 1 if lost else 2 * together
+
+    def _supply(
+        self, asked: Iterator[_Asked | tuple[int, Failure]], read: Callable[[_Asked, Any], _Result]
+    ) -> Generator[tuple[int, _Result | Failure], None, list[_Asked]]:
+        """Keep vLLM supplied; returns what it held when its engine died, nothing where all requests were served."""
+        from vllm import SamplingParams
+        from vllm.exceptions import VLLMClientError
+        from vllm.inputs import tokens_input
+        from vllm.sampling_params import RequestOutputKind
+        from vllm.v1.engine.exceptions import EngineDeadError
+
+        vllm = self.llm.llm_engine
+        running: dict[str, _Asked] = {}
+        try:
+            while True:
+                exhausted = True
+                for request in islice(asked, min(_CHUNK, _AHEAD - len(running))):
+                    exhausted = False
+                    if isinstance(request, tuple):
+                        yield request
+                        continue
+                    name = next(self.names)
+                    running[name] = request
+                    try:
+                        parameters = SamplingParams(
+                            detokenize=False, output_kind=RequestOutputKind.FINAL_ONLY, **request.parameters
+                        )
+                        vllm.add_request(name, tokens_input(request.ids), parameters)
+                    except (VLLMClientError, ValueError) as error:
+                        del running[name]
+                        yield request.index, Failure(f"vLLM refuses the request: {error}")
+                if exhausted and not running:
+                    return []
+                for output in vllm.step() if running else ():
+                    request, reason = running.pop(output.request_id), output.outputs[0].finish_reason
+                    ended = reason in ("stop", "length")
+                    self.deaths = 0
+                    yield request.index, read(request, output) if ended else Failure(f"vLLM ended it: {reason}")
+        except EngineDeadError:
+            lost = list(running.values())
+            running.clear()
+            return lost
+        finally:
+            vllm.abort_request(list(running))
+
+    def _notice_a_killed_engine(self) -> None:
+        """vLLM waits without end for the next step of an engine that the kernel killed; so this wakes it up."""
+        from vllm.v1.engine.exceptions import EngineDeadError
+
+        processes = [process.sentinel for process in multiprocessing.active_children()]
+        outputs = self.llm.llm_engine.engine_core.outputs_queue
+
+        def watch() -> None:
+            connection.wait(processes)
+            outputs.put(EngineDeadError())
+
+        Thread(target=watch, daemon=True).start()
+
+    def _completion(self, request: _Asked, output: Any) -> Completion:
+        return self.tokens.completion(request.ids, output.outputs[0].token_ids)
+
+    def _log_likelihood(self, request: _Asked, output: Any) -> LogLikelihood | Failure:
+        places = range(request.context, len(request.ids))
+        total = sum(output.prompt_logprobs[place][request.ids[place]].logprob for place in places)
+        if math.isfinite(total):
+            return LogLikelihood(total, len(places), request.context)
+        return Failure("the model's log-likelihood is not a finite number")
+
+
+def _platform() -> Any:
+    """What vLLM runs on, once it is sure that it can be imported and that it runs on something."""
+    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+    try:
+        import vllm.entrypoints.llm  # noqa: F401
+        from vllm.platforms import current_platform
+    except ImportError as error:
+        raise InputError(
+            f"the interpreter {sys.executable} has no vLLM that works ({error}).",
+            mend="let Snakemake install it for these jobs (`snakemake --software-deployment-method conda …`), or name "
+            "in `performance.annotate.python` the interpreter of an environment made from envs/vllm.txt; without a "
+            "GPU, set the annotator's `engine` to transformers or openai.",
+        ) from None
+    if current_platform.is_unspecified():
+        fault = gpu_fault()
+        raise InputError(
+            f"vLLM is built for a GPU and finds none{f': {fault.problem}' if fault else ''}.",
+            mend=f"{fault.mend if fault else 'run where there is one'}; or set the annotator's `engine` to "
+            "transformers; or name an interpreter with vllm-cpu in `performance.annotate.python`.",
+        )
+    return current_platform
+
+
+def _in_chunks(
+    requests: Sequence[_Request], prepare: Callable[[Sequence[_Request], int], Iterator[_Asked | tuple[int, Failure]]]
+) -> Iterator[_Asked | tuple[int, Failure]]:
+    """The requests, made ready as they are called for; ``prepare`` takes some of them and the place of the first."""
+    for start in range(0, len(requests), _CHUNK):
+        yield from prepare(requests[start : start + _CHUNK], start)

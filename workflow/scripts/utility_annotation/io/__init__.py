@@ -1,0 +1,1 @@
+"""Files: schemas of our own, readers and writers of others' formats, downloads, models."""

@@ -1,0 +1,81 @@
+"""One member of a tar archive, streamed to a path of our choice: no name in it decides where anything is written.
+
+A zip needs none of this: its members are read in place (:mod:`utility_annotation.io.formats.lines`).
+"""
+
+from __future__ import annotations
+
+import difflib
+import io
+import logging
+import shutil
+import tarfile
+import zlib
+from pathlib import Path, PurePosixPath
+
+from ..common.errors import InputError
+from ..common.files import replacing
+from ..common.progress import CountingReader
+
+_LOG = logging.getLogger(__name__)
+
+_TAR_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2")
+_BLOCK_BYTES = 1 << 20
+_NAMES_KEPT = 100_000
+"""Names of other members that are remembered for the error message; a hostile archive may hold any number."""
+
+
+def is_tar(name: str) -> bool:
+    """Whether a file of this name is a tar archive, compressed or not."""
+    return name.endswith(_TAR_ENDINGS)
+
+
+def unpack(archive: Path, member: str, output: Path) -> None:
+    """Write the first regular file named ``member`` to ``output``, in flat memory; nothing else is written.
+
+    The archive is read up to the end of that member. ``./`` before a name counts for nothing.
+
+    Raises:
+        InputError: there is no such archive or member, the member is no regular file, or the archive is damaged.
+    """
+    wanted = PurePosixPath(member)
+    names: list[str] = []
+    try:
+        with (
+            CountingReader(archive.open("rb"), f"looking for {member} in {archive}", archive.stat().st_size) as stream,
+            tarfile.open(fileobj=io.BufferedReader(stream), mode="r|*") as tar,
+        ):
+            while (found := tar.next()) is not None:
+                if PurePosixPath(found.name) == wanted:
+                    _write(tar, found, archive, output)
+                    _LOG.info("unpacked %s (%s bytes) from %s", member, f"{found.size:,}", archive)
+                    return
+                if found.isreg() and len(names) < _NAMES_KEPT:
+                    names.append(found.name.removeprefix("./"))
+                tar.members.clear()  # type: ignore[attr-defined]  # it would keep them all
+    except FileNotFoundError:
+        raise InputError("there is no such archive.", mend="fetch it, or correct the path.", path=archive) from None
+    except (tarfile.TarError, EOFError, zlib.error) as error:
+        raise InputError(
+            f"the archive is cut short or damaged ({error}).",
+            mend="remove it, so that it is fetched again, and compare its checksum with the publisher's.",
+            path=archive,
+        ) from None
+    near = difflib.get_close_matches(member, names, n=5, cutoff=0.4) or names[:5]
+    raise InputError(
+        f"the archive has no member {member!r}; near names are: {', '.join(near) or 'none, it holds no file'}.",
+        mend="correct the path after `raw/NAME/` in the configuration.",
+        path=archive,
+    )
+
+
+def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, archive: Path, output: Path) -> None:
+    stream = tar.extractfile(member) if member.isreg() else None
+    if stream is None:
+        raise InputError(
+            f"the member {member.name!r} is a link, a folder or a device and no regular file.",
+            mend="name a member that is a regular file.",
+            path=archive,
+        )
+    with stream, replacing(output, member.size) as temporary, temporary.open("wb") as file:
+        shutil.copyfileobj(stream, file, _BLOCK_BYTES)

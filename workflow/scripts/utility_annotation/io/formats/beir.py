@@ -1,0 +1,92 @@
+"""BEIR datasets: a folder or zip with ``corpus.jsonl``, ``queries.jsonl`` and ``qrels/{split}.tsv``, or one such file.
+
+A zip is read in place. A path may lead on into it, which is how one of several qrels files, or one of CQADupStack's
+forums, is named: ``scifact.zip/scifact/qrels/test.tsv``, ``cqadupstack.zip/cqadupstack/android``.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from ...common.errors import InputError
+from . import fields, jsonl, lines
+from .rows import Judgement, Passage, Query
+
+_QRELS = ("query-id", "corpus-id", "score")
+
+
+def read_passages(path: Path) -> Iterator[Passage]:
+    """``corpus.jsonl``: ``{"_id": …, "title": …, "text": …}``."""
+    return jsonl.read_passages(locate(path, "corpus.jsonl"), {"docid": "_id"})
+
+
+def read_queries(path: Path) -> Iterator[Query]:
+    """``queries.jsonl``: ``{"_id": …, "text": …}``."""
+    return jsonl.read_queries(locate(path, "queries.jsonl"), {"query_id": "_id"})
+
+
+def read_judgements(path: Path) -> Iterator[Judgement]:
+    """``qrels/{split}.tsv``: query id, docid, grade between tabs, under a header line."""
+    path = locate(path, "qrels/*.tsv")
+    rows = lines.iter_lines(path)
+    for number, line in rows:
+        if lines.columns(line, _QRELS, path, number)[2].removeprefix("-").isdigit():
+            raise InputError(
+                "this is a judgement where BEIR has its header line.",
+                mend="put `query-id`, `corpus-id`, `score`, separated by tabs, on a line before it.",
+                path=path,
+                line=number,
+            )
+        break
+    for number, line in rows:
+        query_id, docid, grade = lines.columns(line, _QRELS, path, number)
+        yield Judgement(
+            number,
+            fields.identifier(query_id, "query-id", path, number),
+            fields.identifier(docid, "corpus-id", path, number),
+            fields.grade(grade, path, number),
+        )
+
+
+def locate(path: Path, pattern: str) -> Path:
+    """The one file named ``pattern`` (plain or ``.gz``) in a BEIR folder or zip; any other path is the file itself.
+
+    In a zip, the dataset's folder may stand around its files.
+
+    Raises:
+        InputError: the folder or zip has no such file, or several.
+    """
+    container = lines.on_disk(path)
+    if container.is_dir():
+        found = [file for suffix in ("", ".gz") for file in container.glob(pattern + suffix)]
+    elif zipfile.is_zipfile(container):
+        inner = "" if container == path else path.relative_to(container).as_posix()
+        with zipfile.ZipFile(container) as archive:
+            names = archive.namelist()
+        if inner in names:
+            return path
+        found = [container / name for name in names if _is_in(name, inner, pattern)]
+    else:
+        return path
+    if len(found) != 1:
+        several = ", ".join(sorted(map(str, found)))
+        raise InputError(
+            f"there are several files {pattern} ({several})." if found else f"there is no file {pattern} in it.",
+            mend=f"set `path` to {'one of these' if found else 'the file itself, or to a BEIR folder or zip'}.",
+            path=path,
+        )
+    return found[0]
+
+
+def _is_in(name: str, inner: str, pattern: str) -> bool:
+    """Whether a zip's member fits the pattern in the folder ``inner``, with the dataset's folder around it or not."""
+    stem = name.removesuffix(".gz")
+    wanted = f"{inner}/{pattern}" if inner else pattern
+    depth = wanted.count("/")
+    return any(
+        candidate.count("/") == depth and fnmatch.fnmatchcase(candidate, wanted)
+        for candidate in (stem, stem.partition("/")[2])
+    )

@@ -1,0 +1,92 @@
+"""Streaming items out of one large JSON document, plain, gzip or a zip's member, with their numbers.
+
+Memory holds one item at a time, whatever the document's size.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import ijson
+
+from ...common.errors import InputError, Item
+from . import lines
+
+_BLANK = b" \t\r\n"
+
+
+def iter_objects(path: Path) -> Iterator[tuple[Item, dict[str, Any]]]:
+    """The objects of a document that is a list of objects, ``[{…}, …]``; numbers count from 1.
+
+    Raises:
+        InputError: no such file, damaged compressed data, no JSON, or a document or an item of another kind.
+    """
+    for number, value in _iter(path, b"[", "a list", lambda stream: ijson.items(stream, "item", use_float=True)):
+        if type(value) is not dict:
+            raise InputError(
+                f"this is a {type(value).__name__} and not an object.",
+                mend="give a list of JSON objects, [{…}, …].",
+                path=path,
+                line=number,
+            )
+        yield number, value
+
+
+def iter_column(path: Path, name: str) -> Iterator[tuple[Item, str, Any]]:
+    """(number, key, value) of a column of a document that is an object of columns, ``{"name": {"0": …}, …}``.
+
+    Other columns are passed over without being built. Numbers count from 1 in the column's own order.
+
+    Raises:
+        InputError: no such file, damaged compressed data, no JSON, or a document of another kind.
+    """
+    for number, (key, value) in _iter(
+        path, b"{", "an object", lambda stream: ijson.kvitems(stream, name, use_float=True)
+    ):
+        yield number, key, value
+
+
+def _iter(
+    path: Path, opening: bytes, kind: str, parse: Callable[[IO[bytes]], Iterator[Any]]
+) -> Iterator[tuple[Item, Any]]:
+    number = 0
+    with lines.open_bytes(path) as stream:
+        try:
+            found = _first_byte(stream)
+            if found and found != opening:
+                raise InputError(
+                    f"this JSON document is not {kind} (it begins with {found.decode('latin-1')!r}).",
+                    mend="check that this is the right file, and its `format`.",
+                    path=path,
+                )
+            for number, value in enumerate(parse(stream), 1):
+                yield Item(number), value
+        except lines.DAMAGED as error:
+            raise lines.damaged(error, path, Item(number + 1)) from None
+        except ijson.JSONError as error:
+            raise InputError(
+                f"this is not JSON from here on ({_reason(error)}).",
+                mend="fetch or copy the file again, or correct it.",
+                path=path,
+                line=Item(number + 1),
+            ) from None
+
+
+def _first_byte(stream: IO[bytes]) -> bytes:
+    """The first byte that is not blank, empty where there is none in sight; only a byte order mark is consumed."""
+    ahead = stream.peek(8)  # type: ignore[attr-defined]  # open_bytes gives buffered streams
+    if ahead.startswith(codecs.BOM_UTF8):
+        stream.read(len(codecs.BOM_UTF8))
+        ahead = ahead.removeprefix(codecs.BOM_UTF8)
+    return bytes(ahead.lstrip(_BLANK)[:1])
+
+
+def _reason(error: Exception) -> str:
+    """The first line of the parser's message, which may come as bytes."""
+    message = error.args[0] if error.args else ""
+    if isinstance(message, bytes):
+        message = message.decode("utf-8", "replace")
+    return next(iter(str(message).splitlines()), "").strip().rstrip(".") or type(error).__name__

@@ -1,0 +1,167 @@
+"""Streaming lines out of a plain file, a gzip file or a zip's member, in flat memory, with their line numbers."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import orjson
+
+from ...common.errors import InputError
+from ...common.progress import CountingReader
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_BUFFER_BYTES = 1 << 20
+_BLOCK_BYTES = 1 << 24
+
+DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile)
+"""What reading compressed data that are broken or cut short raises."""
+
+
+def iter_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    r"""Yield (number, line) for every line that is not empty; numbers count from 1, empty lines included.
+
+    Only ``\n`` and ``\r\n`` end a line: other characters that Unicode calls line breaks do occur inside passages. A
+    byte order mark before the first line is dropped. gzip is known by its first bytes or by ``.gz``; a path may lead on
+    into a zip file (``scifact.zip/scifact/corpus.jsonl``), which is read in place.
+
+    Raises:
+        InputError: there is no such file, or its compressed data are broken or cut short.
+    """
+    for number, line in iter_whole_lines(path):
+        line = line.rstrip(b"\r\n")
+        if line:
+            yield number, line
+
+
+def iter_whole_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Like ``iter_lines``, but with the empty lines, and each line with its end."""
+    number = 0
+    with open_bytes(path) as stream:
+        try:
+            for number, line in enumerate(stream, 1):
+                yield number, line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
+        except DAMAGED as error:
+            raise damaged(error, path, number + 1) from None
+
+
+def iter_blocks(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield (number of its first line, block) for blocks of whole lines, about 16 MB each; see :func:`lines_of`."""
+    number, block = 1, b""
+    with open_bytes(path) as stream:
+        try:
+            while block := stream.read(_BLOCK_BYTES):
+                block += stream.readline()
+                yield number, block.removeprefix(codecs.BOM_UTF8) if number == 1 else block
+                number += block.count(b"\n")
+        except DAMAGED as error:
+            raise damaged(error, path, number + block.count(b"\n")) from None
+
+
+def lines_of(block: bytes, number: int) -> Iterator[tuple[int, bytes]]:
+    """What :func:`iter_lines` yields of a block whose first line has this number."""
+    for place, line in enumerate(block.split(b"\n"), number):
+        line = line.rstrip(b"\r")
+        if line:
+            yield place, line
+
+
+@contextmanager
+def open_bytes(path: Path) -> Iterator[IO[bytes]]:
+    """Open a plain file, a gzip file or a zip's member for reading bytes, decompressed."""
+    container = on_disk(path)
+    if container != path and zipfile.is_zipfile(container):
+        with zipfile.ZipFile(container) as archive:
+            name = path.relative_to(container).as_posix()
+            if name not in archive.namelist():
+                raise InputError("the zip file has no such member.", mend="correct the path after `.zip/`.", path=path)
+            size = archive.getinfo(name).file_size
+            with io.BufferedReader(
+                CountingReader(archive.open(name), f"reading {path}", size), _BUFFER_BYTES
+            ) as stream:
+                yield stream
+        return
+    if not path.is_file():
+        raise InputError("there is no such file.", mend="correct `path`, or fetch the file.", path=path)
+    file = CountingReader(io.FileIO(path), f"reading {path}", path.stat().st_size)
+    with io.BufferedReader(file, _BUFFER_BYTES) as stream:
+        if path.suffix == ".gz" or stream.peek(2)[:2] == _GZIP_MAGIC:
+            with gzip.open(stream) as unpacked, io.BufferedReader(unpacked, _BUFFER_BYTES) as lines:
+                yield lines
+        else:
+            yield stream
+
+
+def damaged(error: Exception, path: Path, line: int) -> InputError:
+    """The error for compressed data that can be read up to ``line`` only."""
+    return InputError(
+        f"the compressed data are cut short or damaged from here on ({error}).",
+        mend="fetch or copy the file again and compare its checksum with the publisher's.",
+        path=path,
+        line=line,
+    )
+
+
+def on_disk(path: Path) -> Path:
+    """The file on disk that ``path`` needs: the zip where the path leads on into one, else the path itself."""
+    return next((parent for parent in path.parents if parent.is_file()), path)
+
+
+def decode(line: bytes, path: Path, number: int) -> str:
+    """A line as text; mis-decoded text that is valid UTF-8 stays as it is.
+
+    Raises:
+        InputError: a byte that is not UTF-8.
+    """
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"byte 0x{line[error.start]:02x} at position {error.start + 1} of the line is not UTF-8.",
+            mend="convert the file to UTF-8, or correct the line.",
+            path=path,
+            line=number,
+        ) from None
+
+
+def columns(line: bytes, names: tuple[str, ...], path: Path, number: int) -> list[str]:
+    """The fields of a tab-separated line without quoting, exactly as many as ``names``."""
+    fields = decode(line, path, number).split("\t")
+    if len(fields) != len(names):
+        raise wrong_columns(len(fields), names, path, number, "tabs")
+    return fields
+
+
+def wrong_columns(found: int, names: tuple[str, ...], path: Path, number: int, separator: str) -> InputError:
+    """The error for a line with another number of columns than ``names``."""
+    return InputError(
+        f"{found} column{'' if found == 1 else 's'} where {len(names)} are due ({', '.join(names)}).",
+        mend=f"give the line exactly these columns, separated by {separator}.",
+        path=path,
+        line=number,
+    )
+
+
+def json_object(line: bytes, path: Path, number: int) -> dict[str, object]:
+    """The JSON object that a line holds.
+
+    Raises:
+        InputError: a byte that is not UTF-8, or a line that is no JSON object.
+    """
+    try:
+        value = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        decode(line, path, number)
+        problem = f"this is not JSON ({error})."
+    else:
+        if type(value) is dict:
+            return value
+        problem = f"this is JSON, but a {type(value).__name__} and not an object."
+    raise InputError(problem, mend="put one JSON object, {…}, on each line.", path=path, line=number)

@@ -1,0 +1,55 @@
+"""MS MARCO QA (version 2.1): one JSON document by columns, ``{"query_id": {"0": …}, "query": {"0": …}, …}``.
+
+Its question ids are those of MS MARCO's passage ranking. Memory holds the ids of all rows; the passages, which are
+most of the file, are passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ...common.errors import InputError, Item
+from . import documents, fields
+from .rows import Answers, Query
+
+NO_ANSWER = "No Answer Present."
+"""What stands in place of an answer where the annotators found none."""
+
+
+def read_queries(path: Path) -> Iterator[Query]:
+    """Columns ``query_id`` and ``query``."""
+    for number, query_id, query in _rows(path, "query"):
+        yield Query(number, query_id, fields.text(query, "query", path, number))
+
+
+def read_answers(path: Path) -> Iterator[Answers]:
+    """Columns ``query_id`` and ``answers``; a question with ``NO_ANSWER`` or a blank alone has an empty list."""
+    for number, query_id, answers in _rows(path, "answers"):
+        found = fields.answers(answers, "answers", path, number)
+        yield Answers(number, query_id, [answer for answer in found if answer.strip() != NO_ANSWER])
+
+
+def _rows(path: Path, column: str) -> Iterator[tuple[Item, str, Any]]:
+    """(number, query id, value) of a column's rows."""
+    ids = {
+        key: fields.identifier(value, "query_id", path, number)
+        for number, key, value in documents.iter_column(path, "query_id")
+    }
+    number = 0
+    for number, key, value in documents.iter_column(path, column):
+        if key not in ids:
+            raise InputError(
+                f"row {key!r} has `{column}` and no `query_id`.",
+                mend="fetch the file again, or give the row its id.",
+                path=path,
+                line=number,
+            )
+        yield number, ids[key], value
+    if number != len(ids):
+        raise InputError(
+            f"it has {len(ids)} rows of `query_id` and {number} of `{column}`.",
+            mend="fetch the file again, or check that it is MS MARCO QA's JSON by columns.",
+            path=path,
+        )

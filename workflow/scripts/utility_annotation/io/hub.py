@@ -1,0 +1,93 @@
+"""Fetching a model from Hugging Face's hub, into the hub's own cache."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..common.errors import InputError, NoRoom, causes, lacks_room
+from ..settings import Model
+
+_ELSEWHERE = (
+    "or fetch it where the hub is reached (`hf download {name} --local-dir FOLDER`), copy FOLDER here and give it as "
+    "`{setting}.path` in place of `hub`"
+)
+
+
+def fetch(model: Model, setting: str, endings: Sequence[str]) -> Path:
+    """The folder in the hub's cache that holds the model's files with these endings, fetched as far as they lack.
+
+    Args:
+        model: names hub and revision.
+        setting: where the model stands in the configuration, such as ``models.bert``.
+        endings: of the files that are wanted.
+
+    Raises:
+        InputError: the hub is not reached, does not know the model or the revision, or does not hand it out; or the
+            disk of its cache is full.
+    """
+    from huggingface_hub import constants, snapshot_download
+
+    assert model.hub is not None
+    try:
+        patterns = [f"*{ending}" for ending in endings]
+        return Path(snapshot_download(model.hub, revision=model.revision, allow_patterns=patterns))
+    except Exception as error:
+        reason = lacks_room(error)
+        if reason is not None:
+            raise NoRoom("this cache", reason, constants.HF_HUB_CACHE) from None
+        problem, mend = _explain(error, model, setting)
+        raise InputError(f"the hub model {model.hub!r} cannot be fetched: {problem}.", mend=f"{mend}.") from None
+
+
+def _explain(error: Exception, model: Model, setting: str) -> tuple[str, str]:
+    """What is wrong, and what to do about it.
+
+    Raises:
+        Exception: the error itself, if it is none that a user can mend.
+    """
+    import httpx2
+    from huggingface_hub import constants, errors
+
+    elsewhere = _ELSEWHERE.format(name=model.hub, setting=setting)
+    token = "the token of HF_TOKEN" if os.environ.get("HF_TOKEN") else "no HF_TOKEN is set"
+    if constants.HF_HUB_OFFLINE:
+        return (
+            f"it is not in the cache {constants.HF_HUB_CACHE}, and HF_HUB_OFFLINE forbids to ask the hub",
+            f"unset HF_HUB_OFFLINE; {elsewhere}",
+        )
+    if isinstance(error, errors.HFValidationError):
+        return (
+            "the hub has no such names",
+            f"correct `{setting}.hub`, OWNER/NAME; a folder is given as `{setting}.path`",
+        )
+    if isinstance(error, errors.RevisionNotFoundError):
+        return f"it has no revision {model.revision!r}", f"correct `{setting}.revision`, or leave it out"
+    refused = next((cause for cause in causes(error) if isinstance(cause, errors.HfHubHTTPError)), None)
+    status = refused.response.status_code if refused is not None and refused.response is not None else None
+    if isinstance(refused, errors.GatedRepoError) or status == 403:
+        return (
+            f"its owner asks for consent first (gated; {token})",
+            f"accept the terms on {constants.ENDPOINT}/{model.hub}, then put a token of yours into the environment "
+            f"variable HF_TOKEN; {elsewhere}",
+        )
+    if isinstance(refused, errors.RepositoryNotFoundError) or status in (401, 404):
+        return (
+            f"the hub knows no such model, or keeps it private ({token})",
+            f"correct `{setting}.hub`; if it is private, put a token of yours into the environment variable HF_TOKEN",
+        )
+    if status is not None:
+        return f"the hub answers {status}", f"run again later; {elsewhere}"
+    reached = isinstance(error, (errors.LocalEntryNotFoundError, httpx2.TransportError, OSError))
+    if not reached:
+        raise error
+    return (
+        f"the hub {constants.ENDPOINT} is not reached ({_last_words(error)})",
+        f"see whether this machine reaches it (https_proxy? HF_ENDPOINT?); {elsewhere}",
+    )
+
+
+def _last_words(error: Exception) -> str:
+    """What the connection itself said."""
+    return " ".join(str(list(causes(error))[-1]).split()) or type(error).__name__

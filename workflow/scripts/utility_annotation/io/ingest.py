@@ -1,0 +1,238 @@
+"""Turn files of the outside world into the contracts' files, in flat memory.
+
+The only thing that grows with a file is what its check needs: eight bytes a row for the uniqueness of ids, and the ids
+themselves of queries and of judged passages.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from ..common.errors import InputError, place
+from ..common.hashing import random_order, random_place
+from ..settings import Dataset, Part, Source, Split
+from .formats import answer_key, read_answers, read_judgements, read_passages, read_queries
+from .formats.rows import Answers, Judgement, Passage, Query
+from .schemas import ANSWERS, CORPUS, QRELS, QUERIES, Contract, RepeatedKey
+
+_LOG = logging.getLogger(__name__)
+
+_BLOCK_ROWS = 1 << 16
+_BLOCK_BYTES = 1 << 24
+
+Rows = Iterator[Passage] | Iterator[Query] | Iterator[Judgement] | Iterator[Answers]
+
+
+def ingest_corpus(dataset: Dataset, output: Path) -> int:
+    """Write the dataset's corpus of contract ``CORPUS``; return the number of passages.
+
+    Without ``titles`` every title is null; passages that then have no text either stay, and are counted in the log.
+
+    Raises:
+        InputError: a bad line, a docid that stands twice, or no passage at all.
+    """
+
+    def rows() -> Iterator[Passage]:
+        empty = 0
+        for passage in read_passages(dataset.corpus):
+            if not dataset.titles:
+                empty += not passage.text
+                passage = passage._replace(title=None)
+            yield passage
+        if empty:
+            _LOG.warning("%s: %d passages are a title alone and, without titles, empty", dataset.corpus.path, empty)
+
+    return _write(CORPUS, rows, dataset.corpus.path, output)
+
+
+def ingest_queries(split: Split, output: Path) -> int:
+    """Write the split's queries, in the file's order, as far as its filters keep them; return their number.
+
+    ``part`` keeps a random part, ``judged_only`` those that the qrels name, ``answered_only`` those with an answer, and
+    ``sample`` a random choice of these.
+
+    Raises:
+        InputError: a bad line, a query id that stands twice, no query left, or fewer than ``sample`` asks for
+            unless its ``fewer`` is ``keep``.
+    """
+    kept = _kept_queries(split)
+    if split.sample is None:
+        return _write(QUERIES, kept, split.queries.path, output)
+    left = [query.query_id for query in kept()]
+    if len(left) < split.sample.queries and split.sample.fewer == "error":
+        raise InputError(
+            f"{len(left)} questions are left, and `sample.queries` is {split.sample.queries}.",
+            mend="lower `sample.queries` of the split, set `sample.fewer` to keep, or leave `sample` out.",
+            path=split.queries.path,
+        )
+    chosen = set(random_order(left, split.sample.seed)[: split.sample.queries])
+    _LOG.info("%s: %d of %d queries chosen at random", split.queries.path, len(chosen), len(left))
+    return _write(QUERIES, lambda: (query for query in kept() if query.query_id in chosen), split.queries.path, output)
+
+
+def ingest_qrels(split: Split, corpus: Path, queries: Path, output: Path) -> int:
+    """Write the split's qrels, checked against its corpus and queries; return the number of judgements.
+
+    Raises:
+        InputError: a bad line, a pair that stands twice, a judgement of an unknown query or passage unless
+            ``unknown_queries`` or ``unknown_passages`` is ``drop``; no judgement left; or a split without qrels.
+    """
+    source = split.qrels
+    if source is None:
+        raise InputError("this split has no `qrels`.", mend="name the file of relevance judgements in the split.")
+    known_queries = set(_ids(QUERIES, queries))
+    unknown = {judgement.docid for judgement in read_judgements(source)}
+    unknown.difference_update(_ids(CORPUS, corpus))
+
+    def rows() -> Iterator[Judgement]:
+        dropped: Counter[str] = Counter()
+        for judgement in read_judgements(source):
+            if judgement.query_id not in known_queries:
+                if split.unknown_queries == "error":
+                    raise _unknown_query(judgement, source, queries)
+                dropped["questions that the split"] += 1
+            elif judgement.docid not in unknown:
+                yield judgement
+            elif split.unknown_passages == "drop":
+                dropped["passages that the corpus"] += 1
+            else:
+                raise InputError(
+                    f"the judged passage {judgement.docid!r} is not in the corpus ({corpus}).",
+                    mend="add the passage to the corpus, remove the line, or set the split's unknown_passages to drop.",
+                    path=source.path,
+                    line=judgement.line,
+                )
+        for what, count in dropped.items():
+            _LOG.warning("%s: dropped %d judgements of %s lacks", source.path, count, what)
+
+    return _write(QRELS, rows, source.path, output)
+
+
+def ingest_answers(split: Split, queries: Path, output: Path) -> int:
+    """Write the short answers to the split's queries; return the number of queries that have any.
+
+    Answers of a file without ids go to every query with their question's text. A query without an answer is one whose
+    list is empty or that the file leaves out; neither is written, both are counted in the log.
+
+    Raises:
+        InputError: a bad line, a query that stands twice, one that the split lacks unless ``unknown_queries`` is
+            ``drop``, no answer at all, or a split without answers.
+    """
+    source = split.answers
+    if source is None:
+        raise InputError("this split has no `answers`.", mend="name the file of short answers in the split.")
+    query_ids: dict[str, list[str]] = {}
+    for query_id, text in _columns(QUERIES, queries, "query_id", "text"):
+        query_ids.setdefault(answer_key(source, query_id, text), []).append(query_id)
+
+    def rows() -> Iterator[Answers]:
+        found = dropped = 0
+        for row in read_answers(source):
+            if row.query_id in query_ids:
+                found += 1
+                if row.answers:
+                    yield from (row._replace(query_id=query_id) for query_id in query_ids[row.query_id])
+            elif split.unknown_queries == "drop":
+                dropped += 1
+            else:
+                raise _unknown_query(row, source, queries)
+        _LOG.info("%s: %d of its %d questions are among the split's", source.path, found, found + dropped)
+        if dropped:
+            _LOG.warning("%s: dropped the answers to %d questions that the split lacks", source.path, dropped)
+
+    written = _write(ANSWERS, rows, source.path, output)
+    total = sum(map(len, query_ids.values()))
+    if written < total:
+        _LOG.warning("%s: %d of %d queries have no answer", source.path, total - written, total)
+    return written
+
+
+def in_part(query_id: str, part: Part) -> bool:
+    """Whether a question belongs to a part."""
+    low, high = part.percent
+    return low <= 100 * random_place(query_id, part.seed) < high
+
+
+def _kept_queries(split: Split) -> Callable[[], Iterator[Query]]:
+    """Reads the split's questions as far as ``part``, ``judged_only`` and ``answered_only`` keep them."""
+    tests: list[Callable[[Query], bool]] = []
+    if (part := split.part) is not None:
+        tests.append(lambda query: in_part(query.query_id, part))
+    if split.judged_only and (qrels := split.qrels) is not None:
+        judged = {judgement.query_id for judgement in read_judgements(qrels)}
+        tests.append(lambda query: query.query_id in judged)
+    if split.answered_only and (answers := split.answers) is not None:
+        answered = {row.query_id for row in read_answers(answers) if row.answers}
+        tests.append(lambda query: answer_key(answers, query.query_id, query.text) in answered)
+    return lambda: (query for query in read_queries(split.queries) if all(test(query) for test in tests))
+
+
+def _write(contract: Contract, rows: Callable[[], Rows], source: str, output: Path) -> int:
+    """Stream rows into a contract's file; ``rows`` starts anew to find the lines of a repeated key."""
+    try:
+        with contract.writer(output) as writer:
+            for block in _blocks(rows()):
+                _, *columns = zip(*block, strict=True)
+                writer.write(contract.table(dict(zip(contract.schema.names, columns, strict=True))))
+            if not writer.rows_written:
+                raise InputError(
+                    f"no row for the {contract.name} was found in it.",
+                    mend="check that this is the right file.",
+                    path=source,
+                )
+    except RepeatedKey as repeated:
+        earlier, line = _lines_of(repeated.key, rows())
+        found = ", ".join(f"{name} {value!r}" for name, value in repeated.key.items())
+        raise InputError(
+            f"{found} stands here and already on {place(earlier)}.",
+            mend="keep one of the two.",
+            path=source,
+            line=line,
+        ) from None
+    _LOG.info("%s: %d rows into %s", source, writer.rows_written, output)
+    return writer.rows_written
+
+
+def _blocks(rows: Rows) -> Iterator[list[tuple]]:
+    """Rows in blocks of bounded size; the last column holds what is large."""
+    block: list[tuple] = []
+    size = 0
+    for row in rows:
+        block.append(row)
+        size += sys.getsizeof(row[-1])
+        if len(block) >= _BLOCK_ROWS or size >= _BLOCK_BYTES:
+            yield block
+            block, size = [], 0
+    if block:
+        yield block
+
+
+def _lines_of(key: dict[str, str], rows: Rows) -> tuple[int, int]:
+    """The first two lines on which a key stands."""
+    lines = (row.line for row in rows if all(getattr(row, name) == value for name, value in key.items()))
+    return next(lines), next(lines)
+
+
+def _ids(contract: Contract, path: Path) -> Iterator[str]:
+    """The first column of a contract's file, in flat memory."""
+    return (row[0] for row in _columns(contract, path, contract.schema.names[0]))
+
+
+def _columns(contract: Contract, path: Path, *names: str) -> Iterator[tuple[str, ...]]:
+    """The rows of some columns of a contract's file, in flat memory."""
+    with contract.open(path) as file:
+        for batch in file.iter_batches(columns=list(names)):
+            yield from zip(*(batch[name].to_pylist() for name in names), strict=True)
+
+
+def _unknown_query(row: Judgement | Answers, source: Source, queries: Path) -> InputError:
+    return InputError(
+        f"query {row.query_id!r} is not among the split's queries ({queries}).",
+        mend="add the query, remove the row, or set the split's unknown_queries to drop.",
+        path=source.path,
+        line=row.line,
+    )

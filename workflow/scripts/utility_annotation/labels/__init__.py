@@ -1,0 +1,1 @@
+"""From annotation shards to labels: merging, unions, files, quality, cost."""

@@ -1,0 +1,253 @@
+"""What the labels of a run cost: human judgements, human answers, and the hours of the devices that ran the LLM.
+
+Table 17 of the paper counts human labels as 0.09 USD for each passage of each query's pool, REPLUG as 0.09 USD for each
+query's ground-truth answer besides its GPU hours, and LLM labels as GPU hours alone.
+
+Device hours are computed, not added up, for a job that was interrupted tells of its last start only: all tokens of a
+stage's rows, divided by the tokens that its engine got through in a second on a device, and one load of the model a
+shard. Where the last jobs found everything in the completion store, the speed is that of the jobs that filled it. A job
+without a GPU of its own counts as one device: a CPU, or a server, whose GPUs are not known here.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..common.errors import InputError
+from ..common.files import read_json
+from ..engines.throughput import device_count
+from ..io.schemas import ANNOTATION, POOL
+from ..settings import Configuration, Cost, Name, QuerySubset, Settings
+from .shards import query_subset
+
+logger = logging.getLogger(__name__)
+
+_TRUTH = ("replug", "utilsel-truth")
+"""Sources that are given the ground-truth answer, which a human has to write."""
+
+
+class Work(Settings):
+    """Something that is paid for, a query at a time.
+
+    ``judgements``: humans judge the passages of a pool; ``answers``: humans answer its questions; otherwise a stage of
+    the annotation.
+    """
+
+    kind: Literal["judgements", "answers", "relsel", "answer", "utilsel", "utilrank", "utilsel-truth", "replug"]
+    pool: Name
+    annotator: Name | None = None
+    queries: tuple[QuerySubset, ...] = ()
+    """For which queries of the pool: those that are in each of these parts."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What went into labels.
+
+    Attributes:
+        judgements: passages judged by humans.
+        answers: questions answered by humans.
+        device_hours: hours of one GPU (or CPU, or server); None where no job tells how fast it was.
+    """
+
+    judgements: float = 0
+    answers: float = 0
+    device_hours: float | None = 0
+
+    def usd(self, prices: Cost) -> float | None:
+        """What that costs; None where the device hours are not known."""
+        if self.device_hours is None:
+            return None
+        return (self.judgements + self.answers) * prices.judgement_usd + self.device_hours * prices.gpu_hour_usd
+
+
+def work_of_run(configuration: Configuration, run: str) -> list[Work] | None:
+    """The work behind the labels of a run and of its first stages; None where some labels came from a file."""
+    work: list[Work] = []
+    stage: str | None = run
+    while stage is not None:
+        of_stage = work_of_labels(configuration, configuration.runs[stage].labels)
+        if of_stage is None:
+            return None
+        work += of_stage
+        stage = configuration.runs[stage].first_stage
+    return work
+
+
+def work_of_labels(configuration: Configuration, name: str, within: tuple[QuerySubset, ...] = ()) -> list[Work] | None:
+    """The work behind a label set, as far as queries are in all of these parts; None where some came from a file."""
+    labels = configuration.labels[name]
+    queries = (*within, labels.queries)
+    if labels.source == "file":
+        return None
+    if labels.source == "union":
+        members = [work_of_labels(configuration, member, queries) for member in labels.of]
+        return None if None in members else [work for member in members for work in member or ()]
+    if labels.source == "human":
+        return [Work(kind="judgements", pool=labels.pool, queries=queries)]
+    assert labels.annotator is not None, "the configuration asks for it"
+    pointwise = configuration.annotators[labels.annotator].protocol == "pointwise"
+    stages: dict[str, tuple[Any, ...]] = {
+        "relsel": ("relsel",),
+        "utilsel": ("relsel", "answer", "utilsel"),
+        # pointwise, utility ranking rests on the likelihoods of utility selection and computes nothing itself
+        "utilrank": ("relsel", "answer", "utilsel" if pointwise else "utilrank"),
+    }
+    kinds = (*(["answers"] if labels.source in _TRUTH else []), *stages.get(labels.source, (labels.source,)))
+    return [
+        Work(kind=kind, pool=labels.pool, annotator=None if kind == "answers" else labels.annotator, queries=queries)
+        for kind in kinds
+    ]
+
+
+class Records:
+    """The pool shards and annotation shards that tell how much work there was.
+
+    Args:
+        pools: files ``…/{pool}/{shard}.parquet``.
+        annotations: files ``…/{pool}/{annotator}/{stage}/{shard}.parquet``, each with its job's summary beside it.
+    """
+
+    def __init__(self, pools: Iterable[Path], annotations: Iterable[Path]) -> None:
+        self._pools: dict[str, list[Path]] = defaultdict(list)
+        for path in pools:
+            self._pools[path.absolute().parent.name].append(path)
+        self._annotations: dict[tuple[str, str, str], list[Path]] = defaultdict(list)
+        for path in annotations:
+            pool, annotator, stage = path.absolute().parts[-4:-1]
+            self._annotations[pool, annotator, stage].append(path)
+        self._stages: dict[tuple[str, str, str], StageRecord] = {}
+        self._sizes: dict[str, pa.Table] = {}
+
+    def effort(self, work: Sequence[Work]) -> Effort:
+        """The effort of all this work; what two of its parts share (a stage, a judgement) counts once.
+
+        Raises:
+            InputError: a file that is needed was not given.
+        """
+        parts: dict[tuple[str, str, str | None], list[Work]] = defaultdict(list)
+        for part in work:
+            parts[part.kind, part.pool, part.annotator].append(part)
+        judgements = answers = 0
+        hours: list[float | None] = []
+        for (kind, pool, annotator), same in parts.items():
+            if annotator is None:
+                sizes = self._pool(pool)
+                chosen = sizes.filter(_chosen(sizes["query_id"], same))
+                if kind == "judgements":
+                    judgements += pc.sum(chosen["candidates"]).as_py() or 0
+                else:
+                    answers += chosen.num_rows
+            else:
+                stage = self.stage(pool, annotator, kind)
+                hours.append(stage.device_hours(_chosen(stage.rows["query_id"], same)))
+        return Effort(judgements, answers, None if None in hours else sum(hour or 0 for hour in hours))
+
+    def _pool(self, pool: str) -> pa.Table:
+        """``query_id`` and number of ``candidates`` of every query of a pool."""
+        if pool not in self._sizes:
+            self._sizes[pool] = pa.concat_tables(map(_pool_sizes, _given(self._pools, pool, f"pool {pool}")))
+        return self._sizes[pool]
+
+    def stage(self, pool: str, annotator: str, stage: str) -> StageRecord:
+        """What is recorded of a stage of the annotation of a pool.
+
+        Raises:
+            InputError: none of its files was given.
+        """
+        place = (pool, annotator, stage)
+        if place not in self._stages:
+            what = f"stage {stage} of annotator {annotator} on pool {pool}"
+            self._stages[place] = StageRecord.read(what, _given(self._annotations, place, what))
+        return self._stages[place]
+
+
+@dataclass(frozen=True)
+class StageRecord:
+    """A stage of the annotation of a pool.
+
+    Attributes:
+        name: for messages.
+        rows: of every query ``query_id``, ``attempts`` (requests), ``prompt_tokens``, ``completion_tokens``, and their
+            sum, ``tokens``.
+        jobs: the summaries of its shards' last jobs.
+    """
+
+    name: str
+    rows: pa.Table
+    jobs: list[dict[str, Any]]
+
+    @classmethod
+    def read(cls, name: str, shards: Sequence[Path]) -> StageRecord:
+        read = pa.concat_tables(
+            [ANNOTATION.read(shard, ["query_id", "attempts", "prompt_tokens", "completion_tokens"]) for shard in shards]
+        )
+        tokens = pc.add(read["prompt_tokens"], read["completion_tokens"])
+        jobs: list[Any] = [read_json(shard.with_suffix(".json")) for shard in shards]
+        return cls(name, read.append_column("tokens", tokens), jobs)
+
+    @cached_property
+    def tokens_a_device_second(self) -> float | None:
+        """Tokens a second of one device, over the jobs of all shards; over earlier ones where these made nothing.
+
+        None where the speed is not recorded.
+        """
+        made = sum(job["prompt_tokens"] + job["new_tokens"] for job in self.jobs)
+        seconds = sum(job["engine_seconds"] * device_count(job) for job in self.jobs)
+        if not made:
+            earlier = [job["earlier"] for job in self.jobs if job["earlier"]]
+            made = sum(speed["tokens"] for speed in earlier)
+            seconds = sum(speed["device_seconds"] for speed in earlier)
+        if made and seconds:
+            return made / seconds
+        logger.warning(
+            "%s: the cost is not known, for the last jobs found every completion in the store, which has no record of "
+            "the engine's speed.",
+            self.name,
+        )
+        return None
+
+    def device_hours(self, chosen: pa.Array) -> float | None:
+        """Device hours of the queries of a mask; None where no job tells how fast it was."""
+        if self.tokens_a_device_second is None:
+            return None
+        tokens = pc.sum(self.rows.filter(chosen)["tokens"]).as_py() or 0
+        loads = sum(job["load_seconds"] * device_count(job) for job in self.jobs)
+        return (tokens / self.tokens_a_device_second + loads) / 3600
+
+
+def _given(files: dict[Any, list[Path]], place: object, what: str) -> list[Path]:
+    if place not in files:
+        raise InputError(f"no file of {what} was given.", mend="give all of its shards.")
+    return files[place]
+
+
+def _pool_sizes(path: Path) -> pa.Table:
+    with POOL.open(path) as file:
+        pool = file.read(columns=["query_id", "candidates.list.element.human"])
+    return pa.table({"query_id": pool["query_id"], "candidates": pc.list_value_length(pool["candidates"])})
+
+
+def _chosen(query_ids: pa.ChunkedArray, work: Sequence[Work]) -> pa.Array:
+    """Mask of the queries for which at least one part of the work was done."""
+    masks = list(_masks(query_ids, work))
+    return pa.array(np.logical_or.reduce(masks))
+
+
+def _masks(query_ids: pa.ChunkedArray, work: Sequence[Work]) -> Iterator[np.ndarray]:
+    ids = query_ids.to_pylist()
+    for part in work:
+        mask = np.ones(len(ids), bool)
+        for subset in part.queries:
+            mask &= pc.is_in(query_ids, value_set=query_subset(ids, subset)).to_numpy()
+        yield mask

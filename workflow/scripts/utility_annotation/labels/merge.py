@@ -1,0 +1,219 @@
+"""Labels: what the LLM selected, ranked or scored, or what humans marked, as one row a candidate of the pool.
+
+A query's row in an annotation shard becomes one label a candidate: 1 for a positive and 0 for the rest of the pool, or,
+for replug, the log-likelihood of the ground-truth answer given the candidate.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..common.errors import InputError
+from ..common.progress import counted
+from ..io.schemas import ANNOTATION, OUTCOMES
+from ..settings import Labels
+from .shards import (
+    BLOCK_QUERIES,
+    Integers,
+    LabelledShard,
+    Merged,
+    chosen_queries,
+    find_candidates,
+    flat,
+    lengths_of,
+    read_candidates,
+    to_numpy,
+    write_labels,
+)
+
+_USABLE_OUTCOMES = {False: ["ok", "empty"], True: ["ok"]}
+_ANNOTATE_AGAIN = "remove the annotation file and run the target again, so that it is made from this pool."
+_OTHER_ANNOTATOR = "look at the replies in the annotation files; another annotator or protocol may be needed."
+
+
+def merge_labels(
+    settings: Labels, pools: Sequence[Path | str], annotations: Sequence[Path | str], output: Path | str
+) -> Merged:
+    """Merge the shards of a pool and of one annotation stage into one file, see :func:`~.labels.shards.write_labels`.
+
+    A query whose outcome is ``empty`` keeps its candidates, all of
+    them negative (an empty replug row has no scores and is left out); queries whose outcome is neither ``ok`` nor
+    ``empty`` are left out and counted.
+
+    Args:
+        settings: source, threshold and subset of queries.
+        pools: the pool's shards.
+        annotations: the annotation's shards, named as the pool's; none for human labels.
+        output: the file to write.
+
+    Raises:
+        InputError: the shards do not belong together, a query or docid stands in only one of them, or no query is left.
+    """
+    pairs = pair_shards(pools, annotations if settings.source != "human" else None)
+    chosen = chosen_queries(pools, settings.queries)
+    with ThreadPoolExecutor(pa.cpu_count()) as threads:
+        labelled = threads.map(partial(_label_shard, settings), pairs, chosen)
+        shards = list(counted(labelled, "labelling", "shards", len(pairs)))
+    return write_labels(shards, settings.source, output, _OTHER_ANNOTATOR)
+
+
+def pair_shards(
+    pools: Sequence[Path | str], annotations: Sequence[Path | str] | None
+) -> list[tuple[Path, Path | None]]:
+    """Each pool shard with the annotation shard of the same file name; with None where there are no annotations.
+
+    Raises:
+        InputError: a shard of one kind has no partner of the other.
+    """
+    if annotations is None:
+        return [(Path(pool), None) for pool in pools]
+    by_name = {Path(annotation).name: Path(annotation) for annotation in annotations}
+    pairs: list[tuple[Path, Path | None]] = []
+    for pool in map(Path, pools):
+        if pool.name not in by_name:
+            raise InputError("this pool shard has no annotation shard.", mend="annotate it first.", path=pool)
+        pairs.append((pool, by_name.pop(pool.name)))
+    for orphan in by_name.values():
+        raise InputError(
+            "this annotation shard has no pool shard of the same name.",
+            mend="give the shards of the pool from which it was made, and no others.",
+            path=orphan,
+        )
+    return pairs
+
+
+def _label_shard(settings: Labels, paths: tuple[Path, Path | None], chosen: np.ndarray) -> LabelledShard:
+    """The labels of a pool's shard and its annotation, if any; reading and labelling release Python's lock."""
+    pool_path, annotation_path = paths
+    pool = read_candidates(pool_path)
+    left_out: Counter[str] = Counter()
+    if annotation_path is None:
+        keep = chosen
+        candidates = flat(pool["candidates"])
+        labels = to_numpy(pc.struct_field(candidates, "human")).astype(np.float32)
+        ranks = np.where(labels > 0, to_numpy(pc.struct_field(candidates, "rank")), 0)
+    else:
+        annotation = _read_annotation(settings, annotation_path, pool)
+        usable = to_numpy(pc.is_in(annotation["outcome"], pa.array(_USABLE_OUTCOMES[settings.source == "replug"])))
+        keep = chosen & usable
+        unusable = annotation["outcome"].filter(pa.array(chosen & ~usable))
+        left_out.update({count["values"]: count["counts"] for count in pc.value_counts(unusable).to_pylist()})
+        labels, ranks = _llm_labels(settings, annotation, annotation_path, pool)
+    return LabelledShard.of_pool(pool, keep, labels, ranks, left_out)
+
+
+def _read_annotation(settings: Labels, path: Path, pool: pa.Table) -> pa.Table:
+    """The shard's rows in the pool's order: query_id, outcome and what the source needs."""
+    column = "scores" if settings.source == "replug" else "docids"
+    annotation = ANNOTATION.read(path, ["query_id", "outcome", column]).combine_chunks()
+    place = pc.index_in(pool["query_id"], value_set=annotation["query_id"])
+    missing = pc.filter(pool["query_id"], pc.is_null(place))
+    if len(missing):
+        raise InputError(f"query {missing[0]} of the pool is not annotated here.", mend=_ANNOTATE_AGAIN, path=path)
+    if annotation.num_rows != pool.num_rows:
+        strangers = pc.filter(
+            annotation["query_id"], pc.invert(pc.is_in(annotation["query_id"], value_set=pool["query_id"]))
+        )
+        found = f"query {strangers[0]} is not in the pool's shard" if len(strangers) else "a query stands here twice"
+        raise InputError(f"{found}.", mend=_ANNOTATE_AGAIN, path=path)
+    annotation = annotation.take(place).combine_chunks()
+    unknown = pc.filter(annotation["outcome"], pc.invert(pc.is_in(annotation["outcome"], pa.array(OUTCOMES))))
+    if len(unknown):
+        raise InputError(f"{unknown[0].as_py()!r} is no outcome of an annotation.", mend=_ANNOTATE_AGAIN, path=path)
+    bare = pc.filter(
+        annotation["query_id"], pc.and_(pc.equal(annotation["outcome"], "ok"), pc.is_null(annotation[column]))
+    )
+    if len(bare):
+        raise InputError(
+            f"query {bare[0]} has the outcome ok but no {column}, which {settings.source} labels are made of.",
+            mend=f"give the annotation of the stage {settings.source}.",
+            path=path,
+        )
+    return annotation
+
+
+def _llm_labels(settings: Labels, annotation: pa.Table, path: Path, pool: pa.Table) -> tuple[np.ndarray, np.ndarray]:
+    """One label and one rank a candidate of the shard, in the pool's order; 0 where the outcome is not ok.
+
+    Done in blocks, which keep the look-up of passages within the processor's cache.
+    """
+    blocks = [
+        _block_labels(
+            settings,
+            annotation.slice(start, BLOCK_QUERIES).combine_chunks(),
+            path,
+            pool.slice(start, BLOCK_QUERIES).combine_chunks(),
+        )
+        for start in range(0, pool.num_rows, BLOCK_QUERIES)
+    ]
+    labels = np.concatenate([np.empty(0, np.float32), *(labels for labels, _ in blocks)])
+    return labels, np.concatenate([np.empty(0, np.int32), *(ranks for _, ranks in blocks)])
+
+
+def _block_labels(settings: Labels, annotation: pa.Table, path: Path, pool: pa.Table) -> tuple[np.ndarray, np.ndarray]:
+    rows = np.flatnonzero(to_numpy(pc.equal(annotation["outcome"], "ok")))
+    listed = annotation["scores" if settings.source == "replug" else "docids"].take(pa.array(rows))
+    lengths = lengths_of(listed)
+    entries = flat(listed)
+    docids = pc.struct_field(entries, "docid") if settings.source == "replug" else entries
+    places = _find(np.repeat(rows, lengths), docids, pool, path)
+    labels = np.zeros(int(lengths_of(pool["candidates"]).sum()), np.float32)
+    ranks = np.zeros(len(labels), np.int32)
+    if settings.source == "replug":
+        labels[places] = _scores(annotation, lengths, pool, entries, path)
+        return labels, ranks
+    place_in_list = np.arange(len(places)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    ranks[places] = 1 + place_in_list
+    positive = lengths
+    if settings.source == "utilrank":
+        positive = np.maximum(1, np.floor(settings.top_percent * lengths / 100))
+    labels[places] = place_in_list < np.repeat(positive, lengths)
+    return labels, ranks
+
+
+def _find(rows: Integers, docids: pa.Array, pool: pa.Table, path: Path) -> Integers:
+    """The places among the shard's candidates of the passages ``docids`` of the queries at ``rows``, each once."""
+    found = find_candidates(rows, docids, pool)
+    if found.null_count:
+        strange = int(np.flatnonzero(to_numpy(found.is_null()))[0])
+        raise InputError(
+            f"passage {docids[strange]} is not among the candidates of query {pool['query_id'][rows[strange]]}.",
+            mend=_ANNOTATE_AGAIN,
+            path=path,
+        )
+    places = to_numpy(found)
+    repeated = np.flatnonzero(np.bincount(places, minlength=1) > 1)
+    if len(repeated):
+        entry = np.flatnonzero(places == repeated[0])[0]
+        raise InputError(
+            f"passage {docids[entry]} is listed twice for query {pool['query_id'][rows[entry]]}.",
+            mend=_ANNOTATE_AGAIN,
+            path=path,
+        )
+    return places
+
+
+def _scores(annotation: pa.Table, lengths: Integers, pool: pa.Table, entries: pa.Array, path: Path) -> np.ndarray:
+    """The scores of ``entries``; refuses a query that lacks one, and a score that is no number."""
+    ok = to_numpy(pc.equal(annotation["outcome"], "ok"))
+    short = np.flatnonzero(lengths != lengths_of(pool["candidates"])[ok])
+    if len(short):
+        query_id = pool["query_id"].filter(pa.array(ok))[short[0]]
+        raise InputError(f"query {query_id} has no score for some of its candidates.", mend=_ANNOTATE_AGAIN, path=path)
+    scores = to_numpy(pc.fill_null(pc.struct_field(entries, "score"), np.nan))
+    broken = np.flatnonzero(~np.isfinite(scores))
+    if len(broken):
+        raise InputError(
+            f"the score of passage {entries[broken[0]]['docid']} is not a finite number.",
+            mend="run its annotation in a wider number format (`precision`).",
+            path=path,
+        )
+    return scores

@@ -1,0 +1,71 @@
+"""Labels of source ``union``: a candidate is positive that any of several label sets calls positive."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ..common.errors import InputError
+from ..common.progress import counted
+from ..settings import Labels
+from .rows import LabelRows
+from .shards import LabelledShard, Merged, chosen_queries, lengths_of, read_candidates, write_labels
+
+
+def unite_labels(
+    settings: Labels, pools: Sequence[Path | str], members: Sequence[Path | str], output: Path | str
+) -> Merged:
+    """Write the highest of the members' labels of each candidate, see :func:`~.labels.shards.write_labels`.
+
+    What the first member lists comes first, then what the second lists besides, and so on.
+
+    A query that only some members label (a subset, or where a reply failed) has the labels of these; one that none
+    labels is left out and counted.
+
+    Args:
+        settings: the members' names, and the queries chosen from the pool; a member may have chosen fewer.
+        pools: the pool's shards.
+        members: the members' label files, of contract ``LABELS``, in the order of ``settings.of``.
+        output: the file to write.
+
+    Raises:
+        InputError: the files do not belong together, or no query is left.
+    """
+    if len(members) != len(settings.of):
+        raise InputError(
+            f"{len(members)} label files are given for {len(settings.of)} label sets.",
+            mend=f"give one file each for {', '.join(settings.of)}.",
+        )
+    files = [LabelRows(member) for member in members]
+    chosen = chosen_queries(pools, settings.queries)
+    shards = [
+        _unite_shard(files, pool, mask)
+        for pool, mask in counted(list(zip(pools, chosen, strict=True)), "labelling", "shards")
+    ]
+    for file in files:
+        file.check_all_found()
+    mend = "raise `queries.percent` of these labels, or unite label sets that have some of these queries."
+    return write_labels(shards, settings.source, output, mend)
+
+
+def _unite_shard(files: Sequence[LabelRows], path: Path | str, chosen: np.ndarray) -> LabelledShard:
+    pool = read_candidates(path)
+    lengths = lengths_of(pool["candidates"])
+    highest = np.full(int(lengths.sum()), -np.inf, np.float32)
+    ranks = np.zeros(len(highest), np.int32)
+    known = np.zeros(len(lengths), bool)
+    owners = np.repeat(np.arange(len(lengths)), lengths)
+    listed = np.zeros(len(lengths), np.int32)  # the highest rank so far, a query
+    for file in files:
+        labelled, labels, own_ranks = file.of_shard(pool, path)
+        places = np.flatnonzero(labelled[owners])
+        highest[places] = np.maximum(highest[places], labels)
+        new = (ranks[places] == 0) & (own_ranks > 0)
+        ranks[places[new]] = own_ranks[new] + listed[owners[places[new]]]
+        np.maximum.at(listed, owners, ranks)
+        known |= labelled
+    left_out = Counter({"labelled by no member": int(np.count_nonzero(chosen & ~known))})
+    return LabelledShard.of_pool(pool, chosen & known, highest, ranks, +left_out)

@@ -1,0 +1,1 @@
+"""Candidate passages of every query: mining, duplicates, pools and their shards."""

@@ -1,0 +1,149 @@
+"""Writing a pool: from published training rows to the shards that are annotated."""
+
+from __future__ import annotations
+
+import logging
+import resource
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import pyarrow as pa
+
+from ..common.errors import InputError
+from ..common.prefetch import ahead
+from ..io.passages import PassageStore
+from ..io.schemas import POOL, Writer
+from ..settings import Pool
+from .blocks import Block, own_passages, stored_passages
+from .shards import shard_names
+
+_LOG = logging.getLogger(__name__)
+
+_SHARD_BYTES = 1 << 23
+_ALL_BYTES = 1 << 26
+
+
+def build_pool(settings: Pool, outputs: Sequence[Path], corpus: Path | None = None) -> int:
+    """Write the shards of a pool (contract ``POOL``) and return the number of its queries.
+
+    Memory does not grow with the file, but for the query ids. Queries keep the file's order within their shard. A query
+    without a positive or without a negative stays in the pool, for an LLM can judge its candidates all the same; such
+    queries, and those with fewer than ``size`` candidates, are counted in the log.
+
+    Args:
+        settings: the pool.
+        outputs: one file a shard, named as in ``shard_names``, in that order.
+        corpus: a file of contract ``CORPUS`` with the texts of a ``tevatron-ids`` source, and None for others.
+
+    Raises:
+        InputError: a bad line, a query that stands twice or has no passage at all, a docid that the corpus lacks, no
+            row, or arguments that do not go together. No shard is written then.
+    """
+    source = _check_arguments(settings, outputs, corpus)
+    counts: Counter[str] = Counter()
+    first_line: dict[str, int] = {}
+    with ExitStack() as stack:
+        _allow_open_files(len(outputs))
+        shards = [_Shard(stack.enter_context(POOL.writer(output))) for output in outputs]
+        if corpus is None:
+            blocks = own_passages(source, settings)
+        else:
+            store = stack.enter_context(PassageStore(corpus, outputs[0].parent))
+            blocks = stored_passages(source, settings, store, corpus)
+        for block in ahead(blocks):
+            _check_new(block, first_line, source)
+            for number, rows in block.by_shard():
+                shards[number].add(rows)
+            while sum(shard.size for shard in shards) >= _ALL_BYTES:  # a few at a time, while the next block is made
+                max(shards, key=lambda shard: shard.size).flush()
+            counts.update(block.counts)
+        for shard in shards:
+            shard.flush()
+        if not counts["queries"]:
+            raise InputError("it holds no training row.", mend="check that this is the right file.", path=source)
+    _report(counts, settings.size)
+    return counts["queries"]
+
+
+class _Shard:
+    """Gathers a shard's rows and writes them as row groups."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self._rows: list[pa.Table] = []
+        self.size = 0
+
+    def add(self, rows: pa.Table) -> None:
+        """Add rows, and write what has gathered if that is much."""
+        self._rows.append(rows)
+        self.size += rows.nbytes
+        if self.size >= _SHARD_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what has gathered, if anything."""
+        if self._rows:
+            self._writer.write(pa.concat_tables(self._rows).combine_chunks())
+            self._rows, self.size = [], 0
+
+
+def _check_new(block: Block, first_line: dict[str, int], source: Path) -> None:
+    """Refuse a query that stands twice."""
+    for query_id, line in zip(block.query_ids, block.lines, strict=True):
+        earlier = first_line.setdefault(query_id, line)
+        if earlier != line:
+            raise InputError(
+                f"query {query_id!r} stands here and already on line {earlier}.",
+                mend="keep one of the two lines, or merge them.",
+                path=source,
+                line=line,
+            )
+
+
+def _report(counts: Counter[str], size: int) -> None:
+    _LOG.info(
+        "%d queries, %.2f candidates and %.2f human positives each",
+        counts["queries"],
+        counts["candidates"] / counts["queries"],
+        counts["positives"] / counts["queries"],
+    )
+    for what, mind in (
+        ("queries without a human positive", "they have no label of source human"),
+        ("queries without a negative", "they can only be trained against other queries' passages"),
+        ("queries with a smaller pool", f"their rows have fewer than {size} passages"),
+        ("positives left out", "they did not fit beside one negative"),
+    ):
+        if counts[what]:
+            _LOG.warning("%d %s: %s", counts[what], what, mind)
+
+
+def _check_arguments(settings: Pool, outputs: Sequence[Path], corpus: Path | None) -> Path:
+    """The path of the training rows, if all arguments go together."""
+    due = shard_names(settings.shards)
+    if [output.stem for output in outputs] != due:
+        raise InputError(
+            f"the pool has {settings.shards} shards, but the outputs are not their names in order.",
+            mend=f"give {len(due)} output files, from {due[0]}.parquet to {due[-1]}.parquet.",
+        )
+    if settings.source.path is None:
+        raise InputError(
+            f"a pool of format {settings.source.format} names no training rows.",
+            mend="mine its negatives first, and give the rows mined as a source of format tevatron-ids.",
+        )
+    if (settings.source.format == "tevatron-ids") != (corpus is not None):
+        raise InputError(
+            f"a pool of format {settings.source.format} {'carries its passages' if corpus else 'holds ids only'}.",
+            mend="leave --corpus out." if corpus else "give the corpus with --corpus.",
+            path=settings.source.path,
+        )
+    return Path(settings.source.path)
+
+
+def _allow_open_files(shards: int) -> None:
+    """Raise this process's limit of open files, where it can be, to one a shard and some."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    due = shards + 256
+    if soft != resource.RLIM_INFINITY and soft < due:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (due if hard == resource.RLIM_INFINITY else min(due, hard), hard))

@@ -1,0 +1,131 @@
+"""Passages of one question that say the same: copies, of which a pool holds one, and near-duplicates, which are named.
+
+To an LLM a copy is one more passage to read, and chance decides which of them it names; to a training it is worse, for
+the copy of a positive would count as a negative.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from ..common.errors import InputError
+from ..common.progress import Progress
+from ..io.passages import PassageStore
+from ..io.schemas import DUPLICATES, QUERIES, passage_text
+from .mining import Found, found_passages
+
+_LOG = logging.getLogger(__name__)
+
+NEAR = 0.8
+"""Two passages are near-duplicates where, of the word trigrams that either has, this share is common to both."""
+
+_TRIGRAM = 3
+_BLOCK_QUERIES = 64
+_SHOWN = 5
+_WORD = re.compile(r"\w+")
+
+Trigrams = frozenset[tuple[str, ...]]
+
+
+class Duplicate(NamedTuple):
+    """A passage that says what an earlier one says: word for word where ``copy``, whose ``similarity`` is 1."""
+
+    docid: str
+    duplicate_of: str
+    similarity: float
+    copy: bool
+
+
+def name_duplicates(
+    depth: int | None, queries: Path, qrels: Path | None, runs: Sequence[Path], corpus: Path, output: Path
+) -> int:
+    """Write the duplicates among the passages that retrievers found for each question; return how many there are.
+
+    Compared are the runs' passages down to ``depth`` and the question's relevant ones.
+
+    Args:
+        depth: how far down each ranking is read; None is all of it.
+        queries: contract ``QUERIES``.
+        qrels: contract ``QRELS``, or None for a split that has none.
+        runs: contract ``RUN``, one a retriever.
+        corpus: contract ``CORPUS``.
+        output: contract ``DUPLICATES``.
+
+    Raises:
+        InputError: a run or the qrels name a passage that the corpus lacks.
+    """
+    with QUERIES.open(queries) as file:
+        progress = Progress("comparing passages", file.metadata.num_rows, "questions")
+    counts: Counter[str] = Counter()
+    pairs: Counter[tuple[str, str]] = Counter()
+    found = found_passages(depth, queries, qrels, runs)
+    with PassageStore(corpus, output.parent) as store, DUPLICATES.writer(output) as writer:
+        while block := list(islice(found, _BLOCK_QUERIES)):
+            texts = _texts(block, store, corpus)
+            for question in block:
+                docids = list(dict.fromkeys((*question.retrieved, *question.relevant)))
+                duplicates = list(find_duplicates((docid, texts[docid]) for docid in docids))
+                writer.write_rows([{"query_id": question.query_id, **each._asdict()} for each in duplicates])
+                counts.update("copies" if each.copy else "near-duplicates" for each in duplicates)
+                pairs.update((each.docid, each.duplicate_of) for each in duplicates)
+            progress.add(len(block))
+    for what in ("copies", "near-duplicates"):
+        _LOG.info("%d %s among the passages found", counts[what], what)
+    for (docid, other), times in pairs.most_common(_SHOWN):
+        _LOG.info("%s says what %s says (in %d questions); all are in %s", docid, other, times, output)
+    return counts.total()
+
+
+def find_duplicates(passages: Iterable[tuple[str, str]]) -> Iterator[Duplicate]:
+    """Each passage that says what an earlier one says, with the one that it is most like.
+
+    Copies have the same words in the same order, whatever their case, punctuation and white space; near-duplicates are
+    as alike as :data:`NEAR` says. A copy is compared with nothing else: what is like it is like the passage it copies.
+
+    Args:
+        passages: (docid, text), in the order in which they are looked at.
+    """
+    first: dict[tuple[str, ...], str] = {}
+    kept: list[tuple[str, Trigrams]] = []
+    for docid, text in passages:
+        words = tuple(_WORD.findall(text.casefold()))
+        original = first.setdefault(words, docid)
+        if original != docid:
+            yield Duplicate(docid, original, 1.0, True)
+            continue
+        trigrams = frozenset(zip(*(words[start:] for start in range(_TRIGRAM)), strict=False)) or frozenset((words,))
+        similarity, _, like = max(
+            ((_similarity(trigrams, other), -place, earlier) for place, (earlier, other) in enumerate(kept)),
+            default=(0.0, 0, ""),
+        )
+        if similarity >= NEAR:
+            yield Duplicate(docid, like, similarity, False)
+        kept.append((docid, trigrams))
+
+
+def _similarity(one: Trigrams, other: Trigrams) -> float:
+    """Jaccard's, or 0 where the sizes alone tell that it is below :data:`NEAR`."""
+    if min(len(one), len(other)) < NEAR * max(len(one), len(other)):
+        return 0.0
+    common = len(one & other)
+    return common / (len(one) + len(other) - common)
+
+
+def _texts(block: Sequence[Found], store: PassageStore, corpus: Path) -> dict[str, str]:
+    """The text of each passage of some questions."""
+    wanted = list(dict.fromkeys(docid for each in block for docid in (*each.retrieved, *each.relevant)))
+    passages = store.find(wanted)
+    for docid in wanted:
+        if docid not in passages:
+            raise InputError(
+                f"passage {docid!r} was retrieved or judged, but the corpus lacks it.",
+                mend="run the search and the qrels of this dataset anew.",
+                path=corpus,
+            )
+    return {docid: passage_text(*passage) for docid, passage in passages.items()}

@@ -1,0 +1,173 @@
+"""Pools from this workflow's own retrievers, as Tevatron rows of version 2 (ids only)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import orjson
+
+from ..common.errors import InputError
+from ..common.files import replacing
+from ..common.progress import counted
+from ..io.schemas import DUPLICATES, QRELS, QUERIES, iter_rows
+from ..retrieval.runs import read_rankings
+from ..settings import Settings
+
+_LOG = logging.getLogger(__name__)
+
+
+class MiningSettings(Settings):
+    """What a pool and its source say, as far as its rows depend on it."""
+
+    format: Literal["retrieved", "merged"]
+    depth: int | None
+    size: int
+
+
+class Found(NamedTuple):
+    """A question, what retrievers found for it, best first and each docid once, and its relevant passages."""
+
+    query_id: str
+    text: str
+    retrieved: list[str]
+    relevant: list[str]
+
+
+def found_passages(depth: int | None, queries: Path, qrels: Path | None, runs: Sequence[Path]) -> Iterator[Found]:
+    """Every question with the union of its rankings, interleaved rank by rank, and its passages of grade 1 or more."""
+    judged = _relevant(qrels) if qrels is not None else {}
+    rankings = [read_rankings(run, depth) for run in counted(runs, "reading", "runs")]
+    for row in iter_rows(QUERIES, [queries]):
+        query_id = row["query_id"]
+        found = list(_interleaved([ranking.get(query_id, []) for ranking in rankings]))
+        yield Found(query_id, row["text"], found, judged.get(query_id, []))
+
+
+def mine(
+    settings: MiningSettings,
+    queries: Path,
+    qrels: Path | None,
+    runs: Sequence[Path],
+    output: Path,
+    duplicates: Path | None = None,
+) -> int:
+    """Write one training row a query; return the number of rows.
+
+    The runs' rankings, each down to ``depth``, are interleaved rank by rank. A passage with a grade of at least 1 is a
+    positive. Of passages that are copies of each other one is taken: a positive if there is one, else the best ranked.
+
+    ``retrieved``: positives are all of the query's judged ones, in the order of the qrels; negatives are what the runs
+    rank highest besides, up to ``size`` in all. Passages judged as not relevant (grade 0 or less) stay among the
+    negatives where a run found them. Queries without a positive are left out.
+
+    ``merged``: the passages are the first ``size`` of the interleaved rankings and no others; those that are judged
+    relevant are the positives, none without qrels. Queries for which no run has a passage are left out.
+
+    Args:
+        settings: the pool's format, depth and size.
+        queries: contract ``QUERIES``.
+        qrels: contract ``QRELS``, or None for a ``merged`` pool of a split that has none.
+        runs: contract ``RUN``, one a retriever.
+        output: JSONL with ``query_id``, ``query_text``, ``positive_document_ids`` and ``negative_document_ids``.
+        duplicates: contract ``DUPLICATES``, whose copies are left out; None leaves copies in.
+
+    Raises:
+        InputError: no row is left; for ``retrieved``, no query has a relevant passage, or none of the runs has a
+            passage for a query that has one.
+    """
+    retrieved = settings.format == "retrieved"
+    copies = _copies(duplicates) if duplicates is not None else {}
+    left_out = rows = dropped = 0
+    with replacing(output) as temporary, temporary.open("wb") as file:
+        for question in found_passages(settings.depth, queries, qrels, runs):
+            if not (question.relevant if retrieved else question.retrieved):
+                left_out += 1
+                continue
+            if not question.retrieved:
+                raise InputError(
+                    f"no retriever has a passage for query {question.query_id!r}.",
+                    mend="run the search for this split anew.",
+                    path=runs[0],
+                )
+            found, relevant = _without_copies(question, copies.get(question.query_id, {}))
+            dropped += len(question.retrieved) - len(found)
+            positives, negatives = (_retrieved if retrieved else _merged)(found, relevant, settings.size)
+            line = {
+                "query_id": question.query_id,
+                "query_text": question.text,
+                "positive_document_ids": positives,
+                "negative_document_ids": negatives,
+            }
+            file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+            rows += 1
+        if not rows and retrieved:
+            raise InputError(
+                "no question has a relevant passage.", mend="name a split whose qrels have some.", path=qrels
+            )
+        if not rows:
+            raise InputError(
+                "no retriever has a passage for any question.", mend="run the search for this split anew.", path=runs[0]
+            )
+    lacking = "a relevant passage" if retrieved else "a retrieved passage"
+    _LOG.info("%d rows; %d questions without %s left out", rows, left_out, lacking)
+    if dropped:
+        _LOG.info("%d retrieved passages were copies of others", dropped)
+    return rows
+
+
+def _without_copies(question: Found, copy_of: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """What was retrieved and what is relevant, with one passage for all that are copies of each other.
+
+    It stands at the best rank that any of them has.
+    """
+    relevant: dict[str, str] = {}
+    for docid in question.relevant:
+        relevant.setdefault(copy_of.get(docid, docid), docid)
+    originals = dict.fromkeys(copy_of.get(docid, docid) for docid in question.retrieved)
+    return [relevant.get(original, original) for original in originals], list(relevant.values())
+
+
+def _copies(duplicates: Path) -> dict[str, dict[str, str]]:
+    """Each query's copies, with the passage that they are copies of."""
+    copies: dict[str, dict[str, str]] = {}
+    for row in iter_rows(DUPLICATES, [duplicates]):
+        if row["copy"]:
+            copies.setdefault(row["query_id"], {})[row["docid"]] = row["duplicate_of"]
+    return copies
+
+
+def _retrieved(found: list[str], relevant: list[str], size: int) -> tuple[list[str], list[str]]:
+    """Positives and negatives: the judged ones, and what was found besides."""
+    known = set(relevant)
+    negatives = [docid for docid in found if docid not in known]
+    return relevant, negatives[: max(size - len(relevant), 1)]
+
+
+def _merged(found: list[str], relevant: list[str], size: int) -> tuple[list[str], list[str]]:
+    """Positives and negatives: what was found, parted by the judgements."""
+    known = set(relevant)
+    shown = found[:size]
+    return [docid for docid in shown if docid in known], [docid for docid in shown if docid not in known]
+
+
+def _relevant(qrels: Path) -> dict[str, list[str]]:
+    """Each query's docids with a grade of at least 1, in the order of the qrels."""
+    positives: dict[str, list[str]] = {}
+    for row in QRELS.read(qrels).to_pylist():
+        if row["grade"] >= 1:
+            positives.setdefault(row["query_id"], []).append(row["docid"])
+    return positives
+
+
+def _interleaved(rankings: Sequence[Sequence[str]]) -> Iterator[str]:
+    """The first of each ranking, then the second of each, …; each docid once."""
+    seen: set[str] = set()
+    for rank in zip_longest(*rankings):
+        for docid in rank:
+            if docid is not None and docid not in seen:
+                seen.add(docid)
+                yield docid

@@ -1,0 +1,72 @@
+"""The whole configuration, typed: each key has a description, a default where one is sensible, and unknown keys are
+refused with the nearest known one named.
+
+What changes a result stands in all sections but ``performance``, which only says how fast it is made and never makes
+anything stale. One module a subject; :mod:`.whole` puts them together and :mod:`.references` checks that names lead
+somewhere.
+"""
+
+from .annotation import Annotator, Pointwise, Pool, PoolSource, Retries, Sampling, stage_settings
+from .base import BM25, UNTRAINED, Name, Settings, canonical, from_json, member_section
+from .data import Dataset, Download, Model, Part, Sample, Source, Split
+from .evaluation import Average, BertScore, Bm25, QuestionAnswering, Testset
+from .labels import Labels, LabelSource, QuerySubset
+from .performance import EncodePerformance, EnginePerformance, Performance, ServerPerformance, TrainPerformance
+from .report import ReportSettings
+from .results import Cost, CostTable, Group, LabelChart, LabelTable, LineChart, ResultsTable, Series, ShownRun
+from .training import Backbone, HumanPositive, LossName, PositiveSampling, Run
+from .whole import Configuration, load
+
+__all__ = [
+    "BM25",
+    "UNTRAINED",
+    "Annotator",
+    "Average",
+    "Backbone",
+    "BertScore",
+    "Bm25",
+    "Configuration",
+    "Cost",
+    "CostTable",
+    "Dataset",
+    "Download",
+    "EncodePerformance",
+    "EnginePerformance",
+    "Group",
+    "HumanPositive",
+    "LabelChart",
+    "LabelSource",
+    "LabelTable",
+    "Labels",
+    "LineChart",
+    "LossName",
+    "Model",
+    "Name",
+    "Part",
+    "Performance",
+    "Pointwise",
+    "Pool",
+    "PoolSource",
+    "PositiveSampling",
+    "QuerySubset",
+    "QuestionAnswering",
+    "ReportSettings",
+    "ResultsTable",
+    "Retries",
+    "Run",
+    "Sample",
+    "Sampling",
+    "Series",
+    "ServerPerformance",
+    "Settings",
+    "ShownRun",
+    "Source",
+    "Split",
+    "Testset",
+    "TrainPerformance",
+    "canonical",
+    "from_json",
+    "load",
+    "member_section",
+    "stage_settings",
+]

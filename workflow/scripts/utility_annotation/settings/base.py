@@ -1,0 +1,68 @@
+"""What every section of the configuration shares: refusal of unknown keys, names, and the JSON form that travels."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, TypeVar, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..common.errors import InputError
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.+-]*$")]
+"""Names become folder names and wildcards: lower case, digits, dots, plus signs and hyphens."""
+
+UNTRAINED = "untrained"
+"""The run name under which a backbone is evaluated as it is, without training."""
+
+BM25 = "bm25"
+"""Backbone and run name of the BM25 baseline."""
+
+
+class Settings(BaseModel):
+    """Base of every section: unknown keys are errors, values cannot change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Section = TypeVar("Section", bound=Settings)
+
+
+def from_json(section: type[Section], text: str) -> Section:
+    """A section as it travels to a script on the command line.
+
+    Raises:
+        InputError: the text is no JSON, or does not fit the section.
+    """
+    try:
+        return section.model_validate_json(text)
+    except ValidationError as error:
+        raise InputError(
+            "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()) + ".",
+            mend=f"give {section.__name__} as JSON, with the keys that config/README.md lists.",
+            path="--settings or --performance",
+        ) from None
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint at what was meant by ``name``: the nearest known name, or all of them."""
+    known = list(known)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+    return f" (did you mean {close[0]!r}?)" if close else f" (known: {', '.join(known) or 'none'})"
+
+
+def member_section(annotation: Any) -> type[Settings] | None:
+    """The section that a field holds: itself, as an optional, or by name; None for a plain value."""
+    if isinstance(annotation, type) and issubclass(annotation, Settings):
+        return annotation
+    found = (member_section(argument) for argument in get_args(annotation))
+    return next((section for section in found if section is not None), None)
+
+
+def canonical(settings: Settings | Mapping[str, Any]) -> str:
+    """Settings as sorted, compact JSON: the form in which they travel to a script and decide what is stale."""
+    import json
+
+    value = settings.model_dump(mode="json") if isinstance(settings, Settings) else settings
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -1,0 +1,141 @@
+"""Tables and figures: what is shown, and beside what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from pydantic import Field, field_validator, model_validator
+
+from .base import Name, Settings
+
+
+class ShownRun(NamedTuple):
+    """A row of a table, whatever its backbone: its name there, the run, and the run against which † is tested."""
+
+    name: str
+    run: str
+    second_baseline: str | None
+
+
+class Group(Settings):
+    """Rows of a results table that belong together."""
+
+    title: str = Field("", description="Heading of the group; none for rows without one.")
+    runs: tuple[Name, ...] = Field((), description="Runs, a row each; `untrained` is the backbone as it is.")
+    rows: tuple[tuple[str, Name], ...] = Field(
+        (),
+        description="Runs that are shown under another name: a mapping of that name to the run, in the table's order.",
+    )
+    second_baseline: Name | None = Field(None, description="Run against which † is tested in this group.")
+
+    @field_validator("rows", mode="before")
+    @classmethod
+    def _in_order(cls, rows: Any) -> Any:
+        """A mapping as pairs, which keep their order when settings travel with sorted keys."""
+        return tuple(rows.items()) if isinstance(rows, Mapping) else rows
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Group:
+        if not self.runs and not self.rows:
+            raise ValueError("a group needs `runs` or `rows`")
+        return self
+
+    def shown(self) -> list[ShownRun]:
+        """The rows from top to bottom."""
+        named = [*((run, run) for run in self.runs), *self.rows]
+        return [ShownRun(name, run, self.second_baseline) for name, run in named]
+
+
+class ResultsTable(Settings):
+    """Retrievers against test sets and question answering, with significance marks."""
+
+    title: str = Field(description="Heading of the table.")
+    backbones: tuple[Name, ...] = Field((), description="Backbones, a block of rows each.")
+    groups: tuple[Group, ...] = Field((), description="The rows of each block.")
+    testsets: tuple[Name, ...] = Field((), description="Test sets and averages, a group of columns each.")
+    qa: tuple[Name, ...] = Field((), description="Question answering, a group of columns for each of the generators.")
+    generators: tuple[Name, ...] = Field((), description="Names from `annotators`: the LLMs that answer.")
+    metrics: tuple[str, ...] = Field((), description="The metrics shown, of those computed; all by default.")
+    with_bm25: bool = Field(True, description="Whether BM25 stands in the first row of a table with test sets.")
+    baseline: Name | None = Field("human", description="Run against which + and − are tested; none for no marks.")
+    significance_level: float = Field(0.05, gt=0, lt=1, description="p below which a difference is marked.")
+    published: str | None = Field(
+        None, description="Number of the paper's table whose figures stand beside ours (resources/paper/published.csv)."
+    )
+
+    def shown(self) -> list[ShownRun]:
+        """The rows of each backbone's block from top to bottom."""
+        return [row for group in self.groups for row in group.shown()]
+
+    @model_validator(mode="after")
+    def _rows_and_columns(self) -> ResultsTable:
+        if bool(self.qa) != bool(self.generators):
+            raise ValueError("`qa` and `generators` go together")
+        if not self.testsets and not self.qa:
+            raise ValueError("a table needs `testsets` or `qa`")
+        if bool(self.backbones) != bool(self.groups) or not (self.groups or (self.with_bm25 and self.testsets)):
+            raise ValueError("a table needs rows: `backbones` and `groups`, or `testsets` and `with_bm25` alone")
+        names = [row.name for row in self.shown()]
+        if len(set(names)) != len(names):
+            raise ValueError("two rows have the same name")
+        return self
+
+
+class LabelTable(Settings):
+    """Label sets against human labels: precision, recall, positives a query (table 1 of the paper)."""
+
+    title: str = Field(description="Heading of the table.")
+    labels: tuple[Name, ...] = Field(min_length=1, description="Label sets, a row each.")
+    published: str | None = Field(None, description="As in `tables`.")
+
+
+class CostTable(Settings):
+    """What the labels of runs cost, beside what the runs reach (table 17 of the paper)."""
+
+    title: str = Field(description="Heading of the table.")
+    backbone: Name = Field(description="The backbone that is trained.")
+    runs: tuple[Name, ...] = Field(min_length=1, description="Runs, a row each.")
+    testset: Name = Field(description="The test set whose metrics stand beside the cost.")
+    published: str | None = Field(None, description="As in `tables`.")
+
+
+class Series(Settings):
+    """Runs that differ in one number, drawn as a line."""
+
+    name: str = Field(min_length=1, description="Its name in the legend.")
+    points: dict[float, Name] = Field(min_length=1, description="The number to the run.")
+
+
+class LineChart(Settings):
+    """A metric by a number that runs differ in (figures 3a and 3b of the paper)."""
+
+    title: str = Field(description="Heading of the figure.")
+    x_label: str = Field(description="What the number is.")
+    backbone: Name = Field(description="The backbone that is trained.")
+    testset: Name = Field(description="A test set or an average.")
+    metric: str = Field(description="One of its metrics.")
+    series: tuple[Series, ...] = Field(min_length=1, description="The lines.")
+    levels: tuple[Name, ...] = Field((), description="Runs that are drawn as horizontal lines.")
+
+    @model_validator(mode="after")
+    def _lines_told_apart(self) -> LineChart:
+        if len({series.name for series in self.series}) != len(self.series):
+            raise ValueError("two series have the same name")
+        return self
+
+
+class LabelChart(Settings):
+    """Distribution of positives a query (figure 2 of the paper)."""
+
+    title: str = Field(description="Heading of the figure.")
+    labels: tuple[Name, ...] = Field(min_length=1, description="Label sets, a panel each.")
+
+
+class Cost(Settings):
+    """Prices. The defaults are the paper's: an A800's hour, and a judgement on a crowdsourcing platform."""
+
+    gpu_hour_usd: float = Field(0.8, ge=0, description="One GPU for one hour.")
+    judgement_usd: float = Field(
+        0.09, ge=0, description="One human judgement of one passage, or one human answer to a question."
+    )

@@ -1,0 +1,201 @@
+"""The text encoder that training, encoding and search share: one tower for queries and passages.
+
+Interface::
+
+    encoder = Encoder.load(folder, backbone)           # a torch.nn.Module, fp32, in evaluation mode
+    ids = encoder.token_ids(texts, "passage")          # list of unpadded id lists: prefix, truncation, special tokens
+    for rows in length_batches(map(len, ids), 16384):  # indices of texts of like length, the longest first
+        input_ids, attention_mask = encoder.pad([ids[row] for row in rows])
+        vectors = encoder(input_ids.to(device), attention_mask.to(device))   # (n, encoder.dimension) fp32
+    encoder.save(folder)                               # transformers and sentence-transformers load it unchanged
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Literal
+
+from ..common.errors import InputError
+from ..common.files import replacing, write_json
+from ..common.importing import large_packages
+from ..settings import Backbone
+
+with large_packages():
+    import torch
+    from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+Kind = Literal["query", "passage"]
+
+
+class Encoder(torch.nn.Module):
+    """A transformer, its tokenizer, and the way from text to vector (prefix, length, pooling, normalisation)."""
+
+    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, backbone: Backbone) -> None:
+        super().__init__()
+        self.model, self.tokenizer, self.backbone = model, tokenizer, backbone
+
+    @classmethod
+    def load(cls, folder: Path | str, backbone: Backbone) -> Encoder:
+        """Load a Hugging Face model folder in fp32 and evaluation mode; no code from the folder is run.
+
+        A pooler on top of the model (BERT's dense layer for next-sentence prediction) takes no part in the vectors: it
+        stays as it is, and where the folder has no weights for it there is none.
+
+        Raises:
+            InputError: the folder is no model folder, lacks weights of the encoder itself, has a tokenizer without a
+                padding token, or has fewer positions than the backbone's lengths ask for.
+        """
+        if not (Path(folder) / "config.json").is_file():
+            raise InputError(
+                "this is no Hugging Face model folder (no config.json).",
+                mend="give a folder with config.json, model.safetensors and a tokenizer.",
+                path=folder,
+            )
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+            model, loading = AutoModel.from_pretrained(
+                folder,
+                dtype=torch.float32,
+                use_safetensors=True,
+                local_files_only=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+            )
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"the encoder cannot be loaded ({error}).",
+                mend="give a folder with config.json, model.safetensors and a tokenizer, none with code of its own.",
+                path=folder,
+            ) from None
+        missing = sorted(key for key in loading["missing_keys"] if not key.startswith("pooler."))
+        if missing:
+            raise InputError(
+                f"the weights of {', '.join(missing[:3])}{' and others' if len(missing) > 3 else ''} are missing.",
+                mend="give the folder of a whole encoder; these layers would otherwise be random.",
+                path=folder,
+            )
+        if tokenizer.pad_token_id is None:
+            raise InputError(
+                "the tokenizer has no padding token.", mend="set pad_token in its tokenizer_config.json.", path=folder
+            )
+        positions = getattr(model.config, "max_position_embeddings", None)
+        for key in ("query_length", "passage_length"):
+            if positions is not None and getattr(backbone, key) > positions:
+                raise InputError(
+                    f"{key} is {getattr(backbone, key)}, but the model has {positions} positions.",
+                    mend=f"set {key} to at most {positions}.",
+                    path=folder,
+                )
+        if getattr(model, "pooler", None) is not None:
+            model.pooler.requires_grad_(False)
+            if loading["missing_keys"]:
+                model.pooler = None
+        return cls(model, tokenizer, backbone).eval()
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        return self.model.config.hidden_size
+
+    def token_ids(self, texts: Sequence[str], kind: Kind) -> list[list[int]]:
+        """Token ids of each text behind its kind's prefix, cut to its kind's length, special tokens included."""
+        query = kind == "query"
+        prefix = self.backbone.query_prefix if query else self.backbone.passage_prefix
+        if not texts:
+            return []
+        return self.tokenizer(
+            [prefix + text for text in texts],
+            truncation=True,
+            max_length=self.backbone.query_length if query else self.backbone.passage_length,
+            padding=False,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+        )["input_ids"]
+
+    def pad(self, id_lists: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Right-padded ``input_ids`` and ``attention_mask``, both int64 of shape (n, longest), on the CPU."""
+        longest = max(map(len, id_lists))
+        input_ids = torch.full((len(id_lists), longest), self.tokenizer.pad_token_id, dtype=torch.int64)
+        attention_mask = torch.zeros_like(input_ids)
+        for row, ids in enumerate(id_lists):
+            input_ids[row, : len(ids)] = torch.tensor(ids, dtype=torch.int64)
+            attention_mask[row, : len(ids)] = 1
+        return input_ids, attention_mask
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        """Vectors of shape (n, dimension), fp32 whatever the precision of the transformer's pass."""
+        hidden = self.model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state.float()
+        if self.backbone.pooling == "cls":
+            vectors = hidden[:, 0]
+        else:
+            mask = attention_mask.unsqueeze(-1).float()
+            vectors = (hidden * mask).sum(dim=1) / mask.sum(dim=1)
+        return torch.nn.functional.normalize(vectors, dim=-1) if self.backbone.normalize else vectors
+
+    def save(self, folder: Path | str) -> None:
+        """Write a model folder (temporary name, then rename) that transformers and sentence-transformers load.
+
+        sentence-transformers knows one length for both kinds of text: the passage length. The prefixes become its
+        prompts ``query``, ``passage`` and ``document``.
+        """
+        modules = {"": "Transformer", "1_Pooling": "Pooling"}
+        if self.backbone.normalize:
+            modules["2_Normalize"] = "Normalize"
+        with replacing(folder) as temporary:
+            self.model.save_pretrained(temporary, safe_serialization=True)
+            self.tokenizer.save_pretrained(temporary)
+            write_json(
+                temporary / "modules.json",
+                [
+                    {"idx": index, "name": str(index), "path": path, "type": f"sentence_transformers.models.{name}"}
+                    for index, (path, name) in enumerate(modules.items())
+                ],
+            )
+            write_json(
+                temporary / "sentence_bert_config.json",
+                {"max_seq_length": self.backbone.passage_length, "do_lower_case": False},
+            )
+            write_json(
+                temporary / "1_Pooling" / "config.json",
+                {
+                    "word_embedding_dimension": self.dimension,
+                    "pooling_mode_cls_token": self.backbone.pooling == "cls",
+                    "pooling_mode_mean_tokens": self.backbone.pooling == "mean",
+                },
+            )
+            if self.backbone.normalize:
+                write_json(temporary / "2_Normalize" / "config.json", {})
+            write_json(
+                temporary / "config_sentence_transformers.json",
+                {
+                    "prompts": {
+                        "query": self.backbone.query_prefix,
+                        "passage": self.backbone.passage_prefix,
+                        "document": self.backbone.passage_prefix,
+                    },
+                    "default_prompt_name": None,
+                    "similarity_fn_name": "cosine" if self.backbone.normalize else "dot",
+                },
+            )
+
+
+def length_batches(lengths: Iterable[int], tokens: int) -> list[list[int]]:
+    """Group texts of like length, so that little is spent on padding.
+
+    Args:
+        lengths: the token count of each text.
+        tokens: the most padded tokens a batch may have; a longer single text stands alone.
+
+    Returns:
+        Indices of the texts, each once; batches and their members from the longest text to the shortest, ties in the
+        given order.
+    """
+    lengths = list(lengths)
+    batches: list[list[int]] = []
+    for index in sorted(range(len(lengths)), key=lambda index: -lengths[index]):
+        if batches and (len(batches[-1]) + 1) * lengths[batches[-1][0]] <= tokens:
+            batches[-1].append(index)
+        else:
+            batches.append([index])
+    return batches
