@@ -335,7 +335,7 @@ def _plans_table(plans: Mapping[str, Any]) -> Iterator[str]:
     yield "| run | GPUs | wall time | GPU hours | CPU core hours | GPUs busy | disk kept | disk at the peak | jobs |"
     yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
     for name, plan in plans.items():
-        for on in plan["runs"]:
+        for on in plan["trainings"]:
             yield (
                 f"| {PLANS[name].title} | {on['gpus']} | {_shown_hours(on['wall_hours'])} | "
                 f"{plan['gpu_hours']:,.0f} | {plan['cpu_core_hours']:,.0f} | {on['gpus_busy_percent']} % | "
@@ -347,7 +347,7 @@ def _plans_remarks(plans: Mapping[str, Any]) -> Iterator[str]:
     for name, plan in plans.items():
         title = PLANS[name].title
         derived, longest = plan["derived_percent"], plan["longest_job"]
-        unlucky = max(on["unlucky_peak_gigabytes"] for on in plan["runs"])
+        unlucky = max(on["unlucky_peak_gigabytes"] for on in plan["trainings"])
         yield (
             f"- {title[0].upper()}{title[1:]}: {plan['prompt_tokens'] / 1e9:,.1f} billion prompt tokens and "
             f"{plan['new_tokens'] / 1e9:,.2f} billion new ones. No number of GPUs is faster than the longest chain of "

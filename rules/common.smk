@@ -69,7 +69,7 @@ def wildcard_patterns() -> dict[str, str]:
         "model": one_of(*CONFIG.models),
         "pool": one_of(*CONFIG.pools),
         "qa": one_of(*CONFIG.qa),
-        "run": one_of(UNTRAINED, *CONFIG.runs),
+        "training": one_of(UNTRAINED, *CONFIG.trainings),
         "shard": r"\d{4}-of-\d{4}",
         "split": one_of(
             *{split for dataset in CONFIG.datasets.values() for split in dataset.splits}
@@ -141,32 +141,32 @@ def model_folder(backbone: str, run: str) -> str:
     """Folder of a trained run, or of the backbone itself for the untrained one."""
     if run == UNTRAINED:
         return f"data/models/{CONFIG.backbones[backbone].model}"
-    return f"results/models/{backbone}/{run}"
+    return f"results/models/{backbone}/{training}"
 
 
 def encoder_model(wildcards) -> str:
     """Folder of the model with which a rule encodes."""
-    return model_folder(wildcards.backbone, wildcards.run)
+    return model_folder(wildcards.backbone, wildcards.training)
 
 
 def starting_model(wildcards) -> str:
     """Folder of the model from which a run starts: its first stage's, or the backbone's."""
     return model_folder(
-        wildcards.backbone, CONFIG.runs[wildcards.run].first_stage or UNTRAINED
+        wildcards.backbone, CONFIG.trainings[wildcards.training].init_from or UNTRAINED
     )
 
 
 def run_pool_shards(wildcards) -> list[str]:
     """The pool on which a run is trained."""
-    return pool_shards(CONFIG.labels[CONFIG.runs[wildcards.run].labels].pool)
+    return pool_shards(CONFIG.labels[CONFIG.trainings[wildcards.training].labels].pool)
 
 
 def embedding_shards(suffix: str):
     """Function of the wildcards: the embedding files of a test set's corpus."""
     return lambda wildcards: expand(
-        "results/embeddings/{backbone}/{run}/{dataset}/{shard}{suffix}",
+        "results/embeddings/{backbone}/{training}/{dataset}/{shard}{suffix}",
         backbone=wildcards.backbone,
-        run=wildcards.run,
+        run=wildcards.training,
         dataset=CONFIG.testsets[wildcards.testset].dataset,
         shard=shard_names(
             CONFIG.datasets[CONFIG.testsets[wildcards.testset].dataset].shards
@@ -215,7 +215,7 @@ def testset_qrels(wildcards) -> str:
     """
     testset = CONFIG.testsets[wildcards.testset]
     if testset.relevant == "answers":
-        return f"results/qrels/{wildcards.backbone}/{wildcards.run}/{wildcards.testset}.parquet"
+        return f"results/qrels/{wildcards.backbone}/{wildcards.training}/{wildcards.testset}.parquet"
     if testset.labels is not None:
         return f"results/qrels/{wildcards.testset}.parquet"
     return split_data("qrels", wildcards.testset, "testsets")

@@ -23,7 +23,7 @@ def export_settings(wildcards) -> str:
 
 def shown_metrics(wildcards) -> list[str]:
     """The retrieval metrics of a model in every table that shows it."""
-    folder = f"results/metrics/{wildcards.backbone}/{wildcards.run}/"
+    folder = f"results/metrics/{wildcards.backbone}/{wildcards.training}/"
     cells = dict.fromkeys(
         cell for table in CONFIG.tables for cell in table_cells(table)
     )
@@ -32,14 +32,14 @@ def shown_metrics(wildcards) -> list[str]:
 
 def model_export_settings(wildcards) -> str:
     """What a model's card tells of its labels and of its backbone's origin."""
-    run = CONFIG.runs[wildcards.run]
-    first = CONFIG.runs[run.first_stage].labels if run.first_stage else None
+    run = CONFIG.trainings[wildcards.training]
+    first = CONFIG.trainings[training.init_from].labels if training.init_from else None
     source = CONFIG.models[CONFIG.backbones[wildcards.backbone].model]
     return canonical(
         {
-            "name": wildcards.run,
-            "labels": CONFIG.labels[run.labels].model_dump(mode="json"),
-            "first_stage": first and CONFIG.labels[first].model_dump(mode="json"),
+            "name": wildcards.training,
+            "labels": CONFIG.labels[training.labels].model_dump(mode="json"),
+            "init_from": first and CONFIG.labels[first].model_dump(mode="json"),
             "source": source.model_dump(mode="json"),
         }
     )

@@ -42,14 +42,14 @@ def refuse_missing_file(wildcards) -> list[str]:
     )
     close = difflib.get_close_matches(path.name, siblings, n=1)
     hint = f" (did you mean {path.parent / close[0]}?)" if close else ""
-    mend = f"correct `{settings[0]}`, or put the file there"
+    hint = f"correct `{settings[0]}`, or put the file there"
     if found is not None:
-        mend = f"correct `{settings[0]}`: the download {found[0]} is kept as {fetched_file(found[0])}"
+        hint = f"correct `{settings[0]}`: the download {found[0]} is kept as {fetched_file(found[0])}"
     elif path.parts[0] == "raw" and len(path.parts) > 2:
-        mend += f", or let it be fetched: `downloads.{path.parts[1]}` with its `url`"
+        hint += f", or let it be fetched: `downloads.{path.parts[1]}` with its `url`"
     raise WorkflowError(
         f"{path}, which {' and '.join(f'`{name}`' for name in settings)} {'names' if len(settings) == 1 else 'name'}, is not "
-        f"there{hint}. To mend it: {mend}. "
+        f"there{hint}. To hint it: {hint}. "
         f"Relative paths start from {Path.cwd()}."
     )
 
@@ -60,7 +60,7 @@ def refuse_missing_interpreter() -> None:
     used = {job.params.get("python") for job in workflow.dag.needrun_jobs()}
     if python in used and shutil.which(python) is None:
         raise WorkflowError(
-            f"there is no interpreter {python}. To mend it: correct `performance.annotate.python`; `python -m venv FOLDER` "
+            f"there is no interpreter {python}. To hint it: correct `performance.annotate.python`; `python -m venv FOLDER` "
             "and `FOLDER/bin/pip install -r envs/vllm.txt` make one, FOLDER/bin/python."
         )
 
@@ -80,7 +80,7 @@ def refuse_foreign_python() -> None:
             return
         words = (found.stderr.strip().splitlines() or ["it does not run"])[-1]
     raise WorkflowError(
-        f"jobs would run with {tried[0]}, which lacks the workflow's packages ({words}). To mend it: activate the "
+        f"jobs would run with {tried[0]}, which lacks the workflow's packages ({words}). To hint it: activate the "
         f"environment, `. {Path(sys.prefix) / 'bin' / 'activate'}`, or let Snakemake make one "
         "(`--software-deployment-method conda`)."
     )
@@ -90,7 +90,7 @@ def refuse_unknown_target(wildcards) -> list[str]:
     """Stop the plan, as it is asked for a name that is no target's."""
     names = [rule.name for rule in workflow.rules if not rule.output]
     raise WorkflowError(
-        f"there is no target {wildcards.unknown_target!r}{nearest(wildcards.unknown_target, names)}. To mend it: name one of "
+        f"there is no target {wildcards.unknown_target!r}{nearest(wildcards.unknown_target, names)}. To hint it: name one of "
         "the targets that README.md lists (Every target), or a file that a rule makes."
     )
 
@@ -106,7 +106,7 @@ def refuse_unknown_form(wildcards) -> list[str]:
         if name not in known
     ]
     raise WorkflowError(
-        f"{'; '.join(problems)}. To mend it: ask for results/exports/labels/LABELS/FORMAT, as README.md says (Hand it over)."
+        f"{'; '.join(problems)}. To hint it: ask for results/exports/labels/LABELS/FORMAT, as README.md says (Hand it over)."
     )
 
 

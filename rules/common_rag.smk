@@ -20,7 +20,7 @@ def qa_corpus(wildcards) -> str:
 
 def qa_run(wildcards) -> str:
     """The run that ranks the passages."""
-    return f"results/runs/{wildcards.backbone}/{wildcards.run}/{qa_testset(wildcards)}.parquet"
+    return f"results/runs/{wildcards.backbone}/{wildcards.training}/{qa_testset(wildcards)}.parquet"
 
 
 def qa_template(wildcards) -> str:
@@ -40,7 +40,7 @@ def generator_settings(wildcards) -> str:
 def answer_metrics(wildcards) -> str:
     """What is evaluated, and by which metrics."""
     task = CONFIG.qa[wildcards.qa]
-    names = {name: wildcards[name] for name in ("backbone", "run", "qa", "generator")}
+    names = {name: wildcards[name] for name in ("backbone", "training", "qa", "generator")}
     layer = {"layer": task.bert_score.layer} if task.bert_score else {}
     return canonical(names | {"metrics": list(task.metrics)} | layer)
 

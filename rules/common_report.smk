@@ -21,10 +21,10 @@ def shown_labels() -> list[str]:
     """
     runs = [run for _, run in shown_runs()]
     for run in runs:  # grows by the first stages
-        first = CONFIG.runs[run].first_stage
+        first = CONFIG.trainings[run].init_from
         if first is not None and first not in runs:
             runs.append(first)
-    labels = [CONFIG.runs[run].labels for run in runs]
+    labels = [CONFIG.trainings[run].labels for run in runs]
     for section in (CONFIG.label_tables, CONFIG.label_charts):
         labels += [name for shown in section.values() for name in shown.labels]
     labels += [CONFIG.testsets[name].labels for name in shown_testsets()]

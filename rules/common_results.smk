@@ -30,7 +30,7 @@ def label_chart_quality(wildcards) -> list[str]:
 def metrics_of(settings, runs) -> list[str]:
     """Metrics files of runs of the backbone and test set that a cost table or a line chart shows."""
     return expand(
-        "results/metrics/{backbone}/{run}/{testset}.json",
+        "results/metrics/{backbone}/{training}/{testset}.json",
         backbone=settings.backbone,
         run=dict.fromkeys(runs),
         testset=settings.testset,
@@ -47,7 +47,7 @@ def line_chart_metrics(wildcards) -> list[str]:
 def cost_table_metrics(wildcards) -> list[str]:
     """The metrics files of a cost table's runs."""
     table = CONFIG.cost_tables[wildcards.cost_table]
-    return metrics_of(table, table.runs)
+    return metrics_of(table, table.trainings)
 
 
 def cost_table_work(wildcards) -> dict:

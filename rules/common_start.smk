@@ -12,7 +12,7 @@ def refuse_foreign_folder() -> None:
     records = Path(".snakemake")
     if not os.access(records if records.exists() else Path(), os.W_OK):
         raise WorkflowError(
-            f"{records.absolute()} cannot be written: the folder is read-only, or another user's. Run in a folder of your "
+            f"{records.absolute()} cannot be written: the folder is read-only, or another user's. Training in a folder of your "
             "own (`cp -a` carries data/, results/, raw/ and .snakemake/ over), or have write permission given to you."
         )
 

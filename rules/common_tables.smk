@@ -6,9 +6,9 @@ def table_cells(table: str) -> list[str]:
     settings = CONFIG.tables[table]
     rows = [f"{BM25}/{BM25}"] if settings.with_bm25 else []
     trained = expand(
-        "{backbone}/{run}",
+        "{backbone}/{training}",
         backbone=settings.backbones,
-        run=dict.fromkeys(row.run for row in settings.shown()),
+        run=dict.fromkeys(row.training for row in settings.shown()),
     )
     retrieval = expand(
         "results/metrics/{row}/{testset}", row=rows + trained, testset=settings.testsets
@@ -45,9 +45,9 @@ def published_figures(section: str, wildcard: str):
 def average_members(suffix: str):
     """Function of the wildcards: a file of each member of an average."""
     return lambda wildcards: expand(
-        "results/metrics/{backbone}/{run}/{testset}{suffix}",
+        "results/metrics/{backbone}/{training}/{testset}{suffix}",
         backbone=wildcards.backbone,
-        run=wildcards.run,
+        run=wildcards.training,
         testset=CONFIG.averages[wildcards.average].testsets,
         suffix=suffix,
     )
@@ -85,7 +85,7 @@ def all_tables() -> list[str]:
 def shown_runs() -> list[tuple[str, str]]:
     """(backbone, run) of every training that a table or a chart shows."""
     pairs = [
-        (backbone, row.run)
+        (backbone, row.training)
         for table in CONFIG.tables.values()
         for backbone in table.backbones
         for row in table.shown()
@@ -104,7 +104,7 @@ def all_trained_models() -> list[str]:
 
 def shown_label_quality() -> list[str]:
     """Quality files of the label sets on which the shown runs are trained."""
-    labels = dict.fromkeys(CONFIG.runs[run].labels for _, run in shown_runs())
+    labels = dict.fromkeys(CONFIG.trainings[run].labels for _, run in shown_runs())
     return expand("results/quality/{labels}.json", labels=labels)
 
 

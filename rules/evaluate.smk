@@ -1,19 +1,19 @@
-"""Takes: a run and judgements. Leaves: results/metrics/{backbone}/{run}/{testset}.json and per-query values, and averages."""
+"""Takes: a run and judgements. Leaves: results/metrics/{backbone}/{training}/{testset}.json and per-query values, and averages."""
 
 
 rule evaluate:
     """Score a run as trec_eval does, in all and query by query."""
     input:
-        run="results/runs/{backbone}/{run}/{testset}.parquet",
+        run="results/runs/{backbone}/{training}/{testset}.parquet",
         qrels=testset_qrels,
     output:
-        metrics="results/metrics/{backbone}/{run}/{testset}.json",
-        per_query="results/metrics/{backbone}/{run}/{testset}.per-query.parquet",
+        metrics="results/metrics/{backbone}/{training}/{testset}.json",
+        per_query="results/metrics/{backbone}/{training}/{testset}.per-query.parquet",
     log:
-        "logs/evaluate/{backbone}-{run}-{testset}.log",
+        "logs/evaluate/{backbone}-{training}-{testset}.log",
     wildcard_constraints:
         backbone="|".join(map(re.escape, (BM25, *CONFIG.backbones))),
-        run="|".join(map(re.escape, (BM25, UNTRAINED, *CONFIG.runs))),
+        run="|".join(map(re.escape, (BM25, UNTRAINED, *CONFIG.trainings))),
     conda:
         "../envs/core.yaml"
     resources:
@@ -22,7 +22,7 @@ rule evaluate:
         settings=lambda wildcards: canonical(
             {
                 "backbone": wildcards.backbone,
-                "run": wildcards.run,
+                "training": wildcards.training,
                 "testset": wildcards.testset,
             }
             | CONFIG.testsets[wildcards.testset].model_dump(
@@ -41,13 +41,13 @@ rule average_metrics:
         metrics=average_members(".json"),
         per_query=average_members(".per-query.parquet"),
     output:
-        metrics="results/metrics/{backbone}/{run}/{average}.json",
-        per_query="results/metrics/{backbone}/{run}/{average}.per-query.parquet",
+        metrics="results/metrics/{backbone}/{training}/{average}.json",
+        per_query="results/metrics/{backbone}/{training}/{average}.per-query.parquet",
     log:
-        "logs/average_metrics/{backbone}-{run}-{average}.log",
+        "logs/average_metrics/{backbone}-{training}-{average}.log",
     wildcard_constraints:
         backbone="|".join(map(re.escape, (BM25, *CONFIG.backbones))),
-        run="|".join(map(re.escape, (BM25, UNTRAINED, *CONFIG.runs))),
+        run="|".join(map(re.escape, (BM25, UNTRAINED, *CONFIG.trainings))),
     conda:
         "../envs/core.yaml"
     params:

@@ -1,5 +1,5 @@
 """Takes: labels, their pool and quality; trained models and their metrics.
-Leaves: results/exports/labels/{labels}/{export_format}/ and results/exports/models/{backbone}/{run}/.
+Leaves: results/exports/labels/{labels}/{export_format}/ and results/exports/models/{backbone}/{training}/.
 """
 
 
@@ -26,12 +26,12 @@ rule export_labels:
 rule export_model:
     """A trained retriever with a card."""
     input:
-        model="results/models/{backbone}/{run}",
+        model="results/models/{backbone}/{training}",
         metrics=shown_metrics,
     output:
-        directory("results/exports/models/{backbone}/{run}"),
+        directory("results/exports/models/{backbone}/{training}"),
     log:
-        "logs/export_model/{backbone}-{run}.log",
+        "logs/export_model/{backbone}-{training}.log",
     conda:
         "../envs/core.yaml"
     params:

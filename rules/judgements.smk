@@ -30,18 +30,18 @@ rule merge_qrels:
 rule match_answers:
     """Which of the passages that a run retrieved hold an answer to their question."""
     input:
-        run="results/runs/{backbone}/{run}/{testset}.parquet",
+        run="results/runs/{backbone}/{training}/{testset}.parquet",
         answers=lambda wildcards: split_data("answers", wildcards.testset, "testsets"),
         corpus=testset_corpus,
     output:
-        "results/qrels/{backbone}/{run}/{testset}.parquet",
+        "results/qrels/{backbone}/{training}/{testset}.parquet",
     log:
-        "logs/match_answers/{backbone}-{run}-{testset}.log",
+        "logs/match_answers/{backbone}-{training}-{testset}.log",
     benchmark:
-        "benchmarks/jobs/match_answers/{backbone}-{run}-{testset}.tsv"
+        "benchmarks/jobs/match_answers/{backbone}-{training}-{testset}.tsv"
     wildcard_constraints:
         backbone="|".join(map(re.escape, (BM25, *CONFIG.backbones))),
-        run="|".join(map(re.escape, (BM25, UNTRAINED, *CONFIG.runs))),
+        run="|".join(map(re.escape, (BM25, UNTRAINED, *CONFIG.trainings))),
     conda:
         "../envs/core.yaml"
     resources:

@@ -1,4 +1,4 @@
-"""Takes: runs, a corpus, ground-truth answers, a model. Leaves: results/rag/{backbone}/{run}/{qa}/{generator}/.
+"""Takes: runs, a corpus, ground-truth answers, a model. Leaves: results/rag/{backbone}/{training}/{qa}/{generator}/.
 
 Answers are kept in the completion store of the generator, results/completions/{generator}/: where two retrievers find
 the same passages for a question, its answer is generated once.
@@ -15,15 +15,15 @@ rule generate_answers:
         corpus=qa_corpus,
         prompt=qa_template,
     output:
-        answers="results/rag/{backbone}/{run}/{qa}/{generator}/answers.parquet",
-        summary="results/rag/{backbone}/{run}/{qa}/{generator}/summary.json",
+        answers="results/rag/{backbone}/{training}/{qa}/{generator}/answers.parquet",
+        summary="results/rag/{backbone}/{training}/{qa}/{generator}/summary.json",
     log:
-        "logs/generate_answers/{backbone}-{run}-{qa}-{generator}.log",
+        "logs/generate_answers/{backbone}-{training}-{qa}-{generator}.log",
     benchmark:
-        "benchmarks/jobs/generate_answers/{backbone}-{run}-{qa}-{generator}.tsv"
+        "benchmarks/jobs/generate_answers/{backbone}-{training}-{qa}-{generator}.tsv"
     wildcard_constraints:
         backbone="|".join(map(re.escape, (BM25, *CONFIG.backbones))),
-        run="|".join(map(re.escape, (BM25, UNTRAINED, *CONFIG.runs))),
+        run="|".join(map(re.escape, (BM25, UNTRAINED, *CONFIG.trainings))),
     group:
         "answers"
     conda:
@@ -50,16 +50,16 @@ rule evaluate_answers:
     """Score answers against ground truth, in all and question by question."""
     input:
         model=bert_score_model,
-        answers="results/rag/{backbone}/{run}/{qa}/{generator}/answers.parquet",
+        answers="results/rag/{backbone}/{training}/{qa}/{generator}/answers.parquet",
         truth=qa_data("answers"),
     output:
-        metrics="results/rag/{backbone}/{run}/{qa}/{generator}/metrics.json",
-        per_query="results/rag/{backbone}/{run}/{qa}/{generator}/metrics.per-query.parquet",
+        metrics="results/rag/{backbone}/{training}/{qa}/{generator}/metrics.json",
+        per_query="results/rag/{backbone}/{training}/{qa}/{generator}/metrics.per-query.parquet",
     log:
-        "logs/evaluate_answers/{backbone}-{run}-{qa}-{generator}.log",
+        "logs/evaluate_answers/{backbone}-{training}-{qa}-{generator}.log",
     wildcard_constraints:
         backbone="|".join(map(re.escape, (BM25, *CONFIG.backbones))),
-        run="|".join(map(re.escape, (BM25, UNTRAINED, *CONFIG.runs))),
+        run="|".join(map(re.escape, (BM25, UNTRAINED, *CONFIG.trainings))),
     group:
         "answers"
     conda:

@@ -73,7 +73,7 @@ rule plot_training:
         " --output-png {output.png} > {log} 2>&1"
 
 
-rule collect_cards:
+rule sample_annotations:
     """Questions of a pool with their passages and all that humans and annotators said of them.
 
     The shards are given as folders, as their files would be too many for a command line.
@@ -86,7 +86,7 @@ rule collect_cards:
     output:
         "results/report/cards/{pool}.json",
     log:
-        "logs/collect_cards/{pool}.log",
+        "logs/sample_annotations/{pool}.log",
     conda:
         "../envs/core.yaml"
     resources:
@@ -94,14 +94,14 @@ rule collect_cards:
     params:
         settings=card_settings,
         shards=number_of_shards,
-        code=code("collect_cards"),
+        code=code("sample_annotations"),
     shell:
-        "python workflow/scripts/collect_cards.py --settings {params.settings:q} --pool results/pools/{wildcards.pool}"
+        "python workflow/scripts/sample_annotations.py --settings {params.settings:q} --pool results/pools/{wildcards.pool}"
         " --shards {params.shards} --annotation results/annotation/{wildcards.pool} --labels results/labels"
         " --truth {input.truth} --output {output} > {log} 2>&1"
 
 
-rule count_work:
+rule annotation_cost:
     """What the labels of a pool took: requests, tokens and hours of each stage of their annotation."""
     input:
         pool=lambda wildcards: pool_shards(wildcards.pool),
@@ -110,7 +110,7 @@ rule count_work:
     output:
         "results/report/work/{pool}.json",
     log:
-        "logs/count_work/{pool}.log",
+        "logs/annotation_cost/{pool}.log",
     conda:
         "../envs/core.yaml"
     resources:
@@ -119,9 +119,9 @@ rule count_work:
         settings=pool_work_settings,
         shards=number_of_shards,
         folders=judged_folders,
-        code=code("count_work"),
+        code=code("annotation_cost"),
     shell:
-        "python workflow/scripts/count_work.py --settings {params.settings:q} --pool results/pools/{wildcards.pool}"
+        "python workflow/scripts/annotation_cost.py --settings {params.settings:q} --pool results/pools/{wildcards.pool}"
         " --shards {params.shards} --annotation {params.folders} --output {output} > {log} 2>&1"
 
 

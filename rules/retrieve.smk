@@ -1,4 +1,4 @@
-"""Takes: a model or BM25, a corpus and questions. Leaves: results/runs/{backbone}/{run}/{testset}.parquet and .trec."""
+"""Takes: a model or BM25, a corpus and questions. Leaves: results/runs/{backbone}/{training}/{testset}.parquet and .trec."""
 
 
 rule encode:
@@ -7,14 +7,14 @@ rule encode:
         model=encoder_model,
         corpus="data/{dataset}/corpus.parquet",
     output:
-        vectors=temp("results/embeddings/{backbone}/{run}/{dataset}/{shard}.npy"),
+        vectors=temp("results/embeddings/{backbone}/{training}/{dataset}/{shard}.npy"),
         docids=temp(
-            "results/embeddings/{backbone}/{run}/{dataset}/{shard}.docids.parquet"
+            "results/embeddings/{backbone}/{training}/{dataset}/{shard}.docids.parquet"
         ),
     log:
-        "logs/encode/{backbone}-{run}-{dataset}-{shard}.log",
+        "logs/encode/{backbone}-{training}-{dataset}-{shard}.log",
     benchmark:
-        "benchmarks/jobs/encode/{backbone}-{run}-{dataset}-{shard}.tsv"
+        "benchmarks/jobs/encode/{backbone}-{training}-{dataset}-{shard}.tsv"
     conda:
         "../envs/core.yaml"
     threads: CONFIG.performance.threads
@@ -42,12 +42,12 @@ rule search:
         vectors=embedding_shards(".npy"),
         docids=embedding_shards(".docids.parquet"),
     output:
-        run="results/runs/{backbone}/{run}/{testset}.parquet",
-        trec="results/runs/{backbone}/{run}/{testset}.trec",
+        run="results/runs/{backbone}/{training}/{testset}.parquet",
+        trec="results/runs/{backbone}/{training}/{testset}.trec",
     log:
-        "logs/search/{backbone}-{run}-{testset}.log",
+        "logs/search/{backbone}-{training}-{testset}.log",
     benchmark:
-        "benchmarks/jobs/search/{backbone}-{run}-{testset}.tsv"
+        "benchmarks/jobs/search/{backbone}-{training}-{testset}.tsv"
     priority: 1  # before further encoding: it lets embeddings go
     conda:
         "../envs/core.yaml"

@@ -1,4 +1,4 @@
-"""Takes: labels, their pool and a model to start from. Leaves: results/models/{backbone}/{run}/."""
+"""Takes: labels, their pool and a model to start from. Leaves: results/models/{backbone}/{training}/."""
 
 
 rule train:
@@ -8,14 +8,14 @@ rule train:
     """
     input:
         model=starting_model,
-        labels=lambda wildcards: f"results/labels/{CONFIG.runs[wildcards.run].labels}.parquet",
+        labels=lambda wildcards: f"results/labels/{CONFIG.trainings[wildcards.training].labels}.parquet",
         pool=run_pool_shards,
     output:
-        directory("results/models/{backbone}/{run}"),
+        directory("results/models/{backbone}/{training}"),
     log:
-        "logs/train/{backbone}-{run}.log",
+        "logs/train/{backbone}-{training}.log",
     benchmark:
-        "benchmarks/jobs/train/{backbone}-{run}.tsv"
+        "benchmarks/jobs/train/{backbone}-{training}.tsv"
     conda:
         "../envs/core.yaml"
     threads: CONFIG.performance.threads * max(1, CONFIG.performance.train.gpus)
@@ -26,7 +26,7 @@ rule train:
     params:
         settings=lambda wildcards: canonical(
             {
-                "run": CONFIG.runs[wildcards.run].model_dump(mode="json"),
+                "training": CONFIG.trainings[wildcards.training].model_dump(mode="json"),
                 "backbone": CONFIG.backbones[wildcards.backbone].model_dump(
                     mode="json"
                 ),
@@ -38,4 +38,4 @@ rule train:
     shell:
         "{params.launcher} workflow/scripts/train.py --settings {params.settings:q} --performance {params.performance:q}"
         " --model {input.model} --labels {input.labels} --pool {input.pool}"
-        " --checkpoints results/checkpoints/{wildcards.backbone}/{wildcards.run} --output {output} > {log} 2>&1"
+        " --checkpoints results/checkpoints/{wildcards.backbone}/{wildcards.training} --output {output} > {log} 2>&1"

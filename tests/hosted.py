@@ -22,8 +22,8 @@ from utility_annotation.settings import (
 KEY = "sk-test-0123456789"
 GREEDY = Sampling(max_new_tokens=8)
 SAMPLED = Sampling(temperature=0.7, top_p=0.9, max_new_tokens=8, seed=5)
-HOSTED = Annotator(engine="openai", served_model="served")
-LOCAL = Annotator(engine="openai", served_model="served", model="tiny", precision="fp32")
+HOSTED = Annotator(engine="openai", served_model_name="served")
+LOCAL = Annotator(engine="openai", served_model_name="served", model="tiny", precision="fp32")
 
 
 def performance(url: str, **settings: object) -> Performance:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from utility_annotation.io.schemas import ANNOTATION, POOL, Contract
+from utility_annotation.io.schemas import ANNOTATION, POOL, Schema
 
 Pool = dict[str, list[tuple[str, bool]]]
 """Query id → (docid, human) of its candidates, in the pool's order, which is the source's order reversed."""
@@ -34,8 +34,8 @@ def write_annotation(folder: Path, annotation: dict[str, dict[str, Any]], shards
     return _write(folder, ANNOTATION, rows)
 
 
-def _write(folder: Path, contract: Contract, rows: Sequence[list[dict[str, Any]]]) -> list[Path]:
+def _write(folder: Path, schema: Schema, rows: Sequence[list[dict[str, Any]]]) -> list[Path]:
     paths = [folder / f"{shard:04d}-of-{len(rows):04d}.parquet" for shard in range(len(rows))]
     for path, shard in zip(paths, rows, strict=True):
-        contract.write(path, contract.rows(shard))
+        schema.write(path, schema.rows(shard))
     return paths

@@ -81,9 +81,9 @@ def test_table_17_has_a_run_for_each_kind_of_annotation(paper: Configuration, pu
 
 def test_trainings_have_the_papers_settings(paper: Configuration) -> None:
     for name, run in paper.runs.items():
-        second_stage = run.first_stage is not None
+        second_stage = run.init_from is not None
         assert (run.epochs, run.learning_rate) == ((1 if second_stage else 2), 3e-5), name
-        assert (run.passages, run.batch_queries) == (16, 16 * 8), name
+        assert (run.passages, run.global_batch_size) == (16, 16 * 8), name
         assert paper.labels[run.labels].source == "human" or not second_stage, name
     assert paper.runs["utilrank"].loss == "rand1lh"
     assert paper.pools["msmarco-train"].size == 31
@@ -97,7 +97,7 @@ def test_a_curriculum_of_x_percent_has_human_labels_of_x_percent(paper: Configur
         if percent:
             labels = paper.labels[paper.runs[name].labels]
             assert (labels.source, labels.queries.percent) == ("human", percent)
-            assert paper.runs[name].first_stage == series.points[0]
+            assert paper.runs[name].init_from == series.points[0]
 
 
 def test_thresholds_of_utility_ranking_are_what_their_names_say(paper: Configuration) -> None:

@@ -48,7 +48,7 @@ def main() -> None:
     without_dropout(encoder)
     parameters = [parameter for parameter in encoder.parameters() if parameter.requires_grad]
     optimizer = adamw(parameters)
-    how = Pass(task.cache_chunk, "fp32", seed=0)
+    how = Pass(task.grad_cache_chunk, "fp32", seed=0)
     world = World(0, 1, torch.device("cpu"))
 
     def take(batch: Batch) -> int:

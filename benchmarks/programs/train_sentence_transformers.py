@@ -24,7 +24,7 @@ def main() -> None:
     model.max_seq_length = PASSAGE_LENGTH
     without_dropout(model)
     loss = CachedMultipleNegativesRankingLoss(
-        model, scale=1 / TEMPERATURE, similarity_fct=dot_score, mini_batch_size=task.cache_chunk
+        model, scale=1 / TEMPERATURE, similarity_fct=dot_score, mini_batch_size=task.grad_cache_chunk
     )
     parameters = list(model.parameters())
     optimizer = adamw(parameters)

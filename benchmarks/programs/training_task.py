@@ -31,7 +31,7 @@ class Task:
     model: Path
     batches: list[Batch]
     steps: int
-    cache_chunk: int
+    grad_cache_chunk: int
     output: Path
 
     @classmethod
@@ -46,7 +46,7 @@ class Task:
         arguments = parser.parse_args()
         content = json.loads(arguments.batches.read_text(encoding="utf-8"))
         batches = [Batch(**batch) for batch in content]
-        return cls(arguments.model, batches, arguments.steps, arguments.cache_chunk, arguments.output)
+        return cls(arguments.model, batches, arguments.steps, arguments.grad_cache_chunk, arguments.output)
 
     def run(self, transformer: torch.nn.Module, backward: Callable[[Batch], int], update: Callable[[], None]) -> None:
         """Take the steps, and print tokens and seconds of all but the first, whose gradient is written.

@@ -39,7 +39,7 @@ def ours(engine: VllmEngine, stage: Stage, items: list[Item]) -> tuple[float, li
         output = Path(temporary) / "relsel.parquet"
         start = time.perf_counter()
         with CompletionStore(Path(temporary) / "store") as store:
-            annotate(items, stage, engine, store, Retries(attempts=0), output)
+            annotate(items, stage, engine, store, Retries(max_retries=0), output)
         seconds = time.perf_counter() - start
         return seconds, [reply for (reply,) in ANNOTATION.read(output)["replies"].to_pylist()]
 

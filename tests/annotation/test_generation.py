@@ -18,7 +18,7 @@ from utility_annotation.annotation.prompts import Cleaner, PromptTemplate
 from utility_annotation.annotation.retrieved import read_retrieved
 from utility_annotation.annotation.templates import question_template_name
 from utility_annotation.common.errors import InputError
-from utility_annotation.io.schemas import ANNOTATION, ANSWERS, CORPUS, PER_QUERY, QUERIES, RUN, Contract
+from utility_annotation.io.schemas import ANNOTATION, ANSWERS, CORPUS, PER_QUERY, QUERIES, RUN, Schema
 from utility_annotation.settings import Annotator, Sampling, stage_settings
 
 PERFORMANCE = {"annotate": {"batch_tokens": 4096, "device": "cpu"}, "threads": 2}
@@ -40,8 +40,8 @@ def write_run(path: Path, rankings: dict[str, list[str]]) -> None:
 def files(tmp_path: Path) -> Path:
     """Three passages, four questions (q3 has no answer, q4 no passage), a run."""
 
-    def write(name: str, contract: Contract, rows: list[dict]) -> None:
-        contract.write(tmp_path / f"{name}.parquet", contract.rows(rows))
+    def write(name: str, schema: Schema, rows: list[dict]) -> None:
+        schema.write(tmp_path / f"{name}.parquet", schema.rows(rows))
 
     titles = {"d1": "First", "d2": None, "d3": ""}
     write("corpus", CORPUS, [{"docid": docid, "title": titles[docid], "text": f"text of {docid}"} for docid in titles])

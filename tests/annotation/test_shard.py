@@ -24,7 +24,7 @@ from utility_annotation.io.schemas import ANNOTATION
 from utility_annotation.settings import Annotator, Retries, Sampling
 
 ITEM = Item("q", "who?", (Passage("a", "one"), Passage("b", "two"), Passage("c", "three")), answer="me")
-NONE = Retries(attempts=0)
+NONE = Retries(max_retries=0)
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_unreadable_reply_is_asked_again_hotter_until_it_can_be_read(
 ) -> None:
     stage = Listwise(annotator, template("relsel"), SELECTION)
     engine = Scripted(lambda request: "My selection:[[2]]" if request.sampling.temperature > 0.5 else "The second one.")
-    (row,) = judged(tmp_path, engine, stage, retries=Retries(attempts=5, temperature_step=0.3))
+    (row,) = judged(tmp_path, engine, stage, retries=Retries(max_retries=5, temperature_step=0.3))
     assert [request.sampling.temperature for request in engine.asked] == pytest.approx([0, 0.3, 0.6])
     assert [request.sampling.seed for request in engine.asked] == [0, 1, 2]
     assert (row["outcome"], row["docids"], row["replies"]) == ("ok", ["b"], ["My selection:[[2]]"])
@@ -89,7 +89,9 @@ def test_retries_are_bounded_and_then_the_reply_is_recorded_as_it_is(
     annotator: Annotator, template, tmp_path: Path
 ) -> None:
     engine = Scripted(lambda request: f"No idea at {request.sampling.temperature}.")
-    (row,) = judged(tmp_path, engine, Listwise(annotator, template("relsel"), SELECTION), retries=Retries(attempts=2))
+    (row,) = judged(
+        tmp_path, engine, Listwise(annotator, template("relsel"), SELECTION), retries=Retries(max_retries=2)
+    )
     assert (row["outcome"], row["docids"], row["attempts"]) == ("unparsable", None, 3)
     assert row["replies"] == ["No idea at 0.6."]
 
@@ -97,7 +99,7 @@ def test_retries_are_bounded_and_then_the_reply_is_recorded_as_it_is(
 def test_temperature_is_never_raised_above_what_engines_take(annotator: Annotator, template, tmp_path: Path) -> None:
     engine = Scripted(lambda request: "Hm.")
     stage = Listwise(annotator, template("relsel"), SELECTION)
-    (row,) = judged(tmp_path, engine, stage, retries=Retries(attempts=6, temperature_step=0.7))
+    (row,) = judged(tmp_path, engine, stage, retries=Retries(max_retries=6, temperature_step=0.7))
     assert [request.sampling.temperature for request in engine.asked] == pytest.approx([0, 0.7, 1.4, 2, 2, 2, 2])
     assert len({request.sampling.seed for request in engine.asked}) == 7
     assert row["outcome"] == "unparsable"
@@ -109,7 +111,7 @@ def test_reply_stays_where_asking_again_fails(
 ) -> None:
     engine = Scripted(lambda request: failure if request.sampling.temperature else "The second one.")
     stage = Listwise(annotator, template("relsel"), SELECTION)
-    (row,) = judged(tmp_path, engine, stage, retries=Retries(attempts=5))
+    (row,) = judged(tmp_path, engine, stage, retries=Retries(max_retries=5))
     assert (row["outcome"], row["replies"], row["attempts"]) == ("unparsable", ["The second one."], 2)
     assert failure.reason in caplog.text
 
@@ -122,7 +124,9 @@ def test_readable_and_truncated_replies_are_not_asked_again(
     annotator: Annotator, template, tmp_path: Path, text: str, finish_reason: str, outcome: str
 ) -> None:
     engine = Scripted(lambda request: Completion(text, finish_reason, 1, 1))
-    (row,) = judged(tmp_path, engine, Listwise(annotator, template("relsel"), SELECTION), retries=Retries(attempts=3))
+    (row,) = judged(
+        tmp_path, engine, Listwise(annotator, template("relsel"), SELECTION), retries=Retries(max_retries=3)
+    )
     assert (row["outcome"], row["attempts"], len(engine.asked)) == (outcome, 1, 1)
 
 
@@ -132,7 +136,9 @@ def test_only_the_unreadable_queries_of_a_shard_are_asked_again(annotator: Annot
         return "Hm." if stubborn else "My selection:[[1]]"
 
     engine = Scripted(reply)
-    rows = judged(tmp_path, engine, Listwise(annotator, template("relsel"), SELECTION), items(3), Retries(attempts=1))
+    rows = judged(
+        tmp_path, engine, Listwise(annotator, template("relsel"), SELECTION), items(3), Retries(max_retries=1)
+    )
     assert [row["attempts"] for row in rows] == [1, 2, 1]
     assert len(engine.asked) == 4
 
@@ -140,9 +146,9 @@ def test_only_the_unreadable_queries_of_a_shard_are_asked_again(annotator: Annot
 def test_retries_of_an_earlier_job_come_from_the_store(annotator: Annotator, template, tmp_path: Path) -> None:
     stage = Listwise(annotator, template("relsel"), SELECTION)
     first = Scripted(lambda request: "My selection:[[2]]" if request.sampling.temperature else "The second one.")
-    before = judged(tmp_path, first, stage, retries=Retries(attempts=1))
+    before = judged(tmp_path, first, stage, retries=Retries(max_retries=1))
     refusing = Scripted(lambda request: pytest.fail("asked again"))
-    assert judged(tmp_path, refusing, stage, retries=Retries(attempts=1), name="again") == before
+    assert judged(tmp_path, refusing, stage, retries=Retries(max_retries=1), name="again") == before
 
 
 class Counting(CompletionStore):
@@ -159,7 +165,7 @@ def test_store_is_searched_again_only_where_an_earlier_job_may_have_got_as_far(
     annotator: Annotator, template, tmp_path: Path
 ) -> None:
     """A shard whose prompts are all too long has stored nothing before it cuts them."""
-    stage, retries = Listwise(annotator, template("relsel"), SELECTION), Retries(attempts=2)
+    stage, retries = Listwise(annotator, template("relsel"), SELECTION), Retries(max_retries=2)
 
     def searches(folder: str, engine: Scripted, shown: Sequence[Item]) -> int:
         with Counting(tmp_path / folder) as store:
@@ -257,7 +263,7 @@ def by_docid(selected: set[str], form: str) -> Scripted:
 def test_passes_show_other_orders_and_numbers_are_read_in_each_one_s_own(
     annotator: Annotator, template, tmp_path: Path
 ) -> None:
-    several = annotator.model_copy(update={"passes": 7})
+    several = annotator.model_copy(update={"permutations": 7})
     engine = by_docid({"a", "c"}, "selection")
     (row,) = judged(tmp_path, engine, Listwise(several, template("relsel"), SELECTION))
     assert (row["outcome"], sorted(row["docids"]), row["attempts"]) == ("ok", ["a", "c"], 7)
@@ -266,7 +272,7 @@ def test_passes_show_other_orders_and_numbers_are_read_in_each_one_s_own(
 
 
 def test_passes_that_cannot_be_read_have_no_vote(annotator: Annotator, template, tmp_path: Path) -> None:
-    several = annotator.model_copy(update={"passes": 3})
+    several = annotator.model_copy(update={"permutations": 3})
     texts = iter(["My selection:[[1]]", "Hm.", "Hm."])
     engine = Scripted(lambda request: next(texts))
     (row,) = judged(tmp_path, engine, Listwise(several, template("relsel"), SELECTION))
@@ -274,31 +280,31 @@ def test_passes_that_cannot_be_read_have_no_vote(annotator: Annotator, template,
 
 
 def test_passes_that_fail_have_no_vote_and_are_not_asked_again(annotator: Annotator, template, tmp_path: Path) -> None:
-    several = annotator.model_copy(update={"passes": 4})
+    several = annotator.model_copy(update={"permutations": 4})
     results = iter(["My selection:[[1]]", Failure("the server answers 500"), "Hm.", "Hm."])
     engine = Scripted(lambda request: next(results, "My selection:[]"))
     stage = Listwise(several, template("relsel"), SELECTION)
-    (row,) = judged(tmp_path, engine, stage, retries=Retries(attempts=1))
+    (row,) = judged(tmp_path, engine, stage, retries=Retries(max_retries=1))
     assert (row["outcome"], row["docids"], row["attempts"]) == ("empty", [], 6)
     assert row["replies"] == ["My selection:[[1]]", "", "My selection:[]", "My selection:[]"]
 
 
 def test_passes_that_all_fail_are_an_error(annotator: Annotator, template, tmp_path: Path) -> None:
-    several = annotator.model_copy(update={"passes": 2})
+    several = annotator.model_copy(update={"permutations": 2})
     engine = Scripted(lambda request: Failure("the server answers 500"))
     (row,) = judged(tmp_path, engine, Listwise(several, template("relsel"), SELECTION))
     assert (row["outcome"], row["docids"], row["finish_reason"]) == ("error", None, "the server answers 500")
 
 
 def test_passes_of_which_none_can_be_read_are_unparsable(annotator: Annotator, template, tmp_path: Path) -> None:
-    several = annotator.model_copy(update={"passes": 3})
+    several = annotator.model_copy(update={"permutations": 3})
     (row,) = judged(tmp_path, Scripted(lambda r: "Hm."), Listwise(several, template("relsel"), SELECTION))
     assert (row["outcome"], row["docids"]) == ("unparsable", None)
 
 
 def test_guided_requests_carry_the_form_for_as_many_passages_as_are_shown(annotator: Annotator, template) -> None:
-    guided = annotator.model_copy(update={"engine": "vllm", "guided": True})
-    (request,) = Listwise(guided, template("utilrank"), RANKING, needs_answer=True).requests(ITEM)
+    structured_outputs = annotator.model_copy(update={"engine": "vllm", "structured_outputs": True})
+    (request,) = Listwise(structured_outputs, template("utilrank"), RANKING, needs_answer=True).requests(ITEM)
     assert request.guide == RANKING.guide(3)
     (plain,) = Listwise(annotator, template("utilrank"), RANKING, needs_answer=True).requests(ITEM)
     assert plain.guide is None
@@ -366,7 +372,7 @@ def test_shard_of_which_every_request_fails_ends_the_job(annotator: Annotator, t
     """Rather than a file of errors that counts as done; but one query, or what is left of a shard, may be at fault."""
     stage = Listwise(annotator, template("relsel"), SELECTION)
     refusing = Scripted(lambda request: Failure("the server answers 400: Unsupported parameter."))
-    with pytest.raises(InputError, match=r"every request of this shard failed.*Unsupported parameter\. To mend it"):
+    with pytest.raises(InputError, match=r"every request of this shard failed.*Unsupported parameter\. To hint it"):
         judged(tmp_path, refusing, stage, items(3))
     assert not (tmp_path / "out").exists()
     (alone,) = judged(tmp_path, refusing, stage, items(1))

@@ -1,4 +1,4 @@
-"""Merging several passes: majorities, mean ranks, and orders that a query always gets again."""
+"""Merging several permutations: majorities, mean ranks, and orders that a query always gets again."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def test_rankings_are_merged_by_mean_rank(rankings: list[list[str]]) -> None:
 
 
 @given(st.permutations(DOCIDS), st.integers(2, 6))
-def test_passes_that_agree_keep_their_ranking(ranking: list[str], passes: int) -> None:
-    assert merge_rankings([ranking] * passes) == ranking
+def test_passes_that_agree_keep_their_ranking(ranking: list[str], permutations: int) -> None:
+    assert merge_rankings([ranking] * permutations) == ranking
 
 
 @given(st.text(max_size=8), st.integers(0, 20))

@@ -23,7 +23,7 @@ DEMO = {
     **dict.fromkeys(("annotate_relsel", "annotate_answer", "annotate_utilsel", "annotate_utilrank"), 2),
     **dict.fromkeys(("ingest_corpus", "ingest_qrels", "ingest_answers", "build_pool", "bm25_index", "bm25_search"), 1),
     **dict.fromkeys(("results_table", "plot_results", "plot_positives", "plot_positions", "plot_training"), 1),
-    **dict.fromkeys(("collect_cards", "count_work"), 1),
+    **dict.fromkeys(("sample_annotations", "annotation_cost"), 1),
     **dict.fromkeys(("prepare_model", "ingest_queries", "annotate_replug"), 2),
     **dict.fromkeys(("merge_labels", "label_quality", "train"), 5),
     **dict.fromkeys(("encode", "search"), 6),
@@ -77,8 +77,8 @@ def finished(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             path = folder / output["path"]
             kind = next((kind for kind in rows if f"/{kind}" in output["path"]), None)
             if kind is not None:
-                contract, row = rows[kind]
-                contract.write(path, contract.rows([row]))
+                schema, row = rows[kind]
+                schema.write(path, schema.rows([row]))
             elif path.suffix:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.touch()
@@ -126,7 +126,7 @@ def test_the_demo_is_counted_in_the_range_of_what_it_took(demo: tuple[str, Any])
     """benchmarks/README.md: 43 thousand tokens of relevance, and eight minutes on two cores with the set-up."""
     stages = {stage["stage"]: stage for stage in demo[1]["stages"]}
     assert 40_000 < stages["annotate_relsel"]["prompt_tokens"] < 50_000
-    assert 4 * 60 < demo[1]["runs"][0]["seconds"] < 16 * 60
+    assert 4 * 60 < demo[1]["trainings"][0]["seconds"] < 16 * 60
 
 
 def test_after_a_run_nothing_is_to_be_done_and_the_plan_before_it_is_kept(finished: Path) -> None:

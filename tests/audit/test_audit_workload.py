@@ -39,7 +39,7 @@ CONFIGURATION: dict[str, Any] = {
         "list": {"model": "llm", "passage_words": 300},
         "point": {"model": "llm", "protocol": "pointwise"},
         "thinks": {"model": "llm", "thinking": True, "sampling": {"max_new_tokens": 4096}},
-        "served": {"engine": "openai", "served_model": "far/away"},
+        "served": {"engine": "openai", "served_model_name": "far/away"},
     },
     "labels": {"human": {"pool": "p", "source": "human", "queries": {"percent": 50}}},
     "backbones": {"b": {"model": "bert", "query_length": 16, "passage_length": 100}},

@@ -42,8 +42,8 @@ def test_the_large_run_has_the_sizes_that_are_told(root: Path, tmp_path: Path, s
     trained = set()
     run: str | None = dict(configuration.tables["large"].groups[0].rows)["utilsel"]
     while run is not None:
-        trained.add(configuration.runs[run].labels)
-        run = configuration.runs[run].first_stage
+        trained.add(configuration.trainings[run].labels)
+        run = configuration.trainings[run].init_from
     assert trained == set(configuration.labels), "the retriever is trained on every part"
 
 

@@ -113,8 +113,8 @@ def done(root: Path, tmp_path_factory: pytest.TempPathFactory, slurm: None) -> P
     def cut(configuration: dict[str, Any]) -> None:
         configuration["pools"]["demo-train"]["shards"] = 2
         configuration["labels"] = {name: configuration["labels"][name] for name in ("human-20", "utilsel", "utilrank")}
-        configuration["runs"] = {name: configuration["runs"][name] | {"epochs": 1} for name in RUNS}
-        configuration["tables"]["retrieval"].update(groups=[{"runs": list(RUNS)}], baseline=None)
+        configuration["trainings"] = {name: configuration["trainings"][name] | {"epochs": 1} for name in RUNS}
+        configuration["tables"]["retrieval"].update(groups=[{"trainings": list(RUNS)}], baseline=None)
         gpus = {"annotate": 1, "train": 2, "encode": 1}  # of SLURM's, which has no real ones here
         configuration["performance"] |= {job: {"gpus": number, "device": "cpu"} for job, number in gpus.items()}
 
@@ -184,7 +184,9 @@ def test_a_training_goes_on_after_scancel_and_after_its_wall_time(root: Path, tm
     epochs, batch = 6, 2
 
     def long(configuration: dict[str, Any]) -> None:
-        configuration["runs"] = {"human": configuration["runs"]["human"] | {"epochs": epochs, "batch_queries": batch}}
+        configuration["trainings"] = {
+            "human": configuration["trainings"]["human"] | {"epochs": epochs, "global_batch_size": batch}
+        }
         configuration["tables"] = {}
         configuration["performance"]["train"] = {"checkpoint_steps": 2, "log_steps": 1}
 
@@ -224,7 +226,7 @@ def judged_by(folder: Path, server: ScriptedServer) -> str:
     """Let an LLM on a server judge the questions, one request at a time; returns the target."""
 
     def hosted(configuration: dict[str, Any]) -> None:
-        configuration["annotators"]["hosted"] = {"engine": "openai", "served_model": "served"}
+        configuration["annotators"]["hosted"] = {"engine": "openai", "served_model_name": "served"}
         configuration["performance"]["annotate"] = {"gpus": 1, "server": {"url": server.url, "concurrency": 1}}
 
     configure(folder, hosted)

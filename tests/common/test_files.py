@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from utility_annotation.common.files import read_json, replacing, write_json, write_text
+from utility_annotation.common.files import atomic_write, read_json, write_json, write_text
 
 
 def test_a_file_appears_when_it_is_whole(tmp_path: Path) -> None:
     target = tmp_path / "new" / "a.txt"
-    with replacing(target) as temporary:
+    with atomic_write(target) as temporary:
         temporary.write_text("whole")
         assert not target.exists()
     assert target.read_text() == "whole"
@@ -26,7 +26,7 @@ def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
     target.write_text("old")
 
     def fail() -> None:
-        with replacing(target) as temporary:
+        with atomic_write(target) as temporary:
             temporary.write_text("half")
             raise RuntimeError
 
@@ -39,7 +39,7 @@ def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
 def test_a_folder_is_replaced_as_a_whole(tmp_path: Path) -> None:
     target = tmp_path / "model"
     for name in ("old", "new"):
-        with replacing(target) as temporary:
+        with atomic_write(target) as temporary:
             temporary.mkdir()
             (temporary / name).write_text("x")
     assert [path.name for path in target.iterdir()] == ["new"]
@@ -48,7 +48,7 @@ def test_a_folder_is_replaced_as_a_whole(tmp_path: Path) -> None:
 
 def test_a_failure_removes_a_half_written_folder(tmp_path: Path) -> None:
     def fail() -> None:
-        with replacing(tmp_path / "model") as temporary:
+        with atomic_write(tmp_path / "model") as temporary:
             temporary.mkdir()
             (temporary / "part").write_text("x")
             raise KeyboardInterrupt
@@ -59,12 +59,12 @@ def test_a_failure_removes_a_half_written_folder(tmp_path: Path) -> None:
 
 
 def test_a_leftover_of_a_killed_process_is_no_hindrance(tmp_path: Path) -> None:
-    with replacing(tmp_path / "model") as temporary:
+    with atomic_write(tmp_path / "model") as temporary:
         name = temporary.name
         temporary.mkdir()
     (tmp_path / name).mkdir()
     (tmp_path / name / "left").write_text("x")
-    with replacing(tmp_path / "model") as temporary:
+    with atomic_write(tmp_path / "model") as temporary:
         temporary.mkdir()
     assert list((tmp_path / "model").iterdir()) == []
 

@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from tiny_bert import save_tiny_bert
 
 from utility_annotation.common.errors import InputError, NoRoom, lacks_room, run_script
-from utility_annotation.common.files import replacing
+from utility_annotation.common.files import atomic_write
 from utility_annotation.io.schemas import CORPUS
 
 ON_A_SMALL_DISK = """
@@ -49,9 +49,9 @@ def assert_full(error: str, written: str, top: str, due: str = "") -> None:
         rf"error: {re.escape(written)}: there is no room to write this file \(No space left on device\)", error
     )
     assert re.search(rf": [\d.]+ \w+ of [\d.]+ [kM]B are free on the disk of \S*/disk/{top}{due}", error), error
-    mend = error.partition("To mend it: ")[2]
-    assert f"put {top}/ on a larger disk (`mv {top} /large/disk/ && ln -s /large/disk/{top} {top}`)" in mend
-    assert "run the same command again" in mend
+    hint = error.partition("To hint it: ")[2]
+    assert f"put {top}/ on a larger disk (`mv {top} /large/disk/ && ln -s /large/disk/{top} {top}`)" in hint
+    assert "run the same command again" in hint
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,7 @@ def test_labels(root: Path, tmp_path: Path) -> None:
 
 def test_what_libraries_make_of_a_full_disk_is_seen(tmp_path: Path) -> None:
     def save() -> None:
-        with replacing(tmp_path / "checkpoint"):
+        with atomic_write(tmp_path / "checkpoint"):
             raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
 
     with pytest.raises(NoRoom, match=r"checkpoint: there is no room to write this file \(No space left on device\)"):
@@ -145,10 +145,10 @@ def test_a_full_disk_that_was_met_elsewhere_is_told_by_the_script(capsys: pytest
 
 def test_other_errors_are_not_taken_for_a_full_disk(tmp_path: Path) -> None:
     def fail(error: Exception) -> None:
-        with replacing(tmp_path / "file"):
+        with atomic_write(tmp_path / "file"):
             raise error
 
-    for error in (PermissionError(13, "denied"), ValueError("odd"), InputError("bad.", mend="mend.")):
+    for error in (PermissionError(13, "denied"), ValueError("odd"), InputError("bad.", hint="hint.")):
         with pytest.raises(type(error)) as raised:
             fail(error)
         assert raised.value is error

@@ -121,7 +121,7 @@ def run_jobs(run, demo: Path, folder: Path) -> None:
     files = {"labels": labels, "pool": pool, "output": folder / "export"}
     run("export_labels", settings=card | {"model": None}, format="tevatron", quality=quality, **files)
 
-    training = {"labels": "human", "loss": "singlelh", "passages": 2, "batch_queries": 32, "epochs": 1}
+    training = {"labels": "human", "loss": "singlelh", "passages": 2, "global_batch_size": 32, "epochs": 1}
     files = {"model": model, "labels": labels, "pool": pool, "output": folder / "trained"}
     settings = {"run": training | {"precision": "fp32"}, "backbone": BACKBONE}
     run("train", settings=settings, performance={}, checkpoints=folder / "checkpoints", **files)

@@ -58,13 +58,13 @@ def test_room_is_the_least_of_the_model_s_limits_and_the_user_s(
     altered: Callable[..., Path], tiny_model: Path, annotator: Annotator
 ) -> None:
     assert ChatTokenizer(tiny_model, annotator).max_tokens == 1024
-    assert ChatTokenizer(tiny_model, annotator.model_copy(update={"context_tokens": 100})).max_tokens == 100
-    assert ChatTokenizer(tiny_model, annotator.model_copy(update={"context_tokens": 5000})).max_tokens == 1024
+    assert ChatTokenizer(tiny_model, annotator.model_copy(update={"max_model_len": 100})).max_tokens == 100
+    assert ChatTokenizer(tiny_model, annotator.model_copy(update={"max_model_len": 5000})).max_tokens == 1024
     assert ChatTokenizer(altered("tokenizer_config.json", model_max_length=64), annotator).max_tokens == 64
 
 
 def test_prompts_without_room_say_how_much_of_them_there_is_room_for(tiny_model: Path, annotator: Annotator) -> None:
-    tokens = ChatTokenizer(tiny_model, annotator.model_copy(update={"context_tokens": 100}))
+    tokens = ChatTokenizer(tiny_model, annotator.model_copy(update={"max_model_len": 100}))
     failures = tokens.without_room([[0] * 80, [0] * 160], [20, 20])
     assert failures == {1: TooLong("160 prompt tokens, but the model has room for 80", 0.5)}
 

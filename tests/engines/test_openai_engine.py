@@ -136,7 +136,7 @@ def test_key_goes_into_the_header_where_it_is_set(monkeypatch: pytest.MonkeyPatc
     with ScriptedServer(lambda received: chat_answer()) as scripted:
         list(hosted(scripted.url).generate(asked("q")))
         monkeypatch.setenv("OTHER_KEY", KEY)
-        list(hosted(scripted.url, key_variable="OTHER_KEY").generate(asked("q")))
+        list(hosted(scripted.url, api_key_env="OTHER_KEY").generate(asked("q")))
     assert [received.headers.get("authorization") for received in scripted.received] == [None, f"Bearer {KEY}"]
 
 
@@ -200,7 +200,10 @@ def test_completions_have_the_key_of_every_engine_where_the_model_is_known(
 
 
 def test_served_model_and_thinking_belong_to_the_identity_where_it_is_not() -> None:
-    variants = [HOSTED, *(HOSTED.model_copy(update=change) for change in ({"served_model": "x"}, {"thinking": True}))]
+    variants = [
+        HOSTED,
+        *(HOSTED.model_copy(update=change) for change in ({"served_model_name": "x"}, {"thinking": True})),
+    ]
     assert len({hosted("http://127.0.0.1:1/v1", variant).identity for variant in variants}) == 3
 
 
@@ -282,12 +285,12 @@ def test_likelihoods_without_a_model_name_the_setting() -> None:
 
 
 def test_limit_of_tokens_without_a_tokenizer_is_refused() -> None:
-    with pytest.raises(InputError, match="context_tokens"):
-        hosted("http://127.0.0.1:1/v1", HOSTED.model_copy(update={"context_tokens": 64}))
+    with pytest.raises(InputError, match="max_model_len"):
+        hosted("http://127.0.0.1:1/v1", HOSTED.model_copy(update={"max_model_len": 64}))
 
 
 def test_prompt_beyond_the_stated_context_is_not_sent(tiny_model: Path) -> None:
-    bounded = LOCAL.model_copy(update={"context_tokens": 64})
+    bounded = LOCAL.model_copy(update={"max_model_len": 64})
     with ScriptedServer(lambda received: text_answer()) as scripted:
         engine = OpenAIEngine(tiny_model, bounded, performance(scripted.url))
         results = collected(engine.generate(asked("word " * 100, "word")))

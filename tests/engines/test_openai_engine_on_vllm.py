@@ -32,7 +32,7 @@ from utility_annotation.engines.transformers_engine import TransformersEngine
 from utility_annotation.settings import Annotator, Performance, Sampling
 
 CONTEXT = 512
-SERVED = Annotator(engine="openai", served_model="served", model="smollm2", precision="fp32")
+SERVED = Annotator(engine="openai", served_model_name="served", model="smollm2", precision="fp32")
 QUESTIONS = ["word", "What is the capital of France?", "word " * 90, "Say <|im_end|> and nothing else.", "東京は？"]
 CONTINUATIONS = [
     Continuation(chat("word " * count), text)
@@ -170,11 +170,13 @@ def test_likelihood_beyond_the_server_s_limit_is_too_long(on_vllm: OpenAIEngine)
 
 
 @pytest.mark.vllm
-@pytest.mark.parametrize(("key", "model", "named"), [("x", "served", "key_variable"), (KEY, "other", "served_model")])
+@pytest.mark.parametrize(
+    ("key", "model", "named"), [("x", "served", "api_key_env"), (KEY, "other", "served_model_name")]
+)
 def test_wrong_key_and_wrong_model_end_the_job(
     vllm_url: str, smollm2: Path, monkeypatch: pytest.MonkeyPatch, key: str, model: str, named: str
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", key)
-    engine = OpenAIEngine(smollm2, SERVED.model_copy(update={"served_model": model}), performance(vllm_url))
+    engine = OpenAIEngine(smollm2, SERVED.model_copy(update={"served_model_name": model}), performance(vllm_url))
     with pytest.raises(InputError, match=named):
         list(engine.generate(asked("q")))

@@ -231,7 +231,7 @@ def test_failure_gives_the_server_s_words_trimmed_and_on_one_line() -> None:
 def test_wrong_key_ends_the_job_and_names_the_variable(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     refusal = Answer({"error": {"message": f"Incorrect API key provided: {KEY}."}}, status)
-    problem = pytest.raises(InputError, match=r"OPENAI_API_KEY.*server\.key_variable")
+    problem = pytest.raises(InputError, match=r"OPENAI_API_KEY.*server\.api_key_env")
     with ScriptedServer(lambda received: refusal) as scripted, problem as raised:
         list(hosted(scripted.url).generate(asked(*map(str, range(50)))))
     assert KEY not in str(raised.value)
@@ -247,7 +247,7 @@ def test_wrong_key_ends_the_job_and_names_the_variable(monkeypatch: pytest.Monke
     ],
 )
 def test_wrong_url_or_model_ends_the_job_and_names_both(refusal: Answer) -> None:
-    problem = pytest.raises(InputError, match=r"server\.url.*annotators\.\*\.served_model")
+    problem = pytest.raises(InputError, match=r"server\.url.*annotators\.\*\.served_model_name")
     with ScriptedServer(lambda received: refusal) as scripted, problem:
         list(hosted(scripted.url).generate(asked("q")))
     assert len(scripted.received) == 1

@@ -45,7 +45,7 @@ from utility_annotation.settings import Annotator, Performance, Sampling
 pytestmark = pytest.mark.vllm
 
 CONTEXT = 256
-SETTINGS = Annotator(model="smollm2", engine="vllm", precision="fp32", context_tokens=CONTEXT)
+SETTINGS = Annotator(model="smollm2", engine="vllm", precision="fp32", max_model_len=CONTEXT)
 
 
 def chat(text: str) -> tuple[Message, ...]:
@@ -70,7 +70,7 @@ REPLIES = {
     "sampled backwards": [asked(question, **HOT, seed=3) for question in reversed(QUESTIONS)],
     "other seed": [asked(question, **HOT, seed=4) for question in QUESTIONS],
     "one text, one seed": [asked("Tell me a story.", **HOT, seed=3) for _ in range(2)],
-    "guided": [
+    "structured_outputs": [
         asked("Which passages help?", guide=SELECTION.guide(31), max_new_tokens=210),
         asked("Which passages help most?", guide=RANKING.guide(31), max_new_tokens=210),
         asked("Any?", guide=r"(yes|no)"),
@@ -189,7 +189,7 @@ def session(vllm_python: Path, root: Path, smollm2: Path, tmp_path_factory: pyte
 def deaths(vllm_python: Path, root: Path, tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Session:
     job = {
         "model": str(tiny_model),
-        "annotator": SETTINGS.model_copy(update={"context_tokens": 1024}).model_dump(mode="json"),
+        "annotator": SETTINGS.model_copy(update={"max_model_len": 1024}).model_dump(mode="json"),
         "requests": {call: as_json(requests) for call, requests in DEATHS.items()},
     }
     return run_session("vllm_deaths.py", job, vllm_python, root, tmp_path_factory.mktemp("deaths"))
@@ -234,7 +234,7 @@ def test_sampled_reply_depends_on_its_seed_and_prompt_alone(session: Session) ->
 
 def test_guided_reply_has_the_form_and_ends_its_turn(session: Session) -> None:
     """The forms of the stages, for as many passages as the paper shows, among others."""
-    selection, ranking, answer = replies = session.results("guided")
+    selection, ranking, answer = replies = session.results("structured_outputs")
     assert SELECTION.read(selection, 31).outcome in ("ok", "empty")
     assert re.fullmatch(RANKING.guide(31), ranking.text)
     assert RANKING.read(ranking, 31).outcome == "ok"
@@ -321,7 +321,7 @@ def relsel_command(
     return [interpreter, root / "workflow" / "scripts" / "annotate_relsel.py", *options]
 
 
-POINTWISE = Annotator(model="tiny", engine="vllm", precision="fp32", protocol="pointwise", context_tokens=512)
+POINTWISE = Annotator(model="tiny", engine="vllm", precision="fp32", protocol="pointwise", max_model_len=512)
 
 
 def test_model_split_over_two_workers_scores_as_transformers_does(

@@ -13,13 +13,13 @@ from command_line import arguments
 from huggingface_hub import ModelCard
 from tiny_bert import save_tiny_bert
 
-from utility_annotation.settings import Backbone, Run
+from utility_annotation.settings import Backbone, Training
 from utility_annotation.training.encoder import Encoder
 
 SETTINGS: dict[str, Any] = {
     "name": "useful-cl20",
     "labels": {"pool": "small", "source": "human"},
-    "first_stage": {"pool": "small", "source": "utilsel", "annotator": "judge"},
+    "init_from": {"pool": "small", "source": "utilsel", "annotator": "judge"},
     "source": {"hub": "some/Encoder"},
 }
 BACKBONE = {
@@ -30,7 +30,7 @@ BACKBONE = {
     "passage_length": 24,
     "query_prefix": "query: ",
 }
-RUN = {"labels": "human-20", "first_stage": "useful", "loss": "summarglh", "temperature": 0.05, "epochs": 2}
+RUN = {"labels": "human-20", "init_from": "useful", "loss": "summarglh", "temperature": 0.05, "epochs": 2}
 TEXTS = ["red stone", "a blue river and a cloud", "horse"]
 
 
@@ -40,7 +40,7 @@ def trained(tmp_path: Path) -> Path:
     folder = tmp_path / "model"
     Encoder.load(save_tiny_bert(tmp_path / "tiny"), Backbone(**BACKBONE)).save(folder)
     record = {
-        "run": Run(**RUN).model_dump(mode="json"),
+        "run": Training(**RUN).model_dump(mode="json"),
         "backbone": Backbone(**BACKBONE).model_dump(mode="json"),
         "effective_batch": {"queries": 128, "passages_a_query": 16, "negatives": "own and in-batch"},
         "processes": 8,

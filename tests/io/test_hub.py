@@ -58,7 +58,7 @@ def prepare(root: Path, folder: Path, settings: str = MODEL, **environment: str)
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "problem", "mend"),
+    ("status", "code", "problem", "hint"),
     [
         (
             404,
@@ -74,12 +74,12 @@ def prepare(root: Path, folder: Path, settings: str = MODEL, **environment: str)
     ],
 )
 def test_a_refusal_names_what_mends_it(
-    root: Path, tmp_path: Path, status: int, code: str, problem: str, mend: str
+    root: Path, tmp_path: Path, status: int, code: str, problem: str, hint: str
 ) -> None:
     with hub(status, code) as address:
         error = prepare(root, tmp_path, HF_ENDPOINT=address)
     assert problem in error
-    assert mend in error.partition("To mend it:")[2]
+    assert hint in error.partition("To hint it:")[2]
 
 
 def test_a_token_is_never_shown(root: Path, tmp_path: Path) -> None:

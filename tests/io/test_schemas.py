@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from utility_annotation.common.errors import InputError
-from utility_annotation.io import schemas as contracts
+from utility_annotation.io import schemas as schemas
 from utility_annotation.io.schemas import (
     ANNOTATION,
     ANSWERS,
@@ -56,19 +56,19 @@ ROWS = {
 }
 
 
-@pytest.mark.parametrize("contract", ROWS, ids=lambda contract: contract.name)
-def test_what_is_written_is_read(contract: contracts.Contract, tmp_path: Path) -> None:
+@pytest.mark.parametrize("schema", ROWS, ids=lambda schema: schema.name)
+def test_what_is_written_is_read(schema: schemas.Schema, tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
-    contract.write(path, contract.rows([ROWS[contract]]))
-    assert contract.read(path).to_pylist() == [ROWS[contract]]
-    assert contract.read(path).schema == contract.schema
-    assert list(iter_rows(contract, [path, path])) == [ROWS[contract]] * 2
+    schema.write(path, schema.rows([ROWS[schema]]))
+    assert schema.read(path).to_pylist() == [ROWS[schema]]
+    assert schema.read(path).schema == schema.schema
+    assert list(iter_rows(schema, [path, path])) == [ROWS[schema]] * 2
 
 
-@pytest.mark.parametrize("contract", ROWS, ids=lambda contract: contract.name)
-def test_no_rows_are_a_file_too(contract: contracts.Contract, tmp_path: Path) -> None:
-    contract.write(tmp_path / "a.parquet", contract.rows([]))
-    assert contract.read(tmp_path / "a.parquet").num_rows == 0
+@pytest.mark.parametrize("schema", ROWS, ids=lambda schema: schema.name)
+def test_no_rows_are_a_file_too(schema: schemas.Schema, tmp_path: Path) -> None:
+    schema.write(tmp_path / "a.parquet", schema.rows([]))
+    assert schema.read(tmp_path / "a.parquet").num_rows == 0
 
 
 def test_some_columns(tmp_path: Path) -> None:
@@ -77,16 +77,16 @@ def test_some_columns(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("contract", "row"),
+    ("schema", "row"),
     [
         (QUERIES, {"query_id": "q1", "text": None}),
         (QRELS, {"query_id": "q1", "docid": "d1"}),
         (ANNOTATION, {**ROWS[ANNOTATION], "whole_pool": None}),
     ],
 )
-def test_an_empty_cell_is_refused(contract: contracts.Contract, row: dict, tmp_path: Path) -> None:
+def test_an_empty_cell_is_refused(schema: schemas.Schema, row: dict, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"column \w+ of .* has 1 empty cells"):
-        contract.write(tmp_path / "a.parquet", contract.rows([ROWS[contract] | {"query_id": "q0"}, row]))
+        schema.write(tmp_path / "a.parquet", schema.rows([ROWS[schema] | {"query_id": "q0"}, row]))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -106,7 +106,7 @@ def test_another_schema_is_refused_on_write(tmp_path: Path) -> None:
 @pytest.mark.parametrize("collide", [False, True])
 def test_a_repeated_key_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, collide: bool) -> None:
     if collide:  # equal hashes alone are no repetition
-        monkeypatch.setattr(contracts, "row_hashes", lambda table: np.zeros(table.num_rows, np.uint64))
+        monkeypatch.setattr(schemas, "row_hashes", lambda table: np.zeros(table.num_rows, np.uint64))
     row = ROWS[QRELS]
     QRELS.write(tmp_path / "good.parquet", QRELS.rows([row, {**row, "docid": "d2"}, {**row, "query_id": "q2"}]))
 

@@ -89,7 +89,7 @@ def test_a_pointwise_ranking_rests_on_the_likelihoods_of_the_selection() -> None
 
 def test_a_curriculum_pays_for_its_first_stages() -> None:
     labels = {"useful": {"source": "relsel", "annotator": "llm"}, "human": {"source": "human"}}
-    runs = {"first": {"labels": "useful"}, "second": {"labels": "human", "first_stage": "first"}}
+    runs = {"first": {"labels": "useful"}, "second": {"labels": "human", "init_from": "first"}}
     assert kinds(work_of_run(configured(labels, runs), "second")) == ["judgements", "relsel"]
 
 
@@ -114,7 +114,7 @@ def test_the_cost_of_labels_from_a_file_is_not_known(run: str) -> None:
         "human": {"source": "human"},
         "both": {"source": "union", "of": ["theirs", "human"]},
     }
-    runs = {"alone": {"labels": "both"}, "refined": {"labels": "human", "first_stage": "alone"}}
+    runs = {"alone": {"labels": "both"}, "refined": {"labels": "human", "init_from": "alone"}}
     assert work_of_run(configured(labels, runs), run) is None
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import collect_cards
+import sample_annotations
 from command_line import arguments
 
 from utility_annotation.io.schemas import ANNOTATION, ANSWERS, LABELS, POOL
@@ -73,7 +73,7 @@ class JudgedPool:
         """The file of its cards, and what it holds."""
         output = self.folder / "cards.json"
         asked = {"pool": "p", "questions": 50, "seed": 13, "judges": JUDGES} | settings
-        collect_cards.main(arguments(settings=asked, **self.inputs, output=output))
+        sample_annotations.main(arguments(settings=asked, **self.inputs, output=output))
         return output, json.loads(output.read_text())
 
 
@@ -81,9 +81,9 @@ def write_judged_pool(folder: Path, shards: int = 2) -> JudgedPool:
     """Write all its files; question i goes to shard i mod ``shards``."""
     names = [f"{number:04d}-of-{shards:04d}.parquet" for number in range(shards)]
 
-    def write(place: Path, contract: Any, rows: list[dict[str, Any]]) -> None:
+    def write(place: Path, schema: Any, rows: list[dict[str, Any]]) -> None:
         for number, name in enumerate(names):
-            contract.write(place / name, contract.rows(rows[number::shards]))
+            schema.write(place / name, schema.rows(rows[number::shards]))
 
     pool = [
         {

@@ -28,7 +28,7 @@ CONFIGURATION: dict[str, Any] = {
     },
     "pools": {"p": {"dataset": "d", "source": {"path": "t.jsonl"}}},
     "annotators": {
-        "llm": {"engine": "openai", "served_model": "far"},
+        "llm": {"engine": "openai", "served_model_name": "far"},
         "small": {"model": "m", "protocol": "pointwise"},
     },
 }

@@ -34,7 +34,7 @@ def written(folder: Path, *runs: str, testset: str = "dev", seconds: float = HOU
         values = {"mrr@10": 0.353, "recall@1000": 0.977}
         found = {"backbone": "b", "run": path.stem, "testset": testset, "queries": 9, "metrics": values}
         write_json(path, found)
-    table = {"title": "Cost", "backbone": "b", "runs": runs, "testset": "dev"} | changes
+    table = {"title": "Cost", "backbone": "b", "trainings": runs, "testset": "dev"} | changes
     settings = {"table": table, "prices": PRICES, "work": {run: WORK[run] for run in runs}}
     outputs = {f"output_{kind}": folder / f"table.{kind}" for kind in ("markdown", "csv", "latex")}
     pool = write_pool(folder / "p", POOL)

@@ -56,7 +56,7 @@ def training(folder: Path, backbone: str, run: str) -> Path:
 
 
 def table(*runs: str) -> dict[str, Any]:
-    groups = [{"runs": runs}]
+    groups = [{"trainings": runs}]
     return {"title": "t", "backbones": ["minilm"], "groups": groups, "testsets": ["dev"], "baseline": None}
 
 

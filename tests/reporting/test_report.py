@@ -39,7 +39,7 @@ CONFIGURATION = {
         "main": {
             "title": "Retrievers <on> dev & more",
             "backbones": ["minilm"],
-            "groups": [{"title": "First & last", "runs": ["untrained", "human"]}],
+            "groups": [{"title": "First & last", "trainings": ["untrained", "human"]}],
             "testsets": ["dev"],
         }
     },
@@ -267,9 +267,9 @@ def test_a_tendency_is_a_mean_further_from_one_half_than_chance(
     ("annotator", "judged", "said"),
     [
         ({"protocol": "pointwise"}, "one by one", "those rows are a control"),
-        ({"passes": 3}, "as lists, 3 orders", "outlasts the vote"),
+        ({"permutations": 3}, "as lists, 3 orders", "outlasts the vote"),
     ],
-    ids=["pointwise", "passes"],
+    ids=["pointwise", "permutations"],
 )
 def test_what_positions_mean_for_other_ways_of_judging_is_said(
     tmp_path: Path, template: Path, annotator: dict[str, Any], judged: str, said: str

@@ -43,8 +43,8 @@ def test_every_shipped_configuration_loads(root: Path) -> None:
 
 
 def test_a_configuration_with_a_served_model_travels_to_a_script(demo: dict[str, Any]) -> None:
-    raw = _set(demo, "annotators/smollm2", {"engine": "openai", "served_model": "judge"})
-    del raw["labels"]["replug"], raw["runs"]["replug"], raw["tables"]
+    raw = _set(demo, "annotators/smollm2", {"engine": "openai", "served_model_name": "judge"})
+    del raw["labels"]["replug"], raw["trainings"]["replug"], raw["tables"]
     configuration = load(raw, path="demo")
     assert from_json(Configuration, canonical(configuration)) == configuration
 
@@ -61,55 +61,59 @@ def test_the_own_corpus_takes_human_labels_in_small(root: Path) -> None:
     files = [root / "config" / f"own-corpus{suffix}.yaml" for suffix in ("", "-human", "-small")]
     configuration = load(layered(*files), path="own corpus")
     assert configuration.annotators["llm"].protocol == "pointwise"
-    assert configuration.runs["utilsel-human"].first_stage == "utilsel"
+    assert configuration.trainings["utilsel-human"].init_from == "utilsel"
 
 
 @pytest.mark.parametrize(
     ("path", "value", "expected"),
     [
         ("modles", {}, "unknown key modles (did you mean 'models'?)"),
-        ("runs/human/batch_quries", 3, "unknown key runs.human.batch_quries (did you mean 'batch_queries'?)"),
+        ("trainings/human/batch_quries", 3, "unknown key runs.human.batch_quries (did you mean 'global_batch_size'?)"),
         ("performance/trainer", {}, "did you mean 'train'?"),
         ("datasets/demo/splits/dev/query", {}, "did you mean 'queries'?"),
         (
-            "runs/human/labels",
+            "trainings/human/labels",
             "humann",
-            "runs.human.labels names 'humann', which is not in `labels` (did you mean 'human",
+            "trainings.human.labels names 'humann', which is not in `labels` (did you mean 'human",
         ),
-        ("runs/human/loss", "kl", "runs.human: loss kl goes with labels of source replug"),
-        ("runs/utilsel/first_stage", "utilsel-cl20", "first stages go in a circle"),
-        ("runs/untrained", {"labels": "human"}, "runs.untrained: this name is reserved"),
+        ("trainings/human/loss", "kl", "trainings.human: loss kl goes with labels of source replug"),
+        ("trainings/utilsel/init_from", "utilsel-cl20", "first stages go in a circle"),
+        ("trainings/untrained", {"labels": "human"}, "trainings.untrained: this name is reserved"),
         ("labels/human/annotator", "smollm2", "labels of source human must have no `annotator`"),
         ("models/all-minilm-l6-v2", {"package": "a", "path": "b"}, "give exactly one of package, path and hub"),
         ("testsets/demo-dev/split", "test", "testsets.demo-dev.split names 'test'"),
         ("tables/retrieval/baseline", "utilsel-cl30", "the baseline 'utilsel-cl30' must be one of its runs, or null"),
         ("annotators/smollm2/model", None, "engine transformers needs `model`"),
-        ("annotators/smollm2/engine", "openai", "engine openai needs `served_model`"),
-        ("annotators/smollm2/served_model", "judge", "engine openai needs `served_model`, the others must have none"),
-        ("annotators/smollm2/guided", True, "`guided` needs the engine vllm or openai"),
+        ("annotators/smollm2/engine", "openai", "engine openai needs `served_model_name`"),
+        (
+            "annotators/smollm2/served_model_name",
+            "judge",
+            "engine openai needs `served_model_name`, the others must have none",
+        ),
+        ("annotators/smollm2/structured_outputs", True, "`structured_outputs` needs the engine vllm or openai"),
         (
             "annotators/smollm2",
-            {"model": "smollm2", "engine": "vllm", "protocol": "pointwise", "guided": True},
-            "`guided` is for the listwise protocol",
+            {"model": "smollm2", "engine": "vllm", "protocol": "pointwise", "structured_outputs": True},
+            "`structured_outputs` is for the listwise protocol",
         ),
-        ("annotators/smollm2/passes", 3, "`passes` are for the listwise protocol"),
+        ("annotators/smollm2/permutations", 3, "`permutations` are for the listwise protocol"),
         ("annotators/smollm2/retries", {"temperature_step": 0}, "would repeat the reply; give a `temperature_step`"),
         (
             "annotators/smollm2",
-            {"engine": "openai", "served_model": "judge"},
+            {"engine": "openai", "served_model_name": "judge"},
             "replug asks for likelihoods, so annotators.smollm2 needs `model`",
         ),
         (
             "annotators/smollm2",
-            {"engine": "openai", "served_model": "judge", "protocol": "pointwise"},
+            {"engine": "openai", "served_model_name": "judge", "protocol": "pointwise"},
             "`model` must name the tokenizer",
         ),
         (
             "annotators/smollm2",
-            {"engine": "openai", "served_model": "judge", "precision": "fp16"},
+            {"engine": "openai", "served_model_name": "judge", "precision": "fp16"},
             "without `model`, leave `precision` out",
         ),
-        ("runs/human/learning_rate", -1, "runs.human.learning_rate: Input should be greater than 0"),
+        ("trainings/human/learning_rate", -1, "trainings.human.learning_rate: Input should be greater than 0"),
         (
             "testsets/answers",
             {"dataset": "demo", "split": "dev", "relevant": "answers", "metrics": ["success@5", "recall@5"]},
@@ -188,7 +192,7 @@ def test_a_stage_depends_on_no_setting_of_another_stage() -> None:
 
 
 def test_a_served_annotator_without_a_model_travels_without_a_precision() -> None:
-    served = Annotator(engine="openai", served_model="judge")
+    served = Annotator(engine="openai", served_model_name="judge")
     settings = stage_settings(served, "relsel")
     assert "precision" not in settings
     assert Annotator.model_validate_json(canonical(settings)) == served
@@ -198,7 +202,7 @@ def test_a_served_annotator_without_a_model_travels_without_a_precision() -> Non
 def test_a_whole_configuration_travels_to_the_report_without_its_defaults(
     root: Path, demo: dict[str, Any], file: str
 ) -> None:
-    served = _set(demo, "annotators/judge", {"engine": "openai", "served_model": "far"})
+    served = _set(demo, "annotators/judge", {"engine": "openai", "served_model_name": "far"})
     settings = load(served if file == "served" else yaml.safe_load((root / "config" / file).read_text()))
     text = canonical(settings.model_dump(mode="json", exclude={"performance"}, exclude_defaults=True))
     travelled = from_json(Configuration, text)
@@ -206,7 +210,7 @@ def test_a_whole_configuration_travels_to_the_report_without_its_defaults(
 
 
 def test_named_rows_keep_their_order_on_the_way_to_a_script() -> None:
-    group = Group.model_validate({"runs": ["human"], "rows": {"loss=summarglh": "b", "loss=jointlh": "a"}})
+    group = Group.model_validate({"trainings": ["human"], "rows": {"loss=summarglh": "b", "loss=jointlh": "a"}})
     travelled = Group.model_validate_json(canonical(group))
     assert [row.name for row in travelled.shown()] == ["human", "loss=summarglh", "loss=jointlh"]
 

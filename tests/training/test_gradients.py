@@ -32,7 +32,7 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def write_gradients(model: Path, texts_path: Path, cache_chunk: int, output: Path) -> None:
+def write_gradients(model: Path, texts_path: Path, grad_cache_chunk: int, output: Path) -> None:
     """What each process does: its share of the texts, then gradients and loss to ``output``/rank."""
     content = json.loads(texts_path.read_text())
     texts = content["queries"] + content["passages"]
@@ -44,7 +44,7 @@ def write_gradients(model: Path, texts_path: Path, cache_chunk: int, output: Pat
             encoder.token_ids([texts[text] for text in world.share(len(texts))], "passage"),
             len(texts),
             lambda vectors: lse_pair(vectors[:3] @ vectors[3:].T, positives, ~positives),
-            Pass(cache_chunk, "fp32", seed=3),
+            Pass(grad_cache_chunk, "fp32", seed=3),
             world,
             step=0,
         )
@@ -69,19 +69,19 @@ def plain(tiny_still: Path, texts: Path) -> dict[str, torch.Tensor]:
     return _gradients(encoder) | {"loss": loss.detach()}
 
 
-@pytest.mark.parametrize(("count", "cache_chunk"), [(1, 0), (1, 2), (1, 100), (2, 0), (3, 2)])
-def test_gradient_equals_plain_back_propagation(tiny_still, texts, tmp_path, plain, count, cache_chunk):
+@pytest.mark.parametrize(("count", "grad_cache_chunk"), [(1, 0), (1, 2), (1, 100), (2, 0), (3, 2)])
+def test_gradient_equals_plain_back_propagation(tiny_still, texts, tmp_path, plain, count, grad_cache_chunk):
     if count == 1:
-        write_gradients(tiny_still, texts, cache_chunk, tmp_path / "gradients")
+        write_gradients(tiny_still, texts, grad_cache_chunk, tmp_path / "gradients")
     else:
-        run_processes(count, write_gradients, tiny_still, texts, cache_chunk, tmp_path / "gradients")
+        run_processes(count, write_gradients, tiny_still, texts, grad_cache_chunk, tmp_path / "gradients")
     for rank in range(count):
         torch.testing.assert_close(load_file(tmp_path / "gradients" / str(rank)), plain, rtol=1e-4, atol=1e-5)
 
 
 def test_with_dropout_the_second_pass_of_gradient_caching_draws_the_masks_of_the_first(tiny, texts, tmp_path):
     """One chunk holds all texts, with caching and without: equal only if both passes have the same masks."""
-    for cache_chunk in (0, 100):
-        write_gradients(tiny, texts, cache_chunk, tmp_path / str(cache_chunk))
-    without, cached = (load_file(tmp_path / str(cache_chunk) / "0") for cache_chunk in (0, 100))
+    for grad_cache_chunk in (0, 100):
+        write_gradients(tiny, texts, grad_cache_chunk, tmp_path / str(grad_cache_chunk))
+    without, cached = (load_file(tmp_path / str(grad_cache_chunk) / "0") for grad_cache_chunk in (0, 100))
     torch.testing.assert_close(cached, without, rtol=1e-5, atol=1e-6)

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utility_annotation.settings import Run
+from utility_annotation.settings import Training
 from utility_annotation.training.sampling import average_positives, draw, epoch_order
 
 
 def run(**keys: object) -> Run:
-    return Run(labels="test", **{"passages": 8, **keys})
+    return Training(labels="test", **{"train_group_size": 8, **keys})
 
 
 def draw_from(
@@ -132,7 +132,9 @@ def test_human_positive_that_the_llm_did_not_mark():
 
 
 def test_kl_draws_from_all_candidates_and_needs_no_positive():
-    drawn = [draw_from([-1.5, -2.0, -3.0, -9.0], run(loss="kl", passages=3), epoch=epoch) for epoch in range(40)]
+    drawn = [
+        draw_from([-1.5, -2.0, -3.0, -9.0], run(loss="kl", train_group_size=3), epoch=epoch) for epoch in range(40)
+    ]
     assert {len(one.positives) for one in drawn} == {3}
     assert {index for one in drawn for index in one.positives} == {0, 1, 2, 3}
     whole = draw_from([-1.5, -2.0, -3.0], run(loss="kl"))
@@ -143,7 +145,7 @@ def test_kl_leaves_human_positives_out_or_always_draws_them():
     scores, human = [-1.5, -2.0, -3.0, -9.0], (1,)
     excluded, included = (
         [
-            draw_from(scores, run(loss="kl", passages=2, human_positive=policy), human=human, epoch=epoch)
+            draw_from(scores, run(loss="kl", train_group_size=2, human_positive=policy), human=human, epoch=epoch)
             for epoch in range(40)
         ]
         for policy in ("exclusion", "inclusion")

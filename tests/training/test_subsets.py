@@ -17,7 +17,7 @@ from utility_annotation.labels.merge import merge_labels
 from utility_annotation.labels.shards import query_subset
 from utility_annotation.settings import Labels, QuerySubset
 
-RUN = {"passages": 4, "batch_queries": 2, "epochs": 1, "learning_rate": 1e-2, "precision": "fp32"}
+RUN = {"train_group_size": 4, "global_batch_size": 2, "epochs": 1, "learning_rate": 1e-2, "precision": "fp32"}
 THIRD = QuerySubset(percent=30, seed=1)
 
 

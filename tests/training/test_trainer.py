@@ -17,12 +17,19 @@ from tiny_collection import BACKBONE, make_collection
 
 from utility_annotation.common.errors import InputError
 from utility_annotation.common.files import read_json
-from utility_annotation.settings import Backbone, Run
+from utility_annotation.settings import Backbone, Training
 from utility_annotation.training import trainer
 from utility_annotation.training.encoder import Encoder
 from utility_annotation.training.plan import Plan
 
-RUN = {"loss": "summarglh", "passages": 4, "batch_queries": 3, "epochs": 2, "learning_rate": 1e-2, "precision": "fp32"}
+RUN = {
+    "loss": "summarglh",
+    "train_group_size": 4,
+    "global_batch_size": 3,
+    "epochs": 2,
+    "learning_rate": 1e-2,
+    "precision": "fp32",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +54,7 @@ def test_training_writes_a_model_and_what_was_decided(collection, tiny):
     assert record["queries"] == {"labelled": 10, "used": 7, "without_positive": 3}
     assert record["average_positives"] == 2  # 13/7
     assert [row[:2] for row in record["curve"]] == [[1, 1], [2, 1], [3, 1], [4, 2], [5, 2], [6, 2]]
-    assert record["run"] == Run(labels="test", **RUN).model_dump(mode="json")
+    assert record["run"] == Training(labels="test", **RUN).model_dump(mode="json")
     assert record["effective_batch"]["last_batch_queries"] == 1
     assert Encoder.load(model, Backbone(**BACKBONE)).dimension == 16
     assert not (collection.folder / "run" / "checkpoints").exists()
@@ -60,14 +67,21 @@ def test_every_loss_falls(tmp_path, tiny_still, loss):
         for query_id, pool in collection.pool.items():
             collection.labels[query_id] = {candidate["docid"]: float(candidate["human"]) for candidate in pool}
         collection.write()
-    run = {"loss": loss, "passages": 8, "batch_queries": 10, "epochs": 12, "warmup_ratio": 0, "learning_rate": 3e-3}
+    run = {
+        "loss": loss,
+        "train_group_size": 8,
+        "global_batch_size": 10,
+        "epochs": 12,
+        "warmup_ratio": 0,
+        "learning_rate": 3e-3,
+    }
     curve = read_json(train(collection, tiny_still, "run", run) / "training.json")["curve"]
     assert curve[-1][2] < 0.8 * curve[0][2]
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 def test_reduced_precision_starts_near_fp32_and_learns(collection, tiny_still, precision):
-    run = {"batch_queries": 10, "epochs": 8, "learning_rate": 3e-3, "warmup_ratio": 0}
+    run = {"global_batch_size": 10, "epochs": 8, "learning_rate": 3e-3, "warmup_ratio": 0}
     exact, reduced = (
         read_json(train(collection, tiny_still, name, run | {"precision": name}) / "training.json")["curve"]
         for name in ("fp32", precision)
@@ -98,12 +112,12 @@ def assert_trained_alike(model: Path, other: Path) -> None:
 
 
 def test_gradient_caching_gives_the_same_model(collection, tiny_still):
-    assert_trained_alike(*(train(collection, tiny_still, str(chunk), cache_chunk=chunk) for chunk in (0, 2)))
+    assert_trained_alike(*(train(collection, tiny_still, str(chunk), grad_cache_chunk=chunk) for chunk in (0, 2)))
 
 
 def test_two_processes_give_the_same_model(collection, tiny_still):
     """The last batch of an epoch has one query, so that its texts do not divide evenly."""
-    run_processes(2, script.main, collection.arguments(tiny_still, "together", RUN, {"cache_chunk": 3}))
+    run_processes(2, script.main, collection.arguments(tiny_still, "together", RUN, {"grad_cache_chunk": 3}))
     together = collection.folder / "together" / "model"
     assert_trained_alike(together, train(collection, tiny_still, "alone"))
     assert read_json(together / "training.json")["processes"] == 2
@@ -236,14 +250,17 @@ def test_queries_without_positive_after_exclusion_are_skipped_and_counted(collec
 
 def test_learning_rate_rises_and_falls():
     plan = Plan(
-        Run(labels="test", batch_queries=1, epochs=1, warmup_ratio=0.2, learning_rate=1.0), list(range(10)), 0, 1
+        Training(labels="test", global_batch_size=1, epochs=1, warmup_ratio=0.2, learning_rate=1.0),
+        list(range(10)),
+        0,
+        1,
     )
     rates = [plan.learning_rate(step) for step in range(10)]
     assert rates == pytest.approx([1 / 2, 1, 1, 7 / 8, 6 / 8, 5 / 8, 4 / 8, 3 / 8, 2 / 8, 1 / 8])
 
 
 def test_every_query_comes_once_an_epoch_and_a_resume_continues_the_sequence():
-    plan = Plan(Run(labels="test", batch_queries=4, epochs=3), list(range(10)), 0, 1)
+    plan = Plan(Training(labels="test", global_batch_size=4, epochs=3), list(range(10)), 0, 1)
     batches = list(plan.batches(0))
     assert [len(queries) for _, queries in batches] == [4, 4, 2] * 3
     for epoch in range(3):

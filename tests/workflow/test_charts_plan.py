@@ -20,7 +20,7 @@ datasets:
         queries: {format: msmarco, path: resources/demo/msmarco/queries.dev.tsv}
         qrels: {format: trec, path: resources/demo/trec/qrels.dev.txt}
 pools: {p: {dataset: demo, source: {path: resources/demo/tevatron/train.jsonl}, shards: 2}}
-annotators: {judge: {engine: openai, served_model: a/judge}}
+annotators: {judge: {engine: openai, served_model_name: a/judge}}
 labels:
   human: {pool: p, source: human}
   relevant: {pool: p, source: relsel, annotator: judge}
@@ -30,7 +30,7 @@ backbones: {b: {model: m}}
 runs:
   human: {labels: human}
   useful: {labels: useful}
-  refined: {labels: human, first_stage: useful}
+  refined: {labels: human, init_from: useful}
   ranked: {labels: ranked}
 testsets: {dev: {dataset: demo, split: dev}}
 label_tables:

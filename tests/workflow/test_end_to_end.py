@@ -28,7 +28,7 @@ def _shrink(folder: Path) -> None:
     path = folder / "config" / "config.yaml"
     configuration = yaml.safe_load(path.read_text())
     configuration["datasets"]["demo"]["shards"] = 2
-    configuration["runs"] = {name: run | {"epochs": 1} for name, run in configuration["runs"].items()}
+    configuration["trainings"] = {name: run | {"epochs": 1} for name, run in configuration["trainings"].items()}
     path.write_text(yaml.safe_dump(configuration))
 
 
@@ -118,7 +118,7 @@ def test_a_touched_raw_file_makes_nothing_stale(finished: Path) -> None:
 
 def test_a_comment_makes_nothing_stale(finished: Path) -> None:
     library = "workflow/scripts/utility_annotation"
-    assert _plan_after(finished, f"{library}/contracts.py", "RUN = Contract(", "# A comment.\nRUN = Contract(") == {}
+    assert _plan_after(finished, f"{library}/schemas.py", "RUN = Schema(", "# A comment.\nRUN = Schema(") == {}
 
 
 def test_how_fast_a_job_runs_makes_nothing_stale(finished: Path) -> None:
@@ -129,7 +129,7 @@ def test_a_training_key_makes_that_run_and_its_second_stage_stale(finished: Path
     path = finished / "config" / "config.yaml"
     original = path.read_text()
     configuration = yaml.safe_load(original)
-    configuration["runs"]["utilsel"]["temperature"] = 0.04
+    configuration["trainings"]["utilsel"]["temperature"] = 0.04
     path.write_text(yaml.safe_dump(configuration))
     try:
         plan = planned(finished)

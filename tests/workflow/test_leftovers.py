@@ -44,7 +44,7 @@ def held_up(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], Callable[[]
     with ScriptedServer(script) as server:
         path = folder / "config" / "config.yaml"
         configuration = yaml.safe_load(path.read_text())
-        configuration["annotators"]["hosted"] = {"engine": "openai", "served_model": "served"}
+        configuration["annotators"]["hosted"] = {"engine": "openai", "served_model_name": "served"}
         configuration["performance"]["annotate"] = {"server": {"url": server.url, "attempts": 50}}
         path.write_text(yaml.safe_dump(configuration))
         environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}

@@ -35,7 +35,7 @@ def _part(configuration: dict[str, Any]) -> dict[str, Any]:
     configuration["pools"]["demo-mined"]["source"]["retrievers"] = ["bm25/bm25", "minilm/human"]
     configuration["averages"]["domains"]["testsets"] = MEMBERS
     tables = configuration["tables"]
-    human, both = [{"runs": ["human"]}], [{"runs": ["human", "utilsel"]}]
+    human, both = [{"trainings": ["human"]}], [{"trainings": ["human", "utilsel"]}]
     in_domain = ["demo-dev", "demo-hybrid"]
     mixed = {"human20=positive-union": "utilsel-union20", "human20=curriculum": "utilsel-cl20"}
     configuration["tables"] = {
@@ -49,7 +49,7 @@ def _part(configuration: dict[str, Any]) -> dict[str, Any]:
     }
     configuration["label_tables"]["table1"]["labels"] = ["relsel", "utilsel"]
     configuration["label_charts"]["figure2"]["labels"] = ["relsel", "utilsel"]
-    configuration["cost_tables"]["table17"]["runs"] = ["human", "utilsel"]
+    configuration["cost_tables"]["table17"]["trainings"] = ["human", "utilsel"]
     configuration["line_charts"] = {"figure3a": configuration["line_charts"]["figure3a"]}
     configuration["line_charts"]["figure3a"]["series"] = [{"name": "cl", "points": {0: "utilsel", 20: "utilsel-cl20"}}]
     return configuration

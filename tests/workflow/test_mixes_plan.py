@@ -32,7 +32,7 @@ pools:
     size: 6
   bare: {dataset: demo, split: bare, source: {format: merged, testset: bare}}
 annotators:
-  judge: {engine: openai, served_model: a/judge}
+  judge: {engine: openai, served_model_name: a/judge}
 labels:
   useful: {pool: train, source: utilsel, annotator: judge}
   human: {pool: train, source: human, queries: {percent: 20}}

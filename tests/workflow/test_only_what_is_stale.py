@@ -119,7 +119,7 @@ def labelled(sets: int) -> Counter[str]:
 
 def annotated(*stages: str, shards: int = 2) -> Counter[str]:
     """So many shards of these stages, and what the report says of the annotation."""
-    return Counter({f"annotate_{stage}": shards for stage in stages}, collect_cards=1, count_work=1)
+    return Counter({f"annotate_{stage}": shards for stage in stages}, sample_annotations=1, annotation_cost=1)
 
 
 def searched(models: int, **more: int) -> Counter[str]:
@@ -182,7 +182,7 @@ TABLE_OF_CHANGES: dict[str, tuple[Change, Counter[str]]] = {
     # labels and training
     "the share of a ranking that is positive": (
         setting(labels__utilrank__top_percent=30),
-        labelled(1) + trained(1) + Counter(collect_cards=1),
+        labelled(1) + trained(1) + Counter(sample_annotations=1),
     ),
     "a line of logic in the merging of labels": (
         text(f"{LIBRARY}/labels.py", "np.floor(", "np.ceil("),
@@ -215,7 +215,7 @@ TABLE_OF_CHANGES: dict[str, tuple[Change, Counter[str]]] = {
     # the report
     "how many annotations the report shows": (
         setting(report={"questions": 5}),
-        Counter(collect_cards=1, write_report=1),
+        Counter(sample_annotations=1, write_report=1),
     ),
     "how its annotations look": (
         text("resources/report/style.css", ".card {", ".card { color: red;"),

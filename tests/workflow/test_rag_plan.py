@@ -21,7 +21,7 @@ datasets:
         answers: {format: jsonl, path: resources/demo/answers/dev.jsonl}
 annotators:
   writer: {model: writer, precision: fp32}
-  served: {engine: openai, served_model: a/writer}
+  served: {engine: openai, served_model_name: a/writer}
 backbones: {minilm: {model: encoder}}
 testsets: {dev: {dataset: demo, split: dev}}
 qa:

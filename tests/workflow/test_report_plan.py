@@ -40,7 +40,7 @@ def commands(folder: Path, rule: str, *arguments: str) -> list[str]:
 
 def test_annotations_are_collected_once_a_pool_however_many_label_sets_it_has(workflow: Path) -> None:
     jobs = planned(workflow, "results/report.html", *write(workflow))
-    assert (jobs["collect_cards"], jobs["count_work"], jobs["write_report"]) == (1, 1, 1)
+    assert (jobs["sample_annotations"], jobs["annotation_cost"], jobs["write_report"]) == (1, 1, 1)
 
 
 def test_the_order_of_keys_changes_no_command(workflow: Path) -> None:
@@ -48,13 +48,13 @@ def test_the_order_of_keys_changes_no_command(workflow: Path) -> None:
     found = []
     for names in (("first", "second"), ("second", "first")):
         arguments = write(workflow, label_charts={name: charts[name] for name in names})
-        found.append(commands(workflow, "collect_cards", "results/report.html", *arguments))
+        found.append(commands(workflow, "sample_annotations", "results/report.html", *arguments))
     assert found[0] == found[1]
 
 
 def test_the_report_can_do_without_annotations(workflow: Path) -> None:
     jobs = planned(workflow, "results/report.html", *write(workflow, report={"questions": 0}))
-    assert (jobs["collect_cards"], jobs["count_work"]) == (0, 1)
+    assert (jobs["sample_annotations"], jobs["annotation_cost"]) == (0, 1)
 
 
 def test_a_pool_whose_labels_nothing_shows_is_not_annotated_for_the_report(workflow: Path) -> None:
@@ -70,23 +70,23 @@ def test_labels_by_which_retrieval_is_judged_are_looked_at(workflow: Path) -> No
     testset = {"dev": {"dataset": "demo", "split": "dev", "labels": "judging"}}
     arguments = write(workflow, pools={"judged": pool}, labels=judged, testsets=testset)
     jobs = planned(workflow, "results/report.html", *arguments)
-    assert (jobs["collect_cards"], jobs["count_work"]) == (2, 2)
+    assert (jobs["sample_annotations"], jobs["annotation_cost"]) == (2, 2)
 
 
 def test_a_label_set_from_a_file_is_looked_at_as_well(workflow: Path) -> None:
     sections = {"labels": {"own": FILE}, "label_charts": {"own": {"title": "Own", "labels": ["own", "useful"]}}}
-    (command,) = commands(workflow, "collect_cards", "results/report.html", *write(workflow, **sections))
+    (command,) = commands(workflow, "sample_annotations", "results/report.html", *write(workflow, **sections))
     assert '"labels":"own"' in command
 
 
 def test_stages_and_answers_of_the_pool_are_given(workflow: Path) -> None:
-    (command,) = commands(workflow, "collect_cards", "results/report.html", *write(workflow))
+    (command,) = commands(workflow, "sample_annotations", "results/report.html", *write(workflow))
     for stage in ("relsel", "answer", "utilsel", "utilrank"):
         assert f'"stage":"{stage}"' in command
     assert command.partition("--truth")[2].split()[0] == "--output", "the split has no answers"
 
 
-@pytest.mark.parametrize(("rule", "folder"), [("collect_cards", "cards"), ("count_work", "work")])
+@pytest.mark.parametrize(("rule", "folder"), [("sample_annotations", "cards"), ("annotation_cost", "work")])
 def test_a_command_line_does_not_grow_with_the_number_of_shards(workflow: Path, rule: str, folder: str) -> None:
     """A shell takes 128 KB for one command."""
     pool = yaml.safe_load(CONFIGURATION)["pools"]["p"]

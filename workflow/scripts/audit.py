@@ -49,7 +49,7 @@ def plan(arguments: argparse.Namespace, snakemake: Sequence[str]) -> None:
     if arguments.gpu not in known:
         raise InputError(
             f"no rate is known for a GPU named {arguments.gpu}.",
-            mend=f"name one of {', '.join(known)} with --gpu, or give rates of yours with --rates.",
+            hint=f"name one of {', '.join(known)} with --gpu, or give rates of yours with --rates.",
         )
     with waiting("planning"):
         configuration, jobs = dry_run(snakemake)
@@ -90,11 +90,11 @@ def compare(arguments: argparse.Namespace) -> None:
         audit = report.Audit.model_validate_json(path.read_bytes())
     except OSError:
         raise InputError(
-            "there is no audit of a plan.", mend="make one before the run: `audit.py plan` or `make audit`.", path=path
+            "there is no audit of a plan.", hint="make one before the run: `audit.py plan` or `make audit`.", path=path
         ) from None
     except ValidationError:
         raise InputError(
-            "this is no audit of a plan, or one of another version.", mend="make it anew, before a run.", path=path
+            "this is no audit of a plan, or one of another version.", hint="make it anew, before a run.", path=path
         ) from None
     comparison = actual.compare(audit)
     text = actual.page(comparison)

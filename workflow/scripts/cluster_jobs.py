@@ -34,7 +34,7 @@ def unfinished_jobs(folder: Path) -> list[str]:
         raise InputError(
             f"SLURM does not answer ({' '.join(str(error.stderr or error).split())}), so whether jobs of an earlier "
             "run still write into this folder is not known.",
-            mend="make sure that there are none, or wait for SLURM.",
+            hint="make sure that there are none, or wait for SLURM.",
         ) from None
     jobs = (line.split("|", 2) for line in asked.stdout.splitlines())
     return [
@@ -61,7 +61,7 @@ def cancel(folder: Path, patience: float) -> list[str]:
         if time.monotonic() > deadline:
             raise InputError(
                 f"{len(left)} jobs are still there {patience:.0f} s after they were cancelled: {' '.join(left)}.",
-                mend="look at them with `squeue --me`, and call this again once they are gone.",
+                hint="look at them with `squeue --me`, and call this again once they are gone.",
             )
         time.sleep(0.5)
     return jobs

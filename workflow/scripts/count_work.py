@@ -10,7 +10,7 @@ from utility_annotation.common.files import write_json
 from utility_annotation.common.progress import log_to_stderr
 from utility_annotation.labels.cost import Records
 from utility_annotation.pools.shards import shard_names
-from utility_annotation.reporting.work import WorkSettings, count_work
+from utility_annotation.reporting.work import WorkSettings, annotation_cost
 from utility_annotation.settings import from_json
 
 
@@ -36,7 +36,7 @@ def main(argv: list[str] | None) -> None:
     pools = [arguments.pool / name for name in names]
     annotations = [folder / name for folder in arguments.annotation for name in names]
     settings = from_json(WorkSettings, arguments.settings)
-    write_json(arguments.output, count_work(settings, Records(pools, annotations)))
+    write_json(arguments.output, annotation_cost(settings, Records(pools, annotations)))
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ DECISIONS = (
     ),
     (
         "temperature of the scores",
-        "`runs.NAME.temperature`",
+        "`trainings.NAME.temperature`",
         "1",
         "dot products of [CLS] vectors as they are, as in the losses' equations",
     ),
@@ -96,7 +96,7 @@ DECISIONS = (
     ),
     (
         "what `pos-all` draws in table 10's second stage",
-        "`runs.utilsel-cl20-pos-all`",
+        "`trainings.utilsel-cl20-pos-all`",
         "all human positives, with summarglh",
         "only the second stage differs between the two rows",
     ),

@@ -39,7 +39,7 @@ def dry_run(arguments: Sequence[str]) -> tuple[Configuration, list[Job]]:
     """
     _, options = parse_args(["--dry-run", *arguments])
     if options.directory is not None:
-        raise InputError("the audit looks at the folder in which it is called.", mend="call it in that of --directory.")
+        raise InputError("the audit looks at the folder in which it is called.", hint="call it in that of --directory.")
     output = OutputSettings(
         dryrun=True,
         quiet={Quietness.RULES, Quietness.PROGRESS},  # ends the dry run when the jobs are known
@@ -88,7 +88,7 @@ def dry_run(arguments: Sequence[str]) -> tuple[Configuration, list[Job]]:
             api.print_exception(error)
             raise InputError(
                 "Snakemake cannot plan this run; its message stands above.",
-                mend="make `snakemake --dry-run` work with the same targets and options.",
+                hint="make `snakemake --dry-run` work with the same targets and options.",
             ) from None
 
 

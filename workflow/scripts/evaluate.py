@@ -18,7 +18,7 @@ class EvaluateSettings(Settings):
     """What is evaluated, and how."""
 
     backbone: str
-    run: str
+    training: str
     testset: str
     metrics: tuple[str, ...]
     relevance_level: int
@@ -47,7 +47,7 @@ def main(argv: list[str] | None) -> None:
         arguments.output,
         {
             "backbone": settings.backbone,
-            "run": settings.run,
+            "training": settings.training,
             "testset": settings.testset,
             "queries": len(result.query_ids),
             "queries_missing_from_run": result.missing,

@@ -20,7 +20,7 @@ class EvaluateAnswersSettings(Settings):
     """What is evaluated, and how; ``layer`` is that of bert-score."""
 
     backbone: str
-    run: str
+    training: str
     qa: str
     generator: str
     metrics: tuple[str, ...]
@@ -32,7 +32,7 @@ def encoder_of(settings: EvaluateAnswersSettings, model: Path | None, performanc
     from utility_annotation.common.devices import choose_device, use_threads
 
     if model is None or settings.layer is None:
-        raise InputError("bert-score needs a model and a layer.", mend="give --model, and `layer` in --settings.")
+        raise InputError("bert-score needs a model and a layer.", hint="give --model, and `layer` in --settings.")
     use_threads(performance.threads)
     device = choose_device(performance.encode.device, performance.encode.gpus, "encode")
     return Encoder(model, settings.layer, device.type)
@@ -66,7 +66,7 @@ def main(argv: list[str] | None) -> None:
         arguments.output,
         {
             "backbone": settings.backbone,
-            "run": settings.run,
+            "training": settings.training,
             "qa": settings.qa,
             "generator": settings.generator,
             "queries": len(result.query_ids),

@@ -8,7 +8,7 @@ from pathlib import Path
 from utility_annotation.common.errors import run_script
 from utility_annotation.common.progress import log_to_stderr
 from utility_annotation.reporting.figures import plot_training
-from utility_annotation.reporting.trainings import Training
+from utility_annotation.reporting.trainings import TrainingRecord
 
 
 def main(argv: list[str] | None) -> None:
@@ -19,7 +19,7 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--output-png", required=True, type=Path, help="the figure, as pixels")
     arguments = parser.parse_args(argv)
     log_to_stderr()
-    trainings = [Training.read(path) for path in arguments.training]
+    trainings = [TrainingRecord.read(path) for path in arguments.training]
     plot_training(trainings, arguments.output_svg, arguments.output_png)
 
 

@@ -11,21 +11,21 @@ from pydantic import Field
 from utility_annotation.common.devices import use_threads
 from utility_annotation.common.errors import run_script
 from utility_annotation.common.progress import log_to_stderr
-from utility_annotation.settings import Backbone, Performance, Run, Settings, from_json
+from utility_annotation.settings import Backbone, Performance, Settings, Training, from_json
 from utility_annotation.training.trainer import Inputs, train
 
 
 class TrainSettings(Settings):
     """What decides the model."""
 
-    run: Run = Field(description="The training.")
+    training: Training = Field(description="The training.")
     backbone: Backbone = Field(description="The encoder.")
 
 
 def main(argv: list[str] | None) -> None:
     """Parse the command line and train."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--settings", required=True, help='JSON: {"run": {...}, "backbone": {...}}')
+    parser.add_argument("--settings", required=True, help='JSON: {"training": {...}, "backbone": {...}}')
     parser.add_argument("--performance", default="{}", help="JSON of the performance section")
     parser.add_argument("--model", required=True, type=Path, help="model folder to start from (or a first stage's)")
     parser.add_argument("--labels", required=True, type=Path, help="labels.parquet")
@@ -40,7 +40,7 @@ def main(argv: list[str] | None) -> None:
     use_threads(performance.threads)
     train(
         Inputs(arguments.model, arguments.labels, tuple(arguments.pool)),
-        settings.run,
+        settings.training,
         settings.backbone,
         performance.train,
         checkpoints=arguments.checkpoints,

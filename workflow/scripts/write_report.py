@@ -10,7 +10,7 @@ from utility_annotation.common.errors import run_script
 from utility_annotation.common.files import read_json, write_text
 from utility_annotation.common.progress import log_to_stderr
 from utility_annotation.reporting.page import render
-from utility_annotation.reporting.trainings import Training
+from utility_annotation.reporting.trainings import TrainingRecord
 from utility_annotation.settings import Configuration, from_json
 
 
@@ -41,7 +41,7 @@ def main(argv: list[str] | None) -> None:
         arguments.label_tables,
         arguments.cost_tables,
         arguments.figures,
-        [Training.read(path) for path in arguments.training],
+        [TrainingRecord.read(path) for path in arguments.training],
         arguments.work,
         arguments.cards,
     )

@@ -1,4 +1,4 @@
-"""JSON lines with the contracts' names."""
+"""JSON lines with the schemas' names."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """The library behind the workflow's scripts.
 
 It knows neither Snakemake nor SLURM: every function takes paths and typed settings and can be called from a test or
-a notebook. Imports point downward only: ``errors``, ``files``, ``contracts`` and ``configuration`` are the ground.
+a notebook. Imports point downward only: ``errors``, ``files``, ``schemas`` and ``configuration`` are the ground.
 """

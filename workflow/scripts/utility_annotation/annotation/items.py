@@ -76,7 +76,7 @@ def keep_relevant(items: Iterable[Item], relsel: Path | str) -> Iterator[Item]:
         if not chosen <= {passage.docid for passage in item.passages}:
             raise InputError(
                 f"query {item.query_id!r} has a selected passage that is not in its pool.",
-                mend="make the annotation anew from this pool.",
+                hint="make the annotation anew from this pool.",
                 path=relsel,
             )
         passages = tuple(passage for passage in item.passages if passage.docid in chosen)
@@ -96,5 +96,5 @@ def _row_of(item: Item, rows: Mapping[str, dict[str, Any]], path: Path | str) ->
         return rows[item.query_id]
     except KeyError:
         raise InputError(
-            f"there is no row for query {item.query_id!r}.", mend="make this stage anew from the same pool.", path=path
+            f"there is no row for query {item.query_id!r}.", hint="make this stage anew from the same pool.", path=path
         ) from None

@@ -35,14 +35,14 @@ class Listwise:
         """One chat a pass, with every passage."""
         if self._needs_answer and not self._template.cleaner.text(item.answer or ""):
             return Failure("there is no answer to judge utility by")
-        guide = self._form.guide(len(item.passages)) if self._annotator.guided else None
+        guide = self._form.guide(len(item.passages)) if self._annotator.structured_outputs else None
         chats = (
             self._template.render(
                 query=item.query,
                 passages=[passage.text for passage in shown_order(item.query_id, number, item.passages)],
                 answer=item.answer,
             )
-            for number in range(self._annotator.passes)
+            for number in range(self._annotator.permutations)
         )
         return [ReplyRequest(chat, self._annotator.sampling, guide) for chat in chats]
 

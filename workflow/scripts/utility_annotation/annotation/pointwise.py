@@ -19,7 +19,7 @@ class Likelihoods:
 
 
 def score_column(scores: Mapping[str, float]) -> list[dict[str, object]]:
-    """Scores by docid as the contract's column."""
+    """Scores by docid as the schema's column."""
     return [{"docid": docid, "score": score} for docid, score in scores.items()]
 
 

@@ -160,5 +160,5 @@ class PromptTemplate:
         return tuple(chat)
 
     def _problem(self, problem: str) -> InputError:
-        mend = "compare it with the templates of resources/prompts; their form is described in prompts.py."
-        return InputError(f"{problem}.", mend=mend, path=self.path)
+        hint = "compare it with the templates of resources/prompts; their form is described in prompts.py."
+        return InputError(f"{problem}.", hint=hint, path=self.path)

@@ -22,10 +22,10 @@ def read_retrieved(queries: Path, answers: Path, run: Path, corpus: Path, *, pas
     answers from what it knows, so that every retriever is measured on the same questions. Their number is logged.
 
     Args:
-        queries: contract ``QUERIES``; its order is kept.
-        answers: contract ``ANSWERS``. It decides only which questions are asked; no answer is shown.
-        run: contract ``RUN``.
-        corpus: contract ``CORPUS``.
+        queries: schema ``QUERIES``; its order is kept.
+        answers: schema ``ANSWERS``. It decides only which questions are asked; no answer is shown.
+        run: schema ``RUN``.
+        corpus: schema ``CORPUS``.
         passages: how many passages a question.
 
     Raises:
@@ -35,7 +35,7 @@ def read_retrieved(queries: Path, answers: Path, run: Path, corpus: Path, *, pas
     questions = [row for row in iter_rows(QUERIES, [queries]) if row["query_id"] in answered]
     if not questions:
         raise InputError(
-            "no question of the split has a ground-truth answer.", mend="name a split that has some.", path=answers
+            "no question of the split has a ground-truth answer.", hint="name a split that has some.", path=answers
         )
     rankings = read_rankings(run, passages)
     wanted = {docid for question in questions for docid in rankings.get(question["query_id"], [])}
@@ -43,7 +43,7 @@ def read_retrieved(queries: Path, answers: Path, run: Path, corpus: Path, *, pas
     if missing := sorted(wanted - found.keys()):
         raise InputError(
             f"the run has passage {missing[0]!r}, which the corpus lacks.",
-            mend="make the run anew from this corpus.",
+            hint="make the run anew from this corpus.",
             path=run,
         )
     texts = {docid: Passage(docid, passage_text(*content)) for docid, content in found.items()}

@@ -65,9 +65,9 @@ def annotate(
 
     The columns of :data:`~utility_annotation.io.schemas.ANNOTATION` mean, in every stage:
 
-    - ``outcome``: ok; empty (the model selected nothing, or answered with nothing; of several passes: no passage was
+    - ``outcome``: ok; empty (the model selected nothing, or answered with nothing; of several orders: no passage was
       selected by most); unparsable (a reply without the form that was asked for, the retries included); truncated (the
-      token limit cut the reply off); error (a request failed; of several passes: all).
+      token limit cut the reply off); error (a request failed; of several permutations: all).
     - ``docids``: relsel, utilsel, utilsel-truth: the selection, in reply order (pointwise: best first). utilrank: all
       shown passages, most useful first. An empty list where the outcome is empty; null where nothing was read, and in
       other stages.
@@ -112,7 +112,7 @@ def annotate(
     if len(items) > 1 and progress.in_vain:
         raise InputError(
             f"every request of this shard failed, the last so: {' '.join(progress.last_failure.split()).rstrip('.')}.",
-            mend="mend that and run again; prompts without room want a larger `annotators.*.context_tokens`, a smaller "
+            hint="hint that and run again; prompts without room want a larger `annotators.*.max_model_len`, a smaller "
             "`max_new_tokens`, or a model that reads more.",
         )
     with ANNOTATION.writer(output) as writer:
@@ -176,7 +176,7 @@ class _Case:
         if failures and (not stage.votes or len(failures) == len(results)):
             return self._row({"outcome": "error", "finish_reason": failures[0]})
         unreadable = set(stage.unreadable(self.item, results)) - self.given_up
-        self.open = [place for place in sorted(unreadable) if self.retried[place] < retries.attempts]
+        self.open = [place for place in sorted(unreadable) if self.retried[place] < retries.max_retries]
         for place in self.open:
             self.retried[place] += 1
             self.requests[place] = _again(self.requests[place], retries)

@@ -192,7 +192,7 @@ def _benchmark(path: Path, made: float) -> tuple[float | None, float | None]:
         return sum(float(row["s"]) for row in rows), max(memories, default=None)
     except (KeyError, ValueError, TypeError):
         raise InputError(
-            "this is no benchmark file of Snakemake's.", mend="remove it; its job then has no actual time.", path=path
+            "this is no benchmark file of Snakemake's.", hint="remove it; its job then has no actual time.", path=path
         ) from None
 
 
@@ -203,7 +203,7 @@ def _figures(path: Path, *names: str) -> list[float]:
         return [float(record[name]) for name in names]
     except (OSError, ValueError, KeyError, TypeError):
         raise InputError(
-            "this record of a job is damaged.", mend="remove its job's outputs and run their target again.", path=path
+            "this record of a job is damaged.", hint="remove its job's outputs and run their target again.", path=path
         ) from None
 
 

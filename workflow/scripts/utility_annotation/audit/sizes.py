@@ -223,7 +223,12 @@ class Sizes:
             NotKnown: no table says it.
         """
         settings = self._configuration.annotators[annotator]
-        names = (settings.served_model, *(self.model(settings.model).names if settings.model else ()), annotator, ANY)
+        names = (
+            settings.served_model_name,
+            *(self.model(settings.model).names if settings.model else ()),
+            annotator,
+            ANY,
+        )
         found = next((known for name in names for known in self._table.replies if known.model == name), None)
         if found is None:
             raise NotKnown(

@@ -163,10 +163,10 @@ def read_table(table: type[Table], path: Path) -> Table:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(
-            f"this table cannot be read ({error.strerror}).", mend="give an existing file.", path=path
+            f"this table cannot be read ({error.strerror}).", hint="give an existing file.", path=path
         ) from None
     except yaml.YAMLError as error:
-        raise InputError(f"this is no YAML ({error}).", mend="correct the file.", path=path) from None
+        raise InputError(f"this is no YAML ({error}).", hint="correct the file.", path=path) from None
     try:
         return table.model_validate(raw)
     except ValidationError as error:
@@ -175,7 +175,7 @@ def read_table(table: type[Table], path: Path) -> Table:
             for problem in error.errors()
         )
         raise InputError(
-            "; ".join(problems) + ".", mend="compare it with the tables of resources/audit/.", path=path
+            "; ".join(problems) + ".", hint="compare it with the tables of resources/audit/.", path=path
         ) from None
 
 

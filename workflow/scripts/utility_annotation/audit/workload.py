@@ -113,8 +113,8 @@ class Workloads:
             **{f"annotate_{stage}": self._annotate for stage in annotation},
             "merge_labels": self._merge_labels,
             "label_quality": self._label_quality,
-            "collect_cards": self._collect_cards,
-            "count_work": self._count_work,
+            "sample_annotations": self._collect_cards,
+            "annotation_cost": self._count_work,
             "train": self._train,
             "encode": self._encode,
             "search": self._search,
@@ -236,7 +236,7 @@ class Workloads:
         device: str | None = None
         starting: tuple[Amount, ...] = (_START,)
         if settings.engine == "openai":
-            model = ModelSize(annotator, (settings.served_model or annotator, annotator), None)
+            model = ModelSize(annotator, (settings.served_model_name or annotator, annotator), None)
             device = SERVER
         else:
             assert settings.model is not None, "only a server does without"
@@ -351,15 +351,15 @@ class Workloads:
     # training and retrieval
 
     def _train(self, job: Job) -> Workload:
-        run = self.configuration.runs[job.wildcards["run"]]
+        training = self.configuration.trainings[job.wildcards["training"]]
         backbone = self.configuration.backbones[job.wildcards["backbone"]]
-        labels = self.configuration.labels[run.labels]
+        labels = self.configuration.labels[training.labels]
         pool = self.sizes.pool(labels.pool)
         model = self.sizes.model(backbone.model)
         questions = pool.questions * labels.queries.percent / 100
         passage_tokens = min(backbone.passage_length, pool.longest * WORDS_TO_TOKENS + 2)  # a batch is padded
-        drawn = min(run.passages, pool.candidates)
-        tokens = questions * run.epochs * (drawn * passage_tokens + backbone.query_length)
+        drawn = min(training.train_group_size, pool.candidates)
+        tokens = questions * training.epochs * (drawn * passage_tokens + backbone.query_length)
         weights = model.size().parameters * 4
         texts = questions * pool.candidates * pool.words * _PLAIN_BYTES_A_WORD
         return Workload((_START_ENCODER, Amount("train", tokens, model)), bytes=(weights,), scratch=texts + 3 * weights)

@@ -28,11 +28,11 @@ class Fault:
 
     Attributes:
         problem: what is wrong, without a full stop.
-        mend: what to do about it, without a full stop.
+        hint: what to do about it, without a full stop.
     """
 
     problem: str
-    mend: str
+    hint: str
 
 
 def choose_device(device: Literal["auto", "cpu", "cuda"], gpus: int, section: str) -> torch.device:
@@ -58,10 +58,10 @@ def choose_device(device: Literal["auto", "cpu", "cuda"], gpus: int, section: st
         wanted = f"device: {device}" if device == "cuda" else f"gpus: {gpus}"
         raise InputError(
             f"`performance.{section}` asks for a GPU ({wanted}), but {fault.problem}.",
-            mend=f"{fault.mend}; or set `performance.{section}` to {{gpus: 0, device: cpu}}, which is far slower.",
+            hint=f"{fault.hint}; or set `performance.{section}` to {{gpus: 0, device: cpu}}, which is far slower.",
         )
     if _DRIVER.exists():
-        _LOG.warning("computing on the CPU although there is a GPU: %s. To use it: %s.", fault.problem, fault.mend)
+        _LOG.warning("computing on the CPU although there is a GPU: %s. To use it: %s.", fault.problem, fault.hint)
     return torch.device("cpu")
 
 

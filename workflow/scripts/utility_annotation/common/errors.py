@@ -32,15 +32,15 @@ class InputError(Exception):
 
     Args:
         problem: what is wrong, in one sentence.
-        mend: what the user can do about it, in one sentence.
+        hint: what the user can do about it, in one sentence.
         path: the file concerned, if any.
         line: the 1-based line (or ``Item``) in that file, if any.
     """
 
-    def __init__(self, problem: str, *, mend: str, path: Path | str | None = None, line: int | None = None) -> None:
-        self.problem, self.mend, self.path, self.line = problem, mend, path, line
+    def __init__(self, problem: str, *, hint: str, path: Path | str | None = None, line: int | None = None) -> None:
+        self.problem, self.hint, self.path, self.line = problem, hint, path, line
         where = "" if path is None else f"{path}, {place(line)}: " if line is not None else f"{path}: "
-        super().__init__(f"{where}{problem} To mend it: {mend}")
+        super().__init__(f"{where}{problem} To hint it: {hint}")
 
 
 class NoRoom(InputError):
@@ -60,7 +60,7 @@ class NoRoom(InputError):
         super().__init__(
             f"there is no room to write {what} ({reason}): {_amount(disk.free)} of {_amount(disk.total)} are free on "
             f"the disk of {folder}{due}.",
-            mend=f"free space there, raise the quota{_move(folder)}, and run the same command again: it goes on from "
+            hint=f"free space there, raise the quota{_move(folder)}, and run the same command again: it goes on from "
             "where it was, and what stood there before still does.",
             path=path,
         )

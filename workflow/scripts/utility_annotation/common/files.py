@@ -14,7 +14,7 @@ from .errors import InputError, NoRoom, lacks_room
 
 
 @contextmanager
-def replacing(path: Path | str, needed: int | None = None) -> Iterator[Path]:
+def atomic_write(path: Path | str, needed: int | None = None) -> Iterator[Path]:
     """Yield a temporary name beside ``path``; rename it to ``path`` on success, remove it on failure.
 
     Works for a file and for a folder alike. The temporary name carries the process id, so that two processes which
@@ -78,14 +78,14 @@ def _remove(path: Path) -> None:
 
 def write_text(path: Path | str, text: str) -> None:
     """Write ``text`` as UTF-8 under a temporary name, then rename."""
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path | str, value: object) -> None:
     """Write ``value`` as indented JSON with sorted keys and a final newline; a NaN is written as null."""
     options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE | orjson.OPT_SERIALIZE_NUMPY
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_bytes(orjson.dumps(value, option=options))
 
 

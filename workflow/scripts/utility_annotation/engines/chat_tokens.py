@@ -55,20 +55,20 @@ class ChatTokenizer:
         if not self.tokenizer.chat_template:
             raise InputError(
                 "the tokenizer of this model has no chat template, so it is no annotator.",
-                mend="set `annotators.*.model` to an instruction-tuned model, or add its chat_template.jinja.",
+                hint="set `annotators.*.model` to an instruction-tuned model, or add its chat_template.jinja.",
                 path=folder,
             )
         self.stop_ids = self._stop_ids()
         if not self.thinking and begins_to_think(self._texts([(Message("user", "?"),)])[0]):
             raise InputError(
                 "this model always thinks first: its chat template opens the thought.",
-                mend="set `annotators.*.thinking` to true, and leave the thought room in `sampling.max_new_tokens`.",
+                hint="set `annotators.*.thinking` to true, and leave the thought room in `sampling.max_new_tokens`.",
                 path=folder,
             )
         model_limit = (
             AutoConfig.from_pretrained(folder, local_files_only=True).get_text_config().max_position_embeddings
         )
-        self.max_tokens = min(self.tokenizer.model_max_length, model_limit, annotator.context_tokens or model_limit)
+        self.max_tokens = min(self.tokenizer.model_max_length, model_limit, annotator.max_model_len or model_limit)
         self.special_tokens = frozenset(
             token.content
             for token in self.tokenizer.added_tokens_decoder.values()
@@ -94,7 +94,7 @@ class ChatTokenizer:
         except TemplateError as error:
             raise InputError(
                 f"the model's chat template refuses the prompt ({error}).",
-                mend="change the roles in the prompt template to those that this model knows.",
+                hint="change the roles in the prompt template to those that this model knows.",
                 path=self.folder,
             ) from None
 
@@ -151,7 +151,7 @@ class ChatTokenizer:
         if not ids:
             raise InputError(
                 "neither this model nor its tokenizer says which token ends a turn.",
-                mend="state eos_token_id in its generation_config.json.",
+                hint="state eos_token_id in its generation_config.json.",
                 path=self.folder,
             )
         return sorted(ids)

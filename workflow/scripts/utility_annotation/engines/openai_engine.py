@@ -7,9 +7,9 @@ stated, as servers may have defaults of their own. Log-likelihoods are asked for
 (``echo`` with ``logprobs``), which vLLM and SGLang speak and llama.cpp does not.
 
 Without a folder plain messages go to ``/chat/completions``, and nothing but what every server knows is sent, unless a
-setting asks for more: ``top_k``; ``structured_outputs`` where ``guided`` is set (vLLM's name, for a server that knows
-it); ``chat_template_kwargs`` where the model is to think first (vLLM, SGLang, llama.cpp). Precision, a limit of the
-context and thinking by default are then the server's own. The limit of a reply is sent as ``max_tokens``: each server
+setting asks for more: ``top_k``; ``structured_outputs`` where that is set (for a server that knows vLLM's name);
+``chat_template_kwargs`` where the model is to think first (vLLM, SGLang, llama.cpp). Precision, a limit of the context
+and thinking by default are then the server's own. The limit of a reply is sent as ``max_tokens``: each server
 heeds it or refuses it (OpenAI's reasoning models do), whereas some take ``max_completion_tokens`` and ignore it.
 """
 
@@ -171,7 +171,7 @@ class _TokenIds:
         self.identity = identity(folder, annotator)
         self._tokens = ChatTokenizer(folder, annotator)
         self.special_tokens = self._tokens.special_tokens
-        self._model = annotator.served_model
+        self._model = annotator.served_model_name
 
     def replies(self, requests: Sequence[ReplyRequest]) -> Iterator[tuple[int, Question[Completion] | Failure]]:
         for start, part in _parts(requests):
@@ -237,7 +237,7 @@ class _TokenIds:
         if len(found) != text:
             raise InputError(
                 "the server gives no log-likelihoods of a prompt (`echo` with `logprobs`).",
-                mend="use a server that does, such as vLLM's, or another engine, where likelihoods are asked for.",
+                hint="use a server that does, such as vLLM's, or another engine, where likelihoods are asked for.",
             )
         _check_prompt(answer.usage or _Usage(), context + text)
         if any(not math.isfinite(value) or value <= _LEAST_LOG_PROBABILITY for value in found):
@@ -251,13 +251,13 @@ class _Messages:
     special_tokens = STRUCTURE
 
     def __init__(self, annotator: Annotator) -> None:
-        if annotator.context_tokens is not None:
+        if annotator.max_model_len is not None:
             raise InputError(
-                "`annotators.*.context_tokens` counts tokens, but this annotator names no tokenizer.",
-                mend="give the annotator a `model`, or leave `context_tokens` to the server's own limit.",
+                "`annotators.*.max_model_len` counts tokens, but this annotator names no tokenizer.",
+                hint="give the annotator a `model`, or leave `max_model_len` to the server's own limit.",
             )
-        self.identity = f"openai/{annotator.served_model}/{'thinking' if annotator.thinking else 'plain'}"
-        self._model, self._thinking = annotator.served_model, annotator.thinking
+        self.identity = f"openai/{annotator.served_model_name}/{'thinking' if annotator.thinking else 'plain'}"
+        self._model, self._thinking = annotator.served_model_name, annotator.thinking
 
     def replies(self, requests: Sequence[ReplyRequest]) -> Iterator[tuple[int, Question[Completion]]]:
         return ((number, self._reply(request)) for number, request in enumerate(requests))
@@ -265,7 +265,7 @@ class _Messages:
     def likelihoods(self, requests: Sequence[Continuation]) -> Iterator[tuple[int, Question[LogLikelihood]]]:
         raise InputError(
             "log-likelihoods are asked for, but the annotator has no tokenizer to ask with.",
-            mend="set `annotators.*.model` to the model that the server runs.",
+            hint="set `annotators.*.model` to the model that the server runs.",
         )
 
     def _reply(self, request: ReplyRequest) -> Question[Completion]:
@@ -335,7 +335,7 @@ def _check_prompt(usage: _Usage, sent: int) -> None:
     if usage.prompt_tokens is not None and usage.prompt_tokens != sent:
         raise InputError(
             f"the server read {usage.prompt_tokens} prompt tokens where {sent} were sent: it takes no token ids.",
-            mend="use a server that does, such as vLLM's, or leave out `annotators.*.model` to send plain messages.",
+            hint="use a server that does, such as vLLM's, or leave out `annotators.*.model` to send plain messages.",
         )
 
 

@@ -84,7 +84,7 @@ class _Fault:
 class Server:
     """Asks a server questions, several at a time.
 
-    What a later try may mend (no connection, a connection that breaks, no answer in time, status 408, 429 and 5xx, an
+    What a later try may hint (no connection, a connection that breaks, no answer in time, status 408, 429 and 5xx, an
     answer that is not of the protocol) is tried again, with growing pauses; then that question is a failure and the
     others go on. Where it is the server that fails, and not one question, the job ends instead: its questions would
     all be failures.
@@ -100,11 +100,11 @@ class Server:
         self.settings = settings
         self._url = settings.url.rstrip("/")
         self._local = _is_local(settings.url)
-        self._key = os.environ.get(settings.key_variable, "").strip()
+        self._key = os.environ.get(settings.api_key_env, "").strip()
         if not (self._key.isascii() and self._key.isprintable()):
             raise InputError(
-                f"the environment variable {settings.key_variable} holds characters that no key has.",
-                mend="set it to the key alone (`performance.annotate.server.key_variable` names the variable).",
+                f"the environment variable {settings.api_key_env} holds characters that no key has.",
+                hint="set it to the key alone (`performance.annotate.server.api_key_env` names the variable).",
             )
         self._served = 0
         self._in_vain = 0
@@ -166,7 +166,7 @@ class Server:
         if (idle and all(fault.busy for fault in faults)) or self._in_vain == max(_IN_VAIN, self.settings.concurrency):
             raise InputError(
                 f"{self._url}: {outcome.reason.rstrip('.')}; and no other request was served in that time.",
-                mend="mend or start the server, or correct `performance.annotate.server.url`; where it wants fewer "
+                hint="hint or start the server, or correct `performance.annotate.server.url`; where it wants fewer "
                 "requests, lower `performance.annotate.server.concurrency` or raise `performance.annotate.server."
                 "attempts`. What is stored stays stored.",
             )
@@ -231,12 +231,12 @@ class Server:
         problem = f"{self._url}: the server answers {response.status_code}: {words}."
         if response.status_code in (401, 402, 403):
             sent = "a key was sent" if self._key else "no key was sent: that variable is not set"
-            variable = f"{self.settings.key_variable} (`performance.annotate.server.key_variable`)"
-            return InputError(problem, mend=f"put a valid key into the environment variable {variable}; {sent}.")
+            variable = f"{self.settings.api_key_env} (`performance.annotate.server.api_key_env`)"
+            return InputError(problem, hint=f"put a valid key into the environment variable {variable}; {sent}.")
         return InputError(
             problem,
-            mend="correct `performance.annotate.server.url` (it ends where the protocol begins, usually in /v1) or "
-            "`annotators.*.served_model`.",
+            hint="correct `performance.annotate.server.url` (it ends where the protocol begins, usually in /v1) or "
+            "`annotators.*.served_model_name`.",
         )
 
     def _words(self, response: httpx2.Response) -> str:
@@ -282,16 +282,16 @@ def _is_local(url: str) -> bool:
     Raises:
         InputError: it is no URL of a server, or holds a user or password.
     """
-    mend = "set `performance.annotate.server.url` to something like http://127.0.0.1:8000/v1."
+    hint = "set `performance.annotate.server.url` to something like http://127.0.0.1:8000/v1."
     try:
         parsed = httpx2.URL(url)
     except httpx2.InvalidURL:
-        raise InputError("the server's URL is not one.", mend=mend) from None
+        raise InputError("the server's URL is not one.", hint=hint) from None
     if parsed.userinfo:
         problem = "the server's URL holds a user or a password, which would stand in logs and commands."
-        raise InputError(problem, mend="take them out; the key comes from the environment.")
+        raise InputError(problem, hint="take them out; the key comes from the environment.")
     if parsed.scheme not in ("http", "https") or not parsed.host or parsed.query or parsed.fragment:
-        raise InputError(f"{url!r} is not the URL of a server.", mend=mend)
+        raise InputError(f"{url!r} is not the URL of a server.", hint=hint)
     try:
         return ipaddress.ip_address(parsed.host).is_loopback
     except ValueError:

@@ -17,7 +17,7 @@ from math import inf
 from pathlib import Path
 
 from ..common.errors import InputError
-from ..common.files import replacing
+from ..common.files import atomic_write
 from .protocol import Completion, tokens
 from .store_files import Record, Segment, is_finished, segments, usable
 
@@ -132,7 +132,7 @@ def export(folder: Path, output: Path) -> int:
         InputError: another ending, no store, or one that cannot be read, or an output that cannot be written.
     """
     if not output.name.endswith((".jsonl", ".jsonl.gz")):
-        raise InputError("the ending is not one that a store reads.", mend="use .jsonl.gz or .jsonl.", path=output)
+        raise InputError("the ending is not one that a store reads.", hint="use .jsonl.gz or .jsonl.", path=output)
     with usable(folder):
         paths = segments(folder)
         if not paths:
@@ -223,7 +223,7 @@ class _Distinct:
         if self._times:
             raise InputError(
                 f"{len(self._times)} records have gone while they were read: the store is being pruned.",
-                mend="run this again when the other prune has ended; nothing is lost.",
+                hint="run this again when the other prune has ended; nothing is lost.",
             )
 
     def _records(self) -> Iterator[Record]:
@@ -232,13 +232,13 @@ class _Distinct:
 
 
 def _nothing(folder: Path) -> InputError:
-    mend = "give a folder like results/completions/ANNOTATOR."
-    return InputError("no completions are stored here.", mend=mend, path=folder)
+    hint = "give a folder like results/completions/ANNOTATOR."
+    return InputError("no completions are stored here.", hint=hint, path=folder)
 
 
 def _write(path: Path, lines: Iterable[bytes]) -> None:
     """Write a segment under a temporary name; it has its name only once it is on the disk."""
-    with replacing(path) as temporary, temporary.open("wb") as file:
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
         with gzip.GzipFile("", "wb", 1, file) if path.suffix == ".gz" else nullcontext(file) as out:
             out.writelines(lines)
         file.flush()

@@ -156,6 +156,6 @@ def usable(folder: Path) -> Iterator[None]:
             raise NoRoom("completions", os.strerror(error.errno), folder) from error
         raise InputError(
             f"completions cannot be kept here ({error}).",
-            mend="give a folder in which you may read and make files.",
+            hint="give a folder in which you may read and make files.",
             path=folder,
         ) from error

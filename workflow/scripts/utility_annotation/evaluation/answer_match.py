@@ -69,17 +69,17 @@ def match_answers(metrics: Sequence[str], run: Path, answers: Path, corpus: Path
 
     Args:
         metrics: the metrics that are to be computed, see :func:`~.metrics.evaluate`.
-        run: contract ``RUN``.
-        answers: contract ``ANSWERS``.
-        corpus: contract ``CORPUS``.
-        output: the judgements, contract ``QRELS``, to write.
+        run: schema ``RUN``.
+        answers: schema ``ANSWERS``.
+        corpus: schema ``CORPUS``.
+        output: the judgements, schema ``QRELS``, to write.
 
     Raises:
         InputError: no question has an answer, the run has a passage that the corpus lacks, or a metric is unknown.
     """
     matchers = {query_id: AnswerMatcher(texts) for query_id, texts in read_references(answers).items()}
     if not matchers:
-        raise InputError("no question has an answer.", mend="name a split whose questions have some.", path=answers)
+        raise InputError("no question has an answer.", hint="name a split whose questions have some.", path=answers)
     rankings = read_rankings(run, largest_cutoff(metrics))
     bare = [query_id for query_id in matchers if query_id not in rankings]
     texts = find_passages(corpus, (docid for query_id in matchers for docid in rankings.get(query_id, [])))
@@ -98,7 +98,7 @@ def match_answers(metrics: Sequence[str], run: Path, answers: Path, corpus: Path
                     if docid not in texts:
                         raise InputError(
                             f"passage {docid!r} is not in the corpus ({corpus}).",
-                            mend="search this corpus anew.",
+                            hint="search this corpus anew.",
                             path=run,
                         )
                     holds = matchers[query_id].is_in(texts[docid][1])

@@ -42,7 +42,7 @@ class AnswerEvaluation:
     figures: dict[str, float]
 
     def per_query(self) -> pa.Table:
-        """A table of contract ``PER_QUERY``."""
+        """A table of schema ``PER_QUERY``."""
         return PER_QUERY.rows(
             [
                 {"query_id": query_id, "metric": metric, "value": value}
@@ -71,13 +71,13 @@ def evaluate_answers(
         InputError: an unknown metric, a question without an entry among the answers, or no question at all.
     """
     if unknown := [metric for metric in metrics if metric not in METRICS]:
-        raise InputError(f"{unknown[0]!r} is no metric of answers.", mend=f"use some of {', '.join(METRICS)}.")
+        raise InputError(f"{unknown[0]!r} is no metric of answers.", hint=f"use some of {', '.join(METRICS)}.")
     if not references:
-        raise InputError("no question has a ground-truth answer.", mend="name a split that has some.")
+        raise InputError("no question has a ground-truth answer.", hint="name a split that has some.")
     if missing := [query_id for query_id in references if query_id not in answers]:
         raise InputError(
             f"there is no answer to question {missing[0]!r}, not even a failed one.",
-            mend="make the answers anew from the same split.",
+            hint="make the answers anew from the same split.",
         )
     query_ids = list(references)
     known = [list(references[query_id]) for query_id in query_ids]

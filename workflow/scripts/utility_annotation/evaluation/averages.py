@@ -25,25 +25,25 @@ def average(name: str, metrics: Sequence[Path], per_query: Sequence[Path]) -> tu
 
     Returns:
         The figures, ready for JSON, with ``weights``: the weight of each test set in the mean (an average's weight is
-        shared by its members). And the per-query values of all test sets (contract ``PER_QUERY``), each query id after
+        shared by its members). And the per-query values of all test sets (schema ``PER_QUERY``), each query id after
         its test set's name and a stroke; the metrics are not the means of these values, unless weighted so.
 
     Raises:
         InputError: the members are of several runs, have no metric in common, or share a test set.
     """
     members: list[Any] = [read_json(path) for path in metrics]
-    runs = {(member["backbone"], member["run"]) for member in members}
+    runs = {(member["backbone"], member["training"]) for member in members}
     if len(runs) != 1 or len(members) != len(per_query):
         raise InputError(
             f"an average needs metrics and per-query values of one run, and these are of {len(runs)}.",
-            mend="give one file of each a test set, in the same order.",
+            hint="give one file of each a test set, in the same order.",
             path=metrics[0],
         )
     shared = [metric for metric in members[0]["metrics"] if all(metric in member["metrics"] for member in members)]
     if not shared:
         raise InputError(
             f"the test sets of the average {name!r} have no metric in common.",
-            mend="name one in the `metrics` of each of its test sets.",
+            hint="name one in the `metrics` of each of its test sets.",
             path=metrics[0],
         )
     weights: dict[str, float] = {}
@@ -52,14 +52,14 @@ def average(name: str, metrics: Sequence[Path], per_query: Sequence[Path]) -> tu
             if testset in weights:
                 raise InputError(
                     f"test set {testset!r} stands twice in the average {name!r}.",
-                    mend="name it once, also within the averages that it holds.",
+                    hint="name it once, also within the averages that it holds.",
                     path=path,
                 )
             weights[testset] = weight / len(members)
     ((backbone, run),) = runs
     figures = {
         "backbone": backbone,
-        "run": run,
+        "training": run,
         "testset": name,
         "queries": sum(member["queries"] for member in members),
         "queries_missing_from_run": sum(member["queries_missing_from_run"] for member in members),

@@ -71,7 +71,7 @@ def _load(folder: Path, layer: int) -> tuple[Any, Any]:
     try:
         model = get_model(str(folder), layer).float()
     except AssertionError as error:
-        raise InputError(f"{error}.", mend="correct `bert_score.layer`.", path=folder) from None
+        raise InputError(f"{error}.", hint="correct `bert_score.layer`.", path=folder) from None
     tokenizer = AutoTokenizer.from_pretrained(folder, add_prefix_space=True)
     positions = getattr(model.config, "max_position_embeddings", 512)
     if "roberta" in model.config.model_type:  # its first position is the one after the padding token's id

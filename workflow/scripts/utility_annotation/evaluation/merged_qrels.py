@@ -23,10 +23,10 @@ def merge_qrels(qrels: Path | None, labels: Path, output: Path, duplicates: Path
     0 alone; such questions are counted in the log.
 
     Args:
-        qrels: human judgements, contract ``QRELS``; None where the labels alone are to judge.
-        labels: contract ``LABELS``.
-        output: the judgements, contract ``QRELS``, to write, ordered by query id and docid.
-        duplicates: contract ``DUPLICATES``, where the labelled pool holds one of several copies of a passage: the label
+        qrels: human judgements, schema ``QRELS``; None where the labels alone are to judge.
+        labels: schema ``LABELS``.
+        output: the judgements, schema ``QRELS``, to write, ordered by query id and docid.
+        duplicates: schema ``DUPLICATES``, where the labelled pool holds one of several copies of a passage: the label
             of that one goes for all of them, whichever a retriever found.
 
     Raises:
@@ -36,7 +36,7 @@ def merge_qrels(qrels: Path | None, labels: Path, output: Path, duplicates: Path
     if not np.isin(table["label"].to_numpy(), (0, 1)).all():
         raise InputError(
             "these labels are scores, so that none is positive.",
-            mend="name labels of another source than replug in the test set.",
+            hint="name labels of another source than replug in the test set.",
             path=labels,
         )
     query_ids = pc.unique(table["query_id"])
@@ -50,7 +50,7 @@ def merge_qrels(qrels: Path | None, labels: Path, output: Path, duplicates: Path
     both = both.group_by(["query_id", "docid"]).aggregate([("grade", "max")])
     both = both.rename_columns(QRELS.schema.names).sort_by([("query_id", "ascending"), ("docid", "ascending")])
     if not both.num_rows:
-        raise InputError("no labelled question has a judgement.", mend="look at the labels' quality file.", path=labels)
+        raise InputError("no labelled question has a judgement.", hint="look at the labels' quality file.", path=labels)
     QRELS.write(output, both.cast(QRELS.schema))
     relevant = both.filter(pc.greater(both["grade"], 0))
     without = len(query_ids) - pc.count_distinct(relevant["query_id"]).as_py()

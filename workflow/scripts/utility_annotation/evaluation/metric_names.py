@@ -20,7 +20,7 @@ def parse(metric: str) -> tuple[str, int]:
     if match is None or match[1] not in METRICS or (match[1] == "precision" and match[2] is None):
         raise InputError(
             f"{metric!r} is no metric that is known here.",
-            mend=f"use one of {', '.join(METRICS)}, with a cutoff as in ndcg@10.",
+            hint=f"use one of {', '.join(METRICS)}, with a cutoff as in ndcg@10.",
         )
     return match[1], int(match[2] or 0)
 

@@ -52,7 +52,7 @@ class Evaluation:
         return {metric: float(values.mean()) for metric, values in self.values.items()}
 
     def per_query(self) -> pa.Table:
-        """A table of contract ``PER_QUERY``."""
+        """A table of schema ``PER_QUERY``."""
         return PER_QUERY.table(
             {
                 "query_id": self.query_ids * len(self.values),
@@ -66,8 +66,8 @@ def evaluate(qrels: pa.Table, run: pa.Table, metrics: Sequence[str], *, relevanc
     """Evaluate a run against judgements.
 
     Args:
-        qrels: table of contract ``QRELS``. A negative grade counts as 0.
-        run: table of contract ``RUN``; its ranks decide. Queries without a judgement are left aside.
+        qrels: table of schema ``QRELS``. A negative grade counts as 0.
+        run: table of schema ``RUN``; its ranks decide. Queries without a judgement are left aside.
         metrics: names like ``mrr@10``: mrr, ndcg, recall, map, precision, success, each with an optional cutoff
             (precision needs one).
         relevance_level: smallest grade that counts as relevant. nDCG uses every grade, with gain equal to the grade.
@@ -77,7 +77,7 @@ def evaluate(qrels: pa.Table, run: pa.Table, metrics: Sequence[str], *, relevanc
     """
     parsed = {metric: parse(metric) for metric in metrics}
     if not qrels.num_rows:
-        raise InputError("there are no judgements.", mend="give qrels with at least one row.")
+        raise InputError("there are no judgements.", hint="give qrels with at least one row.")
     query_ids = pc.unique(qrels["query_id"])
     judged_docids = pc.unique(qrels["docid"])
 
@@ -123,5 +123,5 @@ def _check_ranks(query_rows: np.ndarray, ranks: np.ndarray, query_ids: pa.Array)
         query_id = query_ids[int(query_rows[order[wrong[0]]])].as_py()
         raise InputError(
             f"the ranks of query {query_id!r} in the run are not 1, 2, 3 and so on.",
-            mend="write the run again; this stage orders by rank alone.",
+            hint="write the run again; this stage orders by rank alone.",
         )

@@ -16,7 +16,7 @@ STRATUM_END = "/"
 
 
 def per_query_values(path: Path | str, metric: str) -> dict[str, float]:
-    """One metric of a file of contract ``PER_QUERY``: query id to value.
+    """One metric of a file of schema ``PER_QUERY``: query id to value.
 
     Raises:
         InputError: the file does not have this metric.
@@ -27,7 +27,7 @@ def per_query_values(path: Path | str, metric: str) -> dict[str, float]:
         known = ", ".join(pc.unique(table["metric"]).to_pylist())
         raise InputError(
             f"there is no metric {metric!r} (there are: {known or 'none'}).",
-            mend="name it in the test set's metrics and evaluate again.",
+            hint="name it in the test set's metrics and evaluate again.",
             path=path,
         )
     return dict(zip(rows["query_id"].to_pylist(), rows["value"].to_pylist(), strict=True))
@@ -58,7 +58,7 @@ def paired_t_test(
             f"two runs are to be compared whose queries differ (the first: {odd[0]!r})."
             if odd
             else "two runs are to be compared that have no queries.",
-            mend="evaluate both runs on the same qrels.",
+            hint="evaluate both runs on the same qrels.",
         )
     strata: dict[str, list[float]] = {}
     for query_id, value in values.items():

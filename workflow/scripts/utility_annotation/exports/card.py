@@ -134,13 +134,13 @@ def _origin(settings: ExportSettings) -> list[str]:
         annotator = settings.annotator
         model = settings.model
         where = (model.hub or model.package or model.path) if model else None
-        names = [name for name in (where, annotator.served_model) if name]
+        names = [name for name in (where, annotator.served_model_name) if name]
         rows += [
             ("LLM", " as ".join(names) if names else (labels.annotator or "")),
             ("protocol", f"{annotator.protocol}, {annotator.engine}"),
         ]
         if annotator.protocol == "listwise":
-            rows.append(("decoding", f"`{canonical(annotator.sampling)}`, passes: {annotator.passes}"))
+            rows.append(("decoding", f"`{canonical(annotator.sampling)}`, permutations: {annotator.permutations}"))
         if labels.source in ("utilsel", "utilrank"):
             rows.append(("decoding of pseudo-answers", f"`{canonical(annotator.answer_sampling)}`"))
     return markdown_table(("", ""), rows, texts=2)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..common.errors import InputError
-from ..common.files import read_json, replacing, write_text
+from ..common.files import atomic_write, read_json, write_text
 from ..common.progress import LOG
 from .card import Counts, ExportSettings, card
 from .examples import examples
@@ -23,7 +23,7 @@ def export_labels(
     Args:
         settings: the labels and what made them.
         form: a name from :data:`~.forms.FORMS`.
-        labels: the labels (contract ``LABELS``).
+        labels: the labels (schema ``LABELS``).
         pools: the shards of their pool.
         quality: their figures (JSON).
         output: the folder, written whole or not at all.
@@ -35,15 +35,15 @@ def export_labels(
     if settings.labels.source == "replug":
         raise InputError(
             f"labels {settings.name} are likelihoods of REPLUG, of which none is a positive.",
-            mend="export labels of another source.",
+            hint="export labels of another source.",
         )
     figures: Any = read_json(quality)
-    with replacing(output) as folder:
+    with atomic_write(output) as folder:
         folder.mkdir()
         with examples(labels, pools, folder / ".joined.arrow") as labelled:
             counts = Counts.of(labelled)
             if not counts.positives:
-                raise InputError("no query has a positive.", mend="look at the labels' quality.", path=labels)
+                raise InputError("no query has a positive.", hint="look at the labels' quality.", path=labels)
             WRITERS[form](labelled, folder)
         write_text(folder / "README.md", card(settings, FORMS[form], counts, figures))
     LOG.info(f"{output}: {counts.queries} queries, {counts.positives} positives, {counts.negatives} negatives")

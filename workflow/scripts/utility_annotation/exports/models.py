@@ -10,9 +10,9 @@ from typing import Any
 
 import yaml
 
-from ..common.files import read_json, replacing, write_text
+from ..common.files import atomic_write, read_json, write_text
 from ..reporting.markup import markdown_table
-from ..settings import Backbone, Labels, Model, Name, Run, Settings
+from ..settings import Backbone, Labels, Model, Name, Settings, Training
 from .card import PAPER, SAYS
 
 _SNAKEMAKE = ".snakemake_timestamp"
@@ -25,7 +25,7 @@ class ModelExportSettings(Settings):
     """Of the run."""
     labels: Labels
     """Those of the run."""
-    first_stage: Labels | None
+    init_from: Labels | None
     """Those of the run that it starts from, in a curriculum."""
     source: Model
     """Where the backbone comes from."""
@@ -42,7 +42,7 @@ def export_model(settings: ModelExportSettings, model: Path, metrics: Sequence[P
     """
     training: Any = read_json(model / "training.json")
     figures: list[Any] = [read_json(path) for path in metrics]
-    with replacing(output) as folder:
+    with atomic_write(output) as folder:
         shutil.copytree(model, folder, copy_function=_link_or_copy, ignore=shutil.ignore_patterns(_SNAKEMAKE))
         write_text(folder / "README.md", model_card(settings, training, figures))
 
@@ -92,25 +92,30 @@ def model_card(settings: ModelExportSettings, training: Mapping[str, Any], metri
     )
 
 
-def _training(settings: ModelExportSettings, training: Mapping[str, Any], source: str) -> list[tuple[str, str]]:
-    run, batch, queries = Run.model_validate(training["run"]), training["effective_batch"], training["queries"]
-    first = settings.first_stage
+def _training(settings: ModelExportSettings, record: Mapping[str, Any], source: str) -> list[tuple[str, str]]:
+    training = Training.model_validate(record["training"])
+    batch, queries = record["effective_batch"], record["queries"]
+    first = settings.init_from
     return [
-        ("starts from", source if run.first_stage is None else f"run {run.first_stage}, which started from {source}"),
+        (
+            "starts from",
+            f"training {training.init_from}, which started from {source}" if training.init_from else source,
+        ),
         *([("labels of that first stage", SAYS[first.source])] if first else []),
-        ("labels", f"{run.labels} of pool {settings.labels.pool}: {SAYS[settings.labels.source]}"),
+        ("labels", f"{training.labels} of pool {settings.labels.pool}: {SAYS[settings.labels.source]}"),
         ("questions", f"{queries['used']:,} ({queries['without_positive']:,} more have no positive)"),
-        ("loss", f"{run.loss}, temperature {run.temperature:g}"),
-        ("positives", f"{run.positives}; human positive: {run.human_positive}"),
+        ("loss", f"{training.loss}, temperature {training.temperature:g}"),
+        ("positives", f"{training.positives}; human positive: {training.human_positive}"),
         (
             "effective batch",
-            f"{batch['queries']} questions × {batch['passages_a_query']} passages, over {training['processes']} "
+            f"{batch['queries']} questions × {batch['passages_a_query']} passages, over {record['processes']} "
             f"process(es); negatives: {batch['negatives']}",
         ),
-        ("steps", f"{training['steps']:,} in {run.epochs:g} epoch(s)"),
+        ("steps", f"{record['steps']:,} in {training.epochs:g} epoch(s)"),
         (
             "optimiser",
-            f"{training['optimizer']}, learning rate {run.learning_rate:g}, {training['schedule']}, {run.precision}",
+            f"{record['optimizer']}, learning rate {training.learning_rate:g}, {record['schedule']}, "
+            f"{training.precision}",
         ),
     ]
 

@@ -127,7 +127,7 @@ def _column(identifier: str) -> str:
     if identifier.split() != [identifier]:
         raise InputError(
             f"the id {identifier!r} has white space in it, which this format cannot hold.",
-            mend="export another format: those of JSON lines hold any id.",
+            hint="export another format: those of JSON lines hold any id.",
         )
     return identifier
 

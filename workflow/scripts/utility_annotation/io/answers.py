@@ -17,7 +17,7 @@ def read_references(answers: Path | str) -> dict[str, list[str]]:
     are left out.
 
     Args:
-        answers: contract ``ANSWERS``.
+        answers: schema ``ANSWERS``.
     """
     references = {}
     for row in iter_rows(ANSWERS, [answers]):

@@ -14,7 +14,7 @@ import zlib
 from pathlib import Path, PurePosixPath
 
 from ..common.errors import InputError
-from ..common.files import replacing
+from ..common.files import atomic_write
 from ..common.progress import CountingReader
 
 _LOG = logging.getLogger(__name__)
@@ -54,17 +54,17 @@ def unpack(archive: Path, member: str, output: Path) -> None:
                     names.append(found.name.removeprefix("./"))
                 tar.members.clear()  # type: ignore[attr-defined]  # it would keep them all
     except FileNotFoundError:
-        raise InputError("there is no such archive.", mend="fetch it, or correct the path.", path=archive) from None
+        raise InputError("there is no such archive.", hint="fetch it, or correct the path.", path=archive) from None
     except (tarfile.TarError, EOFError, zlib.error) as error:
         raise InputError(
             f"the archive is cut short or damaged ({error}).",
-            mend="remove it, so that it is fetched again, and compare its checksum with the publisher's.",
+            hint="remove it, so that it is fetched again, and compare its checksum with the publisher's.",
             path=archive,
         ) from None
     near = difflib.get_close_matches(member, names, n=5, cutoff=0.4) or names[:5]
     raise InputError(
         f"the archive has no member {member!r}; near names are: {', '.join(near) or 'none, it holds no file'}.",
-        mend="correct the path after `raw/NAME/` in the configuration.",
+        hint="correct the path after `raw/NAME/` in the configuration.",
         path=archive,
     )
 
@@ -74,8 +74,8 @@ def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, archive: Path, output:
     if stream is None:
         raise InputError(
             f"the member {member.name!r} is a link, a folder or a device and no regular file.",
-            mend="name a member that is a regular file.",
+            hint="name a member that is a regular file.",
             path=archive,
         )
-    with stream, replacing(output, member.size) as temporary, temporary.open("wb") as file:
+    with stream, atomic_write(output, member.size) as temporary, temporary.open("wb") as file:
         shutil.copyfileobj(stream, file, _BLOCK_BYTES)

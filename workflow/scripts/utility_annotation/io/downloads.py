@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..common.errors import InputError
-from ..common.files import needing_room, read_json, replacing, write_json
+from ..common.files import atomic_write, needing_room, read_json, write_json
 from ..common.progress import Progress
 from ..settings import Download
 
@@ -180,7 +180,7 @@ def _lock(file: BinaryIO, path: Path) -> None:
         taken = not path.exists() or not os.path.samestat(path.stat(), os.fstat(file.fileno()))
     if taken:
         raise InputError(
-            "another process is fetching this file.", mend="wait for it or end it, and run again.", path=path
+            "another process is fetching this file.", hint="wait for it or end it, and run again.", path=path
         )
 
 
@@ -197,7 +197,7 @@ def _bring(download: Download, partial: _Partial, patience: Patience) -> None:
             if failures >= patience.attempts:
                 raise InputError(
                     f"{failures} attempts in a row failed, the last one because {error}.",
-                    mend=f"run again later, which continues the {partial.have:,} bytes that are here; or see whether "
+                    hint=f"run again later, which continues the {partial.have:,} bytes that are here; or see whether "
                     "this machine reaches the server (https_proxy?); or give a copy of yours as `local`.",
                     path=download.url,
                 ) from None
@@ -279,7 +279,7 @@ def _connecting(download: Download) -> Iterator[None]:
         if isinstance(cause, _LASTING):
             raise InputError(
                 f"it cannot be reached ({what}).",
-                mend="correct the URL or what the message names; or give a copy of yours as `local`.",
+                hint="correct the URL or what the message names; or give a copy of yours as `local`.",
                 path=download.url,
             ) from None
         raise _BrokenTransfer(f"the connection failed ({what})") from None
@@ -300,7 +300,7 @@ def _refusal(download: Download, partial: _Partial, error: urllib.error.HTTPErro
         return _BrokenTransfer(answer)
     return InputError(
         f"{answer}.",
-        mend="see on the publisher's page whether the file has moved, and correct `url`; or give a copy of yours as "
+        hint="see on the publisher's page whether the file has moved, and correct `url`; or give a copy of yours as "
         "`local`.",
         path=download.url,
     )
@@ -318,7 +318,7 @@ def _problem(download: Download, size: int, md5: str) -> str | None:
 def _wrong_file(download: Download, problem: str) -> _WrongFile:
     return _WrongFile(
         f"this is not the published file: {problem}. What came is thrown away.",
-        mend="run again if the transfer may be to blame; else ask the publisher whether the file was replaced, and "
+        hint="run again if the transfer may be to blame; else ask the publisher whether the file was replaced, and "
         "correct `md5` and `bytes` of the download, or give a good copy as `local`.",
         path=download.url,
     )
@@ -329,7 +329,7 @@ def _link(copy: Path, download: Download, output: Path) -> None:
     if copy == Path(os.path.abspath(output)) or not copy.is_file():
         raise InputError(
             f"the local copy of {download.url} is not there.",
-            mend="correct `local` of the download, or remove it to fetch the file.",
+            hint="correct `local` of the download, or remove it to fetch the file.",
             path=copy,
         )
     size, md5 = copy.stat().st_size, hashlib.md5(usedforsecurity=False)
@@ -341,9 +341,9 @@ def _link(copy: Path, download: Download, output: Path) -> None:
     if problem := _problem(download, size, md5.hexdigest()):
         raise InputError(
             f"this is not the file that {download.url} publishes: {problem}.",
-            mend="copy it again, or remove `local` of the download to fetch it.",
+            hint="copy it again, or remove `local` of the download to fetch it.",
             path=copy,
         )
-    with replacing(output) as temporary:
+    with atomic_write(output) as temporary:
         temporary.symlink_to(copy)
     _LOG.info("linked %s to %s: %s bytes, md5 %s", output, copy, f"{size:,}", md5.hexdigest())

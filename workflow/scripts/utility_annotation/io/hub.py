@@ -37,15 +37,15 @@ def fetch(model: Model, setting: str, endings: Sequence[str]) -> Path:
         reason = lacks_room(error)
         if reason is not None:
             raise NoRoom("this cache", reason, constants.HF_HUB_CACHE) from None
-        problem, mend = _explain(error, model, setting)
-        raise InputError(f"the hub model {model.hub!r} cannot be fetched: {problem}.", mend=f"{mend}.") from None
+        problem, hint = _explain(error, model, setting)
+        raise InputError(f"the hub model {model.hub!r} cannot be fetched: {problem}.", hint=f"{hint}.") from None
 
 
 def _explain(error: Exception, model: Model, setting: str) -> tuple[str, str]:
     """What is wrong, and what to do about it.
 
     Raises:
-        Exception: the error itself, if it is none that a user can mend.
+        Exception: the error itself, if it is none that a user can hint.
     """
     import httpx2
     from huggingface_hub import constants, errors

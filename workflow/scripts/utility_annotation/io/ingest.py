@@ -1,4 +1,4 @@
-"""Turn files of the outside world into the contracts' files, in flat memory.
+"""Turn files of the outside world into the schemas' files, in flat memory.
 
 The only thing that grows with a file is what its check needs: eight bytes a row for the uniqueness of ids, and the ids
 themselves of queries and of judged passages.
@@ -17,7 +17,7 @@ from ..common.hashing import random_order, random_place
 from ..settings import Dataset, Part, Source, Split
 from .formats import answer_key, read_answers, read_judgements, read_passages, read_queries
 from .formats.rows import Answers, Judgement, Passage, Query
-from .schemas import ANSWERS, CORPUS, QRELS, QUERIES, Contract, RepeatedKey
+from .schemas import ANSWERS, CORPUS, QRELS, QUERIES, RepeatedKey, Schema
 
 _LOG = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ Rows = Iterator[Passage] | Iterator[Query] | Iterator[Judgement] | Iterator[Answ
 
 
 def ingest_corpus(dataset: Dataset, output: Path) -> int:
-    """Write the dataset's corpus of contract ``CORPUS``; return the number of passages.
+    """Write the dataset's corpus of schema ``CORPUS``; return the number of passages.
 
     Without ``titles`` every title is null; passages that then have no text either stay, and are counted in the log.
 
@@ -66,7 +66,7 @@ def ingest_queries(split: Split, output: Path) -> int:
     if len(left) < split.sample.queries and split.sample.fewer == "error":
         raise InputError(
             f"{len(left)} questions are left, and `sample.queries` is {split.sample.queries}.",
-            mend="lower `sample.queries` of the split, set `sample.fewer` to keep, or leave `sample` out.",
+            hint="lower `sample.queries` of the split, set `sample.fewer` to keep, or leave `sample` out.",
             path=split.queries.path,
         )
     chosen = set(random_order(left, split.sample.seed)[: split.sample.queries])
@@ -83,7 +83,7 @@ def ingest_qrels(split: Split, corpus: Path, queries: Path, output: Path) -> int
     """
     source = split.qrels
     if source is None:
-        raise InputError("this split has no `qrels`.", mend="name the file of relevance judgements in the split.")
+        raise InputError("this split has no `qrels`.", hint="name the file of relevance judgements in the split.")
     known_queries = set(_ids(QUERIES, queries))
     unknown = {judgement.docid for judgement in read_judgements(source)}
     unknown.difference_update(_ids(CORPUS, corpus))
@@ -102,7 +102,7 @@ def ingest_qrels(split: Split, corpus: Path, queries: Path, output: Path) -> int
             else:
                 raise InputError(
                     f"the judged passage {judgement.docid!r} is not in the corpus ({corpus}).",
-                    mend="add the passage to the corpus, remove the line, or set the split's unknown_passages to drop.",
+                    hint="add the passage to the corpus, remove the line, or set the split's unknown_passages to drop.",
                     path=source.path,
                     line=judgement.line,
                 )
@@ -124,7 +124,7 @@ def ingest_answers(split: Split, queries: Path, output: Path) -> int:
     """
     source = split.answers
     if source is None:
-        raise InputError("this split has no `answers`.", mend="name the file of short answers in the split.")
+        raise InputError("this split has no `answers`.", hint="name the file of short answers in the split.")
     query_ids: dict[str, list[str]] = {}
     for query_id, text in _columns(QUERIES, queries, "query_id", "text"):
         query_ids.setdefault(answer_key(source, query_id, text), []).append(query_id)
@@ -171,17 +171,17 @@ def _kept_queries(split: Split) -> Callable[[], Iterator[Query]]:
     return lambda: (query for query in read_queries(split.queries) if all(test(query) for test in tests))
 
 
-def _write(contract: Contract, rows: Callable[[], Rows], source: str, output: Path) -> int:
-    """Stream rows into a contract's file; ``rows`` starts anew to find the lines of a repeated key."""
+def _write(schema: Schema, rows: Callable[[], Rows], source: str, output: Path) -> int:
+    """Stream rows into a schema's file; ``rows`` starts anew to find the lines of a repeated key."""
     try:
-        with contract.writer(output) as writer:
+        with schema.writer(output) as writer:
             for block in _blocks(rows()):
                 _, *columns = zip(*block, strict=True)
-                writer.write(contract.table(dict(zip(contract.schema.names, columns, strict=True))))
+                writer.write(schema.table(dict(zip(schema.schema.names, columns, strict=True))))
             if not writer.rows_written:
                 raise InputError(
-                    f"no row for the {contract.name} was found in it.",
-                    mend="check that this is the right file.",
+                    f"no row for the {schema.name} was found in it.",
+                    hint="check that this is the right file.",
                     path=source,
                 )
     except RepeatedKey as repeated:
@@ -189,7 +189,7 @@ def _write(contract: Contract, rows: Callable[[], Rows], source: str, output: Pa
         found = ", ".join(f"{name} {value!r}" for name, value in repeated.key.items())
         raise InputError(
             f"{found} stands here and already on {place(earlier)}.",
-            mend="keep one of the two.",
+            hint="keep one of the two.",
             path=source,
             line=line,
         ) from None
@@ -217,14 +217,14 @@ def _lines_of(key: dict[str, str], rows: Rows) -> tuple[int, int]:
     return next(lines), next(lines)
 
 
-def _ids(contract: Contract, path: Path) -> Iterator[str]:
-    """The first column of a contract's file, in flat memory."""
-    return (row[0] for row in _columns(contract, path, contract.schema.names[0]))
+def _ids(schema: Schema, path: Path) -> Iterator[str]:
+    """The first column of a schema's file, in flat memory."""
+    return (row[0] for row in _columns(schema, path, schema.schema.names[0]))
 
 
-def _columns(contract: Contract, path: Path, *names: str) -> Iterator[tuple[str, ...]]:
-    """The rows of some columns of a contract's file, in flat memory."""
-    with contract.open(path) as file:
+def _columns(schema: Schema, path: Path, *names: str) -> Iterator[tuple[str, ...]]:
+    """The rows of some columns of a schema's file, in flat memory."""
+    with schema.open(path) as file:
         for batch in file.iter_batches(columns=list(names)):
             yield from zip(*(batch[name].to_pylist() for name in names), strict=True)
 
@@ -232,7 +232,7 @@ def _columns(contract: Contract, path: Path, *names: str) -> Iterator[tuple[str,
 def _unknown_query(row: Judgement | Answers, source: Source, queries: Path) -> InputError:
     return InputError(
         f"query {row.query_id!r} is not among the split's queries ({queries}).",
-        mend="add the query, remove the row, or set the split's unknown_queries to drop.",
+        hint="add the query, remove the row, or set the split's unknown_queries to drop.",
         path=source.path,
         line=row.line,
     )

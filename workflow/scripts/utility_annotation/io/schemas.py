@@ -1,6 +1,6 @@
 """The schema of every file that passes from one stage to the next; checked on write and on read.
 
-One place for each column name. A stage never invents a column: it asks a contract to write a table, and the contract
+One place for each column name. A stage never invents a column: it asks a schema to write a table, and the schema
 refuses one that does not fit.
 """
 
@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ..common.errors import InputError
-from ..common.files import replacing
+from ..common.files import atomic_write
 from ..common.hashing import row_hashes
 from ..common.progress import Progress
 
@@ -26,20 +26,20 @@ _REGENERATE = "remove the file and run the target again, so that its stage write
 
 
 class RepeatedKey(InputError):
-    """A combination of a contract's unique columns stands more than once; ``key`` holds it, column by column."""
+    """A combination of a schema's unique columns stands more than once; ``key`` holds it, column by column."""
 
     def __init__(self, key: Mapping[str, Any], count: int, name: str, path: Path) -> None:
         self.key = dict(key)
         found = ", ".join(f"{column} {value!r}" for column, value in key.items())
         super().__init__(
             f"{found} stands {count} times in the {name}.",
-            mend="keep one of these rows in the input and remove the others.",
+            hint="keep one of these rows in the input and remove the others.",
             path=path,
         )
 
 
 @dataclass(frozen=True)
-class Contract:
+class Schema:
     """A named parquet schema.
 
     Attributes:
@@ -53,11 +53,11 @@ class Contract:
     unique: tuple[str, ...] = ()
 
     def table(self, columns: Mapping[str, Any]) -> pa.Table:
-        """Build a table of this contract from columns of Python lists or arrays."""
+        """Build a table of this schema from columns of Python lists or arrays."""
         return pa.table(dict(columns), schema=self.schema)
 
     def rows(self, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
-        """Build a table of this contract from rows; a missing key is a null."""
+        """Build a table of this schema from rows; a missing key is a null."""
         return pa.Table.from_pylist(list(rows), schema=self.schema)
 
     def write(self, path: Path | str, table: pa.Table) -> None:
@@ -70,7 +70,7 @@ class Contract:
         return Writer(self, Path(path))
 
     def read(self, path: Path | str, columns: Sequence[str] | None = None) -> pa.Table:
-        """Read a file of this contract, all columns or some.
+        """Read a file of this schema, all columns or some.
 
         Raises:
             InputError: the file is missing, is no parquet file, or does not have this schema.
@@ -81,7 +81,7 @@ class Contract:
             )
 
     def batches(self, path: Path | str, rows: int = 1024) -> Iterator[pa.RecordBatch]:
-        """Read a file of this contract piece by piece, at most ``rows`` rows each, in flat memory."""
+        """Read a file of this schema piece by piece, at most ``rows`` rows each, in flat memory."""
         with self.open(path) as file:
             progress = Progress(f"reading {path}", file.metadata.num_rows, "rows", brief=True)
             for batch in file.iter_batches(batch_size=rows):
@@ -89,15 +89,15 @@ class Contract:
                 progress.add(batch.num_rows)
 
     def open(self, path: Path | str) -> pq.ParquetFile:
-        """Open a file and check its schema against this contract; closes with a ``with`` block."""
+        """Open a file and check its schema against this schema; closes with a ``with`` block."""
         try:
             file = pq.ParquetFile(path, memory_map=True)
         except FileNotFoundError:
             raise InputError(
-                f"there is no {self.name} file.", mend="run the target that makes it.", path=path
+                f"there is no {self.name} file.", hint="run the target that makes it.", path=path
             ) from None
         except (pa.ArrowInvalid, OSError) as error:
-            raise InputError(f"not a readable {self.name} file ({error}).", mend=_REGENERATE, path=path) from None
+            raise InputError(f"not a readable {self.name} file ({error}).", hint=_REGENERATE, path=path) from None
         found = file.schema_arrow
         if found.names != self.schema.names or any(
             found.field(name).type != self.schema.field(name).type for name in found.names
@@ -105,65 +105,65 @@ class Contract:
             file.close()
             raise InputError(
                 f"this is no {self.name} file: it has {_describe(found)}, not {_describe(self.schema)}.",
-                mend=_REGENERATE,
+                hint=_REGENERATE,
                 path=path,
             )
         return file
 
     def check(self, table: pa.Table, path: Path | str) -> None:
-        """Raise InputError if ``table`` does not fit this contract (types, nulls)."""
+        """Raise InputError if ``table`` does not fit this schema (types, nulls)."""
         if not table.schema.equals(self.schema, check_metadata=False):
             raise InputError(
                 f"a {self.name} file needs {_describe(self.schema)}, but {_describe(table.schema)} was to be written.",
-                mend="this is a fault of the stage that writes it, please report it.",
+                hint="this is a fault of the stage that writes it, please report it.",
                 path=path,
             )
         for field in self.schema:
             if not field.nullable and table[field.name].null_count:
                 raise InputError(
                     f"column {field.name} of a {self.name} file has {table[field.name].null_count} empty cells.",
-                    mend="look at the input of the stage that writes it: a value is missing there.",
+                    hint="look at the input of the stage that writes it: a value is missing there.",
                     path=path,
                 )
 
 
 class Writer:
-    """Writes a contract's file row group by row group; the file appears only when all went well.
+    """Writes a schema's file row group by row group; the file appears only when all went well.
 
     Uniqueness is checked over the whole file at the end, on 64-bit hashes first and on the values themselves where two
     rows share a hash, so that memory stays at a few words a row and a collision of hashes raises nothing.
     """
 
-    def __init__(self, contract: Contract, path: Path) -> None:
-        self.contract, self.path = contract, path
+    def __init__(self, schema: Schema, path: Path) -> None:
+        self.schema, self.path = schema, path
         self.rows_written = 0
         self._keys: list[Any] = []
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            self._temporary = stack.enter_context(replacing(self.path))
-            self._writer = pq.ParquetWriter(self._temporary, self.contract.schema, compression="zstd")
+            self._temporary = stack.enter_context(atomic_write(self.path))
+            self._writer = pq.ParquetWriter(self._temporary, self.schema.schema, compression="zstd")
             self._context = stack.pop_all()
         return self
 
     def write(self, table: pa.Table) -> None:
         """Append a table (any number of rows)."""
-        self.contract.check(table, self.path)
-        if self.contract.unique:
-            self._keys.append(row_hashes(table.select(list(self.contract.unique))))
+        self.schema.check(table, self.path)
+        if self.schema.unique:
+            self._keys.append(row_hashes(table.select(list(self.schema.unique))))
         try:
             self._writer.write_table(table)
         except pa.ArrowInvalid as error:  # an empty cell within a list or struct
             raise InputError(
-                f"a {self.contract.name} file cannot hold these rows ({error}).",
-                mend="look at the input of the stage that writes it: a value is missing there.",
+                f"a {self.schema.name} file cannot hold these rows ({error}).",
+                hint="look at the input of the stage that writes it: a value is missing there.",
                 path=self.path,
             ) from None
         self.rows_written += table.num_rows
 
     def write_rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Append rows given as mappings."""
-        self.write(self.contract.rows(rows))
+        self.write(self.schema.rows(rows))
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
         if error is not None:
@@ -184,13 +184,13 @@ class Writer:
         shared = ordered[1:][ordered[1:] == ordered[:-1]]
         if not len(shared):
             return
-        names = list(self.contract.unique)
+        names = list(self.schema.unique)
         suspects = pq.read_table(self._temporary, columns=names).filter(pa.array(np.isin(hashes, shared)))
         counts = suspects.group_by(names).aggregate([([], "count_all")])
         repeated = counts.filter(pc.greater(counts["count_all"], 1)).slice(0, 1).to_pylist()
         if repeated:
             raise RepeatedKey(
-                {name: repeated[0][name] for name in names}, repeated[0]["count_all"], self.contract.name, self.path
+                {name: repeated[0][name] for name in names}, repeated[0]["count_all"], self.schema.name, self.path
             )
 
 
@@ -205,12 +205,12 @@ def _schema(*fields: tuple[str, pa.DataType] | pa.Field) -> pa.Schema:
 _STRING = pa.string()
 _OPTIONAL_TITLE = pa.field("title", _STRING)
 
-CORPUS = Contract("corpus", _schema(("docid", _STRING), _OPTIONAL_TITLE, ("text", _STRING)), unique=("docid",))
-QUERIES = Contract("queries", _schema(("query_id", _STRING), ("text", _STRING)), unique=("query_id",))
-QRELS = Contract(
+CORPUS = Schema("corpus", _schema(("docid", _STRING), _OPTIONAL_TITLE, ("text", _STRING)), unique=("docid",))
+QUERIES = Schema("queries", _schema(("query_id", _STRING), ("text", _STRING)), unique=("query_id",))
+QRELS = Schema(
     "qrels", _schema(("query_id", _STRING), ("docid", _STRING), ("grade", pa.int32())), unique=("query_id", "docid")
 )
-ANSWERS = Contract("answers", _schema(("query_id", _STRING), ("answers", pa.list_(_STRING))), unique=("query_id",))
+ANSWERS = Schema("answers", _schema(("query_id", _STRING), ("answers", pa.list_(_STRING))), unique=("query_id",))
 
 CANDIDATE = pa.struct(
     [
@@ -222,7 +222,7 @@ CANDIDATE = pa.struct(
     ]
 )
 """``rank``: place in the source's own list, which the pool's order hides: from 1, human positives before negatives."""
-POOL = Contract(
+POOL = Schema(
     "pool",
     _schema(("query_id", _STRING), ("query", _STRING), ("candidates", pa.list_(CANDIDATE))),
     unique=("query_id",),
@@ -231,7 +231,7 @@ POOL = Contract(
 OUTCOMES = ("ok", "empty", "unparsable", "truncated", "error")
 """What became of one query in one stage. ``empty`` is a real selection of nothing; ``unparsable`` is no selection."""
 
-ANNOTATION = Contract(
+ANNOTATION = Schema(
     "annotation",
     _schema(
         ("query_id", _STRING),
@@ -254,7 +254,7 @@ ANNOTATION = Contract(
 where an empty or failed relevance selection made the stage fall back to the whole pool. All columns are explained in
 :func:`utility_annotation.annotation.shard.annotate`, which writes them."""
 
-LABELS = Contract(
+LABELS = Schema(
     "labels",
     _schema(
         ("query_id", _STRING),
@@ -270,17 +270,17 @@ log-likelihood of the ground-truth answer given the candidate (nats). ``rank`` o
 them lists them, lowest first: an LLM its selection or ranking, humans their positives, a file its lines; a union has
 the lists of its members one after the other. It is null for a candidate that is on no list."""
 
-DOCIDS = Contract("docids", _schema(("docid", _STRING)), unique=("docid",))
+DOCIDS = Schema("docids", _schema(("docid", _STRING)), unique=("docid",))
 """The passages whose vectors stand beside it, row by row."""
 
-RUN = Contract(
+RUN = Schema(
     "run",
     _schema(("query_id", _STRING), ("docid", _STRING), ("rank", pa.int32()), ("score", pa.float64())),
     unique=("query_id", "docid"),
 )
 """Ranks count from 1; ties in score are ordered by docid descending, as trec_eval does."""
 
-DUPLICATES = Contract(
+DUPLICATES = Schema(
     "duplicates",
     _schema(
         ("query_id", _STRING),
@@ -294,7 +294,7 @@ DUPLICATES = Contract(
 """One row a passage that says what another one found for the same question says: word for word where ``copy``, else
 nearly, with the Jaccard similarity of their word trigrams."""
 
-PER_QUERY = Contract(
+PER_QUERY = Schema(
     "per-query metrics",
     _schema(("query_id", _STRING), ("metric", _STRING), ("value", pa.float64())),
     unique=("query_id", "metric"),
@@ -306,8 +306,8 @@ def passage_text(title: str | None, text: str) -> str:
     return f"{title} {text}" if title else text
 
 
-def iter_rows(contract: Contract, paths: Iterable[Path | str], rows: int = 1024) -> Iterator[dict[str, Any]]:
-    """Every row of several files of one contract, as dictionaries, in flat memory."""
+def iter_rows(schema: Schema, paths: Iterable[Path | str], rows: int = 1024) -> Iterator[dict[str, Any]]:
+    """Every row of several files of one schema, as dictionaries, in flat memory."""
     for path in paths:
-        for batch in contract.batches(path, rows):
+        for batch in schema.batches(path, rows):
             yield from batch.to_pylist()

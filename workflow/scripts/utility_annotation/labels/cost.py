@@ -76,11 +76,11 @@ def work_of_run(configuration: Configuration, run: str) -> list[Work] | None:
     work: list[Work] = []
     stage: str | None = run
     while stage is not None:
-        of_stage = work_of_labels(configuration, configuration.runs[stage].labels)
+        of_stage = work_of_labels(configuration, configuration.trainings[stage].labels)
         if of_stage is None:
             return None
         work += of_stage
-        stage = configuration.runs[stage].first_stage
+        stage = configuration.trainings[stage].init_from
     return work
 
 
@@ -228,7 +228,7 @@ class StageRecord:
 
 def _given(files: dict[Any, list[Path]], place: object, what: str) -> list[Path]:
     if place not in files:
-        raise InputError(f"no file of {what} was given.", mend="give all of its shards.")
+        raise InputError(f"no file of {what} was given.", hint="give all of its shards.")
     return files[place]
 
 

@@ -51,7 +51,7 @@ def label_from_file(settings: Labels, pools: Sequence[Path | str], output: Path 
             ``unknown_passages`` is ``drop``, a judgement of a query or passage that the pool lacks.
     """
     if settings.file is None:
-        raise InputError(f"labels of source {settings.source} name no file.", mend="give `file` in these labels.")
+        raise InputError(f"labels of source {settings.source} name no file.", hint="give `file` in these labels.")
     source = settings.file
     judged = _read(source)
     chosen = chosen_queries(pools, settings.queries)
@@ -161,7 +161,7 @@ def _check_agreement(judged: _Judged, rows: Integers, places: Integers, source: 
         raise InputError(
             f"passage {judged.docids[last].as_py()!r} is {'positive' if judged.positive[last] else 'negative'} for "
             f"query {judged.query_ids[last].as_py()!r} here, but not on line {judged.lines[first]}.",
-            mend="keep one of the two lines.",
+            hint="keep one of the two lines.",
             path=source.path,
             line=int(judged.lines[last]),
         )
@@ -170,7 +170,7 @@ def _check_agreement(judged: _Judged, rows: Integers, places: Integers, source: 
 def _not_in_pool(what: str, source: Source, line: int) -> InputError:
     return InputError(
         f"{what} is not in the pool.",
-        mend="remove the line, label a pool that has it, or set `unknown_passages` of these labels to drop.",
+        hint="remove the line, label a pool that has it, or set `unknown_passages` of these labels to drop.",
         path=source.path,
         line=int(line),
     )

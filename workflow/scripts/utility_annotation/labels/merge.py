@@ -79,12 +79,12 @@ def pair_shards(
     pairs: list[tuple[Path, Path | None]] = []
     for pool in map(Path, pools):
         if pool.name not in by_name:
-            raise InputError("this pool shard has no annotation shard.", mend="annotate it first.", path=pool)
+            raise InputError("this pool shard has no annotation shard.", hint="annotate it first.", path=pool)
         pairs.append((pool, by_name.pop(pool.name)))
     for orphan in by_name.values():
         raise InputError(
             "this annotation shard has no pool shard of the same name.",
-            mend="give the shards of the pool from which it was made, and no others.",
+            hint="give the shards of the pool from which it was made, and no others.",
             path=orphan,
         )
     return pairs
@@ -117,24 +117,24 @@ def _read_annotation(settings: Labels, path: Path, pool: pa.Table) -> pa.Table:
     place = pc.index_in(pool["query_id"], value_set=annotation["query_id"])
     missing = pc.filter(pool["query_id"], pc.is_null(place))
     if len(missing):
-        raise InputError(f"query {missing[0]} of the pool is not annotated here.", mend=_ANNOTATE_AGAIN, path=path)
+        raise InputError(f"query {missing[0]} of the pool is not annotated here.", hint=_ANNOTATE_AGAIN, path=path)
     if annotation.num_rows != pool.num_rows:
         strangers = pc.filter(
             annotation["query_id"], pc.invert(pc.is_in(annotation["query_id"], value_set=pool["query_id"]))
         )
         found = f"query {strangers[0]} is not in the pool's shard" if len(strangers) else "a query stands here twice"
-        raise InputError(f"{found}.", mend=_ANNOTATE_AGAIN, path=path)
+        raise InputError(f"{found}.", hint=_ANNOTATE_AGAIN, path=path)
     annotation = annotation.take(place).combine_chunks()
     unknown = pc.filter(annotation["outcome"], pc.invert(pc.is_in(annotation["outcome"], pa.array(OUTCOMES))))
     if len(unknown):
-        raise InputError(f"{unknown[0].as_py()!r} is no outcome of an annotation.", mend=_ANNOTATE_AGAIN, path=path)
+        raise InputError(f"{unknown[0].as_py()!r} is no outcome of an annotation.", hint=_ANNOTATE_AGAIN, path=path)
     bare = pc.filter(
         annotation["query_id"], pc.and_(pc.equal(annotation["outcome"], "ok"), pc.is_null(annotation[column]))
     )
     if len(bare):
         raise InputError(
             f"query {bare[0]} has the outcome ok but no {column}, which {settings.source} labels are made of.",
-            mend=f"give the annotation of the stage {settings.source}.",
+            hint=f"give the annotation of the stage {settings.source}.",
             path=path,
         )
     return annotation
@@ -186,7 +186,7 @@ def _find(rows: Integers, docids: pa.Array, pool: pa.Table, path: Path) -> Integ
         strange = int(np.flatnonzero(to_numpy(found.is_null()))[0])
         raise InputError(
             f"passage {docids[strange]} is not among the candidates of query {pool['query_id'][rows[strange]]}.",
-            mend=_ANNOTATE_AGAIN,
+            hint=_ANNOTATE_AGAIN,
             path=path,
         )
     places = to_numpy(found)
@@ -195,7 +195,7 @@ def _find(rows: Integers, docids: pa.Array, pool: pa.Table, path: Path) -> Integ
         entry = np.flatnonzero(places == repeated[0])[0]
         raise InputError(
             f"passage {docids[entry]} is listed twice for query {pool['query_id'][rows[entry]]}.",
-            mend=_ANNOTATE_AGAIN,
+            hint=_ANNOTATE_AGAIN,
             path=path,
         )
     return places
@@ -207,13 +207,13 @@ def _scores(annotation: pa.Table, lengths: Integers, pool: pa.Table, entries: pa
     short = np.flatnonzero(lengths != lengths_of(pool["candidates"])[ok])
     if len(short):
         query_id = pool["query_id"].filter(pa.array(ok))[short[0]]
-        raise InputError(f"query {query_id} has no score for some of its candidates.", mend=_ANNOTATE_AGAIN, path=path)
+        raise InputError(f"query {query_id} has no score for some of its candidates.", hint=_ANNOTATE_AGAIN, path=path)
     scores = to_numpy(pc.fill_null(pc.struct_field(entries, "score"), np.nan))
     broken = np.flatnonzero(~np.isfinite(scores))
     if len(broken):
         raise InputError(
             f"the score of passage {entries[broken[0]]['docid']} is not a finite number.",
-            mend="run its annotation in a wider number format (`precision`).",
+            hint="run its annotation in a wider number format (`precision`).",
             path=path,
         )
     return scores

@@ -104,7 +104,7 @@ def label_quality(
     if narrowed != bool(relevance):
         raise InputError(
             f"labels of source {settings.source} {'need a' if narrowed else 'rest on no'} relevance selection.",
-            mend=f"{'give' if narrowed else 'leave out'} the shards of the stage relsel (--relevance).",
+            hint=f"{'give' if narrowed else 'leave out'} the shards of the stage relsel (--relevance).",
             path=labels,
         )
     judged = _read_judged(labels, pools, relevance)
@@ -161,7 +161,7 @@ def _kept(query_ids: pa.ChunkedArray, query: np.ndarray, docids: pa.Array, path:
     place = pc.index_in(query_ids, value_set=relevance["query_id"])
     if place.null_count:
         missing = query_ids.filter(pc.is_null(place))[0]
-        raise InputError(f"query {missing} of the pool is not annotated here.", mend=_ANNOTATE_AGAIN, path=path)
+        raise InputError(f"query {missing} of the pool is not annotated here.", hint=_ANNOTATE_AGAIN, path=path)
     listed = relevance["docids"].take(place).combine_chunks()
     lengths = pc.fill_null(pc.list_value_length(listed), 0).to_numpy()
     codes = docids.dictionary_encode()
@@ -171,7 +171,7 @@ def _kept(query_ids: pa.ChunkedArray, query: np.ndarray, docids: pa.Array, path:
     selected = (np.repeat(np.arange(len(lengths)), lengths) * known + wanted)[wanted >= 0]
     kept = pc.is_in(pa.array(keys), value_set=pa.array(selected)).to_numpy(zero_copy_only=False)
     if np.count_nonzero(kept) != lengths.sum():
-        raise InputError("it selects passages that are not in the pool.", mend=_ANNOTATE_AGAIN, path=path)
+        raise InputError("it selects passages that are not in the pool.", hint=_ANNOTATE_AGAIN, path=path)
     return kept | (lengths == 0)[query]
 
 
@@ -180,7 +180,7 @@ def _check_shown(positive: np.ndarray, shown: np.ndarray, docids: pa.Array, path
     if len(strange):
         raise InputError(
             f"passage {docids[strange[0]]} is labelled positive for a query for which it was not selected here.",
-            mend="run the label set's target again, so that each of its stages is made from the one before.",
+            hint="run the label set's target again, so that each of its stages is made from the one before.",
             path=path,
         )
 

@@ -19,7 +19,7 @@ class LabelRows:
     """The rows of a label file, by query. Its order is that which :func:`~.labels.shards.write_labels` keeps.
 
     Args:
-        path: a file of contract ``LABELS``.
+        path: a file of schema ``LABELS``.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -58,7 +58,7 @@ class LabelRows:
             docids.cast(pa.large_string())
         ):
             raise InputError(
-                f"these are not the candidates of pool shard {path}, in its order.", mend=_LABEL_AGAIN, path=self.path
+                f"these are not the candidates of pool shard {path}, in its order.", hint=_LABEL_AGAIN, path=self.path
             )
         self._found += len(numbers)
         return labelled, self._labels[rows], self._ranks[rows]
@@ -68,7 +68,7 @@ class LabelRows:
         if self._found != len(self._query_ids):
             raise InputError(
                 f"{len(self._query_ids) - self._found} of its queries are not in the pool.",
-                mend=_LABEL_AGAIN,
+                hint=_LABEL_AGAIN,
                 path=self.path,
             )
 

@@ -96,7 +96,7 @@ def query_subset(query_ids: Iterable[str], subset: QuerySubset) -> pa.Array:
     size = round(subset.percent * len(ids) / 100)
     if ids and not size:
         raise InputError(
-            f"{subset.percent:g} % of {len(ids)} queries is none.", mend="raise `queries.percent` of these labels."
+            f"{subset.percent:g} % of {len(ids)} queries is none.", hint="raise `queries.percent` of these labels."
         )
     if size == len(ids):
         return pa.array(ids, pa.string())
@@ -115,7 +115,7 @@ def chosen_queries(pools: Sequence[Path | str], subset: QuerySubset) -> list[np.
         repeated = next(count["values"] for count in pc.value_counts(query_ids).to_pylist() if count["counts"] > 1)
         raise InputError(
             f"query {repeated} stands in more than one shard of the pool.",
-            mend="give each shard once, and only shards of one pool.",
+            hint="give each shard once, and only shards of one pool.",
             path=Path(pools[0]).parent,
         )
     if subset.percent == 100:
@@ -137,15 +137,15 @@ def find_candidates(rows: Integers, docids: pa.Array, pool: pa.Table) -> pa.Arra
     return pa.array(listed, pa.int64()).take(found)
 
 
-def write_labels(shards: Sequence[LabelledShard], source: str, output: Path | str, mend: str) -> Merged:
-    """Write the candidates of the kept queries as contract ``LABELS``, ordered by query id, each query's in the pool's
+def write_labels(shards: Sequence[LabelledShard], source: str, output: Path | str, hint: str) -> Merged:
+    """Write the candidates of the kept queries as schema ``LABELS``, ordered by query id, each query's in the pool's
     order.
 
     Args:
         shards: all shards of the pool, in any order; the rows do not depend on how many there are.
         source: the label set's source.
         output: the file to write.
-        mend: what to do where no query is left.
+        hint: what to do where no query is left.
 
     Raises:
         InputError: no query is left.
@@ -155,7 +155,7 @@ def write_labels(shards: Sequence[LabelledShard], source: str, output: Path | st
     if not labelled:
         raise InputError(
             f"no query is left to label: {left_out or 'the pool is empty'}.",
-            mend=mend,
+            hint=hint,
             path=output,
         )
     _write(shards, source, output)

@@ -28,7 +28,7 @@ def unite_labels(
     Args:
         settings: the members' names, and the queries chosen from the pool; a member may have chosen fewer.
         pools: the pool's shards.
-        members: the members' label files, of contract ``LABELS``, in the order of ``settings.of``.
+        members: the members' label files, of schema ``LABELS``, in the order of ``settings.of``.
         output: the file to write.
 
     Raises:
@@ -37,7 +37,7 @@ def unite_labels(
     if len(members) != len(settings.of):
         raise InputError(
             f"{len(members)} label files are given for {len(settings.of)} label sets.",
-            mend=f"give one file each for {', '.join(settings.of)}.",
+            hint=f"give one file each for {', '.join(settings.of)}.",
         )
     files = [LabelRows(member) for member in members]
     chosen = chosen_queries(pools, settings.queries)
@@ -47,8 +47,8 @@ def unite_labels(
     ]
     for file in files:
         file.check_all_found()
-    mend = "raise `queries.percent` of these labels, or unite label sets that have some of these queries."
-    return write_labels(shards, settings.source, output, mend)
+    hint = "raise `queries.percent` of these labels, or unite label sets that have some of these queries."
+    return write_labels(shards, settings.source, output, hint)
 
 
 def _unite_shard(files: Sequence[LabelRows], path: Path | str, chosen: np.ndarray) -> LabelledShard:

@@ -37,7 +37,7 @@ class Block:
     Attributes:
         query_ids: in the source's order.
         lines: likewise, where they stand.
-        rows: of contract ``POOL``, ordered by shard and within a shard as in the source.
+        rows: of schema ``POOL``, ordered by shard and within a shard as in the source.
         shards: one a row, ascending.
         counts: what is reported of them.
     """
@@ -89,7 +89,7 @@ def stored_passages(source: Path, settings: Pool, store: PassageStore, corpus: P
             if lacking is not None:
                 raise InputError(
                     f"passage {lacking!r} is not in the corpus ({corpus}).",
-                    mend="name the dataset to which these rows belong, or add the passage to its corpus.",
+                    hint="name the dataset to which these rows belong, or add the passage to its corpus.",
                     path=source,
                     line=row.line,
                 )
@@ -111,7 +111,7 @@ def _block(chosen: list[Chosen], settings: Pool, source: Path) -> Block:
         if not candidates:
             raise InputError(
                 f"query {row.query_id!r} has neither a positive nor a negative passage.",
-                mend="give it passages, or remove the line.",
+                hint="give it passages, or remove the line.",
                 path=source,
                 line=row.line,
             )
@@ -187,7 +187,7 @@ def _plain_block(table: pa.Table, first: int, settings: Pool) -> Block:
 def _pool_rows(
     query_ids: pa.Array, queries: pa.Array, lengths: np.ndarray, columns: list[pa.Array], settings: Pool
 ) -> pa.Table:
-    """Rows of contract ``POOL`` of columns of ``CANDIDATE``, one query's candidates after the other's."""
+    """Rows of schema ``POOL`` of columns of ``CANDIDATE``, one query's candidates after the other's."""
     if not settings.titles:
         columns[CANDIDATE.get_field_index("title")] = pa.nulls(len(columns[0]), pa.string())
     candidates = pa.ListArray.from_arrays(

@@ -26,7 +26,7 @@ _ALL_BYTES = 1 << 26
 
 
 def build_pool(settings: Pool, outputs: Sequence[Path], corpus: Path | None = None) -> int:
-    """Write the shards of a pool (contract ``POOL``) and return the number of its queries.
+    """Write the shards of a pool (schema ``POOL``) and return the number of its queries.
 
     Memory does not grow with the file, but for the query ids. Queries keep the file's order within their shard. A query
     without a positive or without a negative stays in the pool, for an LLM can judge its candidates all the same; such
@@ -35,7 +35,7 @@ def build_pool(settings: Pool, outputs: Sequence[Path], corpus: Path | None = No
     Args:
         settings: the pool.
         outputs: one file a shard, named as in ``shard_names``, in that order.
-        corpus: a file of contract ``CORPUS`` with the texts of a ``tevatron-ids`` source, and None for others.
+        corpus: a file of schema ``CORPUS`` with the texts of a ``tevatron-ids`` source, and None for others.
 
     Raises:
         InputError: a bad line, a query that stands twice or has no passage at all, a docid that the corpus lacks, no
@@ -62,7 +62,7 @@ def build_pool(settings: Pool, outputs: Sequence[Path], corpus: Path | None = No
         for shard in shards:
             shard.flush()
         if not counts["queries"]:
-            raise InputError("it holds no training row.", mend="check that this is the right file.", path=source)
+            raise InputError("it holds no training row.", hint="check that this is the right file.", path=source)
     _report(counts, settings.size)
     return counts["queries"]
 
@@ -96,7 +96,7 @@ def _check_new(block: Block, first_line: dict[str, int], source: Path) -> None:
         if earlier != line:
             raise InputError(
                 f"query {query_id!r} stands here and already on line {earlier}.",
-                mend="keep one of the two lines, or merge them.",
+                hint="keep one of the two lines, or merge them.",
                 path=source,
                 line=line,
             )
@@ -125,17 +125,17 @@ def _check_arguments(settings: Pool, outputs: Sequence[Path], corpus: Path | Non
     if [output.stem for output in outputs] != due:
         raise InputError(
             f"the pool has {settings.shards} shards, but the outputs are not their names in order.",
-            mend=f"give {len(due)} output files, from {due[0]}.parquet to {due[-1]}.parquet.",
+            hint=f"give {len(due)} output files, from {due[0]}.parquet to {due[-1]}.parquet.",
         )
     if settings.source.path is None:
         raise InputError(
             f"a pool of format {settings.source.format} names no training rows.",
-            mend="mine its negatives first, and give the rows mined as a source of format tevatron-ids.",
+            hint="mine its negatives first, and give the rows mined as a source of format tevatron-ids.",
         )
     if (settings.source.format == "tevatron-ids") != (corpus is not None):
         raise InputError(
             f"a pool of format {settings.source.format} {'carries its passages' if corpus else 'holds ids only'}.",
-            mend="leave --corpus out." if corpus else "give the corpus with --corpus.",
+            hint="leave --corpus out." if corpus else "give the corpus with --corpus.",
             path=settings.source.path,
         )
     return Path(settings.source.path)

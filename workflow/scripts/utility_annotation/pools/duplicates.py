@@ -51,11 +51,11 @@ def name_duplicates(
 
     Args:
         depth: how far down each ranking is read; None is all of it.
-        queries: contract ``QUERIES``.
-        qrels: contract ``QRELS``, or None for a split that has none.
-        runs: contract ``RUN``, one a retriever.
-        corpus: contract ``CORPUS``.
-        output: contract ``DUPLICATES``.
+        queries: schema ``QUERIES``.
+        qrels: schema ``QRELS``, or None for a split that has none.
+        runs: schema ``RUN``, one a retriever.
+        corpus: schema ``CORPUS``.
+        output: schema ``DUPLICATES``.
 
     Raises:
         InputError: a run or the qrels name a passage that the corpus lacks.
@@ -125,7 +125,7 @@ def _texts(block: Sequence[Found], store: PassageStore, corpus: Path) -> dict[st
         if docid not in passages:
             raise InputError(
                 f"passage {docid!r} was retrieved or judged, but the corpus lacks it.",
-                mend="run the search and the qrels of this dataset anew.",
+                hint="run the search and the qrels of this dataset anew.",
                 path=corpus,
             )
     return {docid: passage_text(*passage) for docid, passage in passages.items()}

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 import orjson
 
 from ..common.errors import InputError
-from ..common.files import replacing
+from ..common.files import atomic_write
 from ..common.progress import counted
 from ..io.schemas import DUPLICATES, QRELS, QUERIES, iter_rows
 from ..retrieval.runs import read_rankings
@@ -69,11 +69,11 @@ def mine(
 
     Args:
         settings: the pool's format, depth and size.
-        queries: contract ``QUERIES``.
-        qrels: contract ``QRELS``, or None for a ``merged`` pool of a split that has none.
-        runs: contract ``RUN``, one a retriever.
+        queries: schema ``QUERIES``.
+        qrels: schema ``QRELS``, or None for a ``merged`` pool of a split that has none.
+        runs: schema ``RUN``, one a retriever.
         output: JSONL with ``query_id``, ``query_text``, ``positive_document_ids`` and ``negative_document_ids``.
-        duplicates: contract ``DUPLICATES``, whose copies are left out; None leaves copies in.
+        duplicates: schema ``DUPLICATES``, whose copies are left out; None leaves copies in.
 
     Raises:
         InputError: no row is left; for ``retrieved``, no query has a relevant passage, or none of the runs has a
@@ -82,7 +82,7 @@ def mine(
     retrieved = settings.format == "retrieved"
     copies = _copies(duplicates) if duplicates is not None else {}
     left_out = rows = dropped = 0
-    with replacing(output) as temporary, temporary.open("wb") as file:
+    with atomic_write(output) as temporary, temporary.open("wb") as file:
         for question in found_passages(settings.depth, queries, qrels, runs):
             if not (question.relevant if retrieved else question.retrieved):
                 left_out += 1
@@ -90,7 +90,7 @@ def mine(
             if not question.retrieved:
                 raise InputError(
                     f"no retriever has a passage for query {question.query_id!r}.",
-                    mend="run the search for this split anew.",
+                    hint="run the search for this split anew.",
                     path=runs[0],
                 )
             found, relevant = _without_copies(question, copies.get(question.query_id, {}))
@@ -106,11 +106,11 @@ def mine(
             rows += 1
         if not rows and retrieved:
             raise InputError(
-                "no question has a relevant passage.", mend="name a split whose qrels have some.", path=qrels
+                "no question has a relevant passage.", hint="name a split whose qrels have some.", path=qrels
             )
         if not rows:
             raise InputError(
-                "no retriever has a passage for any question.", mend="run the search for this split anew.", path=runs[0]
+                "no retriever has a passage for any question.", hint="run the search for this split anew.", path=runs[0]
             )
     lacking = "a relevant passage" if retrieved else "a retrieved passage"
     _LOG.info("%d rows; %d questions without %s left out", rows, left_out, lacking)

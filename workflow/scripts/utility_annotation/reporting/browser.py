@@ -70,7 +70,7 @@ class ShownJudge:
             compared = ["compared"] if len(found) > 1 else []
             counts.update(dict.fromkeys([*found, *compared], questions))
         annotator = configuration.annotators.get(judge.annotator or "")
-        numbered = annotator is not None and annotator.protocol == "listwise" and annotator.passes == 1
+        numbered = annotator is not None and annotator.protocol == "listwise" and annotator.permutations == 1
         title = str(judge.stage) if alone and judge.stage else judge.name
         return cls(judge, title, counts, numbered and judge.stage not in ("answer", "replug"))
 

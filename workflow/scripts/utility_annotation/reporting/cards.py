@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..common.errors import InputError
-from ..io.schemas import ANNOTATION, ANSWERS, LABELS, POOL, Contract
+from ..io.schemas import ANNOTATION, ANSWERS, LABELS, POOL, Schema
 from ..labels.shards import flat, lengths_of, read_candidates, to_numpy
 from ..pools.shards import shard_names
 from ..settings import Name, Settings
@@ -149,7 +149,7 @@ def _said(
     rows = ANNOTATION.read(path, ["query_id", "outcome", column])
     if not rows["query_id"].combine_chunks().equals(pool["query_id"].combine_chunks()):
         raise InputError(
-            "these are not the queries of the pool's shard, in its order.", mend=_ANNOTATE_AGAIN, path=path
+            "these are not the queries of the pool's shard, in its order.", hint=_ANNOTATE_AGAIN, path=path
         )
     if judge.stage != "replug":
         outcomes, lists = rows["outcome"].to_pylist(), rows["docids"].to_pylist()
@@ -179,11 +179,11 @@ def _positives(path: Path) -> dict[str, list[str]]:
     return found
 
 
-def _rows(contract: Contract, path: Path, query_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+def _rows(schema: Schema, path: Path, query_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
     """The rows of some queries, by query id; of row groups without any of them the ids alone are read."""
     wanted = pa.array(query_ids, pa.string())
     found: dict[str, dict[str, Any]] = {}
-    with contract.open(path) as file:
+    with schema.open(path) as file:
         for group in range(file.num_row_groups):
             ids = file.read_row_group(group, columns=["query_id"])["query_id"]
             if not pc.any(pc.is_in(ids, value_set=wanted)).as_py():

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..common.files import replacing
+from ..common.files import atomic_write
 from . import markup
 
 _OF_THE_PAPER = ("paper", "difference")
@@ -99,7 +99,7 @@ class Comparison:
 
     def write_csv(self, path: Path | str) -> None:
         """A line a row and column: the row's heads, ``metric``, ``value``, ``published`` and ``difference``."""
-        with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow([*self.heads, "metric", "value", "published", "difference"])
             for row in self.rows:

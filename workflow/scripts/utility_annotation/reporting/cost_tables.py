@@ -42,10 +42,10 @@ def cost_table(
         InputError: a file does not belong to the table, or one of the records is lacking.
     """
     results = _results(settings.table, metrics)
-    published = {run: _published(paper, run) for run in settings.table.runs}
+    published = {run: _published(paper, run) for run in settings.table.trainings}
     known = dict.fromkeys(chain(*results.values(), *published.values()))
     rows = []
-    for run in settings.table.runs:
+    for run in settings.table.trainings:
         work = settings.work[run]
         effort = Effort(device_hours=None) if work is None else records.effort(work)
         cost = {_COST: effort.usd(settings.prices), _HOURS: effort.device_hours}
@@ -55,7 +55,7 @@ def cost_table(
     metric_names = [name for name in known if name not in (_COST, _HOURS)]
     columns += [Column(name, f"{settings.table.testset} {metric_name(name)}") for name in metric_names]
     table = settings.table
-    return Comparison(table.title, ("run",), columns, rows, _notes(settings.prices), table.published)
+    return Comparison(table.title, ("training",), columns, rows, _notes(settings.prices), table.published)
 
 
 def _results(table: CostTable, metrics: Sequence[Path | str]) -> dict[str, dict[str, float | None]]:
@@ -63,14 +63,14 @@ def _results(table: CostTable, metrics: Sequence[Path | str]) -> dict[str, dict[
     for path in metrics:
         found: Any = read_json(path)
         place = (found["backbone"], found["testset"])
-        if place != (table.backbone, table.testset) or found["run"] not in table.runs:
+        if place != (table.backbone, table.testset) or found["training"] not in table.trainings:
             raise InputError(
                 f"run {found['run']} of backbone {found['backbone']} on test set {found['testset']} has no place in "
                 "the table.",
-                mend="give the metrics of the table's own backbone, runs and test set.",
+                hint="give the metrics of the table's own backbone, runs and test set.",
                 path=path,
             )
-        results[found["run"]] = {metric: 100 * value for metric, value in found["metrics"].items()}
+        results[found["training"]] = {metric: 100 * value for metric, value in found["metrics"].items()}
     return results
 
 

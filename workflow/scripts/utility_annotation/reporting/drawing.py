@@ -15,7 +15,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..common.files import replacing
+from ..common.files import atomic_write
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 INK, GRID = "#222222", "#DDDDDD"
@@ -51,9 +51,9 @@ def panels(number: int, svg: Path, png: Path, *, height: float, empty: str) -> I
         else:
             figure.text(0.5, 0.5, empty, ha="center", va="center")
             yield []
-        with replacing(svg) as temporary:
+        with atomic_write(svg) as temporary:
             figure.savefig(temporary, format="svg", metadata={"Date": None})
-        with replacing(png) as temporary:
+        with atomic_write(png) as temporary:
             figure.savefig(temporary, format="png", dpi=160)
 
 

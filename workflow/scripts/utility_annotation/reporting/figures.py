@@ -17,7 +17,7 @@ from ..labels.positions import NORMAL_95
 from ..settings import BM25, UNTRAINED, LabelChart, ResultsTable
 from .drawing import COLOURS, GRID, INK, cycle, legend, panels, title
 from .tables import Results, Trained, metric_name, run_name, table_columns
-from .trainings import Training
+from .trainings import TrainingRecord
 
 _TINT = 0.5  # of bars that lines cross
 _FEWEST_LISTS = 0.01  # share of the lists that reach to a position, for it to be drawn
@@ -55,7 +55,7 @@ def plot_labels(settings: LabelChart, qualities: Sequence[Mapping[str, Any]], sv
             what = "has no positives, but scores" if name in by_name else "has no figures here"
             raise InputError(
                 f"the chart {settings.title!r} shows label set {name}, which {what}.",
-                mend="give the figures of all its label sets; show none of source replug.",
+                hint="give the figures of all its label sets; show none of source replug.",
             )
     with panels(len(settings.labels), svg, png, height=2.6, empty="") as axes:
         _distributions(axes, [by_name[name] for name in settings.labels])
@@ -137,7 +137,7 @@ def plot_results(settings: ResultsTable, results: Results, svg: Path, png: Path)
     """
     columns = table_columns(settings, results)
     backbones = settings.backbones or (BM25,)
-    all_rows = [(row.name, row.run) for row in settings.shown()] or [(run_name(BM25), BM25)]
+    all_rows = [(row.name, row.training) for row in settings.shown()] or [(run_name(BM25), BM25)]
     rows = [row for row in all_rows if row[1] != UNTRAINED] or all_rows
     height = 1.0 + 0.24 * len(rows) * len(backbones)
     with panels(len(columns), svg, png, height=height, empty="Nothing was evaluated.") as axes:
@@ -188,7 +188,7 @@ def _bars(
     axis.grid(axis="x", color=GRID)
 
 
-def plot_training(trainings: Sequence[Training], svg: Path, png: Path) -> None:
+def plot_training(trainings: Sequence[TrainingRecord], svg: Path, png: Path) -> None:
     """Loss by optimiser step, a panel a run; each panel has its own scale, since the losses differ in kind.
 
     Args:
@@ -196,22 +196,22 @@ def plot_training(trainings: Sequence[Training], svg: Path, png: Path) -> None:
         svg: where the figure goes.
         png: the same, as pixels.
     """
-    runs = list(dict.fromkeys(training.run for training in trainings))
-    colours = dict(zip(dict.fromkeys(training.backbone for training in trainings), cycle(), strict=False))
-    with panels(len(runs), svg, png, height=2.4, empty="Nothing was trained.") as axes:
-        for axis, run in zip(axes, runs, strict=True):
-            of_run = [training for training in trainings if training.run == run]
-            for training in of_run:
-                few = len(training.steps) <= 30
+    names = list(dict.fromkeys(record.training for record in trainings))
+    colours = dict(zip(dict.fromkeys(record.backbone for record in trainings), cycle(), strict=False))
+    with panels(len(names), svg, png, height=2.4, empty="Nothing was trained.") as axes:
+        for axis, training in zip(axes, names, strict=True):
+            of_training = [record for record in trainings if record.training == training]
+            for record in of_training:
+                few = len(record.steps) <= 30
                 axis.plot(
-                    training.steps,
-                    training.losses,
-                    color=colours[training.backbone],
+                    record.steps,
+                    record.losses,
+                    color=colours[record.backbone],
                     linewidth=1.3,
                     marker="o" if few else None,
                     markersize=3,
                 )
-            axis.set_title(f"{run} ({of_run[0].loss_name})")
+            axis.set_title(f"{training} ({of_training[0].loss_name})")
             axis.set_xlabel("step")
             axis.set_ylabel("loss")
             axis.set_ylim(bottom=0)

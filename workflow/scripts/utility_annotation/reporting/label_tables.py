@@ -75,7 +75,7 @@ def label_table(
         if name not in by_name:
             raise InputError(
                 f"the table {settings.table.title!r} shows label set {name}, whose figures are not given.",
-                mend="give the quality of all its label sets (--quality).",
+                hint="give the quality of all its label sets (--quality).",
             )
         labels = settings.labels[name]
         head = (name, labels.annotator or "", labels.strategy)

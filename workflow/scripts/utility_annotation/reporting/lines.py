@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from ..common.errors import InputError
-from ..common.files import read_json, replacing
+from ..common.files import atomic_write, read_json
 from ..settings import LineChart
 from .drawing import COLOURS, GRID, INK, panels
 from .tables import metric_name
@@ -38,7 +38,7 @@ class Point:
 
     series: str
     x: float | None
-    run: str
+    training: str
     percent: float | None
 
 
@@ -61,7 +61,7 @@ def chart_points(settings: LineChart, metrics: Sequence[Path | str]) -> list[Poi
     points += [Point("", None, run, percents.get(run)) for run in settings.levels]
     for point in points:
         if point.percent is None:
-            logger.warning("%s of run %s was not computed, so it is left out.", settings.metric, point.run)
+            logger.warning("%s of run %s was not computed, so it is left out.", settings.metric, point.training)
     return points
 
 
@@ -72,22 +72,22 @@ def _percents(settings: LineChart, metrics: Sequence[Path | str]) -> dict[str, f
         if (found["backbone"], found["testset"]) != (settings.backbone, settings.testset):
             raise InputError(
                 f"this is backbone {found['backbone']} on test set {found['testset']}, which the chart does not show.",
-                mend=f"give metrics of backbone {settings.backbone} on test set {settings.testset}.",
+                hint=f"give metrics of backbone {settings.backbone} on test set {settings.testset}.",
                 path=path,
             )
         if settings.metric in found["metrics"]:
-            percents[found["run"]] = 100 * found["metrics"][settings.metric]
+            percents[found["training"]] = 100 * found["metrics"][settings.metric]
     return percents
 
 
 def write_points(path: Path | str, points: Sequence[Point]) -> None:
     """One line a point; ``x`` is empty for a level, ``percent`` for what was not computed."""
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+    with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["series", "x", "run", "percent"])
+        writer.writerow(["series", "x", "training", "percent"])
         for point in points:
             percent = "" if point.percent is None else round(point.percent, 6)
-            writer.writerow([point.series, "" if point.x is None else f"{point.x:g}", point.run, percent])
+            writer.writerow([point.series, "" if point.x is None else f"{point.x:g}", point.training, percent])
 
 
 def plot_lines(settings: LineChart, points: Sequence[Point], svg: Path, png: Path) -> None:
@@ -104,7 +104,7 @@ def plot_lines(settings: LineChart, points: Sequence[Point], svg: Path, png: Pat
     with panels(1 if computed else 0, svg, png, height=3.4, empty=empty) as axes:
         for axis in axes:
             _draw(axis, settings, computed)
-            missing = [point.run for point in points if point.percent is None]
+            missing = [point.training for point in points if point.percent is None]
             note = f"\nnot computed: {', '.join(missing)}" if missing else ""
             axis.set_xlabel(settings.x_label + note)
 
@@ -123,7 +123,7 @@ def _draw(axis: Axes, settings: LineChart, computed: Sequence[Point]) -> None:
     for place, level in enumerate(point for point in computed if point.x is None):
         assert level.percent is not None
         style = _LEVEL_LINES[place % len(_LEVEL_LINES)]
-        label = f"{level.run} ({level.percent:.1f})"
+        label = f"{level.training} ({level.percent:.1f})"
         axis.axhline(level.percent, color=INK, linestyle=style, linewidth=1.2, label=label)
     axis.set_title(settings.title)
     axis.set_ylabel(f"{settings.testset}: {metric_name(settings.metric)} (percent)")

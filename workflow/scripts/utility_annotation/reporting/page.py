@@ -26,7 +26,7 @@ from .browser import ShownPool, Text, visible
 from .comparison import ShownComparison
 from .results_markup import legend, paper_figure
 from .tables import Cell, TableRow, columns_of, metric_name, read_csv, run_name, table_rows
-from .trainings import Training
+from .trainings import TrainingRecord
 from .work import amount, device, usd
 
 _EVALUATORS = ("ranx", "faiss-cpu", "pyserini", "scipy", "pyarrow", "snakemake")
@@ -76,7 +76,7 @@ def render(
     label_tables: Sequence[Path],
     cost_tables: Sequence[Path],
     figures: Sequence[Path],
-    trainings: Sequence[Training],
+    trainings: Sequence[TrainingRecord],
     works: Sequence[Path] = (),
     cards: Sequence[Path] = (),
 ) -> str:
@@ -92,7 +92,7 @@ def render(
         figures: SVG files; one named as a table stands with that table, ``positives`` and ``positions`` with the
             labels, ``training`` with the trainings, and charts by themselves.
         trainings: the trainings' records.
-        works: files of :func:`.work.count_work`, one a pool.
+        works: files of :func:`.work.annotation_cost`, one a pool.
         cards: files of :func:`.cards.collect`, one a pool.
     """
     titles = {name: f"{table.title}, as bars" for name, table in configuration.tables.items()}
@@ -118,7 +118,7 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"metric": metric_name, "run": run_name, "tendency": tendency, "paper": paper_figure}
+    environment.filters |= {"metric": metric_name, "training": run_name, "tendency": tendency, "paper": paper_figure}
     environment.filters |= {"visible": visible, "shown": Text.of, "amount": amount}
     environment.filters |= {
         "device": lambda stage: device(configuration, stage),
@@ -157,7 +157,7 @@ def tendency(relative: Mapping[str, Any]) -> str:
     return "earlier" if mean < 0.5 else "later"
 
 
-def _versions(trainings: Sequence[Training]) -> dict[str, str]:
+def _versions(trainings: Sequence[TrainingRecord]) -> dict[str, str]:
     """Name → version of what trained the models, and of what evaluated them where this page is written."""
     used: dict[str, set[str]] = {"python": {platform.python_version()}}
     for name in _EVALUATORS:

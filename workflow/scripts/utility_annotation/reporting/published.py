@@ -47,10 +47,10 @@ def read_published(path: Path | str, table: str) -> dict[Place, Figure]:
         if number != table:
             continue
         if place in figures:
-            raise InputError(f"{', '.join(place)} stands twice.", mend="keep one of the lines.", path=path, line=line)
+            raise InputError(f"{', '.join(place)} stands twice.", hint="keep one of the lines.", path=path, line=line)
         figures[place] = figure
     if not figures:
-        raise InputError(f"there is no table {table!r}.", mend="correct the table's `published`.", path=path)
+        raise InputError(f"there is no table {table!r}.", hint="correct the table's `published`.", path=path)
     return figures
 
 
@@ -67,7 +67,7 @@ def figures_beside(table: str | None, path: Path | str | None) -> dict[Place, Fi
     if table is None:
         return {}
     if path is None:
-        raise InputError("this table has `published`, but the paper's figures are not given.", mend="give --published.")
+        raise InputError("this table has `published`, but the paper's figures are not given.", hint="give --published.")
     return read_published(path, table)
 
 
@@ -77,7 +77,7 @@ def _figures(path: Path) -> Iterator[tuple[str, Place, Figure]]:
         if tuple(reader.fieldnames or ()) != _COLUMNS:
             raise InputError(
                 f"it has not the columns {', '.join(_COLUMNS)}.",
-                mend="restore the file from the repository.",
+                hint="restore the file from the repository.",
                 path=path,
             )
         for line, row in enumerate(reader, 2):
@@ -86,7 +86,7 @@ def _figures(path: Path) -> Iterator[tuple[str, Place, Figure]]:
             except (ValueError, KeyError):
                 raise InputError(
                     f"value {row['value']!r} is no number, or doubtful {row['doubtful']!r} neither true nor false.",
-                    mend="correct the line.",
+                    hint="correct the line.",
                     path=path,
                     line=line,
                 ) from None

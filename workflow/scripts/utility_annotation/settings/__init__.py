@@ -13,8 +13,8 @@ from .evaluation import Average, BertScore, Bm25, QuestionAnswering, Testset
 from .labels import Labels, LabelSource, QuerySubset
 from .performance import EncodePerformance, EnginePerformance, Performance, ServerPerformance, TrainPerformance
 from .report import ReportSettings
-from .results import Cost, CostTable, Group, LabelChart, LabelTable, LineChart, ResultsTable, Series, ShownRun
-from .training import Backbone, HumanPositive, LossName, PositiveSampling, Run
+from .results import Cost, CostTable, Group, LabelChart, LabelTable, LineChart, ResultsTable, Series, ShownTraining
+from .training import Backbone, HumanPositive, LossName, PositiveSampling, Training
 from .whole import Configuration, load
 
 __all__ = [
@@ -53,17 +53,17 @@ __all__ = [
     "ReportSettings",
     "ResultsTable",
     "Retries",
-    "Run",
     "Sample",
     "Sampling",
     "Series",
     "ServerPerformance",
     "Settings",
-    "ShownRun",
+    "ShownTraining",
     "Source",
     "Split",
     "Testset",
     "TrainPerformance",
+    "Training",
     "canonical",
     "from_json",
     "load",

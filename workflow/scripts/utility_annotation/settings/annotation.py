@@ -93,7 +93,9 @@ class Pointwise(Settings):
 class Retries(Settings):
     """What is done about a reply that does not have the form that was asked for."""
 
-    attempts: int = Field(2, ge=0, le=20, description="How often such a reply is asked for again; 0 takes it as it is.")
+    max_retries: int = Field(
+        2, ge=0, le=20, description="How often such a reply is asked for again; 0 takes it as it is."
+    )
     temperature_step: float = Field(
         0.3,
         ge=0,
@@ -102,7 +104,7 @@ class Retries(Settings):
 
     @model_validator(mode="after")
     def _something_changes(self) -> Retries:
-        if self.attempts and not self.temperature_step:
+        if self.max_retries and not self.temperature_step:
             raise ValueError("retries at the same temperature would repeat the reply; give a `temperature_step`")
         return self
 
@@ -117,7 +119,7 @@ class Annotator(Settings):
         "transformers",
         description="What runs the model: transformers, vllm, or openai, a server that speaks OpenAI's protocol.",
     )
-    served_model: str | None = Field(None, description="openai: the model's name on the server.")
+    served_model_name: str | None = Field(None, description="openai: the model's name on the server.")
     protocol: Literal["listwise", "pointwise"] = Field(
         "listwise", description="listwise: the paper's prompts; pointwise: likelihoods, for models too small for those."
     )
@@ -125,11 +127,11 @@ class Annotator(Settings):
     answer_sampling: Sampling = Field(
         Sampling(max_new_tokens=128), description="Decoding of answers: the pseudo-answer, and in question answering."
     )
-    guided: bool = Field(
+    structured_outputs: bool = Field(
         False, description="Guided decoding: the engine admits only replies of the form that is asked for. Slower."
     )
     retries: Retries = Field(Retries(), description="Replies that cannot be read.")
-    passes: int = Field(
+    permutations: int = Field(
         1,
         ge=1,
         le=99,
@@ -143,7 +145,7 @@ class Annotator(Settings):
         description="A passage is cut to this many words, which white space parts. In scripts without it (Chinese, "
         "Japanese, Thai, …) each character counts as a word, and so do every 50 characters of a longer word.",
     )
-    context_tokens: int | None = Field(
+    max_model_len: int | None = Field(
         None,
         ge=64,
         description="Longest prompt and reply together, by default what the model can read. Where a prompt does not "
@@ -154,20 +156,20 @@ class Annotator(Settings):
 
     @model_validator(mode="after")
     def _engine_has_what_it_needs(self) -> Annotator:
-        if (self.engine == "openai") != (self.served_model is not None):
-            raise ValueError("engine openai needs `served_model`, the others must have none")
+        if (self.engine == "openai") != (self.served_model_name is not None):
+            raise ValueError("engine openai needs `served_model_name`, the others must have none")
         if self.model is None and self.engine != "openai":
             raise ValueError(f"engine {self.engine} needs `model`, a name from `models`")
         if self.model is None and self.protocol == "pointwise":
             raise ValueError("the pointwise protocol asks for likelihoods, for which `model` must name the tokenizer")
         if self.model is None and self.precision != type(self).model_fields["precision"].default:
             raise ValueError("the server has loaded its model already; without `model`, leave `precision` out")
-        if self.guided and (self.engine == "transformers" or self.thinking):
-            raise ValueError("`guided` needs the engine vllm or openai, and a model that does not think first")
-        if self.guided and self.protocol == "pointwise":
-            raise ValueError("`guided` is for the listwise protocol: likelihoods have no form that could be asked for")
-        if self.passes > 1 and self.protocol == "pointwise":
-            raise ValueError("`passes` are for the listwise protocol: judged one by one, passages have no order")
+        if self.structured_outputs and (self.engine == "transformers" or self.thinking):
+            raise ValueError("`structured_outputs` needs the engine vllm or openai, and no thinking")
+        if self.structured_outputs and self.protocol == "pointwise":
+            raise ValueError("`structured_outputs` is for the listwise protocol: a likelihood has no form")
+        if self.permutations > 1 and self.protocol == "pointwise":
+            raise ValueError("`permutations` are for the listwise protocol: judged one by one, passages have no order")
         return self
 
 
@@ -180,14 +182,14 @@ def stage_settings(annotator: Annotator, stage: str) -> dict[str, Any]:
     """
     listwise = annotator.protocol == "listwise"
     keys: dict[str, Any] = dict.fromkeys(
-        ("model", "engine", "served_model", "protocol", "passage_words", "context_tokens"), True
+        ("model", "engine", "served_model_name", "protocol", "passage_words", "max_model_len"), True
     )
     if annotator.model is not None:
         keys["precision"] = True
     if stage in ("answer", "generate"):
         keys |= dict.fromkeys(("answer_sampling", "thinking", "retries"), True)
     elif stage in ("relsel", "utilsel", "utilrank", "utilsel-truth") and listwise:
-        keys |= dict.fromkeys(("sampling", "thinking", "retries", "guided", "passes"), True)
+        keys |= dict.fromkeys(("sampling", "thinking", "retries", "structured_outputs", "permutations"), True)
     elif stage == "relsel":
         keys["pointwise"] = {"relevant_percent"}
     elif stage in ("utilsel", "utilsel-truth"):

@@ -20,6 +20,22 @@ BM25 = "bm25"
 """Backbone and run name of the BM25 baseline."""
 
 
+RENAMED = {
+    "runs": "trainings",
+    "first_stage": "init_from",
+    "passages": "train_group_size",
+    "batch_queries": "global_batch_size",
+    "cache_chunk": "grad_cache_chunk",
+    "context_tokens": "max_model_len",
+    "served_model": "served_model_name",
+    "key_variable": "api_key_env",
+    "guided": "structured_outputs",
+    "passes": "permutations",
+    "attempts": "max_retries",
+}
+"""Keys by the names that they had before version 2, for the error that names the new one."""
+
+
 class Settings(BaseModel):
     """Base of every section: unknown keys are errors, values cannot change after loading."""
 
@@ -40,7 +56,7 @@ def from_json(section: type[Section], text: str) -> Section:
     except ValidationError as error:
         raise InputError(
             "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()) + ".",
-            mend=f"give {section.__name__} as JSON, with the keys that config/README.md lists.",
+            hint=f"give {section.__name__} as JSON, with the keys that config/README.md lists.",
             path="--settings or --performance",
         ) from None
 

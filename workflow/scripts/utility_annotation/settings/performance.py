@@ -13,7 +13,7 @@ class ServerPerformance(Settings):
     """How engine openai reaches its server."""
 
     url: str = Field("http://127.0.0.1:8000/v1", description="Where the server's protocol begins, /v1 included.")
-    key_variable: str = Field(
+    api_key_env: str = Field(
         "OPENAI_API_KEY", description="Environment variable that holds the key; sent where it is set."
     )
     concurrency: int = Field(32, ge=1, description="Requests under way at a time.")
@@ -45,7 +45,7 @@ class EnginePerformance(Settings):
 class TrainPerformance(Settings):
     """How training uses its machine."""
 
-    cache_chunk: int = Field(
+    grad_cache_chunk: int = Field(
         0, ge=0, description="Gradient caching: passages encoded at a time; 0 encodes the whole batch at once."
     )
     checkpoint_steps: int = Field(500, ge=1, description="Steps between checkpoints.")

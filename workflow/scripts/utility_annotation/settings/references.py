@@ -11,7 +11,7 @@ from .data import Split
 from .evaluation import Testset
 from .labels import Labels
 from .results import ResultsTable
-from .training import Run
+from .training import Training
 from .whole import Configuration
 
 
@@ -27,7 +27,7 @@ def problems(configuration: Configuration) -> Iterator[str]:
         yield from _unknown(f"backbones.{name}.model", backbone.model, configuration.models, "models")
         if name == BM25:
             yield f"backbones.{name}: the name {BM25} is the baseline's own"
-    for name, run in configuration.runs.items():
+    for name, run in configuration.trainings.items():
         yield from _run(configuration, name, run)
     for name, testset in configuration.testsets.items():
         yield from _testset(configuration, name, testset)
@@ -70,7 +70,7 @@ def _pool(configuration: Configuration, name: str, pool: Pool) -> Iterator[str]:
     if pool.source.format == "retrieved" and split is not None and split.qrels is None:
         yield f"{place}: a source of format retrieved needs datasets.{pool.dataset}.splits.{pool.split}.qrels"
     known = [f"{BM25}/{BM25}"]
-    known += [f"{b}/{run}" for b in configuration.backbones for run in (UNTRAINED, *configuration.runs)]
+    known += [f"{b}/{training}" for b in configuration.backbones for training in (UNTRAINED, *configuration.trainings)]
     for retriever in pool.source.retrievers:
         yield from _unknown(f"{place}.source.retrievers", retriever, known, "backbones/runs")
 
@@ -95,22 +95,22 @@ def _labels(configuration: Configuration, name: str, labels: Labels) -> Iterator
             yield f"{place}: labels of source {united.source} cannot be united"
 
 
-def _run(configuration: Configuration, name: str, run: Run) -> Iterator[str]:
-    place = f"runs.{name}"
-    yield from _unknown(f"{place}.labels", run.labels, configuration.labels, "labels")
-    yield from _unknown(f"{place}.first_stage", run.first_stage, configuration.runs, "runs")
+def _run(configuration: Configuration, name: str, training: Training) -> Iterator[str]:
+    place = f"trainings.{name}"
+    yield from _unknown(f"{place}.labels", training.labels, configuration.labels, "labels")
+    yield from _unknown(f"{place}.init_from", training.init_from, configuration.trainings, "trainings")
     if name in (UNTRAINED, BM25):
         yield f"{place}: this name is reserved"
-    labels = configuration.labels.get(run.labels)
-    if labels is not None and (run.loss == "kl") != (labels.source == "replug"):
+    labels = configuration.labels.get(training.labels)
+    if labels is not None and (training.loss == "kl") != (labels.source == "replug"):
         yield f"{place}: loss kl goes with labels of source replug, and these with no other loss"
-    seen, stage = {name}, run.first_stage
-    while stage in configuration.runs:
+    seen, stage = {name}, training.init_from
+    while stage in configuration.trainings:
         if stage in seen:
             yield f"{place}: its first stages go in a circle"
             break
         seen.add(stage)
-        stage = configuration.runs[stage].first_stage
+        stage = configuration.trainings[stage].init_from
 
 
 def _testset(configuration: Configuration, name: str, testset: Testset) -> Iterator[str]:
@@ -172,7 +172,7 @@ def _question_answering(configuration: Configuration) -> Iterator[str]:
 
 
 def _results(configuration: Configuration) -> Iterator[str]:
-    runs = [UNTRAINED, *configuration.runs]
+    runs = [UNTRAINED, *configuration.trainings]
     for name, table in configuration.tables.items():
         yield from _results_table(configuration, f"tables.{name}", table, runs)
     for name, label_table in configuration.label_tables.items():
@@ -185,23 +185,23 @@ def _results(configuration: Configuration) -> Iterator[str]:
         place = f"cost_tables.{name}"
         yield from _unknown(f"{place}.backbone", cost.backbone, configuration.backbones, "backbones")
         yield from _judged(configuration, f"{place}.testset", cost.testset)
-        for run in cost.runs:
-            yield from _unknown(f"{place}.runs", run, configuration.runs, "runs")
+        for run in cost.trainings:
+            yield from _unknown(f"{place}.trainings", run, configuration.trainings, "trainings")
     for name, lines in configuration.line_charts.items():
         place = f"line_charts.{name}"
         yield from _unknown(f"{place}.backbone", lines.backbone, configuration.backbones, "backbones")
         yield from _judged(configuration, f"{place}.testset", lines.testset)
         for run in (*lines.levels, *(run for series in lines.series for run in series.points.values())):
-            yield from _unknown(f"{place}.series", run, runs, "runs")
+            yield from _unknown(f"{place}.series", run, runs, "trainings")
 
 
 def _results_table(configuration: Configuration, place: str, table: ResultsTable, runs: list[str]) -> Iterator[str]:
     for backbone in table.backbones:
         yield from _unknown(f"{place}.backbones", backbone, configuration.backbones, "backbones")
-    shown = {row.run for row in table.shown()}
+    shown = {row.training for row in table.shown()}
     baselines = {table.baseline, *(group.second_baseline for group in table.groups)} if table.groups else set()
     for run in sorted(shown):
-        yield from _unknown(f"{place}.groups", run, runs, "runs")
+        yield from _unknown(f"{place}.groups", run, runs, "trainings")
     for baseline in sorted(filter(None, baselines)):
         if baseline not in shown:
             yield f"{place}: the baseline {baseline!r} must be one of its runs, or null for no marks"

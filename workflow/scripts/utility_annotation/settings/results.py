@@ -10,11 +10,11 @@ from pydantic import Field, field_validator, model_validator
 from .base import Name, Settings
 
 
-class ShownRun(NamedTuple):
+class ShownTraining(NamedTuple):
     """A row of a table, whatever its backbone: its name there, the run, and the run against which † is tested."""
 
     name: str
-    run: str
+    training: str
     second_baseline: str | None
 
 
@@ -22,7 +22,7 @@ class Group(Settings):
     """Rows of a results table that belong together."""
 
     title: str = Field("", description="Heading of the group; none for rows without one.")
-    runs: tuple[Name, ...] = Field((), description="Runs, a row each; `untrained` is the backbone as it is.")
+    trainings: tuple[Name, ...] = Field((), description="Runs, a row each; `untrained` is the backbone as it is.")
     rows: tuple[tuple[str, Name], ...] = Field(
         (),
         description="Runs that are shown under another name: a mapping of that name to the run, in the table's order.",
@@ -37,14 +37,14 @@ class Group(Settings):
 
     @model_validator(mode="after")
     def _not_empty(self) -> Group:
-        if not self.runs and not self.rows:
-            raise ValueError("a group needs `runs` or `rows`")
+        if not self.trainings and not self.rows:
+            raise ValueError("a group needs `trainings` or `rows`")
         return self
 
-    def shown(self) -> list[ShownRun]:
+    def shown(self) -> list[ShownTraining]:
         """The rows from top to bottom."""
-        named = [*((run, run) for run in self.runs), *self.rows]
-        return [ShownRun(name, run, self.second_baseline) for name, run in named]
+        named = [*((run, run) for run in self.trainings), *self.rows]
+        return [ShownTraining(name, run, self.second_baseline) for name, run in named]
 
 
 class ResultsTable(Settings):
@@ -64,7 +64,7 @@ class ResultsTable(Settings):
         None, description="Number of the paper's table whose figures stand beside ours (resources/paper/published.csv)."
     )
 
-    def shown(self) -> list[ShownRun]:
+    def shown(self) -> list[ShownTraining]:
         """The rows of each backbone's block from top to bottom."""
         return [row for group in self.groups for row in group.shown()]
 
@@ -95,7 +95,7 @@ class CostTable(Settings):
 
     title: str = Field(description="Heading of the table.")
     backbone: Name = Field(description="The backbone that is trained.")
-    runs: tuple[Name, ...] = Field(min_length=1, description="Runs, a row each.")
+    trainings: tuple[Name, ...] = Field(min_length=1, description="Runs, a row each.")
     testset: Name = Field(description="The test set whose metrics stand beside the cost.")
     published: str | None = Field(None, description="As in `tables`.")
 

@@ -26,11 +26,11 @@ PositiveSampling = Literal["pos-one", "pos-avg", "pos-all"]
 HumanPositive = Literal["random", "exclusion", "inclusion"]
 
 
-class Run(Settings):
+class Training(Settings):
     """One training: labels, loss, and everything else that decides the model."""
 
     labels: Name = Field(description="A name from `labels`.")
-    first_stage: Name | None = Field(None, description="Curriculum: the run whose model this one starts from.")
+    init_from: Name | None = Field(None, description="Curriculum: the run whose model this one starts from.")
     loss: LossName = Field(
         "summarglh",
         description="The loss over a query's positives: singlelh, of the human one; first1lh, of the one that the "
@@ -43,8 +43,8 @@ class Run(Settings):
         description="Candidates that are human positives: random (no special treatment), exclusion (never used), "
         "inclusion (always drawn).",
     )
-    passages: int = Field(16, ge=2, description="Passages drawn for a query each epoch (m + 1).")
-    batch_queries: int = Field(128, ge=1, description="Queries an optimiser step, over all devices together.")
+    train_group_size: int = Field(16, ge=2, description="Passages drawn for a query each epoch (m + 1).")
+    global_batch_size: int = Field(128, ge=1, description="Queries an optimiser step, over all devices together.")
     epochs: int = Field(2, ge=1, description="Passes over the labelled queries.")
     learning_rate: float = Field(3e-5, gt=0, description="Peak learning rate of AdamW.")
     warmup_ratio: float = Field(0.1, ge=0, lt=1, description="Share of the steps with rising learning rate.")

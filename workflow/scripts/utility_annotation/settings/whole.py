@@ -9,14 +9,14 @@ from pydantic import Field, ValidationError, model_validator
 
 from ..common.errors import InputError
 from .annotation import Annotator, Pool
-from .base import Name, Settings, member_section, nearest
+from .base import RENAMED, Name, Settings, member_section, nearest
 from .data import Dataset, Download, Model
 from .evaluation import Average, Bm25, QuestionAnswering, Testset
 from .labels import Labels
 from .performance import Performance
 from .report import ReportSettings
 from .results import Cost, CostTable, LabelChart, LabelTable, LineChart, ResultsTable
-from .training import Backbone, Run
+from .training import Backbone, Training
 
 
 class Configuration(Settings):
@@ -31,7 +31,7 @@ class Configuration(Settings):
     annotators: dict[Name, Annotator] = Field({}, description="LLMs that judge, or answer from retrieved passages.")
     labels: dict[Name, Labels] = Field({}, description="Label sets.")
     backbones: dict[Name, Backbone] = Field({}, description="Encoders to train.")
-    runs: dict[Name, Run] = Field({}, description="Trainings; each can be asked for with each backbone.")
+    trainings: dict[Name, Training] = Field({}, description="Trainings; each can be asked for with each backbone.")
     testsets: dict[Name, Testset] = Field({}, description="Evaluations of retrieval.")
     averages: dict[Name, Average] = Field({}, description="Means over test sets, shown like a test set.")
     qa: dict[Name, QuestionAnswering] = Field({}, description="Evaluations of question answering.")
@@ -70,7 +70,7 @@ def load(raw: Mapping[str, Any], *, path: str = "the configuration") -> Configur
     except ValidationError as error:
         problems = [_explain(problem) for problem in error.errors()]
         raise InputError(
-            "; ".join(problems) + ".", mend="correct the keys named above; config/README.md lists every key.", path=path
+            "; ".join(problems) + ".", hint="correct the keys named above; config/README.md lists every key.", path=path
         ) from None
 
 
@@ -78,7 +78,10 @@ def _explain(problem: Any) -> str:
     place = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
         *parents, key = problem["loc"]
-        return f"unknown key {place}{nearest(str(key), _fields_at(parents))}"
+        known = _fields_at(parents)
+        if RENAMED.get(str(key)) in known:
+            return f"{place}: `{key}` is now `{RENAMED[str(key)]}`"
+        return f"unknown key {place}{nearest(str(key), known)}"
     message = problem["msg"].removeprefix("Value error, ")
     return f"{place}: {message}" if place else message
 

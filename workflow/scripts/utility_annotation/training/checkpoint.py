@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
-from ..common.files import read_json, replacing, write_json
+from ..common.files import atomic_write, read_json, write_json
 
 
 @dataclass
@@ -43,7 +43,7 @@ def save(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer,
         for key, value in optimizer.state.get(parameter, {}).items()
     }
     target = folder / f"step-{progress.step:08d}"
-    with replacing(target) as temporary:
+    with atomic_write(target) as temporary:
         temporary.mkdir()
         weights = {name: parameter.detach().contiguous() for name, parameter in model.named_parameters()}
         save_file(weights, temporary / "model.safetensors")

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..common.errors import InputError
-from ..common.files import replacing
+from ..common.files import atomic_write
 from ..common.progress import counted
 from ..io.schemas import CANDIDATE, LABELS, POOL, passage_text
 
@@ -100,7 +100,7 @@ def join(labels: Path | str, pools: Sequence[Path | str], path: Path | str) -> N
             candidate stands twice in one pool.
     """
     by_query = _LabelsByQuery(labels)
-    with replacing(path) as temporary, pa.ipc.new_file(temporary, _SCHEMA) as file:
+    with atomic_write(path) as temporary, pa.ipc.new_file(temporary, _SCHEMA) as file:
         for pool in counted(pools, "joining labels and pool", "shards"):
             for batch in POOL.batches(pool):
                 file.write_batch(_join_batch(batch, by_query, pool))
@@ -108,7 +108,7 @@ def join(labels: Path | str, pools: Sequence[Path | str], path: Path | str) -> N
         if unseen:
             raise InputError(
                 f"query {unseen[0]!r} is labelled, but no pool file has it ({len(unseen)} such queries).",
-                mend="give all shards of the pool that was labelled.",
+                hint="give all shards of the pool that was labelled.",
                 path=labels,
             )
 
@@ -125,7 +125,7 @@ class _LabelsByQuery:
     def __init__(self, path: Path | str) -> None:
         table = LABELS.read(path, columns=["query_id", "docid", "label", "rank"])
         if not len(table):
-            raise InputError("there are no labels.", mend="look at the stage that makes them.", path=path)
+            raise InputError("there are no labels.", hint="look at the stage that makes them.", path=path)
         self.path = path
         encoded = table["query_id"].combine_chunks().dictionary_encode()
         codes = encoded.indices.to_numpy()
@@ -148,7 +148,7 @@ class _LabelsByQuery:
         if self._seen[code]:
             raise InputError(
                 f"query {query_id!r} stands twice in the pool.",
-                mend="give each shard of the pool once, all with the same total in their names.",
+                hint="give each shard of the pool once, all with the same total in their names.",
                 path=pool,
             )
         self._seen[code] = True
@@ -171,14 +171,14 @@ def _join_batch(batch: pa.RecordBatch, by_query: _LabelsByQuery, pool: Path | st
         if len(places) < starts[row + 1] - starts[row]:
             raise InputError(
                 f"a passage stands twice among the candidates of query {query_id!r}.",
-                mend="remove the pool and build it again.",
+                hint="remove the pool and build it again.",
                 path=pool,
             )
         for docid in found.docids:
             if docid not in places:
                 raise InputError(
                     f"passage {docid!r} is labelled for query {query_id!r}, but is no candidate of it in {pool}.",
-                    mend="label this pool anew, or give the pool that was labelled.",
+                    hint="label this pool anew, or give the pool that was labelled.",
                     path=by_query.path,
                 )
             picked.append(places[docid])

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..common.errors import InputError
-from ..common.files import replacing, write_json
+from ..common.files import atomic_write, write_json
 from ..common.importing import large_packages
 from ..settings import Backbone
 
@@ -49,7 +49,7 @@ class Encoder(torch.nn.Module):
         if not (Path(folder) / "config.json").is_file():
             raise InputError(
                 "this is no Hugging Face model folder (no config.json).",
-                mend="give a folder with config.json, model.safetensors and a tokenizer.",
+                hint="give a folder with config.json, model.safetensors and a tokenizer.",
                 path=folder,
             )
         try:
@@ -65,26 +65,26 @@ class Encoder(torch.nn.Module):
         except (OSError, ValueError) as error:
             raise InputError(
                 f"the encoder cannot be loaded ({error}).",
-                mend="give a folder with config.json, model.safetensors and a tokenizer, none with code of its own.",
+                hint="give a folder with config.json, model.safetensors and a tokenizer, none with code of its own.",
                 path=folder,
             ) from None
         missing = sorted(key for key in loading["missing_keys"] if not key.startswith("pooler."))
         if missing:
             raise InputError(
                 f"the weights of {', '.join(missing[:3])}{' and others' if len(missing) > 3 else ''} are missing.",
-                mend="give the folder of a whole encoder; these layers would otherwise be random.",
+                hint="give the folder of a whole encoder; these layers would otherwise be random.",
                 path=folder,
             )
         if tokenizer.pad_token_id is None:
             raise InputError(
-                "the tokenizer has no padding token.", mend="set pad_token in its tokenizer_config.json.", path=folder
+                "the tokenizer has no padding token.", hint="set pad_token in its tokenizer_config.json.", path=folder
             )
         positions = getattr(model.config, "max_position_embeddings", None)
         for key in ("query_length", "passage_length"):
             if positions is not None and getattr(backbone, key) > positions:
                 raise InputError(
                     f"{key} is {getattr(backbone, key)}, but the model has {positions} positions.",
-                    mend=f"set {key} to at most {positions}.",
+                    hint=f"set {key} to at most {positions}.",
                     path=folder,
                 )
         if getattr(model, "pooler", None) is not None:
@@ -142,7 +142,7 @@ class Encoder(torch.nn.Module):
         modules = {"": "Transformer", "1_Pooling": "Pooling"}
         if self.backbone.normalize:
             modules["2_Normalize"] = "Normalize"
-        with replacing(folder) as temporary:
+        with atomic_write(folder) as temporary:
             self.model.save_pretrained(temporary, safe_serialization=True)
             self.tokenizer.save_pretrained(temporary)
             write_json(

@@ -30,21 +30,24 @@ class Pass:
     """How texts go through the encoder.
 
     Attributes:
-        cache_chunk: texts encoded at a time with gradient caching; 0 is without it.
+        grad_cache_chunk: texts encoded at a time with gradient caching; 0 is without it.
         precision: fp32, bf16 or fp16 (autocast; vectors and loss are fp32 always).
         seed: decides the dropout masks, together with step, process and chunk.
     """
 
-    cache_chunk: int
+    grad_cache_chunk: int
     precision: str
     seed: int
 
     def chunks(self, lengths: Sequence[int], device: torch.device) -> list[list[int]]:
         """Texts of like length together: by count with gradient caching, by padded tokens without."""
-        if not self.cache_chunk:
+        if not self.grad_cache_chunk:
             return length_batches(lengths, _BATCH_TOKENS[device.type])
         longest_first = sorted(range(len(lengths)), key=lambda index: -lengths[index])
-        return [longest_first[start : start + self.cache_chunk] for start in range(0, len(lengths), self.cache_chunk)]
+        return [
+            longest_first[start : start + self.grad_cache_chunk]
+            for start in range(0, len(lengths), self.grad_cache_chunk)
+        ]
 
 
 def backward(
@@ -83,7 +86,7 @@ def backward(
     places = [torch.tensor([share[index] for index in chunk], device=world.device) for chunk in chunks]
     encoded: list[Tensor] = []
     for chunk, place in enumerate(places):
-        with torch.no_grad() if how.cache_chunk else nullcontext():
+        with torch.no_grad() if how.grad_cache_chunk else nullcontext():
             encoded.append(encode(chunk))
         vectors[place] = encoded[chunk].detach()
     world.sum(vectors)
@@ -92,7 +95,7 @@ def backward(
     loss = loss_of(vectors)
     (gradient,) = torch.autograd.grad(loss, vectors)
     for chunk, place in enumerate(places):
-        (encode(chunk) if how.cache_chunk else encoded[chunk]).backward(scale(gradient[place]))
+        (encode(chunk) if how.grad_cache_chunk else encoded[chunk]).backward(scale(gradient[place]))
     if world.size > 1:
         for parameter in encoder.parameters():
             if parameter.requires_grad:

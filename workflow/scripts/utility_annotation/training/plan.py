@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..common.errors import InputError
-from ..settings import Run
+from ..settings import Training
 from .data import TrainingData
 from .sampling import average_positives, epoch_order, positive_mask
 
@@ -26,39 +26,42 @@ class Plan:
         warmup: steps with rising learning rate.
     """
 
-    run: Run
+    training: Training
     queries: list[int]
     skipped: int
     average: int
 
     @property
     def epoch_steps(self) -> int:
-        return math.ceil(len(self.queries) / self.run.batch_queries)
+        return math.ceil(len(self.queries) / self.training.global_batch_size)
 
     @property
     def steps(self) -> int:
-        return self.epoch_steps * self.run.epochs
+        return self.epoch_steps * self.training.epochs
 
     @property
     def warmup(self) -> int:
-        return math.ceil(self.steps * self.run.warmup_ratio)
+        return math.ceil(self.steps * self.training.warmup_ratio)
 
     def learning_rate(self, step: int) -> float:
         """Learning rate of a step, counted from 0: a linear rise to the peak, then a linear fall towards 0."""
         if step < self.warmup:
-            return self.run.learning_rate * (step + 1) / self.warmup
-        return self.run.learning_rate * (self.steps - step) / (self.steps - self.warmup)
+            return self.training.learning_rate * (step + 1) / self.warmup
+        return self.training.learning_rate * (self.steps - step) / (self.steps - self.warmup)
 
     def batches(self, start: int) -> Iterator[tuple[int, list[int]]]:
         """Epoch (from 0) and queries of each step from ``start`` on; an epoch's last batch may be smaller."""
-        for epoch in range(start // self.epoch_steps, self.run.epochs):
-            order = epoch_order(len(self.queries), self.run, epoch)
-            first = max(start - epoch * self.epoch_steps, 0) * self.run.batch_queries
-            for position in range(first, len(order), self.run.batch_queries):
-                yield epoch, [self.queries[place] for place in order[position : position + self.run.batch_queries]]
+        for epoch in range(start // self.epoch_steps, self.training.epochs):
+            order = epoch_order(len(self.queries), self.training, epoch)
+            first = max(start - epoch * self.epoch_steps, 0) * self.training.global_batch_size
+            for position in range(first, len(order), self.training.global_batch_size):
+                yield (
+                    epoch,
+                    [self.queries[place] for place in order[position : position + self.training.global_batch_size]],
+                )
 
 
-def make_plan(data: TrainingData, run: Run) -> Plan:
+def make_plan(data: TrainingData, training: Training) -> Plan:
     """Count positives and decide which queries are used.
 
     Raises:
@@ -68,18 +71,18 @@ def make_plan(data: TrainingData, run: Run) -> Plan:
     if not np.isfinite(labels).all():
         raise InputError(
             "a label is not a finite number.",
-            mend="look at the stage that scored the answers: a score is NaN or infinite.",
+            hint="look at the stage that scored the answers: a score is NaN or infinite.",
         )
-    if run.loss != "kl" and not np.isin(labels, (0, 1)).all():
+    if training.loss != "kl" and not np.isin(labels, (0, 1)).all():
         raise InputError(
-            f"loss {run.loss} needs labels 1 and 0, but these are scores.",
-            mend="set loss to kl for labels of source replug.",
+            f"loss {training.loss} needs labels 1 and 0, but these are scores.",
+            hint="set loss to kl for labels of source replug.",
         )
-    counts = np.bincount(owners[positive_mask(labels, human, run)], minlength=len(data))
+    counts = np.bincount(owners[positive_mask(labels, human, training)], minlength=len(data))
     used = np.flatnonzero(counts).tolist()
     if not used:
         raise InputError(
-            f"no query has a positive under loss {run.loss} and human_positive {run.human_positive}.",
-            mend="choose labels that have positives beside those left out, or another human_positive.",
+            f"no query has a positive under loss {training.loss} and human_positive {training.human_positive}.",
+            hint="choose labels that have positives beside those left out, or another human_positive.",
         )
-    return Plan(run, used, len(data) - len(used), average_positives(counts))
+    return Plan(training, used, len(data) - len(used), average_positives(counts))

@@ -61,7 +61,7 @@ def processes(device: Literal["auto", "cpu", "cuda"], gpus: int = 0) -> Iterator
             raise InputError(
                 f"there are more processes than GPUs: process {local} counts from 0, torch sees "
                 f"{torch.cuda.device_count()}.",
-                mend="lower `performance.train.gpus`, or see that CUDA_VISIBLE_DEVICES hides none.",
+                hint="lower `performance.train.gpus`, or see that CUDA_VISIBLE_DEVICES hides none.",
             )
         torch.cuda.set_device(local)
     world = World(rank, size, torch.device(kind, local) if kind == "cuda" else torch.device(kind))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..settings import Run
+from ..settings import Training
 
 Floats = npt.NDArray[np.float32]
 Booleans = npt.NDArray[np.bool_]
@@ -37,26 +37,26 @@ class Draw:
     protected: tuple[int, ...]
 
 
-def positive_mask(labels: Floats, human: Booleans, run: Run) -> Booleans:
+def positive_mask(labels: Floats, human: Booleans, training: Training) -> Booleans:
     """Which candidates may be drawn as positives; elementwise, so one query's candidates or all queries' in a row.
 
     With ``exclusion`` no human positive, with ``inclusion`` every human positive, whatever its label. ``singlelh``
     knows human positives only. For ``kl`` every candidate that is not excluded has a share in the target distribution.
     """
-    positive = np.ones_like(human) if run.loss == "kl" else labels > 0
-    if run.human_positive == "inclusion":
+    positive = np.ones_like(human) if training.loss == "kl" else labels > 0
+    if training.human_positive == "inclusion":
         positive = positive | human
-    if run.loss == "singlelh":
+    if training.loss == "singlelh":
         positive = positive & human
-    return positive & ~human if run.human_positive == "exclusion" else positive
+    return positive & ~human if training.human_positive == "exclusion" else positive
 
 
-def negative_mask(labels: Floats, human: Booleans, run: Run) -> Booleans:
+def negative_mask(labels: Floats, human: Booleans, training: Training) -> Booleans:
     """Which candidates may be drawn as negatives: those labelled 0, unless human positives are excluded or included."""
-    if run.loss == "kl":
+    if training.loss == "kl":
         return np.zeros_like(human)
     negative = labels <= 0
-    return negative if run.human_positive == "random" else negative & ~human
+    return negative if training.human_positive == "random" else negative & ~human
 
 
 def average_positives(counts: npt.NDArray[np.int64]) -> int:
@@ -66,9 +66,9 @@ def average_positives(counts: npt.NDArray[np.int64]) -> int:
 
 
 def draw(
-    query_id: str, labels: Floats, human: Booleans, ranks: Integers, run: Run, *, epoch: int, average: int
+    query_id: str, labels: Floats, human: Booleans, ranks: Integers, training: Training, *, epoch: int, average: int
 ) -> Draw:
-    """Draw ``run.passages`` candidates of one query, or as many as there are.
+    """Draw ``training.train_group_size`` candidates of one query, or as many as there are.
 
     At least one place is left to a negative. ``singlelh`` and ``rand1lh`` draw one positive; ``first1lh`` takes the one
     of lowest rank, or, where none is on a list, the first of the pool; the other losses draw one (``pos-one``),
@@ -83,27 +83,27 @@ def draw(
         epoch: counted from 0.
         average: the corpus-wide figure of :func:`average_positives`.
     """
-    generator = random.Random(f"{run.seed} {epoch} {query_id}")
-    positive, negative = positive_mask(labels, human, run), negative_mask(labels, human, run)
-    first = _indices(positive & human) if run.human_positive == "inclusion" else []
+    generator = random.Random(f"{training.seed} {epoch} {query_id}")
+    positive, negative = positive_mask(labels, human, training), negative_mask(labels, human, training)
+    first = _indices(positive & human) if training.human_positive == "inclusion" else []
     others = [index for index in _indices(positive) if index not in first]
-    if run.loss == "kl":
-        positives = _sample(generator, first, others, run.passages)
-    elif run.loss == "first1lh":
+    if training.loss == "kl":
+        positives = _sample(generator, first, others, training.train_group_size)
+    elif training.loss == "first1lh":
         listed = sorted(first or others, key=lambda index: (ranks[index] == 0, ranks[index]))
         positives = listed[:1]
     else:
-        wanted = {"pos-one": 1, "pos-avg": average, "pos-all": len(labels)}[run.positives]
-        wanted = 1 if run.loss in _SINGLE_POSITIVE else wanted
-        positives = _sample(generator, first, others, min(wanted, run.passages - 1))
-    negatives = _sample(generator, [], _indices(negative), run.passages - len(positives))
+        wanted = {"pos-one": 1, "pos-avg": average, "pos-all": len(labels)}[training.positives]
+        wanted = 1 if training.loss in _SINGLE_POSITIVE else wanted
+        positives = _sample(generator, first, others, min(wanted, training.train_group_size - 1))
+    negatives = _sample(generator, [], _indices(negative), training.train_group_size - len(positives))
     return Draw(tuple(positives), tuple(negatives), tuple(_indices(~negative)))
 
 
-def epoch_order(queries: int, run: Run, epoch: int) -> list[int]:
+def epoch_order(queries: int, training: Training, epoch: int) -> list[int]:
     """A permutation of 0 … queries - 1, decided by seed and epoch."""
     order = list(range(queries))
-    random.Random(f"{run.seed} {epoch}").shuffle(order)
+    random.Random(f"{training.seed} {epoch}").shuffle(order)
     return order
 
 

@@ -18,10 +18,10 @@ import torch.distributed as dist
 from torch import Tensor
 
 from ..common.errors import InputError
-from ..common.files import replacing, write_json
+from ..common.files import atomic_write, write_json
 from ..common.prefetch import ahead
 from ..common.progress import LOG
-from ..settings import Backbone, Run, TrainPerformance, canonical
+from ..settings import Backbone, Training, TrainPerformance, canonical
 from . import checkpoint
 from .batches import Batch, assemble
 from .data import TrainingData, join
@@ -50,9 +50,9 @@ class Inputs:
     labels: Path
     pools: tuple[Path, ...]
 
-    def digest(self, run: Run, backbone: Backbone) -> str:
+    def digest(self, training: Training, backbone: Backbone) -> str:
         """A name for this training: two trainings share it only if settings and contents of all files are equal."""
-        digest = hashlib.sha256((canonical(run) + canonical(backbone)).encode())
+        digest = hashlib.sha256((canonical(training) + canonical(backbone)).encode())
         for path in (*sorted(self.model.glob("*.safetensors")), self.labels, *self.pools):
             if path.is_file():
                 with path.open("rb") as file:
@@ -61,7 +61,13 @@ class Inputs:
 
 
 def train(
-    inputs: Inputs, run: Run, backbone: Backbone, performance: TrainPerformance, *, checkpoints: Path, output: Path
+    inputs: Inputs,
+    training: Training,
+    backbone: Backbone,
+    performance: TrainPerformance,
+    *,
+    checkpoints: Path,
+    output: Path,
 ) -> None:
     """Train an encoder and write it to ``output``, a model folder with ``training.json``.
 
@@ -79,13 +85,13 @@ def train(
         InputError: unfit input, or a loss or gradient that is not a number.
     """
     with processes(performance.device, performance.gpus) as world:
-        scratch = checkpoints / inputs.digest(run, backbone)
+        scratch = checkpoints / inputs.digest(training, backbone)
         if world.rank == 0:
             _prepare_scratch(inputs, checkpoints, scratch)
         if world.size > 1:
             dist.barrier()
         data = TrainingData(scratch / "data.arrow")
-        plan = make_plan(data, run)
+        plan = make_plan(data, training)
         encoder = Encoder.load(inputs.model, backbone).to(world.device).train()
         trainer = _Trainer(encoder, data, plan, performance, world)
         trainer.progress = checkpoint.restore(scratch, encoder, trainer.optimizer)
@@ -93,7 +99,7 @@ def train(
             trainer.scaler.load_state_dict(trainer.progress.loss_scale)
         trainer.run(scratch)
         if world.rank == 0:
-            with replacing(output) as temporary:
+            with atomic_write(output) as temporary:
                 encoder.eval().save(temporary)
                 write_json(temporary / "training.json", _record(inputs, backbone, performance, trainer))
             shutil.rmtree(checkpoints)
@@ -115,7 +121,7 @@ class _Trainer:
         self, encoder: Encoder, data: TrainingData, plan: Plan, performance: TrainPerformance, world: World
     ) -> None:
         self.encoder, self.data, self.plan, self.performance, self.world = encoder, data, plan, performance, world
-        self.settings = plan.run
+        self.settings = plan.training
         parameters = [parameter for parameter in encoder.parameters() if parameter.requires_grad]
         matrices = [parameter for parameter in parameters if parameter.ndim > 1]
         vectors = [parameter for parameter in parameters if parameter.ndim <= 1]  # biases and layer norms do not decay
@@ -129,7 +135,7 @@ class _Trainer:
             fused=True,
         )
         self.scaler = torch.amp.GradScaler(world.device.type, enabled=self.settings.precision == "fp16")
-        self.how = Pass(performance.cache_chunk, self.settings.precision, self.settings.seed)
+        self.how = Pass(performance.grad_cache_chunk, self.settings.precision, self.settings.seed)
         self.progress = checkpoint.Progress()
 
     def run(self, scratch: Path) -> None:
@@ -137,7 +143,7 @@ class _Trainer:
         plan, progress = self.plan, self.progress
         self._log(
             f"{len(plan.queries)} queries ({plan.skipped} without a positive skipped), {plan.steps} steps of "
-            f"{self.settings.batch_queries} queries, {self.world.size} process(es) on {self.world.device.type}"
+            f"{self.settings.global_batch_size} queries, {self.world.size} process(es) on {self.world.device.type}"
             + (f"; resuming after step {progress.step}" if progress.step else "")
         )
         began, done_before, seconds_before = time.monotonic(), progress.step, progress.seconds
@@ -225,11 +231,12 @@ class _Trainer:
 
     def _check_finite(self, name: str, value: float, epoch: int, learning_rate: float) -> None:
         if not math.isfinite(value):
-            run = self.settings
+            training = self.settings
             raise InputError(
                 f"the {name} is {value} at step {self.progress.step + 1} of {self.plan.steps} (epoch {epoch + 1}, "
-                f"learning rate {learning_rate:.2e}; {run.loss}, temperature {run.temperature}, {run.precision}).",
-                mend="try a lower learning_rate, a higher temperature, or precision bf16 or fp32; unless a setting "
+                f"learning rate {learning_rate:.2e}; {training.loss}, temperature {training.temperature}, "
+                f"{training.precision}).",
+                hint="try a lower learning_rate, a higher temperature, or precision bf16 or fp32; unless a setting "
                 "changes, training goes on from its last checkpoint.",
             )
 
@@ -242,14 +249,15 @@ def _record(inputs: Inputs, backbone: Backbone, performance: TrainPerformance, t
     """What ``training.json`` holds: all that was decided, and how it went."""
     plan, progress, world = trainer.plan, trainer.progress, trainer.world
     return {
-        "run": plan.run.model_dump(mode="json"),
+        "training": plan.training.model_dump(mode="json"),
         "backbone": backbone.model_dump(mode="json"),
         "performance": performance.model_dump(mode="json"),
-        "inputs": inputs.digest(plan.run, backbone),
+        "inputs": inputs.digest(plan.training, backbone),
         "effective_batch": {
-            "queries": min(plan.run.batch_queries, len(plan.queries)),
-            "passages_a_query": plan.run.passages,
-            "last_batch_queries": len(plan.queries) % plan.run.batch_queries or plan.run.batch_queries,
+            "queries": min(plan.training.global_batch_size, len(plan.queries)),
+            "passages_a_query": plan.training.train_group_size,
+            "last_batch_queries": len(plan.queries) % plan.training.global_batch_size
+            or plan.training.global_batch_size,
             "negatives": "own and in-batch, over all processes; another query's passage that is a positive is masked",
         },
         "processes": world.size,

@@ -91,13 +91,13 @@ def _read(kind: str, readers: Mapping[str, Callable[..., Iterator[Row]]], source
     if source.format not in readers:
         raise InputError(
             f"format {source.format!r} holds no {kind}.",
-            mend=f"set `format` to one of {', '.join(readers)}.",
+            hint=f"set `format` to one of {', '.join(readers)}.",
             path=source.path,
         )
     if strange := [column for column in source.columns if column not in _COLUMNS[kind]]:
         raise InputError(
             f"`columns` names {', '.join(strange)}, which {kind} do not have.",
-            mend=f"name only {', '.join(_COLUMNS[kind])} there.",
+            hint=f"name only {', '.join(_COLUMNS[kind])} there.",
             path=source.path,
         )
     reader, path = readers[source.format], Path(source.path)

@@ -36,7 +36,7 @@ def read_judgements(path: Path) -> Iterator[Judgement]:
         if lines.columns(line, _QRELS, path, number)[2].removeprefix("-").isdigit():
             raise InputError(
                 "this is a judgement where BEIR has its header line.",
-                mend="put `query-id`, `corpus-id`, `score`, separated by tabs, on a line before it.",
+                hint="put `query-id`, `corpus-id`, `score`, separated by tabs, on a line before it.",
                 path=path,
                 line=number,
             )
@@ -75,7 +75,7 @@ def locate(path: Path, pattern: str) -> Path:
         several = ", ".join(sorted(map(str, found)))
         raise InputError(
             f"there are several files {pattern} ({several})." if found else f"there is no file {pattern} in it.",
-            mend=f"set `path` to {'one of these' if found else 'the file itself, or to a BEIR folder or zip'}.",
+            hint=f"set `path` to {'one of these' if found else 'the file itself, or to a BEIR folder or zip'}.",
             path=path,
         )
     return found[0]

@@ -28,7 +28,7 @@ def iter_objects(path: Path) -> Iterator[tuple[Item, dict[str, Any]]]:
         if type(value) is not dict:
             raise InputError(
                 f"this is a {type(value).__name__} and not an object.",
-                mend="give a list of JSON objects, [{…}, …].",
+                hint="give a list of JSON objects, [{…}, …].",
                 path=path,
                 line=number,
             )
@@ -59,7 +59,7 @@ def _iter(
             if found and found != opening:
                 raise InputError(
                     f"this JSON document is not {kind} (it begins with {found.decode('latin-1')!r}).",
-                    mend="check that this is the right file, and its `format`.",
+                    hint="check that this is the right file, and its `format`.",
                     path=path,
                 )
             for number, value in enumerate(parse(stream), 1):
@@ -69,7 +69,7 @@ def _iter(
         except ijson.JSONError as error:
             raise InputError(
                 f"this is not JSON from here on ({_reason(error)}).",
-                mend="fetch or copy the file again, or correct it.",
+                hint="fetch or copy the file again, or correct it.",
                 path=path,
                 line=Item(number + 1),
             ) from None

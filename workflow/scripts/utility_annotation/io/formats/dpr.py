@@ -24,7 +24,7 @@ def read_passages(path: Path) -> Iterator[Passage]:
     if header != list(_HEADER):
         raise InputError(
             "this is not the header line of DPR's passages.",
-            mend=f"put {', '.join(_HEADER)}, separated by tabs, on the first line.",
+            hint=f"put {', '.join(_HEADER)}, separated by tabs, on the first line.",
             path=path,
             line=number,
         )
@@ -77,7 +77,7 @@ def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
     except csv.Error as error:
         raise InputError(
             f"the quoting of this record is broken ({error}).",
-            mend='put a column that holds a double quote in double quotes, and write each quote in it as "".',
+            hint='put a column that holds a double quote in double quotes, and write each quote in it as "".',
             path=path,
             line=first,
         ) from None
@@ -87,7 +87,7 @@ def _passages(value: object, path: Path, number: int) -> list[dict[str, object]]
     if not isinstance(value, list) or not all(isinstance(passage, dict) for passage in value):
         raise InputError(
             "`positive_ctxs` is missing or no list of objects.",
-            mend="give it as a list of passages, empty if there is none.",
+            hint="give it as a list of passages, empty if there is none.",
             path=path,
             line=number,
         )

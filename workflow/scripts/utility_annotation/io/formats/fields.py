@@ -1,4 +1,4 @@
-"""Checks of single values: each returns the value in its contract's type, or raises InputError with file and line."""
+"""Checks of single values: each returns the value in its schema's type, or raises InputError with file and line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def identifier(value: object, name: str, path: Path, line: int) -> str:
     if type(value) is not str:
         raise _wrong(value, name, "a string", path, line)
     if is_blank(value):
-        raise InputError(f"`{name}` is empty.", mend="give every row an id.", path=path, line=line)
+        raise InputError(f"`{name}` is empty.", hint="give every row an id.", path=path, line=line)
     return value
 
 
@@ -27,7 +27,7 @@ def text(value: object, name: str, path: Path, line: int) -> str:
     if type(value) is not str:
         raise _wrong(value, name, "a string", path, line)
     if is_blank(value):
-        raise InputError(f"`{name}` is empty.", mend="give the row its text, or remove the row.", path=path, line=line)
+        raise InputError(f"`{name}` is empty.", hint="give the row its text, or remove the row.", path=path, line=line)
     return value
 
 
@@ -97,4 +97,4 @@ def _list(value: Any, name: str, path: Path, line: int) -> list[Any]:
 
 def _wrong(value: object, name: str, due: str, path: Path, line: int) -> InputError:
     found = "missing or null" if value is None else f"{type(value).__name__} {str(value)[:40]!r}"
-    return InputError(f"`{name}` is {found}, not {due}.", mend=f"give `{name}` as {due}.", path=path, line=line)
+    return InputError(f"`{name}` is {found}, not {due}.", hint=f"give `{name}` as {due}.", path=path, line=line)

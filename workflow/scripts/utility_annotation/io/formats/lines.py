@@ -81,7 +81,7 @@ def open_bytes(path: Path) -> Iterator[IO[bytes]]:
         with zipfile.ZipFile(container) as archive:
             name = path.relative_to(container).as_posix()
             if name not in archive.namelist():
-                raise InputError("the zip file has no such member.", mend="correct the path after `.zip/`.", path=path)
+                raise InputError("the zip file has no such member.", hint="correct the path after `.zip/`.", path=path)
             size = archive.getinfo(name).file_size
             with io.BufferedReader(
                 CountingReader(archive.open(name), f"reading {path}", size), _BUFFER_BYTES
@@ -89,7 +89,7 @@ def open_bytes(path: Path) -> Iterator[IO[bytes]]:
                 yield stream
         return
     if not path.is_file():
-        raise InputError("there is no such file.", mend="correct `path`, or fetch the file.", path=path)
+        raise InputError("there is no such file.", hint="correct `path`, or fetch the file.", path=path)
     file = CountingReader(io.FileIO(path), f"reading {path}", path.stat().st_size)
     with io.BufferedReader(file, _BUFFER_BYTES) as stream:
         if path.suffix == ".gz" or stream.peek(2)[:2] == _GZIP_MAGIC:
@@ -103,7 +103,7 @@ def damaged(error: Exception, path: Path, line: int) -> InputError:
     """The error for compressed data that can be read up to ``line`` only."""
     return InputError(
         f"the compressed data are cut short or damaged from here on ({error}).",
-        mend="fetch or copy the file again and compare its checksum with the publisher's.",
+        hint="fetch or copy the file again and compare its checksum with the publisher's.",
         path=path,
         line=line,
     )
@@ -125,7 +125,7 @@ def decode(line: bytes, path: Path, number: int) -> str:
     except UnicodeDecodeError as error:
         raise InputError(
             f"byte 0x{line[error.start]:02x} at position {error.start + 1} of the line is not UTF-8.",
-            mend="convert the file to UTF-8, or correct the line.",
+            hint="convert the file to UTF-8, or correct the line.",
             path=path,
             line=number,
         ) from None
@@ -143,7 +143,7 @@ def wrong_columns(found: int, names: tuple[str, ...], path: Path, number: int, s
     """The error for a line with another number of columns than ``names``."""
     return InputError(
         f"{found} column{'' if found == 1 else 's'} where {len(names)} are due ({', '.join(names)}).",
-        mend=f"give the line exactly these columns, separated by {separator}.",
+        hint=f"give the line exactly these columns, separated by {separator}.",
         path=path,
         line=number,
     )
@@ -164,4 +164,4 @@ def json_object(line: bytes, path: Path, number: int) -> dict[str, object]:
         if type(value) is dict:
             return value
         problem = f"this is JSON, but a {type(value).__name__} and not an object."
-    raise InputError(problem, mend="put one JSON object, {…}, on each line.", path=path, line=number)
+    raise InputError(problem, hint="put one JSON object, {…}, on each line.", path=path, line=number)

@@ -42,7 +42,7 @@ def _rows(path: Path, column: str) -> Iterator[tuple[Item, str, Any]]:
         if key not in ids:
             raise InputError(
                 f"row {key!r} has `{column}` and no `query_id`.",
-                mend="fetch the file again, or give the row its id.",
+                hint="fetch the file again, or give the row its id.",
                 path=path,
                 line=number,
             )
@@ -50,6 +50,6 @@ def _rows(path: Path, column: str) -> Iterator[tuple[Item, str, Any]]:
     if number != len(ids):
         raise InputError(
             f"it has {len(ids)} rows of `query_id` and {number} of `{column}`.",
-            mend="fetch the file again, or check that it is MS MARCO QA's JSON by columns.",
+            hint="fetch the file again, or check that it is MS MARCO QA's JSON by columns.",
             path=path,
         )

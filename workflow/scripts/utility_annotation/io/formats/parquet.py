@@ -50,7 +50,7 @@ def _rows(path: Path, needed: tuple[str, ...], optional: tuple[str, ...], column
             if lacking := [name for name in (*wanted, *named) if name not in found]:
                 raise InputError(
                     f"it has no column {', '.join(map(repr, lacking))}; its columns are {', '.join(found)}.",
-                    mend="name the columns in the source's `columns`, such as {docid: id}, or rename them.",
+                    hint="name the columns in the source's `columns`, such as {docid: id}, or rename them.",
                     path=path,
                 )
             read = wanted + [name for name in (columns.get(name, name) for name in optional) if name in found]
@@ -59,10 +59,10 @@ def _rows(path: Path, needed: tuple[str, ...], optional: tuple[str, ...], column
             for number, row in enumerate(counted(rows, f"reading {path.name}", "rows", file.metadata.num_rows), 1):
                 yield Item(number), row
     except FileNotFoundError:
-        raise InputError("there is no such file.", mend="correct `path`, or fetch the file.", path=path) from None
+        raise InputError("there is no such file.", hint="correct `path`, or fetch the file.", path=path) from None
     except (pa.ArrowInvalid, OSError) as error:
         raise InputError(
             f"this is no parquet file that can be read ({error}).",
-            mend="check that this is the right file, and its `format`.",
+            hint="check that this is the right file, and its `format`.",
             path=path,
         ) from None

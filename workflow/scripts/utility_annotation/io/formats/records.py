@@ -1,6 +1,6 @@
 """Rows of files whose columns have names: JSON lines and parquet.
 
-The names are the contracts' own (``docid``, ``title``, ``text``; ``query_id``, ``text``; ``query_id``, ``docid``,
+The names are the schemas' own (``docid``, ``title``, ``text``; ``query_id``, ``text``; ``query_id``, ``docid``,
 ``grade``; ``query_id``, ``answers``), or whatever ``columns`` of a Source says instead; other columns are left aside.
 """
 
@@ -17,7 +17,7 @@ Records = Iterator[tuple[int, Mapping[str, object]]]
 """(line or item, row)."""
 
 Columns = Mapping[str, str]
-"""A contract's column → its name in the file; one that is not given has its own name."""
+"""A schema's column → its name in the file; one that is not given has its own name."""
 
 OWN_NAMES: Columns = {}
 
@@ -73,7 +73,7 @@ def _check(row: Mapping[str, object], names: tuple[str, ...], path: Path, number
         if name not in row:
             raise InputError(
                 f"`{name}` is missing; the row has {', '.join(row) or 'nothing'}.",
-                mend=f"give every row `{name}`; the formats jsonl and parquet take another name for it in the source's "
+                hint=f"give every row `{name}`; the formats jsonl and parquet take another name for it in the source's "
                 "`columns`, such as {docid: id, text: body}.",
                 path=path,
                 line=number,

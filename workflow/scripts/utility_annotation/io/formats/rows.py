@@ -1,4 +1,4 @@
-"""What the readers yield: the line (or item) of a row, then the columns of its contract, in the contract's order."""
+"""What the readers yield: the line (or item) of a row, then the columns of its schema, in the schema's order."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Passage(NamedTuple):
-    """A passage of a corpus (contract ``CORPUS``)."""
+    """A passage of a corpus (schema ``CORPUS``)."""
 
     line: int
     docid: str
@@ -15,7 +15,7 @@ class Passage(NamedTuple):
 
 
 class Query(NamedTuple):
-    """A question (contract ``QUERIES``)."""
+    """A question (schema ``QUERIES``)."""
 
     line: int
     query_id: str
@@ -23,7 +23,7 @@ class Query(NamedTuple):
 
 
 class Judgement(NamedTuple):
-    """A relevance judgement (contract ``QRELS``)."""
+    """A relevance judgement (schema ``QRELS``)."""
 
     line: int
     query_id: str
@@ -32,7 +32,7 @@ class Judgement(NamedTuple):
 
 
 class Answers(NamedTuple):
-    """The short answers to a question (contract ``ANSWERS``)."""
+    """The short answers to a question (schema ``ANSWERS``)."""
 
     line: int
     query_id: str

@@ -125,7 +125,7 @@ def _take_passages(
     if type(items) is not list:
         raise InputError(
             f"`{key}` is missing or no list.",
-            mend="give it as a list of passages, empty if there is none.",
+            hint="give it as a list of passages, empty if there is none.",
             path=path,
             line=line,
         )
@@ -158,7 +158,7 @@ def _check_version(row: dict[str, object], due: str, other: str, other_format: s
     if due not in row and other in row:
         raise InputError(
             f"this row has `{other}` and no `{due}`: it is of the other Tevatron version.",
-            mend=f"set the pool's source.format to {other_format}.",
+            hint=f"set the pool's source.format to {other_format}.",
             path=path,
             line=line,
         )

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ...common.errors import InputError
-from ...common.files import replacing
+from ...common.files import atomic_write
 from ...common.progress import Progress
 from ..schemas import QRELS, RUN
 from . import fields, lines
@@ -35,7 +35,7 @@ def read_judgements(path: Path) -> Iterator[Judgement]:
 
 
 def read_run(path: Path) -> pa.Table:
-    """A run as a table of contract ``RUN``: queries as they first appear, each ranked anew.
+    """A run as a table of schema ``RUN``: queries as they first appear, each ranked anew.
 
     As in trec_eval the score alone decides the rank, in single precision, ties by docid descending; the file's rank
     column is not used.
@@ -55,7 +55,7 @@ def read_run(path: Path) -> pa.Table:
         if earlier != number:
             raise InputError(
                 f"docid {docid!r} stands here and already on line {earlier} for query {query_id!r}.",
-                mend="keep one of the two lines.",
+                hint="keep one of the two lines.",
                 path=path,
                 line=number,
             )
@@ -77,13 +77,13 @@ def read_run(path: Path) -> pa.Table:
 
 
 def write_judgements(qrels: Path | str, path: Path | str) -> None:
-    """Write a file of contract ``QRELS`` as TREC qrels."""
+    """Write a file of schema ``QRELS`` as TREC qrels."""
     with QRELS.open(qrels) as file:
         _write((f"{query_id} 0 {docid} {grade}\n" for query_id, docid, grade in _rows(file)), path)
 
 
 def write_run(run: Path | str, path: Path | str, tag: str) -> None:
-    """Write a file of contract ``RUN`` as a TREC run; scores keep all their digits."""
+    """Write a file of schema ``RUN`` as a TREC run; scores keep all their digits."""
     with RUN.open(run) as file:
         _write(
             (f"{query_id} Q0 {docid} {rank} {score!r} {tag}\n" for query_id, docid, rank, score in _rows(file)), path
@@ -99,13 +99,13 @@ def _rows(file: pq.ParquetFile) -> Iterator[tuple[Any, ...]]:
             if len(row[0].split()) != 1 or len(row[1].split()) != 1:
                 raise InputError(
                     f"query {row[0]!r} or docid {row[1]!r} is empty or holds white space, TREC's separator.",
-                    mend="use ids without white space in the corpus and the queries.",
+                    hint="use ids without white space in the corpus and the queries.",
                 )
             yield row
 
 
 def _write(rows: Iterable[str], path: Path | str) -> None:
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as stream:
+    with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as stream:
         stream.writelines(rows)
 
 
@@ -115,5 +115,5 @@ def _score(text: str, path: Path, line: int) -> float:
     except ValueError:
         score = math.nan
     if math.isnan(score):
-        raise InputError(f"score {text[:40]!r} is not a number.", mend="give every row a score.", path=path, line=line)
+        raise InputError(f"score {text[:40]!r} is not a number.", hint="give every row a score.", path=path, line=line)
     return score
