@@ -13,13 +13,13 @@ from utility_annotation.settings import Training
 from utility_annotation.training.sampling import average_positives, draw, epoch_order
 
 
-def run(**keys: object) -> Run:
+def run(**keys: object) -> Training:
     return Training(labels="test", **{"train_group_size": 8, **keys})
 
 
 def draw_from(
     labels: list[float],
-    of_run: Run,
+    of_run: Training,
     *,
     human: tuple[int, ...] = (),
     ranks: list[int] | None = None,
