@@ -1,58 +1,95 @@
-"""Takes: a run and judgements. Leaves: results/metrics/{backbone}/{training}/{testset}.json and per-query values, and averages."""
+"""Takes: a run and judgements. Leaves: results/qrels/ where a test set asks for more than its split's qrels, and
+results/metrics/{retriever}/{testset}.json with per-query values, and averages.
+
+Which judgements a test set is evaluated by is decided in one place, `qrels` of planning/retrieval.py.
+"""
+
+
+rule merge_qrels:
+    """The positives of the test set's labels, with human judgements or alone, for the questions that are labelled."""
+    input:
+        qrels=plan.of(retrieval.human_qrels),
+        labels=plan.of(retrieval.label_file),
+        duplicates=plan.of(retrieval.label_duplicates),
+    output:
+        "results/qrels/{testset}.parquet",
+    log:
+        "logs/merge_qrels/{testset}.log",
+    conda:
+        "../envs/core.yaml"
+    resources:
+        mem_mb=plan.memory("merge_qrels"),
+    params:
+        config=plan.configuration_file,
+        code=plan.code("evaluate.py", "labels"),
+    shell:
+        "python {plan.scripts}/evaluate.py labels --config {params.config} --qrels {input.qrels}"
+        " --labels {input.labels} --duplicates {input.duplicates} --output {output} > {log} 2>&1"
+
+
+rule match_answers:
+    """Which of the passages that a run retrieved hold an answer to their question."""
+    input:
+        run="results/runs/{retriever}/{testset}.parquet",
+        answers=plan.of(retrieval.answers),
+        corpus=plan.of(retrieval.corpus),
+    output:
+        "results/qrels/{retriever}/{testset}.parquet",
+    log:
+        "logs/match_answers/{retriever}/{testset}.log",
+    benchmark:
+        "benchmarks/jobs/match_answers/{retriever}/{testset}.tsv"
+    conda:
+        "../envs/core.yaml"
+    resources:
+        mem_mb=plan.memory("match_answers"),
+    params:
+        config=plan.configuration_file,
+        settings=plan.settings(jobs.match_answers),
+        code=plan.code("evaluate.py", "answers"),
+    shell:
+        "python {plan.scripts}/evaluate.py answers --config {params.config} --testset {wildcards.testset}"
+        " --run {input.run} --answers {input.answers} --corpus {input.corpus} --output {output} > {log} 2>&1"
 
 
 rule evaluate:
     """Score a run as trec_eval does, in all and query by query."""
     input:
-        run="results/runs/{backbone}/{training}/{testset}.parquet",
-        qrels=testset_qrels,
+        run="results/runs/{retriever}/{testset}.parquet",
+        qrels=plan.of(retrieval.qrels),
     output:
-        metrics="results/metrics/{backbone}/{training}/{testset}.json",
-        per_query="results/metrics/{backbone}/{training}/{testset}.per-query.parquet",
+        metrics="results/metrics/{retriever}/{testset}.json",
+        per_query="results/metrics/{retriever}/{testset}.per-query.parquet",
     log:
-        "logs/evaluate/{backbone}-{training}-{testset}.log",
-    wildcard_constraints:
-        backbone="|".join(map(re.escape, (BM25, *CONFIG.backbones))),
-        run="|".join(map(re.escape, (BM25, UNTRAINED, *CONFIG.trainings))),
+        "logs/evaluate/{retriever}/{testset}.log",
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=growing(4000),
+        mem_mb=plan.memory("evaluate"),
     params:
-        settings=lambda wildcards: canonical(
-            {
-                "backbone": wildcards.backbone,
-                "training": wildcards.training,
-                "testset": wildcards.testset,
-            }
-            | CONFIG.testsets[wildcards.testset].model_dump(
-                mode="json", include={"metrics", "relevance_level"}
-            )
-        ),
-        code=code("evaluate"),
+        config=plan.configuration_file,
+        settings=plan.settings(jobs.evaluate),
+        code=plan.code("evaluate.py", "run"),
     shell:
-        "python workflow/scripts/evaluate.py --settings {params.settings:q} --run {input.run} --qrels {input.qrels}"
-        " --output {output.metrics} --output-per-query {output.per_query} > {log} 2>&1"
+        "python {plan.scripts}/evaluate.py run --config {params.config} --retriever {wildcards.retriever}"
+        " --testset {wildcards.testset} --run {input.run} --qrels {input.qrels} --output {output.metrics} > {log} 2>&1"
 
 
 rule average_metrics:
-    """The mean of a run's metrics over several test sets, each counting the same."""
+    """Average a retriever's metrics over test sets."""
     input:
-        metrics=average_members(".json"),
-        per_query=average_members(".per-query.parquet"),
+        metrics=plan.of(retrieval.average_metrics),
+        per_query=plan.of(retrieval.average_per_query),
     output:
-        metrics="results/metrics/{backbone}/{training}/{average}.json",
-        per_query="results/metrics/{backbone}/{training}/{average}.per-query.parquet",
+        metrics="results/metrics/{retriever}/{average}.json",
+        per_query="results/metrics/{retriever}/{average}.per-query.parquet",
     log:
-        "logs/average_metrics/{backbone}-{training}-{average}.log",
-    wildcard_constraints:
-        backbone="|".join(map(re.escape, (BM25, *CONFIG.backbones))),
-        run="|".join(map(re.escape, (BM25, UNTRAINED, *CONFIG.trainings))),
+        "logs/average_metrics/{retriever}/{average}.log",
     conda:
         "../envs/core.yaml"
     params:
-        settings=lambda wildcards: canonical({"average": wildcards.average}),
-        code=code("average_metrics"),
+        config=plan.configuration_file,
+        code=plan.code("evaluate.py", "average"),
     shell:
-        "python workflow/scripts/average_metrics.py --settings {params.settings:q} --metrics {input.metrics}"
-        " --per-query {input.per_query} --output {output.metrics} --output-per-query {output.per_query} > {log} 2>&1"
+        "python {plan.scripts}/evaluate.py average --config {params.config} --retriever {wildcards.retriever}"
+        " --average {wildcards.average} --output {output.metrics} > {log} 2>&1"

@@ -7,7 +7,7 @@ rule export_labels:
     """A label set in a format of others, with a card."""
     input:
         labels="results/labels/{labels}.parquet",
-        pool=label_pool_shards,
+        pool=plan.of(labels.pool_shards),
         quality="results/quality/{labels}.json",
     output:
         directory("results/exports/labels/{labels}/{export_format}"),
@@ -16,18 +16,19 @@ rule export_labels:
     conda:
         "../envs/core.yaml"
     params:
-        settings=export_settings,
-        code=code("export_labels"),
+        config=plan.configuration_file,
+        settings=plan.settings(jobs.export_labels),
+        code=plan.code("export.py", "labels"),
     shell:
-        "python workflow/scripts/export_labels.py --settings {params.settings:q} --format {wildcards.export_format}"
-        " --labels {input.labels} --pool {input.pool} --quality {input.quality} --output {output} > {log} 2>&1"
+        "python {plan.scripts}/export.py labels --config {params.config} --labels {wildcards.labels}"
+        " --format {wildcards.export_format} --output {output} > {log} 2>&1"
 
 
 rule export_model:
     """A trained retriever with a card."""
     input:
         model="results/models/{backbone}/{training}",
-        metrics=shown_metrics,
+        metrics=plan.of(exports.shown_metrics),
     output:
         directory("results/exports/models/{backbone}/{training}"),
     log:
@@ -35,8 +36,9 @@ rule export_model:
     conda:
         "../envs/core.yaml"
     params:
-        settings=model_export_settings,
-        code=code("export_model"),
+        config=plan.configuration_file,
+        settings=plan.settings(jobs.export_model),
+        code=plan.code("export.py", "model"),
     shell:
-        "python workflow/scripts/export_model.py --settings {params.settings:q} --model {input.model}"
-        " --metrics {input.metrics} --output {output} > {log} 2>&1"
+        "python {plan.scripts}/export.py model --config {params.config} --backbone {wildcards.backbone}"
+        " --training {wildcards.training} --model {input.model} --output {output} > {log} 2>&1"

@@ -4,7 +4,7 @@
 rule ingest_corpus:
     """Read a corpus."""
     input:
-        watched(corpus_files),
+        plan.watched(data.corpus_files, ancient),
     output:
         "data/{dataset}/corpus.parquet",
     log:
@@ -14,17 +14,19 @@ rule ingest_corpus:
     conda:
         "../envs/core.yaml"
     params:
-        settings=corpus_settings,
-        content=content(corpus_files),
-        code=code("ingest_corpus"),
+        config=plan.configuration_file,
+        settings=plan.settings(jobs.ingest_corpus),
+        content=plan.content(data.corpus_files),
+        code=plan.code("ingest.py", "corpus"),
     shell:
-        "python workflow/scripts/ingest_corpus.py --settings {params.settings:q} --output {output} > {log} 2>&1"
+        "python {plan.scripts}/ingest.py corpus --config {params.config} --dataset {wildcards.dataset}"
+        " --output {output} > {log} 2>&1"
 
 
 rule ingest_queries:
     """Read a split's questions."""
     input:
-        watched(queries_files),
+        plan.watched(data.queries_files, ancient),
     output:
         "data/{dataset}/queries/{split}.parquet",
     log:
@@ -32,17 +34,19 @@ rule ingest_queries:
     conda:
         "../envs/core.yaml"
     params:
-        settings=split_settings("queries"),
-        content=content(queries_files),
-        code=code("ingest_queries"),
+        config=plan.configuration_file,
+        settings=plan.settings(jobs.ingest_queries),
+        content=plan.content(data.queries_files),
+        code=plan.code("ingest.py", "queries"),
     shell:
-        "python workflow/scripts/ingest_queries.py --settings {params.settings:q} --output {output} > {log} 2>&1"
+        "python {plan.scripts}/ingest.py queries --config {params.config} --dataset {wildcards.dataset}"
+        " --split {wildcards.split} --output {output} > {log} 2>&1"
 
 
 rule ingest_qrels:
     """Read a split's judgements and check them against its questions and the corpus."""
     input:
-        source=watched(split_files("qrels")),
+        source=plan.watched(data.qrels_files, ancient),
         corpus="data/{dataset}/corpus.parquet",
         queries="data/{dataset}/queries/{split}.parquet",
     output:
@@ -52,18 +56,19 @@ rule ingest_qrels:
     conda:
         "../envs/core.yaml"
     params:
-        settings=split_settings("qrels"),
-        content=content(split_files("qrels")),
-        code=code("ingest_qrels"),
+        config=plan.configuration_file,
+        settings=plan.settings(jobs.ingest_qrels),
+        content=plan.content(data.qrels_files),
+        code=plan.code("ingest.py", "qrels"),
     shell:
-        "python workflow/scripts/ingest_qrels.py --settings {params.settings:q} --corpus {input.corpus}"
-        " --queries {input.queries} --output {output} > {log} 2>&1"
+        "python {plan.scripts}/ingest.py qrels --config {params.config} --dataset {wildcards.dataset}"
+        " --split {wildcards.split} --corpus {input.corpus} --queries {input.queries} --output {output} > {log} 2>&1"
 
 
 rule ingest_answers:
     """Read a split's ground-truth answers."""
     input:
-        source=watched(split_files("answers")),
+        source=plan.watched(data.answers_files, ancient),
         queries="data/{dataset}/queries/{split}.parquet",
     output:
         "data/{dataset}/answers/{split}.parquet",
@@ -72,9 +77,10 @@ rule ingest_answers:
     conda:
         "../envs/core.yaml"
     params:
-        settings=split_settings("answers"),
-        content=content(split_files("answers")),
-        code=code("ingest_answers"),
+        config=plan.configuration_file,
+        settings=plan.settings(jobs.ingest_answers),
+        content=plan.content(data.answers_files),
+        code=plan.code("ingest.py", "answers"),
     shell:
-        "python workflow/scripts/ingest_answers.py --settings {params.settings:q} --queries {input.queries}"
-        " --output {output} > {log} 2>&1"
+        "python {plan.scripts}/ingest.py answers --config {params.config} --dataset {wildcards.dataset}"
+        " --split {wildcards.split} --queries {input.queries} --output {output} > {log} 2>&1"

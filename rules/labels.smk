@@ -1,13 +1,13 @@
-"""Takes: pool and annotation shards, or labels of others. Leaves: results/labels/{labels}.parquet and results/quality/{labels}.json."""
+"""Takes: pool and annotation shards, or labels of others. Leaves: results/labels/{labels}.parquet, results/quality/."""
 
 
 rule merge_labels:
     """Merge what one source, or several label sets, say of a pool into the labels of every candidate."""
     input:
-        pool=label_pool_shards,
-        annotation=label_annotation_shards,
-        members=label_members,
-        file=watched(label_file),
+        pool=plan.of(labels.pool_shards),
+        annotation=plan.of(labels.annotation_shards),
+        members=plan.of(labels.members),
+        file=plan.watched(labels.outside_files, ancient),
     output:
         "results/labels/{labels}.parquet",
     log:
@@ -17,23 +17,24 @@ rule merge_labels:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=growing(4000),
+        mem_mb=plan.memory("merge_labels"),
     params:
-        settings=lambda wildcards: canonical(CONFIG.labels[wildcards.labels]),
-        content=content(label_file),
-        code=code("merge_labels"),
+        config=plan.configuration_file,
+        settings=plan.settings(jobs.merge_labels),
+        content=plan.content(labels.outside_files),
+        code=plan.code("label.py", "merge", entries.merge_labels),
     shell:
-        "python workflow/scripts/merge_labels.py --settings {params.settings:q} --pool {input.pool}"
-        " --annotation {input.annotation} --members {input.members} --output {output} > {log} 2>&1"
+        "python {plan.scripts}/label.py merge --config {params.config} --labels {wildcards.labels} --output {output}"
+        " > {log} 2>&1"
 
 
 rule label_quality:
     """Compare labels with the human positives: precision, recall, agreement, position bias, outcomes."""
     input:
         labels="results/labels/{labels}.parquet",
-        pool=label_pool_shards,
-        annotation=label_annotation_shards,
-        relevance=label_relevance_shards,
+        pool=plan.of(labels.pool_shards),
+        annotation=plan.of(labels.annotation_shards),
+        relevance=plan.of(labels.relevance_shards),
     output:
         "results/quality/{labels}.json",
     log:
@@ -41,16 +42,11 @@ rule label_quality:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=growing(4000),
+        mem_mb=plan.memory("label_quality"),
     params:
-        settings=lambda wildcards: canonical(
-            {"labels": wildcards.labels}
-            | CONFIG.labels[wildcards.labels].model_dump(
-                mode="json", include={"source", "annotator"}
-            )
-        ),
-        code=code("label_quality"),
+        config=plan.configuration_file,
+        settings=plan.settings(jobs.label_quality),
+        code=plan.code("label.py", "quality", entries.label_quality),
     shell:
-        "python workflow/scripts/label_quality.py --settings {params.settings:q} --labels {input.labels}"
-        " --pool {input.pool} --annotation {input.annotation} --relevance {input.relevance} --output {output}"
+        "python {plan.scripts}/label.py quality --config {params.config} --labels {wildcards.labels} --output {output}"
         " > {log} 2>&1"

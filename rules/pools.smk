@@ -1,16 +1,16 @@
 """Takes: positives and hard negatives, or runs. Leaves: results/pools/{pool}/{shard}.parquet.
 
-One rule a pool, as the number of its shards, and so of its outputs, is the pool's own.
+One rule per pool builds it, as the number of its shards, and so of its outputs, is the pool's own.
 """
 
 
 rule find_duplicates:
     """Name the passages found for a question that say the same, word for word or nearly."""
     input:
-        queries=lambda wildcards: split_data("queries", wildcards.pool, "pools"),
-        qrels=mined_qrels,
-        runs=mined_runs,
-        corpus=lambda wildcards: f"data/{CONFIG.pools[wildcards.pool].dataset}/corpus.parquet",
+        queries=plan.of(pools.queries),
+        qrels=plan.of(pools.qrels),
+        runs=plan.of(pools.runs),
+        corpus=plan.of(pools.corpus),
     output:
         "results/mined/{pool}.duplicates.parquet",
     log:
@@ -18,22 +18,21 @@ rule find_duplicates:
     conda:
         "../envs/core.yaml"
     params:
-        settings=lambda wildcards: canonical(
-            {"depth": CONFIG.pools[wildcards.pool].source.depth}
-        ),
-        code=code("find_duplicates"),
+        config=plan.configuration_file,
+        settings=plan.settings(jobs.find_duplicates),
+        code=plan.code("pool.py", "duplicates"),
     shell:
-        "python workflow/scripts/find_duplicates.py --settings {params.settings:q} --queries {input.queries}"
-        " --qrels {input.qrels} --runs {input.runs} --corpus {input.corpus} --output {output} > {log} 2>&1"
+        "python {plan.scripts}/pool.py duplicates --config {params.config} --pool {wildcards.pool}"
+        " --queries {input.queries} --qrels {input.qrels} --corpus {input.corpus} --output {output} > {log} 2>&1"
 
 
 rule mine_negatives:
     """Rows of ids from human judgements and the passages that retrievers rank highest."""
     input:
-        queries=lambda wildcards: split_data("queries", wildcards.pool, "pools"),
-        qrels=mined_qrels,
-        runs=mined_runs,
-        duplicates=lambda wildcards: pool_duplicates(wildcards.pool),
+        queries=plan.of(pools.queries),
+        qrels=plan.of(pools.qrels),
+        runs=plan.of(pools.runs),
+        duplicates=plan.of(pools.duplicates),
     output:
         "results/mined/{pool}.jsonl",
     log:
@@ -41,11 +40,13 @@ rule mine_negatives:
     conda:
         "../envs/core.yaml"
     params:
-        settings=mining_settings,
-        code=code("mine_negatives"),
+        config=plan.configuration_file,
+        settings=plan.settings(jobs.mine_negatives),
+        code=plan.code("pool.py", "negatives"),
     shell:
-        "python workflow/scripts/mine_negatives.py --settings {params.settings:q} --queries {input.queries}"
-        " --qrels {input.qrels} --runs {input.runs} --duplicates {input.duplicates} --output {output} > {log} 2>&1"
+        "python {plan.scripts}/pool.py negatives --config {params.config} --pool {wildcards.pool}"
+        " --queries {input.queries} --qrels {input.qrels} --duplicates {input.duplicates} --output {output}"
+        " > {log} 2>&1"
 
 
 for pool in CONFIG.pools:
@@ -54,14 +55,10 @@ for pool in CONFIG.pools:
         name:
             f"build_pool_{pool}"
         input:
-            source=watched(pool_files(pool)),
-            corpus=(
-                []
-                if CONFIG.pools[pool].source.format == "tevatron"
-                else f"data/{CONFIG.pools[pool].dataset}/corpus.parquet"
-            ),
+            source=plan.watched(pools.source_files, ancient, pool=pool),
+            corpus=pools.corpus_of_ids(CONFIG, pool=pool),
         output:
-            pool_shards(pool),
+            pools.shards(CONFIG, pool=pool),
         log:
             f"logs/build_pool/{pool}.log",
         benchmark:
@@ -69,9 +66,11 @@ for pool in CONFIG.pools:
         conda:
             "../envs/core.yaml"
         params:
-            settings=pool_settings(pool),
-            content=content(pool_files(pool)),
-            code=code("build_pool"),
+            config=plan.configuration_file,
+            pool=pool,
+            settings=plan.settings(jobs.build_pool, pool=pool),
+            content=plan.content(pools.source_files, pool=pool),
+            code=plan.code("pool.py", "build"),
         shell:
-            "python workflow/scripts/build_pool.py --settings {params.settings:q}"
-            " $([ -z '{input.corpus}' ] || echo --corpus '{input.corpus}') --output {output} > {log} 2>&1"
+            "python {plan.scripts}/pool.py build --config {params.config} --pool {params.pool}"
+            " --corpus {input.corpus} --output results/pools/{params.pool} > {log} 2>&1"

@@ -1,10 +1,10 @@
-"""Takes: a model or BM25, a corpus and questions. Leaves: results/runs/{backbone}/{training}/{testset}.parquet and .trec."""
+"""Takes: a model or BM25, a corpus and questions. Leaves: results/runs/{retriever}/{testset}.parquet and .trec."""
 
 
 rule encode:
     """Encode one shard of a corpus; the vectors go once every search that needs them is done."""
     input:
-        model=encoder_model,
+        model=plan.of(training.model),
         corpus="data/{dataset}/corpus.parquet",
     output:
         vectors=temp("results/embeddings/{backbone}/{training}/{dataset}/{shard}.npy"),
@@ -19,28 +19,26 @@ rule encode:
         "../envs/core.yaml"
     threads: CONFIG.performance.threads
     resources:
-        mem_mb=growing(8000),
-        runtime=growing(240),
+        mem_mb=plan.memory("encode"),
+        runtime=plan.runtime("encode"),
         gpu=CONFIG.performance.encode.gpus,
     params:
-        settings=lambda wildcards: canonical(
-            {"backbone": backbone_settings(wildcards.backbone, "passage")}
-        ),
-        performance=performance,
-        code=code("encode"),
+        config=plan.configuration_file,
+        settings=plan.settings(jobs.encode),
+        code=plan.code("retrieve.py", "encode"),
     shell:
-        "python workflow/scripts/encode.py --settings {params.settings:q} --performance {params.performance:q}"
+        "python {plan.scripts}/retrieve.py encode --config {params.config} --backbone {wildcards.backbone}"
         " --model {input.model} --corpus {input.corpus} --shard {wildcards.shard}"
-        " --output-vectors {output.vectors} --output-docids {output.docids} > {log} 2>&1"
+        " --output results/embeddings/{wildcards.backbone}/{wildcards.training}/{wildcards.dataset} > {log} 2>&1"
 
 
 rule search:
     """Encode the questions and search the corpus exactly."""
     input:
-        model=encoder_model,
-        queries=lambda wildcards: split_data("queries", wildcards.testset, "testsets"),
-        vectors=embedding_shards(".npy"),
-        docids=embedding_shards(".docids.parquet"),
+        model=plan.of(training.model),
+        queries=plan.of(retrieval.queries),
+        vectors=plan.of(retrieval.vectors),
+        docids=plan.of(retrieval.docids),
     output:
         run="results/runs/{backbone}/{training}/{testset}.parquet",
         trec="results/runs/{backbone}/{training}/{testset}.trec",
@@ -53,20 +51,17 @@ rule search:
         "../envs/core.yaml"
     threads: CONFIG.performance.threads
     resources:
-        mem_mb=growing(16000),
-        runtime=growing(240),
+        mem_mb=plan.memory("search"),
+        runtime=plan.runtime("search"),
         gpu=CONFIG.performance.encode.gpus,
     params:
-        settings=lambda wildcards: canonical(
-            {"backbone": backbone_settings(wildcards.backbone, "query")}
-            | search_settings(wildcards.testset)
-        ),
-        performance=performance,
-        code=code("search"),
+        config=plan.configuration_file,
+        settings=plan.settings(jobs.search),
+        code=plan.code("retrieve.py", "search"),
     shell:
-        "python workflow/scripts/search.py --settings {params.settings:q} --performance {params.performance:q}"
-        " --model {input.model} --queries {input.queries} --vectors {input.vectors} --docids {input.docids}"
-        " --output {output.run} --output-trec {output.trec} > {log} 2>&1"
+        "python {plan.scripts}/retrieve.py search --config {params.config} --backbone {wildcards.backbone}"
+        " --training {wildcards.training} --testset {wildcards.testset} --model {input.model}"
+        " --queries {input.queries} --output {output.run} > {log} 2>&1"
 
 
 rule bm25_index:
@@ -83,24 +78,24 @@ rule bm25_index:
         "../envs/core.yaml"
     threads: CONFIG.performance.threads
     resources:
-        mem_mb=growing(8000),
-        runtime=growing(240),
+        mem_mb=plan.memory("bm25_index"),
+        runtime=plan.runtime("bm25_index"),
     params:
-        performance=performance,
-        code=code("bm25_index"),
+        config=plan.configuration_file,
+        code=plan.code("retrieve.py", "bm25_index"),
     shell:
-        "python workflow/scripts/bm25_index.py --performance {params.performance:q} --corpus {input} --output {output}"
+        "python {plan.scripts}/retrieve.py bm25-index --config {params.config} --corpus {input} --output {output}"
         " > {log} 2>&1"
 
 
 rule bm25_search:
     """Search with BM25."""
     input:
-        index=lambda wildcards: f"results/bm25/{CONFIG.testsets[wildcards.testset].dataset}",
-        queries=lambda wildcards: split_data("queries", wildcards.testset, "testsets"),
+        index=plan.of(retrieval.index),
+        queries=plan.of(retrieval.queries),
     output:
-        run=f"results/runs/{BM25}/{BM25}/{{testset}}.parquet",
-        trec=f"results/runs/{BM25}/{BM25}/{{testset}}.trec",
+        run="results/runs/bm25/bm25/{testset}.parquet",
+        trec="results/runs/bm25/bm25/{testset}.trec",
     log:
         "logs/bm25_search/{testset}.log",
     benchmark:
@@ -109,16 +104,12 @@ rule bm25_search:
         "../envs/core.yaml"
     threads: CONFIG.performance.threads
     resources:
-        mem_mb=growing(8000),
-        runtime=growing(240),
+        mem_mb=plan.memory("bm25_search"),
+        runtime=plan.runtime("bm25_search"),
     params:
-        settings=lambda wildcards: canonical(
-            {"bm25": CONFIG.bm25.model_dump(mode="json")}
-            | search_settings(wildcards.testset)
-        ),
-        performance=performance,
-        code=code("bm25_search"),
+        config=plan.configuration_file,
+        settings=plan.settings(jobs.bm25_search),
+        code=plan.code("retrieve.py", "bm25_search"),
     shell:
-        "python workflow/scripts/bm25_search.py --settings {params.settings:q} --performance {params.performance:q}"
-        " --index {input.index} --queries {input.queries} --output {output.run} --output-trec {output.trec}"
-        " > {log} 2>&1"
+        "python {plan.scripts}/retrieve.py bm25-search --config {params.config} --testset {wildcards.testset}"
+        " --index {input.index} --queries {input.queries} --output {output.run} > {log} 2>&1"

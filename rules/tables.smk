@@ -1,18 +1,18 @@
-"""Takes: metrics of retrieval and of question answering. Leaves: results/tables/{table} and its bars in results/figures/."""
+"""Takes: metrics, label quality, pools, annotation. Leaves: results/tables/{name}.md, .csv and .tex."""
 
 
 rule results_table:
     """Retrievers against test sets and question answering, with significance marks, beside the paper's figures."""
     input:
-        metrics=table_metrics,
-        per_query=table_per_query,
-        published=published_figures("tables", "table"),
+        metrics=plan.of(results.table_metrics),
+        per_query=plan.of(results.table_per_query),
+        published=plan.resource_of(results.table_published),
     output:
         markdown=report(
             "results/tables/{table}.md",
             caption="../resources/report/captions/results_table.rst",
             category="Tables",
-            labels=title_of("table", "tables", "table"),
+            labels=plan.title("table", "tables", "table"),
         ),
         csv="results/tables/{table}.csv",
         latex="results/tables/{table}.tex",
@@ -21,33 +21,66 @@ rule results_table:
     conda:
         "../envs/core.yaml"
     params:
-        settings=lambda wildcards: canonical(CONFIG.tables[wildcards.table]),
-        code=code("results_table"),
+        config=plan.configuration_file,
+        settings=plan.settings(jobs.results_table),
+        code=plan.code("table.py", "results"),
     shell:
-        "python workflow/scripts/results_table.py --settings {params.settings:q} --metrics {input.metrics}"
-        " --per-query {input.per_query} --published {input.published} --output-markdown {output.markdown}"
-        " --output-csv {output.csv} --output-latex {output.latex} > {log} 2>&1"
+        "python {plan.scripts}/table.py results --config {params.config} --table {wildcards.table}"
+        " --published {input.published} --output {output.markdown} > {log} 2>&1"
 
 
-rule plot_results:
-    """A table's figures as bars."""
+rule label_table:
+    """Label sets against human labels (table 1 of the paper)."""
     input:
-        metrics=table_metrics,
+        quality=plan.of(results.label_table_quality),
+        published=plan.resource_of(results.label_table_published),
     output:
-        svg=report(
-            "results/figures/{table}.svg",
-            caption="../resources/report/captions/plot_results.rst",
-            category="Figures",
-            labels=title_of("figure", "tables", "table"),
+        markdown=report(
+            "results/tables/{label_table}.md",
+            caption="../resources/report/captions/label_table.rst",
+            category="Tables",
+            labels=plan.title("table", "label_tables", "label_table"),
         ),
-        png="results/figures/{table}.png",
+        csv="results/tables/{label_table}.csv",
+        latex="results/tables/{label_table}.tex",
     log:
-        "logs/plot_results/{table}.log",
+        "logs/label_table/{label_table}.log",
     conda:
         "../envs/core.yaml"
     params:
-        settings=lambda wildcards: canonical(CONFIG.tables[wildcards.table]),
-        code=code("plot_results"),
+        config=plan.configuration_file,
+        settings=plan.settings(jobs.label_table),
+        code=plan.code("table.py", "labels"),
     shell:
-        "python workflow/scripts/plot_results.py --settings {params.settings:q} --metrics {input.metrics}"
-        " --output-svg {output.svg} --output-png {output.png} > {log} 2>&1"
+        "python {plan.scripts}/table.py labels --config {params.config} --table {wildcards.label_table}"
+        " --published {input.published} --output {output.markdown} > {log} 2>&1"
+
+
+rule cost_table:
+    """What the labels of trainings cost, beside what the trainings reach (table 17 of the paper)."""
+    input:
+        metrics=plan.of(results.cost_table_metrics),
+        pool=plan.of(results.cost_table_pools),
+        annotation=plan.of(results.cost_table_annotations),
+        summaries=plan.of(results.cost_table_summaries),
+        published=plan.resource_of(results.cost_table_published),
+    output:
+        markdown=report(
+            "results/tables/{cost_table}.md",
+            caption="../resources/report/captions/cost_table.rst",
+            category="Tables",
+            labels=plan.title("table", "cost_tables", "cost_table"),
+        ),
+        csv="results/tables/{cost_table}.csv",
+        latex="results/tables/{cost_table}.tex",
+    log:
+        "logs/cost_table/{cost_table}.log",
+    conda:
+        "../envs/core.yaml"
+    params:
+        config=plan.configuration_file,
+        settings=plan.settings(jobs.cost_table),
+        code=plan.code("table.py", "costs"),
+    shell:
+        "python {plan.scripts}/table.py costs --config {params.config} --table {wildcards.cost_table}"
+        " --published {input.published} --output {output.markdown} > {log} 2>&1"

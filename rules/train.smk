@@ -7,9 +7,9 @@ rule train:
     Checkpoints lie outside the outputs, so that a killed job goes on from the last one.
     """
     input:
-        model=starting_model,
-        labels=lambda wildcards: f"results/labels/{CONFIG.trainings[wildcards.training].labels}.parquet",
-        pool=run_pool_shards,
+        model=plan.of(training.starting_model),
+        labels=plan.of(training.label_file),
+        pool=plan.of(training.pool_shards),
     output:
         directory("results/models/{backbone}/{training}"),
     log:
@@ -20,22 +20,16 @@ rule train:
         "../envs/core.yaml"
     threads: CONFIG.performance.threads * max(1, CONFIG.performance.train.gpus)
     resources:
-        mem_mb=growing(16000),
-        runtime=growing(960),
+        mem_mb=plan.memory("train"),
+        runtime=plan.runtime("train"),
         gpu=CONFIG.performance.train.gpus,
     params:
-        settings=lambda wildcards: canonical(
-            {
-                "training": CONFIG.trainings[wildcards.training].model_dump(mode="json"),
-                "backbone": CONFIG.backbones[wildcards.backbone].model_dump(
-                    mode="json"
-                ),
-            }
-        ),
-        performance=performance,
-        launcher=train_launcher,
-        code=code("train"),
+        config=plan.configuration_file,
+        settings=plan.settings(jobs.train),
+        launcher=plan.launcher,
+        pool=plan.unwatched(training.pool_folder),
+        code=plan.code("train.py", "train_retriever"),
     shell:
-        "{params.launcher} workflow/scripts/train.py --settings {params.settings:q} --performance {params.performance:q}"
-        " --model {input.model} --labels {input.labels} --pool {input.pool}"
+        "{params.launcher} {plan.scripts}/train.py --config {params.config} --training {wildcards.training}"
+        " --backbone {wildcards.backbone} --model {input.model} --labels {input.labels} --pool {params.pool}"
         " --checkpoints results/checkpoints/{wildcards.backbone}/{wildcards.training} --output {output} > {log} 2>&1"

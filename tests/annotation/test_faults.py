@@ -189,7 +189,7 @@ def test_disk_full_in_the_middle_of_a_record_ends_the_job_with_a_clear_error(tmp
     assert job.returncode == 1
     (line,) = job.stderr.splitlines()
     assert line.startswith(f"error: {tmp_path}: there is no room to write completions")
-    assert "To hint it: free space there" in line
+    assert "Fix: free space there" in line
     (segment,) = tmp_path.glob("*.jsonl")
     assert segment.stat().st_size == FILE_SIZE
     assert segment.read_bytes()[-1:] != b"\n", "the record fitted, so nothing was shown"
@@ -291,4 +291,4 @@ def test_folder_that_may_not_be_written_is_refused_at_once(tmp_path: Path, exist
     assert job.returncode == 1
     (line,) = job.stderr.splitlines()
     assert line.startswith("error: store: completions cannot be kept here")
-    assert "To hint it: give a folder in which you may read and make files." in line
+    assert "Fix: give a folder in which you may read and make files." in line

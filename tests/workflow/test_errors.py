@@ -42,7 +42,7 @@ def test_a_file_that_is_not_there_is_told_with_its_setting_and_the_nearest_file(
     message = refusal(workflow, *options)
     assert (
         "resources/demo/beir/corpsu.jsonl, which `datasets.demo.corpus.path` names, is not there "
-        f"(did you mean {CORPUS}?). To hint it: correct `datasets.demo.corpus.path`" in message
+        f"(did you mean {CORPUS}?). Fix: correct `datasets.demo.corpus.path`" in message
     )
     assert str(workflow) in message.partition("Relative paths start from ")[2]
 
@@ -101,7 +101,7 @@ def test_an_interpreter_that_is_not_there_is_told_before_anything_runs(workflow:
     )
     result = snakemake(workflow, "--cores", "1", "labels", *options)
     assert result.returncode == 1
-    assert "there is no interpreter /no/such/python. To hint it: correct `performance.annotate.python`" in result.stderr
+    assert "there is no interpreter /no/such/python. Fix: correct `performance.annotate.python`" in result.stderr
     assert not (workflow / "data").exists()
 
 
@@ -128,6 +128,6 @@ def test_why_a_job_failed_is_the_last_thing_on_the_terminal(workflow: Path) -> N
     assert result.returncode == 1
     last = re.split("What failed, and why:\n", result.stderr)[1].splitlines()[0]
     assert last == (
-        "logs/prepare_model/all-minilm-l6-v2.log: error: /no/such/model: there is no such folder. To hint it: correct "
+        "logs/prepare_model/all-minilm-l6-v2.log: error: /no/such/model: there is no such folder. Fix: correct "
         "`models.all-minilm-l6-v2.path`; it is a Hugging Face model's folder: config.json, safetensors, tokenizer."
     )

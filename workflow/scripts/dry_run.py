@@ -20,9 +20,9 @@ from snakemake.settings.types import (
     WorkflowSettings,
 )
 
-from utility_annotation import settings as configuration
 from utility_annotation.audit.plan import Job, Output, changed_parameters
 from utility_annotation.common.errors import InputError
+from utility_annotation.planning.loading import load
 from utility_annotation.settings import Configuration
 
 
@@ -93,9 +93,7 @@ def dry_run(arguments: Sequence[str]) -> tuple[Configuration, list[Job]]:
 
 
 def _configuration(workflow: Any) -> Configuration:
-    return configuration.load(
-        workflow.globals["config"], path=", ".join(map(str, workflow.configfiles)) or "the configuration"
-    )
+    return load(workflow.globals["config"], path=", ".join(map(str, workflow.configfiles)) or "the configuration")
 
 
 def _jobs(graph: Any) -> Iterator[Job]:

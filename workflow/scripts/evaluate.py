@@ -1,40 +1,40 @@
-"""Evaluate a run against relevance judgements."""
+"""Evaluate retrieval: judgements, metrics of a run, and means over test sets."""
 
 from __future__ import annotations
 
 import argparse
 import logging
 from pathlib import Path
+from typing import Any
 
 from utility_annotation.common.errors import run_script
 from utility_annotation.common.files import write_json
-from utility_annotation.common.progress import log_to_stderr
-from utility_annotation.evaluation.metrics import evaluate
 from utility_annotation.io.schemas import PER_QUERY, QRELS, RUN
-from utility_annotation.settings import Settings, from_json
+from utility_annotation.planning import jobs
+from utility_annotation.planning import retrieval as files
+from utility_annotation.planning.command import Commands, configuration_of
 
 
-class EvaluateSettings(Settings):
-    """What is evaluated, and how."""
+def labels(arguments: argparse.Namespace) -> None:
+    """Judge by the positives of a label set, beside human judgements or alone."""
+    from utility_annotation.evaluation.merged_qrels import merge_qrels
 
-    backbone: str
-    training: str
-    testset: str
-    metrics: tuple[str, ...]
-    relevance_level: int
+    merge_qrels(arguments.qrels, arguments.labels, arguments.output, arguments.duplicates)
 
 
-def main(argv: list[str] | None) -> None:
-    """Command line; see ``--help``."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--settings", required=True, help="backbone, run, testset, metrics, relevance_level, as JSON")
-    parser.add_argument("--run", required=True, type=Path, help="run (parquet)")
-    parser.add_argument("--qrels", required=True, type=Path, help="relevance judgements (parquet)")
-    parser.add_argument("--output", required=True, type=Path, help="metrics (JSON)")
-    parser.add_argument("--output-per-query", required=True, type=Path, help="the same, a value a query (parquet)")
-    arguments = parser.parse_args(argv)
-    log_to_stderr()
-    settings = from_json(EvaluateSettings, arguments.settings)
+def answers(arguments: argparse.Namespace) -> None:
+    """Judge the passages of a run by whether they hold an answer to their question."""
+    from utility_annotation.evaluation.answer_match import match_answers
+
+    settings = jobs.match_answers(configuration_of(arguments), testset=arguments.testset)
+    match_answers(settings.metrics, arguments.run, arguments.answers, arguments.corpus, arguments.output)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Score a run as trec_eval does, in all and query by query."""
+    from utility_annotation.evaluation.metrics import evaluate
+
+    settings = jobs.evaluate(configuration_of(arguments), testset=arguments.testset)
     result = evaluate(
         QRELS.read(arguments.qrels),
         RUN.read(arguments.run),
@@ -42,20 +42,62 @@ def main(argv: list[str] | None) -> None:
         relevance_level=settings.relevance_level,
     )
     means = result.means()
-    PER_QUERY.write(arguments.output_per_query, result.per_query())
-    write_json(
-        arguments.output,
-        {
-            "backbone": settings.backbone,
-            "training": settings.training,
-            "testset": settings.testset,
-            "queries": len(result.query_ids),
-            "queries_missing_from_run": result.missing,
-            "metrics": means,
-        },
-    )
-    figures = ", ".join(f"{metric} {value:.4f}" for metric, value in means.items())
-    logging.info("%d queries (%d missing from the run): %s", len(result.query_ids), result.missing, figures)
+    PER_QUERY.write(arguments.output.with_suffix(".per-query.parquet"), result.per_query())
+    figures: dict[str, Any] = {
+        **_names(arguments.retriever),
+        "testset": settings.testset,
+        "queries": len(result.query_ids),
+        "queries_missing_from_run": result.missing,
+        "metrics": means,
+    }
+    write_json(arguments.output, figures)
+    listed = ", ".join(f"{metric} {value:.4f}" for metric, value in means.items())
+    logging.info("%d queries (%d missing from the run): %s", len(result.query_ids), result.missing, listed)
+
+
+def average(arguments: argparse.Namespace) -> None:
+    """Average a retriever's metrics over test sets."""
+    from utility_annotation.evaluation.averages import average as mean
+
+    configuration = configuration_of(arguments)
+    names = {"retriever": arguments.retriever, "average": arguments.average}
+    metrics = list(map(Path, files.average_metrics(configuration, **names)))
+    per_query = list(map(Path, files.average_per_query(configuration, **names)))
+    figures, values = mean(arguments.average, metrics, per_query)
+    PER_QUERY.write(arguments.output.with_suffix(".per-query.parquet"), values)
+    write_json(arguments.output, figures)
+
+
+def _names(retriever: str) -> dict[str, str]:
+    backbone, _, training = retriever.partition("/")
+    return {"backbone": backbone, "training": training}
+
+
+def main(argv: list[str] | None) -> None:
+    """Command line; see ``--help``."""
+    commands = Commands(__doc__)
+    parser = commands.add(labels, "labels")
+    parser.add_argument("--qrels", type=Path, nargs="?", help="human judgements (parquet), if they are to count")
+    parser.add_argument("--labels", required=True, type=Path, help="labels (parquet)")
+    parser.add_argument("--duplicates", type=Path, nargs="?", help="copies that the labelled pool lacks (parquet)")
+    parser.add_argument("--output", required=True, type=Path, help="judgements to write (parquet)")
+    parser = commands.add(answers, "answers")
+    parser.add_argument("--testset", required=True, help="a name from `testsets`")
+    parser.add_argument("--run", required=True, type=Path, help="run (parquet)")
+    parser.add_argument("--answers", required=True, type=Path, help="ground-truth answers (parquet)")
+    parser.add_argument("--corpus", required=True, type=Path, help="corpus (parquet)")
+    parser.add_argument("--output", required=True, type=Path, help="judgements to write (parquet)")
+    parser = commands.add(run, "run")
+    parser.add_argument("--retriever", required=True, help="BACKBONE/TRAINING, or bm25/bm25")
+    parser.add_argument("--testset", required=True, help="a name from `testsets`")
+    parser.add_argument("--run", required=True, type=Path, help="run (parquet)")
+    parser.add_argument("--qrels", required=True, type=Path, help="relevance judgements (parquet)")
+    parser.add_argument("--output", required=True, type=Path, help="metrics (JSON); per-query values beside")
+    parser = commands.add(average, "average")
+    parser.add_argument("--retriever", required=True, help="BACKBONE/TRAINING, or bm25/bm25")
+    parser.add_argument("--average", required=True, help="a name from `averages`")
+    parser.add_argument("--output", required=True, type=Path, help="metrics (JSON); per-query values beside")
+    commands.run(argv)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Train a retriever on a labelled pool; started by torchrun it uses all its processes, else one."""
+"""Fine-tune a dense retriever on labels, in one or several processes (torchrun)."""
 
 from __future__ import annotations
 
@@ -6,46 +6,44 @@ import argparse
 from pathlib import Path
 
 import transformers
-from pydantic import Field
 
 from utility_annotation.common.devices import use_threads
 from utility_annotation.common.errors import run_script
-from utility_annotation.common.progress import log_to_stderr
-from utility_annotation.settings import Backbone, Performance, Settings, Training, from_json
+from utility_annotation.planning import jobs
+from utility_annotation.planning.command import Commands, configuration_of
+from utility_annotation.pools.shards import shard_files
 from utility_annotation.training.trainer import Inputs, train
 
 
-class TrainSettings(Settings):
-    """What decides the model."""
-
-    training: Training = Field(description="The training.")
-    backbone: Backbone = Field(description="The encoder.")
-
-
-def main(argv: list[str] | None) -> None:
-    """Parse the command line and train."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--settings", required=True, help='JSON: {"training": {...}, "backbone": {...}}')
-    parser.add_argument("--performance", default="{}", help="JSON of the performance section")
-    parser.add_argument("--model", required=True, type=Path, help="model folder to start from (or a first stage's)")
-    parser.add_argument("--labels", required=True, type=Path, help="labels.parquet")
-    parser.add_argument("--pool", required=True, type=Path, nargs="+", help="the shards of the labelled pool")
-    parser.add_argument("--checkpoints", required=True, type=Path, help="scratch folder that survives a kill")
-    parser.add_argument("--output", required=True, type=Path, help="model folder to write")
-    arguments = parser.parse_args(argv)
-    settings = from_json(TrainSettings, arguments.settings)
-    performance = from_json(Performance, arguments.performance)
-    log_to_stderr()
+def train_retriever(arguments: argparse.Namespace) -> None:
+    """Train."""
+    configuration = configuration_of(arguments)
+    settings = jobs.train(configuration, backbone=arguments.backbone, training=arguments.training)
+    shards = configuration.pools[configuration.labels[settings.training.labels].pool].shards
     transformers.utils.logging.disable_progress_bar()
-    use_threads(performance.threads)
+    use_threads(configuration.performance.threads)
     train(
-        Inputs(arguments.model, arguments.labels, tuple(arguments.pool)),
+        Inputs(arguments.model, arguments.labels, tuple(shard_files(arguments.pool, shards))),
         settings.training,
         settings.backbone,
-        performance.train,
+        configuration.performance.train,
         checkpoints=arguments.checkpoints,
         output=arguments.output,
     )
+
+
+def main(argv: list[str] | None) -> None:
+    """Command line; see ``--help``."""
+    commands = Commands(__doc__)
+    parser = commands.add(train_retriever)
+    parser.add_argument("--training", required=True, help="a name from `trainings`")
+    parser.add_argument("--backbone", required=True, help="a name from `backbones`")
+    parser.add_argument("--model", required=True, type=Path, help="model folder to start from (or a first stage's)")
+    parser.add_argument("--labels", required=True, type=Path, help="its labels (parquet)")
+    parser.add_argument("--pool", required=True, type=Path, help="folder of the labelled pool's shards")
+    parser.add_argument("--checkpoints", required=True, type=Path, help="scratch folder that survives a kill")
+    parser.add_argument("--output", required=True, type=Path, help="model folder to write")
+    commands.run(argv)
 
 
 if __name__ == "__main__":

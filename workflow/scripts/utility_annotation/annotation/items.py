@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..common.errors import InputError
+from ..io.answers import read_references
 from ..io.schemas import ANNOTATION, POOL, iter_rows, passage_text
 from .prompts import cut, length
 
@@ -98,3 +99,34 @@ def _row_of(item: Item, rows: Mapping[str, dict[str, Any]], path: Path | str) ->
         raise InputError(
             f"there is no row for query {item.query_id!r}.", hint="make this stage anew from the same pool.", path=path
         ) from None
+
+
+def with_truth(items: Iterable[Item], answers: Path | str) -> Iterator[Item]:
+    """Add the first listed ground-truth answer; a query without one keeps None."""
+    references = read_references(answers)
+    for item in items:
+        yield replace(item, answer=next(iter(references.get(item.query_id, ())), None))
+
+
+TRUTH = "truth"
+"""What a stage reads that is given the ground-truth answers of the pool's split."""
+
+_READERS = {"answer": with_answers, TRUTH: with_truth}
+"""How what a stage reads changes its items; any other stage's selection narrows them."""
+
+
+def read_items(pool: Path, read: Mapping[str, Path]) -> list[Item]:
+    """The queries of a pool shard as a stage is shown them.
+
+    Args:
+        pool: the shard (schema ``POOL``).
+        read: the files of the earlier stages, or of the ground-truth answers (``TRUTH``), by name and in the order in
+            which they are read.
+
+    Raises:
+        InputError: a file lacks a query of the shard, or selects a passage outside its pool.
+    """
+    items: Iterable[Item] = read_pool(pool)
+    for name, path in read.items():
+        items = _READERS.get(name, keep_relevant)(items, path)
+    return list(items)

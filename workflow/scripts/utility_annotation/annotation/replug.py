@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 from ..engines.protocol import Continuation, Failure, LogLikelihood
-from ..io.answers import read_references
+from ..settings import Annotator
 from .items import Item
 from .pointwise import Likelihoods, score_column, scores_of
 from .prompts import PromptTemplate
+from .shard import Stage
 
 
-def with_truth(items: Iterable[Item], answers: Path | str) -> Iterator[Item]:
-    """Add the first listed ground-truth answer; a query without one keeps None."""
-    references = read_references(answers)
-    for item in items:
-        yield replace(item, answer=next(iter(references.get(item.query_id, ())), None))
+def replug_stage(annotator: Annotator, template: PromptTemplate) -> Stage:
+    """The stage, the same under every protocol."""
+    return ReplugStage(template)
 
 
 class ReplugStage(Likelihoods):

@@ -39,11 +39,16 @@ NEUTRAL = frozenset(
         "utility_annotation.common.importing",
         "utility_annotation.common.progress",
         "utility_annotation.annotation.progress",
+        "utility_annotation.planning",
         "utility_annotation.settings.performance",
         "utility_annotation.common.devices",
     }
 )
-"""Modules and definitions that change what a user reads while a job runs, or how fast it is, but never its result."""
+"""Packages, modules and definitions that never change a job's result by themselves.
+
+They change what a user reads while a job runs, or how fast it is. What ``planning`` gives to a job is its settings and
+the paths of its inputs, which a rule has as parameters and inputs.
+"""
 
 _WHOLE = "*"
 _LOOSE = ""
@@ -177,7 +182,13 @@ def _reach(folder: Path, script: str, root: str, entries: Iterable[_Entry] = ())
 
 
 def _is_neutral(module_name: str, name: str) -> bool:
-    return module_name in NEUTRAL or f"{module_name}.{name}" in NEUTRAL
+    return bool({f"{module_name}.{name}", *_with_packages(module_name)} & NEUTRAL)
+
+
+@cache
+def _with_packages(module_name: str) -> tuple[str, ...]:
+    parts = module_name.split(".")
+    return tuple(".".join(parts[:length]) for length in range(1, len(parts) + 1))
 
 
 @cache

@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 
+from ..annotation.stages import STAGES
+from ..labels.sources import descriptions, rule_of
 from ..reporting.markup import markdown_table
 from ..settings import Annotator, Labels, Model, Name, Pool, Settings, canonical
 from .examples import Examples
@@ -17,18 +19,6 @@ PAPER = (
     "H. Zhang et al., *Utility-Focused LLM Annotation for Retrieval and Retrieval-Augmented Generation*, EMNLP 2025, "
     "arXiv 2504.05220"
 )
-
-SAYS = {
-    "human": "the human positives of the pool",
-    "relsel": "relevance selection: the passages that an LLM found on topic",
-    "utilsel": "utility selection: the passages on topic that an LLM found of use for a pseudo-answer of its own",
-    "utilrank": "utility ranking: the head of the list in which an LLM ordered the passages on topic by their utility",
-    "utilsel-truth": "utility selection from the whole pool, given the ground-truth answer",
-    "union": "what any of several label sets calls positive",
-    "file": "labels of others, read from a file",
-    "replug": "REPLUG's likelihoods of the ground-truth answer given each candidate alone",
-}
-"""What the labels of each source are."""
 
 
 class ExportSettings(Settings):
@@ -90,7 +80,7 @@ def card(settings: ExportSettings, form: Form, counts: Counts, quality: Mapping[
         "",
         f"# {settings.name}: labels of {settings.labels.pool}, in the format of {form.title}",
         "",
-        f"Whether a passage is a positive of a question was decided by {SAYS[settings.labels.source]}. The method is "
+        f"A passage is a positive of a question by {descriptions()[settings.labels.source]}. The method is "
         f"that of {PAPER}.",
         "",
         *_origin(settings),
@@ -128,7 +118,8 @@ def _origin(settings: ExportSettings) -> list[str]:
         rows.append(("union of", ", ".join(labels.of)))
     if labels.file:
         rows.append(("file", f"{labels.file.path} ({labels.file.format})"))
-    if labels.source == "utilrank":
+    rule = rule_of(labels.source)
+    if rule is not None and rule.ranked:
         rows.append(("positive", f"the first {labels.top_percent:g} % of the list, at least one"))
     if settings.annotator:
         annotator = settings.annotator
@@ -141,7 +132,7 @@ def _origin(settings: ExportSettings) -> list[str]:
         ]
         if annotator.protocol == "listwise":
             rows.append(("decoding", f"`{canonical(annotator.sampling)}`, permutations: {annotator.permutations}"))
-        if labels.source in ("utilsel", "utilrank"):
+        if "answer" in STAGES[labels.source].reads:
             rows.append(("decoding of pseudo-answers", f"`{canonical(annotator.answer_sampling)}`"))
     return markdown_table(("", ""), rows, texts=2)
 

@@ -9,6 +9,7 @@ from typing import Any
 from ..common.errors import InputError
 from ..common.files import atomic_write, read_json, write_text
 from ..common.progress import LOG
+from ..labels.sources import is_soft
 from .card import Counts, ExportSettings, card
 from .examples import examples
 from .forms import FORMS
@@ -32,7 +33,7 @@ def export_labels(
         InputError: REPLUG's labels, which are likelihoods; labels without any positive; labels of another pool; an id
             that the format cannot hold.
     """
-    if settings.labels.source == "replug":
+    if is_soft(settings.labels.source):
         raise InputError(
             f"labels {settings.name} are likelihoods of REPLUG, of which none is a positive.",
             hint="export labels of another source.",

@@ -11,9 +11,10 @@ from typing import Any
 import yaml
 
 from ..common.files import atomic_write, read_json, write_text
+from ..labels.sources import descriptions
 from ..reporting.markup import markdown_table
 from ..settings import Backbone, Labels, Model, Name, Settings, Training
-from .card import PAPER, SAYS
+from .card import PAPER
 
 _SNAKEMAKE = ".snakemake_timestamp"
 
@@ -101,8 +102,8 @@ def _training(settings: ModelExportSettings, record: Mapping[str, Any], source: 
             "starts from",
             f"training {training.init_from}, which started from {source}" if training.init_from else source,
         ),
-        *([("labels of that first stage", SAYS[first.source])] if first else []),
-        ("labels", f"{training.labels} of pool {settings.labels.pool}: {SAYS[settings.labels.source]}"),
+        *([("labels of that first stage", descriptions()[first.source])] if first else []),
+        ("labels", f"{training.labels} of pool {settings.labels.pool}: {descriptions()[settings.labels.source]}"),
         ("questions", f"{queries['used']:,} ({queries['without_positive']:,} more have no positive)"),
         ("loss", f"{training.loss}, temperature {training.temperature:g}"),
         ("positives", f"{training.positives}; human positive: {training.human_positive}"),

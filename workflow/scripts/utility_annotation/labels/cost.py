@@ -17,23 +17,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ..annotation.stages import STAGES, TRUTH, chain
 from ..common.errors import InputError
 from ..common.files import read_json
 from ..engines.throughput import device_count
 from ..io.schemas import ANNOTATION, POOL
 from ..settings import Configuration, Cost, Name, QuerySubset, Settings
 from .shards import query_subset
+from .sources import SOURCES
 
 logger = logging.getLogger(__name__)
-
-_TRUTH = ("replug", "utilsel-truth")
-"""Sources that are given the ground-truth answer, which a human has to write."""
 
 
 class Work(Settings):
@@ -43,7 +42,7 @@ class Work(Settings):
     the annotation.
     """
 
-    kind: Literal["judgements", "answers", "relsel", "answer", "utilsel", "utilrank", "utilsel-truth", "replug"]
+    kind: Name
     pool: Name
     annotator: Name | None = None
     queries: tuple[QuerySubset, ...] = ()
@@ -71,10 +70,10 @@ class Effort:
         return (self.judgements + self.answers) * prices.judgement_usd + self.device_hours * prices.gpu_hour_usd
 
 
-def work_of_run(configuration: Configuration, run: str) -> list[Work] | None:
-    """The work behind the labels of a run and of its first stages; None where some labels came from a file."""
+def work_of_training(configuration: Configuration, training: str) -> list[Work] | None:
+    """The work behind the labels of a training and of its first stages; None where some labels came from a file."""
     work: list[Work] = []
-    stage: str | None = run
+    stage: str | None = training
     while stage is not None:
         of_stage = work_of_labels(configuration, configuration.trainings[stage].labels)
         if of_stage is None:
@@ -93,17 +92,13 @@ def work_of_labels(configuration: Configuration, name: str, within: tuple[QueryS
     if labels.source == "union":
         members = [work_of_labels(configuration, member, queries) for member in labels.of]
         return None if None in members else [work for member in members for work in member or ()]
-    if labels.source == "human":
+    if labels.source in SOURCES:
         return [Work(kind="judgements", pool=labels.pool, queries=queries)]
     assert labels.annotator is not None, "the configuration asks for it"
-    pointwise = configuration.annotators[labels.annotator].protocol == "pointwise"
-    stages: dict[str, tuple[Any, ...]] = {
-        "relsel": ("relsel",),
-        "utilsel": ("relsel", "answer", "utilsel"),
-        # pointwise, utility ranking rests on the likelihoods of utility selection and computes nothing itself
-        "utilrank": ("relsel", "answer", "utilsel" if pointwise else "utilrank"),
-    }
-    kinds = (*(["answers"] if labels.source in _TRUTH else []), *stages.get(labels.source, (labels.source,)))
+    protocol = configuration.annotators[labels.annotator].protocol
+    # a stage that finds another's likelihoods in the store computes nothing itself
+    stages = [name for name in chain(labels.source, protocol) if STAGES[name].way(protocol).shares is None]
+    kinds = (*(["answers"] if TRUTH in STAGES[labels.source].reads else []), *stages)
     return [
         Work(kind=kind, pool=labels.pool, annotator=None if kind == "answers" else labels.annotator, queries=queries)
         for kind in kinds

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ..annotation.label_rules import LabelRule, Listed
 from ..common.errors import InputError
 from ..common.progress import counted
 from ..io.schemas import ANNOTATION, OUTCOMES
@@ -34,13 +35,16 @@ from .shards import (
     write_labels,
 )
 
-_USABLE_OUTCOMES = {False: ["ok", "empty"], True: ["ok"]}
 _ANNOTATE_AGAIN = "remove the annotation file and run the target again, so that it is made from this pool."
 _OTHER_ANNOTATOR = "look at the replies in the annotation files; another annotator or protocol may be needed."
 
 
 def merge_labels(
-    settings: Labels, pools: Sequence[Path | str], annotations: Sequence[Path | str], output: Path | str
+    settings: Labels,
+    rule: LabelRule | None,
+    pools: Sequence[Path | str],
+    annotations: Sequence[Path | str],
+    output: Path | str,
 ) -> Merged:
     """Merge the shards of a pool and of one annotation stage into one file, see :func:`~.labels.shards.write_labels`.
 
@@ -49,7 +53,8 @@ def merge_labels(
     ``empty`` are left out and counted.
 
     Args:
-        settings: source, threshold and subset of queries.
+        settings: threshold and subset of queries.
+        rule: how the stage's result becomes labels; None for human labels.
         pools: the pool's shards.
         annotations: the annotation's shards, named as the pool's; none for human labels.
         output: the file to write.
@@ -57,10 +62,10 @@ def merge_labels(
     Raises:
         InputError: the shards do not belong together, a query or docid stands in only one of them, or no query is left.
     """
-    pairs = pair_shards(pools, annotations if settings.source != "human" else None)
+    pairs = pair_shards(pools, annotations if rule else None)
     chosen = chosen_queries(pools, settings.queries)
     with ThreadPoolExecutor(pa.cpu_count()) as threads:
-        labelled = threads.map(partial(_label_shard, settings), pairs, chosen)
+        labelled = threads.map(partial(_label_shard, settings, rule), pairs, chosen)
         shards = list(counted(labelled, "labelling", "shards", len(pairs)))
     return write_labels(shards, settings.source, output, _OTHER_ANNOTATOR)
 
@@ -90,29 +95,32 @@ def pair_shards(
     return pairs
 
 
-def _label_shard(settings: Labels, paths: tuple[Path, Path | None], chosen: np.ndarray) -> LabelledShard:
+def _label_shard(
+    settings: Labels, rule: LabelRule | None, paths: tuple[Path, Path | None], chosen: np.ndarray
+) -> LabelledShard:
     """The labels of a pool's shard and its annotation, if any; reading and labelling release Python's lock."""
     pool_path, annotation_path = paths
     pool = read_candidates(pool_path)
     left_out: Counter[str] = Counter()
-    if annotation_path is None:
+    if annotation_path is None or rule is None:
         keep = chosen
         candidates = flat(pool["candidates"])
         labels = to_numpy(pc.struct_field(candidates, "human")).astype(np.float32)
         ranks = np.where(labels > 0, to_numpy(pc.struct_field(candidates, "rank")), 0)
     else:
-        annotation = _read_annotation(settings, annotation_path, pool)
-        usable = to_numpy(pc.is_in(annotation["outcome"], pa.array(_USABLE_OUTCOMES[settings.source == "replug"])))
+        annotation = _read_annotation(settings.source, rule, annotation_path, pool)
+        outcomes = pa.array(["ok"] if rule.column == "scores" else ["ok", "empty"])
+        usable = to_numpy(pc.is_in(annotation["outcome"], outcomes))
         keep = chosen & usable
         unusable = annotation["outcome"].filter(pa.array(chosen & ~usable))
         left_out.update({count["values"]: count["counts"] for count in pc.value_counts(unusable).to_pylist()})
-        labels, ranks = _llm_labels(settings, annotation, annotation_path, pool)
+        labels, ranks = _llm_labels(settings, rule, annotation, annotation_path, pool)
     return LabelledShard.of_pool(pool, keep, labels, ranks, left_out)
 
 
-def _read_annotation(settings: Labels, path: Path, pool: pa.Table) -> pa.Table:
-    """The shard's rows in the pool's order: query_id, outcome and what the source needs."""
-    column = "scores" if settings.source == "replug" else "docids"
+def _read_annotation(source: str, rule: LabelRule, path: Path, pool: pa.Table) -> pa.Table:
+    """The shard's rows in the pool's order: query_id, outcome and the column of the rule."""
+    column = rule.column
     annotation = ANNOTATION.read(path, ["query_id", "outcome", column]).combine_chunks()
     place = pc.index_in(pool["query_id"], value_set=annotation["query_id"])
     missing = pc.filter(pool["query_id"], pc.is_null(place))
@@ -133,14 +141,16 @@ def _read_annotation(settings: Labels, path: Path, pool: pa.Table) -> pa.Table:
     )
     if len(bare):
         raise InputError(
-            f"query {bare[0]} has the outcome ok but no {column}, which {settings.source} labels are made of.",
-            hint=f"give the annotation of the stage {settings.source}.",
+            f"query {bare[0]} has the outcome ok but no {column}, which {source} labels are made of.",
+            hint=f"give the annotation of the stage {source}.",
             path=path,
         )
     return annotation
 
 
-def _llm_labels(settings: Labels, annotation: pa.Table, path: Path, pool: pa.Table) -> tuple[np.ndarray, np.ndarray]:
+def _llm_labels(
+    settings: Labels, rule: LabelRule, annotation: pa.Table, path: Path, pool: pa.Table
+) -> tuple[np.ndarray, np.ndarray]:
     """One label and one rank a candidate of the shard, in the pool's order; 0 where the outcome is not ok.
 
     Done in blocks, which keep the look-up of passages within the processor's cache.
@@ -148,6 +158,7 @@ def _llm_labels(settings: Labels, annotation: pa.Table, path: Path, pool: pa.Tab
     blocks = [
         _block_labels(
             settings,
+            rule,
             annotation.slice(start, BLOCK_QUERIES).combine_chunks(),
             path,
             pool.slice(start, BLOCK_QUERIES).combine_chunks(),
@@ -158,24 +169,30 @@ def _llm_labels(settings: Labels, annotation: pa.Table, path: Path, pool: pa.Tab
     return labels, np.concatenate([np.empty(0, np.int32), *(ranks for _, ranks in blocks)])
 
 
-def _block_labels(settings: Labels, annotation: pa.Table, path: Path, pool: pa.Table) -> tuple[np.ndarray, np.ndarray]:
+def _block_labels(
+    settings: Labels, rule: LabelRule, annotation: pa.Table, path: Path, pool: pa.Table
+) -> tuple[np.ndarray, np.ndarray]:
     rows = np.flatnonzero(to_numpy(pc.equal(annotation["outcome"], "ok")))
-    listed = annotation["scores" if settings.source == "replug" else "docids"].take(pa.array(rows))
+    listed = annotation[rule.column].take(pa.array(rows))
     lengths = lengths_of(listed)
     entries = flat(listed)
-    docids = pc.struct_field(entries, "docid") if settings.source == "replug" else entries
-    places = _find(np.repeat(rows, lengths), docids, pool, path)
+    scored = rule.column == "scores"
+    places = _find(np.repeat(rows, lengths), pc.struct_field(entries, "docid") if scored else entries, pool, path)
     labels = np.zeros(int(lengths_of(pool["candidates"]).sum()), np.float32)
     ranks = np.zeros(len(labels), np.int32)
-    if settings.source == "replug":
-        labels[places] = _scores(annotation, lengths, pool, entries, path)
-        return labels, ranks
     place_in_list = np.arange(len(places)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    ranks[places] = 1 + place_in_list
-    positive = lengths
-    if settings.source == "utilrank":
-        positive = np.maximum(1, np.floor(settings.top_percent * lengths / 100))
-    labels[places] = place_in_list < np.repeat(positive, lengths)
+    if not scored:
+        ranks[places] = 1 + place_in_list
+    labels[places] = rule.label(
+        Listed(
+            place=place_in_list,
+            length=np.repeat(lengths, lengths),
+            score=_scores(annotation, lengths, pool, entries, path)
+            if scored
+            else np.full(len(places), np.nan, np.float32),
+            top_percent=settings.top_percent,
+        )
+    )
     return labels, ranks
 
 

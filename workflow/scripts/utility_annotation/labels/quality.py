@@ -20,12 +20,13 @@ import pyarrow.compute as pc
 from ..common.errors import InputError
 from ..common.progress import counted
 from ..io.schemas import ANNOTATION, OUTCOMES
-from ..settings import LabelSource, Name, Settings
+from ..settings import Name, Settings
 from .agreement import Confusion
 from .merge import pair_shards
 from .positions import ShownLists
 from .rows import LabelRows
 from .shards import flat, lengths_of, read_candidates, to_numpy
+from .sources import SOURCES, is_narrowed, is_soft
 
 _ANNOTATE_AGAIN = "remove the annotation file and run the target again, so that it is made from this pool."
 
@@ -34,7 +35,7 @@ class QualitySettings(Settings):
     """Which label set is looked at."""
 
     labels: Name
-    source: LabelSource
+    source: Name
     annotator: Name | None = None
 
 
@@ -100,7 +101,7 @@ def label_quality(
     Raises:
         InputError: the files do not belong together, or some are lacking.
     """
-    narrowed = settings.source in ("utilsel", "utilrank")
+    narrowed = is_narrowed(settings.source)
     if narrowed != bool(relevance):
         raise InputError(
             f"labels of source {settings.source} {'need a' if narrowed else 'rest on no'} relevance selection.",
@@ -108,10 +109,10 @@ def label_quality(
             path=labels,
         )
     judged = _read_judged(labels, pools, relevance)
-    rankings = settings.source == "replug"
-    chosen = settings.source not in ("human", "replug")
+    rankings = is_soft(settings.source)
+    chosen = settings.source != "human" and not rankings
     compared = chosen and bool(judged.human.any())
-    listed = chosen and settings.source not in ("union", "file")
+    listed = chosen and settings.source not in SOURCES
     return {
         **settings.model_dump(),
         "queries": judged.queries,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Iterable
+from pathlib import Path
 
 
 def shard_names(shards: int) -> list[str]:
@@ -41,3 +42,8 @@ def shuffled(query_id: str, count: int, seed: int) -> list[int]:
     """
     draw = random.Random(f"{seed}/{query_id}").random
     return sorted(range(count), key=[draw() for _ in range(count)].__getitem__)
+
+
+def shard_files(folder: Path, shards: int) -> list[Path]:
+    """The parquet files of a folder's shards, in order."""
+    return [folder / f"{name}.parquet" for name in shard_names(shards)]

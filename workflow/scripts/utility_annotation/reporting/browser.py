@@ -72,12 +72,12 @@ class ShownJudge:
         annotator = configuration.annotators.get(judge.annotator or "")
         numbered = annotator is not None and annotator.protocol == "listwise" and annotator.permutations == 1
         title = str(judge.stage) if alone and judge.stage else judge.name
-        return cls(judge, title, counts, numbered and judge.stage not in ("answer", "replug"))
+        return cls(judge, title, counts, numbered and judge.rule is not None and not judge.soft)
 
     @property
     def marks(self) -> bool:
         """Whether it says something about single passages."""
-        return self.judge.stage != "answer"
+        return self.judge.stage is None or self.judge.rule is not None
 
     def mark(self, mark: Mapping[str, Any] | None, number: int) -> str:
         """A mark in short: ✓ chosen, – shown and not chosen; the rank with a point, (the score), and, where it is not

@@ -145,13 +145,13 @@ def _said(
     judge: Judge, path: Path, pool: pa.Table, human: Sequence[frozenset[str]]
 ) -> Iterator[tuple[str, list[str] | None]]:
     """Outcome and chosen passages of every query of a shard, in the pool's order."""
-    column = "scores" if judge.stage == "replug" else "docids"
+    column = "scores" if judge.soft else "docids"
     rows = ANNOTATION.read(path, ["query_id", "outcome", column])
     if not rows["query_id"].combine_chunks().equals(pool["query_id"].combine_chunks()):
         raise InputError(
             "these are not the queries of the pool's shard, in its order.", hint=_ANNOTATE_AGAIN, path=path
         )
-    if judge.stage != "replug":
+    if not judge.soft:
         outcomes, lists = rows["outcome"].to_pylist(), rows["docids"].to_pylist()
         yield from zip(outcomes, map(judge.positives, lists), strict=True)
         return

@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Set
-from math import floor
-from typing import Literal
 
+from ..annotation.label_rules import LabelRule
+from ..annotation.stages import STAGES, chain
 from ..settings import Configuration, Labels, Name, Settings
-
-AnnotationStage = Literal["relsel", "answer", "utilsel", "utilrank", "utilsel-truth", "replug"]
-
-_ORDER: tuple[AnnotationStage, ...] = ("relsel", "answer", "utilsel", "utilrank", "utilsel-truth", "replug")
-_UP_TO: dict[str, tuple[AnnotationStage, ...]] = {
-    "relsel": ("relsel",),
-    "utilsel": ("relsel", "answer", "utilsel"),
-    "utilrank": ("relsel", "answer", "utilrank"),
-    "utilsel-truth": ("utilsel-truth",),
-    "replug": ("replug",),
-}
 
 
 class Judge(Settings):
     """A stage of an annotation, or a label set that was read from a file."""
 
-    stage: AnnotationStage | None = None
+    stage: Name | None = None
     annotator: Name | None = None
     labels: Name | None = None
     top_percent: float | None = None
@@ -37,16 +26,30 @@ class Judge(Settings):
     @property
     def narrowed(self) -> bool:
         """Whether a relevance selection decided which passages the stage was shown."""
-        return self.stage in ("answer", "utilsel", "utilrank")
+        return self.stage is not None and STAGES[self.stage].narrowed
+
+    @property
+    def rule(self) -> LabelRule | None:
+        """How the stage's result becomes labels; None for a stage that says nothing about passages."""
+        return None if self.stage is None else STAGES[self.stage].labels
+
+    @property
+    def soft(self) -> bool:
+        """Whether the stage gives likelihoods, of which none is a positive."""
+        return self.rule is not None and self.rule.soft
+
+    @property
+    def ranked(self) -> bool:
+        """Whether the stage puts all that it was shown in an order."""
+        return self.rule is not None and self.rule.ranked
 
     def positives(self, docids: list[str] | None) -> list[str] | None:
         """The passages that count as chosen, of those that were listed; None where nothing was listed, or chosen."""
-        if docids is None or self.stage == "answer":
+        if docids is None or self.rule is None:
             return None
-        if self.stage == "utilrank" and docids:
+        if self.ranked:
             assert self.top_percent is not None, "a ranking has a threshold"
-            return docids[: max(1, floor(self.top_percent * len(docids) / 100))]
-        return docids
+        return self.rule.positives(docids, self.top_percent or 0)
 
 
 def judges_of_pools(configuration: Configuration, labels: Iterable[str]) -> dict[str, list[Judge]]:
@@ -90,20 +93,20 @@ def _judges(configuration: Configuration, name: str, labels: Labels) -> Iterator
         yield Judge(labels=name)
     if labels.annotator is None:
         return
-    stages = _UP_TO[labels.source]
-    if labels.source == "utilrank" and configuration.annotators[labels.annotator].protocol == "pointwise":
-        stages = (*stages, "utilsel")  # whose likelihoods it rests on
-    for stage in stages:
-        threshold = labels.top_percent if stage == "utilrank" else None
+    for stage in chain(labels.source, configuration.annotators[labels.annotator].protocol):
+        rule = STAGES[stage].labels
+        threshold = labels.top_percent if rule is not None and rule.ranked else None
         yield Judge(stage=stage, annotator=labels.annotator, top_percent=threshold)
 
 
 def _in_order(judges: list[Judge]) -> list[Judge]:
     annotators = list(dict.fromkeys(judge.annotator for judge in judges if judge.annotator))
 
+    order = list(STAGES)
+
     def place(judge: Judge) -> tuple[int, int]:
         if judge.stage is None or judge.annotator is None:
             return len(annotators), 0
-        return annotators.index(judge.annotator), _ORDER.index(judge.stage)
+        return annotators.index(judge.annotator), order.index(judge.stage)
 
     return sorted(judges, key=place)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..common.errors import InputError
+from ..labels.sources import rule_of
 from ..settings import Labels, LabelTable, Name, Settings
 from .comparison import Column, Comparison, Row
 from .published import Figure, Place
@@ -38,15 +39,20 @@ class LabelSettings(Settings):
     top_percent: float = _DEFAULT_PERCENT
 
     @property
+    def _ranked(self) -> bool:
+        rule = rule_of(self.source)
+        return rule is not None and rule.ranked
+
+    @property
     def published_row(self) -> str:
         """The paper's name of such labels; empty where its table 1 has none, which is of the default threshold."""
-        default = self.source != "utilrank" or self.top_percent == _DEFAULT_PERCENT
+        default = not self._ranked or self.top_percent == _DEFAULT_PERCENT
         return self.source if default else ""
 
     @property
     def strategy(self) -> str:
         """The source as the table shows it, with the threshold of a ranking."""
-        return f"{self.source}, {self.top_percent:g} %" if self.source == "utilrank" else self.source
+        return f"{self.source}, {self.top_percent:g} %" if self._ranked else self.source
 
 
 class LabelTableSettings(Settings):

@@ -40,13 +40,13 @@ def judgement(
     """
     docids = [candidate["docid"] for candidate in candidates]
     scores = {entry["docid"]: entry["score"] for entry in row["scores"] or ()}
-    listed, ranked = row["docids"], judge.stage == "utilrank"
+    listed, ranked = row["docids"], judge.ranked
     positives = judge.positives(listed)
-    if judge.stage == "replug" and scores:  # compared by as many of the best as humans marked, but none is positive
+    if judge.soft and scores:  # compared by as many of the best as humans marked, but none is positive
         listed, ranked = sorted(docids, key=lambda docid: -scores[docid]), True
         positives = listed[: len(_human(candidates))]
     ranks = {docid: rank for rank, docid in enumerate(listed or (), 1)} if ranked else {}
-    selected = set() if judge.stage == "replug" else set(positives or ())
+    selected = set() if judge.soft else set(positives or ())
     shown = [docid for docid in docids if docid in set(kept)] if kept else docids
     places = {docid: place for place, docid in enumerate(shown, 1)}
     marks = [

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from ..annotation.stages import STAGES
 from ..labels.cost import Effort, Records, StageRecord, Work, work_of_labels
 from ..settings import Configuration, Cost, Name, Settings
 from .judges import Judge
@@ -37,9 +38,7 @@ def work_settings(
         StageToCount(
             annotator=judge.annotator,
             stage=judge.stage,
-            shares="utilsel"
-            if judge.stage == "utilrank" and configuration.annotators[judge.annotator].protocol == "pointwise"
-            else None,
+            shares=STAGES[judge.stage].way(configuration.annotators[judge.annotator].protocol).shares,
         )
         for judge in judges
         if judge.stage is not None and judge.annotator is not None

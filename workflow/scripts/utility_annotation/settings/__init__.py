@@ -2,23 +2,23 @@
 refused with the nearest known one named.
 
 What changes a result stands in all sections but ``performance``, which only says how fast it is made and never makes
-anything stale. One module a subject; :mod:`.whole` puts them together and :mod:`.references` checks that names lead
-somewhere.
+anything stale. One module per subject; :mod:`.whole` puts them together.
 """
 
-from .annotation import Annotator, Pointwise, Pool, PoolSource, Retries, Sampling, stage_settings
+from .annotation import Annotator, Pointwise, Pool, PoolSource, Retries, Sampling
 from .base import BM25, UNTRAINED, Name, Settings, canonical, from_json, member_section
 from .data import Dataset, Download, Model, Part, Sample, Source, Split
 from .evaluation import Average, BertScore, Bm25, QuestionAnswering, Testset
-from .labels import Labels, LabelSource, QuerySubset
+from .labels import NOT_ANNOTATED, Labels, QuerySubset
 from .performance import EncodePerformance, EnginePerformance, Performance, ServerPerformance, TrainPerformance
 from .report import ReportSettings
 from .results import Cost, CostTable, Group, LabelChart, LabelTable, LineChart, ResultsTable, Series, ShownTraining
 from .training import Backbone, HumanPositive, LossName, PositiveSampling, Training
-from .whole import Configuration, load
+from .whole import Configuration
 
 __all__ = [
     "BM25",
+    "NOT_ANNOTATED",
     "UNTRAINED",
     "Annotator",
     "Average",
@@ -35,7 +35,6 @@ __all__ = [
     "Group",
     "HumanPositive",
     "LabelChart",
-    "LabelSource",
     "LabelTable",
     "Labels",
     "LineChart",
@@ -66,7 +65,5 @@ __all__ = [
     "Training",
     "canonical",
     "from_json",
-    "load",
     "member_section",
-    "stage_settings",
 ]

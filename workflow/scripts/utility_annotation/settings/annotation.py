@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -171,27 +171,3 @@ class Annotator(Settings):
         if self.permutations > 1 and self.protocol == "pointwise":
             raise ValueError("`permutations` are for the listwise protocol: judged one by one, passages have no order")
         return self
-
-
-def stage_settings(annotator: Annotator, stage: str) -> dict[str, Any]:
-    """An annotator's settings as far as the result of one stage depends on them; the others are left out.
-
-    Args:
-        annotator: the annotator.
-        stage: relsel, answer, utilsel, utilrank, utilsel-truth, replug, or generate (answers from retrieved passages).
-    """
-    listwise = annotator.protocol == "listwise"
-    keys: dict[str, Any] = dict.fromkeys(
-        ("model", "engine", "served_model_name", "protocol", "passage_words", "max_model_len"), True
-    )
-    if annotator.model is not None:
-        keys["precision"] = True
-    if stage in ("answer", "generate"):
-        keys |= dict.fromkeys(("answer_sampling", "thinking", "retries"), True)
-    elif stage in ("relsel", "utilsel", "utilrank", "utilsel-truth") and listwise:
-        keys |= dict.fromkeys(("sampling", "thinking", "retries", "structured_outputs", "permutations"), True)
-    elif stage == "relsel":
-        keys["pointwise"] = {"relevant_percent"}
-    elif stage in ("utilsel", "utilsel-truth"):
-        keys["pointwise"] = {"minimum_gain"}
-    return annotator.model_dump(mode="json", include=keys)

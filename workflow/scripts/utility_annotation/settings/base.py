@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, Self, TypeVar, cast, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from ..common.errors import InputError
 
@@ -40,6 +48,33 @@ class Settings(BaseModel):
     """Base of every section: unknown keys are errors, values cannot change after loading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    _only: frozenset[str] | None = PrivateAttr(None)
+
+    def only(self, *keys: str) -> Self:
+        """A copy for a job whose result depends on these keys alone; dotted for a key of a section.
+
+        The others have their defaults, or are not there at all where they have none, and are left out of the copy's
+        JSON: what a job cannot read need not make it stale.
+        """
+        whole = {key for key in keys if "." not in key}
+        inner: dict[str, list[str]] = {}
+        for key in keys:
+            head, _, rest = key.partition(".")
+            if rest:
+                inner.setdefault(head, []).append(rest)
+        fields = type(self).model_fields
+        values = {name: field.get_default(call_default_factory=True) for name, field in fields.items()}
+        values = {name: value for name, value in values.items() if not fields[name].is_required()}
+        values |= {name: getattr(self, name) for name in whole}
+        values |= {name: getattr(self, name).only(*rest) for name, rest in inner.items()}
+        copy = type(self).model_construct(_fields_set={*whole, *inner}, **values)
+        copy._only = frozenset({*whole, *inner})
+        return cast(Self, copy)
+
+    @model_serializer(mode="wrap")
+    def _without_the_others(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = serialize(self)
+        return values if self._only is None else {name: values[name] for name in values if name in self._only}
 
 
 Section = TypeVar("Section", bound=Settings)

@@ -17,18 +17,15 @@ class QuerySubset(Settings):
     seed: int = Field(13, description="Seed of the choice.")
 
 
-LabelSource = Literal["human", "relsel", "utilsel", "utilrank", "utilsel-truth", "replug", "union", "file"]
+NOT_ANNOTATED = ("human", "union", "file")
+"""Sources of labels that no annotation stage makes."""
 
 
 class Labels(Settings):
     """Labels of every candidate of a pool, from one source."""
 
     pool: Name = Field(description="A name from `pools`.")
-    source: LabelSource = Field(
-        description="human: the pool's human positives; relsel, utilsel, utilrank, replug: an annotation strategy; "
-        "utilsel-truth: utility selection from the whole pool, given the ground-truth answer; union: what any of the "
-        "label sets `of` calls positive; file: labels of others, or your own."
-    )
+    source: Name = Field(description="Where the labels come from: humans, an annotation stage, label sets, a file.")
     annotator: Name | None = Field(None, description="A name from `annotators`, for an annotation strategy.")
     top_percent: float = Field(
         10, gt=0, le=100, description="utilrank: this share of the ranked list is positive, at least one passage."
@@ -48,7 +45,7 @@ class Labels(Settings):
     @property
     def annotated(self) -> bool:
         """Whether an LLM makes them."""
-        return self.source not in ("human", "union", "file")
+        return self.source not in NOT_ANNOTATED
 
     @model_validator(mode="after")
     def _source_has_what_it_needs(self) -> Labels:

@@ -1,15 +1,11 @@
-"""The whole configuration: its sections, and how it is read."""
+"""The whole configuration: its sections."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, get_origin
+from pydantic import Field
 
-from pydantic import Field, ValidationError, model_validator
-
-from ..common.errors import InputError
 from .annotation import Annotator, Pool
-from .base import RENAMED, Name, Settings, member_section, nearest
+from .base import Name, Settings
 from .data import Dataset, Download, Model
 from .evaluation import Average, Bm25, QuestionAnswering, Testset
 from .labels import Labels
@@ -44,57 +40,3 @@ class Configuration(Settings):
     cost: Cost = Field(Cost(), description="Prices.")
     report: ReportSettings = Field(ReportSettings(), description="Annotations to look at in the report.")
     performance: Performance = Field(Performance(), description="Speed only; never makes a result stale.")
-
-    @model_validator(mode="after")
-    def _names_refer_to_something(self) -> Configuration:
-        from .references import problems  # it knows this class
-
-        found = list(problems(self))
-        if found:
-            raise ValueError("; ".join(found))
-        return self
-
-
-def load(raw: Mapping[str, Any], *, path: str = "the configuration") -> Configuration:
-    """Check a raw configuration (as read from YAML) and return it typed.
-
-    Args:
-        raw: the mapping.
-        path: the file named in messages.
-
-    Raises:
-        InputError: an unknown key (with the nearest known one), a wrong value, or a name that refers to nothing.
-    """
-    try:
-        return Configuration.model_validate(raw)
-    except ValidationError as error:
-        problems = [_explain(problem) for problem in error.errors()]
-        raise InputError(
-            "; ".join(problems) + ".", hint="correct the keys named above; config/README.md lists every key.", path=path
-        ) from None
-
-
-def _explain(problem: Any) -> str:
-    place = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] == "extra_forbidden":
-        *parents, key = problem["loc"]
-        known = _fields_at(parents)
-        if RENAMED.get(str(key)) in known:
-            return f"{place}: `{key}` is now `{RENAMED[str(key)]}`"
-        return f"unknown key {place}{nearest(str(key), known)}"
-    message = problem["msg"].removeprefix("Value error, ")
-    return f"{place}: {message}" if place else message
-
-
-def _fields_at(parents: list[str | int]) -> list[str]:
-    """The field names of the section to which a path of keys leads."""
-    section: type[Settings] | None = Configuration
-    keys = iter(parents)
-    for key in keys:
-        if section is None:
-            break
-        annotation = section.model_fields[str(key)].annotation
-        if get_origin(annotation) is dict:
-            next(keys, None)  # the name that the user gave
-        section = member_section(annotation)
-    return list(section.model_fields) if section is not None else []

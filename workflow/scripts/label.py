@@ -1,0 +1,51 @@
+"""Label a pool, and compare its labels with the human positives."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from utility_annotation.common.errors import run_script
+from utility_annotation.common.files import write_json
+from utility_annotation.labels.quality import label_quality
+from utility_annotation.labels.sources import Parts, make_labels
+from utility_annotation.planning import jobs, labels
+from utility_annotation.planning.command import Commands, configuration_of
+
+
+def merge(arguments: argparse.Namespace) -> None:
+    """Merge what one source, or several label sets, say of a pool into the labels of every candidate."""
+    configuration, name = configuration_of(arguments), arguments.labels
+    parts = Parts(
+        pools=list(map(Path, labels.pool_shards(configuration, labels=name))),
+        annotations=list(map(Path, labels.annotation_shards(configuration, labels=name))),
+        members=list(map(Path, labels.members(configuration, labels=name))),
+    )
+    make_labels(jobs.merge_labels(configuration, labels=name), parts, arguments.output)
+
+
+def quality(arguments: argparse.Namespace) -> None:
+    """Compare labels with the human positives: precision, recall, agreement, position bias, outcomes."""
+    configuration, name = configuration_of(arguments), arguments.labels
+    figures = label_quality(
+        jobs.label_quality(configuration, labels=name),
+        Path(labels.file(name)),
+        list(map(Path, labels.pool_shards(configuration, labels=name))),
+        list(map(Path, labels.annotation_shards(configuration, labels=name))),
+        list(map(Path, labels.relevance_shards(configuration, labels=name))),
+    )
+    write_json(arguments.output, figures)
+
+
+def main(argv: list[str] | None) -> None:
+    """Command line; see ``--help``."""
+    commands = Commands(__doc__)
+    for run in (merge, quality):
+        parser = commands.add(run, run.__name__)
+        parser.add_argument("--labels", required=True, help="a name from `labels`")
+        parser.add_argument("--output", required=True, type=Path, help="file to write (parquet, or JSON)")
+    commands.run(argv)
+
+
+if __name__ == "__main__":
+    run_script(main)

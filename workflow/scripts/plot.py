@@ -1,0 +1,88 @@
+"""Draw a figure as SVG and PNG: results, lines, labels, positives, positions or trainings."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from utility_annotation.common.errors import run_script
+from utility_annotation.common.files import read_json
+from utility_annotation.planning import jobs, report
+from utility_annotation.planning import results as files
+from utility_annotation.planning.command import Commands, configuration_of
+from utility_annotation.reporting import figures
+
+
+def results(arguments: argparse.Namespace) -> None:
+    """A table's figures as bars."""
+    from utility_annotation.reporting.tables import read_results
+
+    configuration, name = configuration_of(arguments), arguments.figure
+    settings = jobs.results_table(configuration, table=name)
+    read = read_results(settings, list(map(Path, files.table_metrics(configuration, table=name))))
+    figures.plot_results(settings, read, *_outputs(arguments))
+
+
+def lines(arguments: argparse.Namespace) -> None:
+    """A metric by a number that trainings differ in."""
+    from utility_annotation.reporting.lines import chart_points, plot_lines, write_points
+
+    configuration, name = configuration_of(arguments), arguments.figure
+    settings = jobs.plot_lines(configuration, line_chart=name)
+    points = chart_points(settings, list(map(Path, files.line_chart_metrics(configuration, line_chart=name))))
+    write_points(arguments.output.with_suffix(".csv"), points)
+    plot_lines(settings, points, *_outputs(arguments))
+
+
+def labels(arguments: argparse.Namespace) -> None:
+    """Distribution of positives per query of a chart's label sets."""
+    configuration, name = configuration_of(arguments), arguments.figure
+    settings = jobs.plot_labels(configuration, label_chart=name)
+    quality: list[Any] = [read_json(path) for path in files.label_chart_quality(configuration, label_chart=name)]
+    figures.plot_labels(settings, quality, *_outputs(arguments))
+
+
+def positives(arguments: argparse.Namespace) -> None:
+    """Distribution of positives per query of all label sets that are trained on."""
+    figures.plot_positives(_shown_quality(arguments), *_outputs(arguments))
+
+
+def positions(arguments: argparse.Namespace) -> None:
+    """Where in the lists shown to the LLM the selected passages stand, and the human positives."""
+    figures.plot_positions(_shown_quality(arguments), *_outputs(arguments))
+
+
+def training(arguments: argparse.Namespace) -> None:
+    """Training loss by step of every shown training."""
+    from utility_annotation.reporting.trainings import TrainingRecord
+
+    records = map(Path, report.training_records(configuration_of(arguments)))
+    figures.plot_training(list(map(TrainingRecord.read, records)), *_outputs(arguments))
+
+
+def _shown_quality(arguments: argparse.Namespace) -> list[Any]:
+    return [read_json(path) for path in files.shown_quality(configuration_of(arguments))]
+
+
+def _outputs(arguments: argparse.Namespace) -> tuple[Path, Path]:
+    output: Path = arguments.output
+    return output, output.with_suffix(".png")
+
+
+def main(argv: list[str] | None) -> None:
+    """Command line; see ``--help``."""
+    commands = Commands(__doc__)
+    for run, section in (
+        *((results, "tables"), (lines, "line_charts"), (labels, "label_charts")),
+        *((positives, None), (positions, None), (training, None)),
+    ):
+        parser = commands.add(run, run.__name__)
+        if section:
+            parser.add_argument("--figure", required=True, help=f"a name from `{section}`")
+        parser.add_argument("--output", required=True, type=Path, help="SVG to write; PNG beside it")
+    commands.run(argv)
+
+
+if __name__ == "__main__":
+    run_script(main)

@@ -1,0 +1,60 @@
+"""Make the pool of a split: name duplicates, mine negatives, and write the candidates of every question in shards."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from utility_annotation.common.errors import run_script
+from utility_annotation.planning import jobs, pools
+from utility_annotation.planning.command import Commands, configuration_of
+from utility_annotation.pools.build import build_pool
+from utility_annotation.pools.duplicates import name_duplicates
+from utility_annotation.pools.mining import mine
+from utility_annotation.pools.shards import shard_files
+
+
+def duplicates(arguments: argparse.Namespace) -> None:
+    """Name the passages found for a question that say the same, word for word or nearly."""
+    configuration = configuration_of(arguments)
+    depth = jobs.find_duplicates(configuration, pool=arguments.pool).depth
+    runs = list(map(Path, pools.runs(configuration, pool=arguments.pool)))
+    name_duplicates(depth, arguments.queries, arguments.qrels, runs, arguments.corpus, arguments.output)
+
+
+def negatives(arguments: argparse.Namespace) -> None:
+    """Write rows of ids from human judgements and the passages that retrievers rank highest."""
+    configuration = configuration_of(arguments)
+    settings = jobs.mine_negatives(configuration, pool=arguments.pool)
+    runs = list(map(Path, pools.runs(configuration, pool=arguments.pool)))
+    mine(settings, arguments.queries, arguments.qrels, runs, arguments.output, arguments.duplicates)
+
+
+def build(arguments: argparse.Namespace) -> None:
+    """Write the shards of a pool."""
+    settings = jobs.build_pool(configuration_of(arguments), pool=arguments.pool)
+    build_pool(settings, shard_files(arguments.output, settings.shards), arguments.corpus)
+
+
+def main(argv: list[str] | None) -> None:
+    """Command line; see ``--help``."""
+    commands = Commands(__doc__)
+    for run in (duplicates, negatives):
+        parser = commands.add(run, run.__name__)
+        parser.add_argument("--pool", required=True, help="a name from `pools`, whose retrievers' runs are read")
+        parser.add_argument("--queries", type=Path, required=True, help="the split's questions (parquet)")
+        parser.add_argument("--qrels", type=Path, nargs="?", help="the split's qrels (parquet), if it has any")
+        if run is duplicates:
+            parser.add_argument("--corpus", type=Path, required=True, help="the dataset's corpus (parquet)")
+        else:
+            parser.add_argument("--duplicates", type=Path, nargs="?", help="copies that are left out (parquet)")
+        parser.add_argument("--output", type=Path, required=True, help="file to write (parquet, or JSON lines)")
+    parser = commands.add(build, "build")
+    parser.add_argument("--pool", required=True, help="a name from `pools`")
+    parser.add_argument("--corpus", type=Path, nargs="?", help="the corpus (parquet), for rows that hold ids only")
+    parser.add_argument("--output", type=Path, required=True, help="folder of the shards to write (parquet)")
+    commands.run(argv)
+
+
+if __name__ == "__main__":
+    run_script(main)

@@ -1,0 +1,86 @@
+"""Write the report: a sample of the annotations, what labels took, and the page itself."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from utility_annotation.common.errors import run_script
+from utility_annotation.common.files import read_json, write_json, write_text
+from utility_annotation.planning import jobs, pools, results
+from utility_annotation.planning import report as files
+from utility_annotation.planning.command import Commands, configuration_of
+
+
+def sample(arguments: argparse.Namespace) -> None:
+    """Collect questions of a pool with their passages and all that humans and annotators said of them."""
+    from utility_annotation.reporting.cards import CardFiles, collect
+
+    configuration, pool = configuration_of(arguments), arguments.pool
+    truth = pools.truth(configuration, pool=pool)
+    shards = configuration.pools[pool].shards
+    here = CardFiles(
+        pool=Path("results/pools", pool),
+        annotation=Path("results/annotation", pool),
+        labels=Path("results/labels"),
+        shards=shards,
+        truth=Path(truth[0]) if truth else None,
+    )
+    write_json(arguments.output, collect(jobs.sample_annotations(configuration, pool=pool), here))
+
+
+def cost(arguments: argparse.Namespace) -> None:
+    """Count what the labels of a pool took: requests, tokens and hours of each stage of their annotation."""
+    from utility_annotation.labels.cost import Records
+    from utility_annotation.reporting.work import annotation_cost
+
+    configuration, pool = configuration_of(arguments), arguments.pool
+    records = Records(
+        _paths(pools.shards(configuration, pool=pool)), _paths(files.annotation_shards(configuration, pool=pool))
+    )
+    write_json(arguments.output, annotation_cost(jobs.annotation_cost(configuration, pool=pool), records))
+
+
+def page(arguments: argparse.Namespace) -> None:
+    """Write one page, readable offline: what was run, the labels, the retrievers, the figures, annotations."""
+    from utility_annotation.reporting.page import render
+    from utility_annotation.reporting.trainings import TrainingRecord
+
+    configuration = configuration_of(arguments)
+    quality: list[Any] = [read_json(path) for path in results.shown_quality(configuration)]
+    text = render(
+        arguments.template,
+        configuration,
+        quality,
+        _paths(files.tables(configuration)),
+        _paths(files.label_tables(configuration)),
+        _paths(files.cost_tables(configuration)),
+        _paths(results.all_figures(configuration)),
+        list(map(TrainingRecord.read, _paths(files.training_records(configuration)))),
+        _paths(files.costs(configuration)),
+        _paths(files.samples(configuration)),
+    )
+    write_text(arguments.output, text)
+
+
+def _paths(names: Iterable[str]) -> list[Path]:
+    return list(map(Path, names))
+
+
+def main(argv: list[str] | None) -> None:
+    """Command line; see ``--help``."""
+    commands = Commands(__doc__)
+    for run in (sample, cost):
+        parser = commands.add(run, run.__name__)
+        parser.add_argument("--pool", required=True, help="a name from `pools`")
+        parser.add_argument("--output", required=True, type=Path, help="file to write (JSON)")
+    parser = commands.add(page, "page")
+    parser.add_argument("--template", required=True, type=Path, help="Jinja template, with its style and script beside")
+    parser.add_argument("--output", required=True, type=Path, help="the page (HTML)")
+    commands.run(argv)
+
+
+if __name__ == "__main__":
+    run_script(main)

@@ -1,0 +1,122 @@
+"""Encode and search corpora with a trained retriever, or index and search them with BM25."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from utility_annotation.common.errors import run_script
+from utility_annotation.common.importing import large_packages
+from utility_annotation.io.formats.trec import write_run
+from utility_annotation.io.schemas import QUERIES, RUN
+from utility_annotation.planning import jobs
+from utility_annotation.planning import retrieval as files
+from utility_annotation.planning.command import Commands, configuration_of
+
+
+def encode(arguments: argparse.Namespace) -> None:
+    """Encode one shard of a corpus."""
+    with large_packages():
+        from utility_annotation.common.devices import choose_device, use_threads
+        from utility_annotation.retrieval.encoding import encode_corpus
+        from utility_annotation.training.encoder import Encoder
+    configuration = configuration_of(arguments)
+    backbone, performance = jobs.encode(configuration, backbone=arguments.backbone), configuration.performance
+    use_threads(performance.threads)
+    device = choose_device(performance.encode.device, performance.encode.gpus, "encode")
+    encode_corpus(
+        Encoder.load(arguments.model, backbone).to(device),
+        arguments.corpus,
+        arguments.shard,
+        arguments.output / f"{arguments.shard}.npy",
+        arguments.output / f"{arguments.shard}.docids.parquet",
+        batch_tokens=performance.encode.batch_tokens,
+    )
+
+
+def search(arguments: argparse.Namespace) -> None:
+    """Encode the questions and search the corpus exactly."""
+    with large_packages():
+        from utility_annotation.common.devices import choose_device, use_threads
+        from utility_annotation.retrieval.encoding import encode_queries
+        from utility_annotation.retrieval.search import search as search_exactly
+        from utility_annotation.training.encoder import Encoder
+    configuration = configuration_of(arguments)
+    names = {"backbone": arguments.backbone, "testset": arguments.testset}
+    settings, performance = jobs.search(configuration, **names), configuration.performance
+    use_threads(performance.threads)
+    device = choose_device(performance.encode.device, performance.encode.gpus, "encode")
+    encoder = Encoder.load(arguments.model, settings.backbone).to(device)
+    queries = QUERIES.read(arguments.queries)
+    query_ids, texts = queries["query_id"].to_pylist(), queries["text"].to_pylist()
+    names["training"] = arguments.training
+    run = search_exactly(
+        query_ids,
+        encode_queries(encoder, query_ids, texts, batch_tokens=performance.encode.batch_tokens),
+        list(map(Path, files.vectors(configuration, **names))),
+        list(map(Path, files.docids(configuration, **names))),
+        depth=settings.depth,
+        drop_query_document=settings.drop_query_document,
+        device=device,
+        library=performance.encode.search,
+    )
+    RUN.write(arguments.output, run)
+    write_run(arguments.output, arguments.output.with_suffix(".trec"), tag=f"{arguments.backbone}-{arguments.training}")
+
+
+def bm25_index(arguments: argparse.Namespace) -> None:
+    """Index a corpus with Anserini."""
+    from utility_annotation.retrieval import bm25
+
+    bm25.index(arguments.corpus, arguments.output, threads=configuration_of(arguments).performance.threads)
+
+
+def bm25_search(arguments: argparse.Namespace) -> None:
+    """Search a corpus with BM25."""
+    from utility_annotation.retrieval import bm25
+
+    configuration = configuration_of(arguments)
+    settings = jobs.bm25_search(configuration, testset=arguments.testset)
+    queries = QUERIES.read(arguments.queries)
+    run = bm25.search(
+        arguments.index,
+        queries["query_id"].to_pylist(),
+        queries["text"].to_pylist(),
+        settings.bm25,
+        depth=settings.depth,
+        drop_query_document=settings.drop_query_document,
+        threads=configuration.performance.threads,
+    )
+    RUN.write(arguments.output, run)
+    write_run(arguments.output, arguments.output.with_suffix(".trec"), tag="bm25")
+
+
+def main(argv: list[str] | None) -> None:
+    """Command line; see ``--help``."""
+    commands = Commands(__doc__)
+    parser = commands.add(encode, "encode")
+    parser.add_argument("--backbone", required=True, help="a name from `backbones`")
+    parser.add_argument("--model", required=True, type=Path, help="model folder")
+    parser.add_argument("--corpus", required=True, type=Path, help="corpus (parquet)")
+    parser.add_argument("--shard", required=True, help="such as 0003-of-0064")
+    parser.add_argument("--output", required=True, type=Path, help="folder for SHARD.npy (fp16), SHARD.docids.parquet")
+    parser = commands.add(search, "search")
+    parser.add_argument("--backbone", required=True, help="a name from `backbones`")
+    parser.add_argument("--training", required=True, help="a name from `trainings`, or untrained")
+    parser.add_argument("--testset", required=True, help="a name from `testsets`, whose corpus is encoded")
+    parser.add_argument("--model", required=True, type=Path, help="model folder")
+    parser.add_argument("--queries", required=True, type=Path, help="questions (parquet)")
+    parser.add_argument("--output", required=True, type=Path, help="run (parquet); a TREC run is written beside it")
+    parser = commands.add(bm25_index, "bm25-index")
+    parser.add_argument("--corpus", required=True, type=Path, help="corpus (parquet)")
+    parser.add_argument("--output", required=True, type=Path, help="index (folder)")
+    parser = commands.add(bm25_search, "bm25-search")
+    parser.add_argument("--testset", required=True, help="a name from `testsets`")
+    parser.add_argument("--index", required=True, type=Path, help="index (folder)")
+    parser.add_argument("--queries", required=True, type=Path, help="questions (parquet)")
+    parser.add_argument("--output", required=True, type=Path, help="run (parquet); a TREC run is written beside it")
+    commands.run(argv)
+
+
+if __name__ == "__main__":
+    run_script(main)

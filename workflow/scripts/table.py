@@ -1,0 +1,78 @@
+"""Write a table as Markdown, CSV and LaTeX: retrieval and question answering, label sets, or what labels cost."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from utility_annotation.common.errors import run_script
+from utility_annotation.common.files import read_json, write_text
+from utility_annotation.labels.cost import Records
+from utility_annotation.planning import jobs
+from utility_annotation.planning import results as files
+from utility_annotation.planning.command import Commands, configuration_of
+from utility_annotation.reporting.comparison import Comparison
+from utility_annotation.reporting.published import figures_beside
+
+
+def results(arguments: argparse.Namespace) -> None:
+    """Retrievers against test sets and question answering, with significance marks."""
+    from utility_annotation.reporting.results_markup import latex, markdown
+    from utility_annotation.reporting.tables import results_table, write_csv
+
+    configuration, name = configuration_of(arguments), arguments.table
+    settings = jobs.results_table(configuration, table=name)
+    metrics = list(map(Path, files.table_metrics(configuration, table=name)))
+    per_query = list(map(Path, files.table_per_query(configuration, table=name)))
+    cells = results_table(settings, metrics, per_query, figures_beside(settings.published, arguments.published))
+    write_csv(arguments.output.with_suffix(".csv"), cells)
+    write_text(arguments.output, markdown(settings, cells))
+    write_text(arguments.output.with_suffix(".tex"), latex(settings, cells))
+
+
+def labels(arguments: argparse.Namespace) -> None:
+    """Label sets against human labels."""
+    from utility_annotation.reporting.label_tables import label_table
+
+    configuration, name = configuration_of(arguments), arguments.table
+    settings = jobs.label_table(configuration, label_table=name)
+    qualities: list[Any] = [read_json(path) for path in files.label_table_quality(configuration, label_table=name)]
+    paper = figures_beside(settings.table.published, arguments.published)
+    _write(label_table(settings, qualities, paper), arguments.output)
+
+
+def costs(arguments: argparse.Namespace) -> None:
+    """What the labels of trainings cost, beside what the trainings reach."""
+    from utility_annotation.reporting.cost_tables import cost_table
+
+    configuration, name = configuration_of(arguments), arguments.table
+    settings = jobs.cost_table(configuration, cost_table=name)
+    records = Records(
+        map(Path, files.cost_table_pools(configuration, cost_table=name)),
+        map(Path, files.cost_table_annotations(configuration, cost_table=name)),
+    )
+    metrics = list(map(Path, files.cost_table_metrics(configuration, cost_table=name)))
+    paper = figures_beside(settings.table.published, arguments.published)
+    _write(cost_table(settings, records, metrics, paper), arguments.output)
+
+
+def _write(table: Comparison, output: Path) -> None:
+    table.write_csv(output.with_suffix(".csv"))
+    write_text(output, table.markdown())
+    write_text(output.with_suffix(".tex"), table.latex())
+
+
+def main(argv: list[str] | None) -> None:
+    """Command line; see ``--help``."""
+    commands = Commands(__doc__)
+    for run, section in ((results, "tables"), (labels, "label_tables"), (costs, "cost_tables")):
+        parser = commands.add(run, run.__name__)
+        parser.add_argument("--table", required=True, help=f"a name from `{section}`")
+        parser.add_argument("--published", nargs="?", type=Path, help="the paper's figures, to stand beside ours")
+        parser.add_argument("--output", required=True, type=Path, help="Markdown to write; .csv and .tex beside it")
+    commands.run(argv)
+
+
+if __name__ == "__main__":
+    run_script(main)

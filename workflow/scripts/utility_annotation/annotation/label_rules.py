@@ -1,0 +1,76 @@
+"""How the result of an annotation stage becomes labels of the pool's candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class Listed:
+    """The passages that a stage listed for a block of queries, one query after the other.
+
+    Attributes:
+        place: place of each passage in its query's list, from 0; shape (passages,).
+        length: passages in the list of its query; shape (passages,).
+        score: its score; NaN where the stage lists passages without scores; shape (passages,).
+        top_percent: the label set's setting of this name.
+    """
+
+    place: npt.NDArray[np.int64]
+    length: npt.NDArray[np.int64]
+    score: npt.NDArray[np.float32]
+    top_percent: float
+
+
+@dataclass(frozen=True)
+class LabelRule:
+    """How listed passages are labelled.
+
+    Attributes:
+        column: by what a row of the annotation lists passages: ``docids``, in the order of the reply, or ``scores``,
+            one for every candidate.
+        label: the label of each listed passage, fp32; a candidate that is not listed has the label 0.
+        soft: whether labels are likelihoods, of which none is a positive: for the loss ``kl`` alone.
+        ranked: whether the list is an order of all that was shown, of which ``top_percent`` says how much is positive.
+    """
+
+    column: Literal["docids", "scores"]
+    label: Callable[[Listed], npt.NDArray[np.float32]]
+    soft: bool = False
+    ranked: bool = False
+
+    def positives(self, docids: Sequence[str], top_percent: float) -> list[str]:
+        """Those of one query's listed passages that are positive; none of a soft rule."""
+        if self.soft or self.column != "docids":
+            return []
+        number = len(docids)
+        listed = Listed(np.arange(number), np.full(number, number), np.full(number, np.nan, np.float32), top_percent)
+        return [docid for docid, label in zip(docids, self.label(listed), strict=True) if label > 0]
+
+
+def _selected(listed: Listed) -> npt.NDArray[np.float32]:
+    return np.ones(len(listed.place), np.float32)
+
+
+def _top_ranked(listed: Listed) -> npt.NDArray[np.float32]:
+    kept = np.maximum(1, np.floor(listed.top_percent * listed.length / 100))
+    return (listed.place < kept).astype(np.float32)
+
+
+def _likelihoods(listed: Listed) -> npt.NDArray[np.float32]:
+    return listed.score
+
+
+SELECTED = LabelRule("docids", _selected)
+"""Every passage of the selection is a positive."""
+
+TOP_RANKED = LabelRule("docids", _top_ranked, ranked=True)
+"""The first ``top_percent`` of the ranking are positives, at least one (the paper's utility ranking)."""
+
+LIKELIHOODS = LabelRule("scores", _likelihoods, soft=True)
+"""The score itself is the label (REPLUG)."""

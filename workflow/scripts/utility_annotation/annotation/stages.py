@@ -1,0 +1,152 @@
+"""The one table of annotation stages: what each reads, asks and rests on, and what becomes of its result.
+
+A new stage is one entry here and one template in resources/prompts/. Its rule, its label source, its share in cost, its
+rows in the report and in the audit derive from the entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from ..settings import Annotator
+from .answers import AnswerStage
+from .items import TRUTH
+from .label_rules import LIKELIHOODS, SELECTED, TOP_RANKED, LabelRule
+from .prompts import PromptTemplate
+from .relevance import relevance_stage
+from .replug import replug_stage
+from .shard import Stage
+from .utility import ranking_stage, selection_stage
+
+EVERY_STAGE = ("model", "engine", "served_model_name", "protocol", "passage_words", "max_model_len")
+"""Keys of an annotator on which the result of every stage rests; with a model of its own, ``precision`` too."""
+
+_SELECTION_REPLY = ("sampling", "thinking", "retries", "structured_outputs", "permutations")
+ANSWER_REPLY = ("answer_sampling", "thinking", "retries")
+"""Keys on which a selection or ranking rests, and those on which an answer rests."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a stage asks under one protocol.
+
+    Attributes:
+        template: its prompt, a file of resources/prompts/.
+        reply: what a reply is, which decides its length: a selection, a ranking or an answer; None where the stage asks
+            for likelihoods and gets no replies.
+        settings: further keys of the annotator on which its result rests; dotted for a key of a section.
+        shares: the stage that has computed the very likelihoods, which this one finds in the completion store.
+    """
+
+    template: str
+    reply: Literal["selection", "ranking", "answer"] | None = None
+    settings: tuple[str, ...] = ()
+    shares: str | None = None
+
+
+@dataclass(frozen=True)
+class StageEntry:
+    """An annotation stage.
+
+    Attributes:
+        description: what its labels are, or what it makes; ends a sentence such as "a passage is positive by …".
+        reads: what it reads beside the pool: earlier stages of the same annotator, or ``TRUTH``.
+        listwise, pointwise: how it asks under each protocol.
+        make: what asks and reads replies, from the annotator and the prompt template.
+        labels: how its result becomes labels; None for a stage whose result is not about passages.
+        runtime: minutes that its job asks a scheduler for.
+    """
+
+    description: str
+    reads: tuple[str, ...]
+    listwise: Way
+    pointwise: Way
+    make: Callable[[Annotator, PromptTemplate], Stage]
+    labels: LabelRule | None
+    runtime: int
+
+    def way(self, protocol: str) -> Way:
+        """How it asks under a protocol: listwise or pointwise."""
+        return {"listwise": self.listwise, "pointwise": self.pointwise}[protocol]
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether a relevance selection decides which passages of the pool it is shown."""
+        return "relsel" in self.reads
+
+
+STAGES: Mapping[str, StageEntry] = {
+    "relsel": StageEntry(
+        description="relevance selection: the passages that an LLM found on topic",
+        reads=(),
+        listwise=Way("relsel.j2", "selection", _SELECTION_REPLY),
+        pointwise=Way("pointwise_relevance.j2", settings=("pointwise.relevant_percent",)),
+        make=relevance_stage,
+        labels=SELECTED,
+        runtime=360,
+    ),
+    "answer": StageEntry(
+        description="pseudo-answer: an answer that an LLM wrote from the passages on topic",
+        reads=("relsel",),
+        listwise=Way("answer.j2", "answer", ANSWER_REPLY),
+        pointwise=Way("answer.j2", "answer", ANSWER_REPLY),
+        make=AnswerStage,
+        labels=None,
+        runtime=120,
+    ),
+    "utilsel": StageEntry(
+        description="utility selection: the passages on topic that an LLM found of use for a pseudo-answer of its own",
+        reads=("relsel", "answer"),
+        listwise=Way("utilsel.j2", "selection", _SELECTION_REPLY),
+        pointwise=Way("pointwise_answer.j2", settings=("pointwise.minimum_gain",)),
+        make=selection_stage,
+        labels=SELECTED,
+        runtime=180,
+    ),
+    "utilrank": StageEntry(
+        description="utility ranking: the head of the list in which an LLM ordered the passages on topic by their "
+        "utility",
+        reads=("relsel", "answer"),
+        listwise=Way("utilrank.j2", "ranking", _SELECTION_REPLY),
+        pointwise=Way("pointwise_answer.j2", shares="utilsel"),
+        make=ranking_stage,
+        labels=TOP_RANKED,
+        runtime=180,
+    ),
+    "utilsel-truth": StageEntry(
+        description="utility selection from the whole pool, given the ground-truth answer",
+        reads=(TRUTH,),
+        listwise=Way("utilsel.j2", "selection", _SELECTION_REPLY),
+        pointwise=Way("pointwise_answer.j2", settings=("pointwise.minimum_gain",)),
+        make=selection_stage,
+        labels=SELECTED,
+        runtime=360,
+    ),
+    "replug": StageEntry(
+        description="REPLUG's likelihoods of the ground-truth answer given each candidate alone",
+        reads=(TRUTH,),
+        listwise=Way("replug.j2"),
+        pointwise=Way("replug.j2"),
+        make=replug_stage,
+        labels=LIKELIHOODS,
+        runtime=720,
+    ),
+}
+"""By name, along the way of the annotation: a stage stands behind those that it reads."""
+
+
+def chain(stage: str, protocol: str) -> Iterator[str]:
+    """The stages on which a stage rests and the stage itself, in the table's order.
+
+    Under a protocol by which it shares another stage's likelihoods, that stage is among them.
+    """
+    needed = {stage}
+    for name in reversed(list(STAGES)):
+        if name in needed:
+            entry = STAGES[name]
+            shared = entry.way(protocol).shares
+            needed.update(reads for reads in entry.reads if reads != TRUTH)
+            needed.update([shared] if shared else [])
+    return (name for name in STAGES if name in needed)

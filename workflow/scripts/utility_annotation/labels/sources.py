@@ -1,0 +1,108 @@
+"""The one table of label sources: where the labels of a pool come from.
+
+Every annotation stage whose result is about passages is a source of its own, by its entry in
+:mod:`utility_annotation.annotation.stages`. The others stand here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..annotation.label_rules import LabelRule
+from ..annotation.stages import STAGES, TRUTH
+from ..settings import Labels
+from .files import label_from_file
+from .merge import merge_labels
+from .shards import Merged
+from .union import unite_labels
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The files from which a label set is made.
+
+    Attributes:
+        pools: the shards of its pool.
+        annotations: the shards of its annotation stage, named as the pool's; none for other sources.
+        members: the label files of which it is a union, in their order.
+    """
+
+    pools: Sequence[Path]
+    annotations: Sequence[Path] = ()
+    members: Sequence[Path] = ()
+
+
+@dataclass(frozen=True)
+class LabelSource:
+    """A source of labels.
+
+    Attributes:
+        description: what its labels are; ends a sentence such as "a passage is positive by …".
+        make: writes the labels of a pool.
+        human: whether humans judged every candidate of the pool.
+    """
+
+    description: str
+    make: Callable[[Labels, Parts, Path], Merged]
+    human: bool = False
+
+
+def _of_humans(settings: Labels, parts: Parts, output: Path) -> Merged:
+    return merge_labels(settings, None, parts.pools, (), output)
+
+
+def _of_union(settings: Labels, parts: Parts, output: Path) -> Merged:
+    return unite_labels(settings, parts.pools, parts.members, output)
+
+
+def _of_file(settings: Labels, parts: Parts, output: Path) -> Merged:
+    return label_from_file(settings, parts.pools, output)
+
+
+SOURCES: Mapping[str, LabelSource] = {
+    "human": LabelSource(description="the human positives of the pool", make=_of_humans, human=True),
+    "union": LabelSource(description="what any of several label sets calls positive", make=_of_union),
+    "file": LabelSource(description="labels of others, read from a file", make=_of_file),
+}
+"""The sources that are no annotation stage, by name."""
+
+
+def descriptions() -> dict[str, str]:
+    """Every source of labels with what its labels are: humans, the annotation stages, and the others."""
+    stages = {name: stage.description for name, stage in STAGES.items() if stage.labels is not None}
+    others = {name: source.description for name, source in SOURCES.items()}
+    return {"human": others.pop("human"), **stages, **others}
+
+
+def make_labels(settings: Labels, parts: Parts, output: Path) -> Merged:
+    """Write the labels of a pool, by the entry of their source.
+
+    Raises:
+        InputError: the files do not belong together.
+    """
+    if settings.source in SOURCES:
+        return SOURCES[settings.source].make(settings, parts, output)
+    return merge_labels(settings, rule_of(settings.source), parts.pools, parts.annotations, output)
+
+
+def rule_of(source: str) -> LabelRule | None:
+    """How the result of a source's annotation stage becomes labels; None for a source that is no stage."""
+    return STAGES[source].labels if source in STAGES else None
+
+
+def is_soft(source: str) -> bool:
+    """Whether a source's labels are likelihoods, of which none is a positive."""
+    rule = rule_of(source)
+    return rule is not None and rule.soft
+
+
+def is_narrowed(source: str) -> bool:
+    """Whether a relevance selection decided which candidates the source's stage was shown."""
+    return source in STAGES and STAGES[source].narrowed
+
+
+def needs_truth(source: str) -> bool:
+    """Whether the source's stage is given the ground-truth answer, which a human wrote."""
+    return source in STAGES and TRUTH in STAGES[source].reads

@@ -1,0 +1,83 @@
+"""Annotation: the model, the prompt and the files that a stage of a shard reads and writes."""
+
+from __future__ import annotations
+
+from ..annotation.stages import STAGES, TRUTH
+from ..pools.shards import shard_names
+from ..settings import Configuration, Labels
+from . import data
+
+QUESTION_TEMPLATE = "qa_{style}.j2"
+"""Template of an answer from retrieved passages, by its style."""
+
+
+def model(configuration: Configuration, *, annotator: str) -> list[str]:
+    """Folder of an LLM; none where a server has it."""
+    name = configuration.annotators[annotator].model
+    return [f"data/models/{name}"] if name else []
+
+
+def generator_model(configuration: Configuration, *, generator: str) -> list[str]:
+    """Folder of the LLM that answers; none where a server has it."""
+    return model(configuration, annotator=generator)
+
+
+def template(configuration: Configuration, *, stage: str, annotator: str) -> str:
+    """The prompt of a stage under the annotator's protocol, below resources/."""
+    return f"prompts/{STAGES[stage].way(configuration.annotators[annotator].protocol).template}"
+
+
+def shard_file(pool: str, annotator: str, stage: str, name: str) -> str:
+    """The file of one shard of a stage."""
+    return f"results/annotation/{pool}/{annotator}/{stage}/{name}.parquet"
+
+
+def earlier(configuration: Configuration, *, stage: str, pool: str, annotator: str, shard: str) -> list[str]:
+    """The shards of the earlier stages that a stage reads."""
+    return [shard_file(pool, annotator, reads, shard) for reads in STAGES[stage].reads if reads != TRUTH]
+
+
+def truth(configuration: Configuration, *, stage: str, pool: str) -> list[str]:
+    """The ground-truth answers, for a stage that is given them."""
+    settings = configuration.pools[pool]
+    needed = TRUTH in STAGES[stage].reads
+    return [data.split_file("answers", settings.dataset, settings.split)] if needed else []
+
+
+def shared(configuration: Configuration, *, stage: str, pool: str, annotator: str, shard: str) -> list[str]:
+    """The shard of the stage whose likelihoods a stage finds in the completion store, if there is one."""
+    source = STAGES[stage].way(configuration.annotators[annotator].protocol).shares
+    return [shard_file(pool, annotator, source, shard)] if source else []
+
+
+def shards(configuration: Configuration, labels: Labels, stage: str) -> list[str]:
+    """The shards of a stage on which a label set rests."""
+    assert labels.annotator is not None, "only annotated labels rest on stages"
+    names = shard_names(configuration.pools[labels.pool].shards)
+    return [shard_file(labels.pool, labels.annotator, stage, name) for name in names]
+
+
+def store(annotator: str) -> str:
+    """Folder of an annotator's completion store, which is no output: it survives a killed job."""
+    return f"results/completions/{annotator}"
+
+
+def in_environment_of_vllm(configuration: Configuration, *, annotator: str) -> bool:
+    """Whether an annotator's jobs need the environment of vLLM."""
+    return configuration.annotators[annotator].engine == "vllm"
+
+
+def python(configuration: Configuration, *, annotator: str) -> str:
+    """The interpreter of an annotator's jobs: for vLLM the one that the user names."""
+    vllm = in_environment_of_vllm(configuration, annotator=annotator)
+    return configuration.performance.annotate.python if vllm else "python"
+
+
+def generates_with_vllm(configuration: Configuration, *, generator: str) -> bool:
+    """Whether the jobs of the LLM that answers need the environment of vLLM."""
+    return in_environment_of_vllm(configuration, annotator=generator)
+
+
+def generator_python(configuration: Configuration, *, generator: str) -> str:
+    """The interpreter of the jobs of the LLM that answers."""
+    return python(configuration, annotator=generator)

@@ -1,0 +1,43 @@
+"""Question answering: which passages, questions and templates an answer is made from."""
+
+from __future__ import annotations
+
+from ..settings import Configuration
+from . import retrieval
+from .annotation import QUESTION_TEMPLATE
+
+
+def queries(configuration: Configuration, *, qa: str) -> str:
+    """The questions."""
+    return retrieval.queries(configuration, testset=configuration.qa[qa].testset)
+
+
+def truth(configuration: Configuration, *, qa: str) -> str:
+    """Their ground-truth answers."""
+    return retrieval.answers(configuration, testset=configuration.qa[qa].testset)
+
+
+def corpus(configuration: Configuration, *, qa: str) -> str:
+    """The corpus from which the passages come."""
+    return retrieval.corpus(configuration, testset=configuration.qa[qa].testset)
+
+
+def run(configuration: Configuration, *, retriever: str, qa: str) -> str:
+    """The run that ranks the passages."""
+    return f"results/runs/{retriever}/{configuration.qa[qa].testset}.parquet"
+
+
+def template(configuration: Configuration, *, qa: str) -> str:
+    """The prompt of the style in which the questions are answered, below resources/."""
+    return f"prompts/{QUESTION_TEMPLATE.format(style=configuration.qa[qa].style)}"
+
+
+def bert_score_model(configuration: Configuration, *, qa: str) -> list[str]:
+    """Folder of the encoder of BERTScore; none where that is not asked for."""
+    bert_score = configuration.qa[qa].bert_score
+    return [f"data/models/{bert_score.model}"] if bert_score else []
+
+
+def bert_score_gpus(configuration: Configuration, *, qa: str) -> int:
+    """GPUs of an evaluation of answers: those of an encoding job, where BERTScore is asked for."""
+    return configuration.performance.encode.gpus if configuration.qa[qa].bert_score else 0

@@ -1,0 +1,301 @@
+"""The settings of each job: what a rule is stale by, and what its script reads, are the return value of one function.
+
+Each function is named as its rule and takes, beside the configuration, the rule's wildcards on which its settings
+depend. A rule calls it with its wildcards and a script with the names on its command line. What a result does not
+depend on is left out (:meth:`utility_annotation.settings.Settings.only`).
+"""
+
+from __future__ import annotations
+
+from ..annotation.stages import ANSWER_REPLY, EVERY_STAGE, STAGES
+from ..common.errors import InputError
+from ..exports.card import ExportSettings
+from ..exports.models import ModelExportSettings
+from ..labels.quality import QualitySettings
+from ..labels.sources import is_soft
+from ..pools.mining import MiningSettings
+from ..reporting.cards import CardSettings
+from ..reporting.cost_tables import CostTableSettings
+from ..reporting.label_tables import LabelSettings, LabelTableSettings
+from ..reporting.work import WorkSettings, work_settings
+from ..settings import (
+    Annotator,
+    Backbone,
+    Bm25,
+    Configuration,
+    Dataset,
+    Download,
+    LabelChart,
+    Labels,
+    LineChart,
+    Model,
+    Pool,
+    PoolSource,
+    ResultsTable,
+    Settings,
+    Split,
+    Training,
+)
+from . import pools, report, results
+from .data import split_of
+
+
+def prepare_model(configuration: Configuration, *, model: str) -> Model:
+    """Where a model comes from."""
+    return configuration.models[model]
+
+
+def fetch(configuration: Configuration, *, download: str) -> Download:
+    """Where a file is served."""
+    return configuration.downloads[download]
+
+
+def ingest_corpus(configuration: Configuration, *, dataset: str) -> Dataset:
+    """A dataset as far as its corpus file depends on it."""
+    return configuration.datasets[dataset].only("corpus", "titles")
+
+
+def ingest_queries(configuration: Configuration, *, dataset: str, split: str) -> Split:
+    """A split as far as its queries file depends on it."""
+    settings = split_of(configuration, dataset, split)
+    kinds = ["qrels"] * settings.judged_only + ["answers"] * settings.answered_only
+    return settings.only("queries", "part", "judged_only", "answered_only", "sample", *kinds)
+
+
+def ingest_qrels(configuration: Configuration, *, dataset: str, split: str) -> Split:
+    """A split as far as its qrels file depends on it."""
+    return split_of(configuration, dataset, split).only("queries", "qrels", "unknown_passages", "unknown_queries")
+
+
+def ingest_answers(configuration: Configuration, *, dataset: str, split: str) -> Split:
+    """A split as far as its answers file depends on it."""
+    return split_of(configuration, dataset, split).only("queries", "answers", "unknown_queries")
+
+
+def find_duplicates(configuration: Configuration, *, pool: str) -> PoolSource:
+    """How far down the rankings passages are compared."""
+    return configuration.pools[pool].source.only("depth")
+
+
+def mine_negatives(configuration: Configuration, *, pool: str) -> MiningSettings:
+    """A pool as far as the rows that are mined for it depend on it."""
+    settings = configuration.pools[pool]
+    source = settings.source
+    return MiningSettings.model_validate({"format": source.format, "depth": source.depth, "size": settings.size})
+
+
+def build_pool(configuration: Configuration, *, pool: str) -> Pool:
+    """A pool, its source as the kind of rows that it is built from."""
+    settings = configuration.pools[pool]
+    rows = "tevatron-ids" if settings.source.searched else settings.source.format
+    source = PoolSource.model_validate({"format": rows, "path": pools.source(configuration, pool=pool)})
+    return settings.model_copy(update={"source": source})
+
+
+def annotate(configuration: Configuration, *, annotator: str, stage: str) -> Annotator:
+    """An annotator as far as the result of a stage depends on it."""
+    settings = configuration.annotators[annotator]
+    return _rests_on(settings, STAGES[stage].way(settings.protocol).settings)
+
+
+def _rests_on(annotator: Annotator, keys: tuple[str, ...]) -> Annotator:
+    precision = ["precision"] if annotator.model is not None else []
+    return annotator.only(*EVERY_STAGE, *precision, *keys)
+
+
+def merge_labels(configuration: Configuration, *, labels: str) -> Labels:
+    """A label set."""
+    return configuration.labels[labels]
+
+
+def label_quality(configuration: Configuration, *, labels: str) -> QualitySettings:
+    """Which label set is compared with human labels."""
+    settings = configuration.labels[labels]
+    return QualitySettings(labels=labels, source=settings.source, annotator=settings.annotator)
+
+
+class TrainSettings(Settings):
+    """What decides a model, beside its labels and the weights from which it starts."""
+
+    training: Training
+    backbone: Backbone
+
+
+def train(configuration: Configuration, *, backbone: str, training: str) -> TrainSettings:
+    """A training with its backbone."""
+    return TrainSettings(training=configuration.trainings[training], backbone=configuration.backbones[backbone])
+
+
+def encode(configuration: Configuration, *, backbone: str) -> Backbone:
+    """A backbone as far as vectors of passages depend on it."""
+    return configuration.backbones[backbone].only("model", "pooling", "normalize", "passage_prefix", "passage_length")
+
+
+class SearchSettings(Settings):
+    """What decides a run, beside the model's weights and the vectors."""
+
+    backbone: Backbone
+    depth: int
+    drop_query_document: bool
+
+
+def search(configuration: Configuration, *, backbone: str, testset: str) -> SearchSettings:
+    """A test set as far as its runs depend on it, and the backbone as far as vectors of questions do."""
+    settings = configuration.testsets[testset]
+    side = configuration.backbones[backbone].only("model", "pooling", "normalize", "query_prefix", "query_length")
+    return SearchSettings.model_construct(
+        backbone=side, depth=settings.depth, drop_query_document=settings.drop_query_document
+    )
+
+
+class Bm25SearchSettings(Settings):
+    """What decides a run of BM25, beside the index."""
+
+    bm25: Bm25
+    depth: int
+    drop_query_document: bool
+
+
+def bm25_search(configuration: Configuration, *, testset: str) -> Bm25SearchSettings:
+    """BM25, and a test set as far as its runs depend on it."""
+    settings = configuration.testsets[testset]
+    return Bm25SearchSettings(
+        bm25=configuration.bm25, depth=settings.depth, drop_query_document=settings.drop_query_document
+    )
+
+
+class MatchSettings(Settings):
+    """What decides how far down a ranking passages are judged."""
+
+    metrics: tuple[str, ...]
+
+
+def match_answers(configuration: Configuration, *, testset: str) -> MatchSettings:
+    """The metrics of a test set."""
+    return MatchSettings(metrics=configuration.testsets[testset].metrics)
+
+
+class EvaluateSettings(Settings):
+    """What is evaluated, and how."""
+
+    testset: str
+    metrics: tuple[str, ...]
+    relevance_level: int
+
+
+def evaluate(configuration: Configuration, *, testset: str) -> EvaluateSettings:
+    """A test set as far as its figures depend on it."""
+    settings = configuration.testsets[testset]
+    return EvaluateSettings(testset=testset, metrics=settings.metrics, relevance_level=settings.relevance_level)
+
+
+class GenerateSettings(Settings):
+    """The LLM that answers, and how many passages it is shown. How it is to answer stands in the prompt template."""
+
+    generator: Annotator
+    passages: int
+
+
+def generate_answers(configuration: Configuration, *, qa: str, generator: str) -> GenerateSettings:
+    """The generator as far as answers depend on it, and the number of passages."""
+    settings = _rests_on(configuration.annotators[generator], ANSWER_REPLY)
+    return GenerateSettings.model_construct(generator=settings, passages=configuration.qa[qa].passages)
+
+
+class EvaluateAnswersSettings(Settings):
+    """By which metrics answers are evaluated; ``layer`` is that of bert-score."""
+
+    metrics: tuple[str, ...]
+    layer: int | None = None
+
+
+def evaluate_answers(configuration: Configuration, *, qa: str) -> EvaluateAnswersSettings:
+    """Question answering as far as its figures depend on it."""
+    task = configuration.qa[qa]
+    return EvaluateAnswersSettings(metrics=task.metrics, layer=task.bert_score.layer if task.bert_score else None)
+
+
+def results_table(configuration: Configuration, *, table: str) -> ResultsTable:
+    """A table of retrieval and question answering."""
+    return configuration.tables[table]
+
+
+def label_table(configuration: Configuration, *, label_table: str) -> LabelTableSettings:
+    """A label table and what it shows of its label sets' settings."""
+    table = configuration.label_tables[label_table]
+    shown = {name: configuration.labels[name] for name in table.labels}
+    return LabelTableSettings(
+        table=table,
+        labels={
+            name: LabelSettings(source=it.source, annotator=it.annotator, top_percent=it.top_percent)
+            for name, it in shown.items()
+        },
+    )
+
+
+def cost_table(configuration: Configuration, *, cost_table: str) -> CostTableSettings:
+    """A cost table, the prices, and the work behind the labels of each training."""
+    work = results.cost_table_work(configuration, cost_table=cost_table)
+    return CostTableSettings(table=configuration.cost_tables[cost_table], prices=configuration.cost, work=work)
+
+
+def plot_lines(configuration: Configuration, *, line_chart: str) -> LineChart:
+    """A chart of a metric by a number."""
+    return configuration.line_charts[line_chart]
+
+
+def plot_labels(configuration: Configuration, *, label_chart: str) -> LabelChart:
+    """A chart of the number of positives."""
+    return configuration.label_charts[label_chart]
+
+
+def sample_annotations(configuration: Configuration, *, pool: str) -> CardSettings:
+    """Which questions of a pool are shown in the report, and whose judgements."""
+    judges = tuple(report.judges(configuration)[pool])
+    chosen = configuration.report
+    return CardSettings(pool=pool, questions=chosen.questions, seed=chosen.seed, judges=judges)
+
+
+def annotation_cost(configuration: Configuration, *, pool: str) -> WorkSettings:
+    """The stages and label sets of a pool whose work is counted."""
+    judges = report.judges(configuration)[pool]
+    return work_settings(configuration, pool, judges, report.shown_labels(configuration))
+
+
+def write_report(configuration: Configuration) -> Configuration:
+    """All that changes a result."""
+    return configuration.only(*(name for name in Configuration.model_fields if name != "performance"))
+
+
+def export_labels(configuration: Configuration, *, labels: str) -> ExportSettings:
+    """A label set with what made it, as far as its card tells.
+
+    Raises:
+        InputError: its labels are likelihoods.
+    """
+    settings = configuration.labels[labels]
+    if is_soft(settings.source):
+        raise InputError(
+            f"labels {labels} are likelihoods of source {settings.source}, of which none is a positive.",
+            hint="export labels of another source.",
+        )
+    annotator = configuration.annotators[settings.annotator] if settings.annotator else None
+    return ExportSettings(
+        name=labels,
+        labels=settings,
+        pool=configuration.pools[settings.pool],
+        annotator=annotator,
+        model=configuration.models[annotator.model] if annotator and annotator.model else None,
+    )
+
+
+def export_model(configuration: Configuration, *, backbone: str, training: str) -> ModelExportSettings:
+    """What a model's card tells of its labels and of its backbone's origin."""
+    settings = configuration.trainings[training]
+    first = configuration.trainings[settings.init_from].labels if settings.init_from else None
+    return ModelExportSettings(
+        name=training,
+        labels=configuration.labels[settings.labels],
+        init_from=configuration.labels[first] if first else None,
+        source=configuration.models[configuration.backbones[backbone].model],
+    )

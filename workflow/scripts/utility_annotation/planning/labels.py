@@ -1,0 +1,50 @@
+"""Label sets: the files that they are merged from and compared with."""
+
+from __future__ import annotations
+
+from ..labels.sources import is_narrowed
+from ..settings import Configuration
+from . import annotation, data, pools
+
+
+def file(labels: str) -> str:
+    """Path of a label set."""
+    return f"results/labels/{labels}.parquet"
+
+
+def quality(labels: str) -> str:
+    """Path of what a label set is worth beside human labels."""
+    return f"results/quality/{labels}.json"
+
+
+def pool_shards(configuration: Configuration, *, labels: str) -> list[str]:
+    """The shards of the pool that a label set labels."""
+    return pools.shards(configuration, pool=configuration.labels[labels].pool)
+
+
+def annotation_shards(configuration: Configuration, *, labels: str) -> list[str]:
+    """The annotation shards from which a label set is merged; none where no LLM of ours makes it."""
+    settings = configuration.labels[labels]
+    return annotation.shards(configuration, settings, settings.source) if settings.annotated else []
+
+
+def relevance_shards(configuration: Configuration, *, labels: str) -> list[str]:
+    """The relevance selection that decided which candidates the last stage of a label set was shown, if one did."""
+    settings = configuration.labels[labels]
+    return annotation.shards(configuration, settings, "relsel") if is_narrowed(settings.source) else []
+
+
+def members(configuration: Configuration, *, labels: str) -> list[str]:
+    """The label files of which a label set is the union."""
+    return [file(member) for member in configuration.labels[labels].of]
+
+
+def outside_files(configuration: Configuration, *, labels: str) -> list[str]:
+    """The file of the outside world from which a label set is read, if it is."""
+    source = configuration.labels[labels].file
+    return [data.outside_file(configuration, source.path)] if source else []
+
+
+def everything(configuration: Configuration) -> list[str]:
+    """Every label set with its quality."""
+    return [path for name in configuration.labels for path in (file(name), quality(name))]

@@ -1,0 +1,105 @@
+"""Reading a configuration: its keys and values, and whether its names lead somewhere."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_origin
+
+import yaml
+from pydantic import ValidationError
+
+from ..common.errors import InputError
+from ..common.files import write_text
+from ..settings import Configuration, Settings, canonical
+from ..settings.base import RENAMED, member_section, nearest
+from .references import problems
+
+
+def load(raw: Mapping[str, Any], *, path: str = "the configuration") -> Configuration:
+    """Check a raw configuration (as read from YAML) and return it typed.
+
+    Args:
+        raw: the mapping.
+        path: the file named in messages.
+
+    Raises:
+        InputError: an unknown key (with the nearest known one), a wrong value, or a name that refers to nothing.
+    """
+    try:
+        configuration = Configuration.model_validate(raw)
+        found = list(problems(configuration))
+    except ValidationError as error:
+        found = [_explain(problem) for problem in error.errors()]
+    if found:
+        raise InputError(
+            "; ".join(found) + ".", hint="correct the keys named above; config/README.md lists every key.", path=path
+        )
+    return configuration
+
+
+def resolved_name(configuration: Configuration) -> str:
+    """Path of the file that holds a whole configuration: it is named by the digest of its content."""
+    digest = hashlib.sha256(canonical(configuration).encode()).hexdigest()[:16]
+    return f"results/configurations/{digest}.yaml"
+
+
+def write_resolved(configuration: Configuration) -> Path:
+    """Write a whole configuration, every default included, below the working folder, unless it is there."""
+    path = Path(resolved_name(configuration))
+    if not path.is_file():
+        whole = configuration.model_dump(mode="json")
+        write_text(path, yaml.dump(whole, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120))
+    return path
+
+
+def read_resolved(path: Path) -> Configuration:
+    """Read a file of :func:`write_resolved`, or one that a user wrote or edited.
+
+    Raises:
+        InputError: it is not there, is no YAML, or is not a valid configuration.
+    """
+    try:
+        raw = yaml.load(path.read_text("utf-8"), Loader=_Loader)
+    except OSError as error:
+        raise InputError(
+            f"the configuration cannot be read ({error.strerror}).",
+            hint="run Snakemake, which writes it before the first job, or give another file to --config.",
+            path=path,
+        ) from None
+    except yaml.YAMLError as error:
+        raise InputError(f"this is no YAML: {error}.", hint="correct it.", path=path) from None
+    if not isinstance(raw, Mapping):
+        raise InputError("this is no mapping of sections.", hint="give a configuration.", path=path)
+    return load(raw, path=str(path))
+
+
+_Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def _explain(problem: Any) -> str:
+    place = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        *parents, key = problem["loc"]
+        known = _fields_at(parents)
+        if RENAMED.get(str(key)) in known:
+            return f"{place}: `{key}` is now `{RENAMED[str(key)]}`"
+        return f"unknown key {place}{nearest(str(key), known)}"
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"{place}: {message}" if place else message
+
+
+def _fields_at(parents: list[str | int]) -> list[str]:
+    """The field names of the section to which a path of keys leads."""
+    section: type[Settings] | None = Configuration
+    keys = iter(parents)
+    for key in keys:
+        if section is None:
+            break
+        annotation = section.model_fields[str(key)].annotation
+        if get_origin(annotation) is dict:
+            next(keys, None)  # the name that the user gave
+        section = member_section(annotation)
+    return list(section.model_fields) if section is not None else []

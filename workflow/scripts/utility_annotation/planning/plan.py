@@ -1,0 +1,210 @@
+"""What the rules call: each method gives a value, or a function of the wildcards, that Snakemake asks for.
+
+Snakemake's own types stay out: wildcards are whatever has attributes of these names.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from ..common.code_digest import code_digest
+from ..common.file_digest import content_digest
+from ..exports.forms import FORMS
+from ..settings import BM25, UNTRAINED, Configuration, Settings, canonical
+from . import data, labels, results
+from .loading import resolved_name
+from .resources import REQUESTS
+
+_Value = TypeVar("_Value")
+
+
+class Wildcards(Protocol):
+    """Snakemake's wildcards of a job."""
+
+    def __getattr__(self, name: str) -> str: ...
+
+
+class Plan:
+    """A configuration with the folder of the workflow, as the rules see them.
+
+    Args:
+        configuration: the configuration.
+        workflow: folder of the Snakefile; rules run in the working folder, which may be another.
+    """
+
+    def __init__(self, configuration: Configuration, workflow: Path) -> None:
+        self.configuration = configuration
+        self._workflow = workflow.resolve()
+        self._here = self._workflow == Path.cwd()
+
+    def _own(self, path: str) -> str:
+        return path if self._here else str(self._workflow / path)
+
+    @property
+    def scripts(self) -> str:
+        """Folder of the command-line scripts."""
+        return self._own("workflow/scripts")
+
+    def resource(self, path: str) -> str:
+        """A file of resources/."""
+        return self._own(f"resources/{path}")
+
+    def of(self, function: Callable[..., _Value], **known: str) -> Callable[[Wildcards], _Value]:
+        """A planning function as a function of the wildcards that its parameters name; some may be known already."""
+        parameters = list(inspect.signature(function).parameters)[1:]
+        names = [name for name in parameters if name not in known]
+
+        def of_wildcards(wildcards: Wildcards) -> _Value:
+            return function(self.configuration, **{name: getattr(wildcards, name) for name in names}, **known)
+
+        return of_wildcards
+
+    def resource_of(self, function: Callable[..., Any], **known: str) -> Callable[[Wildcards], list[str]]:
+        """The same for files of resources/."""
+        named = self.of(function, **known)
+
+        def of_wildcards(wildcards: Wildcards) -> list[str]:
+            found = named(wildcards)
+            return [self.resource(path) for path in ([found] if isinstance(found, str) else found)]
+
+        return of_wildcards
+
+    def watched(
+        self, function: Callable[..., Iterable[str]], mark: Callable[[str], Any], **known: str
+    ) -> Callable[[Wildcards], list[Any]]:
+        """Files to wait for. A user's own are marked, as their content is what counts and not their time."""
+        files = self.of(function, **known)
+        return lambda wildcards: [
+            mark(file) if data.is_given(self.configuration, file) else file for file in files(wildcards)
+        ]
+
+    def marked(
+        self, function: Callable[..., Iterable[str]], mark: Callable[[str], Any], **known: str
+    ) -> Callable[[Wildcards], list[Any]]:
+        """Files to wait for, each marked."""
+        files = self.of(function, **known)
+        return lambda wildcards: [mark(file) for file in files(wildcards)]
+
+    def content(self, function: Callable[..., Iterable[str]], **known: str) -> Callable[[Wildcards], list[str]]:
+        """A digest of each file that is a user's own: as a parameter it makes what was made of another content stale,
+        and a copy, a checkout or a touch makes nothing so.
+        """
+        files = self.of(function, **known)
+        return lambda wildcards: [
+            content_digest(file, ".snakemake/content")
+            for file in files(wildcards)
+            if data.is_given(self.configuration, file)
+        ]
+
+    def settings(self, function: Callable[..., Settings], **known: str) -> Callable[[Wildcards], str]:
+        """What a rule is stale by: its job's settings as canonical JSON, from a function of :mod:`.jobs`."""
+        of_job = self.of(function, **known)
+        return lambda wildcards: canonical(of_job(wildcards))
+
+    def code(
+        self, script: str, function: str, entries: Callable[..., Iterable[str]] | None = None, **known: str
+    ) -> Callable[[Wildcards], str]:
+        """Digest of the code that a command of a script reaches, with the entries of tables that the job uses.
+
+        A function of the wildcards, so that a job on a cluster looks through the code of its own rule only.
+        """
+        used = self.of(entries, **known) if entries else lambda wildcards: ()
+        path = self._workflow / "workflow" / "scripts" / script
+        return lambda wildcards: code_digest(path, function, tuple(used(wildcards)))
+
+    def configuration_file(self, wildcards: Wildcards, input: object) -> str:
+        """The file that a job reads its settings from.
+
+        Snakemake takes parameters that depend on ``input`` as derived from it, and leaves them out when it looks for
+        changes. So this one takes ``input``, and makes nothing stale.
+        """
+        return resolved_name(self.configuration)
+
+    def unwatched(self, function: Callable[..., _Value], **known: str) -> Callable[[Wildcards, object], _Value]:
+        """A parameter that makes nothing stale, for the same reason."""
+        value = self.of(function, **known)
+
+        def with_input(wildcards: Wildcards, input: object) -> _Value:
+            return value(wildcards)
+
+        return with_input
+
+    def memory(self, rule: str) -> Callable[[Wildcards, int], int]:
+        """Megabytes that a job asks for; more with every attempt."""
+        return lambda wildcards, attempt: REQUESTS[rule].mem_mb * attempt
+
+    def runtime(self, rule: str) -> Callable[[Wildcards, int], int]:
+        """Minutes that a job asks for; more with every attempt."""
+        minutes = REQUESTS[rule].runtime
+        assert minutes is not None, f"{rule} asks for no time of its own"
+        return lambda wildcards, attempt: minutes * attempt
+
+    def environment_of(self, with_vllm: Callable[..., bool]) -> Callable[[Wildcards], str]:
+        """The conda environment of a job that asks an LLM: vLLM has one of its own."""
+        needed = self.of(with_vllm)
+        return lambda wildcards: "../envs/vllm.yaml" if needed(wildcards) else "../envs/core.yaml"
+
+    def launcher(self, wildcards: Wildcards, input: object, resources: Any) -> str:
+        """What starts a training: Python, or torchrun where the job has several GPUs."""
+        gpus = resources.get("gpu", 0)
+        return f"python -m torch.distributed.run --standalone --nproc-per-node {gpus}" if gpus > 1 else "python"
+
+    def title(self, heading: str, section: str, wildcard: str) -> Callable[[Wildcards], dict[str, str]]:
+        """How Snakemake's report calls a table or a figure that the configuration defines."""
+        members = getattr(self.configuration, section)
+        return lambda wildcards: {heading: members[getattr(wildcards, wildcard)].title}
+
+    def wildcard_patterns(self) -> dict[str, str]:
+        """Every wildcard as the alternatives that the configuration allows."""
+        known = self.configuration
+        retrievers = [f"{b}/{name}" for b in known.backbones for name in (UNTRAINED, *known.trainings)]
+        return {
+            "annotator": one_of(known.annotators),
+            "average": one_of(known.averages),
+            "backbone": one_of(known.backbones),
+            "cost_table": one_of(known.cost_tables),
+            "dataset": one_of(known.datasets),
+            "export_format": one_of(FORMS),
+            "generator": one_of(known.annotators),
+            "label_chart": one_of(known.label_charts),
+            "label_table": one_of(known.label_tables),
+            "labels": one_of(known.labels),
+            "line_chart": one_of(known.line_charts),
+            "model": one_of(known.models),
+            "pool": one_of(known.pools),
+            "qa": one_of(known.qa),
+            "retriever": one_of([f"{BM25}/{BM25}", *retrievers]),
+            "shard": r"\d{4}-of-\d{4}",
+            "split": one_of({split for dataset in known.datasets.values() for split in dataset.splits}),
+            "table": one_of(known.tables),
+            "testset": one_of(known.testsets),
+            "training": one_of([UNTRAINED, *known.trainings]),
+        }
+
+    def targets(self) -> dict[str, list[str]]:
+        """Every named target with its files: the whole, each kind of result, each table and each chart."""
+        known = self.configuration
+        drawn = [*results.all_tables(known), *results.all_charts(known)]
+        return {
+            "all": [*results.all_tables(known), *results.all_figures(known), "results/report.html"],
+            "labels": labels.everything(known),
+            "models": results.shown_models(known),
+            "tables": results.all_tables(known),
+            "figures": results.all_figures(known),
+            "paper": drawn,
+            **{name: results.files(known, name) for name in results.names(known)},
+        }
+
+
+def one_of(names: Iterable[str]) -> str:
+    """Pattern of these names and no others."""
+    return "|".join(map(re.escape, sorted(names))) or "none"
+
+
+def none_of(names: Iterable[str], otherwise: str) -> str:
+    """Pattern of what is none of these names."""
+    return f"(?!(?:{'|'.join(map(re.escape, sorted(names)))})$){otherwise}"

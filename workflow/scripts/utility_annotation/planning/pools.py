@@ -1,0 +1,65 @@
+"""Pools: what they are built from, and their shards."""
+
+from __future__ import annotations
+
+from ..pools.shards import shard_names
+from ..settings import Configuration
+from . import data
+
+
+def shards(configuration: Configuration, *, pool: str) -> list[str]:
+    """A pool's shard files."""
+    return [f"results/pools/{pool}/{shard}.parquet" for shard in shard_names(configuration.pools[pool].shards)]
+
+
+def source(configuration: Configuration, *, pool: str) -> str:
+    """The training rows from which a pool is built: published ones, or those mined by this workflow."""
+    return configuration.pools[pool].source.path or f"results/mined/{pool}.jsonl"
+
+
+def source_files(configuration: Configuration, *, pool: str) -> list[str]:
+    """The file of these rows."""
+    return [data.outside_file(configuration, source(configuration, pool=pool))]
+
+
+def corpus(configuration: Configuration, *, pool: str) -> str:
+    """The corpus to which a pool's passages belong."""
+    return data.corpus(configuration.pools[pool].dataset)
+
+
+def corpus_of_ids(configuration: Configuration, *, pool: str) -> list[str]:
+    """The corpus that supplies the texts of a pool whose rows hold ids only."""
+    whole = configuration.pools[pool].source.format == "tevatron"
+    return [] if whole else [corpus(configuration, pool=pool)]
+
+
+def queries(configuration: Configuration, *, pool: str) -> str:
+    """The questions of a pool's split."""
+    settings = configuration.pools[pool]
+    return data.split_file("queries", settings.dataset, settings.split)
+
+
+def qrels(configuration: Configuration, *, pool: str) -> list[str]:
+    """The judgements of a pool's split, if there are any; only a merged pool does without."""
+    settings = configuration.pools[pool]
+    judged = configuration.datasets[settings.dataset].splits[settings.split].qrels is not None
+    return [data.split_file("qrels", settings.dataset, settings.split)] if judged else []
+
+
+def truth(configuration: Configuration, *, pool: str) -> list[str]:
+    """The ground-truth answers to a pool's questions, where its split has some."""
+    settings = configuration.pools[pool]
+    answered = configuration.datasets[settings.dataset].splits[settings.split].answers is not None
+    return [data.split_file("answers", settings.dataset, settings.split)] if answered else []
+
+
+def duplicates(configuration: Configuration, *, pool: str) -> list[str]:
+    """The duplicates of which a pool holds one each; none where it keeps them all."""
+    dropped = configuration.pools[pool].source.duplicates == "drop"
+    return [f"results/mined/{pool}.duplicates.parquet"] if dropped else []
+
+
+def runs(configuration: Configuration, *, pool: str) -> list[str]:
+    """The runs whose passages a pool is made of, or takes as negatives."""
+    settings = configuration.pools[pool].source
+    return [f"results/runs/{retriever}/{settings.testset}.parquet" for retriever in settings.retrievers]

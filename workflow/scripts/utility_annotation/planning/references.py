@@ -1,0 +1,234 @@
+"""What a name in one section refers to in another: every reference must lead somewhere that fits."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from ..annotation.stages import STAGES
+from ..labels.sources import descriptions, is_soft, needs_truth
+from ..settings import (
+    BM25,
+    UNTRAINED,
+    Configuration,
+    Labels,
+    Pool,
+    ResultsTable,
+    Split,
+    Testset,
+    Training,
+)
+from ..settings.base import nearest
+
+
+def problems(configuration: Configuration) -> Iterator[str]:
+    """One sentence for each reference that leads nowhere or to what does not fit."""
+    for name, pool in configuration.pools.items():
+        yield from _pool(configuration, name, pool)
+    for name, annotator in configuration.annotators.items():
+        yield from _unknown(f"annotators.{name}.model", annotator.model, configuration.models, "models")
+    for name, labels in configuration.labels.items():
+        yield from _labels(configuration, name, labels)
+    for name, backbone in configuration.backbones.items():
+        yield from _unknown(f"backbones.{name}.model", backbone.model, configuration.models, "models")
+        if name == BM25:
+            yield f"backbones.{name}: the name {BM25} is the baseline's own"
+    for name, training in configuration.trainings.items():
+        yield from _training(configuration, name, training)
+    for name, testset in configuration.testsets.items():
+        yield from _testset(configuration, name, testset)
+    yield from _averages(configuration)
+    yield from _question_answering(configuration)
+    yield from _results(configuration)
+    yield from _target_names(configuration)
+
+
+def _unknown(place: str, name: str | None, section: Iterable[str], kind: str) -> Iterator[str]:
+    known = list(section)
+    if name is not None and name not in known:
+        yield f"{place} names {name!r}, which is not in `{kind}`{nearest(name, known)}"
+
+
+def _split(configuration: Configuration, member: Pool | Testset) -> Split | None:
+    dataset = configuration.datasets.get(member.dataset)
+    return dataset.splits.get(member.split) if dataset is not None else None
+
+
+def _of_a_split(configuration: Configuration, place: str, member: Pool | Testset) -> Iterator[str]:
+    yield from _unknown(f"{place}.dataset", member.dataset, configuration.datasets, "datasets")
+    if member.dataset in configuration.datasets:
+        splits = configuration.datasets[member.dataset].splits
+        yield from _unknown(f"{place}.split", member.split, splits, f"datasets.{member.dataset}.splits")
+
+
+def _pool(configuration: Configuration, name: str, pool: Pool) -> Iterator[str]:
+    place = f"pools.{name}"
+    yield from _of_a_split(configuration, place, pool)
+    if not pool.source.searched:
+        return
+    yield from _unknown(f"{place}.source.testset", pool.source.testset, configuration.testsets, "testsets")
+    testset = configuration.testsets.get(pool.source.testset or "")
+    if testset is not None and (testset.dataset, testset.split) != (pool.dataset, pool.split):
+        yield f"{place}: the test set {pool.source.testset!r} is not of its dataset and split"
+    if testset is not None and pool.source.depth is not None and pool.source.depth > testset.depth:
+        yield f"{place}: its depth is greater than that of testsets.{pool.source.testset}, {testset.depth}"
+    split = _split(configuration, pool)
+    if pool.source.format == "retrieved" and split is not None and split.qrels is None:
+        yield f"{place}: a source of format retrieved needs datasets.{pool.dataset}.splits.{pool.split}.qrels"
+    known = [f"{BM25}/{BM25}"]
+    known += [f"{b}/{training}" for b in configuration.backbones for training in (UNTRAINED, *configuration.trainings)]
+    for retriever in pool.source.retrievers:
+        yield from _unknown(f"{place}.source.retrievers", retriever, known, "backbones/runs")
+
+
+def _labels(configuration: Configuration, name: str, labels: Labels) -> Iterator[str]:
+    place = f"labels.{name}"
+    yield from _unknown(f"{place}.pool", labels.pool, configuration.pools, "pools")
+    yield from _unknown(f"{place}.annotator", labels.annotator, configuration.annotators, "annotators")
+    annotator = configuration.annotators.get(labels.annotator or "")
+    yield from _unknown(f"{place}.source", labels.source, descriptions(), "annotation/stages.py or labels/sources.py")
+    if (
+        labels.source in STAGES
+        and annotator is not None
+        and annotator.model is None
+        and STAGES[labels.source].way(annotator.protocol).reply is None
+    ):
+        yield f"{place}: {labels.source} asks for likelihoods, so annotators.{labels.annotator} needs `model`"
+    pool = configuration.pools.get(labels.pool)
+    split = _split(configuration, pool) if pool is not None else None
+    if needs_truth(labels.source) and pool is not None and split is not None and not split.answers:
+        yield f"{place}: {labels.source} needs datasets.{pool.dataset}.splits.{pool.split}.answers"
+    for member in labels.of:
+        yield from _unknown(f"{place}.of", member, configuration.labels, "labels")
+        united = configuration.labels.get(member)
+        if united is not None and united.pool != labels.pool:
+            yield f"{place}: labels.{member} are of another pool"
+        if united is not None and (is_soft(united.source) or united.source == "union"):
+            yield f"{place}: labels of source {united.source} cannot be united"
+
+
+def _training(configuration: Configuration, name: str, training: Training) -> Iterator[str]:
+    place = f"trainings.{name}"
+    yield from _unknown(f"{place}.labels", training.labels, configuration.labels, "labels")
+    yield from _unknown(f"{place}.init_from", training.init_from, configuration.trainings, "trainings")
+    if name in (UNTRAINED, BM25):
+        yield f"{place}: this name is reserved"
+    labels = configuration.labels.get(training.labels)
+    if labels is not None and (training.loss == "kl") != is_soft(labels.source):
+        yield f"{place}: loss kl goes with labels that are likelihoods (source replug), and these with no other loss"
+    seen, stage = {name}, training.init_from
+    while stage in configuration.trainings:
+        if stage in seen:
+            yield f"{place}: its first stages go in a circle"
+            break
+        seen.add(stage)
+        stage = configuration.trainings[stage].init_from
+
+
+def _testset(configuration: Configuration, name: str, testset: Testset) -> Iterator[str]:
+    place = f"testsets.{name}"
+    yield from _of_a_split(configuration, place, testset)
+    split = _split(configuration, testset)
+    if testset.relevant == "answers" and split is not None and split.answers is None:
+        yield f"{place}: `relevant: answers` needs datasets.{testset.dataset}.splits.{testset.split}.answers"
+    yield from _unknown(f"{place}.labels", testset.labels, configuration.labels, "labels")
+    labels = configuration.labels.get(testset.labels or "")
+    if labels is not None and is_soft(labels.source):
+        yield f"{place}: labels of source {labels.source} have no positives"
+    pool = configuration.pools.get(labels.pool) if labels is not None else None
+    if pool is not None and (pool.dataset, pool.split) != (testset.dataset, testset.split):
+        yield f"{place}: labels.{testset.labels} are not of its dataset and split"
+
+
+def _judged(configuration: Configuration, place: str, name: str) -> Iterator[str]:
+    """A test set or average that is shown: it exists, and there is something to judge by."""
+    yield from _unknown(place, name, [*configuration.testsets, *configuration.averages], "testsets")
+    testset = configuration.testsets.get(name)
+    split = _split(configuration, testset) if testset is not None else None
+    if testset is not None and split is not None and testset.relevant == "qrels" and split.qrels is None:
+        yield f"{place}: split {testset.split!r} of dataset {testset.dataset!r}, of test set {name!r}, has no qrels"
+
+
+def _averages(configuration: Configuration) -> Iterator[str]:
+    for name, average in configuration.averages.items():
+        if name in configuration.testsets:
+            yield f"averages.{name}: a test set has this name"
+        for member in average.testsets:
+            yield from _judged(configuration, f"averages.{name}.testsets", member)
+        if name in _members(configuration, average.testsets, set()):
+            yield f"averages.{name}: it is an average of itself"
+
+
+def _members(configuration: Configuration, names: Iterable[str], seen: set[str]) -> set[str]:
+    """All test sets and averages to which names lead."""
+    for name in names:
+        if name not in seen:
+            seen.add(name)
+            if name in configuration.averages:
+                _members(configuration, configuration.averages[name].testsets, seen)
+    return seen
+
+
+def _question_answering(configuration: Configuration) -> Iterator[str]:
+    for name, task in configuration.qa.items():
+        place = f"qa.{name}"
+        yield from _unknown(f"{place}.testset", task.testset, configuration.testsets, "testsets")
+        testset = configuration.testsets.get(task.testset)
+        split = _split(configuration, testset) if testset is not None else None
+        if testset is not None and split is not None and split.answers is None:
+            yield f"{place}: it needs datasets.{testset.dataset}.splits.{testset.split}.answers"
+        if testset is not None and testset.depth < task.passages:
+            yield f"{place}: testsets.{task.testset} retrieves {testset.depth} passages, fewer than {task.passages}"
+        if task.bert_score is not None:
+            yield from _unknown(f"{place}.bert_score.model", task.bert_score.model, configuration.models, "models")
+
+
+def _results(configuration: Configuration) -> Iterator[str]:
+    runs = [UNTRAINED, *configuration.trainings]
+    for name, table in configuration.tables.items():
+        yield from _results_table(configuration, f"tables.{name}", table, runs)
+    for name, label_table in configuration.label_tables.items():
+        for labels in label_table.labels:
+            yield from _unknown(f"label_tables.{name}.labels", labels, configuration.labels, "labels")
+    for name, chart in configuration.label_charts.items():
+        for labels in chart.labels:
+            yield from _unknown(f"label_charts.{name}.labels", labels, configuration.labels, "labels")
+    for name, cost in configuration.cost_tables.items():
+        place = f"cost_tables.{name}"
+        yield from _unknown(f"{place}.backbone", cost.backbone, configuration.backbones, "backbones")
+        yield from _judged(configuration, f"{place}.testset", cost.testset)
+        for run in cost.trainings:
+            yield from _unknown(f"{place}.trainings", run, configuration.trainings, "trainings")
+    for name, lines in configuration.line_charts.items():
+        place = f"line_charts.{name}"
+        yield from _unknown(f"{place}.backbone", lines.backbone, configuration.backbones, "backbones")
+        yield from _judged(configuration, f"{place}.testset", lines.testset)
+        for run in (*lines.levels, *(run for series in lines.series for run in series.points.values())):
+            yield from _unknown(f"{place}.series", run, runs, "trainings")
+
+
+def _results_table(configuration: Configuration, place: str, table: ResultsTable, runs: list[str]) -> Iterator[str]:
+    for backbone in table.backbones:
+        yield from _unknown(f"{place}.backbones", backbone, configuration.backbones, "backbones")
+    shown = {row.training for row in table.shown()}
+    baselines = {table.baseline, *(group.second_baseline for group in table.groups)} if table.groups else set()
+    for run in sorted(shown):
+        yield from _unknown(f"{place}.groups", run, runs, "trainings")
+    for baseline in sorted(filter(None, baselines)):
+        if baseline not in shown:
+            yield f"{place}: the baseline {baseline!r} must be one of its runs, or null for no marks"
+    for testset in table.testsets:
+        yield from _judged(configuration, f"{place}.testsets", testset)
+    for task in table.qa:
+        yield from _unknown(f"{place}.qa", task, configuration.qa, "qa")
+    for generator in table.generators:
+        yield from _unknown(f"{place}.generators", generator, configuration.annotators, "annotators")
+
+
+def _target_names(configuration: Configuration) -> Iterator[str]:
+    """Each table and each figure is a target of its own name."""
+    sections = ("tables", "label_tables", "cost_tables", "line_charts", "label_charts")
+    names = Counter(name for section in sections for name in getattr(configuration, section))
+    for name, times in names.items():
+        if times > 1:
+            yield f"{name}: two tables or figures have this name"

@@ -1,0 +1,186 @@
+"""Tables and figures: the files that each shows, and the targets that make them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from ..labels.cost import Work, work_of_training
+from ..pools.shards import shard_names
+from ..settings import BM25, UNTRAINED, Configuration
+from . import annotation, labels, pools, training
+
+PUBLISHED = "paper/published.csv"
+"""The paper's figures, below resources/."""
+
+
+def cells(configuration: Configuration, table: str) -> list[str]:
+    """The metrics files of a table's cells, without their suffixes: each training once in each column."""
+    settings = configuration.tables[table]
+    baseline = [f"{BM25}/{BM25}"] if settings.with_bm25 else []
+    names = dict.fromkeys(row.training for row in settings.shown())
+    trained = [f"{backbone}/{name}" for backbone in settings.backbones for name in names]
+    retrieval = [f"results/metrics/{row}/{testset}" for row in baseline + trained for testset in settings.testsets]
+    answers = [
+        f"results/rag/{row}/{qa}/{generator}/metrics"
+        for row in trained
+        for qa in settings.qa
+        for generator in settings.generators
+    ]
+    return retrieval + answers
+
+
+def table_metrics(configuration: Configuration, *, table: str) -> list[str]:
+    """The metrics files of a table."""
+    return [f"{cell}.json" for cell in cells(configuration, table)]
+
+
+def table_per_query(configuration: Configuration, *, table: str) -> list[str]:
+    """The per-query files of a table, in the order of its metrics files."""
+    return [f"{cell}.per-query.parquet" for cell in cells(configuration, table)]
+
+
+def table_published(configuration: Configuration, *, table: str) -> list[str]:
+    """The paper's figures, where a table shows them beside ours."""
+    return [PUBLISHED] if configuration.tables[table].published else []
+
+
+def label_table_published(configuration: Configuration, *, label_table: str) -> list[str]:
+    """The same of a table of labels."""
+    return [PUBLISHED] if configuration.label_tables[label_table].published else []
+
+
+def cost_table_published(configuration: Configuration, *, cost_table: str) -> list[str]:
+    """The same of a table of costs."""
+    return [PUBLISHED] if configuration.cost_tables[cost_table].published else []
+
+
+def label_table_quality(configuration: Configuration, *, label_table: str) -> list[str]:
+    """The quality files of a label table's label sets."""
+    return list(map(labels.quality, configuration.label_tables[label_table].labels))
+
+
+def label_chart_quality(configuration: Configuration, *, label_chart: str) -> list[str]:
+    """The quality files of a label chart's label sets."""
+    return list(map(labels.quality, configuration.label_charts[label_chart].labels))
+
+
+def line_chart_metrics(configuration: Configuration, *, line_chart: str) -> list[str]:
+    """The metrics files of a line chart's trainings."""
+    chart = configuration.line_charts[line_chart]
+    points = [name for series in chart.series for name in series.points.values()]
+    return _metrics(chart.backbone, [*points, *chart.levels], chart.testset)
+
+
+def cost_table_metrics(configuration: Configuration, *, cost_table: str) -> list[str]:
+    """The metrics files of a cost table's trainings."""
+    table = configuration.cost_tables[cost_table]
+    return _metrics(table.backbone, table.trainings, table.testset)
+
+
+def _metrics(backbone: str, trainings: Iterable[str], testset: str) -> list[str]:
+    return [f"results/metrics/{backbone}/{name}/{testset}.json" for name in dict.fromkeys(trainings)]
+
+
+def cost_table_work(configuration: Configuration, *, cost_table: str) -> dict[str, list[Work] | None]:
+    """The work behind the labels of each training of a cost table."""
+    names = configuration.cost_tables[cost_table].trainings
+    return {name: work_of_training(configuration, name) for name in names}
+
+
+def cost_table_pools(configuration: Configuration, *, cost_table: str) -> list[str]:
+    """The shards of the pools on which humans worked for the labels of a cost table."""
+    work = _work(configuration, cost_table)
+    return _once(pools.shards(configuration, pool=part.pool) for part in work if part.annotator is None)
+
+
+def cost_table_annotations(configuration: Configuration, *, cost_table: str) -> list[str]:
+    """The annotation shards that an LLM worked on for the labels of a cost table."""
+    return _once(
+        [
+            annotation.shard_file(part.pool, part.annotator, part.kind, shard)
+            for shard in shard_names(configuration.pools[part.pool].shards)
+        ]
+        for part in _work(configuration, cost_table)
+        if part.annotator is not None
+    )
+
+
+def cost_table_summaries(configuration: Configuration, *, cost_table: str) -> list[str]:
+    """What the jobs of these shards did."""
+    shards = cost_table_annotations(configuration, cost_table=cost_table)
+    return [shard.removesuffix(".parquet") + ".json" for shard in shards]
+
+
+def _work(configuration: Configuration, cost_table: str) -> Iterator[Work]:
+    for parts in cost_table_work(configuration, cost_table=cost_table).values():
+        yield from parts or ()
+
+
+def _once(lists: Iterable[list[str]]) -> list[str]:
+    return list(dict.fromkeys(file for files in lists for file in files))
+
+
+def tables(configuration: Configuration) -> list[str]:
+    """The names of all tables."""
+    return [*configuration.label_tables, *configuration.tables, *configuration.cost_tables]
+
+
+def charts(configuration: Configuration) -> list[str]:
+    """The names of all charts; a table of retrieval has one too."""
+    return [*configuration.tables, *configuration.label_charts, *configuration.line_charts]
+
+
+def names(configuration: Configuration) -> list[str]:
+    """Every table and every chart; each is a target of its name."""
+    return list(dict.fromkeys([*tables(configuration), *charts(configuration)]))
+
+
+def files(configuration: Configuration, name: str) -> list[str]:
+    """The files of a table or a chart: what its target makes."""
+    found = [f"results/tables/{name}.md"] if name in tables(configuration) else []
+    return found + ([f"results/figures/{name}.svg"] if name in charts(configuration) else [])
+
+
+def all_tables(configuration: Configuration) -> list[str]:
+    """Every table in every format."""
+    return [f"results/tables/{name}.{suffix}" for name in tables(configuration) for suffix in ("md", "csv", "tex")]
+
+
+def all_charts(configuration: Configuration) -> list[str]:
+    """Every chart as SVG; the PNG is made beside it."""
+    return [f"results/figures/{name}.svg" for name in charts(configuration)]
+
+
+def all_figures(configuration: Configuration) -> list[str]:
+    """Every chart, and the figures of labels and trainings."""
+    drawn = ("positives", "positions", "training") if shown_trainings(configuration) else ()
+    return all_charts(configuration) + [f"results/figures/{name}.svg" for name in drawn]
+
+
+def shown_trainings(configuration: Configuration) -> list[tuple[str, str]]:
+    """(backbone, training) of every training that a table or a chart shows."""
+    pairs = [
+        (backbone, row.training)
+        for table in configuration.tables.values()
+        for backbone in table.backbones
+        for row in table.shown()
+    ]
+    pairs += [(table.backbone, name) for table in configuration.cost_tables.values() for name in table.trainings]
+    for chart in configuration.line_charts.values():
+        drawn = [name for series in chart.series for name in series.points.values()]
+        pairs += [(chart.backbone, name) for name in (*drawn, *chart.levels)]
+    return [pair for pair in dict.fromkeys(pairs) if pair[1] != UNTRAINED]
+
+
+def shown_models(configuration: Configuration) -> list[str]:
+    """Every trained model that a table or a chart shows."""
+    return [
+        training.model(configuration, backbone=backbone, training=name)
+        for backbone, name in shown_trainings(configuration)
+    ]
+
+
+def shown_quality(configuration: Configuration) -> list[str]:
+    """Quality files of the label sets on which the shown trainings rest."""
+    sets = dict.fromkeys(configuration.trainings[name].labels for _, name in shown_trainings(configuration))
+    return list(map(labels.quality, sets))

@@ -1,0 +1,103 @@
+"""Retrieval and its evaluation: what a test set is searched with and judged by."""
+
+from __future__ import annotations
+
+from ..common.errors import InputError
+from ..pools.shards import shard_names
+from ..settings import Configuration
+from . import data, labels, pools
+
+
+def queries(configuration: Configuration, *, testset: str) -> str:
+    """The questions of a test set."""
+    settings = configuration.testsets[testset]
+    return data.split_file("queries", settings.dataset, settings.split)
+
+
+def answers(configuration: Configuration, *, testset: str) -> str:
+    """The ground-truth answers of a test set."""
+    settings = configuration.testsets[testset]
+    return data.split_file("answers", settings.dataset, settings.split)
+
+
+def corpus(configuration: Configuration, *, testset: str) -> str:
+    """The corpus that is searched for a test set."""
+    return data.corpus(configuration.testsets[testset].dataset)
+
+
+def index(configuration: Configuration, *, testset: str) -> str:
+    """The BM25 index of that corpus."""
+    return f"results/bm25/{configuration.testsets[testset].dataset}"
+
+
+def vectors(configuration: Configuration, *, backbone: str, training: str, testset: str) -> list[str]:
+    """The embeddings of that corpus, a file per shard."""
+    return [f"{shard}.npy" for shard in _embeddings(configuration, backbone, training, testset)]
+
+
+def docids(configuration: Configuration, *, backbone: str, training: str, testset: str) -> list[str]:
+    """Their docids, a file per shard."""
+    return [f"{shard}.docids.parquet" for shard in _embeddings(configuration, backbone, training, testset)]
+
+
+def embeddings_folder(configuration: Configuration, *, backbone: str, training: str, testset: str) -> str:
+    """The folder of both."""
+    return f"results/embeddings/{backbone}/{training}/{configuration.testsets[testset].dataset}"
+
+
+def _embeddings(configuration: Configuration, backbone: str, training: str, testset: str) -> list[str]:
+    folder = embeddings_folder(configuration, backbone=backbone, training=training, testset=testset)
+    shards = configuration.datasets[configuration.testsets[testset].dataset].shards
+    return [f"{folder}/{name}" for name in shard_names(shards)]
+
+
+def label_file(configuration: Configuration, *, testset: str) -> str:
+    """The label set whose positives are relevant in a test set beside what its qrels say.
+
+    Raises:
+        InputError: the test set has no labels.
+    """
+    name = configuration.testsets[testset].labels
+    if name is None:
+        raise InputError(f"test set {testset} has no `labels`.", hint=f"give testsets.{testset}.labels a label set.")
+    return labels.file(name)
+
+
+def human_qrels(configuration: Configuration, *, testset: str) -> list[str]:
+    """The human judgements that count beside the labels of a test set; none where the labels alone judge."""
+    settings = configuration.testsets[testset]
+    alone = settings.relevant == "labels"
+    return [] if alone else [data.split_file("qrels", settings.dataset, settings.split)]
+
+
+def label_duplicates(configuration: Configuration, *, testset: str) -> list[str]:
+    """The copies that the labelled pool of a test set lacks."""
+    name = configuration.testsets[testset].labels
+    return [] if name is None else pools.duplicates(configuration, pool=configuration.labels[name].pool)
+
+
+def qrels(configuration: Configuration, *, retriever: str, testset: str) -> str:
+    """The judgements by which a run is evaluated: by its passages that hold an answer, those of a label set, with
+    humans' or alone, or humans' alone.
+    """
+    settings = configuration.testsets[testset]
+    if settings.relevant == "answers":
+        return f"results/qrels/{retriever}/{testset}.parquet"
+    if settings.labels is not None:
+        return f"results/qrels/{testset}.parquet"
+    return data.split_file("qrels", settings.dataset, settings.split)
+
+
+def average_metrics(configuration: Configuration, *, retriever: str, average: str) -> list[str]:
+    """The metrics of each member of an average."""
+    return [f"{member}.json" for member in _members(configuration, retriever, average)]
+
+
+def average_per_query(configuration: Configuration, *, retriever: str, average: str) -> list[str]:
+    """The per-query values of each member of an average, in the same order."""
+    return [f"{member}.per-query.parquet" for member in _members(configuration, retriever, average)]
+
+
+def _members(configuration: Configuration, retriever: str, average: str) -> list[str]:
+    testsets = configuration.averages[average].testsets
+    return [f"results/metrics/{retriever}/{testset}" for testset in testsets]

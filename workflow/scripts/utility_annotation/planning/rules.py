@@ -1,0 +1,42 @@
+"""The names that the rules use: what is imported into the Snakefile with ``*``."""
+
+from ..annotation.stages import STAGES
+from ..exports.forms import FORMS as EXPORT_FORMATS
+from . import (
+    annotation,
+    answers,
+    data,
+    entries,
+    exports,
+    jobs,
+    labels,
+    pools,
+    refusals,
+    results,
+    retrieval,
+    start,
+    training,
+)
+from . import report as report_files
+from .plan import none_of, one_of
+
+__all__ = [
+    "EXPORT_FORMATS",
+    "STAGES",
+    "annotation",
+    "answers",
+    "data",
+    "entries",
+    "exports",
+    "jobs",
+    "labels",
+    "none_of",
+    "one_of",
+    "pools",
+    "refusals",
+    "report_files",
+    "results",
+    "retrieval",
+    "start",
+    "training",
+]

@@ -1,0 +1,104 @@
+"""Where the Snakefile meets the library: it takes Snakemake's objects and hands plain values on.
+
+Errors become Snakemake's own, which it shows without a traceback.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from cluster_jobs import unfinished_jobs
+from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
+
+from ..common.errors import InputError
+from . import refusals
+from .loading import load, write_resolved
+from .plan import Plan, Wildcards
+
+_LAST_LINES = 3
+
+
+def plan(config: Mapping[str, Any], workflow: Any, folder: Path) -> Plan:
+    """Read the configuration, and see whether this is a place to run in.
+
+    Args:
+        config: Snakemake's configuration.
+        workflow: Snakemake's workflow.
+        folder: of the Snakefile.
+    """
+    try:
+        read = load(config, path=", ".join(map(str, workflow.configfiles)) or "the configuration")
+        refusals.foreign_folder()
+        if workflow.is_main_process:
+            refusals.older_results(read)
+        else:  # within a submitted group, which is told no limit
+            workflow.register_resource("engine", 1)
+        if folder.resolve() != Path(workflow.basedir).resolve():  # a module of another workflow has no onstart
+            write_resolved(read)
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
+    return Plan(read, folder)
+
+
+def refusing(files: Callable[[Wildcards], list[str]]) -> Callable[[Wildcards], list[str]]:
+    """An input function whose InputError is shown as Snakemake shows its own."""
+
+    def or_stop(wildcards: Wildcards) -> list[str]:
+        try:
+            return files(wildcards)
+        except InputError as error:
+            raise WorkflowError(str(error)) from None
+
+    return or_stop
+
+
+def before_first_job(made: Plan, workflow: Any) -> None:
+    """Stop a run that would fail or do harm; then write the configuration that its jobs read."""
+    planned = list(workflow.dag.needrun_jobs())
+    try:
+        _refuse_second_writer()
+        refusals.outputs_without_access((job.rule.name, str(file)) for job in planned for file in job.output)
+        if "conda" not in map(str, workflow.deployment_settings.deployment_method):
+            refusals.foreign_python()
+        refusals.missing_interpreter(made.configuration, (job.params.get("python") for job in planned))
+        write_resolved(made.configuration)
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def _refuse_second_writer() -> None:
+    """Stop before jobs that an earlier `snakemake`, killed since, left in SLURM's queue are joined by their doubles."""
+    try:
+        jobs = unfinished_jobs(Path())
+    except InputError as error:  # nor does SLURM take jobs, so only those of an earlier run could do harm
+        logger.warning(str(error))
+        return
+    if jobs:
+        raise InputError(
+            f"{len(jobs)} SLURM jobs of an earlier run in this folder are not finished: {' '.join(jobs)}. They write "
+            "the files that this run would make.",
+            hint="let them end, or cancel them with `make cluster-cancel`; then start again.",
+        )
+
+
+def tell_what_failed(snakemake_logs: list[str]) -> None:
+    """Repeat, as the last thing on the terminal, what each failed job says; Snakemake puts whole commands before it."""
+    text = "\n".join(Path(log).read_text(errors="replace") for log in snakemake_logs)
+    logs = re.findall(r"^ +log: (.+) \(check log file\(s\) for error details\)$", text, re.MULTILINE)
+    words = [f"{log}: {said}" for log in dict.fromkeys(logs) if (said := last_words(Path(log)))]
+    if words:
+        logger.error("\n".join(("What failed, and why:", *words)))
+
+
+def last_words(log: Path) -> str:
+    """The error of a job's log, or the last of its lines where it names none."""
+    try:
+        lines = log.read_text(errors="replace").splitlines()
+    except OSError:
+        return ""
+    errors = [line for line in lines if line.startswith("error: ")]
+    return errors[-1] if errors else " / ".join(list(filter(None, lines))[-_LAST_LINES:])

@@ -1,0 +1,34 @@
+"""Trainings: the models, labels and pools that they start from."""
+
+from __future__ import annotations
+
+from ..settings import UNTRAINED, Configuration
+from . import labels
+
+
+def model(configuration: Configuration, *, backbone: str, training: str) -> str:
+    """Folder of a trained model, or of the backbone itself for the untrained one."""
+    if training == UNTRAINED:
+        return f"data/models/{configuration.backbones[backbone].model}"
+    return f"results/models/{backbone}/{training}"
+
+
+def starting_model(configuration: Configuration, *, backbone: str, training: str) -> str:
+    """Folder of the model from which a training starts: its first stage's, or the backbone's."""
+    first = configuration.trainings[training].init_from or UNTRAINED
+    return model(configuration, backbone=backbone, training=first)
+
+
+def label_file(configuration: Configuration, *, training: str) -> str:
+    """The labels on which a training rests."""
+    return labels.file(configuration.trainings[training].labels)
+
+
+def pool_shards(configuration: Configuration, *, training: str) -> list[str]:
+    """The shards of the pool on which a training rests."""
+    return labels.pool_shards(configuration, labels=configuration.trainings[training].labels)
+
+
+def pool_folder(configuration: Configuration, *, training: str) -> str:
+    """Folder of that pool."""
+    return f"results/pools/{configuration.labels[configuration.trainings[training].labels].pool}"
