@@ -36,10 +36,9 @@ rule generate_answers:
         python=plan.unwatched(annotation.generator_python),
         code=plan.code("answers.py", "generate"),
     shell:
-        "{params.python:q} {plan.scripts}/answers.py generate --config {params.config} --qa {wildcards.qa}"
-        " --generator {wildcards.generator} --model {input.model} --prompt {input.prompt} --queries {input.queries}"
-        " --truth {input.truth} --run {input.run} --corpus {input.corpus}"
-        " --store results/completions/{wildcards.generator} --output {output.answers} > {log} 2>&1"
+        "{params.python:q} {plan.scripts}/answers.py generate --config {params.config}"
+        " --retriever {wildcards.retriever} --qa {wildcards.qa} --generator {wildcards.generator}"
+        " --model {input.model} --prompt {input.prompt} --store results/completions/{wildcards.generator} --output {output.answers} > {log} 2>&1"
 
 
 rule evaluate_answers:

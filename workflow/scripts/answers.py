@@ -12,6 +12,7 @@ from utility_annotation.common.errors import InputError, run_script
 from utility_annotation.common.files import write_json
 from utility_annotation.evaluation.answers import Encoder
 from utility_annotation.io.schemas import ANNOTATION, PER_QUERY
+from utility_annotation.planning import answers as files
 from utility_annotation.planning import jobs
 from utility_annotation.planning.command import Commands, configuration_of
 from utility_annotation.settings import Performance
@@ -29,7 +30,11 @@ def generate(arguments: argparse.Namespace) -> None:
     configuration = configuration_of(arguments)
     settings = jobs.generate_answers(configuration, qa=arguments.qa, generator=arguments.generator)
     items = read_retrieved(
-        arguments.queries, arguments.truth, arguments.run, arguments.corpus, passages=settings.passages
+        Path(files.queries(configuration, qa=arguments.qa)),
+        Path(files.truth(configuration, qa=arguments.qa)),
+        Path(files.run(configuration, retriever=arguments.retriever, qa=arguments.qa)),
+        Path(files.corpus(configuration, qa=arguments.qa)),
+        passages=settings.passages,
     )
     output: Path = arguments.output
     job = Job(STAGE, arguments.model, arguments.prompt, arguments.store, output, output.with_name("summary.json"))
@@ -80,14 +85,11 @@ def main(argv: list[str] | None) -> None:
     """Command line; see ``--help``."""
     commands = Commands(__doc__)
     parser = commands.add(generate, "generate")
+    parser.add_argument("--retriever", required=True, help="BACKBONE/TRAINING, or bm25/bm25: whose passages are read")
     parser.add_argument("--qa", required=True, help="a name from `qa`")
     parser.add_argument("--generator", required=True, help="a name from `annotators`")
     parser.add_argument("--model", type=Path, nargs="?", help="prepared model folder, if the generator has a model")
     parser.add_argument("--prompt", type=Path, required=True, help="the prompt template of the style of answers")
-    parser.add_argument("--queries", type=Path, required=True, help="questions (parquet)")
-    parser.add_argument("--truth", type=Path, required=True, help="ground-truth answers: which questions are asked")
-    parser.add_argument("--run", type=Path, required=True, help="run (parquet)")
-    parser.add_argument("--corpus", type=Path, required=True, help="passages (parquet)")
     parser.add_argument("--store", type=Path, required=True, help="folder of the completion store")
     parser.add_argument("--output", type=Path, required=True, help="answers (parquet); summary.json is written beside")
     parser = commands.add(evaluate, "evaluate")
