@@ -19,7 +19,6 @@ from labelled_pool import CANDIDATES, POSITIVES, QUERIES, TEXTS, Labelled, write
 
 from utility_annotation.common.errors import InputError
 from utility_annotation.exports.forms import FORMS
-from utility_annotation.exports.writers import WRITERS
 from utility_annotation.io.formats import beir, tevatron, trec
 from utility_annotation.io.schemas import passage_text
 
@@ -56,10 +55,6 @@ def negatives(query_id: str) -> list[str]:
 
 def full(docids: Iterable[str]) -> list[str]:
     return [passage_text(*TEXTS[docid]) for docid in docids]
-
-
-def test_every_form_has_what_writes_it() -> None:
-    assert FORMS.keys() == WRITERS.keys()
 
 
 def test_tevatron_rows_carry_the_passages_best_positive_first(labelled: Labelled, tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def expected(name: str, scores: list[list[float]], roles: list[str]) -> float:
 @given(batch=batches())
 def test_equals_the_reference(name, batch):
     scores, roles = batch
-    loss = LOSSES[name](torch.tensor(scores), *masks(roles))
+    loss = LOSSES[name].function(torch.tensor(scores), *masks(roles))
     assert loss.item() == pytest.approx(expected(name, scores, roles), rel=1e-4, abs=1e-4)
 
 
@@ -61,7 +61,7 @@ def test_equals_the_reference(name, batch):
 def test_single_positive_losses_equal_the_reference(batch):
     scores, roles = batch
     for name in ("singlelh", "first1lh", "rand1lh"):
-        loss = LOSSES[name](torch.tensor(scores), *masks(roles))
+        loss = LOSSES[name].function(torch.tensor(scores), *masks(roles))
         assert loss.item() == pytest.approx(expected(name, scores, roles), rel=1e-4, abs=1e-4)
 
 
@@ -96,8 +96,8 @@ def test_sum_of_probabilities_is_never_worse_than_each(batch):
 def test_is_unchanged_by_a_shift_of_scores_and_by_the_order_of_passages(name, batch, shift, seed):
     scores, (positives, negatives) = torch.tensor(batch[0], dtype=torch.float64), masks(batch[1])
     order = torch.randperm(scores.shape[1], generator=torch.Generator().manual_seed(seed))
-    loss = LOSSES[name](scores, positives, negatives)
-    other = LOSSES[name](scores[:, order] + shift, positives[:, order], negatives[:, order])
+    loss = LOSSES[name].function(scores, positives, negatives)
+    other = LOSSES[name].function(scores[:, order] + shift, positives[:, order], negatives[:, order])
     torch.testing.assert_close(loss, other, rtol=1e-7, atol=1e-7)
 
 
@@ -106,7 +106,7 @@ def test_is_unchanged_by_a_shift_of_scores_and_by_the_order_of_passages(name, ba
 @given(batch=batches())
 def test_gradient_is_finite_and_zero_outside_both_sets(name, batch):
     scores, (positives, negatives) = torch.tensor(batch[0], requires_grad=True), masks(batch[1])
-    LOSSES[name](scores, positives, negatives).backward()
+    LOSSES[name].function(scores, positives, negatives).backward()
     assert scores.grad.isfinite().all()
     assert (scores.grad[~(positives | negatives)] == 0).all()
     assert (scores.grad[~positives.any(dim=1)] == 0).all()
@@ -115,14 +115,14 @@ def test_gradient_is_finite_and_zero_outside_both_sets(name, batch):
 @pytest.mark.parametrize("name", MULTIPLE)
 def test_a_query_without_a_positive_adds_no_term(name):
     scores = torch.randn(2, 4, generator=torch.Generator().manual_seed(0))
-    alone = LOSSES[name](scores[:1], *masks(["ppnn"]))
-    assert LOSSES[name](scores, *masks(["ppnn", "nnnn"])).item() == pytest.approx(alone.item())
+    alone = LOSSES[name].function(scores[:1], *masks(["ppnn"]))
+    assert LOSSES[name].function(scores, *masks(["ppnn", "nnnn"])).item() == pytest.approx(alone.item())
 
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_batch_without_any_positive_has_loss_and_gradient_zero(name):
     scores = torch.randn(2, 4, requires_grad=True)
-    loss = LOSSES[name](scores, *masks(["nnnn", "nxnn"]))
+    loss = LOSSES[name].function(scores, *masks(["nnnn", "nxnn"]))
     loss.backward()
     assert loss.item() == 0
     assert (scores.grad == 0).all()
@@ -132,7 +132,7 @@ def test_a_batch_without_any_positive_has_loss_and_gradient_zero(name):
 def test_a_positive_of_tiny_probability_keeps_its_gradient(name):
     """P(d+) is about e^-60, far below what fp16 or a clamp at 1e-8 can hold; the gradient must still be about -1."""
     scores = torch.tensor([[-30.0, 30.0]], requires_grad=True)
-    loss = LOSSES[name](scores, *masks(["pn"]))
+    loss = LOSSES[name].function(scores, *masks(["pn"]))
     loss.backward()
     assert loss.item() == pytest.approx(60)
     assert scores.grad.tolist() == [pytest.approx([-1.0, 1.0])]

@@ -10,10 +10,11 @@ from pathlib import Path
 from utility_annotation.common.errors import InputError, run_script
 from utility_annotation.common.files import write_json
 from utility_annotation.common.progress import log_to_stderr
-from utility_annotation.evaluation.answers import Encoder, evaluate_answers
+from utility_annotation.evaluation.answer_metrics import ANSWER_METRICS, Encoder
+from utility_annotation.evaluation.answers import evaluate_answers
 from utility_annotation.io.answers import read_references
 from utility_annotation.io.schemas import ANNOTATION, PER_QUERY
-from utility_annotation.settings import Performance, Settings, from_json
+from utility_annotation.settings import Performance, Settings, entry, from_json
 
 
 class EvaluateAnswersSettings(Settings):
@@ -28,7 +29,7 @@ class EvaluateAnswersSettings(Settings):
 
 
 def encoder_of(settings: EvaluateAnswersSettings, model: Path | None, performance: Performance) -> Encoder:
-    """The encoder of bert-score; torch is loaded for it alone."""
+    """The encoder of a metric that compares by one; torch is loaded for it alone."""
     from utility_annotation.common.devices import choose_device, use_threads
 
     if model is None or settings.layer is None:
@@ -54,12 +55,15 @@ def main(argv: list[str] | None) -> None:
     log_to_stderr()
     settings = from_json(EvaluateAnswersSettings, arguments.settings)
     performance = from_json(Performance, arguments.performance)
+    compared_by_encoder = any(
+        entry(ANSWER_METRICS, metric, "metric of answers").needs_encoder for metric in settings.metrics
+    )
     rows = ANNOTATION.read(arguments.answers, ["query_id", "outcome", "answer"]).to_pylist()
     result = evaluate_answers(
         read_references(arguments.truth),
         {row["query_id"]: row["answer"] for row in rows},
         settings.metrics,
-        encoder_of(settings, arguments.model, performance) if "bert-score" in settings.metrics else None,
+        encoder_of(settings, arguments.model, performance) if compared_by_encoder else None,
     )
     PER_QUERY.write(arguments.output_per_query, result.per_query())
     write_json(

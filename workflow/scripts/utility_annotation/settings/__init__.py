@@ -7,14 +7,14 @@ somewhere.
 """
 
 from .annotation import Annotator, Pointwise, Pool, PoolSource, Retries, Sampling, stage_settings
-from .base import BM25, UNTRAINED, Name, Settings, canonical, from_json, member_section
+from .base import BM25, UNTRAINED, Name, Settings, canonical, entry, from_json, member_section
 from .data import Dataset, Download, Model, Part, Sample, Source, Split
 from .evaluation import Average, BertScore, Bm25, QuestionAnswering, Testset
 from .labels import Labels, LabelSource, QuerySubset
 from .performance import EncodePerformance, EnginePerformance, Performance, ServerPerformance, TrainPerformance
 from .report import ReportSettings
 from .results import Cost, CostTable, Group, LabelChart, LabelTable, LineChart, ResultsTable, Series, ShownTraining
-from .training import Backbone, HumanPositive, LossName, PositiveSampling, Training
+from .training import Backbone, HumanPositive, PositiveSampling, Training
 from .whole import Configuration, load
 
 __all__ = [
@@ -39,7 +39,6 @@ __all__ = [
     "LabelTable",
     "Labels",
     "LineChart",
-    "LossName",
     "Model",
     "Name",
     "Part",
@@ -65,6 +64,7 @@ __all__ = [
     "TrainPerformance",
     "Training",
     "canonical",
+    "entry",
     "from_json",
     "load",
     "member_section",

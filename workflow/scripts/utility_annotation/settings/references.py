@@ -36,6 +36,10 @@ def problems(configuration: Configuration) -> Iterator[str]:
     yield from _results(configuration)
     yield from _target_names(configuration)
 
+    from ..planning import tables  # which knows the settings
+
+    yield from tables.problems(configuration)
+
 
 def _unknown(place: str, name: str | None, section: Iterable[str], kind: str) -> Iterator[str]:
     known = list(section)
@@ -101,9 +105,6 @@ def _run(configuration: Configuration, name: str, training: Training) -> Iterato
     yield from _unknown(f"{place}.init_from", training.init_from, configuration.trainings, "trainings")
     if name in (UNTRAINED, BM25):
         yield f"{place}: this name is reserved"
-    labels = configuration.labels.get(training.labels)
-    if labels is not None and (training.loss == "kl") != (labels.source == "replug"):
-        yield f"{place}: loss kl goes with labels of source replug, and these with no other loss"
     seen, stage = {name}, training.init_from
     while stage in configuration.trainings:
         if stage in seen:
