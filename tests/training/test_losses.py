@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import math
+import subprocess
+import sys
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utility_annotation.training.losses import LOSSES, joint_lh, kl, lse_pair, single_lh, sum_marg_lh
+from utility_annotation.common.errors import InputError
+from utility_annotation.settings import Backbone, Training, TrainPerformance
+from utility_annotation.training.losses import LOSSES, Loss, joint_lh, kl, lse_pair, single_lh, sum_marg_lh
+from utility_annotation.training.trainer import Inputs, train
 
 MULTIPLE = {"jointlh": joint_lh, "summarglh": sum_marg_lh, "lsepair": lse_pair}
 
@@ -167,3 +173,29 @@ def test_kl_gradient_is_model_minus_target():
     kl(scores, torch.tensor([[True, True, True, False]]), answers).backward()
     difference = scores.detach()[0, :3].softmax(0) - answers[0, :3].softmax(0)
     torch.testing.assert_close(scores.grad[0], torch.cat([difference, torch.zeros(1)]))
+
+
+def test_a_new_loss_trains_by_its_entry_alone(collection, tiny, tmp_path, monkeypatch):
+    def margin(scores, positives, negatives):
+        assert (positives.sum(dim=1) == 1).all(), "the entry asks for a single positive"
+        return (scores * negatives).sum() - (scores * positives).sum()
+
+    monkeypatch.setitem(LOSSES, "margin", Loss(function=margin, description="", positives="random"))
+    backbone = Backbone(model="tiny", query_length=12, passage_length=24)
+    keys = {"train_group_size": 4, "global_batch_size": 5, "epochs": 1, "precision": "fp32"}
+    inputs = Inputs(tiny, collection.labels_path, tuple(collection.shards))
+    where = {"checkpoints": tmp_path / "checkpoints", "output": tmp_path / "model"}
+    performance = TrainPerformance(device="cpu")
+    train(inputs, Training(labels="test", loss="margin", **keys), backbone, performance, **where)
+    record = json.loads((tmp_path / "model" / "training.json").read_text())
+    assert record["training"]["loss"] == "margin"
+    assert all(math.isfinite(loss) for _, _, loss, _ in record["curve"])
+    with pytest.raises(InputError, match=r"'marg' is no loss \(did you mean 'margin'\?\)"):
+        train(inputs, Training(labels="test", loss="marg", **keys), backbone, performance, **where)
+
+
+def test_the_losses_are_looked_up_without_torch(root):
+    code = "import sys, utility_annotation.training.losses; print(*sys.modules)"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=root / "workflow/scripts", capture_output=True, text=True, check=True)
+    assert "torch" not in done.stdout.split()
