@@ -39,11 +39,13 @@ NEUTRAL = frozenset(
         "utility_annotation.common.importing",
         "utility_annotation.common.progress",
         "utility_annotation.annotation.progress",
+        "utility_annotation.planning.tables",
         "utility_annotation.settings.performance",
         "utility_annotation.common.devices",
     }
 )
-"""Modules and definitions that change what a user reads while a job runs, or how fast it is, but never its result."""
+"""Modules and definitions that change what is refused, what a user reads while a job runs, or how fast it is, but never
+a result."""
 
 _WHOLE = "*"
 _LOOSE = ""

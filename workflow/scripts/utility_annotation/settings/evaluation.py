@@ -71,7 +71,9 @@ class QuestionAnswering(Settings):
         "short", description="What is asked for: a short answer (NQ, HotpotQA), or one of full sentences (MS MARCO QA)."
     )
     metrics: tuple[str, ...] = Field(("em", "f1"), min_length=1, description="Metrics of the answers.")
-    bert_score: BertScore | None = Field(None, description="The encoder of bert-score; for no other metric.")
+    bert_score: BertScore | None = Field(
+        None, description="The encoder of a metric that compares by one; for no other metric."
+    )
 
 
 class Bm25(Settings):

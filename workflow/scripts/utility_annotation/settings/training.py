@@ -46,7 +46,7 @@ class Training(Settings):
     max_grad_norm: float = Field(1.0, ge=0, description="Gradient norm is clipped to this; 0 is off.")
     temperature: float = Field(1.0, gt=0, description="Scores are divided by this before the softmax.")
     answer_temperature: float = Field(
-        1.0, gt=0, description="kl: answer log-likelihoods are divided by this before their softmax."
+        1.0, gt=0, description="Soft labels (answer log-likelihoods) are divided by this before their softmax."
     )
     precision: Literal["fp32", "bf16", "fp16"] = Field(
         "bf16", description="Number format of the encoder's forward pass."
