@@ -64,7 +64,7 @@ rule evaluate_answers:
     params:
         config=plan.configuration_file,
         settings=plan.settings(jobs.evaluate_answers),
-        code=plan.code("answers.py", "evaluate"),
+        code=plan.code("answers.py", "evaluate", entries.evaluate_answers),
     shell:
         "python {plan.scripts}/answers.py evaluate --config {params.config} --retriever {wildcards.retriever}"
         " --qa {wildcards.qa} --generator {wildcards.generator} --model {input.model} --answers {input.answers}"

@@ -46,7 +46,7 @@ rule match_answers:
     params:
         config=plan.configuration_file,
         settings=plan.settings(jobs.match_answers),
-        code=plan.code("evaluate.py", "answers"),
+        code=plan.code("evaluate.py", "answers", entries.match_answers),
     shell:
         "python {plan.scripts}/evaluate.py answers --config {params.config} --testset {wildcards.testset}"
         " --run {input.run} --answers {input.answers} --corpus {input.corpus} --output {output} > {log} 2>&1"
@@ -69,7 +69,7 @@ rule evaluate:
     params:
         config=plan.configuration_file,
         settings=plan.settings(jobs.evaluate),
-        code=plan.code("evaluate.py", "run"),
+        code=plan.code("evaluate.py", "run", entries.evaluate),
     shell:
         "python {plan.scripts}/evaluate.py run --config {params.config} --retriever {wildcards.retriever}"
         " --testset {wildcards.testset} --run {input.run} --qrels {input.qrels} --output {output.metrics} > {log} 2>&1"

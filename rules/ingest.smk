@@ -17,7 +17,7 @@ rule ingest_corpus:
         config=plan.configuration_file,
         settings=plan.settings(jobs.ingest_corpus),
         content=plan.content(data.corpus_files),
-        code=plan.code("ingest.py", "corpus"),
+        code=plan.code("ingest.py", "corpus", entries.ingest_corpus),
     shell:
         "python {plan.scripts}/ingest.py corpus --config {params.config} --dataset {wildcards.dataset}"
         " --output {output} > {log} 2>&1"
@@ -37,7 +37,7 @@ rule ingest_queries:
         config=plan.configuration_file,
         settings=plan.settings(jobs.ingest_queries),
         content=plan.content(data.queries_files),
-        code=plan.code("ingest.py", "queries"),
+        code=plan.code("ingest.py", "queries", entries.ingest_queries),
     shell:
         "python {plan.scripts}/ingest.py queries --config {params.config} --dataset {wildcards.dataset}"
         " --split {wildcards.split} --output {output} > {log} 2>&1"
@@ -59,7 +59,7 @@ rule ingest_qrels:
         config=plan.configuration_file,
         settings=plan.settings(jobs.ingest_qrels),
         content=plan.content(data.qrels_files),
-        code=plan.code("ingest.py", "qrels"),
+        code=plan.code("ingest.py", "qrels", entries.ingest_qrels),
     shell:
         "python {plan.scripts}/ingest.py qrels --config {params.config} --dataset {wildcards.dataset}"
         " --split {wildcards.split} --corpus {input.corpus} --queries {input.queries} --output {output} > {log} 2>&1"
@@ -80,7 +80,7 @@ rule ingest_answers:
         config=plan.configuration_file,
         settings=plan.settings(jobs.ingest_answers),
         content=plan.content(data.answers_files),
-        code=plan.code("ingest.py", "answers"),
+        code=plan.code("ingest.py", "answers", entries.ingest_answers),
     shell:
         "python {plan.scripts}/ingest.py answers --config {params.config} --dataset {wildcards.dataset}"
         " --split {wildcards.split} --queries {input.queries} --output {output} > {log} 2>&1"

@@ -46,7 +46,7 @@ rule label_quality:
     params:
         config=plan.configuration_file,
         settings=plan.settings(jobs.label_quality),
-        code=plan.code("label.py", "quality", entries.label_quality),
+        code=plan.code("label.py", "quality"),
     shell:
         "python {plan.scripts}/label.py quality --config {params.config} --labels {wildcards.labels} --output {output}"
         " > {log} 2>&1"

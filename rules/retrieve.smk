@@ -25,7 +25,7 @@ rule encode:
     params:
         config=plan.configuration_file,
         settings=plan.settings(jobs.encode),
-        code=plan.code("retrieve.py", "encode"),
+        code=plan.code("retrieve.py", "encode", entries.encode),
     shell:
         "python {plan.scripts}/retrieve.py encode --config {params.config} --backbone {wildcards.backbone}"
         " --model {input.model} --corpus {input.corpus} --shard {wildcards.shard}"
@@ -57,7 +57,7 @@ rule search:
     params:
         config=plan.configuration_file,
         settings=plan.settings(jobs.search),
-        code=plan.code("retrieve.py", "search"),
+        code=plan.code("retrieve.py", "search", entries.encode),
     shell:
         "python {plan.scripts}/retrieve.py search --config {params.config} --backbone {wildcards.backbone}"
         " --training {wildcards.training} --testset {wildcards.testset} --model {input.model}"

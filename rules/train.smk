@@ -28,7 +28,7 @@ rule train:
         settings=plan.settings(jobs.train),
         launcher=plan.launcher,
         pool=plan.unwatched(training.pool_folder),
-        code=plan.code("train.py", "train_retriever"),
+        code=plan.code("train.py", "train_retriever", entries.train),
     shell:
         "{params.launcher} {plan.scripts}/train.py --config {params.config} --training {wildcards.training}"
         " --backbone {wildcards.backbone} --model {input.model} --labels {input.labels} --pool {params.pool}"

@@ -16,7 +16,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from utility_annotation.common.errors import InputError
-from utility_annotation.evaluation import metric_names, metrics
 from utility_annotation.evaluation.metrics import evaluate
 from utility_annotation.io.formats import msmarco, trec
 from utility_annotation.io.schemas import PER_QUERY, QRELS, RUN
@@ -206,7 +205,3 @@ def test_the_script_writes_means_and_every_querys_value(tmp_path):
         "metric": ["mrr@10"] * 3,
         "value": [1.0, 0.5, 0.0],
     }
-
-
-def test_every_name_of_a_metric_is_one_that_is_computed():
-    assert set(metric_names.METRICS) == set(metrics._FUNCTIONS)

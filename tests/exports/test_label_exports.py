@@ -18,8 +18,10 @@ from hypothesis import strategies as st
 from labelled_pool import CANDIDATES, POSITIVES, QUERIES, TEXTS, Labelled, write_labelled
 
 from utility_annotation.common.errors import InputError
-from utility_annotation.exports.forms import FORMS
-from utility_annotation.exports.writers import WRITERS
+from utility_annotation.exports.card import ExportSettings
+from utility_annotation.exports.examples import Examples
+from utility_annotation.exports.forms import FORMS, Form
+from utility_annotation.exports.labels import export_labels
 from utility_annotation.io.formats import beir, tevatron, trec
 from utility_annotation.io.schemas import passage_text
 
@@ -58,8 +60,26 @@ def full(docids: Iterable[str]) -> list[str]:
     return [passage_text(*TEXTS[docid]) for docid in docids]
 
 
-def test_every_form_has_what_writes_it() -> None:
-    assert FORMS.keys() == WRITERS.keys()
+def test_a_new_form_is_exported_by_its_entry_alone(
+    labelled: Labelled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(examples: Examples, folder: Path) -> None:
+        (folder / "queries.txt").write_text("\n".join(example.query_id for example in examples))
+
+    monkeypatch.setitem(FORMS, "new", Form(title="New", loading="cat queries.txt", writer=write))
+    folder = export(labelled, "new", tmp_path)
+    assert sorted((folder / "queries.txt").read_text().split()) == sorted(QUERIES)
+    assert "in the format of New" in (folder / "README.md").read_text()
+    assert "cat queries.txt" in (folder / "README.md").read_text()
+
+
+def test_an_unknown_form_is_refused(labelled: Labelled, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        export(labelled, "tevatorn", tmp_path)
+    assert "argument --format: invalid choice: 'tevatorn'" in capsys.readouterr().err
+    made = ExportSettings.model_validate(SETTINGS)
+    with pytest.raises(InputError, match=r"'tevatorn' is no format of labels \(did you mean 'tevatron'\?\)"):
+        export_labels(made, "tevatorn", labelled.labels, labelled.shards, labelled.quality, tmp_path / "out")
 
 
 def test_tevatron_rows_carry_the_passages_best_positive_first(labelled: Labelled, tmp_path: Path) -> None:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import math
+import subprocess
+import sys
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utility_annotation.training.losses import LOSSES, joint_lh, kl, lse_pair, single_lh, sum_marg_lh
+from utility_annotation.common.errors import InputError
+from utility_annotation.settings import Backbone, Training, TrainPerformance
+from utility_annotation.training.losses import LOSSES, Loss, joint_lh, kl, lse_pair, single_lh, sum_marg_lh
+from utility_annotation.training.trainer import Inputs, train
 
 MULTIPLE = {"jointlh": joint_lh, "summarglh": sum_marg_lh, "lsepair": lse_pair}
 
@@ -52,7 +58,7 @@ def expected(name: str, scores: list[list[float]], roles: list[str]) -> float:
 @given(batch=batches())
 def test_equals_the_reference(name, batch):
     scores, roles = batch
-    loss = LOSSES[name](torch.tensor(scores), *masks(roles))
+    loss = LOSSES[name].function(torch.tensor(scores), *masks(roles))
     assert loss.item() == pytest.approx(expected(name, scores, roles), rel=1e-4, abs=1e-4)
 
 
@@ -61,7 +67,7 @@ def test_equals_the_reference(name, batch):
 def test_single_positive_losses_equal_the_reference(batch):
     scores, roles = batch
     for name in ("singlelh", "first1lh", "rand1lh"):
-        loss = LOSSES[name](torch.tensor(scores), *masks(roles))
+        loss = LOSSES[name].function(torch.tensor(scores), *masks(roles))
         assert loss.item() == pytest.approx(expected(name, scores, roles), rel=1e-4, abs=1e-4)
 
 
@@ -96,8 +102,8 @@ def test_sum_of_probabilities_is_never_worse_than_each(batch):
 def test_is_unchanged_by_a_shift_of_scores_and_by_the_order_of_passages(name, batch, shift, seed):
     scores, (positives, negatives) = torch.tensor(batch[0], dtype=torch.float64), masks(batch[1])
     order = torch.randperm(scores.shape[1], generator=torch.Generator().manual_seed(seed))
-    loss = LOSSES[name](scores, positives, negatives)
-    other = LOSSES[name](scores[:, order] + shift, positives[:, order], negatives[:, order])
+    loss = LOSSES[name].function(scores, positives, negatives)
+    other = LOSSES[name].function(scores[:, order] + shift, positives[:, order], negatives[:, order])
     torch.testing.assert_close(loss, other, rtol=1e-7, atol=1e-7)
 
 
@@ -106,7 +112,7 @@ def test_is_unchanged_by_a_shift_of_scores_and_by_the_order_of_passages(name, ba
 @given(batch=batches())
 def test_gradient_is_finite_and_zero_outside_both_sets(name, batch):
     scores, (positives, negatives) = torch.tensor(batch[0], requires_grad=True), masks(batch[1])
-    LOSSES[name](scores, positives, negatives).backward()
+    LOSSES[name].function(scores, positives, negatives).backward()
     assert scores.grad.isfinite().all()
     assert (scores.grad[~(positives | negatives)] == 0).all()
     assert (scores.grad[~positives.any(dim=1)] == 0).all()
@@ -115,14 +121,14 @@ def test_gradient_is_finite_and_zero_outside_both_sets(name, batch):
 @pytest.mark.parametrize("name", MULTIPLE)
 def test_a_query_without_a_positive_adds_no_term(name):
     scores = torch.randn(2, 4, generator=torch.Generator().manual_seed(0))
-    alone = LOSSES[name](scores[:1], *masks(["ppnn"]))
-    assert LOSSES[name](scores, *masks(["ppnn", "nnnn"])).item() == pytest.approx(alone.item())
+    alone = LOSSES[name].function(scores[:1], *masks(["ppnn"]))
+    assert LOSSES[name].function(scores, *masks(["ppnn", "nnnn"])).item() == pytest.approx(alone.item())
 
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_batch_without_any_positive_has_loss_and_gradient_zero(name):
     scores = torch.randn(2, 4, requires_grad=True)
-    loss = LOSSES[name](scores, *masks(["nnnn", "nxnn"]))
+    loss = LOSSES[name].function(scores, *masks(["nnnn", "nxnn"]))
     loss.backward()
     assert loss.item() == 0
     assert (scores.grad == 0).all()
@@ -132,7 +138,7 @@ def test_a_batch_without_any_positive_has_loss_and_gradient_zero(name):
 def test_a_positive_of_tiny_probability_keeps_its_gradient(name):
     """P(d+) is about e^-60, far below what fp16 or a clamp at 1e-8 can hold; the gradient must still be about -1."""
     scores = torch.tensor([[-30.0, 30.0]], requires_grad=True)
-    loss = LOSSES[name](scores, *masks(["pn"]))
+    loss = LOSSES[name].function(scores, *masks(["pn"]))
     loss.backward()
     assert loss.item() == pytest.approx(60)
     assert scores.grad.tolist() == [pytest.approx([-1.0, 1.0])]
@@ -167,3 +173,29 @@ def test_kl_gradient_is_model_minus_target():
     kl(scores, torch.tensor([[True, True, True, False]]), answers).backward()
     difference = scores.detach()[0, :3].softmax(0) - answers[0, :3].softmax(0)
     torch.testing.assert_close(scores.grad[0], torch.cat([difference, torch.zeros(1)]))
+
+
+def test_a_new_loss_trains_by_its_entry_alone(collection, tiny, tmp_path, monkeypatch):
+    def margin(scores, positives, negatives):
+        assert (positives.sum(dim=1) == 1).all(), "the entry asks for a single positive"
+        return (scores * negatives).sum() - (scores * positives).sum()
+
+    monkeypatch.setitem(LOSSES, "margin", Loss(function=margin, description="", positives="random"))
+    backbone = Backbone(model="tiny", query_length=12, passage_length=24)
+    keys = {"train_group_size": 4, "global_batch_size": 5, "epochs": 1, "precision": "fp32"}
+    inputs = Inputs(tiny, collection.labels_path, tuple(collection.shards))
+    where = {"checkpoints": tmp_path / "checkpoints", "output": tmp_path / "model"}
+    performance = TrainPerformance(device="cpu")
+    train(inputs, Training(labels="test", loss="margin", **keys), backbone, performance, **where)
+    record = json.loads((tmp_path / "model" / "training.json").read_text())
+    assert record["training"]["loss"] == "margin"
+    assert all(math.isfinite(loss) for _, _, loss, _ in record["curve"])
+    with pytest.raises(InputError, match=r"'marg' is no loss \(did you mean 'margin'\?\)"):
+        train(inputs, Training(labels="test", loss="marg", **keys), backbone, performance, **where)
+
+
+def test_the_losses_are_looked_up_without_torch(root):
+    code = "import sys, utility_annotation.training.losses; print(*sys.modules)"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=root / "workflow/scripts", capture_output=True, text=True, check=True)
+    assert "torch" not in done.stdout.split()

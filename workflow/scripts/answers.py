@@ -10,12 +10,12 @@ from typing import Any
 
 from utility_annotation.common.errors import InputError, run_script
 from utility_annotation.common.files import write_json
-from utility_annotation.evaluation.answers import Encoder
+from utility_annotation.evaluation.answer_metrics import ANSWER_METRICS, Encoder
 from utility_annotation.io.schemas import ANNOTATION, PER_QUERY
 from utility_annotation.planning import answers as files
 from utility_annotation.planning import jobs
 from utility_annotation.planning.command import Commands, configuration_of
-from utility_annotation.settings import Performance
+from utility_annotation.settings import Performance, entry
 
 STAGE = "retrieved-answer"
 """The name by which the speed of answering is kept in the completion store."""
@@ -49,7 +49,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
     configuration = configuration_of(arguments)
     settings = jobs.evaluate_answers(configuration, qa=arguments.qa)
     encoder = None
-    if "bert-score" in settings.metrics:
+    if any(entry(ANSWER_METRICS, metric, "metric of answers").needs_encoder for metric in settings.metrics):
         encoder = _encoder(settings.layer, arguments.model, configuration.performance)
     rows = ANNOTATION.read(arguments.answers, ["query_id", "outcome", "answer"]).to_pylist()
     answers = {row["query_id"]: row["answer"] for row in rows}

@@ -6,7 +6,7 @@ python workflow/scripts/describe_configuration.py --output config/README.md
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 
 from utility_annotation.common.errors import run_script
 from utility_annotation.common.files import write_text
+from utility_annotation.planning.tables import choices
 from utility_annotation.settings import Configuration, Settings, member_section
 
 HEAD = """# Configuration
@@ -135,33 +136,53 @@ def _section(name: str, field: FieldInfo) -> str:
     by_name = " *(by name)*" if get_origin(field.annotation) is dict else ""
     assert section is not None, f"{name} is no section"
     head = f"\n## `{name}`{by_name}\n\n{field.description}\n\n| key | values | default | meaning |\n"
-    return head + "| --- | --- | --- | --- |\n" + "".join(_rows(section, ""))
+    path = f"{name}.*" if by_name else name
+    return head + "| --- | --- | --- | --- |\n" + "".join(_rows(section, "", path, choices()))
 
 
-def _rows(section: type[Settings], prefix: str) -> Iterator[str]:
+def _rows(section: type[Settings], prefix: str, path: str, known: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+    """A line a key.
+
+    Args:
+        section: the section whose keys these are.
+        prefix: what stands before a key on the page.
+        path: the section's place in the configuration, with ``*`` for any name.
+        known: the names that a setting of a place may take from a table of the library.
+    """
     for name, field in section.model_fields.items():
         inner = member_section(field.annotation)
-        key = f"{prefix}{name}" + (".NAME" if get_origin(field.annotation) is dict else "")
+        by_name = get_origin(field.annotation) is dict
+        key, place = f"{prefix}{name}" + (".NAME" if by_name else ""), f"{path}.{name}" + (".*" if by_name else "")
         if inner is None:
-            yield f"| `{key}` | {_values(field.annotation)} | {_default(field)} | {_cell(field.description)} |\n"
+            names = known.get(place, {})
+            values = _values(field.annotation, names)
+            yield f"| `{key}` | {values} | {_default(field)} | {_cell(_meaning(field, names))} |\n"
         else:
             default = "required" if field.is_required() else "none" if field.default is None else "as below"
             yield f"| `{key}` | section | {default} | {_cell(field.description)} |\n"
-            yield from _rows(inner, f"{key}.")
+            yield from _rows(inner, f"{key}.", place, known)
 
 
-def _values(annotation: Any) -> str:
+def _meaning(field: FieldInfo, names: Mapping[str, str]) -> str:
+    """The description, and what each of the names means."""
+    described = "; ".join(f"{name}: {description}" for name, description in names.items())
+    return " ".join(filter(None, (field.description, f"{described}." if described else "")))
+
+
+def _values(annotation: Any, names: Iterable[str] = ()) -> str:
     if get_origin(annotation) is Literal:
         return ", ".join(f"`{value}`" for value in get_args(annotation))
     arguments = [argument for argument in get_args(annotation) if argument not in (type(None), ...)]
     if type(None) in get_args(annotation):
-        return f"{_values(arguments[0])} or none"
+        return f"{_values(arguments[0], names)} or none"
     if get_origin(annotation) is tuple:
         if get_origin(arguments[0]) is tuple:  # pairs, given as a mapping
             return " to ".join(map(_values, get_args(arguments[0])))
-        return f"list of {_values(arguments[0])}"
+        return f"list of {_values(arguments[0], names)}"
     if arguments:
-        return _values(arguments[0])
+        return _values(arguments[0], names)
+    if names:
+        return ", ".join(f"`{name}`" for name in names)
     return {"str": "text", "int": "whole number", "float": "number", "bool": "`true`, `false`"}[annotation.__name__]
 
 

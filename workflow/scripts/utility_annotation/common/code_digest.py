@@ -14,7 +14,7 @@ A definition that the project's own code decorates may be registered by it, so i
 
 A table is a top-level dictionary, such as the stages of the annotation or the losses. A rule that uses one entry of a
 table names it, as ``MODULE:TABLE[KEY]`` or ``MODULE:TABLE[KEY].FIELD``. Of that table only these entries, or these
-arguments of their calls, count: a new loss makes no training stale.
+arguments of their calls, count: a new loss makes no training stale. ``MODULE:TABLE`` alone leaves the whole table out.
 
 Followed are names, names in the strings of annotations, and attributes of modules. A module handed around as a value
 counts whole. ``getattr`` with a computed name on anything but a module is not seen, nor a class that its base class
@@ -109,7 +109,7 @@ def forget() -> None:
 
 @dataclass(frozen=True)
 class _Entry:
-    """An entry of a table, or one argument of the call that makes it."""
+    """An entry of a table, or one argument of the call that makes it; without a key, nothing of the table."""
 
     module: str
     table: str
@@ -118,15 +118,17 @@ class _Entry:
 
     @classmethod
     def parse(cls, text: str) -> _Entry:
-        """Read ``MODULE:TABLE[KEY]`` or ``MODULE:TABLE[KEY].FIELD``."""
-        found = re.fullmatch(r"([\w.]+):(\w+)\[([^\]]+)\](?:\.(\w+))?", text)
+        """Read ``MODULE:TABLE[KEY]``, ``MODULE:TABLE[KEY].FIELD`` or ``MODULE:TABLE``."""
+        found = re.fullmatch(r"([\w.]+):(\w+)(?:\[([^\]]+)\](?:\.(\w+))?)?", text)
         if found is None:
             raise ValueError(f"{text!r} is no entry of a table; write MODULE:TABLE[KEY] or MODULE:TABLE[KEY].FIELD")
-        return cls(found[1], found[2], found[3], found[4] or "")
+        return cls(found[1], found[2], found[3] or "", found[4] or "")
 
     def read(self, folder: Path) -> tuple[str, list[tuple[str, str]]]:
         """Its normal form, empty where the call lacks the argument, and what it refers to."""
         module = _module(folder, self.module)
+        if module is not None and self.table in module.definitions and not self.key:
+            return "", []
         statements = module.definitions.get(self.table, []) if module else []
         tables = [value for each in statements if isinstance(value := getattr(each, "value", None), ast.Dict)]
         values = [
@@ -154,7 +156,9 @@ def _reach(folder: Path, script: str, root: str, entries: Iterable[_Entry] = ())
     seen: set[tuple[str, str]] = set()
     for entry in entries:
         seen.add((entry.module, entry.table))  # the whole table does not count
-        reached[f"{entry.module}.{entry.table}[{entry.key}].{entry.field}"], references = entry.read(folder)
+        text, references = entry.read(folder)
+        if text:
+            reached[f"{entry.module}.{entry.table}[{entry.key}].{entry.field}"] = text
         todo += [(entry.module, _LOOSE), *references]
     while todo:
         module_name, name = todo.pop()

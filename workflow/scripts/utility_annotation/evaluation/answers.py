@@ -4,26 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from ..common.errors import InputError
 from ..io.schemas import PER_QUERY
-from . import msmarco_qa, squad
-from .bertscore import bert_score
-
-METRICS = ("em", "f1", *(f"bleu-{order}" for order in range(1, msmarco_qa.MAX_ORDER + 1)), "rouge-l", "bert-score")
-
-
-@dataclass(frozen=True)
-class Encoder:
-    """What BERTScore needs: see :func:`~utility_annotation.evaluation.bertscore.bert_score`."""
-
-    folder: Path
-    layer: int
-    device: str
+from ..settings import entry
+from .answer_metrics import ANSWER_METRICS, Answered, Encoder
 
 
 @dataclass(frozen=True)
@@ -32,8 +20,8 @@ class AnswerEvaluation:
 
     Attributes:
         query_ids: every question that has a ground-truth answer.
-        values: by metric, one value a question; shape (questions,). For bleu-n it is the BLEU of the question alone.
-        figures: by metric, the value for all questions: the mean of ``values``, but for bleu-n the corpus BLEU, which
+        values: by metric, one value a question; shape (questions,). For BLEU it is that of the question alone.
+        figures: by metric, the value for all questions: the mean of ``values``, but for BLEU that of the corpus, which
             is not their mean.
     """
 
@@ -64,14 +52,13 @@ def evaluate_answers(
         references: ground-truth answers, as :func:`~utility_annotation.io.answers.read_references` gives them.
         answers: by query id; None where answering failed, which scores 0 by every metric (and counts as an empty
             answer in the corpus BLEU).
-        metrics: some of ``METRICS``: em and f1 are SQuAD's, bleu-n and rouge-l the MS MARCO QA scorer's.
-        encoder: needed for bert-score.
+        metrics: some of :data:`~.answer_metrics.ANSWER_METRICS`.
+        encoder: for a metric that needs one.
 
     Raises:
         InputError: an unknown metric, a question without an entry among the answers, or no question at all.
     """
-    if unknown := [metric for metric in metrics if metric not in METRICS]:
-        raise InputError(f"{unknown[0]!r} is no metric of answers.", hint=f"use some of {', '.join(METRICS)}.")
+    chosen = {metric: entry(ANSWER_METRICS, metric, "metric of answers") for metric in metrics}
     if not references:
         raise InputError("no question has a ground-truth answer.", hint="name a split that has some.")
     if missing := [query_id for query_id in references if query_id not in answers]:
@@ -84,22 +71,11 @@ def evaluate_answers(
     given = [answers[query_id] for query_id in query_ids]
     failed = np.array([answer is None for answer in given])
     texts = [answer or "" for answer in given]
+    answered = Answered(texts, known, encoder)
     values: dict[str, np.ndarray] = {}
     figures: dict[str, float] = {}
-    if "em" in metrics:
-        values["em"] = np.array([squad.exact_match(*pair) for pair in zip(texts, known, strict=True)])
-    if "f1" in metrics:
-        values["f1"] = np.array([squad.f1(*pair) for pair in zip(texts, known, strict=True)])
-    if any(metric.startswith(("bleu", "rouge")) for metric in metrics):
-        answer_words = msmarco_qa.tokenise(texts)
-        reference_words = [msmarco_qa.tokenise(several) for several in known]
-        for order, bleu in enumerate(msmarco_qa.bleu(answer_words, reference_words), start=1):
-            values[f"bleu-{order}"], figures[f"bleu-{order}"] = bleu.sentences, bleu.corpus
-        values["rouge-l"] = msmarco_qa.rouge_l(answer_words, reference_words)
-    if "bert-score" in metrics:
-        assert encoder is not None, "bert-score needs an encoder"
-        values["bert-score"] = bert_score(texts, known, encoder.folder, layer=encoder.layer, device=encoder.device)
-    values = {metric: np.where(failed, 0.0, values[metric]) for metric in metrics}
-    return AnswerEvaluation(
-        query_ids, values, {metric: figures.get(metric, float(each.mean())) for metric, each in values.items()}
-    )
+    for metric, chosen_metric in chosen.items():
+        scores = chosen_metric.function(answered)
+        values[metric] = np.where(failed, 0.0, np.asarray(scores.values))
+        figures[metric] = float(values[metric].mean()) if scores.figure is None else scores.figure
+    return AnswerEvaluation(query_ids, values, figures)

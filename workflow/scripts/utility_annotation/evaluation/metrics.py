@@ -14,22 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..common.errors import InputError
-from ..common.importing import large_packages
 from ..common.progress import waiting
 from ..io.schemas import PER_QUERY
-from .metric_names import parse
+from .metric_names import METRICS, parse
 
-with large_packages():
-    from ranx import metrics as ranx
-
-_FUNCTIONS = {
-    "mrr": ranx.reciprocal_rank,
-    "ndcg": ranx.ndcg,
-    "recall": ranx.recall,
-    "map": ranx.average_precision,
-    "precision": ranx.precision,
-    "success": ranx.hit_rate,
-}
 _UNJUDGED = -1.0
 
 
@@ -68,9 +56,8 @@ def evaluate(qrels: pa.Table, run: pa.Table, metrics: Sequence[str], *, relevanc
     Args:
         qrels: table of schema ``QRELS``. A negative grade counts as 0.
         run: table of schema ``RUN``; its ranks decide. Queries without a judgement are left aside.
-        metrics: names like ``mrr@10``: mrr, ndcg, recall, map, precision, success, each with an optional cutoff
-            (precision needs one).
-        relevance_level: smallest grade that counts as relevant. nDCG uses every grade, with gain equal to the grade.
+        metrics: names like ``mrr@10``, as :func:`.metric_names.parse` reads them.
+        relevance_level: smallest grade that counts as relevant, but for a metric that uses every grade.
 
     Raises:
         InputError: an unknown metric, no judgement at all, or ranks of a query that are not 1, 2, 3, …
@@ -105,7 +92,9 @@ def evaluate(qrels: pa.Table, run: pa.Table, metrics: Sequence[str], *, relevanc
 
     with waiting(f"computing {', '.join(metrics)} of {len(query_ids):,} queries"):
         values = {
-            metric: _FUNCTIONS[name](judged, retrieved, cutoff, 1 if name == "ndcg" else relevance_level)
+            metric: METRICS[name].function(
+                judged, retrieved, cutoff, 1 if METRICS[name].uses_grades else relevance_level
+            )
             for metric, (name, cutoff) in parsed.items()
         }
     return Evaluation(

@@ -10,10 +10,10 @@ from ..common.errors import InputError
 from ..common.files import atomic_write, read_json, write_text
 from ..common.progress import LOG
 from ..labels.sources import is_soft
+from ..settings import entry
 from .card import Counts, ExportSettings, card
 from .examples import examples
 from .forms import FORMS
-from .writers import WRITERS
 
 
 def export_labels(
@@ -30,14 +30,15 @@ def export_labels(
         output: the folder, written whole or not at all.
 
     Raises:
-        InputError: REPLUG's labels, which are likelihoods; labels without any positive; labels of another pool; an id
-            that the format cannot hold.
+        InputError: an unknown form; REPLUG's labels, which are likelihoods; labels without any positive; labels of
+            another pool; an id that the format cannot hold.
     """
     if is_soft(settings.labels.source):
         raise InputError(
             f"labels {settings.name} are likelihoods of REPLUG, of which none is a positive.",
             hint="export labels of another source.",
         )
+    known = entry(FORMS, form, "format of labels")
     figures: Any = read_json(quality)
     with atomic_write(output) as folder:
         folder.mkdir()
@@ -45,6 +46,6 @@ def export_labels(
             counts = Counts.of(labelled)
             if not counts.positives:
                 raise InputError("no query has a positive.", hint="look at the labels' quality.", path=labels)
-            WRITERS[form](labelled, folder)
-        write_text(folder / "README.md", card(settings, FORMS[form], counts, figures))
+            known.writer(labelled, folder)
+        write_text(folder / "README.md", card(settings, known, counts, figures))
     LOG.info(f"{output}: {counts.queries} queries, {counts.positives} positives, {counts.negatives} negatives")

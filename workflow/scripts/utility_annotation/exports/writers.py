@@ -1,6 +1,7 @@
-"""What writes labels in each form: one function each, which fills a folder.
+"""What writes labels in each of :data:`~.forms.FORMS`: one function each, which fills a folder.
 
 All but TREC's and BEIR's hold training examples, so that a query without a positive is left out there.
+What pyarrow writes is imported where it is used, so that a plan is made without it.
 """
 
 from __future__ import annotations
@@ -8,21 +9,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ..common.errors import InputError
-from .examples import Example, Examples, Passage
-from .forms import TRAIN
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from .examples import Example, Examples, Passage
+
+TRAIN = "train.jsonl"
 
 _ROWS = 10_000
 """Rows a row group of parquet."""
 
 
-def _tevatron(examples: Examples, folder: Path) -> None:
+def tevatron(examples: Examples, folder: Path) -> None:
     """Rows with the passages in them."""
     with _jsonl(folder / TRAIN) as write:
         for example in _trainable(examples):
@@ -40,7 +44,7 @@ def _tevatron_passage(passage: Passage) -> dict[str, str]:
     return {"docid": passage.docid, "title": passage.title or "", "text": passage.text}
 
 
-def _tevatron_ids(examples: Examples, folder: Path) -> None:
+def tevatron_ids(examples: Examples, folder: Path) -> None:
     """Rows of ids, and a corpus whose texts have their titles in them, as that version reads no title."""
     with _jsonl(folder / TRAIN) as write:
         for example in _trainable(examples):
@@ -57,8 +61,11 @@ def _tevatron_ids(examples: Examples, folder: Path) -> None:
             write({"docid": passage.docid, "text": passage.full_text})
 
 
-def _sentence_transformers(examples: Examples, folder: Path) -> None:
+def sentence_transformers(examples: Examples, folder: Path) -> None:
     """A row a positive: anchor, positive, and as many negatives as every query has, at most five."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     negatives = min(5, min((len(example.negatives) for example in _trainable(examples)), default=0))
     columns = ["anchor", "positive", *(f"negative_{number + 1}" for number in range(negatives))]
     schema = pa.schema([pa.field(column, pa.string(), nullable=False) for column in columns])
@@ -74,10 +81,12 @@ def _sentence_transformers(examples: Examples, folder: Path) -> None:
 
 
 def _table(rows: list[list[str]], schema: pa.Schema) -> pa.Table:
+    import pyarrow as pa
+
     return pa.table([[row[column] for row in rows] for column in range(len(schema))], schema=schema)
 
 
-def _flag_embedding(examples: Examples, folder: Path) -> None:
+def flag_embedding(examples: Examples, folder: Path) -> None:
     """Rows of texts."""
     with _jsonl(folder / TRAIN) as write:
         for example in _trainable(examples):
@@ -90,7 +99,7 @@ def _flag_embedding(examples: Examples, folder: Path) -> None:
             )
 
 
-def _beir(examples: Examples, folder: Path) -> None:
+def beir(examples: Examples, folder: Path) -> None:
     """Corpus (the pool's passages), queries, and the positives as qrels."""
     with _jsonl(folder / "corpus.jsonl") as write:
         for passage in _passages(examples):
@@ -107,7 +116,7 @@ def _beir(examples: Examples, folder: Path) -> None:
             )
 
 
-def _trec(examples: Examples, folder: Path) -> None:
+def trec(examples: Examples, folder: Path) -> None:
     """Qrels with every judged candidate, and the topics."""
     with (folder / "qrels.txt").open("w", encoding="utf-8") as file:
         for example in examples:
@@ -155,14 +164,3 @@ def _jsonl(path: Path) -> Iterator[Callable[[Mapping[str, Any]], None]]:
             file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
 
         yield write
-
-
-WRITERS: Mapping[str, Callable[[Examples, Path], None]] = {
-    "tevatron": _tevatron,
-    "tevatron-v2": _tevatron_ids,
-    "sentence-transformers": _sentence_transformers,
-    "flag-embedding": _flag_embedding,
-    "beir": _beir,
-    "trec": _trec,
-}
-"""What writes each of :data:`~.forms.FORMS`."""

@@ -1,17 +1,54 @@
 """The entries of tables that a job uses: what of a table its rule is stale by.
 
-Each function is named as its rule and gives ``MODULE:TABLE[KEY]`` or ``MODULE:TABLE[KEY].FIELD``, see
-:func:`utility_annotation.common.code_digest.code_digest`. Another entry of the table makes no result of the rule stale.
+Each function is named as its rule and gives ``MODULE:TABLE[KEY].FIELD``, or ``MODULE:TABLE`` for a table of which
+nothing counts, see :func:`utility_annotation.common.code_digest.code_digest`. Another entry of a table makes no result
+of the rule stale. Rules that take seconds, such as those of tables and figures, do without: for them all entries count.
 """
 
 from __future__ import annotations
 
-from ..annotation.stages import STAGES
+from collections.abc import Iterable
+
+from ..evaluation.metric_names import parse
 from ..labels.sources import SOURCES
-from ..settings import Configuration
+from ..settings import Configuration, Source
+from .data import split_of
 
 _STAGES = "utility_annotation.annotation.stages:STAGES"
 _SOURCES = "utility_annotation.labels.sources:SOURCES"
+_FORMATS = "utility_annotation.io.formats:FORMATS"
+_LOSSES = "utility_annotation.training.losses:LOSSES"
+_POOLINGS = "utility_annotation.training.pooling:POOLINGS"
+_METRICS = "utility_annotation.evaluation.metric_names:METRICS"
+_ANSWER_METRICS = "utility_annotation.evaluation.answer_metrics:ANSWER_METRICS"
+
+
+def _reader(source: Source | None, kind: str) -> list[str]:
+    """What reads one kind of rows of a source, and how its rows are joined."""
+    return [] if source is None else [f"{_FORMATS}[{source.format}].{kind}", f"{_FORMATS}[{source.format}].key"]
+
+
+def ingest_corpus(configuration: Configuration, *, dataset: str) -> list[str]:
+    """The reader of a corpus."""
+    return _reader(configuration.datasets[dataset].corpus, "passages")
+
+
+def ingest_queries(configuration: Configuration, *, dataset: str, split: str) -> list[str]:
+    """The reader of a split's questions, and of what decides which of them are kept."""
+    settings = split_of(configuration, dataset, split)
+    used = _reader(settings.queries, "queries")
+    used += _reader(settings.qrels, "judgements") if settings.judged_only else []
+    return used + (_reader(settings.answers, "answers") if settings.answered_only else [])
+
+
+def ingest_qrels(configuration: Configuration, *, dataset: str, split: str) -> list[str]:
+    """The reader of a split's judgements."""
+    return _reader(split_of(configuration, dataset, split).qrels, "judgements")
+
+
+def ingest_answers(configuration: Configuration, *, dataset: str, split: str) -> list[str]:
+    """The reader of a split's answers."""
+    return _reader(split_of(configuration, dataset, split).answers, "answers")
 
 
 def annotate(configuration: Configuration, *, stage: str) -> list[str]:
@@ -20,12 +57,44 @@ def annotate(configuration: Configuration, *, stage: str) -> list[str]:
 
 
 def merge_labels(configuration: Configuration, *, labels: str) -> list[str]:
-    """How a source's labels are made."""
-    source = configuration.labels[labels].source
-    return [f"{_SOURCES}[{source}].make"] if source in SOURCES else [f"{_STAGES}[{source}].labels"]
+    """How a source's labels are made; the reader of a file only where there is one."""
+    settings = configuration.labels[labels]
+    of_source = f"{_SOURCES}[{settings.source}].make"
+    made = of_source if settings.source in SOURCES else f"{_STAGES}[{settings.source}].labels"
+    return [_SOURCES, _STAGES, _FORMATS, made, *_reader(settings.file, "judgements")]
 
 
-def label_quality(configuration: Configuration, *, labels: str) -> list[str]:
-    """What a source's labels are, and which candidates its stage was shown."""
-    source = configuration.labels[labels].source
-    return [f"{_STAGES}[{source}].labels", f"{_STAGES}[{source}].reads"] if source in STAGES else []
+def train(configuration: Configuration, *, backbone: str, training: str) -> list[str]:
+    """A training's loss, and its backbone's pooling."""
+    loss = configuration.trainings[training].loss
+    pooling = configuration.backbones[backbone].pooling
+    return [
+        *(f"{_LOSSES}[{loss}].{field}" for field in ("function", "positives", "soft_labels")),
+        *(f"{_POOLINGS}[{pooling}].{field}" for field in ("function", "saved_as")),
+    ]
+
+
+def encode(configuration: Configuration, *, backbone: str) -> list[str]:
+    """A backbone's pooling."""
+    return [f"{_POOLINGS}[{configuration.backbones[backbone].pooling}].function"]
+
+
+def match_answers(configuration: Configuration, *, testset: str) -> list[str]:
+    """How far down a ranking the metrics of a test set look."""
+    return _metrics(configuration.testsets[testset].metrics, "needs_cutoff")
+
+
+def evaluate(configuration: Configuration, *, testset: str) -> list[str]:
+    """The metrics of a test set."""
+    return _metrics(configuration.testsets[testset].metrics, "function", "uses_grades", "needs_cutoff")
+
+
+def evaluate_answers(configuration: Configuration, *, qa: str) -> list[str]:
+    """The metrics of answers."""
+    metrics = configuration.qa[qa].metrics
+    return [f"{_ANSWER_METRICS}[{metric}].{field}" for metric in metrics for field in ("function", "needs_encoder")]
+
+
+def _metrics(metrics: Iterable[str], *fields: str) -> list[str]:
+    names = dict.fromkeys(parse(metric)[0] for metric in metrics)
+    return [f"{_METRICS}[{name}].{field}" for name in names for field in fields]

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from ..annotation.stages import STAGES
-from ..labels.sources import descriptions, is_soft, needs_truth
+from ..labels.sources import is_soft, needs_truth
 from ..settings import (
     BM25,
     UNTRAINED,
@@ -19,6 +19,7 @@ from ..settings import (
     Training,
 )
 from ..settings.base import nearest
+from . import tables
 
 
 def problems(configuration: Configuration) -> Iterator[str]:
@@ -41,6 +42,8 @@ def problems(configuration: Configuration) -> Iterator[str]:
     yield from _question_answering(configuration)
     yield from _results(configuration)
     yield from _target_names(configuration)
+
+    yield from tables.problems(configuration)
 
 
 def _unknown(place: str, name: str | None, section: Iterable[str], kind: str) -> Iterator[str]:
@@ -86,7 +89,6 @@ def _labels(configuration: Configuration, name: str, labels: Labels) -> Iterator
     yield from _unknown(f"{place}.pool", labels.pool, configuration.pools, "pools")
     yield from _unknown(f"{place}.annotator", labels.annotator, configuration.annotators, "annotators")
     annotator = configuration.annotators.get(labels.annotator or "")
-    yield from _unknown(f"{place}.source", labels.source, descriptions(), "annotation/stages.py or labels/sources.py")
     if (
         labels.source in STAGES
         and annotator is not None
@@ -113,9 +115,6 @@ def _training(configuration: Configuration, name: str, training: Training) -> It
     yield from _unknown(f"{place}.init_from", training.init_from, configuration.trainings, "trainings")
     if name in (UNTRAINED, BM25):
         yield f"{place}: this name is reserved"
-    labels = configuration.labels.get(training.labels)
-    if labels is not None and (training.loss == "kl") != is_soft(labels.source):
-        yield f"{place}: loss kl goes with labels that are likelihoods (source replug), and these with no other loss"
     seen, stage = {name}, training.init_from
     while stage in configuration.trainings:
         if stage in seen:

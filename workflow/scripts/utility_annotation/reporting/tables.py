@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 
 from ..common.errors import InputError
 from ..common.files import atomic_write, read_json
+from ..evaluation.answer_metrics import ANSWER_METRICS
+from ..evaluation.metric_names import METRICS
 from ..evaluation.significance import paired_t_test, per_query_values
 from ..settings import BM25, UNTRAINED, ResultsTable
 from . import published
@@ -24,23 +26,6 @@ from .published import Place
 
 Trained = tuple[str, str]
 """Backbone and run."""
-
-_METRIC_NAMES = {
-    "mrr": "MRR",
-    "ndcg": "nDCG",
-    "recall": "Recall",
-    "map": "MAP",
-    "precision": "Precision",
-    "success": "Success",
-    "em": "EM",
-    "f1": "F1",
-    "bleu-1": "BLEU-1",
-    "bleu-2": "BLEU-2",
-    "bleu-3": "BLEU-3",
-    "bleu-4": "BLEU-4",
-    "rouge-l": "ROUGE-L",
-    "bert-score": "BERTScore",
-}
 
 
 class TableRow(NamedTuple):
@@ -299,7 +284,8 @@ def columns_of(cells: Sequence[Cell]) -> list[tuple[str, str]]:
 def metric_name(metric: str) -> str:
     """A metric as papers write it: ``ndcg@10`` → ``nDCG@10``."""
     name, _, depth = metric.partition("@")
-    return _METRIC_NAMES.get(name, name) + (f"@{depth}" if depth else "")
+    known = METRICS.get(name) or ANSWER_METRICS.get(name)
+    return (known.label if known else name) + (f"@{depth}" if depth else "")
 
 
 def run_name(run: str) -> str:

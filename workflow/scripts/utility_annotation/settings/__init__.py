@@ -6,14 +6,14 @@ anything stale. One module per subject; :mod:`.whole` puts them together.
 """
 
 from .annotation import Annotator, Pointwise, Pool, PoolSource, Retries, Sampling
-from .base import BM25, UNTRAINED, Name, Settings, canonical, from_json, member_section
+from .base import BM25, UNTRAINED, Name, Settings, canonical, entry, from_json, member_section
 from .data import Dataset, Download, Model, Part, Sample, Source, Split
 from .evaluation import Average, BertScore, Bm25, QuestionAnswering, Testset
 from .labels import NOT_ANNOTATED, Labels, QuerySubset
 from .performance import EncodePerformance, EnginePerformance, Performance, ServerPerformance, TrainPerformance
 from .report import ReportSettings
 from .results import Cost, CostTable, Group, LabelChart, LabelTable, LineChart, ResultsTable, Series, ShownTraining
-from .training import Backbone, HumanPositive, LossName, PositiveSampling, Training
+from .training import Backbone, HumanPositive, PositiveSampling, Training
 from .whole import Configuration
 
 __all__ = [
@@ -38,7 +38,6 @@ __all__ = [
     "LabelTable",
     "Labels",
     "LineChart",
-    "LossName",
     "Model",
     "Name",
     "Part",
@@ -64,6 +63,7 @@ __all__ = [
     "TrainPerformance",
     "Training",
     "canonical",
+    "entry",
     "from_json",
     "member_section",
 ]

@@ -78,6 +78,7 @@ class Settings(BaseModel):
 
 
 Section = TypeVar("Section", bound=Settings)
+Entry = TypeVar("Entry")
 
 
 def from_json(section: type[Section], text: str) -> Section:
@@ -101,6 +102,17 @@ def nearest(name: str, known: Iterable[str]) -> str:
     known = list(known)
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
     return f" (did you mean {close[0]!r}?)" if close else f" (known: {', '.join(known) or 'none'})"
+
+
+def entry(table: Mapping[str, Entry], name: str, kind: str) -> Entry:
+    """What a table of the library has under the name that a setting gives.
+
+    Raises:
+        InputError: it has no such entry.
+    """
+    if name not in table:
+        raise InputError(f"{name!r} is no {kind}{nearest(name, table)}.", hint=f"use one of {', '.join(table)}.")
+    return table[name]
 
 
 def member_section(annotation: Any) -> type[Settings] | None:

@@ -50,29 +50,15 @@ class Download(Settings):
 class Source(Settings):
     """A file (or folder) of the outside world and how to read it."""
 
-    format: Literal[
-        "msmarco", "beir", "trec", "jsonl", "parquet", "tevatron", "msmarco-qa", "hotpotqa", "nq-open", "dpr"
-    ] = Field(
-        description="msmarco: TSV without quoting, an id and a text; beir: JSONL or a BEIR folder or zip; trec: qrels "
-        "in TREC's four columns; jsonl, parquet: one JSON object a line, or columns, named docid, title, text (a "
-        "corpus), query_id, text (questions), query_id, docid, grade (qrels) or query_id, answers, or as `columns` "
-        "says; tevatron: training rows, whose positives are judgements; msmarco-qa: MS MARCO QA's JSON by columns; "
-        "hotpotqa: HotpotQA's JSON list; nq-open: NQ-open's JSONL, whose answers are joined by the question's text; "
-        "dpr: DPR's passages (TSV) or training JSON."
-    )
+    format: str = Field(description="How the file is written.")
     path: str = Field(
         description="Path, absolute or relative to the working folder. Files of `downloads` lie at raw/NAME/FILE; .gz "
         "is read as it is, a zip's member is FILE.zip/MEMBER, and a tar's member raw/NAME/MEMBER."
     )
     columns: dict[Literal["docid", "title", "text", "query_id", "grade", "answers"], str] = Field(
-        {}, description="jsonl, parquet: what the file calls a column, such as {docid: id, text: body}."
+        {},
+        description="What the file calls a column, such as {docid: id, text: body}, where the format leaves it open.",
     )
-
-    @model_validator(mode="after")
-    def _columns_have_names(self) -> Source:
-        if self.columns and self.format not in ("jsonl", "parquet"):
-            raise ValueError(f"`columns` are for the formats jsonl and parquet; those of {self.format} are fixed")
-        return self
 
 
 class Sample(Settings):

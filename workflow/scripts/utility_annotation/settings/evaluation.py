@@ -17,7 +17,7 @@ class Testset(Settings):
     metrics: tuple[str, ...] = Field(
         ("mrr@10", "recall@1000", "ndcg@10"),
         min_length=1,
-        description="Metric names: mrr@k, recall@k, ndcg@k, map@k, precision@k, success@k.",
+        description="Metrics, each with a cutoff, as in ndcg@10, or over all that is retrieved, as in map.",
     )
     relevant: Literal["qrels", "labels", "answers"] = Field(
         "qrels",
@@ -31,7 +31,7 @@ class Testset(Settings):
         "qrels say or, with relevant: labels, alone; questions that it does not label are left out.",
     )
     relevance_level: int = Field(
-        1, ge=1, description="Smallest grade that counts as relevant (all metrics but nDCG, which uses every grade)."
+        1, ge=1, description="Smallest grade that counts as relevant, but for a metric that uses every grade."
     )
     depth: int = Field(1000, ge=1, description="Passages retrieved a query.")
     drop_query_document: bool = Field(
@@ -44,12 +44,6 @@ class Testset(Settings):
             raise ValueError("`labels` add to qrels; with relevant: answers there are none")
         if self.relevant == "labels" and self.labels is None:
             raise ValueError("relevant: labels needs `labels`, a label set")
-        unfit = [metric for metric in self.metrics if metric.partition("@")[0] in ("recall", "ndcg", "map")]
-        if self.relevant == "answers" and unfit:
-            raise ValueError(
-                f"{', '.join(unfit)}: with relevant: answers only retrieved passages are judged, so that nobody knows "
-                "how many relevant ones there are; use success@k, precision@k or mrr@k"
-            )
         if self.relevant == "answers" and self.relevance_level > 1:
             raise ValueError("with relevant: answers every grade is 0 or 1, so `relevance_level` must be 1")
         return self
@@ -76,18 +70,10 @@ class QuestionAnswering(Settings):
     style: Literal["short", "sentence"] = Field(
         "short", description="What is asked for: a short answer (NQ, HotpotQA), or one of full sentences (MS MARCO QA)."
     )
-    metrics: tuple[Literal["em", "f1", "bleu-1", "bleu-2", "bleu-3", "bleu-4", "rouge-l", "bert-score"], ...] = Field(
-        ("em", "f1"),
-        min_length=1,
-        description="em, f1: SQuAD's; bleu-n, rouge-l: of the official MS MARCO QA scorer; bert-score: F1.",
+    metrics: tuple[str, ...] = Field(("em", "f1"), min_length=1, description="Metrics of the answers.")
+    bert_score: BertScore | None = Field(
+        None, description="The encoder of a metric that compares by one; for no other metric."
     )
-    bert_score: BertScore | None = Field(None, description="Needed for bert-score.")
-
-    @model_validator(mode="after")
-    def _encoder_where_needed(self) -> QuestionAnswering:
-        if ("bert-score" in self.metrics) != (self.bert_score is not None):
-            raise ValueError("the metric bert-score needs `bert_score`, and the others do not")
-        return self
 
 
 class Bm25(Settings):

@@ -13,7 +13,7 @@ class Backbone(Settings):
     """An encoder before fine-tuning, and how it turns text into a vector (the same for query and passage tower)."""
 
     model: Name = Field(description="A name from `models`.")
-    pooling: Literal["cls", "mean"] = Field("cls", description="[CLS] vector or mean over tokens.")
+    pooling: str = Field("cls", description="What of the tokens' vectors is the text's vector.")
     normalize: bool = Field(False, description="Whether vectors are scaled to length 1.")
     query_prefix: str = Field("", description="Put before every query.")
     passage_prefix: str = Field("", description="Put before every passage.")
@@ -21,7 +21,6 @@ class Backbone(Settings):
     passage_length: int = Field(156, ge=4, description="Passage tokens, special tokens included.")
 
 
-LossName = Literal["singlelh", "first1lh", "rand1lh", "jointlh", "summarglh", "lsepair", "kl"]
 PositiveSampling = Literal["pos-one", "pos-avg", "pos-all"]
 HumanPositive = Literal["random", "exclusion", "inclusion"]
 
@@ -31,12 +30,7 @@ class Training(Settings):
 
     labels: Name = Field(description="A name from `labels`.")
     init_from: Name | None = Field(None, description="Curriculum: the run whose model this one starts from.")
-    loss: LossName = Field(
-        "summarglh",
-        description="The loss over a query's positives: singlelh, of the human one; first1lh, of the one that the "
-        "labels list first (an LLM in its reply, humans in their data, a file in its lines); rand1lh, of one at "
-        "random; kl, of all candidates by their likelihoods; the others, of several.",
-    )
+    loss: str = Field("summarglh", description="The loss over a query's positives.")
     positives: PositiveSampling = Field("pos-all", description="How many positives of a query are drawn each epoch.")
     human_positive: HumanPositive = Field(
         "random",
@@ -52,7 +46,7 @@ class Training(Settings):
     max_grad_norm: float = Field(1.0, ge=0, description="Gradient norm is clipped to this; 0 is off.")
     temperature: float = Field(1.0, gt=0, description="Scores are divided by this before the softmax.")
     answer_temperature: float = Field(
-        1.0, gt=0, description="kl: answer log-likelihoods are divided by this before their softmax."
+        1.0, gt=0, description="Soft labels (answer log-likelihoods) are divided by this before their softmax."
     )
     precision: Literal["fp32", "bf16", "fp16"] = Field(
         "bf16", description="Number format of the encoder's forward pass."

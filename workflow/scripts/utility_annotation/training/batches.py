@@ -20,7 +20,7 @@ class Batch:
         passages: P pairs (query, candidate): in which query's candidates, and where there, the passage's text stands.
         positives: boolean (Q, P): the positives drawn for the query itself.
         negatives: boolean (Q, P): all passages, drawn for whichever query, that the query's draw does not protect.
-        labels: fp32 (Q, P): the label where ``positives``, 0 elsewhere (the answer log-likelihoods of the loss ``kl``).
+        labels: fp32 (Q, P): the label where ``positives``, 0 elsewhere (soft labels: the answer log-likelihoods).
     """
 
     passages: list[tuple[int, int]]

@@ -19,7 +19,8 @@ from typing import Literal
 from ..common.errors import InputError
 from ..common.files import atomic_write, write_json
 from ..common.importing import large_packages
-from ..settings import Backbone
+from ..settings import Backbone, entry
+from .pooling import POOLINGS
 
 with large_packages():
     import torch
@@ -34,6 +35,7 @@ class Encoder(torch.nn.Module):
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, backbone: Backbone) -> None:
         super().__init__()
         self.model, self.tokenizer, self.backbone = model, tokenizer, backbone
+        self.pooling = entry(POOLINGS, backbone.pooling, "pooling")
 
     @classmethod
     def load(cls, folder: Path | str, backbone: Backbone) -> Encoder:
@@ -126,11 +128,7 @@ class Encoder(torch.nn.Module):
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         """Vectors of shape (n, dimension), fp32 whatever the precision of the transformer's pass."""
         hidden = self.model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state.float()
-        if self.backbone.pooling == "cls":
-            vectors = hidden[:, 0]
-        else:
-            mask = attention_mask.unsqueeze(-1).float()
-            vectors = (hidden * mask).sum(dim=1) / mask.sum(dim=1)
+        vectors = self.pooling.function(hidden, attention_mask)
         return torch.nn.functional.normalize(vectors, dim=-1) if self.backbone.normalize else vectors
 
     def save(self, folder: Path | str) -> None:
@@ -158,11 +156,7 @@ class Encoder(torch.nn.Module):
             )
             write_json(
                 temporary / "1_Pooling" / "config.json",
-                {
-                    "word_embedding_dimension": self.dimension,
-                    "pooling_mode_cls_token": self.backbone.pooling == "cls",
-                    "pooling_mode_mean_tokens": self.backbone.pooling == "mean",
-                },
+                {"word_embedding_dimension": self.dimension, **self.pooling.saved_as},
             )
             if self.backbone.normalize:
                 write_json(temporary / "2_Normalize" / "config.json", {})

@@ -8,6 +8,8 @@ positive of small probability keeps its gradient.
 Every function takes scores (Q, P) and boolean masks (Q, P), and returns the mean over the queries that have a positive.
 A query without one adds no term; where no query has one, the loss is 0 with a gradient of 0.
 
+The module imports no torch before a loss is computed, so that a configuration is checked without it.
+
 Sources: Zhang et al., Utility-Focused LLM Annotation (EMNLP 2025), for all but ``lsepair``, which is from Wang et al.,
 Training Dense Retrievers with Multiple Positive Passages (arXiv 2602.12727); ``kl`` is REPLUG's (Shi et al., 2024).
 """
@@ -15,9 +17,29 @@ Training Dense Retrievers with Multiple Positive Passages (arXiv 2602.12727); ``
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss.
+
+    Attributes:
+        function: takes scores, positives and negatives; where labels are soft, scores, drawn passages and labels.
+        description: one line for the reference of the configuration.
+        positives: ``several``: as many as the training draws; else a single one, and which: ``human``, one of the human
+            positives; ``first``, the one that the labels list first; ``random``, any.
+        soft_labels: whether labels are scores, of which every candidate has one, not 1 and 0.
+    """
+
+    function: Callable[[Tensor, Tensor, Tensor], Tensor]
+    description: str
+    positives: Literal["several", "human", "first", "random"] = "several"
+    soft_labels: bool = False
 
 
 def single_lh(scores: Tensor, positives: Tensor, negatives: Tensor) -> Tensor:
@@ -50,8 +72,10 @@ def lse_pair(scores: Tensor, positives: Tensor, negatives: Tensor) -> Tensor:
     The double sum is a product of two sums, so the loss is softplus(logsumexp(s over D-) + logsumexp(-s over D+)).
     """
     scores, positives, negatives = _contributing(scores, positives, negatives)
+    from torch.nn.functional import softplus
+
     margin = _logsumexp(scores, negatives) + _logsumexp(-scores, positives)
-    return _mean(torch.nn.functional.softplus(margin), scores)
+    return _mean(softplus(margin), scores)
 
 
 def kl(scores: Tensor, drawn: Tensor, answer_log_likelihoods: Tensor) -> Tensor:
@@ -70,20 +94,48 @@ def kl(scores: Tensor, drawn: Tensor, answer_log_likelihoods: Tensor) -> Tensor:
     return _mean(terms.sum(dim=1), scores)
 
 
-LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
-    "singlelh": single_lh,
-    "first1lh": single_lh,
-    "rand1lh": single_lh,
-    "jointlh": joint_lh,
-    "summarglh": sum_marg_lh,
-    "lsepair": lse_pair,
-    "kl": kl,
+LOSSES: dict[str, Loss] = {
+    "singlelh": Loss(
+        function=single_lh,
+        description="of a single positive, a human one",
+        positives="human",
+    ),
+    "first1lh": Loss(
+        function=single_lh,
+        description="of the positive that the labels list first (an LLM in its reply, humans in their data, a file in "
+        "its lines)",
+        positives="first",
+    ),
+    "rand1lh": Loss(
+        function=single_lh,
+        description="of one positive at random",
+        positives="random",
+    ),
+    "jointlh": Loss(
+        function=joint_lh,
+        description="of several, the sum of their negative log-likelihoods",
+    ),
+    "summarglh": Loss(
+        function=sum_marg_lh,
+        description="of several, the negative log of the sum of their likelihoods",
+    ),
+    "lsepair": Loss(
+        function=lse_pair,
+        description="of several, the log of the summed exponential margins of all pairs of a negative and a positive",
+    ),
+    "kl": Loss(
+        function=kl,
+        description="of all candidates, the divergence of the scores from the likelihoods of the answer",
+        soft_labels=True,
+    ),
 }
-"""By configuration name. All take (scores, positives, negatives), but kl (scores, drawn, answer log-likelihoods)."""
+"""By the name in ``trainings.*.loss``."""
 
 
 def _contributing(scores: Tensor, positives: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
     """The rows of queries that have a positive; scores at least fp32."""
+    import torch
+
     rows = positives.any(dim=1)
     return tuple(
         matrix[rows] for matrix in (scores.to(torch.promote_types(scores.dtype, torch.float32)), positives, *others)
@@ -92,6 +144,8 @@ def _contributing(scores: Tensor, positives: Tensor, *others: Tensor) -> tuple[T
 
 def _logsumexp(scores: Tensor, mask: Tensor) -> Tensor:
     """Over a set; of an empty one a number so low that it counts for nothing, but finite: -inf has no gradient."""
+    import torch
+
     return scores.masked_fill(~mask, torch.finfo(scores.dtype).min / 4).logsumexp(dim=1)
 
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..common.errors import InputError
-from ..settings import Training
+from ..settings import Training, entry
 from .data import TrainingData
+from .losses import LOSSES
 from .sampling import average_positives, epoch_order, positive_mask
 
 
@@ -65,18 +66,20 @@ def make_plan(data: TrainingData, training: Training) -> Plan:
     """Count positives and decide which queries are used.
 
     Raises:
-        InputError: labels do not fit the loss, or no query has a positive.
+        InputError: there is no such loss, labels do not fit it, or no query has a positive.
     """
+    loss = entry(LOSSES, training.loss, "loss")
     labels, human, owners = data.all_labels()
     if not np.isfinite(labels).all():
         raise InputError(
             "a label is not a finite number.",
             hint="look at the stage that scored the answers: a score is NaN or infinite.",
         )
-    if training.loss != "kl" and not np.isin(labels, (0, 1)).all():
+    if not loss.soft_labels and not np.isin(labels, (0, 1)).all():
+        soft = [name for name, other in LOSSES.items() if other.soft_labels]
         raise InputError(
             f"loss {training.loss} needs labels 1 and 0, but these are scores.",
-            hint="set loss to kl for labels of source replug.",
+            hint=f"set loss to {' or '.join(soft)} for labels of source replug.",
         )
     counts = np.bincount(owners[positive_mask(labels, human, training)], minlength=len(data))
     used = np.flatnonzero(counts).tolist()

@@ -13,12 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..settings import Training
+from .losses import LOSSES
 
 Floats = npt.NDArray[np.float32]
 Booleans = npt.NDArray[np.bool_]
 Integers = npt.NDArray[np.int32]
-
-_SINGLE_POSITIVE = ("singlelh", "first1lh", "rand1lh")
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class Draw:
     """Indices into a query's candidates.
 
     Attributes:
-        positives: drawn as positives; for the loss ``kl``, all drawn passages.
+        positives: drawn as positives; for soft labels, all drawn passages.
         negatives: drawn as negatives.
         protected: candidates that must never be a negative of this query, drawn or not: its labelled positives, and
             the human ones where they are excluded.
@@ -40,20 +39,22 @@ class Draw:
 def positive_mask(labels: Floats, human: Booleans, training: Training) -> Booleans:
     """Which candidates may be drawn as positives; elementwise, so one query's candidates or all queries' in a row.
 
-    With ``exclusion`` no human positive, with ``inclusion`` every human positive, whatever its label. ``singlelh``
-    knows human positives only. For ``kl`` every candidate that is not excluded has a share in the target distribution.
+    With ``exclusion`` no human positive, with ``inclusion`` every human positive, whatever its label. A loss of a
+    human positive knows no others. For soft labels every candidate that is not excluded has a share in the target
+    distribution.
     """
-    positive = np.ones_like(human) if training.loss == "kl" else labels > 0
+    loss = LOSSES[training.loss]
+    positive = np.ones_like(human) if loss.soft_labels else labels > 0
     if training.human_positive == "inclusion":
         positive = positive | human
-    if training.loss == "singlelh":
+    if loss.positives == "human":
         positive = positive & human
     return positive & ~human if training.human_positive == "exclusion" else positive
 
 
 def negative_mask(labels: Floats, human: Booleans, training: Training) -> Booleans:
     """Which candidates may be drawn as negatives: those labelled 0, unless human positives are excluded or included."""
-    if training.loss == "kl":
+    if LOSSES[training.loss].soft_labels:
         return np.zeros_like(human)
     negative = labels <= 0
     return negative if training.human_positive == "random" else negative & ~human
@@ -70,9 +71,9 @@ def draw(
 ) -> Draw:
     """Draw ``training.train_group_size`` candidates of one query, or as many as there are.
 
-    At least one place is left to a negative. ``singlelh`` and ``rand1lh`` draw one positive; ``first1lh`` takes the one
-    of lowest rank, or, where none is on a list, the first of the pool; the other losses draw one (``pos-one``),
-    ``average`` (``pos-avg``) or all (``pos-all``). With ``inclusion`` human positives come first.
+    At least one place is left to a negative, but with soft labels. A loss of a single positive draws one; if it is the
+    first one, the one of lowest rank, or, where none is on a list, the first of the pool. The other losses draw one
+    (``pos-one``), ``average`` (``pos-avg``) or all (``pos-all``). With ``inclusion`` human positives come first.
 
     Args:
         query_id: the query.
@@ -87,14 +88,15 @@ def draw(
     positive, negative = positive_mask(labels, human, training), negative_mask(labels, human, training)
     first = _indices(positive & human) if training.human_positive == "inclusion" else []
     others = [index for index in _indices(positive) if index not in first]
-    if training.loss == "kl":
+    loss = LOSSES[training.loss]
+    if loss.soft_labels:
         positives = _sample(generator, first, others, training.train_group_size)
-    elif training.loss == "first1lh":
+    elif loss.positives == "first":
         listed = sorted(first or others, key=lambda index: (ranks[index] == 0, ranks[index]))
         positives = listed[:1]
     else:
         wanted = {"pos-one": 1, "pos-avg": average, "pos-all": len(labels)}[training.positives]
-        wanted = 1 if training.loss in _SINGLE_POSITIVE else wanted
+        wanted = wanted if loss.positives == "several" else 1
         positives = _sample(generator, first, others, min(wanted, training.train_group_size - 1))
     negatives = _sample(generator, [], _indices(negative), training.train_group_size - len(positives))
     return Draw(tuple(positives), tuple(negatives), tuple(_indices(~negative)))

@@ -199,13 +199,13 @@ class _Trainer:
         positives = batch.positives.to(device)
         others = (
             batch.labels.to(device) / settings.answer_temperature
-            if settings.loss == "kl"
+            if LOSSES[settings.loss].soft_labels
             else batch.negatives.to(device)
         )
 
         def loss_of(vectors: Tensor) -> Tensor:
             scores = vectors[:queries] @ vectors[queries:].T / settings.temperature
-            return LOSSES[settings.loss](scores, positives, others)
+            return LOSSES[settings.loss].function(scores, positives, others)
 
         self.optimizer.zero_grad()
         loss = backward(

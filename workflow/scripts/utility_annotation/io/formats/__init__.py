@@ -7,53 +7,111 @@ that a Source asks for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from ...common.errors import InputError
-from ...settings import Source
+from ...settings import Source, entry
 from . import beir, dpr, hotpotqa, jsonl, msmarco, msmarco_qa, nq_open, parquet, tevatron, trec
 from .rows import Answers, Judgement, Passage, Query
 
 Row = TypeVar("Row")
+Kind = Literal["passages", "queries", "judgements", "answers"]
 
-_PASSAGES = {
-    "msmarco": msmarco.read_passages,
-    "beir": beir.read_passages,
-    "jsonl": jsonl.read_passages,
-    "parquet": parquet.read_passages,
-    "dpr": dpr.read_passages,
-}
-_QUERIES = {
-    "msmarco": msmarco.read_queries,
-    "beir": beir.read_queries,
-    "jsonl": jsonl.read_queries,
-    "parquet": parquet.read_queries,
-    "msmarco-qa": msmarco_qa.read_queries,
-    "hotpotqa": hotpotqa.read_queries,
-    "nq-open": nq_open.read_queries,
-    "dpr": dpr.read_queries,
-}
-_JUDGEMENTS = {
-    "msmarco": msmarco.read_judgements,
-    "beir": beir.read_judgements,
-    "trec": trec.read_judgements,
-    "jsonl": jsonl.read_judgements,
-    "parquet": parquet.read_judgements,
-    "tevatron": tevatron.read_judgements,
-    "dpr": dpr.read_judgements,
-}
-_ANSWERS = {
-    "jsonl": jsonl.read_answers,
-    "parquet": parquet.read_answers,
-    "msmarco-qa": msmarco_qa.read_answers,
-    "hotpotqa": hotpotqa.read_answers,
-    "nq-open": nq_open.read_answers,
-    "dpr": dpr.read_answers,
-}
 
-_COLUMNS = {
+@dataclass(frozen=True)
+class Format:
+    """A format of files.
+
+    Attributes:
+        description: for the reference of the configuration.
+        passages, queries, judgements, answers: what reads such rows from a path, or from a path and the columns' names;
+            None where the format holds none.
+        columns: whether a source may name the columns, with ``columns``.
+        key: what stands in the answers in place of a question's id, as a function of the question's text; None for its
+            id.
+    """
+
+    description: str
+    passages: Callable[..., Iterator[Passage]] | None = None
+    queries: Callable[..., Iterator[Query]] | None = None
+    judgements: Callable[..., Iterator[Judgement]] | None = None
+    answers: Callable[..., Iterator[Answers]] | None = None
+    columns: bool = False
+    key: Callable[[str], str] | None = None
+
+    def holds(self, kind: Kind) -> bool:
+        """Whether there is a reader for such rows."""
+        return getattr(self, kind) is not None
+
+
+FORMATS: dict[str, Format] = {
+    "msmarco": Format(
+        description="MS MARCO's TSV without quoting, an id and a text, or qrels of four columns",
+        passages=msmarco.read_passages,
+        queries=msmarco.read_queries,
+        judgements=msmarco.read_judgements,
+    ),
+    "beir": Format(
+        description="BEIR's JSONL and TSV, or its folder or zip",
+        passages=beir.read_passages,
+        queries=beir.read_queries,
+        judgements=beir.read_judgements,
+    ),
+    "trec": Format(
+        description="TREC's qrels of four columns",
+        judgements=trec.read_judgements,
+    ),
+    "jsonl": Format(
+        description="a JSON object a line, with the keys docid, title, text (a corpus), query_id, text (questions), "
+        "query_id, docid, grade (qrels) or query_id, answers, or as `columns` says",
+        passages=jsonl.read_passages,
+        queries=jsonl.read_queries,
+        judgements=jsonl.read_judgements,
+        answers=jsonl.read_answers,
+        columns=True,
+    ),
+    "parquet": Format(
+        description="columns named as the keys of jsonl, or as `columns` says",
+        passages=parquet.read_passages,
+        queries=parquet.read_queries,
+        judgements=parquet.read_judgements,
+        answers=parquet.read_answers,
+        columns=True,
+    ),
+    "tevatron": Format(
+        description="training rows, whose positives are judgements",
+        judgements=tevatron.read_judgements,
+    ),
+    "msmarco-qa": Format(
+        description="MS MARCO QA's JSON by columns",
+        queries=msmarco_qa.read_queries,
+        answers=msmarco_qa.read_answers,
+    ),
+    "hotpotqa": Format(
+        description="HotpotQA's JSON list",
+        queries=hotpotqa.read_queries,
+        answers=hotpotqa.read_answers,
+    ),
+    "nq-open": Format(
+        description="NQ-open's JSONL, whose answers are joined by the question's text",
+        queries=nq_open.read_queries,
+        answers=nq_open.read_answers,
+        key=nq_open.normalised,
+    ),
+    "dpr": Format(
+        description="DPR's passages (TSV) or training JSON",
+        passages=dpr.read_passages,
+        queries=dpr.read_queries,
+        judgements=dpr.read_judgements,
+        answers=dpr.read_answers,
+    ),
+}
+"""By the name in a source's ``format``."""
+
+_COLUMNS: dict[Kind, tuple[str, ...]] = {
     "passages": ("docid", "title", "text"),
     "queries": ("query_id", "text"),
     "judgements": ("query_id", "docid", "grade"),
@@ -64,35 +122,49 @@ _COLUMNS = {
 
 def read_passages(source: Source) -> Iterator[Passage]:
     """The passages of a corpus, in the file's order."""
-    return _read("passages", _PASSAGES, source)
+    return _read("passages", _format(source).passages, source)
 
 
 def read_queries(source: Source) -> Iterator[Query]:
     """The questions, in the file's order."""
-    return _read("queries", _QUERIES, source)
+    return _read("queries", _format(source).queries, source)
 
 
 def read_judgements(source: Source) -> Iterator[Judgement]:
     """The relevance judgements, in the file's order."""
-    return _read("judgements", _JUDGEMENTS, source)
+    return _read("judgements", _format(source).judgements, source)
 
 
 def read_answers(source: Source) -> Iterator[Answers]:
     """The short answers, in the file's order; their query ids are what ``answer_key`` returns for their questions."""
-    return _read("answers", _ANSWERS, source)
+    return _read("answers", _format(source).answers, source)
 
 
 def answer_key(source: Source, query_id: str, text: str) -> str:
-    """How a source of answers names a question: by its id, or, where the file has no ids, by its normalised text."""
-    return nq_open.normalised(text) if source.format == "nq-open" else query_id
+    """How a source of answers names a question: by its id, or, where the file has no ids, by its text."""
+    key = _format(source).key
+    return query_id if key is None else key(text)
 
 
-def _read(kind: str, readers: Mapping[str, Callable[..., Iterator[Row]]], source: Source) -> Iterator[Row]:
-    if source.format not in readers:
+def holding(kind: Kind) -> list[str]:
+    """The names of the formats that hold such rows."""
+    return [name for name, form in FORMATS.items() if form.holds(kind)]
+
+
+def _format(source: Source) -> Format:
+    return entry(FORMATS, source.format, "format")
+
+
+def _read(kind: Kind, reader: Callable[..., Iterator[Row]] | None, source: Source) -> Iterator[Row]:
+    if reader is None:
         raise InputError(
             f"format {source.format!r} holds no {kind}.",
-            hint=f"set `format` to one of {', '.join(readers)}.",
+            hint=f"set `format` to one of {', '.join(holding(kind))}.",
             path=source.path,
+        )
+    if source.columns and not _format(source).columns:
+        raise InputError(
+            f"{wrong_columns(source.format)}.", hint="leave `columns` out, or correct `format`.", path=source.path
         )
     if strange := [column for column in source.columns if column not in _COLUMNS[kind]]:
         raise InputError(
@@ -100,5 +172,10 @@ def _read(kind: str, readers: Mapping[str, Callable[..., Iterator[Row]]], source
             hint=f"name only {', '.join(_COLUMNS[kind])} there.",
             path=source.path,
         )
-    reader, path = readers[source.format], Path(source.path)
-    return reader(path, source.columns) if source.columns else reader(path)
+    return reader(Path(source.path), source.columns) if source.columns else reader(Path(source.path))
+
+
+def wrong_columns(form: str) -> str:
+    """What is wrong with ``columns`` for a format whose columns have fixed names."""
+    named = [name for name, each in FORMATS.items() if each.columns]
+    return f"`columns` are for the formats {' and '.join(named)}; those of {form} are fixed"

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from ...common.errors import InputError, Item
 from ...common.progress import counted
 from . import records
@@ -42,6 +39,9 @@ def _rows(path: Path, needed: tuple[str, ...], optional: tuple[str, ...], column
     Raises:
         InputError: no such file, no parquet file, or a column that it lacks.
     """
+    import pyarrow as pa  # here, so that a configuration is checked without it
+    import pyarrow.parquet as pq
+
     wanted = [columns.get(name, name) for name in needed]
     named = [columns[name] for name in optional if name in columns]  # asked for, so it has to be there
     try:

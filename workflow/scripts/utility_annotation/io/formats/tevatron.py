@@ -1,32 +1,21 @@
 """Tevatron's training rows: a question with its positives and hard negatives, one JSON object a line.
 
 Version 1 rows carry the passages; version 2 rows carry their ids, and the texts stand in a corpus of their own.
+What pyarrow reads is imported where it is used, so that a configuration is checked without it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.json as pa_json
+from typing import TYPE_CHECKING, Any
 
 from ...common.errors import InputError
 from . import fields, lines
 from .rows import Judgement, TrainingRow
 
-_PASSAGES = pa.list_(pa.struct([("docid", pa.string()), ("title", pa.string()), ("text", pa.string())]))
-_PLAIN = pa.schema(
-    [
-        ("query_id", pa.string()),
-        ("query", pa.string()),
-        ("positive_passages", _PASSAGES),
-        ("negative_passages", _PASSAGES),
-    ]
-)
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def read_rows(path: Path) -> Iterator[TrainingRow]:
@@ -60,11 +49,19 @@ def read_plain_rows(block: bytes) -> pa.Table | None:
     Returns:
         ``query_id``, ``query``, ``positive_passages``, ``negative_passages``; a title may be empty or null.
     """
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.json as pa_json
+
+    passages_of = pa.list_(pa.struct([("docid", pa.string()), ("title", pa.string()), ("text", pa.string())]))
+    lists_of = [("positive_passages", passages_of), ("negative_passages", passages_of)]
+    plain = pa.schema([("query_id", pa.string()), ("query", pa.string()), *lists_of])
     try:
         table = pa_json.read_json(
             pa.BufferReader(block),
             pa_json.ReadOptions(use_threads=False, block_size=len(block) + 1),
-            pa_json.ParseOptions(explicit_schema=_PLAIN, unexpected_field_behavior="error"),
+            pa_json.ParseOptions(explicit_schema=plain, unexpected_field_behavior="error"),
         ).combine_chunks()
         table.validate(full=True)  # that strings are UTF-8
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
@@ -139,6 +136,8 @@ def _take_passages(
 
 def _blanks(column: pa.Array | pa.ChunkedArray) -> bool:
     """Whether a value is null, empty or nothing but white space."""
+    import pyarrow.compute as pc
+
     empty = pc.equal(pc.binary_length(column), 0)
     return bool(column.null_count or pc.any(empty).as_py() or pc.any(pc.utf8_is_space(column)).as_py())
 

@@ -1,22 +1,24 @@
-"""TREC's qrels and runs: columns between white space, one row a line."""
+"""TREC's qrels and runs: columns between white space, one row a line.
+
+What pyarrow reads and writes is imported where it is used, so that a configuration is checked without it.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, Any
 
 from ...common.errors import InputError
 from ...common.files import atomic_write
 from ...common.progress import Progress
-from ..schemas import QRELS, RUN
 from . import fields, lines
 from .rows import Judgement
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
 _QRELS = ("query id", "iteration", "docid", "grade")
 _RUN = ("query id", "Q0", "docid", "rank", "score", "run tag")
@@ -43,6 +45,10 @@ def read_run(path: Path) -> pa.Table:
     Raises:
         InputError: a wrong column count, a score that is no number, or a passage that stands twice for one query.
     """
+    import numpy as np
+
+    from ..schemas import RUN
+
     rows: list[tuple[int, str, float, str]] = []
     first_seen: dict[str, int] = {}
     first_line: dict[tuple[str, str], int] = {}
@@ -78,12 +84,16 @@ def read_run(path: Path) -> pa.Table:
 
 def write_judgements(qrels: Path | str, path: Path | str) -> None:
     """Write a file of schema ``QRELS`` as TREC qrels."""
+    from ..schemas import QRELS
+
     with QRELS.open(qrels) as file:
         _write((f"{query_id} 0 {docid} {grade}\n" for query_id, docid, grade in _rows(file)), path)
 
 
 def write_run(run: Path | str, path: Path | str, tag: str) -> None:
     """Write a file of schema ``RUN`` as a TREC run; scores keep all their digits."""
+    from ..schemas import RUN
+
     with RUN.open(run) as file:
         _write(
             (f"{query_id} Q0 {docid} {rank} {score!r} {tag}\n" for query_id, docid, rank, score in _rows(file)), path

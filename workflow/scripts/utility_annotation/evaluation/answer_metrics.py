@@ -1,0 +1,157 @@
+"""The metrics of answers, one entry a metric.
+
+What a metric needs is loaded when it is computed, so that names are read without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from . import squad
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from .msmarco_qa import Bleu
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """What BERTScore needs: see :func:`~utility_annotation.evaluation.bertscore.bert_score`."""
+
+    folder: Path
+    layer: int
+    device: str
+
+
+class Scores(NamedTuple):
+    """What a metric says.
+
+    Attributes:
+        values: one a question.
+        figure: the value of all questions together; None where it is the mean of ``values``.
+    """
+
+    values: Sequence[float] | np.ndarray
+    figure: float | None = None
+
+
+@dataclass(frozen=True)
+class Answered:
+    """Questions that were answered: what several metrics need is computed once.
+
+    Attributes:
+        answers: one a question.
+        references: the ground-truth answers, at least one a question.
+        encoder: that of a metric that needs one.
+    """
+
+    answers: Sequence[str]
+    references: Sequence[Sequence[str]]
+    encoder: Encoder | None = None
+
+    @cached_property
+    def words(self) -> tuple[list[str], list[list[str]]]:
+        """Answers and references as the MS MARCO QA scorer's words."""
+        from .msmarco_qa import tokenise
+
+        return tokenise(self.answers), [tokenise(several) for several in self.references]
+
+    @cached_property
+    def bleus(self) -> list[Bleu]:
+        """BLEU-1 to BLEU-4."""
+        from .msmarco_qa import bleu
+
+        return bleu(*self.words)
+
+
+@dataclass(frozen=True)
+class AnswerMetric:
+    """A metric of answers.
+
+    Attributes:
+        function: computes it; every value is from 0 to 1.
+        label: the name in tables and figures.
+        description: for the reference of the configuration.
+        needs_encoder: whether it compares by an encoder, which ``bert_score`` of the setting names.
+    """
+
+    function: Callable[[Answered], Scores]
+    label: str
+    description: str
+    needs_encoder: bool = False
+
+
+def _each(function: Callable[[str, Sequence[str]], float], answered: Answered) -> Scores:
+    return Scores([function(*pair) for pair in zip(answered.answers, answered.references, strict=True)])
+
+
+def _bleu(order: int, answered: Answered) -> Scores:
+    bleu = answered.bleus[order - 1]
+    return Scores(bleu.sentences, bleu.corpus)
+
+
+def _rouge_l(answered: Answered) -> Scores:
+    from .msmarco_qa import rouge_l
+
+    return Scores(rouge_l(*answered.words))
+
+
+def _bert_score(answered: Answered) -> Scores:
+    from .bertscore import bert_score
+
+    encoder = answered.encoder
+    assert encoder is not None, "bert-score needs an encoder"
+    return Scores(
+        bert_score(answered.answers, answered.references, encoder.folder, layer=encoder.layer, device=encoder.device)
+    )
+
+
+ANSWER_METRICS: dict[str, AnswerMetric] = {
+    "em": AnswerMetric(
+        function=partial(_each, squad.exact_match),
+        label="EM",
+        description="exact match, SQuAD's",
+    ),
+    "f1": AnswerMetric(
+        function=partial(_each, squad.f1),
+        label="F1",
+        description="F1 of the words, SQuAD's",
+    ),
+    "bleu-1": AnswerMetric(
+        function=partial(_bleu, 1),
+        label="BLEU-1",
+        description="BLEU of single words, by the official MS MARCO QA scorer",
+    ),
+    "bleu-2": AnswerMetric(
+        function=partial(_bleu, 2),
+        label="BLEU-2",
+        description="BLEU of up to 2 words in a row, by the official MS MARCO QA scorer",
+    ),
+    "bleu-3": AnswerMetric(
+        function=partial(_bleu, 3),
+        label="BLEU-3",
+        description="BLEU of up to 3 words in a row, by the official MS MARCO QA scorer",
+    ),
+    "bleu-4": AnswerMetric(
+        function=partial(_bleu, 4),
+        label="BLEU-4",
+        description="BLEU of up to 4 words in a row, by the official MS MARCO QA scorer",
+    ),
+    "rouge-l": AnswerMetric(
+        function=_rouge_l,
+        label="ROUGE-L",
+        description="longest common subsequence of words, by the official MS MARCO QA scorer",
+    ),
+    "bert-score": AnswerMetric(
+        function=_bert_score,
+        label="BERTScore",
+        description="BERTScore's F1, by the encoder `bert_score`",
+        needs_encoder=True,
+    ),
+}
+"""By the name in ``qa.*.metrics``."""

@@ -1,0 +1,128 @@
+"""What the configuration names in the library's tables: losses, poolings, formats and metrics.
+
+An entry of a table is all that a new loss or format needs: it is accepted here, and described in the reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Protocol
+
+from ..common.errors import InputError
+from ..evaluation.answer_metrics import ANSWER_METRICS
+from ..evaluation.metric_names import METRICS, parse
+from ..io.formats import FORMATS, Kind, wrong_columns
+from ..labels.sources import descriptions, is_soft
+from ..settings import Configuration, QuestionAnswering, Source, Testset, Training
+from ..settings.base import nearest
+from ..training.losses import LOSSES
+from ..training.pooling import POOLINGS
+
+_HELD: dict[str, Kind] = {"queries": "queries", "qrels": "judgements", "answers": "answers"}
+"""What the source under each key of a split holds."""
+
+
+class _Described(Protocol):
+    @property
+    def description(self) -> str: ...
+
+
+def choices() -> dict[str, dict[str, str]]:
+    """For each setting that names an entry of a table, the names with their descriptions; ``*`` is any name."""
+    return {
+        "datasets.*.corpus.format": _descriptions(_holding("passages")),
+        **{f"datasets.*.splits.*.{key}.format": _descriptions(_holding(kind)) for key, kind in _HELD.items()},
+        "labels.*.source": descriptions(),
+        "labels.*.file.format": _descriptions(_holding("judgements")),
+        "backbones.*.pooling": _descriptions(POOLINGS),
+        "trainings.*.loss": _descriptions(LOSSES),
+        "testsets.*.metrics": _descriptions(METRICS),
+        "qa.*.metrics": _descriptions(ANSWER_METRICS),
+    }
+
+
+def _descriptions(table: Mapping[str, _Described]) -> dict[str, str]:
+    return {name: entry.description for name, entry in table.items()}
+
+
+def _holding(kind: Kind) -> dict[str, _Described]:
+    return {name: form for name, form in FORMATS.items() if form.holds(kind)}
+
+
+def problems(configuration: Configuration) -> Iterator[str]:
+    """One sentence for each name that is in no table, and for each that does not fit what stands beside it."""
+    for name, dataset in configuration.datasets.items():
+        yield from _source(f"datasets.{name}.corpus", dataset.corpus, "passages")
+        for part, split in dataset.splits.items():
+            for key, kind in _HELD.items():
+                yield from _source(f"datasets.{name}.splits.{part}.{key}", getattr(split, key), kind)
+    for name, labels in configuration.labels.items():
+        yield from _unknown(f"labels.{name}.source", labels.source, descriptions(), "sources of labels")
+        yield from _source(f"labels.{name}.file", labels.file, "judgements")
+    for name, backbone in configuration.backbones.items():
+        yield from _unknown(f"backbones.{name}.pooling", backbone.pooling, POOLINGS, "poolings")
+    for name, training in configuration.trainings.items():
+        yield from _training(configuration, f"trainings.{name}", training)
+    for name, testset in configuration.testsets.items():
+        yield from _testset(f"testsets.{name}", testset)
+    for name, task in configuration.qa.items():
+        yield from _question_answering(f"qa.{name}", task)
+
+
+def _unknown(place: str, name: str, table: Iterable[str], kind: str) -> Iterator[str]:
+    known = list(table)
+    if name not in known:
+        hint = nearest(name, known)
+        names = "" if ", ".join(known) in hint else f"; known: {', '.join(known)}"
+        yield f"{place} names {name!r}, which is not one of the {kind}{hint}{names}"
+
+
+def _source(place: str, source: Source | None, kind: Kind) -> Iterator[str]:
+    if source is None:
+        return
+    if source.format not in FORMATS:
+        yield from _unknown(f"{place}.format", source.format, _holding(kind), "formats")
+    elif not FORMATS[source.format].holds(kind):
+        yield (
+            f"{place}.format names {source.format!r}, which holds no {kind}; those that do: {', '.join(_holding(kind))}"
+        )
+    elif source.columns and not FORMATS[source.format].columns:
+        yield f"{place}: {wrong_columns(source.format)}"
+
+
+def _training(configuration: Configuration, place: str, training: Training) -> Iterator[str]:
+    yield from _unknown(f"{place}.loss", training.loss, LOSSES, "losses")
+    labels = configuration.labels.get(training.labels)
+    loss = LOSSES.get(training.loss)
+    if labels is not None and loss is not None and loss.soft_labels != is_soft(labels.source):
+        soft = [name for name, each in LOSSES.items() if each.soft_labels]
+        yield (
+            f"{place}: loss {' or '.join(soft)} goes with labels that are likelihoods (source replug), and these with "
+            "no other loss"
+        )
+
+
+def _testset(place: str, testset: Testset) -> Iterator[str]:
+    unfit = []
+    for metric in testset.metrics:
+        try:
+            name, _ = parse(metric)
+        except InputError as error:
+            yield f"{place}.metrics: {error.problem.removesuffix('.')}; {error.hint.removesuffix('.')}"
+            continue
+        if METRICS[name].needs_all_relevant:
+            unfit.append(metric)
+    if testset.relevant == "answers" and unfit:
+        fit = [name for name, metric in METRICS.items() if not metric.needs_all_relevant]
+        yield (
+            f"{place}.metrics: {', '.join(unfit)}: with relevant: answers only retrieved passages are judged, so that "
+            f"nobody knows how many relevant ones there are; use {'@k, '.join(fit)}@k"
+        )
+
+
+def _question_answering(place: str, task: QuestionAnswering) -> Iterator[str]:
+    for metric in task.metrics:
+        yield from _unknown(f"{place}.metrics", metric, ANSWER_METRICS, "metrics of answers")
+    needing = [name for name, metric in ANSWER_METRICS.items() if metric.needs_encoder]
+    if any(metric in needing for metric in task.metrics) != (task.bert_score is not None):
+        yield f"{place}: the metric {' or '.join(needing)} needs `bert_score`, and the others do not"
