@@ -9,6 +9,8 @@ from snakemake.utils import min_version
 min_version("9.0")
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
+from utility_annotation.common import console
+
 if Path(workflow.basedir).resolve() != Path.cwd():
     raise WorkflowError(
         f"run `snakemake` in the folder of its Snakefile: `cd {workflow.basedir}`, without --snakefile and --directory."
@@ -74,6 +76,14 @@ onstart:
     refuse_outputs_without_access()
     refuse_foreign_python()
     refuse_missing_interpreter()
+
+
+CONSOLE = console.attach(workflow, tables=results_names())
+
+
+onsuccess:
+    if CONSOLE:
+        CONSOLE.succeed()
 
 
 onerror:
