@@ -102,7 +102,7 @@ def test_jobs_that_were_not_planned_are_not_counted() -> None:
 
 def test_a_failure_names_the_log() -> None:
     line = failure_line("train", ["results/models/m/human"], ["logs/train/m-human.log"])
-    assert line == "failed: train of results/models/m/human; its log: logs/train/m-human.log"
+    assert line == "failed: train of results/models/m/human; log: logs/train/m-human.log"
     assert failure_line("train", [], [], cancelled=True) == "cancelled: train"
 
 
@@ -258,12 +258,29 @@ def test_a_failure_is_told_with_its_log_and_not_with_its_command(monkeypatch: py
     session.say("What failed, and why:\nlogs/m.log: error: no", level=logging.ERROR)
     session.say("WorkflowError:\nAt least one job did not complete successfully.", LogEvent.ERROR, logging.ERROR)
     assert session.shown()[3:] == [
-        "failed: train of m; its log: logs/m.log",
+        "failed: train of m; log: logs/m.log",
         "a warning",
         "stopped after 0:00:00: 0 of 2 jobs done, 1 failed, 1 not tried",
         "all that Snakemake says: snakemake.log",
         "What failed, and why:",
         "logs/m.log: error: no",
+    ]
+
+
+def test_a_group_that_fails_on_a_cluster_is_told_with_the_cluster_s_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = _Session(monkeypatch, local=False)
+    session.begin()
+    for job in (1, 2):
+        session.say(" Rule: train", LogEvent.JOB_INFO, jobid=job, rule_name="train", indent=True)
+    facts: dict[str, Any] = {"groupid": "g", "aux_logs": ["logs/slurm/7.log"], "job_error_info": []}
+    session.say("Error in group g", LogEvent.GROUP_ERROR, logging.ERROR, **facts)
+    for job in (1, 2):
+        member = {"jobid": job, "rule_name": "train", "output": [f"m{job}"], "log": []}
+        session.say("Error in rule train", LogEvent.JOB_ERROR, logging.ERROR, **member)
+    assert session.shown()[4:] == [
+        "failed: jobs that were submitted together; log: logs/slurm/7.log",
+        "failed: train of m1",
+        "failed: train of m2",
     ]
 
 
@@ -359,7 +376,7 @@ def test_a_run_that_fails_into_a_file(root: Path, tmp_path: Path) -> None:
     result = snakemake(folder, "--cores", "1", "data/demo/corpus.parquet")
     assert result.returncode == 1
     assert "\x1b" not in result.stderr
-    assert "failed: ingest_corpus of data/demo/corpus.parquet; its log: logs/ingest_corpus/demo.log\n" in result.stderr
+    assert "failed: ingest_corpus of data/demo/corpus.parquet; log: logs/ingest_corpus/demo.log\n" in result.stderr
     assert "stopped after 0:00:0" in result.stderr
     assert "CalledProcessError" not in result.stderr
     assert "logs/ingest_corpus/demo.log: error: " in result.stderr.splitlines()[-1]

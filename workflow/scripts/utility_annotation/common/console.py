@@ -98,6 +98,9 @@ class Console(logging.Handler):
             cancelled = any(words.startswith(CANCELLED) for words in self._said)
             line = failure_line(facts.rule_name, facts.output, facts.log, cancelled)
             self._say(self._output.decorate(record, line))
+        elif event == LogEvent.GROUP_ERROR:  # each of its jobs is told as well
+            line = failure_line("jobs that were submitted together", [], facts.aux_logs)
+            self._say(self._output.decorate(record, line))
         elif run is not None and any(words in said for words in ENDS_WITH_FAILURES):
             if not self._ended.is_set():
                 self._end()

@@ -136,7 +136,7 @@ def stage_line(run: Run, stage: str, now: float) -> str:
 def failure_line(rule: str, output: Sequence[str], logs: Sequence[str], cancelled: bool = False) -> str:
     """A job failed, or ends because the user wants so."""
     made = f" of {output[0]}" if output else ""
-    return f"{'cancelled' if cancelled else 'failed'}: {rule}{made}" + (f"; its log: {', '.join(logs)}" if logs else "")
+    return f"{'cancelled' if cancelled else 'failed'}: {rule}{made}" + (f"; log: {', '.join(logs)}" if logs else "")
 
 
 def stop_line(run: Run, now: float) -> str:
