@@ -1,7 +1,6 @@
-# make demo: set up and run the whole chain on the embedded collection.    make test: set up and run every check.
-# make bench: measure everything, which takes hours.    make bench ONLY="search labels": parts of it.
-# make audit: what a run will take.    make audit-actual: beside what it took.
-#   make audit TARGET=paper CONFIG=config/paper.yaml GPUS=8    OPTIONS="…": others of audit.py or Snakemake
+# `make` alone lists the targets.
+# make bench ONLY="search labels": parts of it.
+# make audit TARGET=paper CONFIG=config/paper.yaml GPUS=8    OPTIONS="…": others of audit.py or Snakemake
 
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -10,21 +9,21 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 # Each job is a process of its own: what Python has compiled once must be kept, or every job compiles torch anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo audit audit-actual test bench rulegraph format cluster-cancel clean-environment
+.PHONY: help demo audit audit-actual test bench rulegraph format cluster-cancel clean-environment
 
-demo: .venv/core.stamp
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-19s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: .venv/core.stamp  ## set up, then run the whole chain on the embedded collection
 	snakemake --cores all
-	@cat results/tables/retrieval.md
-	@echo "table:  results/tables/retrieval.md"
-	@echo "report: results/report.html"
 
-audit: .venv/core.stamp
+audit: .venv/core.stamp  ## what a run will take; TARGET, CONFIG and GPUS choose the run
 	@python workflow/scripts/audit.py plan $(TARGET) $(if $(CONFIG),--configfile $(CONFIG)) $(addprefix --gpus ,$(GPUS)) $(OPTIONS)
 
-audit-actual: .venv/core.stamp
+audit-actual: .venv/core.stamp  ## what a run was to take, beside what it took
 	@python workflow/scripts/audit.py actual $(OPTIONS)
 
-test: .venv/dev.stamp .venv-vllm/stamp
+test: .venv/dev.stamp .venv-vllm/stamp  ## set up, then run every check
 	ruff format --check .
 	ruff check .
 	snakefmt --check Snakefile rules
@@ -32,25 +31,25 @@ test: .venv/dev.stamp .venv-vllm/stamp
 	snakemake --lint
 	pytest -n 2 --dist loadfile
 
-bench: .venv/dev.stamp .venv-vllm/stamp
+bench: .venv/dev.stamp .venv-vllm/stamp  ## measure everything, which takes hours; ONLY chooses parts
 	python benchmarks/bench.py $(ONLY) $(OPTIONS)
 
 # The picture of the rules in the README; needs Graphviz.
-rulegraph: .venv/core.stamp
+rulegraph: .venv/core.stamp  ## draw the rules for the README; needs Graphviz
 	snakemake --rulegraph | sed 's/build_pool_demo-train/build_pool/; s/margin=0/margin=0, rankdir=LR, nodesep=0.12, ranksep=0.35/' \
 		| dot -Tsvg > resources/rulegraph.svg
 
-format: .venv/dev.stamp
+format: .venv/dev.stamp  ## format the code
 	ruff format .
 	ruff check --fix .
 	snakefmt Snakefile rules
 
 # After a `snakemake` on a cluster was killed: end what it left in the queue, then let the folder be used again.
-cluster-cancel: .venv/core.stamp
+cluster-cancel: .venv/core.stamp  ## cancel what a killed run left in the cluster's queue
 	python workflow/scripts/cluster_jobs.py cancel
 	snakemake --unlock --quiet all
 
-clean-environment:
+clean-environment:  ## remove the environments that make sets up
 	rm -rf .venv .venv-vllm
 
 .venv/bin/uv:

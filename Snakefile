@@ -7,8 +7,19 @@ from pathlib import Path
 from snakemake.utils import min_version
 
 min_version("9.0")
+<<<<<<< HEAD
 HERE = Path(str(workflow.current_basedir))
 sys.path.insert(0, str(HERE / "workflow" / "scripts"))
+=======
+sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
+
+from utility_annotation.common import console
+
+if Path(workflow.basedir).resolve() != Path.cwd():
+    raise WorkflowError(
+        f"run `snakemake` in the folder of its Snakefile: `cd {workflow.basedir}`, without --snakefile and --directory."
+    )
+>>>>>>> console
 
 from utility_annotation.planning.rules import *
 
@@ -51,6 +62,14 @@ include: "rules/refuse.smk"
 
 onstart:
     start.before_first_job(plan, workflow)
+
+
+CONSOLE = console.attach(workflow, tables=results_names())
+
+
+onsuccess:
+    if CONSOLE:
+        CONSOLE.succeed()
 
 
 onerror:
