@@ -7,21 +7,11 @@ from pathlib import Path
 from snakemake.utils import min_version
 
 min_version("9.0")
-<<<<<<< HEAD
 HERE = Path(str(workflow.current_basedir))
 sys.path.insert(0, str(HERE / "workflow" / "scripts"))
-=======
-sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
-
-from utility_annotation.common import console
-
-if Path(workflow.basedir).resolve() != Path.cwd():
-    raise WorkflowError(
-        f"run `snakemake` in the folder of its Snakefile: `cd {workflow.basedir}`, without --snakefile and --directory."
-    )
->>>>>>> console
 
 from utility_annotation.planning.rules import *
+from utility_annotation.running import console, start
 
 if "datasets" not in config:
 
@@ -34,6 +24,7 @@ report: "resources/report/captions/workflow.rst"
 plan = start.plan(config, workflow, HERE)
 CONFIG = plan.configuration
 TARGETS = plan.targets()
+shown = console.attach(workflow, tables=results.tables(CONFIG))
 
 
 resource_scopes:
@@ -64,12 +55,8 @@ onstart:
     start.before_first_job(plan, workflow)
 
 
-CONSOLE = console.attach(workflow, tables=results_names())
-
-
 onsuccess:
-    if CONSOLE:
-        CONSOLE.succeed()
+    shown and shown.succeed()
 
 
 onerror:

@@ -40,7 +40,7 @@ PLAN = Path("results/audit/plan")
 
 def plan(arguments: argparse.Namespace, snakemake: Sequence[str]) -> None:
     """Audit what `snakemake` would run with these targets and options."""
-    from dry_run import dry_run  # loads Snakemake, for which `actual` has no use
+    from utility_annotation.running.dry_run import dry_run  # loads Snakemake, for which `actual` has no use
 
     made, here = time.time(), Path()
     given, shipped = list(map(read_rates, arguments.rates)), read_rates(TABLES / "rates.yaml")

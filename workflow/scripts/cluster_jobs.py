@@ -3,72 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
-import re
-import shutil
-import subprocess
-import sys
-import time
 from pathlib import Path
 
-from utility_annotation.common.errors import InputError, run_script
-
-SUBMITTED = re.compile(r"(?:.+_)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-"""The name of a job that Snakemake submitted: the id of its run, after a prefix that the user may have chosen."""
-
-
-def unfinished_jobs(folder: Path) -> list[str]:
-    """The ids of the user's SLURM jobs, waiting or running, that some `snakemake` submitted from a folder.
-
-    Empty where there is no SLURM. The job in which this process itself runs does not count.
-
-    Raises:
-        InputError: SLURM does not answer.
-    """
-    if shutil.which("squeue") is None:
-        return []
-    command = ["squeue", "--me", "--noheader", "--format=%i|%j|%Z"]
-    try:
-        asked = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
-    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-        raise InputError(
-            f"SLURM does not answer ({' '.join(str(error.stderr or error).split())}), so whether jobs of an earlier "
-            "run still write into this folder is not known.",
-            hint="make sure that there are none, or wait for SLURM.",
-        ) from None
-    jobs = (line.split("|", 2) for line in asked.stdout.splitlines())
-    return [
-        job
-        for job, name, place in jobs
-        if SUBMITTED.fullmatch(name) and _same(Path(place), folder) and job != os.environ.get("SLURM_JOB_ID")
-    ]
-
-
-def cancel(folder: Path, patience: float) -> list[str]:
-    """Cancel these jobs and wait until they are gone.
-
-    Returns:
-        the ids of the cancelled jobs.
-
-    Raises:
-        InputError: some are still there after ``patience`` seconds.
-    """
-    jobs = unfinished_jobs(folder)
-    if jobs:
-        subprocess.run(["scancel", *jobs], check=True)
-    deadline = time.monotonic() + patience
-    while left := unfinished_jobs(folder):
-        if time.monotonic() > deadline:
-            raise InputError(
-                f"{len(left)} jobs are still there {patience:.0f} s after they were cancelled: {' '.join(left)}.",
-                hint="look at them with `squeue --me`, and call this again once they are gone.",
-            )
-        time.sleep(0.5)
-    return jobs
-
-
-def _same(one: Path, other: Path) -> bool:
-    return one.exists() and one.samefile(other)
+from utility_annotation.common.errors import run_script
+from utility_annotation.running.cluster import cancel, unfinished_jobs
 
 
 def main(argv: list[str] | None) -> None:

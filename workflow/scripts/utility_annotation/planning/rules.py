@@ -14,7 +14,6 @@ from . import (
     refusals,
     results,
     retrieval,
-    start,
     training,
 )
 from . import report as report_files
@@ -37,6 +36,5 @@ __all__ = [
     "report_files",
     "results",
     "retrieval",
-    "start",
     "training",
 ]

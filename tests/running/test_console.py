@@ -19,8 +19,16 @@ from snakemake_interface_logger_plugins.common import LogEvent
 from terminal import run_on_terminal
 from workflow_copy import copy_of_repository, snakemake
 
-from utility_annotation.common import console, results_text
-from utility_annotation.common.run_state import STAGES, Run, failure_line, plan_line, stage_line, status_line, stop_line
+from utility_annotation.running import console, results_text
+from utility_annotation.running.run_state import (
+    STAGES,
+    Run,
+    failure_line,
+    plan_line,
+    stage_line,
+    status_line,
+    stop_line,
+)
 
 TABLE = """## Retrieval
 

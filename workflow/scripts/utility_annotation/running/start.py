@@ -15,9 +15,10 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 from ..common.errors import InputError
-from . import refusals
-from .loading import load, write_resolved
-from .plan import Plan, Wildcards
+from ..planning import refusals
+from ..planning.loading import load, write_resolved
+from ..planning.plan import Plan, Wildcards
+from .cluster import unfinished_jobs
 
 _LAST_LINES = 3
 

@@ -20,10 +20,10 @@ from snakemake.settings.types import (
     WorkflowSettings,
 )
 
-from utility_annotation.audit.plan import Job, Output, changed_parameters
-from utility_annotation.common.errors import InputError
-from utility_annotation.planning.loading import load
-from utility_annotation.settings import Configuration
+from ..audit.plan import Job, Output, changed_parameters
+from ..common.errors import InputError
+from ..planning.loading import load
+from ..settings import Configuration
 
 
 def dry_run(arguments: Sequence[str]) -> tuple[Configuration, list[Job]]:
