@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from cluster_jobs import unfinished_jobs
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
