@@ -49,7 +49,7 @@ def assert_full(error: str, written: str, top: str, due: str = "") -> None:
         rf"error: {re.escape(written)}: there is no room to write this file \(No space left on device\)", error
     )
     assert re.search(rf": [\d.]+ \w+ of [\d.]+ [kM]B are free on the disk of \S*/disk/{top}{due}", error), error
-    hint = error.partition("To hint it: ")[2]
+    hint = error.partition("To fix it: ")[2]
     assert f"put {top}/ on a larger disk (`mv {top} /large/disk/ && ln -s /large/disk/{top} {top}`)" in hint
     assert "run the same command again" in hint
 

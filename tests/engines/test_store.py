@@ -135,5 +135,5 @@ def test_damaged_record_costs_only_itself(tmp_path: Path, caplog: pytest.LogCapt
 def test_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "store"
     file.touch()
-    with pytest.raises(InputError, match=f"{file}: .* To hint it: give a folder"):
+    with pytest.raises(InputError, match=f"{file}: .* To fix it: give a folder"):
         CompletionStore(file)

@@ -134,7 +134,7 @@ def output(tmp_path: Path) -> Path:
 
 def failure(server: Server, output: Path, patience: Patience = QUICK, **keys: Any) -> str:
     """The message of a fetch that must fail, and must leave no file at the target."""
-    with pytest.raises(InputError, match="To hint it: ") as caught:
+    with pytest.raises(InputError, match="To fix it: ") as caught:
         fetch(server.download(**keys), output, patience)
     assert not output.exists()
     return str(caught.value)

@@ -79,7 +79,7 @@ def test_a_refusal_names_what_mends_it(
     with hub(status, code) as address:
         error = prepare(root, tmp_path, HF_ENDPOINT=address)
     assert problem in error
-    assert hint in error.partition("To hint it:")[2]
+    assert hint in error.partition("To fix it:")[2]
 
 
 def test_a_token_is_never_shown(root: Path, tmp_path: Path) -> None:

@@ -300,7 +300,7 @@ BAD = [
 def test_bad_input(raw: Path, out: Path, name: str, content: bytes, line: int | None, problem: str) -> None:
     (raw / name).write_bytes(content)
     place = rf"{name}, line {line}: " if line else name
-    with pytest.raises(InputError, match=rf"{place}.*{problem}.*To hint it: "):
+    with pytest.raises(InputError, match=rf"{place}.*{problem}.*To fix it: "):
         ingest_all(raw, out)
     order = ["collection.tsv", "queries.tsv", "qrels.tsv", "answers.jsonl"]
     written = ["corpus.parquet", "queries.parquet", "qrels.parquet"][: order.index(name)]
@@ -350,7 +350,7 @@ def test_a_script_says_what_is_wrong_in_one_line(root: Path, raw: Path, out: Pat
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
         f"error: {raw / 'collection.tsv'}, line 2: 1 column where 2 are due (passage id, text). "
-        "To hint it: give the line exactly these columns, separated by tabs."
+        "To fix it: give the line exactly these columns, separated by tabs."
     ]
     assert list(out.iterdir()) == []
 

@@ -300,7 +300,7 @@ BAD = [
 def test_bad_input(tmp_path: Path, content: bytes, line: int | None, problem: str) -> None:
     (tmp_path / "train.jsonl").write_bytes(content)
     place = rf"train\.jsonl, line {line}: " if line else r"train\.jsonl"
-    with pytest.raises(InputError, match=rf"{place}.*{problem}.*To hint it: "):
+    with pytest.raises(InputError, match=rf"{place}.*{problem}.*To fix it: "):
         build_pool(pool(tmp_path / "train.jsonl", shards=3), outputs(tmp_path / "pool", 3))
     assert list((tmp_path / "pool").iterdir()) == []
 

@@ -70,7 +70,7 @@ BAD = [
 @pytest.mark.parametrize(("content", "problem"), BAD)
 def test_bad_documents(tmp_path: Path, content: bytes, problem: str) -> None:
     (tmp_path / "a.json").write_bytes(content)
-    with pytest.raises(InputError, match=rf"a\.json(, |: ).*{problem}.* To hint it: "):
+    with pytest.raises(InputError, match=rf"a\.json(, |: ).*{problem}.* To fix it: "):
         list(documents.iter_objects(tmp_path / "a.json"))
 
 

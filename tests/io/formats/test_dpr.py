@@ -58,7 +58,7 @@ BAD = [
 @pytest.mark.parametrize(("content", "line", "problem"), BAD)
 def test_bad_passages(tmp_path: Path, content: bytes, line: int, problem: str) -> None:
     (tmp_path / "a.tsv").write_bytes(content)
-    with pytest.raises(InputError, match=rf"a\.tsv, line {line}: .*{problem}.* To hint it: "):
+    with pytest.raises(InputError, match=rf"a\.tsv, line {line}: .*{problem}.* To fix it: "):
         list(dpr.read_passages(tmp_path / "a.tsv"))
 
 
@@ -103,5 +103,5 @@ def test_training_round_trip(rows: list[tuple[str, list[str], list[str]]], name:
 def test_bad_positives(tmp_path: Path, positives: object, problem: str) -> None:
     rows = [{"question": "q", "positive_ctxs": [context("1")]}, {"question": "q", "positive_ctxs": positives}]
     (tmp_path / "a.json").write_bytes(orjson.dumps(rows))
-    with pytest.raises(InputError, match=rf"a\.json, item 2: {problem}.* To hint it: "):
+    with pytest.raises(InputError, match=rf"a\.json, item 2: {problem}.* To fix it: "):
         list(dpr.read_judgements(tmp_path / "a.json"))

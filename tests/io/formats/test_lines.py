@@ -111,7 +111,7 @@ def test_misdecoded_but_valid_text_is_kept() -> None:
 @pytest.mark.parametrize("line", [b"ab\xffc", b'{"text": "ab\xffc"}'])
 def test_undecodable_byte_is_named(line: bytes) -> None:
     read = json_object if line.startswith(b"{") else decode
-    with pytest.raises(InputError, match=r"a\.tsv, line 7: byte 0xff at position \d+ .* To hint it: "):
+    with pytest.raises(InputError, match=r"a\.tsv, line 7: byte 0xff at position \d+ .* To fix it: "):
         read(line, Path("a.tsv"), 7)
 
 

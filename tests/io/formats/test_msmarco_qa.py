@@ -76,5 +76,5 @@ def test_what_is_no_answer(tmp_path: Path, published: list[str], read: list[str]
     ],
 )
 def test_bad_rows(tmp_path: Path, columns: dict, problem: str) -> None:
-    with pytest.raises(InputError, match=rf"a\.json(, |: ).*{problem}.* To hint it: "):
+    with pytest.raises(InputError, match=rf"a\.json(, |: ).*{problem}.* To fix it: "):
         list(msmarco_qa.read_answers(write(tmp_path / "a.json", **columns)))

@@ -81,7 +81,7 @@ GOOD = {"docid": "1", "title": "t", "text": "x"}
 def test_bad_passages(tmp_path: Path, passage: object, problem: str) -> None:
     row = {"query_id": "1", "query": "q", "positive_passages": [GOOD], "negative_passages": [passage]}
     path = write(tmp_path / "a.jsonl", {**row, "negative_passages": []}, row)
-    with pytest.raises(InputError, match=rf"a\.jsonl, line 2: {problem}.* To hint it: "):
+    with pytest.raises(InputError, match=rf"a\.jsonl, line 2: {problem}.* To fix it: "):
         list(tevatron.read_rows(path))
 
 

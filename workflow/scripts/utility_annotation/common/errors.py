@@ -40,7 +40,7 @@ class InputError(Exception):
     def __init__(self, problem: str, *, hint: str, path: Path | str | None = None, line: int | None = None) -> None:
         self.problem, self.hint, self.path, self.line = problem, hint, path, line
         where = "" if path is None else f"{path}, {place(line)}: " if line is not None else f"{path}: "
-        super().__init__(f"{where}{problem} To hint it: {hint}")
+        super().__init__(f"{where}{problem} To fix it: {hint}")
 
 
 class NoRoom(InputError):

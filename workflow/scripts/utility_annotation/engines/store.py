@@ -1,9 +1,9 @@
 """The completion store: whatever a model has once said is kept, and never paid for twice.
 
 A folder of append-only files (:mod:`.store_files`), one per writing process, so that jobs on many machines share a
-folder and never wait for each other. Records are found by a hash of what decides them (model, sampling, messages), so neither
-another number of shards nor a changed later stage loses any. A file of another machine's store, or one exported from
-it, counts as soon as it lies in the folder. It holds generated text and numbers only, as plain JSON.
+folder and never wait for each other. Records are found by a hash of what decides them (model, sampling, messages), so
+neither another number of shards nor a changed later stage loses any. A file of another machine's store, or one exported
+from it, counts as soon as it lies in the folder. It holds generated text and numbers only, as plain JSON.
 """
 
 from __future__ import annotations
