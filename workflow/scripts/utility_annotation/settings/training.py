@@ -30,7 +30,7 @@ class Training(Settings):
     """One training: labels, loss, and everything else that decides the model."""
 
     labels: Name = Field(description="A name from `labels`.")
-    init_from: Name | None = Field(None, description="Curriculum: the run whose model this one starts from.")
+    init_from: Name | None = Field(None, description="Curriculum: the training whose model this one starts from.")
     loss: LossName = Field(
         "summarglh",
         description="The loss over a query's positives: singlelh, of the human one; first1lh, of the one that the "
