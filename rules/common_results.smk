@@ -52,8 +52,8 @@ def cost_table_metrics(wildcards) -> list[str]:
 
 def cost_table_work(wildcards) -> dict:
     """The work behind the labels of each run of a cost table."""
-    runs = CONFIG.cost_tables[wildcards.cost_table].runs
-    return {run: cost.work_of_run(CONFIG, run) for run in runs}
+    runs = CONFIG.cost_tables[wildcards.cost_table].trainings
+    return {run: cost.work_of_training(CONFIG, run) for run in runs}
 
 
 def cost_table_settings(wildcards) -> str:

@@ -1,4 +1,4 @@
-"""Average a run's metrics over several test sets, each counting the same."""
+"""Average a training's metrics over several test sets, each counting the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Table of what the labels of runs cost, beside what the runs reach, as Markdown, CSV and LaTeX."""
+"""Table of what the labels of trainings cost, beside what the models reach, as Markdown, CSV and LaTeX."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ def main(argv: list[str] | None) -> None:
     """Command line; see ``--help``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--settings", required=True, help='JSON: {"table": a section `cost_tables`, "prices": …, "work": run to work}'
+        "--settings",
+        required=True,
+        help='JSON: {"table": a section `cost_tables`, "prices": …, "work": training to work}',
     )
-    parser.add_argument("--metrics", required=True, nargs="+", type=Path, help="metrics (JSON) of each run")
+    parser.add_argument("--metrics", required=True, nargs="+", type=Path, help="metrics (JSON) of each training")
     parser.add_argument("--pool", nargs="*", type=Path, default=[], help="shards of the pools that humans worked on")
     parser.add_argument(
         "--annotation",
@@ -31,7 +33,7 @@ def main(argv: list[str] | None) -> None:
     )
     parser.add_argument("--published", nargs="?", type=Path, help="the paper's figures, if they are to stand beside")
     parser.add_argument("--output-markdown", required=True, type=Path, help="the table to read")
-    parser.add_argument("--output-csv", required=True, type=Path, help="a line a run and figure")
+    parser.add_argument("--output-csv", required=True, type=Path, help="a line a training and figure")
     parser.add_argument("--output-latex", required=True, type=Path, help="the table for a paper")
     arguments = parser.parse_args(argv)
     log_to_stderr()

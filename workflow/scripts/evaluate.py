@@ -27,7 +27,9 @@ class EvaluateSettings(Settings):
 def main(argv: list[str] | None) -> None:
     """Command line; see ``--help``."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--settings", required=True, help="backbone, run, testset, metrics, relevance_level, as JSON")
+    parser.add_argument(
+        "--settings", required=True, help="backbone, training, testset, metrics, relevance_level, as JSON"
+    )
     parser.add_argument("--run", required=True, type=Path, help="run (parquet)")
     parser.add_argument("--qrels", required=True, type=Path, help="relevance judgements (parquet)")
     parser.add_argument("--output", required=True, type=Path, help="metrics (JSON)")

@@ -42,7 +42,7 @@ def main(argv: list[str] | None) -> None:
     """Command line; see ``--help``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--settings", required=True, help="backbone, run, qa, generator, metrics, layer (of bert-score), as JSON"
+        "--settings", required=True, help="backbone, training, qa, generator, metrics, layer (of bert-score), as JSON"
     )
     parser.add_argument("--performance", default="{}", help="section `performance`, as JSON: threads, encode.device")
     parser.add_argument("--model", type=Path, nargs="?", help="model folder, for bert-score")

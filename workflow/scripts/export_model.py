@@ -15,7 +15,7 @@ def main(argv: list[str] | None) -> None:
     """Command line; see ``--help``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--settings", required=True, help="JSON: the run's name, its labels, where its backbone is from"
+        "--settings", required=True, help="JSON: the training's name, its labels, where its backbone is from"
     )
     parser.add_argument("--model", required=True, type=Path, help="folder of the trained model")
     parser.add_argument("--metrics", nargs="*", type=Path, default=[], help="its metrics files (JSON)")

@@ -1,4 +1,4 @@
-"""Figure: a metric by a number that runs differ in, with the points as CSV."""
+"""Figure: a metric by a number that trainings differ in, with the points as CSV."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ def main(argv: list[str] | None) -> None:
     """Command line; see ``--help``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--settings", required=True, help="a section `line_charts`, as JSON")
-    parser.add_argument("--metrics", required=True, nargs="+", type=Path, help="metrics (JSON) of the chart's runs")
+    parser.add_argument(
+        "--metrics", required=True, nargs="+", type=Path, help="metrics (JSON) of the chart's trainings"
+    )
     parser.add_argument("--output-svg", required=True, type=Path, help="the figure")
     parser.add_argument("--output-png", required=True, type=Path, help="the figure, as pixels")
     parser.add_argument("--output-csv", required=True, type=Path, help="its points")

@@ -1,4 +1,4 @@
-"""Figure: a table's runs as bars, BM25 and the untrained backbones as lines."""
+"""Figure: a table's trainings as bars, BM25 and the untrained backbones as lines."""
 
 from __future__ import annotations
 

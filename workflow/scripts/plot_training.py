@@ -14,7 +14,7 @@ from utility_annotation.reporting.trainings import TrainingRecord
 def main(argv: list[str] | None) -> None:
     """Command line; see ``--help``."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--training", required=True, nargs="+", type=Path, help="…/{backbone}/{run}/training.json")
+    parser.add_argument("--training", required=True, nargs="+", type=Path, help="…/{backbone}/{training}/training.json")
     parser.add_argument("--output-svg", required=True, type=Path, help="the figure")
     parser.add_argument("--output-png", required=True, type=Path, help="the figure, as pixels")
     arguments = parser.parse_args(argv)

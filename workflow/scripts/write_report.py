@@ -23,7 +23,7 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--label-tables", nargs="*", type=Path, default=[], help="tables of label sets (Markdown)")
     parser.add_argument("--cost-tables", nargs="*", type=Path, default=[], help="tables of costs (Markdown)")
     parser.add_argument("--figures", nargs="*", type=Path, default=[], help="figures (SVG)")
-    parser.add_argument("--training", nargs="*", type=Path, default=[], help="…/{backbone}/{run}/training.json")
+    parser.add_argument("--training", nargs="*", type=Path, default=[], help="…/{backbone}/{training}/training.json")
     parser.add_argument("--work", nargs="*", type=Path, default=[], help="what the labels of a pool took (JSON)")
     parser.add_argument("--cards", nargs="*", type=Path, default=[], help="annotations of a pool to look at (JSON)")
     parser.add_argument(

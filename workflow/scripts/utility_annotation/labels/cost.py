@@ -1,4 +1,4 @@
-"""What the labels of a run cost: human judgements, human answers, and the hours of the devices that ran the LLM.
+"""What the labels of a training cost: human judgements, human answers, and the hours of the devices that ran the LLM.
 
 Table 17 of the paper counts human labels as 0.09 USD for each passage of each query's pool, REPLUG as 0.09 USD for each
 query's ground-truth answer besides its GPU hours, and LLM labels as GPU hours alone.
@@ -71,10 +71,10 @@ class Effort:
         return (self.judgements + self.answers) * prices.judgement_usd + self.device_hours * prices.gpu_hour_usd
 
 
-def work_of_run(configuration: Configuration, run: str) -> list[Work] | None:
-    """The work behind the labels of a run and of its first stages; None where some labels came from a file."""
+def work_of_training(configuration: Configuration, training: str) -> list[Work] | None:
+    """The work behind the labels of a training and of its first stages; None where some labels came from a file."""
     work: list[Work] = []
-    stage: str | None = run
+    stage: str | None = training
     while stage is not None:
         of_stage = work_of_labels(configuration, configuration.trainings[stage].labels)
         if of_stage is None:
