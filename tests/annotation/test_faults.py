@@ -18,8 +18,8 @@ from utility_annotation.engines.store_admin import prune
 
 WRITE = """
 import sys
-from utility_annotation.annotation.protocol import Completion
-from utility_annotation.annotation.store import CompletionStore
+from utility_annotation.engines.protocol import Completion
+from utility_annotation.engines.store import CompletionStore
 from utility_annotation.common.errors import run_script
 
 def main(_):
@@ -119,8 +119,8 @@ def test_pruning_while_jobs_write_and_read_loses_nothing(tmp_path: Path) -> None
 FIND_WHILE_PRUNED = """
 import sys
 from pathlib import Path
-from utility_annotation.annotation.store import CompletionStore
-from utility_annotation.annotation.upkeep import prune
+from utility_annotation.engines.store import CompletionStore
+from utility_annotation.engines.store_admin import prune
 
 store, pruned = CompletionStore(sys.argv[1]), False
 
@@ -146,7 +146,7 @@ def test_reader_whose_segments_are_pruned_away_finds_their_records(tmp_path: Pat
 PRUNE_KILLED_AT_EVERY_STEP = """
 import os, shutil, signal, sys
 from pathlib import Path
-from utility_annotation.annotation.upkeep import prune
+from utility_annotation.engines.store_admin import prune
 
 store, deaths = Path(sys.argv[1]), 0
 while True:
@@ -189,7 +189,7 @@ def test_disk_full_in_the_middle_of_a_record_ends_the_job_with_a_clear_error(tmp
     assert job.returncode == 1
     (line,) = job.stderr.splitlines()
     assert line.startswith(f"error: {tmp_path}: there is no room to write completions")
-    assert "To hint it: free space there" in line
+    assert "To fix it: free space there" in line
     (segment,) = tmp_path.glob("*.jsonl")
     assert segment.stat().st_size == FILE_SIZE
     assert segment.read_bytes()[-1:] != b"\n", "the record fitted, so nothing was shown"
@@ -233,8 +233,8 @@ def test_full_disk_ends_the_job_and_a_later_one_goes_on(tmp_path: Path) -> None:
 
 GOES_ON_AFTER_A_FULL_DISK = """
 import resource, sys
-from utility_annotation.annotation.protocol import Completion
-from utility_annotation.annotation.store import CompletionStore
+from utility_annotation.engines.protocol import Completion
+from utility_annotation.engines.store import CompletionStore
 from utility_annotation.common.errors import InputError
 
 with CompletionStore(sys.argv[1]) as store:
@@ -267,7 +267,7 @@ def test_prune_without_room_leaves_the_store_as_it_was(tmp_path: Path, root: Pat
 
 OPENED_BY_ANYBODY = """
 import os, sys
-from utility_annotation.annotation.store import CompletionStore
+from utility_annotation.engines.store import CompletionStore
 from utility_annotation.common.errors import run_script
 
 os.chdir(sys.argv[1])
@@ -291,4 +291,4 @@ def test_folder_that_may_not_be_written_is_refused_at_once(tmp_path: Path, exist
     assert job.returncode == 1
     (line,) = job.stderr.splitlines()
     assert line.startswith("error: store: completions cannot be kept here")
-    assert "To hint it: give a folder in which you may read and make files." in line
+    assert "To fix it: give a folder in which you may read and make files." in line
