@@ -18,8 +18,8 @@ from utility_annotation.engines.store_admin import prune
 
 WRITE = """
 import sys
-from utility_annotation.annotation.protocol import Completion
-from utility_annotation.annotation.store import CompletionStore
+from utility_annotation.engines.protocol import Completion
+from utility_annotation.engines.store import CompletionStore
 from utility_annotation.common.errors import run_script
 
 def main(_):
@@ -119,8 +119,8 @@ def test_pruning_while_jobs_write_and_read_loses_nothing(tmp_path: Path) -> None
 FIND_WHILE_PRUNED = """
 import sys
 from pathlib import Path
-from utility_annotation.annotation.store import CompletionStore
-from utility_annotation.annotation.upkeep import prune
+from utility_annotation.engines.store import CompletionStore
+from utility_annotation.engines.store_admin import prune
 
 store, pruned = CompletionStore(sys.argv[1]), False
 
@@ -146,7 +146,7 @@ def test_reader_whose_segments_are_pruned_away_finds_their_records(tmp_path: Pat
 PRUNE_KILLED_AT_EVERY_STEP = """
 import os, shutil, signal, sys
 from pathlib import Path
-from utility_annotation.annotation.upkeep import prune
+from utility_annotation.engines.store_admin import prune
 
 store, deaths = Path(sys.argv[1]), 0
 while True:
@@ -233,8 +233,8 @@ def test_full_disk_ends_the_job_and_a_later_one_goes_on(tmp_path: Path) -> None:
 
 GOES_ON_AFTER_A_FULL_DISK = """
 import resource, sys
-from utility_annotation.annotation.protocol import Completion
-from utility_annotation.annotation.store import CompletionStore
+from utility_annotation.engines.protocol import Completion
+from utility_annotation.engines.store import CompletionStore
 from utility_annotation.common.errors import InputError
 
 with CompletionStore(sys.argv[1]) as store:
@@ -267,7 +267,7 @@ def test_prune_without_room_leaves_the_store_as_it_was(tmp_path: Path, root: Pat
 
 OPENED_BY_ANYBODY = """
 import os, sys
-from utility_annotation.annotation.store import CompletionStore
+from utility_annotation.engines.store import CompletionStore
 from utility_annotation.common.errors import run_script
 
 os.chdir(sys.argv[1])

@@ -138,7 +138,7 @@ def summary(folder: Path, run: str) -> dict:
 
 def evaluate(folder: Path, run: str, metrics: list[str]) -> dict:
     """The script as its rule calls it; the figures that it wrote."""
-    names = {"backbone": "bm25", "run": "bm25", "qa": "task", "generator": "writer"}
+    names = {"backbone": "bm25", "training": "bm25", "qa": "task", "generator": "writer"}
     evaluate_answers.main(
         arguments(
             settings=names | {"metrics": metrics},

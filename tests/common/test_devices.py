@@ -117,7 +117,7 @@ def test_gpus_that_the_environment_hides_are_told(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(
-    ("capability", "built", "trainings"),
+    ("capability", "built", "runs"),
     [
         ((9, 0), ["sm_80", "sm_90"], True),
         ((8, 9), ["sm_80", "sm_86"], True),

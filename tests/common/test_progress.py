@@ -18,7 +18,7 @@ JOB = """
 import sys, time
 sys.path.insert(0, {scripts!r})
 sys.argv = ["encode.py", "--output-vectors", "results/x.npy"]
-from utility_annotation import progress
+from utility_annotation.common import progress
 progress._SECONDS_BETWEEN_LINES = {pause}
 progress.log_to_stderr()
 counted = progress.Progress("encoding", 40, "passages", interval=0.0)

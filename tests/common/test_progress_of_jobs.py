@@ -121,16 +121,16 @@ def run_jobs(run, demo: Path, folder: Path) -> None:
     files = {"labels": labels, "pool": pool, "output": folder / "export"}
     run("export_labels", settings=card | {"model": None}, format="tevatron", quality=quality, **files)
 
-    training = {"labels": "human", "loss": "singlelh", "passages": 2, "global_batch_size": 32, "epochs": 1}
+    training = {"labels": "human", "loss": "singlelh", "train_group_size": 2, "global_batch_size": 32, "epochs": 1}
     files = {"model": model, "labels": labels, "pool": pool, "output": folder / "trained"}
-    settings = {"run": training | {"precision": "fp32"}, "backbone": BACKBONE}
+    settings = {"training": training | {"precision": "fp32"}, "backbone": BACKBONE}
     run("train", settings=settings, performance={}, checkpoints=folder / "checkpoints", **files)
     vectors, docids, found = folder / "v.npy", folder / "d.parquet", folder / "run.parquet"
     files = {"output_vectors": vectors, "output_docids": docids, "corpus": corpus, "model": model}
     run("encode", settings={"backbone": BACKBONE}, performance={}, shard="0000-of-0001", **files)
     files = {"model": model, "vectors": vectors, "docids": docids, "output": found}
     run("search", settings={"backbone": BACKBONE, **wanted}, **options, **files)
-    settings = {"backbone": "b", "run": "r", "testset": "t", "metrics": ["mrr@10"], "relevance_level": 1}
+    settings = {"backbone": "b", "training": "r", "testset": "t", "metrics": ["mrr@10"], "relevance_level": 1}
     files = {"output": folder / "metrics.json", "output_per_query": folder / "per-query.parquet"}
     run("evaluate", settings=settings, run=found, qrels=qrels, **files)
     files = {"run": bm25, "answers": truth, "corpus": corpus, "output": folder / "matched.parquet"}
@@ -146,7 +146,7 @@ def evaluate_answers(run, folder: Path, model: Path, truth: Path) -> None:
     row |= {"prompt_tokens": 1, "completion_tokens": 1}
     answers = [row | {"query_id": it["query_id"], "answer": it["answers"][0]} for it in ANSWERS.read(truth).to_pylist()]
     ANNOTATION.write(folder / "generated.parquet", ANNOTATION.rows(answers))
-    settings = {"backbone": "b", "run": "r", "qa": "q", "generator": "g", "metrics": ["bert-score"], "layer": 1}
+    settings = {"backbone": "b", "training": "r", "qa": "q", "generator": "g", "metrics": ["bert-score"], "layer": 1}
     run(
         "evaluate_answers",
         settings=settings,

@@ -419,8 +419,8 @@ def test_requests_are_made_as_there_is_room_for_them_and_given_up_with_the_itera
 
 FAILING_CALLER = """
 import sys
-from utility_annotation.annotation.openai_engine import OpenAIEngine
-from utility_annotation.annotation.protocol import Message, ReplyRequest
+from utility_annotation.engines.openai_engine import OpenAIEngine
+from utility_annotation.engines.protocol import Message, ReplyRequest
 from utility_annotation.settings import Annotator, Performance, Sampling
 
 engine = OpenAIEngine(None, Annotator.model_validate_json(sys.argv[1]), Performance.model_validate_json(sys.argv[2]))

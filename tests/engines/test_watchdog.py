@@ -13,7 +13,7 @@ import pytest
 
 PROGRAM = """
 import subprocess, sys, time
-from utility_annotation.annotation.orphans import end_with_this_process
+from utility_annotation.engines.watchdog import end_with_this_process
 end_with_this_process()
 nested = "import subprocess; subprocess.run(['sleep', '300'])"
 subprocess.Popen([sys.executable, "-c", nested])

@@ -21,7 +21,7 @@ def evaluated(folder: Path, testset: str, values: list[float], **changes: Any) -
     PER_QUERY.write(folder / f"{testset}.parquet", PER_QUERY.rows(rows))
     figures = {
         "backbone": "b",
-        "run": "r",
+        "training": "r",
         "testset": testset,
         "queries": len(values),
         "queries_missing_from_run": 1,
@@ -53,9 +53,9 @@ def test_test_sets_count_the_same_whatever_their_size_and_depth(tmp_path: Path) 
     assert forums_read["metrics"] == {"ndcg@10": 0.625}
 
 
-def test_several_runs_have_no_average(tmp_path: Path) -> None:
-    members = [evaluated(tmp_path, "nq", [1.0]), evaluated(tmp_path, "tex", [1.0], run="other")]
-    with pytest.raises(InputError, match="of one run, and these are of 2"):
+def test_several_trainings_have_no_average(tmp_path: Path) -> None:
+    members = [evaluated(tmp_path, "nq", [1.0]), evaluated(tmp_path, "tex", [1.0], training="other")]
+    with pytest.raises(InputError, match="of one training, and these are of 2"):
         average("a", *zip(*members, strict=True))
 
 

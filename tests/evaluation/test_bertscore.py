@@ -103,7 +103,7 @@ def run_script(folder: Path, **more: object) -> dict:
     counts = {"attempts": 1, "prompt_tokens": 1, "completion_tokens": 1}
     ANNOTATION.write(folder / "answers.parquet", ANNOTATION.rows([row | counts]))
     TRUTH.write(folder / "truth.parquet", TRUTH.rows([{"query_id": "q", "answers": ["blue ship"]}]))
-    names = {"backbone": "b", "run": "r", "qa": "t", "generator": "g", "metrics": ["f1", "bert-score"]}
+    names = {"backbone": "b", "training": "r", "qa": "t", "generator": "g", "metrics": ["f1", "bert-score"]}
     script.main(
         arguments(
             settings=names | {"layer": 1},

@@ -185,7 +185,7 @@ def test_the_script_writes_means_and_every_querys_value(tmp_path):
     RUN.write(tmp_path / "run.parquet", run_table({"1": {"b": 1.0, "x": 2.0}, "2": {"a": 1.0}, "9": {"a": 1.0}}))
     evaluate_script.main(
         arguments(
-            settings={"backbone": "b", "run": "r", "testset": "t", "metrics": ["mrr@10"], "relevance_level": 1},
+            settings={"backbone": "b", "training": "r", "testset": "t", "metrics": ["mrr@10"], "relevance_level": 1},
             run=tmp_path / "run.parquet",
             qrels=tmp_path / "qrels.parquet",
             output=tmp_path / "metrics.json",
@@ -194,7 +194,7 @@ def test_the_script_writes_means_and_every_querys_value(tmp_path):
     )
     assert json.loads((tmp_path / "metrics.json").read_text()) == {
         "backbone": "b",
-        "run": "r",
+        "training": "r",
         "testset": "t",
         "queries": 3,
         "queries_missing_from_run": 1,

@@ -40,7 +40,7 @@ def trained(tmp_path: Path) -> Path:
     folder = tmp_path / "model"
     Encoder.load(save_tiny_bert(tmp_path / "tiny"), Backbone(**BACKBONE)).save(folder)
     record = {
-        "run": Training(**RUN).model_dump(mode="json"),
+        "training": Training(**RUN).model_dump(mode="json"),
         "backbone": Backbone(**BACKBONE).model_dump(mode="json"),
         "effective_batch": {"queries": 128, "passages_a_query": 16, "negatives": "own and in-batch"},
         "processes": 8,
@@ -74,7 +74,7 @@ def test_the_card_states_data_loss_effective_batch_and_metrics(trained: Path) ->
     assert card.data.library_name == "sentence-transformers"
     assert card.data.base_model == "some/Encoder"
     for row in (
-        "| starts from | run useful, which started from some/Encoder |",
+        "| starts from | training useful, which started from some/Encoder |",
         "| labels of that first stage | utility selection: the passages on topic that an LLM found of use",
         "| labels | human-20 of pool small: the human positives of the pool |",
         "| questions | 1,000 (10 more have no positive) |",

@@ -1,4 +1,4 @@
-"""What labels cost: the work behind a run, the device hours of an annotation, and the prices."""
+"""What labels cost: the work behind a training, the device hours of an annotation, and the prices."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from judged_pools import write_annotation, write_pool
 
 from utility_annotation.common.errors import InputError
 from utility_annotation.common.files import write_json
-from utility_annotation.labels.cost import Effort, Records, Work, work_of_run
+from utility_annotation.labels.cost import Effort, Records, Work, work_of_training
 from utility_annotation.labels.shards import query_subset
 from utility_annotation.reporting.published import Place, read_published
 from utility_annotation.settings import Configuration, Cost, QuerySubset, load
@@ -22,7 +22,7 @@ QUERIES = [f"q{number}" for number in range(10)]
 FIFTH = QuerySubset(percent=20)
 
 
-def configured(labels: dict[str, Any], runs: dict[str, Any], protocol: str = "listwise") -> Configuration:
+def configured(labels: dict[str, Any], trainings: dict[str, Any], protocol: str = "listwise") -> Configuration:
     source = {"format": "beir", "path": "x"}
     split = {"queries": source, "qrels": source, "answers": source}
     model = {"package": "x"}
@@ -33,7 +33,7 @@ def configured(labels: dict[str, Any], runs: dict[str, Any], protocol: str = "li
             "pools": {"p": {"dataset": "d", "source": {"path": "x"}}},
             "annotators": {"llm": {"model": "m", "protocol": protocol}},
             "labels": {name: {"pool": "p"} | values for name, values in labels.items()},
-            "runs": runs,
+            "trainings": trainings,
         }
     )
 
@@ -44,7 +44,7 @@ def kinds(work: list[Work] | None) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("run", "effort"),
+    ("training", "effort"),
     [
         ("human", HUMAN),
         ("replug", Effort(answers=MS_MARCO_QUERIES, device_hours=70 * GPUS)),
@@ -52,11 +52,11 @@ def kinds(work: list[Work] | None) -> list[str]:
         ("utilsel-cl20", Effort(judgements=0.2 * HUMAN.judgements, device_hours=53 * GPUS)),
     ],
 )
-def test_the_papers_quantities_cost_what_its_table_17_says(root: Path, run: str, effort: Effort) -> None:
+def test_the_papers_quantities_cost_what_its_table_17_says(root: Path, training: str, effort: Effort) -> None:
     published = read_published(root / "resources" / "paper" / "published.csv", "17")
     usd = effort.usd(Cost())
     assert usd is not None
-    assert round(usd) == published[Place("", run, "", "cost_usd")].value
+    assert round(usd) == published[Place("", training, "", "cost_usd")].value
 
 
 @pytest.mark.parametrize(
@@ -72,25 +72,25 @@ def test_the_papers_quantities_cost_what_its_table_17_says(root: Path, run: str,
 def test_labels_rest_on_the_stages_of_their_source(source: str, expected: list[str]) -> None:
     annotator = {} if source == "human" else {"annotator": "llm"}
     configuration = configured({"l": {"source": source} | annotator}, {"r": {"labels": "l"}})
-    assert kinds(work_of_run(configuration, "r")) == expected
+    assert kinds(work_of_training(configuration, "r")) == expected
 
 
 def test_replug_needs_a_human_answer_a_query() -> None:
     labels = {"l": {"source": "replug", "annotator": "llm"}}
-    work = work_of_run(configured(labels, {"r": {"labels": "l", "loss": "kl"}}), "r")
+    work = work_of_training(configured(labels, {"r": {"labels": "l", "loss": "kl"}}), "r")
     assert kinds(work) == ["answers", "replug"]
 
 
 def test_a_pointwise_ranking_rests_on_the_likelihoods_of_the_selection() -> None:
     labels = {"l": {"source": "utilrank", "annotator": "llm"}}
-    work = work_of_run(configured(labels, {"r": {"labels": "l"}}, protocol="pointwise"), "r")
+    work = work_of_training(configured(labels, {"r": {"labels": "l"}}, protocol="pointwise"), "r")
     assert kinds(work) == ["relsel", "answer", "utilsel"]
 
 
 def test_a_curriculum_pays_for_its_first_stages() -> None:
     labels = {"useful": {"source": "relsel", "annotator": "llm"}, "human": {"source": "human"}}
-    runs = {"first": {"labels": "useful"}, "second": {"labels": "human", "init_from": "first"}}
-    assert kinds(work_of_run(configured(labels, runs), "second")) == ["judgements", "relsel"]
+    trainings = {"first": {"labels": "useful"}, "second": {"labels": "human", "init_from": "first"}}
+    assert kinds(work_of_training(configured(labels, trainings), "second")) == ["judgements", "relsel"]
 
 
 def test_a_union_pays_for_the_part_of_each_member_that_it_uses() -> None:
@@ -99,7 +99,7 @@ def test_a_union_pays_for_the_part_of_each_member_that_it_uses() -> None:
         "few": {"source": "human", "queries": {"percent": 20}},
         "both": {"source": "union", "of": ["useful", "few"], "queries": {"percent": 50}},
     }
-    work = work_of_run(configured(labels, {"r": {"labels": "both"}}), "r")
+    work = work_of_training(configured(labels, {"r": {"labels": "both"}}), "r")
     assert work is not None
     assert {part.kind: [subset.percent for subset in part.queries] for part in work} == {
         "relsel": [50, 100],
@@ -107,15 +107,15 @@ def test_a_union_pays_for_the_part_of_each_member_that_it_uses() -> None:
     }
 
 
-@pytest.mark.parametrize("run", ["alone", "refined"])
-def test_the_cost_of_labels_from_a_file_is_not_known(run: str) -> None:
+@pytest.mark.parametrize("training", ["alone", "refined"])
+def test_the_cost_of_labels_from_a_file_is_not_known(training: str) -> None:
     labels = {
         "theirs": {"source": "file", "file": {"format": "trec", "path": "x"}},
         "human": {"source": "human"},
         "both": {"source": "union", "of": ["theirs", "human"]},
     }
-    runs = {"alone": {"labels": "both"}, "refined": {"labels": "human", "init_from": "alone"}}
-    assert work_of_run(configured(labels, runs), run) is None
+    trainings = {"alone": {"labels": "both"}, "refined": {"labels": "human", "init_from": "alone"}}
+    assert work_of_training(configured(labels, trainings), training) is None
 
 
 def job(

@@ -71,7 +71,7 @@ def files(tmp_path: Path) -> dict[str, object]:
     rows = [{"query_id": q, "docid": d, "rank": rank, "score": -float(rank)} for q, d, rank in ranked]
     RUN.write(tmp_path / "run.parquet", RUN.rows(rows))
     names = ("corpus", "queries", "qrels", "output")
-    return {name: tmp_path / f"{name}.parquet" for name in names} | {"trainings": [tmp_path / "run.parquet"]}
+    return {name: tmp_path / f"{name}.parquet" for name in names} | {"runs": [tmp_path / "run.parquet"]}
 
 
 def test_relevant_passages_are_compared_with_what_was_found(files: dict[str, object]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import sample_annotations
+import collect_cards
 from command_line import arguments
 
 from utility_annotation.io.schemas import ANNOTATION, ANSWERS, LABELS, POOL
@@ -73,7 +73,7 @@ class JudgedPool:
         """The file of its cards, and what it holds."""
         output = self.folder / "cards.json"
         asked = {"pool": "p", "questions": 50, "seed": 13, "judges": JUDGES} | settings
-        sample_annotations.main(arguments(settings=asked, **self.inputs, output=output))
+        collect_cards.main(arguments(settings=asked, **self.inputs, output=output))
         return output, json.loads(output.read_text())
 
 

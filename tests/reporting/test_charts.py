@@ -33,9 +33,15 @@ CHART: dict[str, Any] = {
 
 
 def metrics(folder: Path, testset: str = "dev", **values: float) -> list[Path]:
-    paths = [folder / f"{run}.json" for run in values]
-    for path, (run, value) in zip(paths, values.items(), strict=True):
-        found = {"backbone": "minilm", "run": run, "testset": testset, "queries": 9, "metrics": {"mrr@10": value}}
+    paths = [folder / f"{training}.json" for training in values]
+    for path, (training, value) in zip(paths, values.items(), strict=True):
+        found = {
+            "backbone": "minilm",
+            "training": training,
+            "testset": testset,
+            "queries": 9,
+            "metrics": {"mrr@10": value},
+        }
         write_json(path, found)
     return paths
 
@@ -77,7 +83,7 @@ def test_a_line_has_its_name_and_its_ticks_and_a_level_its_figure(tmp_path: Path
 def test_the_points_stand_beside_the_figure_from_left_to_right(tmp_path: Path) -> None:
     lines(tmp_path, metrics(tmp_path, **ALL))
     assert points(tmp_path) == [
-        ["series", "x", "run", "percent"],
+        ["series", "x", "training", "percent"],
         ["selected", "20", "fifth", "37.5"],
         ["selected", "100", "all", "40.0"],
         ["ranked", "2.5", "few", "30.0"],
@@ -92,7 +98,7 @@ def test_what_was_not_computed_is_left_out_and_told(tmp_path: Path, caplog: pyte
     assert "20" not in texts
     assert not any("human (" in text for text in texts)
     assert ["selected", "20", "fifth", ""] in points(tmp_path)
-    assert "mrr@10 of run fifth was not computed" in caplog.text
+    assert "mrr@10 of training fifth was not computed" in caplog.text
 
 
 def test_a_chart_without_any_figure_says_so(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The table of what labels cost beside what runs reach."""
+"""The table of what labels cost beside what the models reach."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ HOURS = 53
 PUBLISHED = Path(__file__).parents[2] / "resources" / "paper" / "published.csv"
 
 
-def written(folder: Path, *runs: str, testset: str = "dev", seconds: float = HOURS * 3600, **changes: Any) -> Path:
-    """The table of runs on 400 queries × 31 passages, annotated by one job on 8 GPUs."""
+def written(folder: Path, *trainings: str, testset: str = "dev", seconds: float = HOURS * 3600, **changes: Any) -> Path:
+    """The table of trainings on 400 queries × 31 passages, annotated by one job on 8 GPUs."""
     annotation = write_annotation(folder / "p" / "llm" / "relsel", {query: {} for query in POOL})
     job = {"prompt_tokens": 40_000, "new_tokens": 4_000, "engine_seconds": seconds, "load_seconds": 0, "gpus": 8}
     job["earlier"] = None
     write_json(annotation[0].with_suffix(".json"), job)
-    metrics = [folder / "metrics" / f"{run}.json" for run in runs]
+    metrics = [folder / "metrics" / f"{training}.json" for training in trainings]
     for path in metrics:
         values = {"mrr@10": 0.353, "recall@1000": 0.977}
-        found = {"backbone": "b", "run": path.stem, "testset": testset, "queries": 9, "metrics": values}
+        found = {"backbone": "b", "training": path.stem, "testset": testset, "queries": 9, "metrics": values}
         write_json(path, found)
-    table = {"title": "Cost", "backbone": "b", "trainings": runs, "testset": "dev"} | changes
-    settings = {"table": table, "prices": PRICES, "work": {run: WORK[run] for run in runs}}
+    table = {"title": "Cost", "backbone": "b", "trainings": trainings, "testset": "dev"} | changes
+    settings = {"table": table, "prices": PRICES, "work": {training: WORK[training] for training in trainings}}
     outputs = {f"output_{kind}": folder / f"table.{kind}" for kind in ("markdown", "csv", "latex")}
     pool = write_pool(folder / "p", POOL)
     script.main(
@@ -50,9 +50,9 @@ def rows(folder: Path) -> list[list[str]]:
     return [[text.strip() for text in line.strip("|").split("|")] for line in (lines[0], *lines[2:])]
 
 
-def test_a_row_a_run_with_cost_hours_and_metrics(tmp_path: Path) -> None:
+def test_a_row_a_training_with_cost_hours_and_metrics(tmp_path: Path) -> None:
     assert rows(written(tmp_path, "human", "useful", "replug")) == [
-        ["run", "cost (USD)", "GPU hours", "dev MRR@10", "dev Recall@1000"],
+        ["training", "cost (USD)", "GPU hours", "dev MRR@10", "dev Recall@1000"],
         ["human", "1,116", "0.00", "35.3", "97.7"],
         ["useful", "339", "424.00", "35.3", "97.7"],
         ["replug", "375", "424.00", "35.3", "97.7"],
@@ -74,7 +74,7 @@ def test_metrics_of_another_test_set_are_refused(tmp_path: Path) -> None:
 
 def test_the_papers_figures_stand_beside_ours_its_hours_as_gpu_hours(tmp_path: Path) -> None:
     found = rows(written(tmp_path, "replug", published="17"))
-    assert found[0][:7] == ["run", "cost (USD)", "paper", "difference", "GPU hours", "paper", "difference"]
+    assert found[0][:7] == ["training", "cost (USD)", "paper", "difference", "GPU hours", "paper", "difference"]
     assert found[1] == [
         "replug", "375.20", "44,639.00", "−44,263.80", "424.00", "560.00", "−136.00",
         "35.3", "33.8", "+1.5", "97.7", "94.7", "+3.0",

@@ -43,7 +43,7 @@ def metrics(folder: Path, backbone: str, run: str, value: float) -> Path:
     path = folder / f"{backbone}-{run}.json"
     write_json(
         path,
-        {"backbone": backbone, "run": run, "testset": "dev", "queries": 9, "metrics": {"ndcg@10": value}},
+        {"backbone": backbone, "training": run, "testset": "dev", "queries": 9, "metrics": {"ndcg@10": value}},
     )
     return path
 
@@ -51,7 +51,7 @@ def metrics(folder: Path, backbone: str, run: str, value: float) -> Path:
 def training(folder: Path, backbone: str, run: str) -> Path:
     path = folder / backbone / run / "training.json"
     curve = [[step, 1, 2.0 / step, 1e-5] for step in range(1, 6)]
-    write_json(path, {"run": {"loss": "summarglh"}, "curve": curve})
+    write_json(path, {"training": {"loss": "summarglh"}, "curve": curve})
     return path
 
 
@@ -104,7 +104,7 @@ def test_positions_to_which_few_lists_reach_are_not_drawn(tmp_path: Path) -> Non
 )
 def test_a_figure_without_data_says_so(tmp_path: Path, script: Any, write: Callable[[Path], Path]) -> None:
     texts = drawn(script, tmp_path, quality=[write(tmp_path)])
-    assert texts == {"No label set of these runs was selected by an LLM."}
+    assert texts == {"No label set of these trainings was selected by an LLM."}
 
 
 def test_retrieval_draws_runs_as_bars_and_bm25_and_untrained_as_lines(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_untrained_alone_is_drawn_as_a_bar(tmp_path: Path) -> None:
     assert "minilm untrained" not in texts
 
 
-def test_training_has_a_panel_a_run_and_a_colour_a_backbone(tmp_path: Path) -> None:
+def test_training_has_a_panel_a_training_and_a_colour_a_backbone(tmp_path: Path) -> None:
     files = [training(tmp_path, backbone, run) for backbone in ("minilm", "e5") for run in ("human", "utilsel")]
     texts = drawn(plot_training, tmp_path, training=files)
     assert {"human (summarglh)", "utilsel (summarglh)", "minilm", "e5"} <= texts

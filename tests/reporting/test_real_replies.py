@@ -6,7 +6,7 @@ import json
 import re
 from pathlib import Path
 
-import sample_annotations
+import collect_cards
 import write_report
 from command_line import arguments
 from test_annotations_page import CONFIGURATION, ELEMENTS, Page
@@ -41,7 +41,7 @@ def test_fifty_questions_make_a_page_of_less_than_two_megabytes(root: Path, shar
     ANNOTATION.write(tmp_path / "annotation" / "llm" / "utilsel-truth" / SHARD, ANNOTATION.rows(annotation))
     settings = {"pool": "p", "questions": 50, "seed": 13, "judges": JUDGES}
     files = {"pool": tmp_path / "pool", "annotation": tmp_path / "annotation", "labels": tmp_path, "shards": 1}
-    sample_annotations.main(arguments(settings=settings, **files, output=tmp_path / "cards.json"))
+    collect_cards.main(arguments(settings=settings, **files, output=tmp_path / "cards.json"))
     template, output = root / "resources" / "report" / "report.html.j2", tmp_path / "report.html"
     cards = [tmp_path / "cards.json"]
     write_report.main(arguments(settings=CONFIGURATION, cards=cards, template=template, output=output))

@@ -14,7 +14,7 @@ from utility_annotation.common.files import write_json, write_text
 from utility_annotation.reporting.comparison import Column, Comparison, Row
 from utility_annotation.reporting.page import tendency
 from utility_annotation.reporting.tables import Cell, write_csv
-from utility_annotation.reporting.trainings import Training
+from utility_annotation.reporting.trainings import TrainingRecord
 
 CONFIGURATION = {
     "models": {"small-llm": {"hub": "org/llm", "revision": "abc"}, "encoder": {"path": "models/encoder"}},
@@ -33,7 +33,7 @@ CONFIGURATION = {
     "annotators": {"llm": {"model": "small-llm"}},
     "labels": {"human": {"pool": "pool", "source": "human"}},
     "backbones": {"minilm": {"model": "encoder"}},
-    "runs": {"human": {"labels": "human", "loss": "singlelh"}},
+    "trainings": {"human": {"labels": "human", "loss": "singlelh"}},
     "testsets": {"dev": {"dataset": "demo", "split": "dev"}},
     "tables": {
         "main": {
@@ -148,14 +148,14 @@ def write_inputs(folder: Path) -> dict[str, Any]:
     compared = Comparison("Labels <of> humans", ("labels", "annotator"), columns, [row], ["Mind <this>."], "1")
     write_text(folder / "table1.md", compared.markdown())
     columns, row = [Column("cost_usd", "cost (USD)", decimals=2)], Row(("human",), {"cost_usd": 4.5}, {})
-    write_text(folder / "table17.md", Comparison("Costs", ("run",), columns, [row], []).markdown())
+    write_text(folder / "table17.md", Comparison("Costs", ("training",), columns, [row], []).markdown())
     write_json(folder / "work.json", WORK)
     for name in FIGURES:
         write_text(folder / f"{name}.svg", "<svg xmlns='http://www.w3.org/2000/svg'/>")
     write_json(
         folder / "minilm" / "human" / "training.json",
         {
-            "run": {"loss": "singlelh"},
+            "training": {"loss": "singlelh"},
             "effective_batch": {"queries": 8, "passages_a_query": 6},
             "processes": 2,
             "device": "cpu",
@@ -329,5 +329,5 @@ def test_the_page_of_an_empty_configuration_says_so(tmp_path: Path, template: Pa
 
 
 def test_a_training_is_named_by_its_folders(tmp_path: Path) -> None:
-    found = Training.read(write_inputs(tmp_path)["training"][0])
-    assert (found.backbone, found.run, found.loss_name) == ("minilm", "human", "singlelh")
+    found = TrainingRecord.read(write_inputs(tmp_path)["training"][0])
+    assert (found.backbone, found.training, found.loss_name) == ("minilm", "human", "singlelh")

@@ -24,7 +24,7 @@ from utility_annotation.settings import Group, ResultsTable
 SETTINGS = ResultsTable(
     title="Retrievers",
     backbones=("minilm",),
-    groups=(Group(runs=("human", "replug", "utilsel", "untrained"), second_baseline="replug"),),
+    groups=(Group(trainings=("human", "replug", "utilsel", "untrained"), second_baseline="replug"),),
     testsets=("dev",),
 )
 
@@ -34,7 +34,7 @@ BETTER = [0.2, 0.4, 0.6, 0.6]
 
 
 def write_results(folder: Path, values: dict[tuple[str, str], list[float]], metric: str = "mrr@10") -> tuple[Any, Any]:
-    """Metrics and per-query files of (backbone, run) → per-query values on ``dev``."""
+    """Metrics and per-query files of (backbone, training) → per-query values on ``dev``."""
     metrics, per_query = [], []
     for (backbone, run), of_run in values.items():
         metrics.append(folder / backbone / f"{run}.json")
@@ -45,7 +45,7 @@ def write_results(folder: Path, values: dict[tuple[str, str], list[float]], metr
             metrics[-1],
             {
                 "backbone": backbone,
-                "run": run,
+                "training": run,
                 "testset": "dev",
                 "queries": len(of_run),
                 "metrics": {metric: sum(of_run) / len(of_run)},
@@ -112,7 +112,7 @@ def test_without_baselines_nothing_is_marked(tmp_path: Path) -> None:
     values = {("minilm", "human"): HUMAN, ("minilm", "utilsel"): BETTER}
     assert {
         cell.marks
-        for cell in cells(tmp_path, values, baseline=None, groups=(Group(runs=("human", "utilsel")),)).values()
+        for cell in cells(tmp_path, values, baseline=None, groups=(Group(trainings=("human", "utilsel")),)).values()
     } == {""}
 
 
@@ -145,7 +145,7 @@ def test_metrics_are_ordered_by_name_and_depth(tmp_path: Path) -> None:
         tmp_path / "m.json",
         {
             "backbone": "bm25",
-            "run": "bm25",
+            "training": "bm25",
             "testset": "dev",
             "queries": 1,
             "metrics": {"recall@1000": 1.0, "recall@20": 0.5, "mrr@10": 0.5},
@@ -161,7 +161,7 @@ def test_markdown_shows_percent_with_one_decimal_bold_underlined_and_marked(tmp_
     lines = markdown(SETTINGS, list(cells(tmp_path, values).values())).splitlines()
     assert lines[0] == "## Retrievers"
     assert lines[2:10] == [
-        "| backbone | run | dev<br>MRR@10 |",
+        "| backbone | training | dev<br>MRR@10 |",
         "| --- | --- | ---: |",
         "|  | BM25 | 20.0 |",
         "|  |  |  |",
@@ -188,7 +188,9 @@ def test_metrics_of_another_table_are_refused(
     tmp_path: Path, testset: str, run: str, copies: int, message: str
 ) -> None:
     path = tmp_path / "metrics.json"
-    write_json(path, {"backbone": "minilm", "run": run, "testset": testset, "queries": 1, "metrics": {"mrr@10": 1.0}})
+    write_json(
+        path, {"backbone": "minilm", "training": run, "testset": testset, "queries": 1, "metrics": {"mrr@10": 1.0}}
+    )
     with pytest.raises(InputError, match=rf"metrics\.json: .*{message}"):
         results_table(SETTINGS, [path] * copies, [path] * copies)
 
@@ -217,7 +219,7 @@ def test_the_script_writes_all_formats(tmp_path: Path) -> None:
         )
     )
     with (tmp_path / "t.csv").open(encoding="utf-8", newline="") as file:
-        lines = {line["run"]: line for line in csv.DictReader(file)}
+        lines = {line["training"]: line for line in csv.DictReader(file)}
     assert (lines["utilsel"]["percent"], lines["utilsel"]["marks"], lines["replug"]["percent"]) == ("45.0", "+", "")
     assert "**45.0**" in (tmp_path / "t.md").read_text(encoding="utf-8")
     assert r"\textbf{45.0}$^{+}$" in (tmp_path / "t.tex").read_text(encoding="utf-8")
@@ -225,9 +227,9 @@ def test_the_script_writes_all_formats(tmp_path: Path) -> None:
 
 def test_each_group_has_its_own_second_baseline(tmp_path: Path) -> None:
     groups = (
-        Group(runs=("human",)),
-        Group(title="alone", runs=("replug", "utilsel"), second_baseline="replug"),
-        Group(title="curriculum", runs=("replug-cl", "utilsel-cl"), second_baseline="replug-cl"),
+        Group(trainings=("human",)),
+        Group(title="alone", trainings=("replug", "utilsel"), second_baseline="replug"),
+        Group(title="curriculum", trainings=("replug-cl", "utilsel-cl"), second_baseline="replug-cl"),
     )
     values = {("minilm", run): HUMAN for run in ("human", "replug", "utilsel-cl")}
     values |= {("minilm", "utilsel"): BETTER, ("minilm", "replug-cl"): BETTER}
@@ -249,10 +251,10 @@ def test_each_group_has_its_own_second_baseline(tmp_path: Path) -> None:
 
 def test_a_run_may_stand_in_several_rows_under_other_names(tmp_path: Path) -> None:
     rows = {"loss=summarglh": "utilsel", "strategy=utilsel": "utilsel"}
-    groups = (Group(runs=("human",)), Group(rows=rows))
+    groups = (Group(trainings=("human",)), Group(rows=rows))
     found = cells(tmp_path, {("minilm", "human"): HUMAN, ("minilm", "utilsel"): BETTER}, groups=groups)
     for name in rows:
-        assert (found["minilm", name].shown, found["minilm", name].run) == ("45.0", "utilsel")
+        assert (found["minilm", name].shown, found["minilm", name].training) == ("45.0", "utilsel")
         assert found["minilm", name].standing == "best"
 
 
@@ -283,7 +285,14 @@ def test_a_question_answering_column_is_named_by_task_and_generator(tmp_path: Pa
     metrics, per_query = write_results(tmp_path, {("minilm", "human"): HUMAN})
     write_json(
         tmp_path / "qa.json",
-        {"backbone": "minilm", "run": "human", "qa": "nq-qa", "generator": "llm", "queries": 4, "metrics": {"em": 0.5}},
+        {
+            "backbone": "minilm",
+            "training": "human",
+            "qa": "nq-qa",
+            "generator": "llm",
+            "queries": 4,
+            "metrics": {"em": 0.5},
+        },
     )
     settings = SETTINGS.model_copy(update={"qa": ("nq-qa",), "generators": ("llm", "other")})
     found = results_table(settings, [*metrics, tmp_path / "qa.json"], [*per_query, tmp_path / "none.parquet"])
@@ -301,7 +310,7 @@ def test_an_average_is_tested_by_test_set(tmp_path: Path) -> None:
     for run, values in (("human", dict.fromkeys(ours, 0.0)), ("utilsel", ours)):
         metrics.append(tmp_path / f"{run}.json")
         per_query.append(tmp_path / f"{run}.parquet")
-        figures = {"backbone": "minilm", "run": run, "testset": "dev", "queries": 6, "metrics": {"mrr@10": 0.1}}
+        figures = {"backbone": "minilm", "training": run, "testset": "dev", "queries": 6, "metrics": {"mrr@10": 0.1}}
         write_json(metrics[-1], figures | {"weights": {"big": 0.5, "small": 0.5}})
         rows = [{"query_id": query_id, "metric": "mrr@10", "value": value} for query_id, value in values.items()]
         PER_QUERY.write(per_query[-1], PER_QUERY.rows(rows))
@@ -321,7 +330,13 @@ def test_latex_escapes_what_means_something_there(tmp_path: Path) -> None:
 def test_only_the_metrics_asked_for_are_shown_in_that_order(tmp_path: Path) -> None:
     write_json(
         tmp_path / "m.json",
-        {"backbone": "bm25", "run": "bm25", "testset": "dev", "queries": 1, "metrics": {"mrr@10": 1, "a": 1, "b": 1}},
+        {
+            "backbone": "bm25",
+            "training": "bm25",
+            "testset": "dev",
+            "queries": 1,
+            "metrics": {"mrr@10": 1, "a": 1, "b": 1},
+        },
     )
     settings = ResultsTable(title="t", testsets=("dev",), metrics=("b", "mrr@10"))
     found = results_table(settings, [tmp_path / "m.json"], [tmp_path / "none.parquet"])
@@ -329,7 +344,7 @@ def test_only_the_metrics_asked_for_are_shown_in_that_order(tmp_path: Path) -> N
 
 
 def test_the_untrained_backbone_stands_first_in_its_own_group(tmp_path: Path) -> None:
-    groups = (Group(runs=("human",)), Group(title="others", runs=("utilsel", "untrained")))
+    groups = (Group(trainings=("human",)), Group(title="others", trainings=("utilsel", "untrained")))
     assert list(cells(tmp_path, {("minilm", "human"): HUMAN}, groups=groups, with_bm25=False)) == [
         ("minilm", "human"),
         ("minilm", "untrained"),
@@ -338,7 +353,7 @@ def test_the_untrained_backbone_stands_first_in_its_own_group(tmp_path: Path) ->
 
 
 def test_a_group_without_a_title_is_set_apart(tmp_path: Path) -> None:
-    groups = (Group(title="first", runs=("human",)), Group(runs=("utilsel",)))
+    groups = (Group(title="first", trainings=("human",)), Group(trainings=("utilsel",)))
     settings = SETTINGS.model_copy(update={"groups": groups, "with_bm25": False})
     found = results_table(settings, *write_results(tmp_path, {("minilm", "human"): HUMAN}))
     lines = markdown(settings, found).splitlines()
@@ -348,7 +363,7 @@ def test_a_group_without_a_title_is_set_apart(tmp_path: Path) -> None:
 
 def test_no_row_is_kept_for_bm25_where_there_are_no_test_sets() -> None:
     settings = ResultsTable(
-        title="t", backbones=("minilm",), groups=(Group(runs=("human",)),), qa=("nq-qa",), generators=("llm",)
+        title="t", backbones=("minilm",), groups=(Group(trainings=("human",)),), qa=("nq-qa",), generators=("llm",)
     )
     assert [row.name for row in table_rows(settings)] == ["human"]
     with pytest.raises(ValidationError, match="`testsets` and `with_bm25` alone"):

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-import annotation_cost
+import count_work
 import pytest
 from command_line import arguments
 from judged_questions import write_judged_pool
@@ -53,7 +53,7 @@ def counted(folder: Path, gpus: int = 0, **raw: Any) -> dict[str, Any]:
     asked = work_settings(settings, "p", judges, list(settings.labels)).model_dump(mode="json")
     output = folder / "work.json"
     given = {"pool": pool.inputs["pool"], "shards": 2, "annotation": folders, "output": output}
-    annotation_cost.main(arguments(settings=asked, **given))
+    count_work.main(arguments(settings=asked, **given))
     found: dict[str, Any] = json.loads(output.read_text())
     return found
 

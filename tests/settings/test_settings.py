@@ -16,6 +16,7 @@ from snakemake.utils import update_config
 
 from utility_annotation.common.errors import InputError
 from utility_annotation.settings import Annotator, Configuration, Group, canonical, from_json, load, stage_settings
+from utility_annotation.settings.base import RENAMED
 
 
 @pytest.fixture
@@ -68,7 +69,12 @@ def test_the_own_corpus_takes_human_labels_in_small(root: Path) -> None:
     ("path", "value", "expected"),
     [
         ("modles", {}, "unknown key modles (did you mean 'models'?)"),
-        ("trainings/human/batch_quries", 3, "unknown key runs.human.batch_quries (did you mean 'global_batch_size'?)"),
+        (
+            "trainings/human/globl_batch_size",
+            3,
+            "unknown key trainings.human.globl_batch_size (did you mean 'global_batch_size'?)",
+        ),
+        ("tables/retrieval/groups", [{"trainngs": ["human"]}], "groups.0.trainngs (did you mean 'trainings'?)"),
         ("performance/trainer", {}, "did you mean 'train'?"),
         ("datasets/demo/splits/dev/query", {}, "did you mean 'queries'?"),
         (
@@ -82,7 +88,11 @@ def test_the_own_corpus_takes_human_labels_in_small(root: Path) -> None:
         ("labels/human/annotator", "smollm2", "labels of source human must have no `annotator`"),
         ("models/all-minilm-l6-v2", {"package": "a", "path": "b"}, "give exactly one of package, path and hub"),
         ("testsets/demo-dev/split", "test", "testsets.demo-dev.split names 'test'"),
-        ("tables/retrieval/baseline", "utilsel-cl30", "the baseline 'utilsel-cl30' must be one of its runs, or null"),
+        (
+            "tables/retrieval/baseline",
+            "utilsel-cl30",
+            "the baseline 'utilsel-cl30' must be one of its trainings, or null",
+        ),
         ("annotators/smollm2/model", None, "engine transformers needs `model`"),
         ("annotators/smollm2/engine", "openai", "engine openai needs `served_model_name`"),
         (
@@ -161,6 +171,45 @@ def test_a_wrong_configuration_is_refused_with_the_place_and_the_mend(
         load(_set(demo, path, value), path="some.yaml")
     assert expected in str(error.value)
     assert str(error.value).startswith("some.yaml: ")
+
+
+OLD_KEYS: list[tuple[str, Any]] = [
+    ("runs", {"human": {"labels": "human", "loss": "singlelh"}}),
+    ("trainings/human/first_stage", "utilsel"),
+    ("trainings/human/passages", 16),
+    ("trainings/human/batch_queries", 16),
+    ("tables/retrieval/groups", [{"runs": ["human"]}]),
+    ("annotators/smollm2/context_tokens", 2048),
+    ("annotators/smollm2/served_model", "judge"),
+    ("annotators/smollm2/guided", True),
+    ("annotators/smollm2/passes", 3),
+    ("annotators/smollm2/retries", {"attempts": 2}),
+    ("performance/annotate/server", {"key_variable": "KEY"}),
+    ("performance/train", {"cache_chunk": 8}),
+]
+"""Where each key of version 1 stood, with a value that was right."""
+
+
+def _place_of_old_key(path: str, value: Any) -> tuple[str, str]:
+    """The place that the error names, and the key itself."""
+    keys = path.split("/")
+    if isinstance(value, list):
+        keys += ["0", *value[0]]
+    elif isinstance(value, dict) and keys != ["runs"]:
+        keys += value
+    return ".".join(keys), keys[-1]
+
+
+@pytest.mark.parametrize(("path", "value"), OLD_KEYS, ids=[path for path, _ in OLD_KEYS])
+def test_a_key_of_version_1_is_refused_with_its_new_name(demo: dict[str, Any], path: str, value: Any) -> None:
+    place, key = _place_of_old_key(path, value)
+    with pytest.raises(InputError) as error:
+        load(_set(demo, path, value), path="some.yaml")
+    assert f"{place}: `{key}` is now `{RENAMED[key]}`" in str(error.value)
+
+
+def test_every_renamed_key_is_tried() -> None:
+    assert {_place_of_old_key(*old)[1] for old in OLD_KEYS} == set(RENAMED)
 
 
 def test_replug_needs_ground_truth_answers(demo: dict[str, Any]) -> None:

@@ -39,7 +39,7 @@ runs = st.builds(
     loss=st.sampled_from(["singlelh", "first1lh", "rand1lh", "jointlh", "summarglh", "lsepair"]),
     positives=st.sampled_from(["pos-one", "pos-avg", "pos-all"]),
     human_positive=st.sampled_from(["random", "exclusion", "inclusion"]),
-    passages=st.integers(2, 16),
+    train_group_size=st.integers(2, 16),
 )
 
 
@@ -50,8 +50,8 @@ def test_a_draw_keeps_the_rules(rows, drawn_run, epoch, average):
     labelled = {index for index, label in enumerate(labels) if label}
     drawn = draw_from(labels, drawn_run, human=tuple(human), epoch=epoch, average=average)
     positives, negatives = set(drawn.positives), set(drawn.negatives)
-    assert len(positives) + len(negatives) == len(drawn.positives) + len(drawn.negatives) <= drawn_run.passages
-    assert len(positives) < drawn_run.passages
+    assert len(positives) + len(negatives) == len(drawn.positives) + len(drawn.negatives) <= drawn_run.train_group_size
+    assert len(positives) < drawn_run.train_group_size
     assert not positives & negatives
     assert not negatives & (labelled | set(drawn.protected))
     assert labelled <= set(drawn.protected)

@@ -56,10 +56,10 @@ class Collection:
         )
         return self
 
-    def arguments(self, model: Path, name: str, run: dict[str, Any], performance: dict[str, Any]) -> list[str]:
+    def arguments(self, model: Path, name: str, training: dict[str, Any], performance: dict[str, Any]) -> list[str]:
         """The command line of train.py; checkpoints and output stand under ``name``."""
         return [
-            *("--settings", json.dumps({"run": {"labels": "test", **run}, "backbone": BACKBONE})),
+            *("--settings", json.dumps({"training": {"labels": "test", **training}, "backbone": BACKBONE})),
             *("--performance", json.dumps({"train": {"device": "cpu", **performance}})),
             *("--model", str(model), "--labels", str(self.labels_path), "--pool", *map(str, self.shards)),
             *("--checkpoints", str(self.folder / name / "checkpoints"), "--output", str(self.folder / name / "model")),

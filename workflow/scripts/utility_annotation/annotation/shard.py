@@ -112,7 +112,7 @@ def annotate(
     if len(items) > 1 and progress.in_vain:
         raise InputError(
             f"every request of this shard failed, the last so: {' '.join(progress.last_failure.split()).rstrip('.')}.",
-            hint="hint that and run again; prompts without room want a larger `annotators.*.max_model_len`, a smaller "
+            hint="fix that and run again; prompts without room want a larger `annotators.*.max_model_len`, a smaller "
             "`max_new_tokens`, or a model that reads more.",
         )
     with ANNOTATION.writer(output) as writer:

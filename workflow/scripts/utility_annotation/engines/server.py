@@ -84,7 +84,7 @@ class _Fault:
 class Server:
     """Asks a server questions, several at a time.
 
-    What a later try may hint (no connection, a connection that breaks, no answer in time, status 408, 429 and 5xx, an
+    What a later try may fix (no connection, a connection that breaks, no answer in time, status 408, 429 and 5xx, an
     answer that is not of the protocol) is tried again, with growing pauses; then that question is a failure and the
     others go on. Where it is the server that fails, and not one question, the job ends instead: its questions would
     all be failures.

@@ -135,7 +135,7 @@ class VllmEngine:
             raise InputError(
                 f"vLLM's engine has died {_DEATHS} times with nothing finished in between; its own lines above say of "
                 "what.",
-                hint="run again when that is mended: what was finished is stored. Where memory was short, lower "
+                hint="run again when that is fixed: what was finished is stored. Where memory was short, lower "
                 "`performance.annotate.memory_fraction` or `annotators.*.max_model_len`.",
             )
         logger.warning("vLLM's engine has died, its own lines above say of what; it is started again")

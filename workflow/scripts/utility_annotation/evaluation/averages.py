@@ -20,7 +20,7 @@ def average(name: str, metrics: Sequence[Path], per_query: Sequence[Path]) -> tu
 
     Args:
         name: the average's name.
-        metrics: metrics (JSON) of one run on each member, which may be an average itself.
+        metrics: metrics (JSON) of one training on each member, which may be an average itself.
         per_query: per-query values of the members, in the same order.
 
     Returns:
@@ -29,13 +29,13 @@ def average(name: str, metrics: Sequence[Path], per_query: Sequence[Path]) -> tu
         its test set's name and a stroke; the metrics are not the means of these values, unless weighted so.
 
     Raises:
-        InputError: the members are of several runs, have no metric in common, or share a test set.
+        InputError: the members are of several trainings, have no metric in common, or share a test set.
     """
     members: list[Any] = [read_json(path) for path in metrics]
-    runs = {(member["backbone"], member["training"]) for member in members}
-    if len(runs) != 1 or len(members) != len(per_query):
+    trainings = {(member["backbone"], member["training"]) for member in members}
+    if len(trainings) != 1 or len(members) != len(per_query):
         raise InputError(
-            f"an average needs metrics and per-query values of one run, and these are of {len(runs)}.",
+            f"an average needs metrics and per-query values of one training, and these are of {len(trainings)}.",
             hint="give one file of each a test set, in the same order.",
             path=metrics[0],
         )
@@ -56,10 +56,10 @@ def average(name: str, metrics: Sequence[Path], per_query: Sequence[Path]) -> tu
                     path=path,
                 )
             weights[testset] = weight / len(members)
-    ((backbone, run),) = runs
+    ((backbone, training),) = trainings
     figures = {
         "backbone": backbone,
-        "training": run,
+        "training": training,
         "testset": name,
         "queries": sum(member["queries"] for member in members),
         "queries_missing_from_run": sum(member["queries_missing_from_run"] for member in members),

@@ -23,11 +23,11 @@ class ModelExportSettings(Settings):
     """What a model's card tells beside its ``training.json``."""
 
     name: Name
-    """Of the run."""
+    """Of the training."""
     labels: Labels
-    """Those of the run."""
+    """Those of the training."""
     init_from: Labels | None
-    """Those of the run that it starts from, in a curriculum."""
+    """Those of the training that it starts from, in a curriculum."""
     source: Model
     """Where the backbone comes from."""
 
@@ -58,6 +58,7 @@ def model_card(settings: ModelExportSettings, training: Mapping[str, Any], metri
     """
     backbone = Backbone.model_validate(training["backbone"])
     source = settings.source.hub or settings.source.package or settings.source.path or backbone.model
+    labels = training["training"]["labels"]
     head: dict[str, Any] = {
         "library_name": "sentence-transformers",
         "pipeline_tag": "sentence-similarity",
@@ -71,7 +72,7 @@ def model_card(settings: ModelExportSettings, training: Mapping[str, Any], metri
             yaml.safe_dump(head, sort_keys=False, allow_unicode=True).rstrip(),
             "---",
             "",
-            f"# {settings.name}: a dense retriever, {backbone.model} trained on labels {training['run']['labels']}",
+            f"# {settings.name}: a dense retriever, {backbone.model} trained on labels {labels}",
             "",
             f"The method is that of {PAPER}.",
             "",

@@ -45,7 +45,7 @@ def _explain(error: Exception, model: Model, setting: str) -> tuple[str, str]:
     """What is wrong, and what to do about it.
 
     Raises:
-        Exception: the error itself, if it is none that a user can hint.
+        Exception: the error itself, if it is none that a user can fix.
     """
     import httpx2
     from huggingface_hub import constants, errors

@@ -1,4 +1,4 @@
-"""What the labels of a run cost: human judgements, human answers, and the hours of the devices that ran the LLM.
+"""What the labels of a training cost: human judgements, human answers, and the hours of the devices that ran the LLM.
 
 Table 17 of the paper counts human labels as 0.09 USD for each passage of each query's pool, REPLUG as 0.09 USD for each
 query's ground-truth answer besides its GPU hours, and LLM labels as GPU hours alone.

@@ -98,6 +98,8 @@ def _fields_at(parents: list[str | int]) -> list[str]:
     for key in keys:
         if section is None:
             break
+        if isinstance(key, int):  # a place in a list, whose section is known already
+            continue
         annotation = section.model_fields[str(key)].annotation
         if get_origin(annotation) is dict:
             next(keys, None)  # the name that the user gave

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from ..annotation.stages import STAGES
 from ..labels.sources import is_soft, needs_truth
@@ -81,7 +82,7 @@ def _pool(configuration: Configuration, name: str, pool: Pool) -> Iterator[str]:
     known = [f"{BM25}/{BM25}"]
     known += [f"{b}/{training}" for b in configuration.backbones for training in (UNTRAINED, *configuration.trainings)]
     for retriever in pool.source.retrievers:
-        yield from _unknown(f"{place}.source.retrievers", retriever, known, "backbones/runs")
+        yield from _unknown(f"{place}.source.retrievers", retriever, known, "backbones/trainings")
 
 
 def _labels(configuration: Configuration, name: str, labels: Labels) -> Iterator[str]:
@@ -183,9 +184,9 @@ def _question_answering(configuration: Configuration) -> Iterator[str]:
 
 
 def _results(configuration: Configuration) -> Iterator[str]:
-    runs = [UNTRAINED, *configuration.trainings]
+    known = [UNTRAINED, *configuration.trainings]
     for name, table in configuration.tables.items():
-        yield from _results_table(configuration, f"tables.{name}", table, runs)
+        yield from _results_table(configuration, f"tables.{name}", table, known)
     for name, label_table in configuration.label_tables.items():
         for labels in label_table.labels:
             yield from _unknown(f"label_tables.{name}.labels", labels, configuration.labels, "labels")
@@ -196,26 +197,26 @@ def _results(configuration: Configuration) -> Iterator[str]:
         place = f"cost_tables.{name}"
         yield from _unknown(f"{place}.backbone", cost.backbone, configuration.backbones, "backbones")
         yield from _judged(configuration, f"{place}.testset", cost.testset)
-        for run in cost.trainings:
-            yield from _unknown(f"{place}.trainings", run, configuration.trainings, "trainings")
+        for training in cost.trainings:
+            yield from _unknown(f"{place}.trainings", training, configuration.trainings, "trainings")
     for name, lines in configuration.line_charts.items():
         place = f"line_charts.{name}"
         yield from _unknown(f"{place}.backbone", lines.backbone, configuration.backbones, "backbones")
         yield from _judged(configuration, f"{place}.testset", lines.testset)
-        for run in (*lines.levels, *(run for series in lines.series for run in series.points.values())):
-            yield from _unknown(f"{place}.series", run, runs, "trainings")
+        for training in chain(lines.levels, *(series.points.values() for series in lines.series)):
+            yield from _unknown(f"{place}.series", training, known, "trainings")
 
 
-def _results_table(configuration: Configuration, place: str, table: ResultsTable, runs: list[str]) -> Iterator[str]:
+def _results_table(configuration: Configuration, place: str, table: ResultsTable, known: list[str]) -> Iterator[str]:
     for backbone in table.backbones:
         yield from _unknown(f"{place}.backbones", backbone, configuration.backbones, "backbones")
     shown = {row.training for row in table.shown()}
     baselines = {table.baseline, *(group.second_baseline for group in table.groups)} if table.groups else set()
-    for run in sorted(shown):
-        yield from _unknown(f"{place}.groups", run, runs, "trainings")
+    for training in sorted(shown):
+        yield from _unknown(f"{place}.groups", training, known, "trainings")
     for baseline in sorted(filter(None, baselines)):
         if baseline not in shown:
-            yield f"{place}: the baseline {baseline!r} must be one of its runs, or null for no marks"
+            yield f"{place}: the baseline {baseline!r} must be one of its trainings, or null for no marks"
     for testset in table.testsets:
         yield from _judged(configuration, f"{place}.testsets", testset)
     for task in table.qa:

@@ -16,12 +16,12 @@ from ..common.errors import InputError
 from ..labels.positions import NORMAL_95
 from ..settings import BM25, UNTRAINED, LabelChart, ResultsTable
 from .drawing import COLOURS, GRID, INK, cycle, legend, panels, title
-from .tables import Results, Trained, metric_name, run_name, table_columns
+from .tables import Results, Trained, metric_name, table_columns, training_name
 from .trainings import TrainingRecord
 
 _TINT = 0.5  # of bars that lines cross
 _FEWEST_LISTS = 0.01  # share of the lists that reach to a position, for it to be drawn
-_NO_SELECTION = "No label set of these runs was selected by an LLM."
+_NO_SELECTION = "No label set of these trainings was selected by an LLM."
 
 
 def plot_positives(qualities: Sequence[Mapping[str, Any]], svg: Path, png: Path) -> None:
@@ -127,7 +127,7 @@ def plot_positions(qualities: Sequence[Mapping[str, Any]], svg: Path, png: Path)
 
 
 def plot_results(settings: ResultsTable, results: Results, svg: Path, png: Path) -> None:
-    """A table's runs as bars, a panel a column; BM25 and the untrained backbones as lines beside other rows.
+    """A table's trainings as bars, a panel a column; BM25 and the untrained backbones as lines beside other rows.
 
     Args:
         settings: the table.
@@ -137,7 +137,7 @@ def plot_results(settings: ResultsTable, results: Results, svg: Path, png: Path)
     """
     columns = table_columns(settings, results)
     backbones = settings.backbones or (BM25,)
-    all_rows = [(row.name, row.training) for row in settings.shown()] or [(run_name(BM25), BM25)]
+    all_rows = [(row.name, row.training) for row in settings.shown()] or [(training_name(BM25), BM25)]
     rows = [row for row in all_rows if row[1] != UNTRAINED] or all_rows
     height = 1.0 + 0.24 * len(rows) * len(backbones)
     with panels(len(columns), svg, png, height=height, empty="Nothing was evaluated.") as axes:
@@ -152,7 +152,7 @@ def plot_results(settings: ResultsTable, results: Results, svg: Path, png: Path)
             axis.set_xlabel("percent")
         if axes:
             handles: list[Any] = [
-                Patch(color=colour, alpha=_TINT, label=run_name(backbone))
+                Patch(color=colour, alpha=_TINT, label=training_name(backbone))
                 for colour, backbone in zip(cycle(), backbones, strict=False)
             ]
             if rows != all_rows:
@@ -170,10 +170,10 @@ def _bars(
 ) -> None:
     thickness = 0.8 / len(backbones)
     beside = axis.get_yaxis_transform()  # x in shares of the panel, y in rows
-    shown = {run for _, run in rows}
+    shown = {training for _, training in rows}
     for place, (backbone, colour) in enumerate(zip(backbones, cycle(), strict=False)):
-        for number, (_, run) in enumerate(rows):
-            if (figure := figures.get((backbone, run))) is not None:
+        for number, (_, training) in enumerate(rows):
+            if (figure := figures.get((backbone, training))) is not None:
                 height = number + (place - (len(backbones) - 1) / 2) * thickness
                 axis.barh(height, figure, height=0.9 * thickness, color=colour, alpha=_TINT)
                 axis.text(1, height, f"{figure:.1f}", transform=beside, ha="right", va="center", fontsize=8)
@@ -189,7 +189,7 @@ def _bars(
 
 
 def plot_training(trainings: Sequence[TrainingRecord], svg: Path, png: Path) -> None:
-    """Loss by optimiser step, a panel a run; each panel has its own scale, since the losses differ in kind.
+    """Loss by optimiser step, a panel a training; each panel has its own scale, since the losses differ in kind.
 
     Args:
         trainings: the records.

@@ -1,4 +1,4 @@
-"""The figures of a metric by a number that runs differ in: a line a series (figures 3a and 3b of the paper)."""
+"""The figures of a metric by a number that trainings differ in: a line a series (figures 3a and 3b of the paper)."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _LEVEL_LINES: Sequence[Any] = ("--", ":", "-.", (0, (1, 3)))
 
 @dataclass(frozen=True)
 class Point:
-    """A run in a chart.
+    """A training in a chart.
 
     Attributes:
         series: the line's name; empty for a level.
         x: the number; None for a level.
-        run: the run.
+        training: the training.
         percent: the metric times 100; None where it was not computed.
     """
 
@@ -47,21 +47,21 @@ def chart_points(settings: LineChart, metrics: Sequence[Path | str]) -> list[Poi
 
     Args:
         settings: the chart.
-        metrics: metrics files of its runs.
+        metrics: metrics files of its trainings.
 
     Raises:
         InputError: a file is not of the chart's backbone and test set.
     """
     percents = _percents(settings, metrics)
     points = [
-        Point(series.name, x, run, percents.get(run))
+        Point(series.name, x, training, percents.get(training))
         for series in settings.series
-        for x, run in sorted(series.points.items())
+        for x, training in sorted(series.points.items())
     ]
-    points += [Point("", None, run, percents.get(run)) for run in settings.levels]
+    points += [Point("", None, training, percents.get(training)) for training in settings.levels]
     for point in points:
         if point.percent is None:
-            logger.warning("%s of run %s was not computed, so it is left out.", settings.metric, point.training)
+            logger.warning("%s of training %s was not computed, so it is left out.", settings.metric, point.training)
     return points
 
 
@@ -91,7 +91,7 @@ def write_points(path: Path | str, points: Sequence[Point]) -> None:
 
 
 def plot_lines(settings: LineChart, points: Sequence[Point], svg: Path, png: Path) -> None:
-    """Draw the points that were computed, and name the runs that were not.
+    """Draw the points that were computed, and name the trainings that were not.
 
     Args:
         settings: the chart.

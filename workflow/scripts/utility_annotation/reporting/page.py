@@ -25,7 +25,7 @@ from ..settings import Configuration, ResultsTable
 from .browser import ShownPool, Text, visible
 from .comparison import ShownComparison
 from .results_markup import legend, paper_figure
-from .tables import Cell, TableRow, columns_of, metric_name, read_csv, run_name, table_rows
+from .tables import Cell, TableRow, columns_of, metric_name, read_csv, table_rows, training_name
 from .trainings import TrainingRecord
 from .work import amount, device, usd
 
@@ -118,7 +118,12 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"metric": metric_name, "training": run_name, "tendency": tendency, "paper": paper_figure}
+    environment.filters |= {
+        "metric": metric_name,
+        "training": training_name,
+        "tendency": tendency,
+        "paper": paper_figure,
+    }
     environment.filters |= {"visible": visible, "shown": Text.of, "amount": amount}
     environment.filters |= {
         "device": lambda stage: device(configuration, stage),

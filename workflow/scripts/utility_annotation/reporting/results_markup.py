@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from ..settings import BM25, ResultsTable
 from . import markup
-from .tables import Cell, TableRow, columns_of, metric_name, run_name, table_rows
+from .tables import Cell, TableRow, columns_of, metric_name, table_rows, training_name
 
 _LINE = 96  # characters that a page holds side by side
 _FIGURE, _BESIDE_PUBLISHED = 7, 12  # of them for "45.0" with marks, and for "38.6? (−0.4)"
@@ -139,7 +139,7 @@ def _lines(settings: ResultsTable, cells: Sequence[Cell], columns: Sequence[Colu
         starts_block = before is None or row.backbone != before.backbone
         backbone = row.backbone if starts_block and row.backbone != BM25 else ""
         of_row = [by_place[row.backbone, row.name, *column] for column in columns]
-        yield _Line(backbone, row.group, row.starts_group, run_name(row.name), of_row)
+        yield _Line(backbone, row.group, row.starts_group, training_name(row.name), of_row)
         before = row
 
 

@@ -25,12 +25,12 @@ from . import published
 from .published import Place
 
 Trained = tuple[str, str]
-"""Backbone and run."""
+"""Backbone and training."""
 
 
 class TableRow(NamedTuple):
-    """A row: backbone, its name in the table, the run that it shows, and of its group the title, the second baseline,
-    and whether the row is the first."""
+    """A row: backbone, its name in the table, the training that it shows, and of its group the title, the second
+    baseline, and whether the row is the first."""
 
     backbone: str
     name: str
@@ -47,7 +47,7 @@ class Cell:
     Attributes:
         backbone: the row's backbone.
         row: the row's name.
-        run: the run that it shows.
+        training: the training that it shows.
         column: a test set, an average, or ``QA/GENERATOR``.
         metric: the metric.
         queries: number of queries averaged over; None where nothing was computed.
@@ -87,7 +87,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Result:
-    """The metrics of one run in one column, and where its per-query values are.
+    """The metrics of one training in one column, and where its per-query values are.
 
     Attributes:
         weights: for an average, the weight of each of its test sets.
@@ -100,7 +100,7 @@ class Result:
 
 
 Results = Mapping[tuple[Trained, str], Result]
-"""(backbone and run, column) → result."""
+"""(backbone and training, column) → result."""
 
 
 def table_rows(settings: ResultsTable) -> list[TableRow]:
@@ -135,7 +135,7 @@ def read_results(
     if per_query is not None and len(per_query) != len(metrics):
         raise InputError(
             f"{len(metrics)} metrics files stand beside {len(per_query)} files of per-query values.",
-            hint="give one of each for each run and test set, in the same order.",
+            hint="give one of each for each training and test set, in the same order.",
         )
     wanted = {
         ((row.backbone, row.training), column) for row in table_rows(settings) for column in column_names(settings)
@@ -148,8 +148,8 @@ def read_results(
         if place not in wanted or place in results:
             what = "is given twice for" if place in results else "has no place in"
             raise InputError(
-                f"run {found['run']} of backbone {found['backbone']} on {column} {what} the table.",
-                hint="give the metrics of the table's own backbones, runs and columns, once each.",
+                f"training {found['training']} of backbone {found['backbone']} on {column} {what} the table.",
+                hint="give the metrics of the table's own backbones, trainings and columns, once each.",
                 path=path,
             )
         values = None if values is None else Path(values)
@@ -185,14 +185,14 @@ def results_table(
         paper: the published figures of :func:`.published.read_published`.
 
     Raises:
-        InputError: see ``read_results``; or two runs that are to be compared have other queries.
+        InputError: see ``read_results``; or two trainings that are to be compared have other queries.
     """
     results = read_results(settings, metrics, per_query)
     values = cache(per_query_values)
 
     @cache
     def p_value(ours: Trained, theirs: Trained, column: str, metric: str) -> float | None:
-        """Paired t-test of two rows; None where one of them was not computed, or for a run against itself."""
+        """Paired t-test of two rows; None where one of them was not computed, or for a training against itself."""
         first, second = results.get((ours, column)), results.get((theirs, column))
         if ours == theirs or not first or not second or metric not in first.metrics or metric not in second.metrics:
             return None
@@ -288,9 +288,9 @@ def metric_name(metric: str) -> str:
     return (known.label if known else name) + (f"@{depth}" if depth else "")
 
 
-def run_name(run: str) -> str:
-    """A run as the tables show it."""
-    return "BM25" if run == BM25 else run
+def training_name(training: str) -> str:
+    """A training as the tables show it."""
+    return "BM25" if training == BM25 else training
 
 
 def _by_name_and_depth(metric: str) -> tuple[str, int]:

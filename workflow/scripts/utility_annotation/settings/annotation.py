@@ -25,8 +25,8 @@ class PoolSource(Settings):
     retrievers: tuple[str, ...] = Field(
         ("bm25/bm25",),
         min_length=1,
-        description="retrieved, merged: `backbone/run` of each retriever; their rankings are interleaved, best ranks "
-        "first.",
+        description="retrieved, merged: `backbone/training` of each retriever; their rankings are interleaved, best "
+        "ranks first.",
     )
     depth: int | None = Field(
         None, ge=1, description="retrieved, merged: how far down each ranking is read; by default all of it."

@@ -22,10 +22,10 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.+-]*$")]
 """Names become folder names and wildcards: lower case, digits, dots, plus signs and hyphens."""
 
 UNTRAINED = "untrained"
-"""The run name under which a backbone is evaluated as it is, without training."""
+"""The training name under which a backbone is evaluated as it is, without training."""
 
 BM25 = "bm25"
-"""Backbone and run name of the BM25 baseline."""
+"""Backbone and training name of the BM25 baseline."""
 
 
 RENAMED = {

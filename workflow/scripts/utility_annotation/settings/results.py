@@ -11,7 +11,7 @@ from .base import Name, Settings
 
 
 class ShownTraining(NamedTuple):
-    """A row of a table, whatever its backbone: its name there, the run, and the run against which † is tested."""
+    """A row of a table, whatever its backbone: its name there, the training, and that against which † is tested."""
 
     name: str
     training: str
@@ -22,12 +22,12 @@ class Group(Settings):
     """Rows of a results table that belong together."""
 
     title: str = Field("", description="Heading of the group; none for rows without one.")
-    trainings: tuple[Name, ...] = Field((), description="Runs, a row each; `untrained` is the backbone as it is.")
+    trainings: tuple[Name, ...] = Field((), description="Trainings, a row each; `untrained` is the backbone as it is.")
     rows: tuple[tuple[str, Name], ...] = Field(
         (),
-        description="Runs that are shown under another name: a mapping of that name to the run, in the table's order.",
+        description="Trainings shown under another name: a mapping of that name to the training, in the table's order.",
     )
-    second_baseline: Name | None = Field(None, description="Run against which † is tested in this group.")
+    second_baseline: Name | None = Field(None, description="Training against which † is tested in this group.")
 
     @field_validator("rows", mode="before")
     @classmethod
@@ -43,8 +43,8 @@ class Group(Settings):
 
     def shown(self) -> list[ShownTraining]:
         """The rows from top to bottom."""
-        named = [*((run, run) for run in self.trainings), *self.rows]
-        return [ShownTraining(name, run, self.second_baseline) for name, run in named]
+        named = [*((training, training) for training in self.trainings), *self.rows]
+        return [ShownTraining(name, training, self.second_baseline) for name, training in named]
 
 
 class ResultsTable(Settings):
@@ -58,7 +58,7 @@ class ResultsTable(Settings):
     generators: tuple[Name, ...] = Field((), description="Names from `annotators`: the LLMs that answer.")
     metrics: tuple[str, ...] = Field((), description="The metrics shown, of those computed; all by default.")
     with_bm25: bool = Field(True, description="Whether BM25 stands in the first row of a table with test sets.")
-    baseline: Name | None = Field("human", description="Run against which + and − are tested; none for no marks.")
+    baseline: Name | None = Field("human", description="Training against which + and − are tested; none for no marks.")
     significance_level: float = Field(0.05, gt=0, lt=1, description="p below which a difference is marked.")
     published: str | None = Field(
         None, description="Number of the paper's table whose figures stand beside ours (resources/paper/published.csv)."
@@ -91,24 +91,24 @@ class LabelTable(Settings):
 
 
 class CostTable(Settings):
-    """What the labels of runs cost, beside what the runs reach (table 17 of the paper)."""
+    """What the labels of trainings cost, beside what the models reach (table 17 of the paper)."""
 
     title: str = Field(description="Heading of the table.")
     backbone: Name = Field(description="The backbone that is trained.")
-    trainings: tuple[Name, ...] = Field(min_length=1, description="Runs, a row each.")
+    trainings: tuple[Name, ...] = Field(min_length=1, description="Trainings, a row each.")
     testset: Name = Field(description="The test set whose metrics stand beside the cost.")
     published: str | None = Field(None, description="As in `tables`.")
 
 
 class Series(Settings):
-    """Runs that differ in one number, drawn as a line."""
+    """Trainings that differ in one number, drawn as a line."""
 
     name: str = Field(min_length=1, description="Its name in the legend.")
-    points: dict[float, Name] = Field(min_length=1, description="The number to the run.")
+    points: dict[float, Name] = Field(min_length=1, description="The number to the training.")
 
 
 class LineChart(Settings):
-    """A metric by a number that runs differ in (figures 3a and 3b of the paper)."""
+    """A metric by a number that trainings differ in (figures 3a and 3b of the paper)."""
 
     title: str = Field(description="Heading of the figure.")
     x_label: str = Field(description="What the number is.")
@@ -116,7 +116,7 @@ class LineChart(Settings):
     testset: Name = Field(description="A test set or an average.")
     metric: str = Field(description="One of its metrics.")
     series: tuple[Series, ...] = Field(min_length=1, description="The lines.")
-    levels: tuple[Name, ...] = Field((), description="Runs that are drawn as horizontal lines.")
+    levels: tuple[Name, ...] = Field((), description="Trainings that are drawn as horizontal lines.")
 
     @model_validator(mode="after")
     def _lines_told_apart(self) -> LineChart:

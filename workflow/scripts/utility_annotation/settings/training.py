@@ -29,7 +29,7 @@ class Training(Settings):
     """One training: labels, loss, and everything else that decides the model."""
 
     labels: Name = Field(description="A name from `labels`.")
-    init_from: Name | None = Field(None, description="Curriculum: the run whose model this one starts from.")
+    init_from: Name | None = Field(None, description="Curriculum: the training whose model this one starts from.")
     loss: str = Field("summarglh", description="The loss over a query's positives.")
     positives: PositiveSampling = Field("pos-all", description="How many positives of a query are drawn each epoch.")
     human_positive: HumanPositive = Field(

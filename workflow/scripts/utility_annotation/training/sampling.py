@@ -80,7 +80,7 @@ def draw(
         labels: label of each candidate.
         human: whether each candidate is a human positive.
         ranks: place of each candidate in the labels' own list; 0 where it is on none.
-        run: loss, sampling, number of passages, seed.
+        training: loss, sampling, number of passages, seed.
         epoch: counted from 0.
         average: the corpus-wide figure of :func:`average_positives`.
     """

@@ -75,7 +75,7 @@ def train(
 
     Args:
         inputs: model, labels, pool.
-        run: everything that decides the result.
+        training: everything that decides the result.
         backbone: pooling, lengths, prefixes.
         performance: device, gradient caching, checkpoints, log.
         checkpoints: a scratch folder, removed on success.
