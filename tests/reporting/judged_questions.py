@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import collect_cards
-from command_line import arguments
-
+from utility_annotation.common.files import write_json
 from utility_annotation.io.schemas import ANNOTATION, ANSWERS, LABELS, POOL
+from utility_annotation.reporting.cards import CardFiles, CardSettings, collect
 
 HOSTILE = (
     '</script><script>document.title="run"</script><img src=x onerror="document.title=1">\u202e\x00\x1b[31m" \'&amp;'
@@ -63,17 +62,16 @@ class JudgedPool:
     shards: int = 2
 
     @property
-    def inputs(self) -> dict[str, Any]:
-        """As the collecting script takes them."""
+    def files(self) -> CardFiles:
+        """Where they lie."""
         pool, annotation = self.folder / "pools" / "p", self.folder / "annotation" / "p"
-        found = {"pool": pool, "shards": self.shards, "annotation": annotation}
-        return found | {"labels": self.folder / "labels", "truth": self.folder / "truth.parquet"}
+        return CardFiles(pool, annotation, self.folder / "labels", self.shards, self.folder / "truth.parquet")
 
     def collect(self, **settings: Any) -> tuple[Path, dict[str, Any]]:
         """The file of its cards, and what it holds."""
         output = self.folder / "cards.json"
         asked = {"pool": "p", "questions": 50, "seed": 13, "judges": JUDGES} | settings
-        collect_cards.main(arguments(settings=asked, **self.inputs, output=output))
+        write_json(output, collect(CardSettings.model_validate(asked), self.files))
         return output, json.loads(output.read_text())
 
 

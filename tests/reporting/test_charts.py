@@ -5,17 +5,18 @@ from __future__ import annotations
 import csv
 import logging
 import re
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import plot_labels
-import plot_lines
 import pytest
-from command_line import arguments
 
 from utility_annotation.common.errors import InputError
-from utility_annotation.common.files import write_json
-from utility_annotation.settings import LineChart
+from utility_annotation.common.files import read_json, write_json
+from utility_annotation.reporting.figures import plot_labels
+from utility_annotation.reporting.lines import chart_points, plot_lines, write_points
+from utility_annotation.settings import LabelChart, LineChart
 
 PNG = b"\x89PNG\r\n\x1a\n"
 CHART: dict[str, Any] = {
@@ -54,16 +55,19 @@ def quality(folder: Path, labels: str, distribution: list[int] | None) -> Path:
     return path
 
 
-def drawn(script: Any, folder: Path, **values: Any) -> list[str]:
+def drawn(plot: Callable[[Path, Path], None], folder: Path) -> list[str]:
     """The texts of the SVG, which matplotlib names in comments beside their outlines."""
     svg, png = folder / "figure.svg", folder / "figure.png"
-    script.main(arguments(**values, output_svg=svg, output_png=png))
+    plot(svg, png)
     assert png.read_bytes().startswith(PNG)
     return re.findall(r"<!-- (.+?) -->", svg.read_text(encoding="utf-8"))
 
 
 def lines(folder: Path, files: list[Path], **changes: Any) -> list[str]:
-    return drawn(plot_lines, folder, settings=CHART | changes, metrics=files, output_csv=folder / "figure.csv")
+    settings = LineChart.model_validate(CHART | changes)
+    computed = chart_points(settings, files)
+    write_points(folder / "figure.csv", computed)
+    return drawn(partial(plot_lines, settings, computed), folder)
 
 
 def points(folder: Path) -> list[list[str]]:
@@ -124,7 +128,9 @@ def test_the_same_points_give_the_same_file(tmp_path: Path) -> None:
 
 
 def labels(folder: Path, names: list[str], files: list[Path]) -> list[str]:
-    return drawn(plot_labels, folder, settings={"title": "Positives", "labels": names}, quality=files)
+    settings = LabelChart.model_validate({"title": "Positives", "labels": names})
+    qualities: list[Any] = list(map(read_json, files))
+    return drawn(partial(plot_labels, settings, qualities), folder)
 
 
 def test_label_sets_are_drawn_in_the_order_of_the_chart(tmp_path: Path) -> None:

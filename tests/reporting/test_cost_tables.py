@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import cost_table as script
 import pytest
-from command_line import arguments
 from judged_pools import write_annotation, write_pool
 
 from utility_annotation.common.errors import InputError
-from utility_annotation.common.files import write_json
+from utility_annotation.common.files import write_json, write_text
+from utility_annotation.labels.cost import Records
+from utility_annotation.reporting.cost_tables import CostTableSettings, cost_table
+from utility_annotation.reporting.published import figures_beside
 
 PRICES = {"gpu_hour_usd": 0.8, "judgement_usd": 0.09}
 POOL = {f"q{query}": [(f"d{place}", place == 0) for place in range(31)] for query in range(400)}
@@ -36,11 +37,12 @@ def written(folder: Path, *trainings: str, testset: str = "dev", seconds: float 
         write_json(path, found)
     table = {"title": "Cost", "backbone": "b", "trainings": trainings, "testset": "dev"} | changes
     settings = {"table": table, "prices": PRICES, "work": {training: WORK[training] for training in trainings}}
-    outputs = {f"output_{kind}": folder / f"table.{kind}" for kind in ("markdown", "csv", "latex")}
-    pool = write_pool(folder / "p", POOL)
-    script.main(
-        arguments(settings=settings, metrics=metrics, pool=pool, annotation=annotation, published=PUBLISHED, **outputs)
-    )
+    records = Records(write_pool(folder / "p", POOL), annotation)
+    paper = figures_beside(changes.get("published"), PUBLISHED)
+    made = cost_table(CostTableSettings.model_validate(settings), records, metrics, paper)
+    made.write_csv(folder / "table.csv")
+    write_text(folder / "table.markdown", made.markdown())
+    write_text(folder / "table.latex", made.latex())
     return folder
 
 

@@ -6,12 +6,12 @@ import csv
 from pathlib import Path
 from typing import Any
 
-import label_table as script
 import pytest
-from command_line import arguments
 
 from utility_annotation.common.errors import InputError
-from utility_annotation.common.files import write_json
+from utility_annotation.common.files import read_json, write_json, write_text
+from utility_annotation.reporting.label_tables import LabelTableSettings, label_table
+from utility_annotation.reporting.published import figures_beside
 
 LABELS: dict[str, dict[str, Any]] = {
     "human": {"source": "human"},
@@ -50,9 +50,13 @@ def written(folder: Path, *names: str, **changes: Any) -> Path:
         quality(folder, "qwen-replug", None, None, 0, 0, 0, 2),
     ]
     table = {"title": "Labels", "labels": names} | changes
-    outputs = {f"output_{kind}": folder / f"table.{kind}" for kind in ("markdown", "csv", "latex")}
     settings = {"table": table, "labels": {name: LABELS[name] for name in names}}
-    script.main(arguments(settings=settings, quality=files, published=PUBLISHED, **outputs))
+    qualities: list[Any] = list(map(read_json, files))
+    paper = figures_beside(changes.get("published"), PUBLISHED)
+    made = label_table(LabelTableSettings.model_validate(settings), qualities, paper)
+    made.write_csv(folder / "table.csv")
+    write_text(folder / "table.markdown", made.markdown())
+    write_text(folder / "table.latex", made.latex())
     return folder
 
 
@@ -117,7 +121,6 @@ def test_the_latex_table_uses_booktabs_and_escapes(tmp_path: Path) -> None:
 
 def test_a_label_set_without_figures_is_told(tmp_path: Path) -> None:
     settings = {"table": {"title": "Labels", "labels": ["human"]}, "labels": {"human": LABELS["human"]}}
-    file = quality(tmp_path, "other", 1.0, None)
-    outputs = {f"output_{kind}": tmp_path / kind for kind in ("markdown", "csv", "latex")}
+    other: Any = read_json(quality(tmp_path, "other", 1.0, None))
     with pytest.raises(InputError, match="shows label set human, whose figures are not given"):
-        script.main(arguments(settings=settings, quality=[file], **outputs))
+        label_table(LabelTableSettings.model_validate(settings), [other], {})

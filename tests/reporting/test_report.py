@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import write_report
-from command_line import arguments
 
-from utility_annotation.common.files import write_json, write_text
+from utility_annotation.common.files import read_json, write_json, write_text
+from utility_annotation.planning.loading import load
 from utility_annotation.reporting.comparison import Column, Comparison, Row
+from utility_annotation.reporting.page import render as render_page
 from utility_annotation.reporting.page import tendency
 from utility_annotation.reporting.tables import Cell, write_csv
 from utility_annotation.reporting.trainings import TrainingRecord
@@ -177,10 +177,20 @@ def write_inputs(folder: Path) -> dict[str, Any]:
     }
 
 
-def render(folder: Path, template: Path, configuration: dict[str, Any] = CONFIGURATION, **inputs: Any) -> Page:
-    output = folder / "report.html"
-    write_report.main(arguments(settings=configuration, **inputs, template=template, output=output))
-    return Page(output.read_text(encoding="utf-8"))
+def render(template: Path, configuration: dict[str, Any] = CONFIGURATION, **inputs: Any) -> Page:
+    return Page(
+        render_page(
+            template,
+            load(configuration),
+            [read_json(path) for path in inputs["quality"]],
+            inputs["tables"],
+            inputs.get("label_tables", []),
+            inputs.get("cost_tables", []),
+            inputs["figures"],
+            list(map(TrainingRecord.read, inputs["training"])),
+            inputs.get("work", []),
+        )
+    )
 
 
 @pytest.fixture
@@ -190,7 +200,7 @@ def template(root: Path) -> Path:
 
 @pytest.fixture
 def page(tmp_path: Path, template: Path) -> Page:
-    return render(tmp_path, template, **write_inputs(tmp_path))
+    return render(template, **write_inputs(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -275,7 +285,7 @@ def test_what_positions_mean_for_other_ways_of_judging_is_said(
     tmp_path: Path, template: Path, annotator: dict[str, Any], judged: str, said: str
 ) -> None:
     configuration = CONFIGURATION | {"annotators": {"llm": {"model": "small-llm"} | annotator}}
-    found = render(tmp_path, template, configuration, **write_inputs(tmp_path))
+    found = render(template, configuration, **write_inputs(tmp_path))
     assert judged in {cell for row in found.rows for cell in row}
     assert said in " ".join(found.text.split())
 
@@ -296,7 +306,7 @@ def test_hours_that_are_no_gpu_s_are_told(
     inputs = write_inputs(tmp_path)
     stages = [stage | {"gpus": count} for stage, count in zip(WORK["stages"], gpus, strict=True)]
     write_json(tmp_path / "work.json", WORK | {"stages": stages})
-    text = render(tmp_path, template, **inputs).text
+    text = render(template, **inputs).text
     assert [words for words in ("Not all of these hours", "None of these hours") if words in text] == said
 
 
@@ -322,7 +332,7 @@ def test_versions_of_the_trainings_are_named(page: Page) -> None:
 
 
 def test_the_page_of_an_empty_configuration_says_so(tmp_path: Path, template: Path) -> None:
-    text = render(tmp_path, template, quality=[], tables=[], figures=[], training=[]).text
+    text = render(template, quality=[], tables=[], figures=[], training=[]).text
     assert "asks for no table" in text
     assert "No labels were made" in text
     assert "Nothing was trained" in text

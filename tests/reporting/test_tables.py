@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import results_table as script
-from command_line import arguments
+import table as script
+from command_line import arguments, write_configuration
 from pydantic import ValidationError
 
 from utility_annotation.common.errors import InputError
@@ -206,21 +206,28 @@ def test_metrics_are_named_as_in_papers(metric: str, name: str) -> None:
     assert metric_name(metric) == name
 
 
-def test_the_script_writes_all_formats(tmp_path: Path) -> None:
-    metrics, per_query = write_results(tmp_path, {("minilm", "human"): HUMAN, ("minilm", "utilsel"): BETTER})
-    script.main(
-        arguments(
-            settings=SETTINGS.model_dump(mode="json"),
-            metrics=metrics,
-            per_query=per_query,
-            output_markdown=tmp_path / "t.md",
-            output_csv=tmp_path / "t.csv",
-            output_latex=tmp_path / "t.tex",
-        )
+def test_the_script_writes_all_formats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "results" / "metrics" / "minilm"
+    for training, values in (("human", HUMAN), ("utilsel", BETTER)):
+        (metrics,), (per_query,) = write_results(tmp_path, {("minilm", training): values})
+        (folder / training).mkdir(parents=True)
+        metrics.rename(folder / training / "dev.json")
+        per_query.rename(folder / training / "dev.per-query.parquet")
+    group = {"trainings": ["human", "utilsel"]}
+    shown = {"title": "T", "backbones": ["minilm"], "groups": [group], "testsets": ["dev"], "with_bm25": False}
+    config = write_configuration(
+        tmp_path / "config.yaml",
+        backbones={"minilm": {"model": "tiny"}},
+        labels={"utilsel": {"pool": "pool", "source": "utilsel", "annotator": "judge"}},
+        trainings={"utilsel": {"labels": "utilsel"}},
+        testsets={"dev": {"dataset": "data", "split": "train"}},
+        tables={"t": shown},
     )
+    script.main(arguments("results", config=config, table="t", published=[], output=tmp_path / "t.md"))
     with (tmp_path / "t.csv").open(encoding="utf-8", newline="") as file:
         lines = {line["training"]: line for line in csv.DictReader(file)}
-    assert (lines["utilsel"]["percent"], lines["utilsel"]["marks"], lines["replug"]["percent"]) == ("45.0", "+", "")
+    assert (lines["utilsel"]["percent"], lines["utilsel"]["marks"]) == ("45.0", "+")
     assert "**45.0**" in (tmp_path / "t.md").read_text(encoding="utf-8")
     assert r"\textbf{45.0}$^{+}$" in (tmp_path / "t.tex").read_text(encoding="utf-8")
 

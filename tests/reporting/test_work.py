@@ -6,15 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-import count_work
 import pytest
-from command_line import arguments
 from judged_questions import write_judged_pool
 
-from utility_annotation import settings as configuration
 from utility_annotation.common.files import write_json
+from utility_annotation.labels.cost import Records
+from utility_annotation.planning.loading import load
+from utility_annotation.pools.shards import shard_files
 from utility_annotation.reporting.judges import judges_of_pools
-from utility_annotation.reporting.work import amount, device, usd, work_settings
+from utility_annotation.reporting.work import amount, annotation_cost, device, usd, work_settings
 from utility_annotation.settings import Cost
 
 SOURCE = {"format": "beir", "path": "x.jsonl"}
@@ -47,14 +47,12 @@ def counted(folder: Path, gpus: int = 0, **raw: Any) -> dict[str, Any]:
     pool = write_judged_pool(folder)
     for shard in (folder / "annotation").rglob("*.parquet"):
         write_json(shard.with_suffix(".json"), SUMMARY | {"gpus": gpus})
-    settings = configuration.load(RAW | raw)
+    settings = load(RAW | raw)
     judges = judges_of_pools(settings, settings.labels)["p"]
-    folders = [pool.inputs["annotation"] / str(judge.annotator) / str(judge.stage) for judge in judges if judge.stage]
-    asked = work_settings(settings, "p", judges, list(settings.labels)).model_dump(mode="json")
-    output = folder / "work.json"
-    given = {"pool": pool.inputs["pool"], "shards": 2, "annotation": folders, "output": output}
-    count_work.main(arguments(settings=asked, **given))
-    found: dict[str, Any] = json.loads(output.read_text())
+    folders = [pool.files.annotation / str(judge.annotator) / str(judge.stage) for judge in judges if judge.stage]
+    asked = work_settings(settings, "p", judges, list(settings.labels))
+    records = Records(shard_files(pool.files.pool, 2), [path for each in folders for path in shard_files(each, 2)])
+    found: dict[str, Any] = json.loads(json.dumps(annotation_cost(asked, records)))
     return found
 
 
@@ -89,7 +87,7 @@ def test_a_label_set_has_the_work_of_humans_and_devices(tmp_path: Path) -> None:
 
 def test_a_stage_that_takes_the_likelihoods_of_another_has_no_hours_of_its_own() -> None:
     raw = RAW | {"labels": {"ranked": {"pool": "p", "source": "utilrank", "annotator": "small"}}}
-    settings = configuration.load(raw)
+    settings = load(raw)
     asked = work_settings(settings, "p", judges_of_pools(settings, ["ranked"])["p"], ["ranked"])
     assert {stage.stage: stage.shares for stage in asked.stages} == {
         "relsel": None,
@@ -103,7 +101,7 @@ def test_a_stage_that_takes_the_likelihoods_of_another_has_no_hours_of_its_own()
     ("annotator", "gpus", "expected"), [("llm", 0, "CPU"), ("llm", 1, "GPU"), ("served", 0, "server")]
 )
 def test_whose_hours_they_are_is_said(annotator: str, gpus: int, expected: str) -> None:
-    assert device(configuration.load(RAW), {"annotator": annotator, "gpus": gpus}) == expected
+    assert device(load(RAW), {"annotator": annotator, "gpus": gpus}) == expected
 
 
 @pytest.mark.parametrize(
