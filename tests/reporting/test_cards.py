@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -111,8 +112,7 @@ def test_the_number_of_shards_changes_nothing(pool: JudgedPool, tmp_path: Path) 
 
 
 def test_a_pool_without_ground_truth_has_none(pool: JudgedPool, monkeypatch: pytest.MonkeyPatch) -> None:
-    inputs = {name: value for name, value in pool.inputs.items() if name != "truth"}
-    monkeypatch.setattr(JudgedPool, "inputs", inputs)
+    monkeypatch.setattr(JudgedPool, "files", replace(pool.files, truth=None))
     assert {card["truth"] for card in pool.collect()[1]["cards"]} == {None}
 
 
