@@ -12,27 +12,26 @@ from utility_annotation.planning import jobs, report
 from utility_annotation.planning import results as files
 from utility_annotation.planning.command import Commands, configuration_of
 from utility_annotation.reporting import figures
+from utility_annotation.reporting.tables import to_csv
 
 
 def results(arguments: argparse.Namespace) -> None:
     """A table's figures as bars."""
-    from utility_annotation.reporting.tables import read_results
+    from utility_annotation.reporting.results import read_results, result_cells
 
     configuration, name = configuration_of(arguments), arguments.figure
     settings = jobs.results_table(configuration, table=name)
-    read = read_results(settings, list(map(Path, files.table_metrics(configuration, table=name))))
-    figures.plot_results(settings, read, *_outputs(arguments))
+    found = read_results(settings, files.table_metrics(configuration, table=name))
+    figures.plot_results(settings, result_cells(settings, found), *_outputs(arguments))
 
 
 def lines(arguments: argparse.Namespace) -> None:
     """A metric by a number that trainings differ in."""
-    from utility_annotation.reporting.lines import chart_points, plot_lines, write_points
-
     configuration, name = configuration_of(arguments), arguments.figure
     settings = jobs.plot_lines(configuration, line_chart=name)
-    points = chart_points(settings, list(map(Path, files.line_chart_metrics(configuration, line_chart=name))))
-    write_points(arguments.output.with_suffix(".csv"), points)
-    plot_lines(settings, points, *_outputs(arguments))
+    cells = figures.line_cells(settings, files.line_chart_metrics(configuration, line_chart=name))
+    to_csv(cells, arguments.output.with_suffix(".csv"))
+    figures.plot_lines(settings, cells, *_outputs(arguments))
 
 
 def labels(arguments: argparse.Namespace) -> None:

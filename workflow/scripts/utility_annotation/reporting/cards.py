@@ -205,7 +205,7 @@ def _cards_of_shard(
     said = {
         judge: _rows(ANNOTATION, files.of_judge(judge, shard), query_ids) for judge in judges if judge.stage is not None
     }
-    relevant = {judge.annotator: rows for judge, rows in said.items() if judge.stage == "relsel"}
+    by_stage = {(judge.annotator, judge.stage): rows for judge, rows in said.items()}
     cards = {}
     for query_id, row in pool.items():
         judgements: list[dict[str, Any] | None] = []
@@ -213,7 +213,8 @@ def _cards_of_shard(
             if judge.stage is None:
                 judgements.append(labelled(label_sets[judge].get(query_id), row["candidates"]))
                 continue
-            kept = relevant[judge.annotator][query_id]["docids"] if judge.narrowed else None
+            narrowing = by_stage[judge.annotator, judge.narrowed_by][query_id] if judge.narrowed_by else {}
+            kept = narrowing.get("docids")
             judgements.append(judgement(judge, said[judge][query_id], row["candidates"], kept))
         passages = [
             {"docid": entry["docid"], "title": entry["title"], "human": entry["human"]}

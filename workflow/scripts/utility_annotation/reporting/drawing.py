@@ -58,7 +58,9 @@ def panels(number: int, svg: Path, png: Path, *, height: float, empty: str) -> I
 
 
 def legend(axes: Sequence[Axes], handles: Sequence[Any]) -> None:
-    """One legend for all panels, above them."""
+    """One legend for all panels, above them, if there are any."""
+    if not axes:
+        return
     figure = axes[0].get_figure(root=True)
     assert figure is not None  # every panel stands in one
     figure.legend(handles=handles, loc="outside upper left", ncols=5 if len(axes) > 2 else 3)

@@ -24,9 +24,11 @@ class Judge(Settings):
         return self.labels or f"{self.stage} · {self.annotator}"
 
     @property
-    def narrowed(self) -> bool:
-        """Whether a relevance selection decided which passages the stage was shown."""
-        return self.stage is not None and STAGES[self.stage].narrowed
+    def narrowed_by(self) -> str | None:
+        """The relevance selection that decided which passages the stage was shown, if one did."""
+        if self.stage is None or not STAGES[self.stage].narrowed:
+            return None
+        return next(name for name in STAGES[self.stage].reads if name in STAGES and STAGES[name].labels is not None)
 
     @property
     def rule(self) -> LabelRule | None:
