@@ -49,7 +49,7 @@ _TYPES = {
     "doubtful": "bool",
     "difference": "float64",
 }
-_NOTHING = {"str": "", "int64": 0, "bool": False}
+_EMPTY = {"str": "", "int64": 0, "bool": False}
 
 _PAGE_WIDTH = 96  # characters that a page holds side by side
 _FIGURE_WIDTH, _PUBLISHED_WIDTH = 7, 12  # of them for "45.0" with marks, and for "38.6? (−0.4)"
@@ -153,10 +153,10 @@ def tidy(cells: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
             one decimal, and that the difference follows from ours and the paper's.
         names: the columns that name a row.
     """
-    cells = cells.reindex(columns=[*names, *_TYPES])
-    nothing = {name: _NOTHING[kind] for name, kind in _TYPES.items() if kind in _NOTHING}
-    cells = cells.fillna(nothing | {"decimals": 1})
-    cells = cells.astype(dict.fromkeys(names, "str") | _TYPES)
+    empty = {"decimals": 1} | {name: _EMPTY.get(kind) for name, kind in _TYPES.items() if name != "decimals"}
+    cells = cells.assign(**{name: value for name, value in empty.items() if name not in cells})
+    cells["doubtful"] = cells["doubtful"].eq(True)
+    cells = cells[[*names, *_TYPES]].astype(dict.fromkeys(names, "str") | _TYPES)
     cells["value"] = cells["value"].map(_rounded)
     cells["difference"] = (cells["value"] - cells["published"]).map(_rounded)
     return cells
@@ -186,9 +186,8 @@ def read_csv(path: Path | str) -> pd.DataFrame:
     return pd.read_csv(
         path,
         dtype=defaultdict(lambda: "str", _TYPES),
-        na_values={name: [""] for name, kind in _TYPES.items() if kind not in _NOTHING},
+        na_values={name: [""] for name, kind in _TYPES.items() if kind not in _EMPTY},
         keep_default_na=False,
-        float_precision="round_trip",
     )
 
 
