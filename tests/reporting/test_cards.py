@@ -129,7 +129,10 @@ def test_the_script_collects_the_pool_of_a_configuration(tmp_path: Path, monkeyp
     script.main(["sample", "--config", file, "--pool", "p", "--output", "cards.json"])
     found = json.loads(Path("cards.json").read_text())
     assert found["questions"] == pool.collect()[1]["questions"]
-    assert found["cards"] == pool.collect()[1]["cards"]
+    assert {card["query_id"]: card["truth"] for card in found["cards"]} == dict.fromkeys(QUESTIONS) | {
+        "q1": [HOSTILE, "gravity"]
+    }
+    assert {judge["name"] for judge in found["judges"]} >= {"utilrank · llm", "replug · small", "own"}
 
 
 def test_an_annotation_of_another_pool_is_refused(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def lines(folder: Path, files: list[Path], **changes: Any) -> list[str]:
     settings = LineChart.model_validate(CHART | changes)
     cells = line_cells(settings, files)
     to_csv(cells, folder / "figure.csv")
-    plot_lines(settings, cells, folder / "figure.svg", folder / "figure.png")
+    plot_lines(settings, cells, folder / "figure.svg")
     return texts(folder)
 
 
@@ -125,7 +125,7 @@ def test_the_same_points_give_the_same_file(tmp_path: Path) -> None:
 
 def labels(folder: Path, names: list[str], qualities: list[dict[str, Any]]) -> list[str]:
     settings = LabelChart.model_validate({"title": "Positives", "labels": names})
-    plot_labels(settings, qualities, folder / "figure.svg", folder / "figure.png")
+    plot_labels(settings, qualities, folder / "figure.svg")
     return texts(folder)
 
 

@@ -66,7 +66,7 @@ def texts(folder: Path) -> set[str]:
 
 
 def drawn(plot: Callable[..., None], folder: Path, *inputs: Any) -> set[str]:
-    plot(*inputs, folder / "figure.svg", folder / "figure.png")
+    plot(*inputs, folder / "figure.svg")
     return texts(folder)
 
 

@@ -7,9 +7,8 @@ selections, one shard after the other, to choose by; and of the chosen ones ever
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from ..pools.shards import shard_names
 from ..settings import Name, Settings
 from .choice import Choice
 from .judges import Judge, facts
-from .marks import cut, judgement, labelled
+from .marks import best, cut, judgement, labelled
 
 _PASSAGE_CHARACTERS = 6_000
 _BATCH_QUESTIONS = 256
@@ -115,7 +114,7 @@ def _facts_of_shard(
     found: dict[Judge, list[str | None]] = {}
     for judge in judges:
         if judge.labels:
-            said: Iterator[Any] = (
+            said: Iterable[Any] = (
                 (None if positives is None else "ok" if positives else "empty", positives)
                 for positives in map(label_sets[judge].get, query_ids)
             )
@@ -143,7 +142,7 @@ def _human(pool: pa.Table) -> list[frozenset[str]]:
 
 def _said(
     judge: Judge, path: Path, pool: pa.Table, human: Sequence[frozenset[str]]
-) -> Iterator[tuple[str, list[str] | None]]:
+) -> Iterable[tuple[str, list[str] | None]]:
     """Outcome and chosen passages of every query of a shard, in the pool's order."""
     column = "scores" if judge.soft else "docids"
     rows = ANNOTATION.read(path, ["query_id", "outcome", column])
@@ -151,21 +150,10 @@ def _said(
         raise InputError(
             "these are not the queries of the pool's shard, in its order.", hint=_ANNOTATE_AGAIN, path=path
         )
-    if not judge.soft:
-        outcomes, lists = rows["outcome"].to_pylist(), rows["docids"].to_pylist()
-        yield from zip(outcomes, map(judge.positives, lists), strict=True)
-        return
-    entries, lengths = flat(rows["scores"]), lengths_of(rows["scores"])
-    scores = to_numpy(pc.struct_field(entries, "score"))
-    best = [
-        start + np.argsort(-scores[start : start + length], kind="stable")[: len(marked)]
-        for start, length, marked in zip(np.cumsum(lengths) - lengths, lengths, human, strict=True)
-    ]
-    taken = pc.struct_field(entries, "docid").take(pa.array(np.concatenate([np.empty(0, np.int64), *best])))
-    docids = iter(taken.to_pylist())
-    for outcome, length, places in zip(rows["outcome"].to_pylist(), lengths, best, strict=True):
-        chosen = list(islice(docids, len(places)))
-        yield outcome, chosen if length else None
+    outcomes, results = rows["outcome"].to_pylist(), rows[column].to_pylist()
+    if judge.soft:
+        return zip(outcomes, (best(*pair) for pair in zip(results, map(len, human), strict=True)), strict=True)
+    return zip(outcomes, map(judge.positives, results), strict=True)
 
 
 def _positives(path: Path) -> dict[str, list[str]]:

@@ -11,14 +11,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from ..common.errors import InputError
 from ..common.importing import large_packages
 from ..labels.positions import NORMAL_95
 from ..labels.sources import SOURCES
 from ..settings import BM25, UNTRAINED, LabelChart, LineChart, ResultsTable
-from .drawing import COLOURS, GRID, INK, cycle, legend, panels, title
+from .drawing import COLOURS, GRID, INK, cycle, describe, legend, panels, title
 from .metrics import read_metrics
 from .tables import metric_name, tidy, training_name
 from .trainings import TrainingRecord
@@ -35,21 +35,20 @@ _MARKERS = ("o", "s", "^", "D", "v", "P")
 _LEVEL_LINES: Sequence[Any] = ("--", ":", "-.", (0, (1, 3)))
 
 
-def plot_results(settings: ResultsTable, cells: pd.DataFrame, svg: Path, png: Path) -> None:
+def plot_results(settings: ResultsTable, cells: pd.DataFrame, svg: Path) -> None:
     """A table's trainings as bars, a panel per column; BM25 and the untrained backbones as lines beside other rows.
 
     Args:
         settings: the table.
         cells: of :func:`.results.result_cells`.
-        svg: where the figure goes.
-        png: the same, as pixels.
+        svg: where the figure goes; a PNG goes beside it.
     """
     columns = list(cells.dropna(subset="value").groupby(["column", "metric"], sort=False))
     backbones = settings.backbones or (BM25,)
     all_rows = [(row.name, row.training) for row in settings.shown()] or [(training_name(BM25), BM25)]
     rows = [row for row in all_rows if row[1] != UNTRAINED] or all_rows
     height = 1.0 + 0.24 * len(rows) * len(backbones)
-    with panels(len(columns), svg, png, height=height, empty="Nothing was evaluated.") as axes:
+    with panels(len(columns), svg, height=height, empty="Nothing was evaluated.") as axes:
         for axis, ((column, metric), drawn) in zip(axes, columns, strict=True):
             _bars(axis, backbones, rows, drawn.groupby(["backbone", "training"])["value"].first().to_dict())
             axis.set_title(f"{column}: {metric_name(metric)}")
@@ -118,18 +117,17 @@ def line_cells(settings: LineChart, metrics: Sequence[Path | str]) -> pd.DataFra
     return cells
 
 
-def plot_lines(settings: LineChart, cells: pd.DataFrame, svg: Path, png: Path) -> None:
+def plot_lines(settings: LineChart, cells: pd.DataFrame, svg: Path) -> None:
     """A metric by a number that trainings differ in (figures 3a and 3b of the paper), and what was not computed.
 
     Args:
         settings: the chart.
         cells: of :func:`line_cells`.
-        svg: where the figure goes.
-        png: the same, as pixels.
+        svg: where the figure goes; a PNG goes beside it.
     """
     computed = cells.dropna(subset="value")
     empty = f"{settings.title}: nothing was evaluated."
-    with panels(min(1, len(computed)), svg, png, height=3.4, empty=empty) as axes:
+    with panels(min(1, len(computed)), svg, height=3.4, empty=empty) as axes:
         for axis in axes:
             _lines(axis, settings, computed)
             missing = cells.loc[cells["value"].isna(), "training"]
@@ -163,27 +161,25 @@ def _lines(axis: Axes, settings: LineChart, cells: pd.DataFrame) -> None:
     axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
 
 
-def plot_positives(qualities: Sequence[Mapping[str, Any]], svg: Path, png: Path) -> None:
+def plot_positives(qualities: Sequence[Mapping[str, Any]], svg: Path) -> None:
     """How many positives each query has, for each label set in which an LLM selects (paper, figure 2).
 
     Args:
         qualities: figures of ``label_quality``; human labels and scores (replug) are passed over.
-        svg: where the figure goes.
-        png: the same, as pixels.
+        svg: where the figure goes; a PNG goes beside it.
     """
     shown = [quality for quality in qualities if quality["selection"] and not _is_human(quality["source"])]
-    with panels(len(shown), svg, png, height=2.6, empty=_NO_SELECTION) as axes:
+    with panels(len(shown), svg, height=2.6, empty=_NO_SELECTION) as axes:
         _distributions(axes, shown)
 
 
-def plot_labels(settings: LabelChart, qualities: Sequence[Mapping[str, Any]], svg: Path, png: Path) -> None:
+def plot_labels(settings: LabelChart, qualities: Sequence[Mapping[str, Any]], svg: Path) -> None:
     """How many positives each query has, for the label sets of a chart, human ones too.
 
     Args:
         settings: the chart.
         qualities: figures of ``label_quality``, of each of its label sets.
-        svg: where the figure goes.
-        png: the same, as pixels.
+        svg: where the figure goes; a PNG goes beside it.
 
     Raises:
         InputError: a label set's figures are missing, or are scores (replug) and so select nothing.
@@ -196,7 +192,7 @@ def plot_labels(settings: LabelChart, qualities: Sequence[Mapping[str, Any]], sv
                 f"the chart {settings.title!r} shows label set {name}, which {what}.",
                 hint="give the figures of all its label sets; leave out those of source replug.",
             )
-    with panels(len(settings.labels), svg, png, height=2.6, empty="") as axes:
+    with panels(len(settings.labels), svg, height=2.6, empty="") as axes:
         _distributions(axes, [by_name[name] for name in settings.labels])
         title(axes, settings.title)
 
@@ -213,18 +209,15 @@ def _distributions(axes: Sequence[Axes], shown: Sequence[Mapping[str, Any]]) -> 
         shares = [100 * queries / quality["queries"] for queries in selection["distribution"]]
         axis.bar(range(len(shares)), shares, width=0.9, color=colour)
         axis.axvline(selection["positives_per_query"], color=INK, linewidth=1.2, linestyle="--")
-        axis.set_title(f"{quality['labels']} (mean {selection['positives_per_query']:.1f})")
+        heading = f"{quality['labels']} (mean {selection['positives_per_query']:.1f})"
+        describe(axis, heading, "positives per query", "% of the queries", grid="y")
         axis.set_xlim(-0.6, widest - 0.4)
-        axis.set_xlabel("positives per query")
-        axis.set_ylabel("% of the queries")
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axis.grid(axis="y", color=GRID)
     top = max((axis.get_ylim()[1] for axis in axes), default=1)
     for axis in axes:
         axis.set_ylim(0, top)
 
 
-def plot_positions(qualities: Sequence[Mapping[str, Any]], svg: Path, png: Path) -> None:
+def plot_positions(qualities: Sequence[Mapping[str, Any]], svg: Path) -> None:
     """Share of the passages shown at each position that the LLM selected, and that are human positives.
 
     Behind each share stands the range in which 95 % of the shares fall if position has no effect (normal
@@ -232,13 +225,12 @@ def plot_positions(qualities: Sequence[Mapping[str, Any]], svg: Path, png: Path)
 
     Args:
         qualities: figures of ``label_quality``; those without positions (human labels, replug) are passed over.
-        svg: where the figure goes.
-        png: the same, as pixels.
+        svg: where the figure goes; a PNG goes beside it.
     """
     shown = [quality for quality in qualities if quality["positions"]]
     top = 0.0
     kinds = {"selected": ("selected by the LLM", COLOURS[0]), "human": ("human positive", COLOURS[1])}
-    with panels(len(shown), svg, png, height=2.6, empty=_NO_SELECTION) as axes:
+    with panels(len(shown), svg, height=2.6, empty=_NO_SELECTION) as axes:
         for axis, quality in zip(axes, shown, strict=True):
             by_position = quality["positions"]["by_position"]
             lists = np.array(by_position["shown"])
@@ -253,12 +245,8 @@ def plot_positions(qualities: Sequence[Mapping[str, Any]], svg: Path, png: Path)
                 top = max(top, *high, *observed)
                 axis.bar(positions + shift, high - low, bottom=low, width=0.38, color=colour, alpha=0.25)
                 axis.plot(positions + shift, observed, color=colour, marker="o", markersize=4, linestyle="none")
-            axis.set_title(quality["labels"])
+            describe(axis, quality["labels"], "position in the list shown", "% of the passages there", grid="y")
             axis.set_xlim(0.4, len(positions) + 0.6)
-            axis.set_xlabel("position in the list shown")
-            axis.set_ylabel("% of the passages there")
-            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-            axis.grid(axis="y", color=GRID)
         for axis in axes:
             axis.set_ylim(0, 1.05 * top)
         handles: list[Any] = [
@@ -268,27 +256,22 @@ def plot_positions(qualities: Sequence[Mapping[str, Any]], svg: Path, png: Path)
         legend(axes, [*handles, Patch(color=INK, alpha=0.25, label="95 % range if position has no effect")])
 
 
-def plot_training(trainings: Sequence[TrainingRecord], svg: Path, png: Path) -> None:
+def plot_training(trainings: Sequence[TrainingRecord], svg: Path) -> None:
     """Loss by optimiser step, a panel per training; each panel has its own scale, since the losses differ in kind.
 
     Args:
         trainings: the records.
-        svg: where the figure goes.
-        png: the same, as pixels.
+        svg: where the figure goes; a PNG goes beside it.
     """
     names = list(dict.fromkeys(record.training for record in trainings))
     colours = dict(zip(dict.fromkeys(record.backbone for record in trainings), cycle(), strict=False))
-    with panels(len(names), svg, png, height=2.4, empty="Nothing was trained.") as axes:
+    with panels(len(names), svg, height=2.4, empty="Nothing was trained.") as axes:
         for axis, training in zip(axes, names, strict=True):
             of_training = [record for record in trainings if record.training == training]
             for record in of_training:
                 marker = "o" if len(record.steps) <= 30 else None
                 colour = colours[record.backbone]
                 axis.plot(record.steps, record.losses, color=colour, linewidth=1.3, marker=marker, markersize=3)
-            axis.set_title(f"{training} ({of_training[0].loss_name})")
-            axis.set_xlabel("step")
-            axis.set_ylabel("loss")
+            describe(axis, f"{training} ({of_training[0].loss_name})", "step", "loss")
             axis.set_ylim(bottom=0)
-            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-            axis.grid(color=GRID)
         legend(axes, [Line2D([], [], color=colour, label=backbone) for backbone, colour in colours.items()])

@@ -43,8 +43,8 @@ def judgement(
     listed, ranked = row["docids"], judge.ranked
     positives = judge.positives(listed)
     if judge.soft and scores:  # compared by as many of the best as humans marked, but none is positive
-        listed, ranked = sorted(docids, key=lambda docid: -scores[docid]), True
-        positives = listed[: len(_human(candidates))]
+        listed, ranked = best(row["scores"], len(docids)), True
+        positives = best(row["scores"], len(_human(candidates)))
     ranks = {docid: rank for rank, docid in enumerate(listed or (), 1)} if ranked else {}
     selected = set() if judge.soft else set(positives or ())
     shown = [docid for docid in docids if docid in set(kept)] if kept else docids
@@ -67,6 +67,12 @@ def judgement(
         "replies": [cut(reply, _REPLY_CHARACTERS) for reply in row["replies"]],
         **{name: row[name] for name in _BESIDES},
     }
+
+
+def best(scores: Sequence[Mapping[str, Any]] | None, count: int) -> list[str] | None:
+    """The passages with the highest scores, best first; None where there are no scores."""
+    ordered = sorted(scores or (), key=lambda entry: -entry["score"])
+    return [entry["docid"] for entry in ordered[:count]] if ordered else None
 
 
 def cut(text: str, characters: int) -> dict[str, Any]:
