@@ -114,7 +114,7 @@ def flat(text: str) -> str:
         "gravity",
         "3 requests, 100 tokens read, 10 written; finished: stop",
         "passages cut to 77 words to fit",
-        "shown the whole pool",
+        "the whole pool was shown",
         "finished: HTTP 500 <b>",
         "far on a server, listwise, openai",
     ],

@@ -87,7 +87,7 @@ def test_what_was_hard_to_read_is_doubtful(ours: dict[tuple[str, Place], tuple[f
         ("table,row\n", "1", "does not have the columns"),
         (HEAD + "1,a,b,c,d,x,false\n", "1", "line 2: value 'x' is not a number"),
         (HEAD + "1,a,b,c,d,1.0,maybe\n", "1", "line 2: .*doubtful 'maybe'"),
-        (HEAD + "1,a,b,c,d,1.0,false\n1,a,b,c,d,2.0,false\n", "1", "line 3: a, b, c, d stands twice"),
+        (HEAD + "1,a,b,c,d,1.0,false\n1,a,b,c,d,2.0,false\n", "1", "line 3: a, b, c, d is there twice"),
         (HEAD + "1,a,b,c,d,1.0,false\n", "2", "there is no table '2'"),
     ],
 )

@@ -234,7 +234,7 @@ def test_metrics_of_another_table_are_refused(
 
 def test_each_metrics_file_needs_its_per_query_file(tmp_path: Path) -> None:
     metrics, per_query = write_results(tmp_path, {("minilm", "human"): HUMAN, ("minilm", "utilsel"): BETTER})
-    with pytest.raises(InputError, match="2 metrics files stand beside 1 files of per-query values"):
+    with pytest.raises(InputError, match="2 metrics files come with 1 files of per-query values"):
         read_results(SETTINGS, metrics, per_query[:1])
 
 

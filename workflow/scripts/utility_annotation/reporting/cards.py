@@ -1,7 +1,7 @@
-"""Questions of a pool with all that was said of their passages, collected from the files of humans and annotators.
+"""Questions of a pool with every judgement of their passages, collected from the files of humans and annotators.
 
-A pool may hold half a million questions of 31 passages, so two things are read: of every question its ids, outcomes and
-selections, one shard after the other, to choose by; and of the chosen ones everything.
+A pool can hold half a million questions of 31 passages. So the ids, outcomes and selections of all questions are read
+first, one shard after the other. Everything else is read of the chosen questions only.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .marks import best, cut, judgement, labelled
 
 _PASSAGE_CHARACTERS = 6_000
 _BATCH_QUESTIONS = 256
-_ANNOTATE_AGAIN = "remove the annotation file and run the target again, so that it is made from this pool."
+_ANNOTATE_AGAIN = "remove the annotation file and run the target again, to make it from this pool."
 
 
 class CardSettings(Settings):
@@ -45,7 +45,7 @@ class CardFiles:
 
     Attributes:
         pool: folder of the pool's shards.
-        annotation: folder of the pool's annotation, with a folder an annotator and in it one a stage.
+        annotation: folder of the pool's annotation, with a folder per annotator and in it one per stage.
         labels: folder of the label sets.
         shards: number of the pool's shards.
         truth: ground-truth answers, if there are any.
@@ -68,11 +68,11 @@ def collect(settings: CardSettings, files: CardFiles) -> dict[str, Any]:
     ``questions`` is the number of the pool's, ``judges`` names who judged, each with the ``counts`` of all questions by
     what :func:`~.judges.facts` says of them, joined by spaces. A card holds the question, its passages in the pool's
     order, ground-truth answers (null where there are none), and for each judge a judgement: the ``facts``, for each
-    passage a mark, and what the annotation's row says besides, see :mod:`.marks`; null where a label set lacks the
+    passage a mark, and other columns of the annotation's row, see :mod:`.marks`; null where a label set lacks the
     question.
 
     Raises:
-        InputError: a file is lacking, or does not belong to the pool.
+        InputError: a file is missing, or does not belong to the pool.
     """
     label_sets = {
         judge: _positives(files.labels / f"{judge.labels}.parquet") for judge in settings.judges if judge.labels

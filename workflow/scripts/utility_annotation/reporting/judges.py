@@ -1,4 +1,4 @@
-"""Who says something about the passages of a pool, and how that compares with what humans said."""
+"""Who judges the passages of a pool, and how each judgement compares with that of humans."""
 
 from __future__ import annotations
 
@@ -69,10 +69,10 @@ def judges_of_pools(configuration: Configuration, labels: Iterable[str]) -> dict
 
 
 def facts(outcome: str, positives: Collection[str] | None, human: Set[str]) -> tuple[str, ...]:
-    """What a reader may look for: the outcome, and how a choice compares with the passages that humans marked.
+    """What a reader can look for: the outcome, and how a choice compares with the passages that humans marked.
 
     ``same``: these and no others; ``adds``: some that humans did not mark; ``misses``: not all that they marked, which
-    an empty selection does as well. Nothing is compared where nothing was chosen from, or humans marked nothing.
+    an empty selection does too. Nothing is compared where there was no choice, or where humans marked nothing.
     """
     if positives is None or outcome not in ("ok", "empty") or not human:
         return (outcome,)

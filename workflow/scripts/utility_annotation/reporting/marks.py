@@ -1,6 +1,6 @@
-"""What one judge said of one question, passage by passage.
+"""The judgement of one judge on one question, passage by passage.
 
-A mark is null where the judge was not shown the passage, else it has ``positive``, the ``rank`` in a ranking, the
+A mark is null where the judge was not shown the passage. Otherwise it has ``positive``, the ``rank`` in a ranking, the
 ``score`` and the ``place`` in the list that was shown, both from 1. Long texts are cut, and come as ``text`` with the
 number of characters ``left_out``.
 """
@@ -17,7 +17,7 @@ _BESIDES = ("whole_pool", "attempts", "cut_words", "prompt_tokens", "completion_
 
 
 def labelled(positives: Sequence[str] | None, candidates: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """What a label set says of a question whose candidates a pool has; None where it lacks the question."""
+    """The judgement of a label set on a question with these candidates; None where it lacks the question."""
     if positives is None:
         return None
     marks = [
@@ -30,13 +30,13 @@ def labelled(positives: Sequence[str] | None, candidates: Sequence[Mapping[str, 
 def judgement(
     judge: Judge, row: Mapping[str, Any], candidates: Sequence[Mapping[str, Any]], kept: Sequence[str] | None
 ) -> dict[str, Any]:
-    """What a stage said of a question: ``facts``, ``marks``, ``answer``, ``replies`` and columns of the row.
+    """The judgement of a stage on a question: ``facts``, ``marks``, ``answer``, ``replies`` and columns of the row.
 
     Args:
         judge: the stage.
         row: of the annotation, see :func:`..annotation.shard.annotate`.
         candidates: of the pool.
-        kept: what a relevance selection left, if one came before; all candidates were shown where that is nothing.
+        kept: what a relevance selection left, if one came before; where it left nothing, all candidates were shown.
     """
     docids = [candidate["docid"] for candidate in candidates]
     scores = {entry["docid"]: entry["score"] for entry in row["scores"] or ()}

@@ -41,7 +41,7 @@ def read_metrics(
     """
     if per_query is not None and len(per_query) != len(paths):
         raise InputError(
-            f"{len(paths)} metrics files stand beside {len(per_query)} files of per-query values.",
+            f"{len(paths)} metrics files come with {len(per_query)} files of per-query values.",
             hint="give one of each for each training and test set, in the same order.",
         )
     known = set()

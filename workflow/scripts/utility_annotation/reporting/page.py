@@ -1,7 +1,7 @@
 """The report: one HTML file that needs no network, for a wide screen, a phone, day and night.
 
-It is whole without a script; the one that it has filters the annotations. A policy in the page lets a browser run this
-script and no other, and load nothing, whatever stands in a passage or a reply.
+It is complete without a script; its one script filters the annotations. A policy in the page lets a browser run this
+script and no other, and load nothing, whatever a passage or a reply contains.
 """
 
 from __future__ import annotations

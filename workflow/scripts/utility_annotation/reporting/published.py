@@ -32,7 +32,7 @@ def read_published(path: Path | str, table: str) -> pd.DataFrame:
         read in the source.
 
     Raises:
-        InputError: the file is no such file, a figure is no number or stands twice, or it has no such table.
+        InputError: the file has other columns, a figure is not a number or is there twice, or the table is not there.
     """
     lines = pd.read_csv(path, dtype="str", keep_default_na=False)
     if list(lines.columns) != _COLUMNS:
@@ -55,7 +55,7 @@ def read_published(path: Path | str, table: str) -> pd.DataFrame:
         raise InputError(f"there is no table {table!r}.", hint="correct the table's `published`.", path=path)
     places = lines.loc[wanted, list(Place._fields)]
     for line, place in places[places.duplicated()].iterrows():
-        raise InputError(f"{', '.join(place)} stands twice.", hint="keep one of the lines.", path=path, line=line + 2)
+        raise InputError(f"{', '.join(place)} is there twice.", hint="keep one of the lines.", path=path, line=line + 2)
     figures = {"published": published[wanted].to_numpy(), "doubtful": doubtful[wanted].to_numpy(bool)}
     return pd.DataFrame(figures, index=pd.MultiIndex.from_frame(places))
 

@@ -149,8 +149,8 @@ def tidy(cells: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """The frame in its one shape.
 
     Args:
-        cells: a line per cell, row by row, with some of the columns; the others are empty, but that the figures have
-            one decimal, and that the difference follows from ours and the paper's.
+        cells: a line per cell, row by row, with some of the columns. The others are empty, except ``decimals`` (1) and
+            ``difference``, which is computed.
         names: the columns that name a row.
     """
     empty = {"decimals": 1} | {name: _EMPTY.get(kind) for name, kind in _TYPES.items() if name != "decimals"}
