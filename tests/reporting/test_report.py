@@ -311,6 +311,10 @@ def test_hours_that_are_no_gpu_s_are_told(
     assert [words for words in ("Not all of these hours", "None of these hours") if words in text] == said
 
 
+def test_a_table_s_figure_has_a_caption_of_its_own(page: Page) -> None:
+    assert "Retrievers <on> dev & more, as bars" in page.text
+
+
 def test_titles_are_escaped(page: Page) -> None:
     assert "Retrievers <on> dev & more" in page.text
     assert "on" not in {tag for tag, _ in page.tags}

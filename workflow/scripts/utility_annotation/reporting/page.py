@@ -86,9 +86,9 @@ def render(template: Path, configuration: Configuration, files: ReportFiles) -> 
         configuration: what was asked for.
         files: what was made of it.
     """
-    sections = configuration.tables, configuration.label_charts, configuration.line_charts
-    titles = _TITLES | {name: drawn.title for section in sections for name, drawn in section.items()}
-    charts = [*configuration.label_charts, *configuration.line_charts]
+    charts = {name: chart.title for name, chart in configuration.label_charts.items()}
+    charts |= {name: chart.title for name, chart in configuration.line_charts.items()}
+    titles = _TITLES | charts | {name: f"{table.title}, as bars" for name, table in configuration.tables.items()}
     pictures = {path.stem: Picture.read(path, titles[path.stem]) for path in files.figures}
     labels, costs = configuration.label_tables, configuration.cost_tables
     trainings = list(map(TrainingRecord.read, files.trainings))
