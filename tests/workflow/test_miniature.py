@@ -68,7 +68,7 @@ def _json(finished: Path, path: str) -> Any:
 def test_no_cell_of_a_table_of_results_is_empty(finished: Path, name: str) -> None:
     rows = _rows(finished, name)
     assert rows
-    assert all(0 <= float(row["percent"]) <= 100 for row in rows)
+    assert all(0 <= float(row["value"]) <= 100 for row in rows)
     for suffix in ("md", "tex"):
         assert (finished / "results" / "tables" / f"{name}.{suffix}").stat().st_size > 100
     assert (finished / "results" / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")

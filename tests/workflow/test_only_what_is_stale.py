@@ -209,7 +209,7 @@ TABLE_OF_CHANGES: dict[str, tuple[Change, Counter[str]]] = {
     ),
     "a title": (setting(tables__retrieval={"title": "Other"}), TABLE),
     "a line of logic in the tables": (
-        text(f"{LIBRARY}/reporting/tables.py", "round(", "float("),
+        text(f"{LIBRARY}/reporting/results.py", "gain > 0", "gain >= 0"),
         Counter(results_table=1, write_report=1),
     ),
     # the report

@@ -104,7 +104,7 @@ def test_every_retriever_is_judged_by_humans_and_by_the_llm(finished: Path) -> N
     runs = {"bm25", "untrained", "human", "utilsel", "utilsel-human"}
     for column in ("held-out", "held-out-human"):
         shown = {
-            cell["row"]: cell["percent"] for cell in cells if (cell["column"], cell["metric"]) == (column, "ndcg@10")
+            cell["row"]: cell["value"] for cell in cells if (cell["column"], cell["metric"]) == (column, "ndcg@10")
         }
         assert set(shown) == runs
         assert all(shown.values())
