@@ -26,7 +26,7 @@ from judged_pools import write_pool
 from pydantic import TypeAdapter
 
 from utility_annotation.annotation.replies import RANKING, SELECTION
-from utility_annotation.annotation.templates import template_name
+from utility_annotation.annotation.stages import STAGES
 from utility_annotation.common.errors import InputError
 from utility_annotation.engines.protocol import (
     Completion,
@@ -221,7 +221,7 @@ def test_log_likelihoods_are_those_of_the_transformers_engine(
 
 
 def test_both_engines_share_what_is_stored(session: Session, transformers_engine: TransformersEngine) -> None:
-    assert session.calls["identity"] == [{"text": transformers_engine.identity}]
+    assert session.calls["fingerprint"] == [{"text": transformers_engine.fingerprint}]
 
 
 def test_sampled_reply_depends_on_its_seed_and_prompt_alone(session: Session) -> None:
@@ -263,7 +263,7 @@ def test_killed_engine_is_started_again_and_serves_what_it_held(session: Session
     assert [line["index"] for line in session.calls["killed"]] == [0, 1]
     assert [type(result) for result in session.results("killed")] == [Completion, Completion]
     assert session.run.code == 0, session.run.log[-4000:]
-    assert "vLLM's engine has died" in session.run.log
+    assert "vLLM's engine crashed" in session.run.log
     assert session.run.left_over() == []
 
 
@@ -283,7 +283,7 @@ def test_request_that_exhausts_memory_is_an_outcome_and_the_rest_go_on(
 def test_engine_that_dies_of_everything_ends_the_job_with_what_to_do(deaths: Session) -> None:
     assert "doomed" not in deaths.calls
     assert deaths.run.code == 1
-    assert re.search(r"error: vLLM's engine has died \d times with nothing finished in between", deaths.run.log)
+    assert re.search(r"error: vLLM's engine crashed \d times in a row", deaths.run.log)
     assert deaths.run.left_over() == []
 
 
@@ -313,7 +313,7 @@ def relsel_command(
         performance=performance,
         model=model,
         pool=pool,
-        prompt=root / "resources" / "prompts" / template_name("relsel", "pointwise"),
+        prompt=root / "resources" / "prompts" / STAGES["relsel"].pointwise.template,
         store=pool.with_name(f"store-{settings.engine}"),
         output=pool.with_name(f"{settings.engine}.parquet"),
         summary=pool.with_name(f"{settings.engine}.json"),

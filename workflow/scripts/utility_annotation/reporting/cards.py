@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from ..common.errors import InputError
 from ..io.schemas import ANNOTATION, ANSWERS, LABELS, POOL, Schema
-from ..labels.shards import flat, lengths_of, read_candidates, to_numpy
+from ..labels.shards import ANNOTATE_AGAIN, flat, lengths_of, read_candidates, to_numpy
 from ..pools.shards import shard_names
 from ..settings import Name, Settings
 from .choice import Choice
@@ -28,7 +28,6 @@ from .marks import cut, judgement, labelled
 
 _PASSAGE_CHARACTERS = 6_000
 _BATCH_QUESTIONS = 256
-_ANNOTATE_AGAIN = "remove the annotation file and run the target again, so that it is made from this pool."
 
 
 class CardSettings(Settings):
@@ -148,9 +147,7 @@ def _said(
     column = "scores" if judge.soft else "docids"
     rows = ANNOTATION.read(path, ["query_id", "outcome", column])
     if not rows["query_id"].combine_chunks().equals(pool["query_id"].combine_chunks()):
-        raise InputError(
-            "these are not the queries of the pool's shard, in its order.", hint=_ANNOTATE_AGAIN, path=path
-        )
+        raise InputError("these are not the queries of the pool's shard, in its order.", hint=ANNOTATE_AGAIN, path=path)
     if not judge.soft:
         outcomes, lists = rows["outcome"].to_pylist(), rows["docids"].to_pylist()
         yield from zip(outcomes, map(judge.positives, lists), strict=True)
