@@ -287,6 +287,25 @@ def test_engine_that_dies_of_everything_ends_the_job_with_what_to_do(deaths: Ses
     assert deaths.run.left_over() == []
 
 
+PRIVATE_PARTS = """
+import inspect
+from vllm.v1.engine.core_client import MPClient, SyncMPClient
+
+start, read = inspect.getsource(SyncMPClient.__init__), inspect.getsource(SyncMPClient.get_output)
+assert "self.outputs_queue = queue.Queue" in start, "the queue has gone"
+assert "self.output_queue_thread = Thread(" in start, "the thread has gone"
+assert "self.outputs_queue.get()" in read and "raise self._format_exception(outputs)" in read, "step waits otherwise"
+assert "outputs_queue" not in inspect.getsource(MPClient.start_engine_core_monitor), "vLLM wakes step up itself"
+assert "output_queue_thread" not in inspect.getsource(MPClient.shutdown), "vLLM waits for the thread itself"
+"""
+"""What the engine takes for granted of vLLM's private parts, and why it needs them."""
+
+
+def test_private_parts_of_vllm_are_as_the_engine_uses_them(vllm_python: Path) -> None:
+    """Where this fails after an update of vLLM, change or remove what uses ``vllm_engine._client``."""
+    subprocess.run([vllm_python, "-c", PRIVATE_PARTS], check=True)
+
+
 def test_build_for_a_gpu_asks_for_one(session: Session) -> None:
     assert re.search(r"finds none.*performance\.annotate\.python", session.calls["without a GPU"][0]["text"])
 
