@@ -1,7 +1,7 @@
 """Strict reading of an LLM's replies.
 
-Only a line that consists of nothing but the requested form is read, and nothing of a thought ever is, so that numbers
-in a thought, an explanation or a quoted passage mark nothing.
+Only a line that consists of the requested form is read, and thoughts are skipped, so that numbers in a thought, an
+explanation or a quoted passage count for nothing.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _THINKING = {
     r"<\|channel>thought": r"<channel\|>",
     r"<\|channel\|>analysis<\|message\|>": r"<\|channel\|>final<\|message\|>",
 }
-"""What opens and ends a thought: most models' (Seed's, MiniMax's and Hunyuan's have a name in it); Mistral's; Kimi's;
-Cohere's; the channels of Gemma and of gpt-oss. Regular expressions."""
+"""Regular expressions for the start and end of a thought: of most models (Seed, MiniMax and Hunyuan add a name),
+Mistral, Kimi, Cohere, and the channels of Gemma and gpt-oss."""
 _START_OF_THINKING = re.compile("|".join(_THINKING))
 _END_OF_THINKING = re.compile("|".join(_THINKING.values()))
 _OPEN_AT_THE_END = re.compile(rf"(?:{_START_OF_THINKING.pattern})\s*\Z")
@@ -39,10 +39,10 @@ _DIGITS = re.compile(r"[+-]?\d+")
 
 @dataclass(frozen=True)
 class Reading:
-    """What a reply says.
+    """The content of a reply.
 
     Attributes:
-        outcome: ok, empty (a selection of nothing), unparsable, or truncated (cut off before it said anything).
+        outcome: ok, empty (a selection of nothing), unparsable, or truncated (cut off before any content).
         numbers: the passages' numbers in reply order, each from 1 to n and at most once; none unless the outcome is ok.
     """
 
@@ -57,13 +57,13 @@ class Reader(Protocol):
 
 
 @dataclass(frozen=True)
-class Form:
+class ReplyForm:
     """A form of reply.
 
     Attributes:
         read: what a reply says.
-        guide: the regular expression, for n passages, of the replies that guided decoding admits; each can be read.
-        merge: one list of docids from those of several passes.
+        guide: the regular expression, for n passages, of the replies that structured outputs admit; each is readable.
+        merge: one list of docids from those of several permutations.
     """
 
     read: Reader
@@ -72,14 +72,14 @@ class Form:
 
 
 def after_thinking(text: str, *, thinking: bool) -> str | None:
-    """The part of a reply that counts: what follows the last end of a thought (``</think>``, say).
+    """The part of a reply after the last end of a thought (such as ``</think>``).
 
     Args:
         text: the whole reply.
-        thinking: whether the model was asked to think; then a reply in which no thought ends is all thought.
+        thinking: whether the model was asked to think; then a reply without an end of thought is all thought.
 
     Returns:
-        The part after the thinking, stripped, or None where the thinking never ended.
+        The part after the thinking, stripped, or None if the thinking never ended.
     """
     ends = [end.end() for end in _END_OF_THINKING.finditer(text)]
     rest = text[ends[-1] :] if ends else text
@@ -89,7 +89,7 @@ def after_thinking(text: str, *, thinking: bool) -> str | None:
 
 
 def begins_to_think(prompt: str) -> bool:
-    """Whether a prompt opens a thought at its end, so that the reply begins in one."""
+    """Whether a prompt ends with the start of a thought, so that the reply begins within one."""
     return _OPEN_AT_THE_END.search(prompt) is not None
 
 
@@ -143,8 +143,8 @@ def ranking_guide(n: int) -> str:
     return number + rf"( > {number}){{{n - 1}}}"
 
 
-SELECTION = Form(read_selection, selection_guide, merge_selections)
-RANKING = Form(read_ranking, ranking_guide, merge_rankings)
+SELECTION = ReplyForm(read_selection, selection_guide, merge_selections)
+RANKING = ReplyForm(read_ranking, ranking_guide, merge_rankings)
 
 
 def _number_guide(n: int) -> str:

@@ -13,7 +13,7 @@ from statistics import fmean
 
 from ..annotation.answers import AnswerStage
 from ..annotation.items import Item
-from ..annotation.prompts import Cleaner, PromptTemplate
+from ..annotation.prompts import PromptSanitizer, PromptTemplate
 from ..annotation.relevance import relevance_stage
 from ..annotation.replug import ReplugStage
 from ..annotation.shard import Stage
@@ -264,7 +264,7 @@ class Workloads:
         shown = float(size.candidates)
         if stage in ("answer", "utilsel", "utilrank"):
             shown = self._selected(pool, annotator, "relsel", shown)
-        template = PromptTemplate(self.sizes.template(template_name(stage, settings.protocol)), Cleaner(()))
+        template = PromptTemplate(self.sizes.template(template_name(stage, settings.protocol)), PromptSanitizer(()))
         items = [self._with_answer(item, stage, annotator) for item in size.items]
         requests, read = self._requests(_stage(stage, settings, template), items, shown, settings)
         written = 0 if scored else self._reply_tokens(pool, annotator, stage, shown) * requests
@@ -442,7 +442,7 @@ class Workloads:
         testset = self.configuration.testsets[task.testset]
         corpus = self.sizes.corpus(testset.dataset)
         questions = self.sizes.questions(testset.dataset, testset.split)
-        template = PromptTemplate(self.sizes.template(question_template_name(task.style)), Cleaner(()))
+        template = PromptTemplate(self.sizes.template(question_template_name(task.style)), PromptSanitizer(()))
         words = min(corpus.words, settings.passage_words)
         chat = template.render(
             query=stand_in(questions.words), passages=[stand_in(words, number) for number in range(task.passages)]
