@@ -168,6 +168,7 @@ def stand_in_for_results(folder: Path, *arguments: str) -> None:
     """Put an empty file in the place of every result, for which ``snakemake --touch`` records what a real run records:
     parameters, inputs and their checksums.
     """
+    (folder / "results" / "configurations").mkdir(parents=True)
     for job in plan(folder, *arguments).jobs:
         for name in job.outputs:
             path = folder / name
