@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from utility_annotation.audit.rates import Amount, ModelSize, NotKnown, Rates
+from utility_annotation.annotation.stages import STAGES
+from utility_annotation.audit.rates import Amount, ModelSize, NotKnown, Rates, own_name, own_rates
 from utility_annotation.audit.tables import KnownModel, Rate, RateTable
+from utility_annotation.engines.throughput import Speed, record_speed
+from utility_annotation.planning import answers
+from utility_annotation.planning.loading import load
+from utility_annotation.settings import Configuration
 
 SIZE = KnownModel(model="org/m", parameters=3e9, multiplied=2e9, dimension=8, bytes=4_000, source="a model card")
 MODEL = ModelSize("m", ("org/m", "m"), SIZE)
@@ -98,3 +105,42 @@ def test_a_derived_rate_counts_as_such_where_it_has_a_noticeable_part() -> None:
     assert not rates.time([Amount("prompt", 1000), Amount("load", 50)], gpus=1, threads=1).derived
     assert rates.time([Amount("prompt", 1000), Amount("load", 500)], gpus=1, threads=1).derived
     assert set(rates.used) == {("gpu", "prompt", ""), ("gpu", "load", "")}
+
+
+@pytest.fixture
+def configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Configuration:
+    monkeypatch.chdir(tmp_path)
+    annotators = {"a": {"model": "m"}, "b": {"model": "m"}}
+    return load(
+        {"models": {"m": {"hub": "org/m"}}, "datasets": {}, "annotators": annotators, "performance": {"threads": 2}}
+    )
+
+
+def test_an_engines_own_speed_comes_between_a_users_rates_and_the_shipped_ones(configuration: Configuration) -> None:
+    record_speed(Path("results/completions/a"), "relsel", Speed(tokens=3000, device_seconds=10))
+    own = own_rates(configuration, "gpu")
+    other = RateTable(rates=(rate(device="cpu", model="org/m", rate=1),))
+
+    def took(stage: str, *tables: RateTable) -> float:
+        asked = ModelSize("m", (own_name("a", stage), "org/m"), None)
+        return Rates(tables, "gpu").time([Amount("prompt", 600, asked)], gpus=0, threads=2).seconds
+
+    assert took("relsel", own, other) == 2
+    assert took("relsel", other, own) == 300
+    assert took("answer", own, other) == 300
+
+
+def test_the_speed_of_every_stage_and_of_question_answering_is_found(configuration: Configuration) -> None:
+    stages = {*STAGES, answers.STAGE}
+    for stage in stages:
+        record_speed(Path("results/completions/b"), stage, Speed(tokens=30, device_seconds=10))
+    found = own_rates(configuration, "gpu").rates
+    assert {entry.model for entry in found} == {own_name("b", stage) for stage in stages}
+    assert {entry.device for entry in found} == {"cpu"}
+
+
+def test_a_recorded_speed_is_of_the_device_that_is_planned(configuration: Configuration) -> None:
+    assert own_rates(configuration, "gpu").rates == ()
+    record_speed(Path("results/completions/a"), "relsel", Speed(tokens=3000, device_seconds=10))
+    on_gpus = load(configuration.model_dump() | {"performance": {"annotate": {"gpus": 1}}})
+    assert {entry.device for entry in own_rates(on_gpus, "gpu").rates} == {"gpu"}
