@@ -205,7 +205,7 @@ def _column(stages: Sequence[Compared], figure: str) -> list[Pair]:
 def _table(
     stages: Sequence[Compared],
     kinds: Mapping[str, tuple[str, Callable[[float], str]]],
-    extra: Mapping[str, Sequence[str]] | None = None,
+    extra: Mapping[str, list[str]] | None = None,
 ) -> list[str]:
     """A row per stage and one of sums, two columns per kind of figure, and the extra columns."""
     counts = [
