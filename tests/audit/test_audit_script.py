@@ -216,8 +216,8 @@ def test_the_papers_audit_is_the_page_that_is_shown(root: Path, fresh: Path, tmp
     assert shown.rstrip() == page.rstrip(), ANEW
 
 
-def test_the_readme_shows_lines_of_the_papers_audit(root: Path) -> None:
-    _, excerpt, *_ = re.split("<!-- (?:lines of|end).* -->", (root / "README.md").read_text())
+def test_the_page_on_audits_shows_lines_of_the_papers_audit(root: Path) -> None:
+    _, excerpt, *_ = re.split("<!-- (?:lines of|end).* -->", (root / "docs" / "audit.md").read_text())
     shown = [line for line in excerpt.splitlines() if line]
     assert len(shown) > 10
     assert not set(shown) - set((root / "resources/audit/paper.md").read_text().splitlines()), ANEW

@@ -57,7 +57,7 @@ def test_without_human_labels_an_llm_judges_all(workflow: Path) -> None:
     found = plan(workflow, OWN)
     assert (found["ingest_qrels"], found["train"], found["evaluate"]) == (0, 1, 3)
     assert found["find_duplicates"] == found["mine_negatives"] == 2
-    assert found["annotate_utilsel"] == 8 + 2
+    assert found["annotate_utilsel"] == 1 + 1
 
 
 def test_human_labels_add_their_trainings_and_their_evaluation(workflow: Path) -> None:
