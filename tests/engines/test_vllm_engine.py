@@ -222,7 +222,7 @@ def test_log_likelihoods_are_those_of_the_transformers_engine(
 
 
 def test_both_engines_share_what_is_stored(session: Session, transformers_engine: TransformersEngine) -> None:
-    assert session.calls["identity"] == [{"text": transformers_engine.identity}]
+    assert session.calls["fingerprint"] == [{"text": transformers_engine.fingerprint}]
 
 
 def test_sampled_reply_depends_on_its_seed_and_prompt_alone(session: Session) -> None:
@@ -264,7 +264,7 @@ def test_killed_engine_is_started_again_and_serves_what_it_held(session: Session
     assert [line["index"] for line in session.calls["killed"]] == [0, 1]
     assert [type(result) for result in session.results("killed")] == [Completion, Completion]
     assert session.run.code == 0, session.run.log[-4000:]
-    assert "vLLM's engine has died" in session.run.log
+    assert "vLLM's engine crashed" in session.run.log
     assert session.run.left_over() == []
 
 
@@ -284,8 +284,27 @@ def test_request_that_exhausts_memory_is_an_outcome_and_the_rest_go_on(
 def test_engine_that_dies_of_everything_ends_the_job_with_what_to_do(deaths: Session) -> None:
     assert "doomed" not in deaths.calls
     assert deaths.run.code == 1
-    assert re.search(r"error: vLLM's engine has died \d times with nothing finished in between", deaths.run.log)
+    assert re.search(r"error: vLLM's engine crashed \d times in a row", deaths.run.log)
     assert deaths.run.left_over() == []
+
+
+PRIVATE_PARTS = """
+import inspect
+from vllm.v1.engine.core_client import MPClient, SyncMPClient
+
+start, read = inspect.getsource(SyncMPClient.__init__), inspect.getsource(SyncMPClient.get_output)
+assert "self.outputs_queue = queue.Queue" in start, "the queue has gone"
+assert "self.output_queue_thread = Thread(" in start, "the thread has gone"
+assert "self.outputs_queue.get()" in read and "raise self._format_exception(outputs)" in read, "step waits otherwise"
+assert "outputs_queue" not in inspect.getsource(MPClient.start_engine_core_monitor), "vLLM wakes step up itself"
+assert "output_queue_thread" not in inspect.getsource(MPClient.shutdown), "vLLM waits for the thread itself"
+"""
+"""What the engine takes for granted of vLLM's private parts, and why it needs them."""
+
+
+def test_private_parts_of_vllm_are_as_the_engine_uses_them(vllm_python: Path) -> None:
+    """Where this fails after an update of vLLM, change or remove what uses ``vllm_engine._client``."""
+    subprocess.run([vllm_python, "-c", PRIVATE_PARTS], check=True)
 
 
 def test_build_for_a_gpu_asks_for_one(session: Session) -> None:

@@ -15,7 +15,7 @@ from tiny_bert import save_tiny_bert
 from transformers import AutoTokenizer, RobertaConfig, RobertaModel, RobertaTokenizer
 
 from utility_annotation.common.errors import InputError
-from utility_annotation.evaluation.answers import Encoder, evaluate_answers
+from utility_annotation.evaluation.answers import BertScoreEncoder, evaluate_answers
 from utility_annotation.evaluation.bertscore import bert_score
 from utility_annotation.io.schemas import ANNOTATION
 from utility_annotation.io.schemas import ANSWERS as TRUTH
@@ -87,7 +87,7 @@ def test_blank_and_failed_answers_score_nothing_and_the_others_what_they_scored(
     assert blank.tolist() == pytest.approx([0, alone[0]], abs=1e-6)
     references = {"failed": ["ship"], "given": ["blue ship"]}
     result = evaluate_answers(
-        references, {"failed": None, "given": "red ship"}, ("bert-score",), Encoder(bert, 1, "cpu")
+        references, {"failed": None, "given": "red ship"}, ("bert-score",), BertScoreEncoder(bert, 1, "cpu")
     )
     assert result.values["bert-score"].tolist() == pytest.approx([0, alone[0]], abs=1e-6)
     assert bert_score([""], [["ship"]], bert, layer=1, device="cpu").tolist() == [0]

@@ -14,6 +14,7 @@ import pytrec_eval
 from command_line import arguments, write_configuration
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from trec_runs import read_run
 
 from utility_annotation.common.errors import InputError
 from utility_annotation.evaluation.metrics import evaluate
@@ -80,7 +81,7 @@ def test_it_is_trec_eval_on_any_run(qrels, run, level):
 def test_trec_dl_2020_equals_trec_eval(shared_data, name):
     folder = shared_data / "runs-dl20"
     expected = json.loads((folder / "expected.json").read_text())["scores"][name]
-    qrels, run = read_qrels(folder / "qrels.dl20-passage.txt"), trec.read_run(folder / name)
+    qrels, run = read_qrels(folder / "qrels.dl20-passage.txt"), read_run(folder / name)
     ours = {
         "P_10": "precision@10",
         "map": "map",
@@ -143,7 +144,7 @@ def trec_eval_figures(path: Path) -> dict[str, float]:
 def test_trec_evals_own_test_outputs(shared_data, output, qrels, level):
     """These average over the queries that are in the run; so the judgements of the others are left out here."""
     folder = shared_data / "trec_eval-test"
-    run, judgements = trec.read_run(folder / "results.test"), read_qrels(folder / qrels)
+    run, judgements = read_run(folder / "results.test"), read_qrels(folder / qrels)
     judgements = judgements.filter(pc.is_in(judgements["query_id"], value_set=run["query_id"].unique()))
     ours = {
         "map": "map",

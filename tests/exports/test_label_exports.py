@@ -20,7 +20,7 @@ from labelled_pool import CANDIDATES, POSITIVES, QUERIES, TEXTS, Labelled, write
 from utility_annotation.common.errors import InputError
 from utility_annotation.exports.card import ExportSettings
 from utility_annotation.exports.examples import Examples
-from utility_annotation.exports.forms import FORMS, Form
+from utility_annotation.exports.forms import FORMS, ExportFormat
 from utility_annotation.exports.labels import export_labels
 from utility_annotation.io.formats import beir, tevatron, trec
 from utility_annotation.io.schemas import passage_text
@@ -103,7 +103,7 @@ def test_a_new_form_is_exported_by_its_entry_alone(
     def write(examples: Examples, folder: Path) -> None:
         (folder / "queries.txt").write_text("\n".join(example.query_id for example in examples))
 
-    monkeypatch.setitem(FORMS, "new", Form(title="New", loading="cat queries.txt", writer=write))
+    monkeypatch.setitem(FORMS, "new", ExportFormat(title="New", loading="cat queries.txt", writer=write))
     folder = export(labelled, "new", tmp_path)
     assert sorted((folder / "queries.txt").read_text().split()) == sorted(QUERIES)
     assert "in the format of New" in (folder / "README.md").read_text()

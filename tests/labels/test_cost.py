@@ -14,7 +14,7 @@ from utility_annotation.common.files import write_json
 from utility_annotation.labels.cost import Effort, Records, Work, work_of_training
 from utility_annotation.labels.shards import query_subset
 from utility_annotation.planning.loading import load
-from utility_annotation.reporting.published import Place, read_published
+from utility_annotation.reporting.published import read_published
 from utility_annotation.settings import Configuration, Cost, QuerySubset
 
 MS_MARCO_QUERIES, POOL_SIZE, GPUS = 491_007, 31, 8
@@ -57,7 +57,7 @@ def test_the_papers_quantities_cost_what_its_table_17_says(root: Path, training:
     published = read_published(root / "resources" / "paper" / "published.csv", "17")
     usd = effort.usd(Cost())
     assert usd is not None
-    assert round(usd) == published[Place("", training, "", "cost_usd")].value
+    assert round(usd) == published.loc[("", training, "", "cost_usd"), "published"]
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from utility_annotation.evaluation.metric_names import METRICS, Metric
 from utility_annotation.evaluation.metrics import evaluate
 from utility_annotation.exports.forms import FORMS
 from utility_annotation.io.formats import FORMATS, Format, answer_key, read_answers, read_passages, read_queries
-from utility_annotation.io.formats.rows import Answers, Passage, Query
+from utility_annotation.io.formats.rows import Answers, PassageRow, Query
 from utility_annotation.io.schemas import QRELS, RUN
 from utility_annotation.planning.loading import load
 from utility_annotation.planning.tables import choices
@@ -36,8 +36,8 @@ from utility_annotation.training.pooling import POOLINGS, Pooling
 from utility_annotation.training.sampling import draw
 
 
-def read_new_passages(path: Path) -> Iterator[Passage]:
-    yield Passage(1, path.name, None, "text")
+def read_new_passages(path: Path) -> Iterator[PassageRow]:
+    yield PassageRow(1, path.name, None, "text")
 
 
 def read_new_queries(path: Path, columns: dict[str, str] | None = None) -> Iterator[Query]:

@@ -11,6 +11,7 @@ import pytest
 from command_line import arguments, write_configuration
 from hypothesis import given
 from hypothesis import strategies as st
+from trec_runs import read_run
 
 from utility_annotation.common.errors import InputError
 from utility_annotation.io.formats import trec
@@ -148,7 +149,7 @@ def test_real_runs_interleaved(shared_data: Path, tmp_path: Path) -> None:
     folder = shared_data / "runs-dl20"
     names = ("bm25", "d_bert_kd_tasb")
     for name in names:
-        RUN.write(tmp_path / f"{name}.parquet", trec.read_run(folder / f"{name}.trec"))
+        RUN.write(tmp_path / f"{name}.parquet", read_run(folder / f"{name}.trec"))
     top: dict[str, set[str]] = {}
     for name in names:
         for line in (folder / f"{name}.trec").read_text().splitlines():

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from utility_annotation.common.files import write_json
+from utility_annotation.common.files import read_json, write_json
 from utility_annotation.io.schemas import ANNOTATION, ANSWERS, LABELS, POOL
 from utility_annotation.reporting.cards import CardFiles, CardSettings, collect
 
@@ -60,19 +59,24 @@ class JudgedPool:
 
     folder: Path
     shards: int = 2
+    truth: bool = True
 
     @property
     def files(self) -> CardFiles:
-        """Where they lie."""
-        pool, annotation = self.folder / "pools" / "p", self.folder / "annotation" / "p"
-        return CardFiles(pool, annotation, self.folder / "labels", self.shards, self.folder / "truth.parquet")
+        return CardFiles(
+            pool=self.folder / "pools" / "p",
+            annotation=self.folder / "annotation" / "p",
+            labels=self.folder / "labels",
+            shards=self.shards,
+            truth=self.folder / "truth.parquet" if self.truth else None,
+        )
 
     def collect(self, **settings: Any) -> tuple[Path, dict[str, Any]]:
         """The file of its cards, and what it holds."""
-        output = self.folder / "cards.json"
         asked = {"pool": "p", "questions": 50, "seed": 13, "judges": JUDGES} | settings
-        write_json(output, collect(CardSettings.model_validate(asked), self.files))
-        return output, json.loads(output.read_text())
+        found = collect(CardSettings.model_validate(asked), self.files)
+        write_json(self.folder / "cards.json", found)
+        return self.folder / "cards.json", read_json(self.folder / "cards.json")
 
 
 def write_judged_pool(folder: Path, shards: int = 2) -> JudgedPool:

@@ -12,7 +12,7 @@ from utility_annotation.common.files import write_json
 from utility_annotation.io.schemas import ANNOTATION, POOL
 from utility_annotation.planning.loading import load
 from utility_annotation.reporting.cards import CardFiles, CardSettings, collect
-from utility_annotation.reporting.page import render
+from utility_annotation.reporting.page import ReportFiles, render
 
 SHARD = "0000-of-0001.parquet"
 JUDGES = [{"stage": "utilsel-truth", "annotator": "llm"}]
@@ -41,11 +41,10 @@ def test_fifty_questions_make_a_page_of_less_than_two_megabytes(root: Path, shar
     POOL.write(tmp_path / "pool" / SHARD, POOL.rows(pool))
     ANNOTATION.write(tmp_path / "annotation" / "llm" / "utilsel-truth" / SHARD, ANNOTATION.rows(annotation))
     settings = CardSettings.model_validate({"pool": "p", "questions": 50, "seed": 13, "judges": JUDGES})
-    files = CardFiles(tmp_path / "pool", tmp_path / "annotation", tmp_path, shards=1)
+    files = CardFiles(pool=tmp_path / "pool", annotation=tmp_path / "annotation", labels=tmp_path, shards=1)
     write_json(tmp_path / "cards.json", collect(settings, files))
-    template = root / "resources" / "report" / "report.html.j2"
-    cards = [tmp_path / "cards.json"]
-    html = render(template, load(CONFIGURATION), [], [], [], [], [], [], cards=cards)
+    template, made = root / "resources" / "report" / "report.html.j2", ReportFiles(samples=[tmp_path / "cards.json"])
+    html = render(template, load(CONFIGURATION), made)
     page = Page(html)
     assert sum(attributes.get("class") == "card" for _, attributes in page.elements) == min(50, len(rows))
     assert {tag for tag, _ in page.elements} <= ELEMENTS
