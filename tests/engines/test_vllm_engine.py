@@ -21,7 +21,7 @@ from typing import Any
 
 import psutil
 import pytest
-from command_line import arguments
+from command_line import arguments, write_configuration
 from judged_pools import write_pool
 from pydantic import TypeAdapter
 
@@ -45,6 +45,7 @@ from utility_annotation.settings import Annotator, Performance, Sampling
 pytestmark = pytest.mark.vllm
 
 CONTEXT = 256
+SHARD = "0000-of-0001"
 SETTINGS = Annotator(model="smollm2", engine="vllm", precision="fp32", max_model_len=CONTEXT)
 
 
@@ -318,26 +319,33 @@ def test_interpreter_without_vllm_is_told_which_setting_helps(tiny_model: Path) 
 
 def test_vllm_s_environment_has_what_the_annotation_scripts_import(vllm_python: Path, root: Path) -> None:
     scripts = root / "workflow" / "scripts"
-    names = sorted(path.stem for path in scripts.glob("annotate_*.py"))
-    assert len(names) >= 5
-    subprocess.run([vllm_python, "-c", f"import {', '.join(names)}"], cwd=scripts, check=True)
+    subprocess.run([vllm_python, "-c", "import annotate, answers"], cwd=scripts, check=True)
 
 
 def relsel_command(
     interpreter: Path | str, root: Path, model: Path, pool: Path, settings: Annotator, **performance: Any
 ) -> list[Path | str]:
-    """annotate_relsel.py on a pool shard; all that it leaves lies beside that."""
+    """annotate.py with the stage relsel on the only shard of a pool; all that it leaves lies beside the pool."""
+    config = write_configuration(
+        pool.with_name(f"{settings.engine}.yaml"), annotators={"judge": settings}, performance=performance
+    )
     options = arguments(
-        settings=settings.model_dump(mode="json"),
-        performance=performance,
+        config=config,
+        stage="relsel",
+        annotator="judge",
         model=model,
         pool=pool,
-        prompt=root / "resources" / "prompts" / STAGES["relsel"].pointwise.template,
+        shard=SHARD,
+        prompt=root / "resources" / "prompts" / STAGES["relsel"].way("pointwise").template,
         store=pool.with_name(f"store-{settings.engine}"),
-        output=pool.with_name(f"{settings.engine}.parquet"),
-        summary=pool.with_name(f"{settings.engine}.json"),
+        annotation=pool.with_name(settings.engine),
     )
-    return [interpreter, root / "workflow" / "scripts" / "annotate_relsel.py", *options]
+    return [interpreter, root / "workflow" / "scripts" / "annotate.py", *options]
+
+
+def annotated(folder: Path, engine: str) -> Path:
+    """The shard that a job writes."""
+    return folder / engine / "relsel" / f"{SHARD}.parquet"
 
 
 POINTWISE = Annotator(model="tiny", engine="vllm", precision="fp32", protocol="pointwise", max_model_len=512)
@@ -347,19 +355,21 @@ def test_model_split_over_two_workers_scores_as_transformers_does(
     vllm_python: Path, root: Path, tiny_model: Path, tmp_path: Path
 ) -> None:
     """Tensor parallelism, by the setting that on a cluster asks for two GPUs; here each worker is a CPU's."""
-    (shard,) = write_pool(tmp_path, {"q": [(f"d{letter}", False) for letter in "abcd"]})
+    write_pool(tmp_path / "pool", {"q": [(f"d{letter}", False) for letter in "abcd"]})
     rows = []
     for interpreter, engine, annotate in (
         (vllm_python, "vllm", {"gpus": 2}),
         (sys.executable, "transformers", {"device": "cpu"}),
     ):
         settings = POINTWISE.model_copy(update={"engine": engine})
-        command = relsel_command(interpreter, root, tiny_model, shard, settings, threads=1, annotate=annotate)
+        command = relsel_command(
+            interpreter, root, tiny_model, tmp_path / "pool", settings, threads=1, annotate=annotate
+        )
         ended = run(command, root, log=tmp_path / "log")
         assert ended.code == 0, ended.log[-4000:]
         assert ended.left_over() == []
         assert ("tensor_parallel_size=2" in ended.log) == (engine == "vllm")
-        rows += ANNOTATION.read(tmp_path / f"{engine}.parquet").to_pylist()
+        rows += ANNOTATION.read(annotated(tmp_path, engine)).to_pylist()
     split, whole = rows
     assert [score["score"] for score in split["scores"]] == pytest.approx(
         [score["score"] for score in whole["scores"]], abs=1e-3
@@ -372,8 +382,8 @@ def test_shard_killed_half_way_leaves_no_process_and_resumes(
 ) -> None:
     requests = 1200
     pool = {f"q{number}": [(f"d{number}{letter}", False) for letter in "abcd"] for number in range(requests // 4)}
-    (shard,) = write_pool(tmp_path, pool)
-    command = relsel_command(vllm_python, root, tiny_model, shard, POINTWISE)
+    write_pool(tmp_path / "pool", pool)
+    command = relsel_command(vllm_python, root, tiny_model, tmp_path / "pool", POINTWISE)
 
     def stored() -> int:
         return sum(file.read_bytes().count(b"\n") for file in (tmp_path / "store-vllm").glob("*.jsonl"))
@@ -384,12 +394,12 @@ def test_shard_killed_half_way_leaves_no_process_and_resumes(
     assert first.code == -signal.SIGKILL
     assert first.family
     assert first.left_over() == []
-    assert not (tmp_path / "vllm.parquet").exists()
+    assert not annotated(tmp_path, "vllm").exists()
 
     second = run(command, root, log=tmp_path / "second.log")
     assert second.code == 0, second.log[-4000:]
     assert second.left_over() == []
-    summary = json.loads((tmp_path / "vllm.json").read_text())
+    summary = json.loads(annotated(tmp_path, "vllm").with_suffix(".json").read_text())
     assert (summary["from_store"], summary["made"]) == (kept, requests - kept)
     assert stored() == requests
-    assert {row["outcome"] for row in ANNOTATION.read(tmp_path / "vllm.parquet").to_pylist()} == {"ok"}
+    assert {row["outcome"] for row in ANNOTATION.read(annotated(tmp_path, "vllm")).to_pylist()} == {"ok"}

@@ -20,6 +20,8 @@ LOG = logging.getLogger(__name__)
 """Progress lines are logged here, and nothing else."""
 
 _TERMINAL = "/dev/tty"
+_WRITTEN = ("--stage", "--shard", "--annotation", "--output")
+"""Options of scripts that say what a job writes."""
 _SECONDS_BETWEEN_LINES = 10.0
 """On the terminal, which several jobs share."""
 _SECONDS_BETWEEN_LOG_LINES = 5.0
@@ -55,9 +57,10 @@ def _open_terminal() -> logging.Handler | None:
 
 
 def _job() -> str:
-    """The script and what it writes, since several jobs share a terminal."""
-    outputs = [value for option, value in pairwise(sys.argv) if option.startswith("--output")]
-    return " ".join([Path(sys.argv[0]).stem, *outputs[:1]]).replace("%", "%%")
+    """The script, its command and what it writes, since several jobs share a terminal."""
+    command = [text for text in sys.argv[1:2] if not text.startswith("-")]
+    written = [value for option, value in pairwise(sys.argv) if option in _WRITTEN]
+    return " ".join([Path(sys.argv[0]).stem, *command, *written]).replace("%", "%%")
 
 
 class _Seldom(logging.Filter):
