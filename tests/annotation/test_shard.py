@@ -372,7 +372,7 @@ def test_shard_of_which_every_request_fails_ends_the_job(annotator: Annotator, t
     """Rather than a file of errors that counts as done; but one query, or what is left of a shard, may be at fault."""
     stage = Listwise(annotator, template("relsel"), SELECTION)
     refusing = Scripted(lambda request: Failure("the server answers 400: Unsupported parameter."))
-    with pytest.raises(InputError, match=r"every request of this shard failed.*Unsupported parameter\. To fix it"):
+    with pytest.raises(InputError, match=r"every request of this shard failed.*Unsupported parameter\. Fix: "):
         judged(tmp_path, refusing, stage, items(3))
     assert not (tmp_path / "out").exists()
     (alone,) = judged(tmp_path, refusing, stage, items(1))

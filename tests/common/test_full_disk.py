@@ -77,14 +77,14 @@ def test_unpack_knows_how_much_is_due(root: Path, tmp_path: Path, passages: Path
     output = "raw/corpus/corpus.jsonl"
     options = ("--archive", tmp_path / "corpus.tar.gz", "--member", "corpus.jsonl", "--output", output)
     error, left = run(root, tmp_path, "1m", "unpack.py", *options)
-    assert_full(error, output, "raw", r"/corpus, 4\.\d MB are due")
+    assert_full(error, output, "raw", r"/corpus, 4\.\d MB are needed")
     assert left == []
 
 
 def test_a_download_keeps_what_came(root: Path, tmp_path: Path, passages: Path) -> None:
     settings = json.dumps({"url": passages.as_uri(), "bytes": passages.stat().st_size})
     error, left = run(root, tmp_path, "1m", "fetch.py", "--settings", settings, "--output", "raw/corpus/corpus.jsonl")
-    assert_full(error, "raw/corpus/corpus.jsonl", "raw", r"/corpus, 4\.\d MB are due")
+    assert_full(error, "raw/corpus/corpus.jsonl", "raw", r"/corpus, 4\.\d MB are needed")
     assert {Path(file).name for file in left} == {".corpus.jsonl.partial", ".corpus.jsonl.partial.json"}
 
 
@@ -103,7 +103,7 @@ def test_encoding_is_not_killed_by_its_memory_map(root: Path, tmp_path: Path) ->
         *("--performance", "{}", "--model", tmp_path / "model", "--corpus", tmp_path / "corpus.parquet"),
         *("--shard", "0000-of-0001", "--output-vectors", "results/v.npy", "--output-docids", "results/d.parquet"),
     )
-    assert_full(error, "results/v.npy", "results", r", [\d.]+ [kM]B are due")
+    assert_full(error, "results/v.npy", "results", r", [\d.]+ [kM]B are needed")
     assert left == []
 
 
