@@ -6,7 +6,7 @@ in results/completions/{annotator}/, so that no stage, shard count or crash pays
 """
 
 for stage, entry in STAGES.items():
-    rule_name = f"annotate_{stage.replace('-', '_')}"
+    rule_name = annotation.rule(stage)
 
     rule:
         name:
@@ -36,13 +36,14 @@ for stage, entry in STAGES.items():
             gpu=CONFIG.performance.annotate.gpus,
             engine=1,
         params:
+            script=plan.script("annotate.py"),
             config=plan.configuration_file,
             stage=stage,
             settings=plan.settings(jobs.annotate, stage=stage),
             python=plan.unwatched(annotation.python),
             code=plan.code("annotate.py", "annotate", entries.annotate, stage=stage),
         shell:
-            "{params.python:q} {plan.scripts}/annotate.py --config {params.config} --stage {params.stage}"
+            "{params.python:q} {params.script} --config {params.config} --stage {params.stage}"
             " --annotator {wildcards.annotator} --model {input.model} --prompt {input.prompt}"
             " --pool results/pools/{wildcards.pool} --shard {wildcards.shard} --truth {input.truth}"
             " --store results/completions/{wildcards.annotator}"

@@ -31,12 +31,13 @@ rule generate_answers:
         runtime=plan.runtime("generate_answers"),
         gpu=CONFIG.performance.annotate.gpus,
     params:
+        script=plan.script("answers.py"),
         config=plan.configuration_file,
         settings=plan.settings(jobs.generate_answers),
         python=plan.unwatched(annotation.generator_python),
         code=plan.code("answers.py", "generate"),
     shell:
-        "{params.python:q} {plan.scripts}/answers.py generate --config {params.config}"
+        "{params.python:q} {params.script} generate --config {params.config}"
         " --retriever {wildcards.retriever} --qa {wildcards.qa} --generator {wildcards.generator}"
         " --model {input.model} --prompt {input.prompt} --store results/completions/{wildcards.generator} --output {output.answers} > {log} 2>&1"
 
@@ -62,10 +63,11 @@ rule evaluate_answers:
         runtime=plan.runtime("evaluate_answers"),
         gpu=plan.of(answers.bert_score_gpus),
     params:
+        script=plan.script("answers.py"),
         config=plan.configuration_file,
         settings=plan.settings(jobs.evaluate_answers),
         code=plan.code("answers.py", "evaluate", entries.evaluate_answers),
     shell:
-        "python {plan.scripts}/answers.py evaluate --config {params.config} --retriever {wildcards.retriever}"
+        "python {params.script} evaluate --config {params.config} --retriever {wildcards.retriever}"
         " --qa {wildcards.qa} --generator {wildcards.generator} --model {input.model} --answers {input.answers}"
         " --truth {input.truth} --output {output.metrics} > {log} 2>&1"

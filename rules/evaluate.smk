@@ -20,10 +20,11 @@ rule merge_qrels:
     resources:
         mem_mb=plan.memory("merge_qrels"),
     params:
+        script=plan.script("evaluate.py"),
         config=plan.configuration_file,
         code=plan.code("evaluate.py", "labels"),
     shell:
-        "python {plan.scripts}/evaluate.py labels --config {params.config} --qrels {input.qrels}"
+        "python {params.script} labels --config {params.config} --qrels {input.qrels}"
         " --labels {input.labels} --duplicates {input.duplicates} --output {output} > {log} 2>&1"
 
 
@@ -44,11 +45,12 @@ rule match_answers:
     resources:
         mem_mb=plan.memory("match_answers"),
     params:
+        script=plan.script("evaluate.py"),
         config=plan.configuration_file,
         settings=plan.settings(jobs.match_answers),
         code=plan.code("evaluate.py", "answers", entries.match_answers),
     shell:
-        "python {plan.scripts}/evaluate.py answers --config {params.config} --testset {wildcards.testset}"
+        "python {params.script} answers --config {params.config} --testset {wildcards.testset}"
         " --run {input.run} --answers {input.answers} --corpus {input.corpus} --output {output} > {log} 2>&1"
 
 
@@ -67,11 +69,12 @@ rule evaluate:
     resources:
         mem_mb=plan.memory("evaluate"),
     params:
+        script=plan.script("evaluate.py"),
         config=plan.configuration_file,
         settings=plan.settings(jobs.evaluate),
         code=plan.code("evaluate.py", "run", entries.evaluate),
     shell:
-        "python {plan.scripts}/evaluate.py run --config {params.config} --retriever {wildcards.retriever}"
+        "python {params.script} run --config {params.config} --retriever {wildcards.retriever}"
         " --testset {wildcards.testset} --run {input.run} --qrels {input.qrels} --output {output.metrics} > {log} 2>&1"
 
 
@@ -88,8 +91,9 @@ rule average_metrics:
     conda:
         "../envs/core.yaml"
     params:
+        script=plan.script("evaluate.py"),
         config=plan.configuration_file,
         code=plan.code("evaluate.py", "average"),
     shell:
-        "python {plan.scripts}/evaluate.py average --config {params.config} --retriever {wildcards.retriever}"
+        "python {params.script} average --config {params.config} --retriever {wildcards.retriever}"
         " --average {wildcards.average} --output {output.metrics} > {log} 2>&1"

@@ -16,11 +16,12 @@ rule export_labels:
     conda:
         "../envs/core.yaml"
     params:
+        script=plan.script("export.py"),
         config=plan.configuration_file,
         settings=plan.settings(jobs.export_labels),
         code=plan.code("export.py", "labels"),
     shell:
-        "python {plan.scripts}/export.py labels --config {params.config} --labels {wildcards.labels}"
+        "python {params.script} labels --config {params.config} --labels {wildcards.labels}"
         " --format {wildcards.export_format} --output {output} > {log} 2>&1"
 
 
@@ -36,9 +37,10 @@ rule export_model:
     conda:
         "../envs/core.yaml"
     params:
+        script=plan.script("export.py"),
         config=plan.configuration_file,
         settings=plan.settings(jobs.export_model),
         code=plan.code("export.py", "model"),
     shell:
-        "python {plan.scripts}/export.py model --config {params.config} --backbone {wildcards.backbone}"
+        "python {params.script} model --config {params.config} --backbone {wildcards.backbone}"
         " --training {wildcards.training} --model {input.model} --output {output} > {log} 2>&1"

@@ -18,11 +18,12 @@ rule plot_results:
     conda:
         "../envs/core.yaml"
     params:
+        script=plan.script("plot.py"),
         config=plan.configuration_file,
         settings=plan.settings(jobs.results_table),
         code=plan.code("plot.py", "results"),
     shell:
-        "python {plan.scripts}/plot.py results --config {params.config} --figure {wildcards.table} --output {output.svg}"
+        "python {params.script} results --config {params.config} --figure {wildcards.table} --output {output.svg}"
         " > {log} 2>&1"
 
 
@@ -44,11 +45,12 @@ rule plot_lines:
     conda:
         "../envs/core.yaml"
     params:
+        script=plan.script("plot.py"),
         config=plan.configuration_file,
         settings=plan.settings(jobs.plot_lines),
         code=plan.code("plot.py", "lines"),
     shell:
-        "python {plan.scripts}/plot.py lines --config {params.config} --figure {wildcards.line_chart} --output {output.svg}"
+        "python {params.script} lines --config {params.config} --figure {wildcards.line_chart} --output {output.svg}"
         " > {log} 2>&1"
 
 
@@ -69,11 +71,12 @@ rule plot_labels:
     conda:
         "../envs/core.yaml"
     params:
+        script=plan.script("plot.py"),
         config=plan.configuration_file,
         settings=plan.settings(jobs.plot_labels),
         code=plan.code("plot.py", "labels"),
     shell:
-        "python {plan.scripts}/plot.py labels --config {params.config} --figure {wildcards.label_chart} --output {output.svg}"
+        "python {params.script} labels --config {params.config} --figure {wildcards.label_chart} --output {output.svg}"
         " > {log} 2>&1"
 
 
@@ -94,10 +97,11 @@ rule plot_positives:
     conda:
         "../envs/core.yaml"
     params:
+        script=plan.script("plot.py"),
         config=plan.configuration_file,
         code=plan.code("plot.py", "positives"),
     shell:
-        "python {plan.scripts}/plot.py positives --config {params.config} --output {output.svg}"
+        "python {params.script} positives --config {params.config} --output {output.svg}"
         " > {log} 2>&1"
 
 
@@ -118,10 +122,11 @@ rule plot_positions:
     conda:
         "../envs/core.yaml"
     params:
+        script=plan.script("plot.py"),
         config=plan.configuration_file,
         code=plan.code("plot.py", "positions"),
     shell:
-        "python {plan.scripts}/plot.py positions --config {params.config} --output {output.svg}"
+        "python {params.script} positions --config {params.config} --output {output.svg}"
         " > {log} 2>&1"
 
 
@@ -142,8 +147,9 @@ rule plot_training:
     conda:
         "../envs/core.yaml"
     params:
+        script=plan.script("plot.py"),
         config=plan.configuration_file,
         code=plan.code("plot.py", "training"),
     shell:
-        "python {plan.scripts}/plot.py training --config {params.config} --output {output.svg}"
+        "python {params.script} training --config {params.config} --output {output.svg}"
         " > {log} 2>&1"

@@ -14,12 +14,13 @@ rule ingest_corpus:
     conda:
         "../envs/core.yaml"
     params:
+        script=plan.script("ingest.py"),
         config=plan.configuration_file,
         settings=plan.settings(jobs.ingest_corpus),
         content=plan.content(data.corpus_files),
         code=plan.code("ingest.py", "corpus", entries.ingest_corpus),
     shell:
-        "python {plan.scripts}/ingest.py corpus --config {params.config} --dataset {wildcards.dataset}"
+        "python {params.script} corpus --config {params.config} --dataset {wildcards.dataset}"
         " --output {output} > {log} 2>&1"
 
 
@@ -34,12 +35,13 @@ rule ingest_queries:
     conda:
         "../envs/core.yaml"
     params:
+        script=plan.script("ingest.py"),
         config=plan.configuration_file,
         settings=plan.settings(jobs.ingest_queries),
         content=plan.content(data.queries_files),
         code=plan.code("ingest.py", "queries", entries.ingest_queries),
     shell:
-        "python {plan.scripts}/ingest.py queries --config {params.config} --dataset {wildcards.dataset}"
+        "python {params.script} queries --config {params.config} --dataset {wildcards.dataset}"
         " --split {wildcards.split} --output {output} > {log} 2>&1"
 
 
@@ -56,12 +58,13 @@ rule ingest_qrels:
     conda:
         "../envs/core.yaml"
     params:
+        script=plan.script("ingest.py"),
         config=plan.configuration_file,
         settings=plan.settings(jobs.ingest_qrels),
         content=plan.content(data.qrels_files),
         code=plan.code("ingest.py", "qrels", entries.ingest_qrels),
     shell:
-        "python {plan.scripts}/ingest.py qrels --config {params.config} --dataset {wildcards.dataset}"
+        "python {params.script} qrels --config {params.config} --dataset {wildcards.dataset}"
         " --split {wildcards.split} --corpus {input.corpus} --queries {input.queries} --output {output} > {log} 2>&1"
 
 
@@ -77,10 +80,11 @@ rule ingest_answers:
     conda:
         "../envs/core.yaml"
     params:
+        script=plan.script("ingest.py"),
         config=plan.configuration_file,
         settings=plan.settings(jobs.ingest_answers),
         content=plan.content(data.answers_files),
         code=plan.code("ingest.py", "answers", entries.ingest_answers),
     shell:
-        "python {plan.scripts}/ingest.py answers --config {params.config} --dataset {wildcards.dataset}"
+        "python {params.script} answers --config {params.config} --dataset {wildcards.dataset}"
         " --split {wildcards.split} --queries {input.queries} --output {output} > {log} 2>&1"

@@ -19,12 +19,13 @@ rule merge_labels:
     resources:
         mem_mb=plan.memory("merge_labels"),
     params:
+        script=plan.script("label.py"),
         config=plan.configuration_file,
         settings=plan.settings(jobs.merge_labels),
         content=plan.content(labels.outside_files),
         code=plan.code("label.py", "merge", entries.merge_labels),
     shell:
-        "python {plan.scripts}/label.py merge --config {params.config} --labels {wildcards.labels} --output {output}"
+        "python {params.script} merge --config {params.config} --labels {wildcards.labels} --output {output}"
         " > {log} 2>&1"
 
 
@@ -44,9 +45,10 @@ rule label_quality:
     resources:
         mem_mb=plan.memory("label_quality"),
     params:
+        script=plan.script("label.py"),
         config=plan.configuration_file,
         settings=plan.settings(jobs.label_quality),
-        code=plan.code("label.py", "quality"),
+        code=plan.code("label.py", "quality", entries.label_quality),
     shell:
-        "python {plan.scripts}/label.py quality --config {params.config} --labels {wildcards.labels} --output {output}"
+        "python {params.script} quality --config {params.config} --labels {wildcards.labels} --output {output}"
         " > {log} 2>&1"

@@ -18,11 +18,12 @@ rule find_duplicates:
     conda:
         "../envs/core.yaml"
     params:
+        script=plan.script("pool.py"),
         config=plan.configuration_file,
         settings=plan.settings(jobs.find_duplicates),
         code=plan.code("pool.py", "duplicates"),
     shell:
-        "python {plan.scripts}/pool.py duplicates --config {params.config} --pool {wildcards.pool}"
+        "python {params.script} duplicates --config {params.config} --pool {wildcards.pool}"
         " --queries {input.queries} --qrels {input.qrels} --corpus {input.corpus} --output {output} > {log} 2>&1"
 
 
@@ -40,11 +41,12 @@ rule mine_negatives:
     conda:
         "../envs/core.yaml"
     params:
+        script=plan.script("pool.py"),
         config=plan.configuration_file,
         settings=plan.settings(jobs.mine_negatives),
         code=plan.code("pool.py", "negatives"),
     shell:
-        "python {plan.scripts}/pool.py negatives --config {params.config} --pool {wildcards.pool}"
+        "python {params.script} negatives --config {params.config} --pool {wildcards.pool}"
         " --queries {input.queries} --qrels {input.qrels} --duplicates {input.duplicates} --output {output}"
         " > {log} 2>&1"
 
@@ -66,11 +68,12 @@ for pool in CONFIG.pools:
         conda:
             "../envs/core.yaml"
         params:
+            script=plan.script("pool.py"),
             config=plan.configuration_file,
             pool=pool,
             settings=plan.settings(jobs.build_pool, pool=pool),
             content=plan.content(pools.source_files, pool=pool),
             code=plan.code("pool.py", "build"),
         shell:
-            "python {plan.scripts}/pool.py build --config {params.config} --pool {params.pool}"
+            "python {params.script} build --config {params.config} --pool {params.pool}"
             " --corpus {input.corpus} --output results/pools/{params.pool} > {log} 2>&1"

@@ -18,11 +18,12 @@ rule prepare_model:
     resources:
         mem_mb=plan.memory("prepare_model"),
     params:
+        script=plan.script("prepare.py"),
         config=plan.configuration_file,
         settings=plan.settings(jobs.prepare_model),
         code=plan.code("prepare.py", "model"),
     shell:
-        "python {plan.scripts}/prepare.py model --config {params.config} --model {wildcards.model} --output {output}"
+        "python {params.script} model --config {params.config} --model {wildcards.model} --output {output}"
         " > {log} 2>&1"
 
 
@@ -43,11 +44,12 @@ rule fetch:
     conda:
         "../envs/core.yaml"
     params:
+        script=plan.script("prepare.py"),
         config=plan.configuration_file,
         settings=plan.settings(jobs.fetch),
         content=plan.content(data.local_copy),
     shell:
-        "python {plan.scripts}/prepare.py download --config {params.config} --download {wildcards.download}"
+        "python {params.script} download --config {params.config} --download {wildcards.download}"
         " --output {output:q} > {log:q} 2>&1"
 
 
@@ -67,8 +69,9 @@ rule unpack:
     conda:
         "../envs/core.yaml"
     params:
+        script=plan.script("prepare.py"),
         config=plan.configuration_file,
         code=plan.code("prepare.py", "member"),
     shell:
-        "python {plan.scripts}/prepare.py member --config {params.config} --archive {input:q}"
+        "python {params.script} member --config {params.config} --archive {input:q}"
         " --member {wildcards.member:q} --output {output:q} > {log:q} 2>&1"

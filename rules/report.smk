@@ -17,11 +17,12 @@ rule sample_annotations:
     resources:
         mem_mb=plan.memory("sample_annotations"),
     params:
+        script=plan.script("report.py"),
         config=plan.configuration_file,
         settings=plan.settings(jobs.sample_annotations),
         code=plan.code("report.py", "sample"),
     shell:
-        "python {plan.scripts}/report.py sample --config {params.config} --pool {wildcards.pool} --output {output}"
+        "python {params.script} sample --config {params.config} --pool {wildcards.pool} --output {output}"
         " > {log} 2>&1"
 
 
@@ -40,11 +41,12 @@ rule annotation_cost:
     resources:
         mem_mb=plan.memory("annotation_cost"),
     params:
+        script=plan.script("report.py"),
         config=plan.configuration_file,
         settings=plan.settings(jobs.annotation_cost),
         code=plan.code("report.py", "cost"),
     shell:
-        "python {plan.scripts}/report.py cost --config {params.config} --pool {wildcards.pool} --output {output}"
+        "python {params.script} cost --config {params.config} --pool {wildcards.pool} --output {output}"
         " > {log} 2>&1"
 
 
@@ -73,9 +75,10 @@ rule write_report:
     conda:
         "../envs/core.yaml"
     params:
+        script=plan.script("report.py"),
         config=plan.configuration_file,
         settings=plan.settings(jobs.write_report),
         code=plan.code("report.py", "page"),
     shell:
-        "python {plan.scripts}/report.py page --config {params.config} --template {input.template} --output {output}"
+        "python {params.script} page --config {params.config} --template {input.template} --output {output}"
         " > {log} 2>&1"

@@ -23,11 +23,12 @@ rule encode:
         runtime=plan.runtime("encode"),
         gpu=CONFIG.performance.encode.gpus,
     params:
+        script=plan.script("retrieve.py"),
         config=plan.configuration_file,
         settings=plan.settings(jobs.encode),
         code=plan.code("retrieve.py", "encode", entries.encode),
     shell:
-        "python {plan.scripts}/retrieve.py encode --config {params.config} --backbone {wildcards.backbone}"
+        "python {params.script} encode --config {params.config} --backbone {wildcards.backbone}"
         " --model {input.model} --corpus {input.corpus} --shard {wildcards.shard}"
         " --output results/embeddings/{wildcards.backbone}/{wildcards.training}/{wildcards.dataset} > {log} 2>&1"
 
@@ -55,11 +56,12 @@ rule search:
         runtime=plan.runtime("search"),
         gpu=CONFIG.performance.encode.gpus,
     params:
+        script=plan.script("retrieve.py"),
         config=plan.configuration_file,
         settings=plan.settings(jobs.search),
         code=plan.code("retrieve.py", "search", entries.encode),
     shell:
-        "python {plan.scripts}/retrieve.py search --config {params.config} --backbone {wildcards.backbone}"
+        "python {params.script} search --config {params.config} --backbone {wildcards.backbone}"
         " --training {wildcards.training} --testset {wildcards.testset} --model {input.model}"
         " --queries {input.queries} --output {output.run} > {log} 2>&1"
 
@@ -81,10 +83,11 @@ rule bm25_index:
         mem_mb=plan.memory("bm25_index"),
         runtime=plan.runtime("bm25_index"),
     params:
+        script=plan.script("retrieve.py"),
         config=plan.configuration_file,
         code=plan.code("retrieve.py", "bm25_index"),
     shell:
-        "python {plan.scripts}/retrieve.py bm25-index --config {params.config} --corpus {input} --output {output}"
+        "python {params.script} bm25-index --config {params.config} --corpus {input} --output {output}"
         " > {log} 2>&1"
 
 
@@ -107,9 +110,10 @@ rule bm25_search:
         mem_mb=plan.memory("bm25_search"),
         runtime=plan.runtime("bm25_search"),
     params:
+        script=plan.script("retrieve.py"),
         config=plan.configuration_file,
         settings=plan.settings(jobs.bm25_search),
         code=plan.code("retrieve.py", "bm25_search"),
     shell:
-        "python {plan.scripts}/retrieve.py bm25-search --config {params.config} --testset {wildcards.testset}"
+        "python {params.script} bm25-search --config {params.config} --testset {wildcards.testset}"
         " --index {input.index} --queries {input.queries} --output {output.run} > {log} 2>&1"

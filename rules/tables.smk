@@ -21,11 +21,12 @@ rule results_table:
     conda:
         "../envs/core.yaml"
     params:
+        script=plan.script("table.py"),
         config=plan.configuration_file,
         settings=plan.settings(jobs.results_table),
         code=plan.code("table.py", "results"),
     shell:
-        "python {plan.scripts}/table.py results --config {params.config} --table {wildcards.table}"
+        "python {params.script} results --config {params.config} --table {wildcards.table}"
         " --published {input.published} --output {output.markdown} > {log} 2>&1"
 
 
@@ -48,11 +49,12 @@ rule label_table:
     conda:
         "../envs/core.yaml"
     params:
+        script=plan.script("table.py"),
         config=plan.configuration_file,
         settings=plan.settings(jobs.label_table),
         code=plan.code("table.py", "labels"),
     shell:
-        "python {plan.scripts}/table.py labels --config {params.config} --table {wildcards.label_table}"
+        "python {params.script} labels --config {params.config} --table {wildcards.label_table}"
         " --published {input.published} --output {output.markdown} > {log} 2>&1"
 
 
@@ -78,9 +80,10 @@ rule cost_table:
     conda:
         "../envs/core.yaml"
     params:
+        script=plan.script("table.py"),
         config=plan.configuration_file,
         settings=plan.settings(jobs.cost_table),
         code=plan.code("table.py", "costs"),
     shell:
-        "python {plan.scripts}/table.py costs --config {params.config} --table {wildcards.cost_table}"
+        "python {params.script} costs --config {params.config} --table {wildcards.cost_table}"
         " --published {input.published} --output {output.markdown} > {log} 2>&1"

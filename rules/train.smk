@@ -24,12 +24,13 @@ rule train:
         runtime=plan.runtime("train"),
         gpu=CONFIG.performance.train.gpus,
     params:
+        script=plan.script("train.py"),
         config=plan.configuration_file,
         settings=plan.settings(jobs.train),
         launcher=plan.launcher,
         pool=plan.unwatched(training.pool_folder),
         code=plan.code("train.py", "train_retriever", entries.train),
     shell:
-        "{params.launcher} {plan.scripts}/train.py --config {params.config} --training {wildcards.training}"
+        "{params.launcher} {params.script} --config {params.config} --training {wildcards.training}"
         " --backbone {wildcards.backbone} --model {input.model} --labels {input.labels} --pool {params.pool}"
         " --checkpoints results/checkpoints/{wildcards.backbone}/{wildcards.training} --output {output} > {log} 2>&1"

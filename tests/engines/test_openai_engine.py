@@ -21,7 +21,6 @@ from hosted import (
 from scripted_server import Answer, ScriptedServer, chat_answer, text_answer
 
 from utility_annotation.annotation.prompts import PromptSanitizer
-from utility_annotation.annotation.replies import after_thinking
 from utility_annotation.common.errors import InputError
 from utility_annotation.engines.chat_tokens import ChatTokenizer
 from utility_annotation.engines.openai_engine import STRUCTURE, OpenAIEngine
@@ -35,6 +34,7 @@ from utility_annotation.engines.protocol import (
     ReplyRequest,
     TooLong,
 )
+from utility_annotation.engines.thinking import after_thinking
 from utility_annotation.engines.transformers_engine import TransformersEngine
 from utility_annotation.settings import Sampling
 

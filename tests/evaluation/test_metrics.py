@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 import pytrec_eval
-from command_line import arguments
+from command_line import arguments, write_configuration
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from trec_runs import read_run
@@ -184,13 +184,17 @@ def test_no_judgement_is_an_error():
 def test_the_script_writes_means_and_every_querys_value(tmp_path):
     QRELS.write(tmp_path / "qrels.parquet", qrels_table({"2": {"a": 1}, "1": {"b": 2, "c": 1}, "3": {"a": 1}}))
     RUN.write(tmp_path / "run.parquet", run_table({"1": {"b": 1.0, "x": 2.0}, "2": {"a": 1.0}, "9": {"a": 1.0}}))
+    testset = {"dataset": "data", "split": "train", "metrics": ["mrr@10"]}
+    config = write_configuration(tmp_path / "config.yaml", testsets={"t": testset})
     evaluate_script.main(
         arguments(
-            settings={"backbone": "b", "training": "r", "testset": "t", "metrics": ["mrr@10"], "relevance_level": 1},
+            "run",
+            config=config,
+            retriever="b/r",
+            testset="t",
             run=tmp_path / "run.parquet",
             qrels=tmp_path / "qrels.parquet",
             output=tmp_path / "metrics.json",
-            output_per_query=tmp_path / "values.parquet",
         )
     )
     assert json.loads((tmp_path / "metrics.json").read_text()) == {
@@ -201,7 +205,7 @@ def test_the_script_writes_means_and_every_querys_value(tmp_path):
         "queries_missing_from_run": 1,
         "metrics": {"mrr@10": 0.5},
     }
-    assert PER_QUERY.read(tmp_path / "values.parquet").to_pydict() == {
+    assert PER_QUERY.read(tmp_path / "metrics.per-query.parquet").to_pydict() == {
         "query_id": ["2", "1", "3"],
         "metric": ["mrr@10"] * 3,
         "value": [1.0, 0.5, 0.0],

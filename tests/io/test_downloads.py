@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import arguments
+from command_line import arguments, write_configuration
 
 from utility_annotation.common.errors import InputError
 from utility_annotation.io.downloads import Patience, fetch_file
@@ -349,9 +349,10 @@ def test_a_partial_of_another_url_is_not_continued(server: Server, output: Path)
 
 
 def start_script(root: Path, server: Server, output: Path) -> subprocess.Popen[str]:
-    settings = server.download().model_dump()
-    command = [sys.executable, str(root / "workflow/scripts/fetch.py")]
-    return subprocess.Popen([*command, *arguments(settings=settings, output=output)], stderr=subprocess.PIPE, text=True)
+    config = write_configuration(output.parent / "config.yaml", downloads={"file": server.download()})
+    options = arguments("download", config=config, download="file", output=output)
+    command = [sys.executable, str(root / "workflow/scripts/prepare.py"), *options]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
 import pytest
+from command_line import arguments, write_configuration
 
-MODEL = '{"hub": "someone/no-model", "revision": "v9"}'
+MODEL = {"hub": "someone/no-model", "revision": "v9"}
 
 
 @contextmanager
@@ -38,13 +39,17 @@ def hub(status: int, code: str) -> Iterator[str]:
         server.shutdown()
 
 
-def prepare(root: Path, folder: Path, settings: str = MODEL, **environment: str) -> str:
-    """The error with which prepare_model.py ends."""
+def prepare(root: Path, folder: Path, model: Mapping[str, str] = MODEL, **environment: str) -> str:
+    """The error with which `prepare.py model` ends."""
     hidden = ("HF_TOKEN", "HF_HUB_OFFLINE", "HF_ENDPOINT", "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")
     inherited = {name: value for name, value in os.environ.items() if name not in hidden}
     output = folder / "bert"
+    config = write_configuration(folder / "config.yaml", models={"bert": model})
     job = subprocess.run(
-        [sys.executable, root / "workflow/scripts/prepare_model.py", "--settings", settings, "--output", output],
+        [
+            *(sys.executable, root / "workflow/scripts/prepare.py"),
+            *arguments("model", config=config, model="bert", output=output),
+        ],
         env=inherited | {"HF_HOME": str(folder / "cache"), **environment},
         capture_output=True,
         text=True,
@@ -73,9 +78,7 @@ def prepare(root: Path, folder: Path, settings: str = MODEL, **environment: str)
         (400, "", "the hub answers 400", "run again later"),
     ],
 )
-def test_a_refusal_names_what_mends_it(
-    root: Path, tmp_path: Path, status: int, code: str, problem: str, hint: str
-) -> None:
+def test_a_refusal_names_its_fix(root: Path, tmp_path: Path, status: int, code: str, problem: str, hint: str) -> None:
     with hub(status, code) as address:
         error = prepare(root, tmp_path, HF_ENDPOINT=address)
     assert problem in error
@@ -102,4 +105,4 @@ def test_offline_mode_is_named(root: Path, tmp_path: Path) -> None:
 
 
 def test_a_name_that_cannot_be_one_is_refused(root: Path, tmp_path: Path) -> None:
-    assert "correct `models.bert.hub`, OWNER/NAME" in prepare(root, tmp_path, '{"hub": "a/b/c"}')
+    assert "correct `models.bert.hub`, OWNER/NAME" in prepare(root, tmp_path, {"hub": "a/b/c"})

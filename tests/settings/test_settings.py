@@ -266,5 +266,5 @@ def test_named_rows_keep_their_order_on_the_way_to_a_script() -> None:
 
 def test_the_reference_page_is_what_the_code_says(root: Path) -> None:
     assert (root / "config" / "README.md").read_text() == describe_configuration.reference(), (
-        "run: python workflow/scripts/describe_configuration.py --output config/README.md"
+        "run: python workflow/scripts/describe_configuration.py --output config"
     )

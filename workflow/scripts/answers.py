@@ -17,9 +17,6 @@ from utility_annotation.planning import jobs
 from utility_annotation.planning.command import Commands, configuration_of
 from utility_annotation.settings import Performance, entry
 
-STAGE = "retrieved-answer"
-"""The name by which the speed of answering is kept in the completion store."""
-
 
 def generate(arguments: argparse.Namespace) -> None:
     """Answer every question that has a ground-truth answer from the passages that the run ranks highest."""
@@ -37,7 +34,9 @@ def generate(arguments: argparse.Namespace) -> None:
         passages=settings.passages,
     )
     output: Path = arguments.output
-    job = StageJob(STAGE, arguments.model, arguments.prompt, arguments.store, output, output.with_name("summary.json"))
+    job = StageJob(
+        files.STAGE, arguments.model, arguments.prompt, arguments.store, output, output.with_name("summary.json")
+    )
     run(job, settings.generator, configuration.performance, items, AnswerStage)
 
 

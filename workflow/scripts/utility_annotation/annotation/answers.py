@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..engines.protocol import Completion, ReplyRequest
+from ..engines.thinking import after_thinking
 from ..settings import Annotator
 from .items import Item
 from .prompts import PromptTemplate
-from .replies import after_thinking
 
 
 class AnswerStage:

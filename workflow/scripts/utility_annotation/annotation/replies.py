@@ -12,21 +12,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..engines.protocol import Completion
+from ..engines.thinking import after_thinking
 from .votes import merge_rankings, merge_selections
 
-_THINKING = {
-    r"<(?:\w+:)?think(?::\w+)?>": r"</(?:\w+:)?think(?::\w+)?>",
-    r"\[THINK\]": r"\[/THINK\]",
-    "\u25c1think\u25b7": "\u25c1/think\u25b7",
-    r"<\|START_THINKING\|>": r"<\|END_THINKING\|>",
-    r"<\|channel>thought": r"<channel\|>",
-    r"<\|channel\|>analysis<\|message\|>": r"<\|channel\|>final<\|message\|>",
-}
-"""Regular expressions for the start and end of a thought: of most models (Seed, MiniMax and Hunyuan add a name),
-Mistral, Kimi, Cohere, and the channels of Gemma and gpt-oss."""
-_START_OF_THINKING = re.compile("|".join(_THINKING))
-_END_OF_THINKING = re.compile("|".join(_THINKING.values()))
-_OPEN_AT_THE_END = re.compile(rf"(?:{_START_OF_THINKING.pattern})\s*\Z")
 _BEGUN = "my selection:"
 _NUMBER = r"\[\s*[+-]?\d{1,9}\s*\]"
 _LIST = rf"{_NUMBER}(?:\s*,\s*{_NUMBER})*"
@@ -69,28 +57,6 @@ class ReplyForm:
     read: Reader
     guide: Callable[[int], str]
     merge: Callable[[Sequence[Sequence[str]]], list[str]]
-
-
-def after_thinking(text: str, *, thinking: bool) -> str | None:
-    """The part of a reply after the last end of a thought (such as ``</think>``).
-
-    Args:
-        text: the whole reply.
-        thinking: whether the model was asked to think; then a reply without an end of thought is all thought.
-
-    Returns:
-        The part after the thinking, stripped, or None if the thinking never ended.
-    """
-    ends = [end.end() for end in _END_OF_THINKING.finditer(text)]
-    rest = text[ends[-1] :] if ends else text
-    if (thinking and not ends) or _START_OF_THINKING.search(rest):
-        return None
-    return rest.strip()
-
-
-def begins_to_think(prompt: str) -> bool:
-    """Whether a prompt ends with the start of a thought, so that the reply begins within one."""
-    return _OPEN_AT_THE_END.search(prompt) is not None
 
 
 def read_selection(completion: Completion, n: int, *, thinking: bool = False) -> Reading:

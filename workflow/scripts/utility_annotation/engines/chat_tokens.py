@@ -10,13 +10,13 @@ from typing import Any
 
 from jinja2 import TemplateError
 
-from ..annotation.replies import begins_to_think
 from ..common.errors import InputError
 from ..common.importing import large_packages
 from ..common.prefetch import ahead
 from ..io import models
 from ..settings import Annotator
 from .protocol import Chat, Completion, Continuation, Failure, Message, TooLong
+from .thinking import begins_to_think
 
 _BLOCK_CHATS = 32
 """Chats rendered at a time, while the block before is tokenised outside Python's lock."""

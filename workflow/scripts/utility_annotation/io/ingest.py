@@ -59,7 +59,7 @@ def ingest_queries(split: Split, output: Path) -> int:
         InputError: a bad line, a query id that stands twice, no query left, or fewer than ``sample`` asks for
             unless its ``fewer`` is ``keep``.
     """
-    kept = _kept_queries(split)
+    kept = kept_queries(split)
     if split.sample is None:
         return _write(QUERIES, kept, split.queries.path, output)
     left = [query.query_id for query in kept()]
@@ -157,8 +157,8 @@ def in_part(query_id: str, part: Part) -> bool:
     return low <= 100 * random_place(query_id, part.seed) < high
 
 
-def _kept_queries(split: Split) -> Callable[[], Iterator[Query]]:
-    """Reads the split's queries that ``part``, ``judged_only`` and ``answered_only`` keep."""
+def kept_queries(split: Split) -> Callable[[], Iterator[Query]]:
+    """Reads the split's questions as far as ``part``, ``judged_only`` and ``answered_only`` keep them."""
     tests: list[Callable[[Query], bool]] = []
     if (part := split.part) is not None:
         tests.append(lambda query: in_part(query.query_id, part))

@@ -44,10 +44,14 @@ class Plan:
     def _own(self, path: str) -> str:
         return path if self._here else str(self._workflow / path)
 
-    @property
-    def scripts(self) -> str:
-        """Folder of the command-line scripts."""
-        return self._own("workflow/scripts")
+    def script(self, name: str) -> Callable[[Wildcards, object], str]:
+        """Path of a command-line script; it makes nothing stale, as :meth:`configuration_file` does."""
+        path = self._own(f"workflow/scripts/{name}")
+
+        def with_input(wildcards: Wildcards, input: object) -> str:
+            return path
+
+        return with_input
 
     def resource(self, path: str) -> str:
         """A file of resources/."""
@@ -135,7 +139,9 @@ class Plan:
 
     def memory(self, rule: str) -> Callable[[Wildcards, int], int]:
         """Megabytes that a job asks for; more with every attempt."""
-        return lambda wildcards, attempt: REQUESTS[rule].mem_mb * attempt
+        megabytes = REQUESTS[rule].mem_mb
+        assert megabytes is not None, f"{rule} asks for no memory of its own"
+        return lambda wildcards, attempt: megabytes * attempt
 
     def runtime(self, rule: str) -> Callable[[Wildcards, int], int]:
         """Minutes that a job asks for; more with every attempt."""

@@ -70,6 +70,10 @@ class Settings(BaseModel):
         copy._only = frozenset({*whole, *inner})
         return cast(Self, copy)
 
+    def depends_on(self, key: str) -> bool:
+        """Whether a key is one of those that :meth:`only` kept; every key of settings that are whole is."""
+        return self._only is None or key in self._only
+
     @model_serializer(mode="wrap")
     def _without_the_others(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         values: dict[str, Any] = serialize(self)

@@ -83,7 +83,7 @@ class Encoder(torch.nn.Module):
             )
         positions = getattr(model.config, "max_position_embeddings", None)
         for key in ("query_length", "passage_length"):
-            if positions is not None and getattr(backbone, key) > positions:
+            if positions is not None and backbone.depends_on(key) and getattr(backbone, key) > positions:
                 raise InputError(
                     f"{key} is {getattr(backbone, key)}, but the model has {positions} positions.",
                     hint=f"set {key} to at most {positions}.",

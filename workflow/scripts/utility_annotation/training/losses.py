@@ -97,35 +97,35 @@ def kl(scores: Tensor, drawn: Tensor, answer_log_likelihoods: Tensor) -> Tensor:
 LOSSES: dict[str, Loss] = {
     "singlelh": Loss(
         function=single_lh,
-        description="of a single positive, a human one",
+        description="negative log-likelihood of one human positive",
         positives="human",
     ),
     "first1lh": Loss(
         function=single_lh,
-        description="of the positive that the labels list first (an LLM in its reply, humans in their data, a file in "
-        "its lines)",
+        description="negative log-likelihood of the positive that is listed first (by an LLM in its reply, by humans "
+        "in their data, by a file in its lines)",
         positives="first",
     ),
     "rand1lh": Loss(
         function=single_lh,
-        description="of one positive at random",
+        description="negative log-likelihood of one random positive",
         positives="random",
     ),
     "jointlh": Loss(
         function=joint_lh,
-        description="of several, the sum of their negative log-likelihoods",
+        description="sum of the negative log-likelihoods of all drawn positives",
     ),
     "summarglh": Loss(
         function=sum_marg_lh,
-        description="of several, the negative log of the sum of their likelihoods",
+        description="negative log of the summed likelihoods of all drawn positives",
     ),
     "lsepair": Loss(
         function=lse_pair,
-        description="of several, the log of the summed exponential margins of all pairs of a negative and a positive",
+        description="log of one plus the summed exponential margins of all pairs of a negative and a positive",
     ),
     "kl": Loss(
         function=kl,
-        description="of all candidates, the divergence of the scores from the likelihoods of the answer",
+        description="KL divergence of the scores from the likelihoods of the answer, over all drawn candidates",
         soft_labels=True,
     ),
 }

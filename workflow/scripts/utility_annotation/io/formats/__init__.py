@@ -49,24 +49,24 @@ class Format:
 
 FORMATS: dict[str, Format] = {
     "msmarco": Format(
-        description="MS MARCO's TSV without quoting, an id and a text, or qrels of four columns",
+        description="MS MARCO's TSV without quoting: an id and a text, or qrels of four columns",
         passages=msmarco.read_passages,
         queries=msmarco.read_queries,
         judgements=msmarco.read_judgements,
     ),
     "beir": Format(
-        description="BEIR's JSONL and TSV, or its folder or zip",
+        description="BEIR's JSONL and TSV files, or its folder or zip",
         passages=beir.read_passages,
         queries=beir.read_queries,
         judgements=beir.read_judgements,
     ),
     "trec": Format(
-        description="TREC's qrels of four columns",
+        description="TREC qrels of four columns",
         judgements=trec.read_judgements,
     ),
     "jsonl": Format(
-        description="a JSON object a line, with the keys docid, title, text (a corpus), query_id, text (questions), "
-        "query_id, docid, grade (qrels) or query_id, answers, or as `columns` says",
+        description="one JSON object per line, with the keys docid, title, text (corpus), query_id, text (questions), "
+        "query_id, docid, grade (qrels) or query_id, answers (answers), or the names in `columns`",
         passages=jsonl.read_passages,
         queries=jsonl.read_queries,
         judgements=jsonl.read_judgements,
@@ -74,7 +74,7 @@ FORMATS: dict[str, Format] = {
         columns=True,
     ),
     "parquet": Format(
-        description="columns named as the keys of jsonl, or as `columns` says",
+        description="columns with the names of jsonl's keys, or the names in `columns`",
         passages=parquet.read_passages,
         queries=parquet.read_queries,
         judgements=parquet.read_judgements,
@@ -82,11 +82,11 @@ FORMATS: dict[str, Format] = {
         columns=True,
     ),
     "tevatron": Format(
-        description="training rows, whose positives are judgements",
+        description="training rows; their positives are the judgements",
         judgements=tevatron.read_judgements,
     ),
     "msmarco-qa": Format(
-        description="MS MARCO QA's JSON by columns",
+        description="MS MARCO QA's JSON, stored by column",
         queries=msmarco_qa.read_queries,
         answers=msmarco_qa.read_answers,
     ),
@@ -96,7 +96,7 @@ FORMATS: dict[str, Format] = {
         answers=hotpotqa.read_answers,
     ),
     "nq-open": Format(
-        description="NQ-open's JSONL, whose answers are joined by the question's text",
+        description="NQ-open's JSONL; answers are joined by the text of the question",
         queries=nq_open.read_queries,
         answers=nq_open.read_answers,
         key=nq_open.normalised,
