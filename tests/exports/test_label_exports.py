@@ -240,7 +240,7 @@ def test_the_card_of_human_labels_does_not_compare_them_with_themselves(labelled
 
 
 def test_likelihoods_are_no_labels_to_hand_over(labelled: Labelled, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="likelihoods of REPLUG"):
+    with pytest.raises(InputError, match="likelihoods and have no positives"):
         export(labelled, "tevatron", tmp_path, source="replug")
     assert not (tmp_path / "tevatron").exists()
 

@@ -164,7 +164,11 @@ def fits(place: str, setting: str) -> bool:
             {"format": "trec"},
             "datasets.demo.corpus.format names 'trec', which holds no passages; those that do: msmarco, beir,",
         ),
-        ("trainings/replug", {"loss": "rand1lh"}, "trainings.replug: loss kl goes with labels that are likelihoods (source replug)"),
+        (
+            "trainings/replug",
+            {"loss": "rand1lh"},
+            "trainings.replug: loss kl goes with labels that are likelihoods (source replug)",
+        ),
         ("testsets/demo-dev", {"metrics": ["precision"]}, "without a cutoff; give it one, as in precision@10"),
         ("testsets/demo-dev", {"relevant": "answers", "metrics": ["map"]}, "map: with relevant: answers only"),
         ("qa/demo", {"metrics": ["bert-score"]}, "qa.demo: the metric bert-score needs `bert_score`"),

@@ -76,7 +76,11 @@ def test_the_own_corpus_takes_human_labels_in_small(root: Path) -> None:
             "humann",
             "trainings.human.labels names 'humann', which is not in `labels` (did you mean 'human",
         ),
-        ("trainings/human/loss", "kl", "trainings.human: loss kl goes with labels that are likelihoods (source replug)"),
+        (
+            "trainings/human/loss",
+            "kl",
+            "trainings.human: loss kl goes with labels that are likelihoods (source replug)",
+        ),
         ("trainings/utilsel/init_from", "utilsel-cl20", "first stages go in a circle"),
         ("trainings/untrained", {"labels": "human"}, "trainings.untrained: this name is reserved"),
         ("labels/human/annotator", "smollm2", "labels of source human must have no `annotator`"),
