@@ -1,7 +1,7 @@
 """Strict reading of an LLM's replies.
 
-Only a line that consists of nothing but the requested form is read, and nothing of a thought ever is, so that numbers
-in a thought, an explanation or a quoted passage mark nothing.
+Only a line that consists of the requested form is read, and thoughts are skipped, so that numbers in a thought, an
+explanation or a quoted passage count for nothing.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _DIGITS = re.compile(r"[+-]?\d+")
 
 @dataclass(frozen=True)
 class Reading:
-    """What a reply says.
+    """The content of a reply.
 
     Attributes:
-        outcome: ok, empty (a selection of nothing), unparsable, or truncated (cut off before it said anything).
+        outcome: ok, empty (a selection of nothing), unparsable, or truncated (cut off before any content).
         numbers: the passages' numbers in reply order, each from 1 to n and at most once; none unless the outcome is ok.
     """
 
@@ -45,13 +45,13 @@ class Reader(Protocol):
 
 
 @dataclass(frozen=True)
-class Form:
+class ReplyForm:
     """A form of reply.
 
     Attributes:
         read: what a reply says.
-        guide: the regular expression, for n passages, of the replies that guided decoding admits; each can be read.
-        merge: one list of docids from those of several passes.
+        guide: the regular expression, for n passages, of the replies that structured outputs admit; each is readable.
+        merge: one list of docids from those of several permutations.
     """
 
     read: Reader
@@ -109,8 +109,8 @@ def ranking_guide(n: int) -> str:
     return number + rf"( > {number}){{{n - 1}}}"
 
 
-SELECTION = Form(read_selection, selection_guide, merge_selections)
-RANKING = Form(read_ranking, ranking_guide, merge_rankings)
+SELECTION = ReplyForm(read_selection, selection_guide, merge_selections)
+RANKING = ReplyForm(read_ranking, ranking_guide, merge_rankings)
 
 
 def _number_guide(n: int) -> str:

@@ -1,4 +1,4 @@
-"""The metrics of retrieval, one entry a metric, and their names with a cutoff, such as ``ndcg@10``.
+"""The metrics of retrieval, one entry per metric, and their names with a cutoff, such as ``ndcg@10``.
 
 What computes a metric loads a large package when it is first called, so that names are read without it.
 """
@@ -80,7 +80,7 @@ METRICS: dict[str, Metric] = {
     "ndcg": Metric(
         function=_ndcg,
         label="nDCG",
-        description="discounted gain, equal to the grade, over the best possible, of every grade",
+        description="discounted gain over the best possible one; the gain is the grade",
         uses_grades=True,
         needs_all_relevant=True,
     ),
@@ -99,13 +99,13 @@ METRICS: dict[str, Metric] = {
     "precision": Metric(
         function=_precision,
         label="Precision",
-        description="share of the retrieved passages that are relevant, down to a cutoff",
+        description="share of the passages down to the cutoff that are relevant",
         needs_cutoff=True,
     ),
     "success": Metric(
         function=_hit_rate,
         label="Success",
-        description="1 where any relevant passage is retrieved",
+        description="1 if any relevant passage is retrieved, otherwise 0",
     ),
 }
 """By the name before the cutoff in ``testsets.*.metrics``."""

@@ -15,8 +15,7 @@ from ..labels.quality import QualitySettings
 from ..labels.sources import is_soft
 from ..pools.mining import MiningSettings
 from ..reporting.cards import CardSettings
-from ..reporting.cost_tables import CostTableSettings
-from ..reporting.label_tables import LabelSettings, LabelTableSettings
+from ..reporting.table_settings import CostTableSettings, LabelSettings, LabelTableSettings
 from ..reporting.work import WorkSettings, work_settings
 from ..settings import (
     Annotator,
