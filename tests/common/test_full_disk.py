@@ -87,32 +87,20 @@ def test_unpack_knows_how_much_is_due(root: Path, tmp_path: Path, passages: Path
     with tarfile.open(tmp_path / "corpus.tar.gz", "w:gz") as archive:
         archive.add(passages, "corpus.jsonl")
     output = "raw/corpus/corpus.jsonl"
-<<<<<<< HEAD
-    options = ("--archive", tmp_path / "corpus.tar.gz", "--member", "corpus.jsonl", "--output", output)
-    error, left = run(root, tmp_path, "1m", "unpack.py", *options)
-    assert_full(error, output, "raw", r"/corpus, 4\.\d MB are needed")
-=======
     config = write_configuration(tmp_path / "config.yaml")
     archive = tmp_path / "corpus.tar.gz"
     options = arguments("member", config=config, archive=archive, member="corpus.jsonl", output=output)
     error, left = run(root, tmp_path, "1m", "prepare.py", *options)
-    assert_full(error, output, "raw", r"/corpus, 4\.\d MB are due")
->>>>>>> int
+    assert_full(error, output, "raw", r"/corpus, 4\.\d MB are needed")
     assert left == []
 
 
 def test_a_download_keeps_what_came(root: Path, tmp_path: Path, passages: Path) -> None:
-<<<<<<< HEAD
-    settings = json.dumps({"url": passages.as_uri(), "bytes": passages.stat().st_size})
-    error, left = run(root, tmp_path, "1m", "fetch.py", "--settings", settings, "--output", "raw/corpus/corpus.jsonl")
-    assert_full(error, "raw/corpus/corpus.jsonl", "raw", r"/corpus, 4\.\d MB are needed")
-=======
     download = {"url": passages.as_uri(), "bytes": passages.stat().st_size}
     config = write_configuration(tmp_path / "config.yaml", downloads={"corpus": download})
     options = arguments("download", config=config, download="corpus", output="raw/corpus/corpus.jsonl")
     error, left = run(root, tmp_path, "1m", "prepare.py", *options)
-    assert_full(error, "raw/corpus/corpus.jsonl", "raw", r"/corpus, 4\.\d MB are due")
->>>>>>> int
+    assert_full(error, "raw/corpus/corpus.jsonl", "raw", r"/corpus, 4\.\d MB are needed")
     assert {Path(file).name for file in left} == {".corpus.jsonl.partial", ".corpus.jsonl.partial.json"}
 
 
@@ -122,25 +110,12 @@ def test_encoding_is_not_killed_by_its_memory_map(root: Path, tmp_path: Path) ->
         tmp_path / "corpus.parquet",
         CORPUS.rows([{"docid": str(row), "title": None, "text": "a word"} for row in range(20_000)]),
     )
-<<<<<<< HEAD
-    error, left = run(
-        root,
-        tmp_path,
-        "300k",
-        "encode.py",
-        *("--settings", '{"backbone": {"model": "tiny", "query_length": 8, "passage_length": 8}}'),
-        *("--performance", "{}", "--model", tmp_path / "model", "--corpus", tmp_path / "corpus.parquet"),
-        *("--shard", "0000-of-0001", "--output-vectors", "results/v.npy", "--output-docids", "results/d.parquet"),
-    )
-    assert_full(error, "results/v.npy", "results", r", [\d.]+ [kM]B are needed")
-=======
     backbone = {"model": "tiny", "query_length": 8, "passage_length": 8}
     config = write_configuration(tmp_path / "config.yaml", backbones={"encoder": backbone})
     files = {"model": tmp_path / "model", "corpus": tmp_path / "corpus.parquet", "output": "results"}
     options = arguments("encode", config=config, backbone="encoder", shard="0000-of-0001", **files)
     error, left = run(root, tmp_path, "300k", "retrieve.py", *options)
-    assert_full(error, "results/0000-of-0001.npy", "results", r", [\d.]+ [kM]B are due")
->>>>>>> int
+    assert_full(error, "results/0000-of-0001.npy", "results", r", [\d.]+ [kM]B are needed")
     assert left == []
 
 
