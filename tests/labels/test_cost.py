@@ -13,8 +13,9 @@ from utility_annotation.common.errors import InputError
 from utility_annotation.common.files import write_json
 from utility_annotation.labels.cost import Effort, Records, Work, work_of_training
 from utility_annotation.labels.shards import query_subset
+from utility_annotation.planning.loading import load
 from utility_annotation.reporting.published import read_published
-from utility_annotation.settings import Configuration, Cost, QuerySubset, load
+from utility_annotation.settings import Configuration, Cost, QuerySubset
 
 MS_MARCO_QUERIES, POOL_SIZE, GPUS = 491_007, 31, 8
 HUMAN = Effort(judgements=MS_MARCO_QUERIES * POOL_SIZE)
@@ -24,7 +25,7 @@ FIFTH = QuerySubset(percent=20)
 
 def configured(labels: dict[str, Any], trainings: dict[str, Any], protocol: str = "listwise") -> Configuration:
     source = {"format": "beir", "path": "x"}
-    split = {"queries": source, "qrels": source, "answers": source}
+    split = {"queries": source, "qrels": source, "answers": {"format": "jsonl", "path": "x"}}
     model = {"package": "x"}
     return load(
         {

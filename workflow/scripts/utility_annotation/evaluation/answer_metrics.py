@@ -1,4 +1,4 @@
-"""The metrics of answers, one entry a metric.
+"""The metrics of answers, one entry per metric.
 
 What a metric needs is loaded when it is computed, so that names are read without it.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Encoder:
+class BertScoreEncoder:
     """What BERTScore needs: see :func:`~utility_annotation.evaluation.bertscore.bert_score`."""
 
     folder: Path
@@ -32,7 +32,7 @@ class Scores(NamedTuple):
     """What a metric says.
 
     Attributes:
-        values: one a question.
+        values: one per question.
         figure: the value of all questions together; None where it is the mean of ``values``.
     """
 
@@ -45,14 +45,14 @@ class Answered:
     """Questions that were answered: what several metrics need is computed once.
 
     Attributes:
-        answers: one a question.
-        references: the ground-truth answers, at least one a question.
+        answers: one per question.
+        references: the ground-truth answers, at least one per question.
         encoder: that of a metric that needs one.
     """
 
     answers: Sequence[str]
     references: Sequence[Sequence[str]]
-    encoder: Encoder | None = None
+    encoder: BertScoreEncoder | None = None
 
     @cached_property
     def words(self) -> tuple[list[str], list[list[str]]]:

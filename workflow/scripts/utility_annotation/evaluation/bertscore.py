@@ -27,8 +27,8 @@ def bert_score(
     A blank answer scores 0; the package itself fails on one.
 
     Args:
-        answers: one a question.
-        references: at least one a question.
+        answers: one per question.
+        references: at least one per question.
         folder: model folder, as ``prepare_model`` leaves it.
         layer: the layer whose vectors are compared; 0 is the embeddings.
         device: ``cpu`` or ``cuda``.

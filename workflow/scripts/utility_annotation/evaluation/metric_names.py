@@ -1,4 +1,4 @@
-"""The metrics of retrieval, one entry a metric, and their names with a cutoff, such as ``ndcg@10``.
+"""The metrics of retrieval, one entry per metric, and their names with a cutoff, such as ``ndcg@10``.
 
 What computes a metric loads a large package when it is first called, so that names are read without it.
 """

@@ -27,7 +27,7 @@ class Evaluation:
 
     Attributes:
         query_ids: every judged query, in the order of the qrels.
-        values: by metric, one value a query; shape (queries,).
+        values: by metric, one value per query; shape (queries,).
         missing: how many judged queries have no row in the run; they score 0.
     """
 

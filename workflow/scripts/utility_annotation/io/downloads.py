@@ -71,7 +71,7 @@ class _WrongFile(InputError):
     """What is served is not what its publisher published."""
 
 
-def fetch(download: Download, output: Path, patience: Patience = Patience()) -> None:
+def fetch_file(download: Download, output: Path, patience: Patience = Patience()) -> None:
     """Put the file that ``download`` describes at ``output``: fetched, or linked where a local copy is named.
 
     Proxies are taken from the environment (``https_proxy``, ``no_proxy``, …). The checksum found is logged.

@@ -38,7 +38,7 @@ class Block:
         query_ids: in the source's order.
         lines: likewise, where they stand.
         rows: of schema ``POOL``, ordered by shard and within a shard as in the source.
-        shards: one a row, ascending.
+        shards: one per row, ascending.
         counts: what is reported of them.
     """
 

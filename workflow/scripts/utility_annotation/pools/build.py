@@ -34,7 +34,7 @@ def build_pool(settings: Pool, outputs: Sequence[Path], corpus: Path | None = No
 
     Args:
         settings: the pool.
-        outputs: one file a shard, named as in ``shard_names``, in that order.
+        outputs: one file per shard, named as in ``shard_names``, in that order.
         corpus: a file of schema ``CORPUS`` with the texts of a ``tevatron-ids`` source, and None for others.
 
     Raises:
@@ -142,7 +142,7 @@ def _check_arguments(settings: Pool, outputs: Sequence[Path], corpus: Path | Non
 
 
 def _allow_open_files(shards: int) -> None:
-    """Raise this process's limit of open files, where it can be, to one a shard and some."""
+    """Raise this process's limit of open files, where it can be, to one per shard and some."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     due = shards + 256
     if soft != resource.RLIM_INFINITY and soft < due:

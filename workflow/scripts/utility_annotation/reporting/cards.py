@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from ..common.errors import InputError
 from ..io.schemas import ANNOTATION, ANSWERS, LABELS, POOL, Schema
-from ..labels.shards import flat, lengths_of, read_candidates, to_numpy
+from ..labels.shards import ANNOTATE_AGAIN, flat, lengths_of, read_candidates, to_numpy
 from ..pools.shards import shard_names
 from ..settings import Name, Settings
 from .choice import Choice
@@ -27,7 +27,6 @@ from .marks import best, cut, judgement, labelled
 
 _PASSAGE_CHARACTERS = 6_000
 _BATCH_QUESTIONS = 256
-_ANNOTATE_AGAIN = "remove the annotation file and run the target again, to make it from this pool."
 
 
 class CardSettings(Settings):
@@ -147,9 +146,7 @@ def _said(
     column = "scores" if judge.soft else "docids"
     rows = ANNOTATION.read(path, ["query_id", "outcome", column])
     if not rows["query_id"].combine_chunks().equals(pool["query_id"].combine_chunks()):
-        raise InputError(
-            "these are not the queries of the pool's shard, in its order.", hint=_ANNOTATE_AGAIN, path=path
-        )
+        raise InputError("these are not the queries of the pool's shard, in its order.", hint=ANNOTATE_AGAIN, path=path)
     outcomes, results = rows["outcome"].to_pylist(), rows[column].to_pylist()
     if judge.soft:
         return zip(outcomes, (best(*pair) for pair in zip(results, map(len, human), strict=True)), strict=True)

@@ -38,7 +38,7 @@ def encode_batches(
         ids: the id of each text, for messages.
         texts: the texts.
         kind: what they are.
-        batch_tokens: padded tokens a batch; 0 is what suits the device.
+        batch_tokens: padded tokens per batch; 0 is what suits the device.
 
     Yields:
         The positions of a batch's texts, and their vectors: fp32 of shape (batch, dimension).
@@ -110,7 +110,7 @@ def encode_corpus(
         shard: such as ``0003-of-0064``.
         vectors_path: where the vectors go.
         docids_path: where the docids go.
-        batch_tokens: padded tokens a batch; 0 is what suits the device.
+        batch_tokens: padded tokens per batch; 0 is what suits the device.
 
     Raises:
         InputError: as ``encode_batches``; nothing is then written.

@@ -1,4 +1,4 @@
-"""Readers and writers of the outside world's formats, one module a format.
+"""Readers and writers of the outside world's formats, one module per format.
 
 Every reader streams: it yields one row at a time, with the line (or the item of a JSON document) at which it stands,
 and raises InputError, naming file and line, for the first thing that is wrong. The functions here choose the reader
@@ -15,7 +15,7 @@ from typing import Literal, TypeVar
 from ...common.errors import InputError
 from ...settings import Source, entry
 from . import beir, dpr, hotpotqa, jsonl, msmarco, msmarco_qa, nq_open, parquet, tevatron, trec
-from .rows import Answers, Judgement, Passage, Query
+from .rows import Answers, Judgement, PassageRow, Query
 
 Row = TypeVar("Row")
 Kind = Literal["passages", "queries", "judgements", "answers"]
@@ -35,7 +35,7 @@ class Format:
     """
 
     description: str
-    passages: Callable[..., Iterator[Passage]] | None = None
+    passages: Callable[..., Iterator[PassageRow]] | None = None
     queries: Callable[..., Iterator[Query]] | None = None
     judgements: Callable[..., Iterator[Judgement]] | None = None
     answers: Callable[..., Iterator[Answers]] | None = None
@@ -120,7 +120,7 @@ _COLUMNS: dict[Kind, tuple[str, ...]] = {
 """What of a source's ``columns`` each kind of rows has."""
 
 
-def read_passages(source: Source) -> Iterator[Passage]:
+def read_passages(source: Source) -> Iterator[PassageRow]:
     """The passages of a corpus, in the file's order."""
     return _read("passages", _format(source).passages, source)
 
