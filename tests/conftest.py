@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,48 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = ROOT / "workflow" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
+
+STARTS_A_PROCESS = ("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "os.exec")
+"""Audit events of Python."""
+MAY_START_PROCESSES = {"process", "snakemake", "cluster", "vllm"}
+_guarded: list[str] = []
+"""The test that runs, unless it has one of these marks."""
+
+
+def _refuse_processes(event: str, arguments: tuple[object, ...]) -> None:
+    if event in STARTS_A_PROCESS and _guarded:
+        raise RuntimeError(f"{_guarded[-1]} starts a process ({arguments[:2]}): mark it with `pytest.mark.process`")
+
+
+sys.addaudithook(_refuse_processes)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Let only marked tests start processes, so that `make check` is quick."""
+    if not MAY_START_PROCESSES & {mark.name for mark in item.iter_markers()}:
+        _guarded.append(item.nodeid)
+    try:
+        return (yield)
+    finally:
+        _guarded.clear()
+
+
+LONGEST = (
+    "workflow/test_end_to_end.py",
+    "cluster/test_slurm.py",
+    "engines/test_vllm_engine.py",
+    "workflow/test_own_corpus.py",
+    "engines/test_openai_engine_on_vllm.py",
+    "workflow/test_leftovers.py",
+)
+"""The files that take minutes, longest first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the long files, so that processes that share the tests end together."""
+    ranks = {str(ROOT / "tests" / file): rank for rank, file in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(str(item.path), len(ranks)))
 
 
 @pytest.fixture(scope="session")

@@ -163,7 +163,7 @@ def test_shard_killed_half_way_resumes_without_asking_again(
     assert not written(tmp_path, stage).exists()
 
     second = subprocess.run(job, capture_output=True, text=True, check=True)
-    assert f"({kept} from the store)" in second.stderr
+    assert f" {kept} from the store" in second.stderr
     assert len(stored_keys(tmp_path)) == len(set(stored_keys(tmp_path))) == requests * queries
     assert {row["outcome"] for row in rows_of(tmp_path, stage)} == {outcome}
 

@@ -91,7 +91,7 @@ def test_unpack_knows_how_much_is_due(root: Path, tmp_path: Path, passages: Path
     archive = tmp_path / "corpus.tar.gz"
     options = arguments("member", config=config, archive=archive, member="corpus.jsonl", output=output)
     error, left = run(root, tmp_path, "1m", "prepare.py", *options)
-    assert_full(error, output, "raw", r"/corpus, 4\.\d MB are due")
+    assert_full(error, output, "raw", r"/corpus, 4\.\d MB are needed")
     assert left == []
 
 
@@ -100,7 +100,7 @@ def test_a_download_keeps_what_came(root: Path, tmp_path: Path, passages: Path) 
     config = write_configuration(tmp_path / "config.yaml", downloads={"corpus": download})
     options = arguments("download", config=config, download="corpus", output="raw/corpus/corpus.jsonl")
     error, left = run(root, tmp_path, "1m", "prepare.py", *options)
-    assert_full(error, "raw/corpus/corpus.jsonl", "raw", r"/corpus, 4\.\d MB are due")
+    assert_full(error, "raw/corpus/corpus.jsonl", "raw", r"/corpus, 4\.\d MB are needed")
     assert {Path(file).name for file in left} == {".corpus.jsonl.partial", ".corpus.jsonl.partial.json"}
 
 
@@ -115,7 +115,7 @@ def test_encoding_is_not_killed_by_its_memory_map(root: Path, tmp_path: Path) ->
     files = {"model": tmp_path / "model", "corpus": tmp_path / "corpus.parquet", "output": "results"}
     options = arguments("encode", config=config, backbone="encoder", shard="0000-of-0001", **files)
     error, left = run(root, tmp_path, "300k", "retrieve.py", *options)
-    assert_full(error, "results/0000-of-0001.npy", "results", r", [\d.]+ [kM]B are due")
+    assert_full(error, "results/0000-of-0001.npy", "results", r", [\d.]+ [kM]B are needed")
     assert left == []
 
 

@@ -313,7 +313,7 @@ def test_build_for_a_gpu_asks_for_one(session: Session) -> None:
 
 @pytest.mark.skipif(find_spec("vllm") is not None, reason="this interpreter has vLLM")
 def test_interpreter_without_vllm_is_told_which_setting_helps(tiny_model: Path) -> None:
-    with pytest.raises(InputError, match=r"no vLLM.*performance\.annotate\.python"):
+    with pytest.raises(InputError, match=r"no working vLLM.*performance\.annotate\.python"):
         VllmEngine(tiny_model, SETTINGS, Performance())
 
 

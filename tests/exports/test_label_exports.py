@@ -226,7 +226,7 @@ def test_the_card_says_what_it_is(labelled: Labelled, tmp_path: Path, form: str)
     assert card.data.task_categories == ["text-retrieval"]
     for said in ("useful", FORMS[form].title, "some/LLM-7B", "rows.jsonl", "utility selection", "EMNLP 2025"):
         assert said in card.text
-    for row in ("questions | 4", "without a positive | 1", "positives | 4", "a question | 1.00", "negatives | 11"):
+    for row in ("questions | 4", "without a positive | 1", "positives | 4", "per question | 1.00", "negatives | 11"):
         assert f"{row} |" in card.text
     assert "| precision of the human positives, % | 50.0 |" in card.text
     assert "| Cohen's kappa | 0.250 |" in card.text
@@ -240,7 +240,7 @@ def test_the_card_of_human_labels_does_not_compare_them_with_themselves(labelled
 
 
 def test_likelihoods_are_no_labels_to_hand_over(labelled: Labelled, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="likelihoods of REPLUG"):
+    with pytest.raises(InputError, match="likelihoods and have no positives"):
         export(labelled, "tevatron", tmp_path, source="replug")
     assert not (tmp_path / "tevatron").exists()
 

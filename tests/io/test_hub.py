@@ -68,11 +68,11 @@ def prepare(root: Path, folder: Path, model: Mapping[str, str] = MODEL, **enviro
         (
             404,
             "RepoNotFound",
-            "knows no such model, or keeps it private (no HF_TOKEN is set)",
+            "has no such model, or it is private (no HF_TOKEN is set)",
             "correct `models.bert.hub`",
         ),
-        (401, "RepoNotFound", "knows no such model, or keeps it private", "correct `models.bert.hub`"),
-        (401, "GatedRepo", "its owner asks for consent first (gated; no HF_TOKEN is set)", "variable HF_TOKEN"),
+        (401, "RepoNotFound", "has no such model, or it is private", "correct `models.bert.hub`"),
+        (401, "GatedRepo", "its owner asks for consent first (it is gated; no HF_TOKEN is set)", "variable HF_TOKEN"),
         (403, "GatedRepo", "its owner asks for consent first", "accept the terms on http://127.0.0.1"),
         (404, "RevisionNotFound", "it has no revision 'v9'", "correct `models.bert.revision`"),
         (400, "", "the hub answers 400", "run again later"),
@@ -94,14 +94,14 @@ def test_a_token_is_never_shown(root: Path, tmp_path: Path) -> None:
 
 def test_a_hub_that_is_not_reached_is_told_with_the_way_around_it(root: Path, tmp_path: Path) -> None:
     error = prepare(root, tmp_path, HF_ENDPOINT="http://127.0.0.1:9")
-    assert "the hub http://127.0.0.1:9 is not reached (" in error
+    assert "the hub http://127.0.0.1:9 cannot be reached (" in error
     assert "hf download someone/no-model --local-dir FOLDER" in error
     assert "`models.bert.path`" in error
 
 
 def test_offline_mode_is_named(root: Path, tmp_path: Path) -> None:
     error = prepare(root, tmp_path, HF_HUB_OFFLINE="1")
-    assert f"it is not in the cache {tmp_path}/cache/hub, and HF_HUB_OFFLINE forbids to ask the hub" in error
+    assert f"it is not in the cache {tmp_path}/cache/hub, and HF_HUB_OFFLINE forbids asking the hub" in error
 
 
 def test_a_name_that_cannot_be_one_is_refused(root: Path, tmp_path: Path) -> None:

@@ -153,7 +153,7 @@ def test_a_sample_is_drawn_from_what_the_filters_leave(raw: Path, out: Path) -> 
     assert few != others
     assert drawn(30, 1) == left
     assert drawn(10, 1, reverse=True) == few[::-1]
-    with pytest.raises(InputError, match=r"queries\.tsv: 30 questions are left, and `sample\.queries` is 31"):
+    with pytest.raises(InputError, match=r"queries\.tsv: only 30 questions are left, but `sample\.queries` is 31"):
         drawn(31, 1)
 
 
@@ -253,7 +253,7 @@ def test_titles_are_left_out_on_demand(raw: Path, out: Path, caplog: pytest.LogC
         "title": [None, None],
         "text": ["one", ""],
     }
-    assert "1 passages are a title alone" in caplog.text
+    assert "without titles, 1 passages are empty" in caplog.text
 
 
 def test_a_split_without_what_is_asked_for(raw: Path, out: Path) -> None:

@@ -67,7 +67,7 @@ def test_identity_follows_the_content_and_not_the_place(tmp_path: Path) -> None:
 
 
 def test_identity_needs_a_prepared_folder(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"prepare_model\.py"):
+    with pytest.raises(InputError, match=r"prepare\.py model"):
         models.fingerprint(model_folder(tmp_path / "source"))
 
 

@@ -113,7 +113,10 @@ def test_the_subset_is_of_the_pools_queries(tmp_path: Path) -> None:
     [
         ({"q1": {"d": 1.0, "c": 0.0}}, r"1\.parquet: these are not the candidates of pool shard"),
         ({"q1": {"c": 1.0}}, r"1\.parquet: these are not the candidates of pool shard"),
-        ({"q1": {"c": 1.0, "d": 0.0}, "q9": {"a": 1.0}}, r"1\.parquet: 1 of its queries are not in the pool"),
+        (
+            {"q1": {"c": 1.0, "d": 0.0}, "q9": {"a": 1.0}},
+            r"1\.parquet: query 'q9' is labelled, but no pool file has it \(1 such",
+        ),
     ],
 )
 def test_a_member_of_another_pool_is_refused(tmp_path: Path, second: Rows, message: str) -> None:

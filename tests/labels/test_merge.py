@@ -207,7 +207,7 @@ def test_a_shard_without_its_partner_is_named(tmp_path: Path, pools: int, annota
 
 def test_a_query_in_two_pool_shards_is_refused(tmp_path: Path) -> None:
     pools = [*write_pool(tmp_path / "a", POOL_OF_TWO), *write_pool(tmp_path / "b", POOL_OF_TWO)]
-    with pytest.raises(InputError, match=r"query q\d stands in more than one shard"):
+    with pytest.raises(InputError, match=r"query q\d is in more than one shard"):
         make_labels(Labels(pool="pool", source="human"), Parts(pools), tmp_path / "labels.parquet")
 
 

@@ -11,6 +11,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,6 +24,7 @@ from workflow_copy import QUESTIONS, copy_of_repository, environment, plan, plan
 pytestmark = pytest.mark.snakemake
 
 OWN = "config/part.yaml"
+LIBRARY = "workflow/scripts/utility_annotation"
 POOL = 5
 MEMBERS = ["facts", "arguments", "forums"]
 TRAININGS = ["human", "replug", "utilsel", "utilrank", "utilsel-cl20"]
@@ -270,8 +272,7 @@ def test_a_training_key_makes_that_training_and_what_starts_from_it_stale(
 def test_a_line_of_logic_in_a_loss_makes_the_trainings_with_it_stale_and_no_annotation_of_their_labels(
     finished: Path, edit: Callable[[str, Callable[[str], str]], None]
 ) -> None:
-    losses = "workflow/scripts/utility_annotation/training/losses.py"
-    edit(losses, lambda text: text.replace("softplus(margin)", "softplus(2 * margin)"))
+    edit(f"{LIBRARY}/training/losses.py", lambda text: text.replace("softplus(margin)", "softplus(2 * margin)"))
     jobs = plan(finished, "--configfile", OWN)
     trained = {job.wildcards["training"] for job in jobs.of("train")}
     assert trained == {"human", "utilsel", "utilrank", "utilsel-cl20", "utilsel-union20", "mined-human-first1lh"}
@@ -290,3 +291,67 @@ def test_another_member_of_an_average_plans_its_evaluation_and_the_tables_that_s
     assert jobs["average_metrics"] == 2
     assert jobs["evaluate"] == 2
     assert jobs["results_table"] == 1
+
+
+# --- A new stage -----
+
+UTILGRADE = """    "utilgrade": StageEntry(
+        description="graded utility: the passages on topic whose grade is high",
+        reads=("relsel", "answer"),
+        listwise=Way("utilgrade.j2", "selection", _SELECTION_REPLY),
+        pointwise=Way("utilgrade.j2", settings=("pointwise.minimum_gain",)),
+        make=selection_stage,
+        labels=SELECTED,
+        runtime=180,
+    ),
+"""
+LABELLED = "results/labels/utilgrade.parquet"
+
+
+@pytest.fixture
+def with_stage(finished: Path, edit: Callable[[str, Callable[[str], str]], None]) -> Iterator[Path]:
+    """The folder with one entry and one template more, and a configuration that labels by the new stage."""
+    prompts = finished / "resources" / "prompts"
+    asked = (prompts / "pointwise_answer.j2").read_text().replace("Answer the question briefly.", "Answer it briefly.")
+    (prompts / "utilgrade.j2").write_text(asked)
+    edit(
+        f"{LIBRARY}/annotation/stages.py",
+        lambda text: text.replace('    "replug": StageEntry(', UTILGRADE + '    "replug": StageEntry('),
+    )
+
+    def labelling(configuration: dict[str, Any]) -> None:
+        utilsel = configuration["labels"]["utilsel"]
+        configuration["labels"]["utilgrade"] = utilsel | {"source": "utilgrade"}
+        configuration["label_tables"]["table1"]["labels"].append("utilgrade")
+
+    edit(OWN, _settings(labelling))
+    yield finished
+    (prompts / "utilgrade.j2").unlink()
+
+
+def test_a_stage_is_added_by_one_entry_and_one_template(with_stage: Path) -> None:
+    """It gets its rule, its labels and its rows in the report, and what is there stays as it is."""
+    jobs = plan(with_stage, "--configfile", OWN)
+    annotating = {rule: number for rule, number in jobs.rules.items() if rule.startswith("annotate_")}
+    assert annotating == {"annotate_utilgrade": 1}
+    assert not {"train", "encode", "search", "build_pool_demo-train"} & set(jobs.rules)
+    labelled = {job.wildcards["labels"] for rule in ("merge_labels", "label_quality") for job in jobs.of(rule)}
+    assert labelled == {"utilgrade"}
+    (job,) = jobs.of("annotate_utilgrade")
+    assert " --prompt resources/prompts/utilgrade.j2 " in job.command
+
+    table = "results/tables/table1.csv"
+    sample, cost = (f"results/report/{kind}/demo-train.json" for kind in ("annotations", "cost"))
+    result = snakemake(with_stage, "--cores", "2", LABELLED, table, sample, cost, "--configfile", OWN)
+    assert result.returncode == 0, result.stderr[-6000:]
+    assert "utilgrade" in {row["strategy"] for row in _rows(with_stage, "table1")}
+    assert "utilgrade" in json.dumps(_json(with_stage, sample.removeprefix("results/")))
+    assert "utilgrade" in json.dumps(_json(with_stage, cost.removeprefix("results/")))
+
+
+def test_an_added_stage_has_its_row_in_the_audit(with_stage: Path) -> None:
+    script = ("workflow/scripts/audit.py", "plan", LABELLED, "--cores", "2", "--forcerun", "annotate_utilgrade")
+    command = [sys.executable, *script, "--configfile", OWN]
+    audit = subprocess.run(command, cwd=with_stage, capture_output=True, text=True, env=environment())
+    assert audit.returncode == 0, audit.stdout + audit.stderr
+    assert "annotate_utilgrade" in audit.stdout
