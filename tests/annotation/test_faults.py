@@ -291,4 +291,4 @@ def test_folder_that_may_not_be_written_is_refused_at_once(tmp_path: Path, exist
     assert job.returncode == 1
     (line,) = job.stderr.splitlines()
     assert line.startswith("error: store: completions cannot be stored here")
-    assert "Fix: give a folder in which you may read and make files." in line
+    assert "Fix: give a folder that you may read and write." in line
