@@ -69,5 +69,5 @@ def test_metrics_that_no_two_share_have_no_average(tmp_path: Path) -> None:
 
 def test_a_test_set_counts_once(tmp_path: Path) -> None:
     member = evaluated(tmp_path, "nq", [1.0])
-    with pytest.raises(InputError, match="'nq' stands twice"):
+    with pytest.raises(InputError, match="'nq' is twice"):
         average("a", *zip(member, member, strict=True))

@@ -226,7 +226,7 @@ def test_the_card_says_what_it_is(labelled: Labelled, tmp_path: Path, form: str)
     assert card.data.task_categories == ["text-retrieval"]
     for said in ("useful", FORMS[form].title, "some/LLM-7B", "rows.jsonl", "utility selection", "EMNLP 2025"):
         assert said in card.text
-    for row in ("questions | 4", "without a positive | 1", "positives | 4", "a question | 1.00", "negatives | 11"):
+    for row in ("questions | 4", "without a positive | 1", "positives | 4", "per question | 1.00", "negatives | 11"):
         assert f"{row} |" in card.text
     assert "| precision of the human positives, % | 50.0 |" in card.text
     assert "| Cohen's kappa | 0.250 |" in card.text

@@ -205,7 +205,7 @@ def test_without_a_job_that_made_something_the_cost_is_not_known(
         effort = Records([], shards).effort([stage("relsel"), stage("answer")])
     assert effort.device_hours is None
     assert effort.usd(Cost()) is None
-    assert "stage answer of annotator llm on pool p: the cost is not known" in caplog.text
+    assert "stage answer of annotator llm on pool p: the cost is unknown" in caplog.text
     assert "stage relsel" not in caplog.text
 
 

@@ -164,7 +164,7 @@ def test_a_utility_selection_is_shown_what_relevance_kept_in_the_pools_order(tmp
     [
         ({"q1": {"b": 0, "a": 1, "c": 0}}, RELEVANCE, r"labels\.parquet: these are not the candidates of pool shard"),
         ({"q1": {"a": 1, "b": 0}}, RELEVANCE, r"labels\.parquet: these are not the candidates of pool shard"),
-        ({"q1": {"a": 1, "b": 0, "c": 0}, "q9": {"a": 1}}, RELEVANCE, r"labels\.parquet: 1 of its queries"),
+        ({"q1": {"a": 1, "b": 0, "c": 0}, "q9": {"a": 1}}, RELEVANCE, r"labels\.parquet: query 'q9' is labelled"),
         (SELECTED, {"q1": RELEVANCE["q1"]}, r"relevance/.*: query q2 of the pool is not annotated here"),
         (SELECTED, RELEVANCE | {"q1": {"docids": ["a", "z"]}}, r"relevance/.*: it selects passages that are not in"),
         (SELECTED, RELEVANCE | {"q1": {"docids": ["a"]}}, r"relevance/.*: passage b is labelled positive"),

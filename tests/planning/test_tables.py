@@ -167,7 +167,7 @@ def fits(place: str, setting: str) -> bool:
         (
             "trainings/replug",
             {"loss": "rand1lh"},
-            "trainings.replug: loss kl goes with labels that are likelihoods (source replug)",
+            "trainings.replug: loss kl goes with labels that are likelihoods",
         ),
         ("testsets/demo-dev", {"metrics": ["precision"]}, "without a cutoff; give it one, as in precision@10"),
         ("testsets/demo-dev", {"relevant": "answers", "metrics": ["map"]}, "map: with relevant: answers only"),

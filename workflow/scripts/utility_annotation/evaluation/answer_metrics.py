@@ -1,6 +1,6 @@
 """The metrics of answers, one entry per metric.
 
-What a metric needs is loaded when it is computed, so that names are read without it.
+A metric loads its packages when it is computed, so that reading names does not need them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BertScoreEncoder:
-    """What BERTScore needs: see :func:`~utility_annotation.evaluation.bertscore.bert_score`."""
+    """The encoder of BERTScore: see :func:`~utility_annotation.evaluation.bertscore.bert_score`."""
 
     folder: Path
     layer: int
@@ -29,11 +29,11 @@ class BertScoreEncoder:
 
 
 class Scores(NamedTuple):
-    """What a metric says.
+    """The result of a metric.
 
     Attributes:
         values: one per question.
-        figure: the value of all questions together; None where it is the mean of ``values``.
+        figure: the value for all questions; None if it is the mean of ``values``.
     """
 
     values: Sequence[float] | np.ndarray
@@ -42,12 +42,12 @@ class Scores(NamedTuple):
 
 @dataclass(frozen=True)
 class Answered:
-    """Questions that were answered: what several metrics need is computed once.
+    """Answered questions. What several metrics need is computed once.
 
     Attributes:
         answers: one per question.
         references: the ground-truth answers, at least one per question.
-        encoder: that of a metric that needs one.
+        encoder: for a metric that needs it.
     """
 
     answers: Sequence[str]

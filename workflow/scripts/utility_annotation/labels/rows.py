@@ -33,15 +33,10 @@ class LabelRows:
 
     Args:
         path: a file of schema ``LABELS``.
-
-    Raises:
-        InputError: the file has no rows.
     """
 
     def __init__(self, path: Path | str) -> None:
         table = LABELS.read(path, ["query_id", "docid", "label", "rank"])
-        if not len(table):
-            raise InputError("there are no labels.", hint="check the stage that makes them.", path=path)
         self.path = path
         query_ids = pc.unique(table["query_id"])
         numbers = to_numpy(pc.index_in(table["query_id"], value_set=query_ids))
@@ -52,6 +47,10 @@ class LabelRows:
         self._ranks = to_numpy(pc.fill_null(table["rank"], 0))
         self._numbers = {query_id: number for number, query_id in enumerate(query_ids.to_pylist())}
         self._found = np.zeros(len(query_ids), bool)
+
+    def __len__(self) -> int:
+        """Number of labelled queries."""
+        return len(self._numbers)
 
     def of_shard(self, pool: pa.Table, path: Path | str) -> ShardLabels:
         """The labels of a pool shard, or of some of its rows.

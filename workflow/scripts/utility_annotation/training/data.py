@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from ..common.errors import InputError
 from ..common.files import atomic_write
 from ..common.progress import counted
 from ..io.schemas import CANDIDATE, POOL, passage_text
@@ -97,6 +98,8 @@ def join(labels: Path | str, pools: Sequence[Path | str], path: Path | str) -> N
         InputError: there are no labels; a labelled query is in no pool file or in two, or has other candidates there.
     """
     rows = LabelRows(labels)
+    if not len(rows):
+        raise InputError("there are no labels.", hint="check the stage that makes them.", path=labels)
     with atomic_write(path) as temporary, pa.ipc.new_file(temporary, _SCHEMA) as file:
         for pool in counted(pools, "joining labels and pool", "shards"):
             for batch in POOL.batches(pool):
