@@ -16,6 +16,7 @@ from terminal import run_on_terminal
 from utility_annotation.io.schemas import ANNOTATION
 
 
+@pytest.mark.process
 def test_job_shows_how_far_it_is_in_the_log_and_on_the_terminal_while_its_server_takes_its_time(
     root: Path, tmp_path: Path
 ) -> None:
@@ -48,6 +49,7 @@ def test_job_shows_how_far_it_is_in_the_log_and_on_the_terminal_while_its_server
     assert re.search(rf"annotate relsel {SHARD} {tmp_path}/annotation: annotating: 2 of 6 completions, .* left", shown)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
@@ -79,6 +81,7 @@ OWN_DISK = 'mount -t tmpfs -o size=48k tmpfs "$0" || exit 77; "$@"; code=$?; fin
 """Runs a program with a small disk of its own, and says what it leaves there."""
 
 
+@pytest.mark.process
 def test_disk_full_at_the_end_costs_no_completion(root: Path, tmp_path: Path) -> None:
     """The rows do not fit, so the job ends; with room it needs nothing of the server any more."""
     queries, disk = 100, tmp_path / "disk"

@@ -204,6 +204,7 @@ def test_prune_and_export_change_no_result(files: list[list[tuple]], tmp_path_fa
     assert everything(folder) == everything(folder.with_name(folder.name + "-copy")) == before
 
 
+@pytest.mark.process
 def test_script_starts_without_any_model_library(store: Path, root: Path) -> None:
     code = f"""
 import sys

@@ -66,6 +66,7 @@ def library(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(root / "workflow" / "scripts"))
 
 
+@pytest.mark.process
 def test_killed_writer_loses_nothing_that_it_had_stored(tmp_path: Path) -> None:
     store, stored = tmp_path / "store", []
     for name in "abc":
@@ -81,6 +82,7 @@ def test_killed_writer_loses_nothing_that_it_had_stored(tmp_path: Path) -> None:
     assert CompletionStore(store).find(stored) == results(stored)
 
 
+@pytest.mark.process
 def test_two_writers_and_a_reader_do_no_harm(tmp_path: Path) -> None:
     """Nobody takes what the writers print, so their pipes fill up half-way: the reader is sure to see them at it."""
     count = 4000
@@ -100,6 +102,7 @@ def test_two_writers_and_a_reader_do_no_harm(tmp_path: Path) -> None:
     assert CompletionStore(tmp_path).find(wanted) == stored
 
 
+@pytest.mark.process
 def test_pruning_while_jobs_write_and_read_loses_nothing(tmp_path: Path) -> None:
     """The writers take new segments all the time, so that prunes meet segments that begin, grow and end."""
     wanted = keys("a", 1000) + keys("b", 1000)
@@ -135,6 +138,7 @@ print(len(store.find(sys.argv[2:])))
 """
 
 
+@pytest.mark.process
 def test_reader_whose_segments_are_pruned_away_finds_their_records(tmp_path: Path) -> None:
     for name in "ab":
         subprocess.run(command(tmp_path, name, 5), check=True, stdout=subprocess.DEVNULL)
@@ -171,6 +175,7 @@ while True:
 """Kills a prune before its first, second, … access to a file; leaves a copy of the store as each death left it."""
 
 
+@pytest.mark.process
 def test_prune_killed_at_any_step_loses_nothing(tmp_path: Path) -> None:
     store = tmp_path / "store"
     for name in "abc":
@@ -184,6 +189,7 @@ def test_prune_killed_at_any_step_loses_nothing(tmp_path: Path) -> None:
         assert CompletionStore(copy).find(wanted) == results(wanted), copy.name
 
 
+@pytest.mark.process
 def test_disk_full_in_the_middle_of_a_record_ends_the_job_with_a_clear_error(tmp_path: Path) -> None:
     job = subprocess.run(command(tmp_path, "a"), capture_output=True, text=True, preexec_fn=limit_file_size)
     assert job.returncode == 1
@@ -214,6 +220,7 @@ rm "$disk/filler"
 """Runs a job on a disk of its own, first while that is too full, then when room has been made."""
 
 
+@pytest.mark.process
 def test_full_disk_ends_the_job_and_a_later_one_goes_on(tmp_path: Path) -> None:
     disk, count = tmp_path / "disk", 120
     disk.mkdir()
@@ -247,12 +254,14 @@ with CompletionStore(sys.argv[1]) as store:
 """
 
 
+@pytest.mark.process
 def test_half_a_record_spoils_no_later_one_of_the_same_process(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", GOES_ON_AFTER_A_FULL_DISK, str(tmp_path)], check=True)
     assert sum(segment.stat().st_size for segment in tmp_path.glob("*.jsonl")) > 1000, "nothing was cut off"
     assert CompletionStore(tmp_path).find(["a" * 32, "b" * 32]) == {"b" * 32: Completion("short", "stop", 1, 1)}
 
 
+@pytest.mark.process
 def test_prune_without_room_leaves_the_store_as_it_was(tmp_path: Path, root: Path) -> None:
     for name in "ab":
         subprocess.run(command(tmp_path, name, 30), check=True, stdout=subprocess.DEVNULL)
@@ -277,6 +286,7 @@ run_script(lambda _: CompletionStore("store"))
 """
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("exists", [True, False])
 def test_folder_that_may_not_be_written_is_refused_at_once(tmp_path: Path, exists: bool) -> None:
     place = tmp_path / "place"

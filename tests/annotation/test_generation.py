@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from utility_annotation.annotation.prompts import PromptSanitizer, PromptTemplate
-from utility_annotation.annotation.retrieved import read_retrieved
 from utility_annotation.common.errors import InputError
 from utility_annotation.io.schemas import ANNOTATION, ANSWERS, CORPUS, PER_QUERY, QUERIES, RUN, Schema
 from utility_annotation.planning.annotation import QUESTION_TEMPLATE
+from utility_annotation.retrieval.retrieved import read_retrieved
 from utility_annotation.settings import Annotator, Sampling
 
 PERFORMANCE = {"annotate": {"batch_tokens": 4096, "device": "cpu"}, "threads": 2}

@@ -140,6 +140,7 @@ def test_chain_of_stages_gives_every_query_its_row(files: Path, root: Path, tiny
             assert set(row["docids"]) == {score["docid"] for score in row["scores"] if score["score"] > 0}
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("stage", "requests", "outcome"),
     [("replug", 4, "ok"), ("relsel", 1, "truncated")],
@@ -168,6 +169,7 @@ def test_shard_killed_half_way_resumes_without_asking_again(
     assert {row["outcome"] for row in rows_of(tmp_path, stage)} == {outcome}
 
 
+@pytest.mark.process
 def test_two_jobs_at_once_share_a_store_and_each_has_its_rows(tmp_path: Path, root: Path, tiny_model: Path) -> None:
     """Twenty of the questions are asked by both."""
     settings = Annotator(model="tiny", precision="fp32", sampling=Sampling(max_new_tokens=4))
@@ -290,6 +292,7 @@ def test_a_damaged_record_of_speed_is_named(tmp_path: Path, content: str) -> Non
         recorded_speed(tmp_path, "relsel")
 
 
+@pytest.mark.process
 def test_missing_model_folder_is_one_line_that_says_what_to_do(files: Path, root: Path) -> None:
     options = command(files, root, files / "nowhere", Annotator(model="tiny"), "relsel")
     ended = subprocess.run([*script_of(root), *options], capture_output=True, text=True)

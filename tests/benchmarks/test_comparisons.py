@@ -123,6 +123,7 @@ def test_every_record_is_of_a_measurement(root: Path) -> None:
     assert records <= {*bench.BENCHMARKS, "own_corpora"}
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("mine", "theirs", "found"),
     [

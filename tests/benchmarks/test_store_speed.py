@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 OPERATIONS = ["find", "list", "export to .gz", "find in the exported file", "prune", "find after pruning"]
 
 
@@ -23,6 +25,7 @@ def test_each_operation_is_measured_and_shown() -> None:
     ]
 
 
+@pytest.mark.process
 def test_a_key_that_is_not_found_ends_the_measurement(root: Path, tmp_path: Path) -> None:
     program = [sys.executable, root / "benchmarks" / "programs" / "completion_store.py"]
     subprocess.run([*program, "fill", tmp_path, "--records", "50"], check=True)

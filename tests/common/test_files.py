@@ -86,6 +86,7 @@ def test_what_is_no_json_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("kind", ["text", "parquet"])
 def test_a_full_disk_is_one_clear_error_and_leaves_what_was_there(tmp_path: Path, root: Path, kind: str) -> None:
     """A limit of the size of files stands in for the disk; the writer meets it in the middle of its write."""

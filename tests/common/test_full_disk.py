@@ -73,6 +73,7 @@ def passages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.process
 def test_ingest(root: Path, tmp_path: Path, passages: Path) -> None:
     dataset = {"corpus": {"format": "beir", "path": str(passages)}, "splits": {}}
     config = write_configuration(tmp_path / "config.yaml", datasets={"demo": dataset})
@@ -83,6 +84,7 @@ def test_ingest(root: Path, tmp_path: Path, passages: Path) -> None:
     assert left == []
 
 
+@pytest.mark.process
 def test_unpack_knows_how_much_is_due(root: Path, tmp_path: Path, passages: Path) -> None:
     with tarfile.open(tmp_path / "corpus.tar.gz", "w:gz") as archive:
         archive.add(passages, "corpus.jsonl")
@@ -95,6 +97,7 @@ def test_unpack_knows_how_much_is_due(root: Path, tmp_path: Path, passages: Path
     assert left == []
 
 
+@pytest.mark.process
 def test_a_download_keeps_what_came(root: Path, tmp_path: Path, passages: Path) -> None:
     download = {"url": passages.as_uri(), "bytes": passages.stat().st_size}
     config = write_configuration(tmp_path / "config.yaml", downloads={"corpus": download})
@@ -104,6 +107,7 @@ def test_a_download_keeps_what_came(root: Path, tmp_path: Path, passages: Path) 
     assert {Path(file).name for file in left} == {".corpus.jsonl.partial", ".corpus.jsonl.partial.json"}
 
 
+@pytest.mark.process
 def test_encoding_is_not_killed_by_its_memory_map(root: Path, tmp_path: Path) -> None:
     save_tiny_bert(tmp_path / "model")
     CORPUS.write(
@@ -119,6 +123,7 @@ def test_encoding_is_not_killed_by_its_memory_map(root: Path, tmp_path: Path) ->
     assert left == []
 
 
+@pytest.mark.process
 def test_labels(root: Path, tmp_path: Path) -> None:
     pool = {f"query {number}": [(os.urandom(20).hex(), True)] for number in range(2000)}
     write_pool(tmp_path / "pool", pool)

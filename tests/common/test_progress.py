@@ -35,6 +35,7 @@ def _run_on_a_terminal(code: str, log: Path) -> str:
     return shown
 
 
+@pytest.mark.process
 def test_progress_reaches_the_terminal_although_the_log_is_a_file(root: Path, tmp_path: Path) -> None:
     code = JOB.format(scripts=str(root / "workflow" / "scripts"), pause=0.2)
     shown = _run_on_a_terminal(code, tmp_path / "log")
@@ -45,6 +46,7 @@ def test_progress_reaches_the_terminal_although_the_log_is_a_file(root: Path, tm
     assert (tmp_path / "log").read_text().count(" of 40 passages") == 40
 
 
+@pytest.mark.process
 def test_a_short_job_says_nothing_on_the_terminal(root: Path, tmp_path: Path) -> None:
     code = JOB.format(scripts=str(root / "workflow" / "scripts"), pause=30)
     assert _run_on_a_terminal(code, tmp_path / "log") == ""

@@ -36,11 +36,13 @@ def loaded(module: str, scripts: Path) -> set[str]:
     return {name.partition(".")[0] for name in done.stdout.split()}
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("script", WITHOUT)
 def test_a_script_does_without(script: str, root: Path) -> None:
     assert not loaded(script, root / "workflow" / "scripts") & set(WITHOUT[script])
 
 
+@pytest.mark.process
 def test_a_server_is_asked_without_a_tokenizer_library(root: Path) -> None:
     engine = "utility_annotation.engines.openai_engine"
     assert not loaded(engine, root / "workflow" / "scripts") & {"torch", "transformers"}

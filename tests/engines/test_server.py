@@ -430,6 +430,7 @@ for _ in engine.generate([ReplyRequest((Message("user", str(number)),), Sampling
 """
 
 
+@pytest.mark.process
 def test_exception_in_the_caller_ends_the_process_and_nothing_else_is_said(root: Path) -> None:
     def script(received: Received) -> Answer:
         return chat_answer() if said(received) == "0" else Answer(seconds=120)
@@ -480,6 +481,7 @@ def heed_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+@pytest.mark.process
 def test_interrupt_ends_a_job_whose_server_hangs(root: Path, tmp_path: Path) -> None:
     """Ctrl-C, in a process of its own; what came before it is stored."""
     hanging = threading.Event()

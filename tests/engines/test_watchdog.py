@@ -21,6 +21,7 @@ time.sleep(300)
 """
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_killed_process_leaves_nothing_running(root: Path, number: signal.Signals) -> None:
     program = subprocess.Popen([sys.executable, "-c", PROGRAM], cwd=root / "workflow" / "scripts")

@@ -363,6 +363,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
     raise AssertionError("it never came to that")
 
 
+@pytest.mark.process
 def test_a_killed_job_is_continued_by_the_next(root: Path, server: Server, output: Path) -> None:
     partial = output.with_name(".a.bin.partial")
     server.step = 0.1
@@ -382,6 +383,7 @@ def test_a_killed_job_is_continued_by_the_next(root: Path, server: Server, outpu
     assert server.requests[-1]["sent"] == len(CONTENT) - kept
 
 
+@pytest.mark.process
 def test_the_script_fails_with_one_line(root: Path, server: Server, output: Path) -> None:
     server.statuses = [404]
     job = start_script(root, server, output)

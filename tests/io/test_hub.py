@@ -62,6 +62,7 @@ def prepare(root: Path, folder: Path, model: Mapping[str, str] = MODEL, **enviro
     return error
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("status", "code", "problem", "hint"),
     [
@@ -85,6 +86,7 @@ def test_a_refusal_names_its_fix(root: Path, tmp_path: Path, status: int, code: 
     assert hint in error.partition("Fix:")[2]
 
 
+@pytest.mark.process
 def test_a_token_is_never_shown(root: Path, tmp_path: Path) -> None:
     with hub(403, "GatedRepo") as address:
         error = prepare(root, tmp_path, HF_ENDPOINT=address, HF_TOKEN="hf_secret")
@@ -92,6 +94,7 @@ def test_a_token_is_never_shown(root: Path, tmp_path: Path) -> None:
     assert "hf_secret" not in error
 
 
+@pytest.mark.process
 def test_a_hub_that_is_not_reached_is_told_with_the_way_around_it(root: Path, tmp_path: Path) -> None:
     error = prepare(root, tmp_path, HF_ENDPOINT="http://127.0.0.1:9")
     assert "the hub http://127.0.0.1:9 cannot be reached (" in error
@@ -99,10 +102,12 @@ def test_a_hub_that_is_not_reached_is_told_with_the_way_around_it(root: Path, tm
     assert "`models.bert.path`" in error
 
 
+@pytest.mark.process
 def test_offline_mode_is_named(root: Path, tmp_path: Path) -> None:
     error = prepare(root, tmp_path, HF_HUB_OFFLINE="1")
     assert f"it is not in the cache {tmp_path}/cache/hub, and HF_HUB_OFFLINE forbids asking the hub" in error
 
 
+@pytest.mark.process
 def test_a_name_that_cannot_be_one_is_refused(root: Path, tmp_path: Path) -> None:
     assert "correct `models.bert.hub`, OWNER/NAME" in prepare(root, tmp_path, {"hub": "a/b/c"})

@@ -291,6 +291,7 @@ def test_each_entry_counts_by_itself_in_the_digest_of_code(root: Path, table: st
     assert len(digests) == len(names)
 
 
+@pytest.mark.process
 def test_a_configuration_is_checked_without_the_large_packages(root: Path) -> None:
     code = (
         "import sys, yaml; from utility_annotation.planning.loading import load; "

@@ -203,6 +203,7 @@ def shown(document: str) -> list[str]:
     return sorted(str(card["data-id"]) for card in cards if "hidden" not in card)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
@@ -229,6 +230,7 @@ def test_the_address_says_which_cards_are_shown(file: Path, query: dict[str, str
     assert f"{len(expected)} of 4 questions" in document
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("width", [390, 1280])
 def test_no_width_needs_scrolling_sideways(file: Path, tmp_path: Path, width: int) -> None:
     """Every card is open; the copy that is measured has a script, and so must do without the policy."""
@@ -243,10 +245,12 @@ def test_no_width_needs_scrolling_sideways(file: Path, tmp_path: Path, width: in
     assert "<title>0</title>" in dump(outer)
 
 
+@pytest.mark.process
 def test_no_script_in_a_text_runs(file: Path) -> None:
     assert "<title>Utility-focused annotation: report</title>" in dump(file)
 
 
+@pytest.mark.process
 def test_the_policy_alone_keeps_a_foreign_script_from_running(file: Path, tmp_path: Path) -> None:
     """Even where one came to stand in the page."""
     foreign = tmp_path / "foreign.html"

@@ -127,6 +127,7 @@ def test_vectors_and_docids_that_do_not_fit_are_an_error(tmp_path):
         run(paths, np.zeros((1, 4), dtype=np.float32), 2)
 
 
+@pytest.mark.process
 def test_faiss_is_imported_only_where_it_searches(root):
     program = (
         "import sys, torch; from utility_annotation.retrieval import search as module\n"

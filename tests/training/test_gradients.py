@@ -69,6 +69,7 @@ def plain(tiny_still: Path, texts: Path) -> dict[str, torch.Tensor]:
     return _gradients(encoder) | {"loss": loss.detach()}
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(("count", "grad_cache_chunk"), [(1, 0), (1, 2), (1, 100), (2, 0), (3, 2)])
 def test_gradient_equals_plain_back_propagation(tiny_still, texts, tmp_path, plain, count, grad_cache_chunk):
     if count == 1:

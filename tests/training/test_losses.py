@@ -194,6 +194,7 @@ def test_a_new_loss_trains_by_its_entry_alone(collection, tiny, tmp_path, monkey
         train(inputs, Training(labels="test", loss="marg", **keys), backbone, performance, **where)
 
 
+@pytest.mark.process
 def test_the_losses_are_looked_up_without_torch(root):
     code = "import sys, utility_annotation.training.losses; print(*sys.modules)"
     command = [sys.executable, "-c", code]

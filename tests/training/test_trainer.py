@@ -115,6 +115,7 @@ def test_gradient_caching_gives_the_same_model(collection, tiny_still):
     assert_trained_alike(*(train(collection, tiny_still, str(chunk), grad_cache_chunk=chunk) for chunk in (0, 2)))
 
 
+@pytest.mark.process
 def test_two_processes_give_the_same_model(collection, tiny_still):
     """The last batch of an epoch has one query, so that its texts do not divide evenly."""
     run_processes(2, script.main, collection.arguments(tiny_still, "together", RUN, {"grad_cache_chunk": 3}))
@@ -123,6 +124,7 @@ def test_two_processes_give_the_same_model(collection, tiny_still):
     assert read_json(together / "training.json")["processes"] == 2
 
 
+@pytest.mark.process
 def test_a_killed_training_goes_on_to_the_model_of_an_uninterrupted_one(collection, tiny):
     """kill -9 as soon as a checkpoint is there, with dropout on; then the same command again."""
     run = {"epochs": 20}

@@ -22,7 +22,7 @@ def generate(arguments: argparse.Namespace) -> None:
     """Answer every question that has a ground-truth answer from the passages that the run ranks highest."""
     from utility_annotation.annotation.answers import AnswerStage
     from utility_annotation.annotation.command import StageJob, run
-    from utility_annotation.annotation.retrieved import read_retrieved
+    from utility_annotation.retrieval.retrieved import read_retrieved
 
     configuration = configuration_of(arguments)
     settings = jobs.generate_answers(configuration, qa=arguments.qa, generator=arguments.generator)

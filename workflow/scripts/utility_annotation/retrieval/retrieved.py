@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from ..annotation.items import Item, Passage
 from ..common.errors import InputError
 from ..io.answers import read_references
 from ..io.passages import find_passages
 from ..io.schemas import QUERIES, iter_rows, passage_text
-from ..retrieval.runs import read_rankings
-from .items import Item, Passage
+from .runs import read_rankings
 
 logger = logging.getLogger(__name__)
 
