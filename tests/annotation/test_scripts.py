@@ -25,7 +25,8 @@ from utility_annotation.annotation.templates import template_name
 from utility_annotation.common.errors import InputError
 from utility_annotation.engines.throughput import Speed, record_speed, recorded_speed
 from utility_annotation.io.schemas import ANNOTATION, ANSWERS, POOL
-from utility_annotation.labels.cost import Records, Work
+from utility_annotation.labels.cost import Records
+from utility_annotation.labels.work import Work
 from utility_annotation.settings import Annotator, Pointwise, Sampling, canonical
 
 QUERIES = 6

@@ -20,23 +20,15 @@ import pyarrow.compute as pc
 from ..common.errors import InputError
 from ..common.progress import counted
 from ..io.schemas import ANNOTATION, OUTCOMES
-from ..settings import Name, Settings
 from .agreement import Confusion
 from .merge import pair_shards
 from .positions import ShownLists
 from .rows import LabelRows
+from .settings import QualitySettings
 from .shards import flat, lengths_of, read_candidates, to_numpy
 from .sources import SOURCES, is_narrowed, is_soft
 
 _ANNOTATE_AGAIN = "remove the annotation file and run the target again, so that it is made from this pool."
-
-
-class QualitySettings(Settings):
-    """Which label set is looked at."""
-
-    labels: Name
-    source: Name
-    annotator: Name | None = None
 
 
 @dataclass(frozen=True)

@@ -3,21 +3,20 @@
 Each function is named as its rule and takes, beside the configuration, the rule's wildcards on which its settings
 depend. A rule calls it with its wildcards and a script with the names on its command line. What a result does not
 depend on is left out (:meth:`utility_annotation.settings.Settings.only`).
+
+Every script imports this module. So it imports the modules of tables, of the report and of exports where it needs them.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..annotation.stages import ANSWER_REPLY, EVERY_STAGE, STAGES
 from ..common.errors import InputError
-from ..exports.card import ExportSettings
-from ..exports.models import ModelExportSettings
-from ..labels.quality import QualitySettings
+from ..labels.settings import QualitySettings
 from ..labels.sources import is_soft
-from ..pools.mining import MiningSettings
-from ..reporting.cards import CardSettings
-from ..reporting.cost_tables import CostTableSettings
-from ..reporting.label_tables import LabelSettings, LabelTableSettings
-from ..reporting.work import WorkSettings, work_settings
+from ..pools.settings import MiningSettings
+from ..reporting.judges import CardSettings
 from ..settings import (
     Annotator,
     Backbone,
@@ -25,6 +24,7 @@ from ..settings import (
     Configuration,
     Dataset,
     Download,
+    JobSettings,
     LabelChart,
     Labels,
     LineChart,
@@ -32,12 +32,18 @@ from ..settings import (
     Pool,
     PoolSource,
     ResultsTable,
-    Settings,
     Split,
     Training,
 )
 from . import pools, report, results
 from .data import split_of
+
+if TYPE_CHECKING:
+    from ..exports.card import ExportSettings
+    from ..exports.models import ModelExportSettings
+    from ..reporting.cost_tables import CostTableSettings
+    from ..reporting.label_tables import LabelTableSettings
+    from ..reporting.work import WorkSettings
 
 
 def prepare_model(configuration: Configuration, *, model: str) -> Model:
@@ -114,7 +120,7 @@ def label_quality(configuration: Configuration, *, labels: str) -> QualitySettin
     return QualitySettings(labels=labels, source=settings.source, annotator=settings.annotator)
 
 
-class TrainSettings(Settings):
+class TrainSettings(JobSettings):
     """What decides a model, beside its labels and the weights from which it starts."""
 
     training: Training
@@ -131,7 +137,7 @@ def encode(configuration: Configuration, *, backbone: str) -> Backbone:
     return configuration.backbones[backbone].only("model", "pooling", "normalize", "passage_prefix", "passage_length")
 
 
-class SearchSettings(Settings):
+class SearchSettings(JobSettings):
     """What decides a run, beside the model's weights and the vectors."""
 
     backbone: Backbone
@@ -148,7 +154,7 @@ def search(configuration: Configuration, *, backbone: str, testset: str) -> Sear
     )
 
 
-class Bm25SearchSettings(Settings):
+class Bm25SearchSettings(JobSettings):
     """What decides a run of BM25, beside the index."""
 
     bm25: Bm25
@@ -164,7 +170,7 @@ def bm25_search(configuration: Configuration, *, testset: str) -> Bm25SearchSett
     )
 
 
-class MatchSettings(Settings):
+class MatchSettings(JobSettings):
     """What decides how far down a ranking passages are judged."""
 
     metrics: tuple[str, ...]
@@ -175,7 +181,7 @@ def match_answers(configuration: Configuration, *, testset: str) -> MatchSetting
     return MatchSettings(metrics=configuration.testsets[testset].metrics)
 
 
-class EvaluateSettings(Settings):
+class EvaluateSettings(JobSettings):
     """What is evaluated, and how."""
 
     testset: str
@@ -189,7 +195,7 @@ def evaluate(configuration: Configuration, *, testset: str) -> EvaluateSettings:
     return EvaluateSettings(testset=testset, metrics=settings.metrics, relevance_level=settings.relevance_level)
 
 
-class GenerateSettings(Settings):
+class GenerateSettings(JobSettings):
     """The LLM that answers, and how many passages it is shown. How it is to answer stands in the prompt template."""
 
     generator: Annotator
@@ -202,7 +208,7 @@ def generate_answers(configuration: Configuration, *, qa: str, generator: str) -
     return GenerateSettings.model_construct(generator=settings, passages=configuration.qa[qa].passages)
 
 
-class EvaluateAnswersSettings(Settings):
+class EvaluateAnswersSettings(JobSettings):
     """By which metrics answers are evaluated; ``layer`` is that of bert-score."""
 
     metrics: tuple[str, ...]
@@ -222,6 +228,8 @@ def results_table(configuration: Configuration, *, table: str) -> ResultsTable:
 
 def label_table(configuration: Configuration, *, label_table: str) -> LabelTableSettings:
     """A label table and what it shows of its label sets' settings."""
+    from ..reporting.label_tables import LabelSettings, LabelTableSettings
+
     table = configuration.label_tables[label_table]
     shown = {name: configuration.labels[name] for name in table.labels}
     return LabelTableSettings(
@@ -235,6 +243,8 @@ def label_table(configuration: Configuration, *, label_table: str) -> LabelTable
 
 def cost_table(configuration: Configuration, *, cost_table: str) -> CostTableSettings:
     """A cost table, the prices, and the work behind the labels of each training."""
+    from ..reporting.cost_tables import CostTableSettings
+
     work = results.cost_table_work(configuration, cost_table=cost_table)
     return CostTableSettings(table=configuration.cost_tables[cost_table], prices=configuration.cost, work=work)
 
@@ -258,6 +268,8 @@ def sample_annotations(configuration: Configuration, *, pool: str) -> CardSettin
 
 def annotation_cost(configuration: Configuration, *, pool: str) -> WorkSettings:
     """The stages and label sets of a pool whose work is counted."""
+    from ..reporting.work import work_settings
+
     judges = report.judges(configuration)[pool]
     return work_settings(configuration, pool, judges, report.shown_labels(configuration))
 
@@ -273,6 +285,8 @@ def export_labels(configuration: Configuration, *, labels: str) -> ExportSetting
     Raises:
         InputError: its labels are likelihoods.
     """
+    from ..exports.card import ExportSettings
+
     settings = configuration.labels[labels]
     if is_soft(settings.source):
         raise InputError(
@@ -291,6 +305,8 @@ def export_labels(configuration: Configuration, *, labels: str) -> ExportSetting
 
 def export_model(configuration: Configuration, *, backbone: str, training: str) -> ModelExportSettings:
     """What a model's card tells of its labels and of its backbone's origin."""
+    from ..exports.models import ModelExportSettings
+
     settings = configuration.trainings[training]
     first = configuration.trainings[settings.init_from].labels if settings.init_from else None
     return ModelExportSettings(

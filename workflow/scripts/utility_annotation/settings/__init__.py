@@ -6,7 +6,7 @@ anything stale. One module per subject; :mod:`.whole` puts them together.
 """
 
 from .annotation import Annotator, Pointwise, Pool, PoolSource, Retries, Sampling
-from .base import BM25, UNTRAINED, Name, Settings, canonical, entry, from_json, member_section
+from .base import BM25, UNTRAINED, JobSettings, Name, Settings, canonical, entry, from_json, member_section
 from .data import Dataset, Download, Model, Part, Sample, Source, Split
 from .evaluation import Average, BertScore, Bm25, QuestionAnswering, Testset
 from .labels import NOT_ANNOTATED, Labels, QuerySubset
@@ -34,6 +34,7 @@ __all__ = [
     "EnginePerformance",
     "Group",
     "HumanPositive",
+    "JobSettings",
     "LabelChart",
     "LabelTable",
     "Labels",
