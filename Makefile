@@ -9,7 +9,7 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 # Each job is a process of its own: what Python has compiled once must be kept, or every job compiles torch anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo audit audit-actual test bench rulegraph format cluster-cancel clean-environment
+.PHONY: help demo audit audit-actual check test lint bench rulegraph format cluster-cancel clean-environment
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-19s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,13 +23,18 @@ audit: .venv/core.stamp  ## what a run will take; TARGET, CONFIG and GPUS choose
 audit-actual: .venv/core.stamp  ## what a run was to take, beside what it took
 	@python workflow/scripts/audit.py actual $(OPTIONS)
 
-test: .venv/dev.stamp .venv-vllm/stamp  ## set up, then run every check
+check: .venv/dev.stamp lint  ## format, lint, types and the quick tests: those that start no other process
+	pytest -n 2 --dist loadfile --durations 10 -m 'not (snakemake or process or cluster or vllm or slow)'
+
+test: .venv/dev.stamp .venv-vllm/stamp lint  ## set up, then run every check and every test
+	snakemake --lint
+	pytest -n 2 --dist loadfile --durations 10
+
+lint: .venv/dev.stamp
 	ruff format --check .
 	ruff check .
 	snakefmt --check Snakefile rules
 	mypy
-	snakemake --lint
-	pytest -n 2 --dist loadfile
 
 bench: .venv/dev.stamp .venv-vllm/stamp  ## measure everything, which takes hours; ONLY chooses parts
 	python benchmarks/bench.py $(ONLY) $(OPTIONS)

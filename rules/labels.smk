@@ -48,7 +48,7 @@ rule label_quality:
         script=plan.script("label.py"),
         config=plan.configuration_file,
         settings=plan.settings(jobs.label_quality),
-        code=plan.code("label.py", "quality"),
+        code=plan.code("label.py", "quality", entries.label_quality),
     shell:
         "python {params.script} quality --config {params.config} --labels {wildcards.labels} --output {output}"
         " > {log} 2>&1"

@@ -39,7 +39,8 @@ def test_vllm_is_the_same_on_a_cpu_and_on_a_gpu(root: Path) -> None:
 
 
 def test_rules_name_environments_that_exist(root: Path) -> None:
-    rules = "".join(path.read_text() for path in (root / "rules").glob("*.smk"))
-    named = set(re.findall(r'"\.\./(envs/[^"]+)"', rules))
+    planning = root / "workflow" / "scripts" / "utility_annotation" / "planning"
+    files = [*(root / "rules").glob("*.smk"), planning / "plan.py"]
+    named = set(re.findall(r'"\.\./(envs/[^"]+)"', "".join(path.read_text() for path in files)))
     assert {"envs/core.yaml", "envs/vllm.yaml"} <= named
     assert all((root / name).is_file() for name in named)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from utility_annotation.settings import BM25, Average, Configuration, ResultsTable, load
+from utility_annotation.planning.loading import load
+from utility_annotation.settings import BM25, Average, Configuration, ResultsTable
 
 
 @pytest.fixture(scope="module")
@@ -75,17 +76,19 @@ def test_table_1_has_a_label_set_for_each_annotator_and_strategy(
     assert all(labels.top_percent == 10 for labels in shown if labels.source == "utilrank")
 
 
-def test_table_17_has_a_run_for_each_kind_of_annotation(paper: Configuration, published: list[dict[str, str]]) -> None:
-    assert set(paper.cost_tables["table17"].runs) == {row["row"] for row in published if row["table"] == "17"}
+def test_table_17_has_a_training_for_each_kind_of_annotation(
+    paper: Configuration, published: list[dict[str, str]]
+) -> None:
+    assert set(paper.cost_tables["table17"].trainings) == {row["row"] for row in published if row["table"] == "17"}
 
 
 def test_trainings_have_the_papers_settings(paper: Configuration) -> None:
-    for name, run in paper.runs.items():
-        second_stage = run.init_from is not None
-        assert (run.epochs, run.learning_rate) == ((1 if second_stage else 2), 3e-5), name
-        assert (run.passages, run.global_batch_size) == (16, 16 * 8), name
-        assert paper.labels[run.labels].source == "human" or not second_stage, name
-    assert paper.runs["utilrank"].loss == "rand1lh"
+    for name, training in paper.trainings.items():
+        second_stage = training.init_from is not None
+        assert (training.epochs, training.learning_rate) == ((1 if second_stage else 2), 3e-5), name
+        assert (training.train_group_size, training.global_batch_size) == (16, 16 * 8), name
+        assert paper.labels[training.labels].source == "human" or not second_stage, name
+    assert paper.trainings["utilrank"].loss == "rand1lh"
     assert paper.pools["msmarco-train"].size == 31
     for backbone in paper.backbones.values():
         assert (backbone.pooling, backbone.normalize, backbone.query_length) == ("cls", False, 32)
@@ -95,17 +98,17 @@ def test_a_curriculum_of_x_percent_has_human_labels_of_x_percent(paper: Configur
     (series,) = paper.line_charts["figure3a"].series
     for percent, name in series.points.items():
         if percent:
-            labels = paper.labels[paper.runs[name].labels]
+            labels = paper.labels[paper.trainings[name].labels]
             assert (labels.source, labels.queries.percent) == ("human", percent)
-            assert paper.runs[name].init_from == series.points[0]
+            assert paper.trainings[name].init_from == series.points[0]
 
 
 def test_thresholds_of_utility_ranking_are_what_their_names_say(paper: Configuration) -> None:
     for series in paper.line_charts["figure3b"].series:
         for percent, name in series.points.items():
-            run = paper.runs[name]
-            assert paper.labels[run.labels].top_percent == percent
-            assert run.loss == series.name
+            training = paper.trainings[name]
+            assert paper.labels[training.labels].top_percent == percent
+            assert training.loss == series.name
 
 
 def test_beir_counts_each_of_its_fourteen_sets_once_and_each_forum_within_cqadupstack(paper: Configuration) -> None:

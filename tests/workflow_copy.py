@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 QUESTIONS = 8
 PASSAGES = 90
@@ -17,41 +23,154 @@ PASSAGES = 90
 
 COPIED = ("Snakefile", "rules", "workflow", "config", "profiles", "envs", "resources")
 
+LONGEST_COMMAND = 600
+
 
 def copy_of_repository(root: Path, target: Path) -> Path:
-    """The workflow's files, without results, in a folder of their own."""
+    """The workflow's files, without results, in a folder of their own; with what Python has compiled of them."""
     for name in COPIED:
         source = root / name
         if source.is_dir():
-            shutil.copytree(source, target / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(source, target / name)
         else:
-            shutil.copy(source, target / name)
+            shutil.copy2(source, target / name)
     return target
+
+
+def environment() -> dict[str, str]:
+    """This process's, with the programs of its Python first."""
+    return os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
 
 def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run Snakemake as a user would, in a folder."""
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    return subprocess.run(
-        [sys.executable, "-m", "snakemake", *arguments], cwd=folder, capture_output=True, text=True, env=environment
-    )
+    with tempfile.TemporaryDirectory() as outputs:
+        out, err = Path(outputs, "out"), Path(outputs, "err")
+        code = _server().run(
+            folder=str(folder), arguments=arguments, environment=environment(), out=str(out), err=str(err)
+        )
+        texts = (file.read_text() if file.exists() else "" for file in (out, err))
+        return subprocess.CompletedProcess(["snakemake", *arguments], code, *texts)
+
+
+class _Server:
+    """A process that has imported Snakemake and forks for every call of it, see warm_snakemake.py."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, str(Path(__file__).with_name("warm_snakemake.py"))]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def run(self, **request: Any) -> int:
+        """Let a child run Snakemake; its exit code."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        assert answer, "the process that runs Snakemake has ended"
+        return int(answer)
+
+    def end(self) -> None:
+        """It ends where there is nothing more to read."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
+
+
+@cache
+def _server() -> _Server:
+    server = _Server()
+    atexit.register(server.end)
+    return server
+
+
+@dataclass(frozen=True)
+class PlannedJob:
+    """A job of a dry run, as Snakemake shows it."""
+
+    rule: str
+    wildcards: dict[str, str]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    reason: str
+    command: str
+
+
+class Plan:
+    """The jobs of a dry run; target rules are left out."""
+
+    def __init__(self, jobs: Iterable[PlannedJob]) -> None:
+        self.jobs = list(jobs)
+
+    @property
+    def rules(self) -> Counter[str]:
+        """How many jobs each rule has."""
+        return Counter(job.rule for job in self.jobs)
+
+    def of(self, rule: str) -> list[PlannedJob]:
+        """The jobs of a rule."""
+        return [job for job in self.jobs if job.rule == rule]
+
+    def needed_for(self, *files: str) -> Counter[str]:
+        """The jobs without which these files cannot be made, by rule, as Snakemake would plan them for these alone."""
+        maker = {file: number for number, job in enumerate(self.jobs) for file in job.outputs}
+        needed: set[int] = set()
+        todo = [maker[file] for file in files]
+        while todo:
+            job = todo.pop()
+            if job not in needed:
+                needed.add(job)
+                todo += [maker[file] for file in self.jobs[job].inputs if file in maker]
+        return Counter(self.jobs[job].rule for job in needed)
+
+    def assert_commands_can_be_pasted(self) -> None:
+        """Every command is short, and holds names and no JSON."""
+        commands = [job.command for job in self.jobs]
+        assert all(commands)
+        assert max(map(len, commands)) <= LONGEST_COMMAND
+        assert not [command for command in commands if set('{}[]"') & set(command)]
+
+
+def plan(folder: Path, *arguments: str) -> Plan:
+    """The jobs that a dry run plans, with their commands."""
+    result = snakemake(folder, "--dry-run", "--printshellcmds", *arguments)
+    assert result.returncode == 0, result.stderr + result.stdout
+    return Plan(_jobs(result.stdout + result.stderr))
+
+
+def _jobs(shown: str) -> Iterator[PlannedJob]:
+    """Jobs that make something, from what a dry run prints."""
+    parts = re.split(r"^ *(?:local)?rule ([\w-]+):$", shown, flags=re.MULTILINE)
+    for rule, text in zip(parts[1::2], parts[2::2], strict=True):
+        facts = dict(re.findall(r"^ +(input|output|reason|wildcards): (.+)$", text, flags=re.MULTILINE))
+        command = re.search(r"^Shell command: (.+)$", text, flags=re.MULTILINE)
+        if "output" in facts:
+            yield PlannedJob(
+                rule=rule,
+                wildcards=dict(pair.split("=", 1) for pair in _listed(facts, "wildcards")),
+                inputs=_listed(facts, "input"),
+                outputs=_listed(facts, "output"),
+                reason=facts.get("reason", ""),
+                command=command[1] if command else "",
+            )
+
+
+def _listed(facts: dict[str, str], name: str) -> tuple[str, ...]:
+    return tuple(filter(None, facts.get(name, "").split(", ")))
 
 
 def planned(folder: Path, *arguments: str) -> Counter[str]:
-    """Jobs that a dry run plans, by rule; the target rules themselves are left out."""
-    result = snakemake(folder, "--dry-run", *arguments)
-    assert result.returncode == 0, result.stderr + result.stdout
-    rules = re.findall(r"^ *(?:local)?rule (\w[\w-]*):$", result.stdout + result.stderr, flags=re.MULTILINE)
-    return Counter(rule for rule in rules if rule != "all")
+    """Jobs that a dry run plans, by rule."""
+    return plan(folder, *arguments).rules
 
 
 def stand_in_for_results(folder: Path, *arguments: str) -> None:
     """Put an empty file in the place of every result, for which ``snakemake --touch`` records what a real run records:
     parameters, inputs and their checksums.
     """
-    plan = snakemake(folder, "--dry-run", *arguments).stdout
-    for line in re.findall(r"^ *output: (.+)$", plan, flags=re.MULTILINE):
-        for name in line.split(", "):
+    (folder / "results" / "configurations").mkdir(parents=True)
+    for job in plan(folder, *arguments).jobs:
+        for name in job.outputs:
             path = folder / name
             if path.suffix:
                 path.parent.mkdir(parents=True, exist_ok=True)

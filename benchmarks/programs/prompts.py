@@ -17,7 +17,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "workflow" / "scripts"))
 
 from utility_annotation.annotation.items import read_pool
-from utility_annotation.annotation.prompts import Cleaner, PromptTemplate
+from utility_annotation.annotation.prompts import PromptSanitizer, PromptTemplate
 from utility_annotation.annotation.relevance import relevance_stage
 from utility_annotation.engines.chat_tokens import ChatTokenizer
 from utility_annotation.settings import Annotator
@@ -34,7 +34,7 @@ def main() -> None:
     arguments = parser.parse_args()
     annotator = Annotator(model="measured")
     tokenizer = ChatTokenizer(arguments.model, annotator)
-    stage = relevance_stage(annotator, PromptTemplate(arguments.prompt, Cleaner(tokenizer.special_tokens)))
+    stage = relevance_stage(annotator, PromptTemplate(arguments.prompt, PromptSanitizer(tokenizer.special_tokens)))
     start = time.perf_counter()
     prompts = tokens = 0
     digest = hashlib.sha256()

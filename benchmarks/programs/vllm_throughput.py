@@ -20,7 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "workflow" / "scripts"))
 
 from utility_annotation.annotation.items import Item, read_pool
-from utility_annotation.annotation.prompts import Cleaner, PromptTemplate
+from utility_annotation.annotation.prompts import PromptSanitizer, PromptTemplate
 from utility_annotation.annotation.relevance import relevance_stage
 from utility_annotation.annotation.shard import Stage, annotate
 from utility_annotation.engines.protocol import ReplyRequest
@@ -79,7 +79,7 @@ def main() -> None:
     gpus = int(arguments.precision != "fp32")
     performance = Performance(threads=len(os.sched_getaffinity(0)), annotate=EnginePerformance(gpus=gpus))
     engine = VllmEngine(arguments.model, annotator, performance)
-    stage = relevance_stage(annotator, PromptTemplate(arguments.prompt, Cleaner(engine.special_tokens)))
+    stage = relevance_stage(annotator, PromptTemplate(arguments.prompt, PromptSanitizer(engine.special_tokens)))
     pool = [Item(item.query_id, item.query, item.passages[: arguments.passages]) for item in read_pool(arguments.pool)]
     sizes = []
     for size in arguments.sizes:

@@ -290,5 +290,5 @@ def test_folder_that_may_not_be_written_is_refused_at_once(tmp_path: Path, exist
             folder.chmod(0o755)
     assert job.returncode == 1
     (line,) = job.stderr.splitlines()
-    assert line.startswith("error: store: completions cannot be kept here")
+    assert line.startswith("error: store: completions cannot be stored here")
     assert "Fix: give a folder in which you may read and make files." in line

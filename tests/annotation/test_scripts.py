@@ -13,24 +13,22 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import annotate_answer
-import annotate_relsel
-import annotate_replug
-import annotate_utilrank
-import annotate_utilsel
-import annotate_utilsel_truth
+import annotate as script
 import pytest
+from command_line import arguments, write_configuration
 
-from utility_annotation.annotation.templates import template_name
+from utility_annotation.annotation.stages import STAGES, TRUTH
 from utility_annotation.common.errors import InputError
 from utility_annotation.engines.throughput import Speed, record_speed, recorded_speed
 from utility_annotation.io.schemas import ANNOTATION, ANSWERS, POOL
 from utility_annotation.labels.cost import Records
 from utility_annotation.labels.work import Work
-from utility_annotation.settings import Annotator, Pointwise, Sampling, canonical
+from utility_annotation.settings import Annotator, Pointwise, Sampling
 
 QUERIES = 6
-PERFORMANCE = json.dumps({"annotate": {"batch_tokens": 2000, "device": "cpu"}})
+SHARD = "0000-of-0001"
+PERFORMANCE: dict[str, Any] = {"annotate": {"batch_tokens": 2000, "device": "cpu"}}
+ONE_BY_ONE: dict[str, Any] = {"annotate": {"batch_tokens": 1, "device": "cpu"}}
 
 
 @pytest.fixture
@@ -42,7 +40,7 @@ def files(tmp_path: Path) -> Path:
 
 def write_inputs(folder: Path, queries: range) -> None:
     POOL.write(
-        folder / "pool.parquet",
+        folder / "pool" / f"{SHARD}.parquet",
         POOL.rows(
             [
                 {
@@ -72,19 +70,40 @@ def stored_keys(folder: Path) -> list[str]:
     return [json.loads(line)["key"] for line in lines]
 
 
-def arguments(folder: Path, root: Path, model: Path, settings: Annotator, output: str, **inputs: str) -> list[str]:
-    options = {
-        "settings": canonical(settings),
-        "performance": PERFORMANCE,
+def written(folder: Path, stage: str) -> Path:
+    """The shard of a stage."""
+    return folder / "annotation" / stage / f"{SHARD}.parquet"
+
+
+def rows_of(folder: Path, stage: str) -> list[dict[str, Any]]:
+    return ANNOTATION.read(written(folder, stage)).to_pylist()
+
+
+def command(
+    folder: Path,
+    root: Path,
+    model: Path,
+    settings: Annotator,
+    stage: str,
+    performance: dict[str, Any] = PERFORMANCE,
+    **options: Path,
+) -> list[str]:
+    """The arguments of annotate.py for the inputs in a folder, in which all that it leaves lies as well."""
+    name = f"{stage}.yaml"
+    config = write_configuration(folder / name, annotators={"judge": settings}, performance=performance)
+    files = {
         "model": model,
-        "pool": folder / "pool.parquet",
-        "prompt": root / "resources" / "prompts" / template_name(Path(output).stem, settings.protocol),
+        "prompt": root / "resources" / "prompts" / STAGES[stage].way(settings.protocol).template,
+        "pool": folder / "pool",
+        "truth": folder / "truth.parquet",
         "store": folder / "store",
-        "output": folder / output,
-        "summary": folder / output.replace(".parquet", ".json"),
-        **{name: folder / file for name, file in inputs.items()},
+        "annotation": folder / "annotation",
     }
-    return [text for name, value in options.items() for text in (f"--{name}", str(value))]
+    return arguments(config=config, stage=stage, annotator="judge", shard=SHARD, **(files | options))
+
+
+def script_of(root: Path) -> list[str]:
+    return [sys.executable, str(root / "workflow" / "scripts" / "annotate.py")]
 
 
 @pytest.mark.parametrize("protocol", ["listwise", "pointwise"])
@@ -98,19 +117,13 @@ def test_chain_of_stages_gives_every_query_its_row(files: Path, root: Path, tiny
         pointwise=Pointwise(relevant_percent=50),
     )
 
-    def run(script, output: str, **inputs: str) -> list[dict]:
-        script.main(arguments(files, root, tiny_model, settings, output, **inputs))
-        rows = ANNOTATION.read(files / output).to_pylist()
+    def run(stage: str) -> list[dict[str, Any]]:
+        script.main(command(files, root, tiny_model, settings, stage))
+        rows = rows_of(files, stage)
         assert [row["query_id"] for row in rows] == [f"q{number}" for number in range(QUERIES)]
         return rows
 
-    relsel = run(annotate_relsel, "relsel.parquet")
-    answers = run(annotate_answer, "answer.parquet", relsel="relsel.parquet")
-    former = {"relsel": "relsel.parquet", "answers": "answer.parquet"}
-    utilsel = run(annotate_utilsel, "utilsel.parquet", **former)
-    utilrank = run(annotate_utilrank, "utilrank.parquet", **former)
-    replug = run(annotate_replug, "replug.parquet", truth="truth.parquet")
-    truth = run(annotate_utilsel_truth, "utilsel-truth.parquet", truth="truth.parquet")
+    relsel, answers, utilsel, utilrank, truth, replug = map(run, STAGES)
 
     assert all(len(row["scores"]) == 4 and row["docids"] is None for row in replug)
     listwise = protocol == "listwise"  # four tokens of an untrained model are no selection
@@ -129,52 +142,43 @@ def test_chain_of_stages_gives_every_query_its_row(files: Path, root: Path, tiny
 
 
 @pytest.mark.parametrize(
-    ("stage", "inputs", "requests", "outcome"),
-    [("replug", {"truth": "truth.parquet"}, 4, "ok"), ("relsel", {}, 1, "truncated")],
+    ("stage", "requests", "outcome"),
+    [("replug", 4, "ok"), ("relsel", 1, "truncated")],
     ids=["while it scores", "while it generates"],
 )
 def test_shard_killed_half_way_resumes_without_asking_again(
-    tmp_path: Path, root: Path, tiny_model: Path, stage: str, inputs: dict[str, str], requests: int, outcome: str
+    tmp_path: Path, root: Path, tiny_model: Path, stage: str, requests: int, outcome: str
 ) -> None:
     queries = 40
     write_inputs(tmp_path, range(queries))
     settings = Annotator(model="tiny", precision="fp32", sampling=Sampling(max_new_tokens=8))
-    command = [
-        sys.executable,
-        str(root / "workflow" / "scripts" / f"annotate_{stage}.py"),
-        *arguments(tmp_path, root, tiny_model, settings, f"{stage}.parquet", **inputs),
-        "--performance",
-        json.dumps({"annotate": {"batch_tokens": 1, "device": "cpu"}}),
-    ]
+    job = [*script_of(root), *command(tmp_path, root, tiny_model, settings, stage, ONE_BY_ONE)]
 
-    first = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    first = subprocess.Popen(job, stderr=subprocess.DEVNULL)
     while len(stored_keys(tmp_path)) < 10 and first.poll() is None:
         time.sleep(0.01)
     os.kill(first.pid, signal.SIGKILL)
     first.wait()
     kept = len(stored_keys(tmp_path))
     assert 10 <= kept < requests * queries, "the kill came too late to show anything"
-    assert not (tmp_path / f"{stage}.parquet").exists()
+    assert not written(tmp_path, stage).exists()
 
-    second = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert f"({kept} from the store)" in second.stderr
+    second = subprocess.run(job, capture_output=True, text=True, check=True)
+    assert f" {kept} from the store" in second.stderr
     assert len(stored_keys(tmp_path)) == len(set(stored_keys(tmp_path))) == requests * queries
-    assert {row["outcome"] for row in ANNOTATION.read(tmp_path / f"{stage}.parquet").to_pylist()} == {outcome}
+    assert {row["outcome"] for row in rows_of(tmp_path, stage)} == {outcome}
 
 
 def test_two_jobs_at_once_share_a_store_and_each_has_its_rows(tmp_path: Path, root: Path, tiny_model: Path) -> None:
     """Twenty of the questions are asked by both."""
     settings = Annotator(model="tiny", precision="fp32", sampling=Sampling(max_new_tokens=4))
-    script = str(root / "workflow" / "scripts" / "annotate_relsel.py")
     jobs = []
     for number, queries in enumerate((range(0, 120), range(100, 220))):
         folder = tmp_path / str(number)
         folder.mkdir()
         write_inputs(folder, queries)
-        command = [sys.executable, script, *arguments(folder, root, tiny_model, settings, "relsel.parquet")]
-        command += ["--store", str(tmp_path / "store"), "--performance"]
-        command += [json.dumps({"threads": 1, "annotate": {"batch_tokens": 1, "device": "cpu"}})]
-        jobs.append(subprocess.Popen(command, stderr=subprocess.PIPE, text=True))
+        options = command(folder, root, tiny_model, settings, "relsel", ONE_BY_ONE, store=tmp_path / "store")
+        jobs.append(subprocess.Popen([*script_of(root), *options], stderr=subprocess.PIPE, text=True))
     segments: set[Path] = set()
     while all(job.poll() is None for job in jobs):
         segments = {path for path in (tmp_path / "store").glob("*.jsonl") if path.stat().st_size} | segments
@@ -183,7 +187,7 @@ def test_two_jobs_at_once_share_a_store_and_each_has_its_rows(tmp_path: Path, ro
     assert [job.returncode for job in jobs] == [0, 0], logs
     assert len(segments) == 2, "they did not run at once"
     for number, queries in enumerate((range(0, 120), range(100, 220))):
-        rows = ANNOTATION.read(tmp_path / str(number) / "relsel.parquet").to_pylist()
+        rows = rows_of(tmp_path / str(number), "relsel")
         assert [row["query_id"] for row in rows] == [f"q{query}" for query in queries]
         assert {row["outcome"] for row in rows} == {"truncated"}
     assert len(set(stored_keys(tmp_path))) == 220
@@ -198,18 +202,13 @@ def test_other_shards_a_changed_later_prompt_and_a_copied_store_pay_for_nothing_
         sampling=Sampling(max_new_tokens=4),
         answer_sampling=Sampling(max_new_tokens=4),
     )
-    former = {"relsel": "relsel.parquet", "answers": "answer.parquet"}
 
-    def chain(folder: Path, queries: range, *utilsel: str) -> list[int]:
+    def chain(folder: Path, queries: range, **utilsel: Path) -> list[int]:
         """Records added by each of the three stages."""
         write_inputs(folder, queries)
         sizes = [len(stored_keys(folder))]
-        for script, output, inputs, more in (
-            (annotate_relsel, "relsel.parquet", {}, ()),
-            (annotate_answer, "answer.parquet", {"relsel": "relsel.parquet"}, ()),
-            (annotate_utilsel, "utilsel.parquet", former, utilsel),
-        ):
-            script.main([*arguments(folder, root, tiny_model, settings, output, **inputs), *more])
+        for stage, more in (("relsel", {}), ("answer", {}), ("utilsel", utilsel)):
+            script.main(command(folder, root, tiny_model, settings, stage, **more))
             sizes.append(len(stored_keys(folder)))
         return [after - before for before, after in pairwise(sizes)]
 
@@ -226,17 +225,17 @@ def test_other_shards_a_changed_later_prompt_and_a_copied_store_pay_for_nothing_
     changed.write_text(
         (root / "resources" / "prompts" / "utilsel.j2").read_text().replace("careful assessor", "strict assessor")
     )
-    assert chain(other, range(6), "--prompt", str(changed)) == [0, 0, 6], "a changed prompt of the last stage"
+    assert chain(other, range(6), prompt=changed) == [0, 0, 6], "a changed prompt of the last stage"
 
 
 def test_every_job_leaves_a_summary_of_what_it_did(files: Path, root: Path, tiny_model: Path) -> None:
     settings = Annotator(model="tiny", precision="fp32")
-    command = arguments(files, root, tiny_model, settings, "replug.parquet", truth="truth.parquet")
-    annotate_replug.main(command)
-    first = json.loads((files / "replug.json").read_text())
-    annotate_replug.main(command)
-    second = json.loads((files / "replug.json").read_text())
-    rows = ANNOTATION.read(files / "replug.parquet").to_pylist()
+    options = command(files, root, tiny_model, settings, "replug")
+    script.main(options)
+    first = json.loads(written(files, "replug").with_suffix(".json").read_text())
+    script.main(options)
+    second = json.loads(written(files, "replug").with_suffix(".json").read_text())
+    rows = rows_of(files, "replug")
     assert first["outcomes"] == second["outcomes"] == {"ok": QUERIES}
     assert (first["from_store"], first["made"], first["failed"]) == (0, 4 * QUERIES, 0)
     assert first["prompt_tokens"] == sum(row["prompt_tokens"] for row in rows) > 0
@@ -245,10 +244,10 @@ def test_every_job_leaves_a_summary_of_what_it_did(files: Path, root: Path, tiny
 
 def test_a_summary_tells_the_engines_time_and_its_gpus(files: Path, root: Path, tiny_model: Path) -> None:
     settings = Annotator(model="tiny", precision="fp32")
-    command = arguments(files, root, tiny_model, settings, "replug.parquet", truth="truth.parquet")
-    command += ["--performance", json.dumps({"annotate": {"device": "cpu", "gpus": 2}})]
-    annotate_replug.main(command)
-    summary = json.loads((files / "replug.json").read_text())
+    performance = {"annotate": {"device": "cpu", "gpus": 2}}
+    options = command(files, root, tiny_model, settings, "replug", performance)
+    script.main(options)
+    summary = json.loads(written(files, "replug").with_suffix(".json").read_text())
     assert summary["gpus"] == 2
     assert summary["load_seconds"] > 0
     assert 0 < summary["engine_seconds"] <= summary["seconds"]
@@ -258,15 +257,15 @@ def test_the_cost_of_a_stage_outlives_its_job_where_the_store_has_the_speed(
     files: Path, root: Path, tiny_model: Path
 ) -> None:
     settings = Annotator(model="tiny", precision="fp32")
-    command = arguments(files, root, tiny_model, settings, "replug.parquet", truth="truth.parquet")
-    shard = files / "pool" / "judge" / "replug" / "0000-of-0001.parquet"
+    options = command(files, root, tiny_model, settings, "replug")
+    shard = files / "results" / "pool" / "judge" / "replug" / f"{SHARD}.parquet"
     shard.parent.mkdir(parents=True)
     work = [Work(kind="replug", pool="pool", annotator="judge")]
 
     def device_hours() -> float | None:
-        annotate_replug.main(command)
+        script.main(options)
         for suffix in (".parquet", ".json"):
-            shutil.copy(files / f"replug{suffix}", shard.with_suffix(suffix))
+            shutil.copy(written(files, "replug").with_suffix(suffix), shard.with_suffix(suffix))
         return Records([], [shard]).effort(work).device_hours
 
     def summary() -> dict[str, Any]:
@@ -291,10 +290,16 @@ def test_a_damaged_record_of_speed_is_named(tmp_path: Path, content: str) -> Non
 
 
 def test_missing_model_folder_is_one_line_that_says_what_to_do(files: Path, root: Path) -> None:
-    command = [sys.executable, str(root / "workflow" / "scripts" / "annotate_relsel.py")]
-    settings = Annotator(model="tiny")
-    wrong = arguments(files, root, files / "nowhere", settings, "replug.parquet")
-    ended = subprocess.run([*command, *wrong], capture_output=True, text=True)
+    options = command(files, root, files / "nowhere", Annotator(model="tiny"), "relsel")
+    ended = subprocess.run([*script_of(root), *options], capture_output=True, text=True)
     assert ended.returncode == 1
     assert ended.stderr.splitlines()[-1].startswith(f"error: {files / 'nowhere'}: ")
-    assert not (files / "replug.parquet").exists()
+    assert not written(files, "relsel").exists()
+
+
+@pytest.mark.parametrize("stage", [name for name, entry in STAGES.items() if TRUTH in entry.reads])
+def test_a_stage_that_is_given_the_truth_asks_for_it(files: Path, root: Path, tiny_model: Path, stage: str) -> None:
+    options = command(files, root, tiny_model, Annotator(model="tiny", precision="fp32"), stage)
+    place = options.index("--truth")
+    with pytest.raises(InputError, match=rf"stage {stage} is given the ground-truth answers\. Fix: .*--truth"):
+        script.main([*options[:place], *options[place + 2 :]])

@@ -11,7 +11,7 @@ import pytest
 
 from utility_annotation.annotation.items import Item, Passage
 from utility_annotation.annotation.listwise import Listwise
-from utility_annotation.annotation.prompts import Cleaner, PromptTemplate
+from utility_annotation.annotation.prompts import PromptSanitizer, PromptTemplate
 from utility_annotation.annotation.relevance import relevance_stage
 from utility_annotation.annotation.replies import RANKING, SELECTION
 from utility_annotation.annotation.replug import ReplugStage
@@ -29,7 +29,7 @@ NONE = Retries(max_retries=0)
 
 @pytest.fixture
 def template(root: Path):
-    return lambda name: PromptTemplate(root / "resources" / "prompts" / f"{name}.j2", Cleaner([]))
+    return lambda name: PromptTemplate(root / "resources" / "prompts" / f"{name}.j2", PromptSanitizer([]))
 
 
 def items(count: int) -> list[Item]:
@@ -47,7 +47,7 @@ def rows_of(path: Path) -> list[dict]:
 class Scripted:
     """An engine whose replies a test writes: misbehaviour that no real model shows on demand."""
 
-    identity = "scripted"
+    fingerprint = "scripted"
     special_tokens: frozenset[str] = frozenset()
 
     def __init__(self, reply: Callable[[ReplyRequest], str | Completion | Failure]) -> None:
@@ -342,7 +342,7 @@ class Refusing:
     """An engine that may not be asked for anything."""
 
     def __init__(self, engine) -> None:
-        self.identity, self.special_tokens = engine.identity, engine.special_tokens
+        self.fingerprint, self.special_tokens = engine.fingerprint, engine.special_tokens
 
     def generate(self, requests):
         assert not requests
@@ -372,7 +372,7 @@ def test_shard_of_which_every_request_fails_ends_the_job(annotator: Annotator, t
     """Rather than a file of errors that counts as done; but one query, or what is left of a shard, may be at fault."""
     stage = Listwise(annotator, template("relsel"), SELECTION)
     refusing = Scripted(lambda request: Failure("the server answers 400: Unsupported parameter."))
-    with pytest.raises(InputError, match=r"every request of this shard failed.*Unsupported parameter\. To fix it"):
+    with pytest.raises(InputError, match=r"every request of this shard failed.*Unsupported parameter\. Fix: "):
         judged(tmp_path, refusing, stage, items(3))
     assert not (tmp_path / "out").exists()
     (alone,) = judged(tmp_path, refusing, stage, items(1))

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from utility_annotation.annotation.answers import AnswerStage
-from utility_annotation.annotation.items import Item, Passage, keep_relevant, read_pool, with_answers
+from utility_annotation.annotation.items import Item, Passage, keep_relevant, read_pool, with_answers, with_truth
 from utility_annotation.annotation.listwise import Listwise
-from utility_annotation.annotation.prompts import Cleaner, PromptTemplate
+from utility_annotation.annotation.prompts import PromptSanitizer, PromptTemplate
 from utility_annotation.annotation.relevance import QuestionLikelihood
 from utility_annotation.annotation.replies import RANKING, SELECTION
-from utility_annotation.annotation.replug import ReplugStage, with_truth
+from utility_annotation.annotation.replug import ReplugStage
 from utility_annotation.annotation.utility import AnswerGain, selection_stage
 from utility_annotation.common.errors import InputError
 from utility_annotation.engines.protocol import Completion, Failure, LogLikelihood
@@ -25,7 +25,7 @@ ITEM = Item("q", "who?", (Passage("a", "one"), Passage("b", "two"), Passage("c",
 
 @pytest.fixture
 def template(root: Path):
-    return lambda name: PromptTemplate(root / "resources" / "prompts" / f"{name}.j2", Cleaner([]))
+    return lambda name: PromptTemplate(root / "resources" / "prompts" / f"{name}.j2", PromptSanitizer([]))
 
 
 def pool_file(path: Path, queries: int) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from test_audit_report import audited
@@ -23,111 +24,124 @@ def estimate(number: int, rule: str, *outputs: Output, **keys: object) -> Estima
     return Estimate.model_validate({"job": job, "seconds": 100, "bytes": (10.0,) * len(outputs)} | keys)
 
 
-def write(path: Path, text: str, *, after: float = 60) -> None:
+def write(name: str, text: str, *, after: float = 60) -> None:
+    path = Path(name)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     os.utime(path, (MADE + after, MADE + after))
 
 
-def benchmark(folder: Path, rule: str, job: int, seconds: float, memory: str = "200", after: float = 60) -> None:
+def benchmark(rule: str, job: int, seconds: float, memory: str = "200", after: float = 60) -> None:
     text = BENCHMARK.format(seconds=seconds, memory=memory)
-    write(folder / f"benchmarks/jobs/{rule}/{job}.tsv", text, after=after)
+    write(f"benchmarks/jobs/{rule}/{job}.tsv", text, after=after)
 
 
-def compared(folder: Path, *estimates: Estimate) -> dict:
-    return {stage.stage: stage for stage in compare(audited(*estimates, made=MADE), folder).stages}
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
 
 
-def test_times_memory_tokens_and_bytes_stand_beside_what_was_predicted(tmp_path: Path) -> None:
+def compared(*estimates: Estimate) -> Any:
+    """The stage of these jobs."""
+    (stage,) = compare(audited(*estimates, made=MADE)).stages
+    return stage
+
+
+def test_times_memory_tokens_and_bytes_stand_beside_what_was_predicted() -> None:
     outputs = Output(path="results/a.parquet"), Output(path="results/a.json")
     annotation = estimate(0, "annotate_relsel", *outputs, prompt_tokens=50, new_tokens=5)
-    benchmark(tmp_path, "annotate_relsel", 0, 150)
-    write(tmp_path / "results/a.parquet", "x" * 30)
-    write(tmp_path / "results/a.json", json.dumps({"prompt_tokens": 60, "new_tokens": 4}))
-    found = compared(tmp_path, annotation)["annotate_relsel"]
-    assert found.seconds == (100, 150)
-    assert found.gpu_seconds == (200, 300)
-    assert (found.prompt_tokens, found.new_tokens) == ((50, 60), (5, 4))
-    assert found.bytes == (20, 30 + (tmp_path / "results/a.json").stat().st_size)
+    benchmark("annotate_relsel", 0, 150)
+    write("results/a.parquet", "x" * 30)
+    write("results/a.json", json.dumps({"prompt_tokens": 60, "new_tokens": 4}))
+    found = compared(annotation)
+    assert found.pairs["seconds"] == (100, 150)
+    assert found.pairs["gpu_seconds"] == (200, 300)
+    assert (found.pairs["prompt_tokens"], found.pairs["new_tokens"]) == ((50, 60), (5, 4))
+    assert found.pairs["bytes"] == (20, 30 + Path("results/a.json").stat().st_size)
     assert found.peak_memory == 200 * 2**20
     assert found.unfinished == 0
 
 
-def test_only_jobs_with_a_record_are_compared(tmp_path: Path) -> None:
-    benchmark(tmp_path, "train", 0, 70)
-    stage = compared(tmp_path, *(estimate(number, "train", Output(path=f"m{number}")) for number in range(3)))["train"]
+def test_only_jobs_with_a_record_are_compared() -> None:
+    benchmark("train", 0, 70)
+    stage = compared(*(estimate(number, "train", Output(path=f"m{number}")) for number in range(3)))
     assert (stage.jobs, stage.timed, stage.unfinished) == (3, 1, 3)
-    assert stage.seconds == (100, 70)
-    assert stage.bytes is None
+    assert stage.pairs["seconds"] == (100, 70)
+    assert stage.pairs["bytes"] is None
 
 
-def test_records_of_an_earlier_run_do_not_count(tmp_path: Path) -> None:
-    benchmark(tmp_path, "train", 0, 70, after=-60)
-    write(tmp_path / "m0", "old", after=-60)
-    stage = compared(tmp_path, estimate(0, "train", Output(path="m0")))["train"]
-    assert (stage.timed, stage.unfinished, stage.bytes) == (0, 1, None)
+def test_records_of_an_earlier_run_do_not_count() -> None:
+    benchmark("train", 0, 70, after=-60)
+    write("m0", "old", after=-60)
+    stage = compared(estimate(0, "train", Output(path="m0")))
+    assert (stage.timed, stage.unfinished, stage.pairs["bytes"]) == (0, 1, None)
 
 
-def test_a_training_without_a_benchmark_tells_its_own_seconds(tmp_path: Path) -> None:
-    write(tmp_path / "m0/training.json", json.dumps({"seconds": 42.5}))
-    os.utime(tmp_path / "m0", (MADE + 60, MADE + 60))
-    assert compared(tmp_path, estimate(0, "train", Output(path="m0")))["train"].seconds == (100, 42.5)
+def test_a_training_without_a_benchmark_tells_its_own_seconds() -> None:
+    write("m0/training.json", json.dumps({"seconds": 42.5}))
+    os.utime("m0", (MADE + 60, MADE + 60))
+    assert compared(estimate(0, "train", Output(path="m0"))).pairs["seconds"] == (100, 42.5)
 
 
-def test_temporary_files_are_no_unfinished_results(tmp_path: Path) -> None:
-    benchmark(tmp_path, "encode", 0, 70, memory="NA")
-    stage = compared(tmp_path, estimate(0, "encode", Output(path="v.npy", temporary=True)))["encode"]
-    assert (stage.unfinished, stage.peak_memory, stage.bytes) == (0, None, None)
+def test_temporary_files_are_no_unfinished_results() -> None:
+    benchmark("encode", 0, 70, memory="NA")
+    stage = compared(estimate(0, "encode", Output(path="v.npy", temporary=True)))
+    assert (stage.unfinished, stage.peak_memory, stage.pairs["bytes"]) == (0, None, None)
 
 
-def test_what_was_not_predicted_is_in_no_pair(tmp_path: Path) -> None:
-    benchmark(tmp_path, "train", 0, 70)
-    write(tmp_path / "m0", "a model")
+def test_what_was_not_predicted_is_in_no_pair() -> None:
+    benchmark("train", 0, 70)
+    write("m0", "a model")
     unknown = estimate(0, "train", Output(path="m0"), seconds=None, bytes=(), unknown="a rate")
-    stage = compared(tmp_path, unknown)["train"]
-    assert (stage.timed, stage.seconds, stage.gpu_seconds, stage.bytes) == (1, None, None, None)
+    stage = compared(unknown)
+    assert (stage.timed, stage.pairs["seconds"], stage.pairs["gpu_seconds"], stage.pairs["bytes"]) == (
+        1,
+        None,
+        None,
+        None,
+    )
 
 
-def test_the_page_has_ratios_a_sum_and_what_is_lacking(tmp_path: Path) -> None:
-    benchmark(tmp_path, "train", 0, 50)
-    benchmark(tmp_path, "encode", 1, 150)
+def test_the_page_has_ratios_a_sum_and_what_is_lacking() -> None:
+    benchmark("train", 0, 50)
+    benchmark("encode", 1, 150)
     estimates = [
         estimate(0, "train", Output(path="m0")),
         estimate(1, "encode", Output(path="v", temporary=True)),
         estimate(2, "search", Output(path="r")),
     ]
-    text = page(compare(audited(*estimates, made=MADE), tmp_path))
-    assert "| train | 1 | 1.7 min | 50 s | 0.50 |" in text
-    assert "| **in all** |  | 3.3 min | 3.3 min | 1.00 | 6.7 min | 6.7 min |" in text
-    assert "At 0.5 USD a GPU hour: 0.06 USD predicted, 0.06 USD actual." in text
-    assert "predicted; 2.5 min from the first job to the last so far." in text
-    assert "Without a record of time: search." in text
-    assert "Jobs whose results this run has not left: train (1), search (1)." in text
+    text = page(compare(audited(*estimates, made=MADE)))
+    assert "| train | 1 | 1.7 min | 50 s | 3.3 min | 1.7 min | 0.50 |" in text
+    assert "| **in all** |  | 3.3 min | 3.3 min | 6.7 min | 6.7 min | 1.00 |" in text
+    assert "0.06 USD predicted, 0.06 USD actual" in text
+    assert "2.5 min from the first job to the last so far" in text
+    assert ": search.\n" in text, "no record of its time"
+    assert ": train (1), search (1).\n" in text, "no results"
 
 
-def test_wall_time_goes_from_the_first_start_to_the_last_result(tmp_path: Path) -> None:
-    benchmark(tmp_path, "train", 0, 50, after=60)
-    benchmark(tmp_path, "train", 1, 30, after=100)
-    write(tmp_path / "m1", "x", after=101)
+def test_wall_time_goes_from_the_first_start_to_the_last_result() -> None:
+    benchmark("train", 0, 50, after=60)
+    benchmark("train", 1, 30, after=100)
+    write("m1", "x", after=101)
     plan = audited(estimate(0, "train", Output(path="m0")), estimate(1, "train", Output(path="m1")), made=MADE)
-    assert compare(plan, tmp_path).wall_seconds == (200, 91)
-    assert compare(plan, tmp_path / "nowhere").wall_seconds is None
+    assert compare(plan).wall_seconds == (200, 91)
+    assert compare(plan.model_copy(update={"made": MADE + 999})).wall_seconds is None
 
 
-def test_an_empty_benchmark_file_tells_nothing(tmp_path: Path) -> None:
-    write(tmp_path / "benchmarks/jobs/train/0.tsv", "")
-    assert compared(tmp_path, estimate(0, "train"))["train"].timed == 0
+def test_an_empty_benchmark_file_tells_nothing() -> None:
+    write("benchmarks/jobs/train/0.tsv", "")
+    assert compared(estimate(0, "train")).timed == 0
 
 
 @pytest.mark.parametrize("text", ["s\tmax_rss\nfast\t1\n", "other\n1\n"])
-def test_a_damaged_benchmark_file_is_named(tmp_path: Path, text: str) -> None:
-    write(tmp_path / "benchmarks/jobs/train/0.tsv", text)
+def test_a_damaged_benchmark_file_is_named(text: str) -> None:
+    write("benchmarks/jobs/train/0.tsv", text)
     with pytest.raises(InputError, match=r"benchmarks/jobs/train/0\.tsv"):
-        compared(tmp_path, estimate(0, "train"))
+        compared(estimate(0, "train"))
 
 
 @pytest.mark.parametrize("text", ["{", "{}", "[]", '{"prompt_tokens": null, "new_tokens": 1}'])
-def test_a_damaged_summary_is_named(tmp_path: Path, text: str) -> None:
-    write(tmp_path / "a.json", text)
+def test_a_damaged_summary_is_named(text: str) -> None:
+    write("a.json", text)
     with pytest.raises(InputError, match=r"a\.json"):
-        compared(tmp_path, estimate(0, "annotate_relsel", Output(path="a.json")))
+        compared(estimate(0, "annotate_relsel", Output(path="a.json")))

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
-from utility_annotation.audit.rates import Amount, ModelSize, NotKnown, Rates
+from utility_annotation.annotation.stages import STAGES
+from utility_annotation.audit.rates import Amount, ModelSize, NotKnown, Rates, own_name, own_rates
 from utility_annotation.audit.tables import KnownModel, Rate, RateTable
+from utility_annotation.engines.throughput import Speed, record_speed
+from utility_annotation.planning import answers
+from utility_annotation.planning.loading import load
+from utility_annotation.settings import Configuration
 
 SIZE = KnownModel(model="org/m", parameters=3e9, multiplied=2e9, dimension=8, bytes=4_000, source="a model card")
 MODEL = ModelSize("m", ("org/m", "m"), SIZE)
@@ -24,55 +32,40 @@ def seconds(*rates: Rate, amount: Amount = PROMPTS, gpus: int = 1, threads: int 
     return Rates([RateTable(rates=rates)], "gpu").time([amount], gpus=gpus, threads=threads).seconds
 
 
-def test_more_gpus_are_faster() -> None:
-    assert seconds(rate()) == 10
-    assert seconds(rate(), gpus=4) == 2.5
+ON_CPU, ON_SERVER = rate(device="cpu", cores=2), Amount("prompt", 1000, MODEL, device="server")
+TWO_STARTS = Amount("start", 2)
+START = Rate(device="*", work="start", seconds=3, basis="measured", source="a test's own")
 
 
-def test_cores_count_in_proportion_to_those_of_the_measurement() -> None:
-    measured = rate(device="cpu", cores=2)
-    assert seconds(measured, gpus=0, threads=2) == 10
-    assert seconds(measured, gpus=0, threads=1) == 20
-    assert seconds(measured, gpus=0, threads=8) == 2.5
-
-
-def test_the_models_own_rate_comes_before_a_general_one_and_the_first_of_two_wins() -> None:
-    general, own, later = rate(rate=1), rate(rate=200, model="org/m"), rate(rate=5, model="org/m")
-    assert seconds(general, own, later) == 5
-    assert seconds(general, rate(rate=9, model="org/other")) == 1000
+@pytest.mark.parametrize(
+    ("known", "asked", "took"),
+    [
+        ([rate()], {}, 10),
+        ([rate()], {"gpus": 4}, 2.5),
+        ([ON_CPU], {"gpus": 0, "threads": 2}, 10),  # cores count in proportion to those of the measurement
+        ([ON_CPU], {"gpus": 0, "threads": 1}, 20),
+        ([ON_CPU], {"gpus": 0, "threads": 8}, 2.5),
+        ([rate(rate=1), rate(rate=200, model="org/m"), rate(rate=5, model="org/m")], {}, 5),  # its own, the first
+        ([rate(rate=1), rate(rate=9, model="org/other")], {}, 1000),
+        ([rate(device="*", rate=1), rate(rate=100)], {}, 10),  # of its own device before that of any
+        ([rate(device="*", rate=50)], {}, 20),
+        ([rate(device="server")], {"amount": ON_SERVER, "gpus": 4}, 10),  # whatever the job has
+        ([rate(device="server")], {"amount": ON_SERVER, "gpus": 0, "threads": 8}, 10),
+        ([rate(rate=1e12, per="FLOP")], {}, 1000 * 2 * 2e9 / 1e12),
+        ([rate(work="train", rate=1e12, per="FLOP")], {"amount": Amount("train", 1000, MODEL)}, 1000 * 6 * 2e9 / 1e12),
+        ([rate(work="reply", rate=8_000, per="weight byte")], {"amount": Amount("reply", 10, MODEL)}, 5),
+        ([START], {"amount": TWO_STARTS, "gpus": 8}, 6),
+        ([], {"amount": Amount("reply", 0, MODEL)}, 0),
+    ],
+)
+def test_the_best_known_rate_becomes_seconds(known: list[Rate], asked: dict[str, Any], took: float) -> None:
+    assert seconds(*known, **asked) == pytest.approx(took)
 
 
 def test_an_earlier_table_comes_before_a_later_one_whatever_these_say() -> None:
     earlier, later = RateTable(rates=(rate(rate=10),)), RateTable(rates=(rate(rate=500, model="org/m"),))
     assert Rates([earlier, later], "gpu").time([PROMPTS], gpus=1, threads=1).seconds == 100
     assert Rates([later, earlier], "gpu").time([PROMPTS], gpus=1, threads=1).seconds == 2
-
-
-def test_a_server_is_as_fast_as_it_is_whatever_the_job_has() -> None:
-    asked = Amount("prompt", 1000, MODEL, device="server")
-    assert seconds(rate(device="server"), amount=asked, gpus=4) == 10
-    assert seconds(rate(device="server"), amount=asked, gpus=0, threads=8) == 10
-
-
-def test_the_devices_own_rate_comes_before_that_of_any_device() -> None:
-    assert seconds(rate(device="*", rate=1), rate(rate=100)) == 10
-    assert seconds(rate(device="*", rate=50)) == 20
-
-
-def test_a_rate_in_operations_goes_by_the_models_parameters() -> None:
-    by_operations = rate(rate=1e12, per="FLOP", basis="derived", source="derived: a test's own")
-    assert seconds(by_operations) == pytest.approx(1000 * 2 * 2e9 / 1e12)
-    training = rate(work="train", rate=1e12, per="FLOP")
-    assert seconds(training, amount=Amount("train", 1000, MODEL)) == pytest.approx(1000 * 6 * 2e9 / 1e12)
-
-
-def test_a_rate_in_bytes_of_weights_goes_by_the_models_size() -> None:
-    assert seconds(rate(work="reply", rate=8_000, per="weight byte"), amount=Amount("reply", 10, MODEL)) == 5
-
-
-def test_seconds_each_do_not_go_by_gpus() -> None:
-    start = Rate(device="*", work="start", seconds=3, basis="measured", source="a test's own")
-    assert seconds(start, amount=Amount("start", 2), gpus=8) == 6
 
 
 @pytest.mark.parametrize(
@@ -88,13 +81,48 @@ def test_what_is_not_known_is_said(known: list[Rate], amount: Amount, said: str)
         seconds(*known, amount=amount)
 
 
-def test_no_work_needs_no_rate() -> None:
-    assert seconds(amount=Amount("reply", 0, MODEL)) == 0
-
-
 def test_a_derived_rate_counts_as_such_where_it_has_a_noticeable_part() -> None:
     derived = rate(work="load", basis="derived", source="derived: a test's own")
     rates = Rates([RateTable(rates=(rate(), derived))], "gpu")
     assert not rates.time([Amount("prompt", 1000), Amount("load", 50)], gpus=1, threads=1).derived
     assert rates.time([Amount("prompt", 1000), Amount("load", 500)], gpus=1, threads=1).derived
     assert set(rates.used) == {("gpu", "prompt", ""), ("gpu", "load", "")}
+
+
+@pytest.fixture
+def configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Configuration:
+    monkeypatch.chdir(tmp_path)
+    annotators = {"a": {"model": "m"}, "b": {"model": "m"}}
+    return load(
+        {"models": {"m": {"hub": "org/m"}}, "datasets": {}, "annotators": annotators, "performance": {"threads": 2}}
+    )
+
+
+def test_an_engines_own_speed_comes_between_a_users_rates_and_the_shipped_ones(configuration: Configuration) -> None:
+    record_speed(Path("results/completions/a"), "relsel", Speed(tokens=3000, device_seconds=10))
+    own = own_rates(configuration, "gpu")
+    other = RateTable(rates=(rate(device="cpu", model="org/m", rate=1),))
+
+    def took(stage: str, *tables: RateTable) -> float:
+        asked = ModelSize("m", (own_name("a", stage), "org/m"), None)
+        return Rates(tables, "gpu").time([Amount("prompt", 600, asked)], gpus=0, threads=2).seconds
+
+    assert took("relsel", own, other) == 2
+    assert took("relsel", other, own) == 300
+    assert took("answer", own, other) == 300
+
+
+def test_the_speed_of_every_stage_and_of_question_answering_is_found(configuration: Configuration) -> None:
+    stages = {*STAGES, answers.STAGE}
+    for stage in stages:
+        record_speed(Path("results/completions/b"), stage, Speed(tokens=30, device_seconds=10))
+    found = own_rates(configuration, "gpu").rates
+    assert {entry.model for entry in found} == {own_name("b", stage) for stage in stages}
+    assert {entry.device for entry in found} == {"cpu"}
+
+
+def test_a_recorded_speed_is_of_the_device_that_is_planned(configuration: Configuration) -> None:
+    assert own_rates(configuration, "gpu").rates == ()
+    record_speed(Path("results/completions/a"), "relsel", Speed(tokens=3000, device_seconds=10))
+    on_gpus = load(configuration.model_dump() | {"performance": {"annotate": {"gpus": 1}}})
+    assert {entry.device for entry in own_rates(on_gpus, "gpu").rates} == {"gpu"}

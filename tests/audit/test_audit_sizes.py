@@ -17,7 +17,7 @@ from utility_annotation.audit.sizes import COUNTED, Corpus, Sizes, measured
 from utility_annotation.audit.tables import SizeTable
 from utility_annotation.audit.tokens import by_pieces, counter, stand_in
 from utility_annotation.io.schemas import ANNOTATION, CORPUS, POOL, QUERIES
-from utility_annotation.settings import Configuration, load
+from utility_annotation.planning.loading import load
 
 CONFIGURATION = {
     "models": {"m": {"hub": "org/m"}},
@@ -58,13 +58,13 @@ PUBLISHED = {
 }
 
 
-@pytest.fixture
-def configuration() -> Configuration:
-    return load(CONFIGURATION)
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
 
 
-def sizes(configuration: Configuration, folder: Path, published: dict | None = None) -> Sizes:
-    return Sizes(configuration, SizeTable.model_validate(published or {}), folder)
+def sizes(published: dict[str, Any] | None = None) -> Sizes:
+    return Sizes(load(CONFIGURATION), SizeTable.model_validate(published or {}))
 
 
 def passage(number: int, words: int = 10) -> dict[str, object]:
@@ -76,17 +76,17 @@ def question(number: int, candidates: int = 3) -> dict[str, object]:
     return {"query_id": str(number), "query": "a question", "candidates": shown}
 
 
-def test_what_is_here_is_counted(configuration: Configuration, tmp_path: Path) -> None:
-    CORPUS.write(tmp_path / "data/d/corpus.parquet", CORPUS.rows([passage(number) for number in range(7)]))
-    QUERIES.write(tmp_path / "data/d/queries/train.parquet", QUERIES.rows([{"query_id": "1", "text": "who was it"}]))
-    found = sizes(configuration, tmp_path, PUBLISHED)
+def test_what_is_here_is_counted() -> None:
+    CORPUS.write(Path("data/d/corpus.parquet"), CORPUS.rows([passage(number) for number in range(7)]))
+    QUERIES.write(Path("data/d/queries/train.parquet"), QUERIES.rows([{"query_id": "1", "text": "who was it"}]))
+    found = sizes(PUBLISHED)
     assert found.corpus("d") == Corpus(7, 10)
     assert (found.questions("d", "train").questions, found.questions("d", "train").words) == (1, 3)
     assert found.origins["corpus d"].source == COUNTED
 
 
-def test_a_small_source_is_read(configuration: Configuration, tmp_path: Path) -> None:
-    raw = tmp_path / "raw" / "d"
+def test_a_small_source_is_read() -> None:
+    raw = Path("raw/d")
     (raw / "qrels").mkdir(parents=True)
     rows = [{"_id": str(number), "title": "a title", "text": "of three words"} for number in range(4)]
     (raw / "corpus.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -94,15 +94,15 @@ def test_a_small_source_is_read(configuration: Configuration, tmp_path: Path) ->
         "".join(json.dumps({"_id": str(q), "text": "two words"}) + "\n" for q in range(5))
     )
     (raw / "qrels/train.tsv").write_text("query-id\tcorpus-id\tscore\n1\t0\t1\n1\t2\t1\n3\t1\t1\n")
-    found = sizes(configuration, tmp_path)
+    found = sizes()
     assert found.corpus("d") == Corpus(4, 5)
     train = found.questions("d", "train")
     assert (train.questions, train.judgements, train.words) == (2, 3, 2)
     assert found.questions("d", "some").questions == 2
 
 
-def test_what_is_not_here_has_its_published_size(configuration: Configuration, tmp_path: Path) -> None:
-    found = sizes(configuration, tmp_path, PUBLISHED)
+def test_what_is_not_here_has_its_published_size() -> None:
+    found = sizes(PUBLISHED)
     assert found.corpus("d") == Corpus(1000, 50)
     assert found.questions("d", "train").questions == 70
     assert found.questions("d", "some").questions == 2
@@ -111,26 +111,26 @@ def test_what_is_not_here_has_its_published_size(configuration: Configuration, t
     assert found.origins["pool p"].source == "its paper"
 
 
-def test_a_merged_pool_has_at_most_what_its_rankings_give(configuration: Configuration, tmp_path: Path) -> None:
-    mined = sizes(configuration, tmp_path, PUBLISHED).pool("mined")
+def test_a_merged_pool_has_at_most_what_its_rankings_give() -> None:
+    mined = sizes(PUBLISHED).pool("mined")
     assert (mined.questions, mined.candidates, mined.words) == (70, 4, 50)
 
 
 @pytest.mark.parametrize("opened", [open, gzip.open])
 def test_a_large_source_that_nobody_published_is_judged_by_its_first_lines(
-    configuration: Configuration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opened: Any
+    monkeypatch: pytest.MonkeyPatch, opened: Any
 ) -> None:
     monkeypatch.setattr("utility_annotation.audit.sizes._READ_WHOLE", 1000)
     monkeypatch.setattr("utility_annotation.audit.sizes._SAMPLED_BYTES", 1 << 17)
     draw = Random(1)
     texts = [{"docid": str(number), "title": "", "text": "of some words"} for number in range(5)]
     row = {"query_id": "1", "query": "q", "positive_passages": texts[:1], "negative_passages": texts[1:]}
-    (tmp_path / "raw/d").mkdir(parents=True)
-    with opened(tmp_path / "raw/d/corpus.jsonl", "wt") as corpus, opened(tmp_path / "raw/d/rows.jsonl", "wt") as rows:
+    Path("raw/d").mkdir(parents=True)
+    with opened(Path("raw/d/corpus.jsonl"), "wt") as corpus, opened(Path("raw/d/rows.jsonl"), "wt") as rows:
         for number in range(20_000):
             corpus.write(json.dumps({"_id": f"{number:06d}", "title": "", "text": f"of three {draw.random()}"}) + "\n")
             rows.write(json.dumps(row | {"query_id": str(draw.random())}) + "\n")
-    found = sizes(configuration, tmp_path)
+    found = sizes()
     assert found.corpus("d").passages == pytest.approx(20_000, rel=0.1)
     assert found.corpus("d").words == 3
     pool = found.pool("p")
@@ -140,43 +140,41 @@ def test_a_large_source_that_nobody_published_is_judged_by_its_first_lines(
 
 
 @pytest.mark.parametrize("ask", [lambda s: s.corpus("d"), lambda s: s.questions("d", "train"), lambda s: s.pool("p")])
-def test_what_nobody_knows_is_said_with_what_to_do(configuration: Configuration, tmp_path: Path, ask) -> None:
+def test_what_nobody_knows_is_said_with_what_to_do(ask) -> None:
     with pytest.raises(NotKnown, match=r"raw/d/.* \(give it under `\w+` of a file for --sizes\)"):
-        ask(sizes(configuration, tmp_path))
+        ask(sizes())
 
 
-def test_a_pool_that_is_here_is_counted_in_all_its_shards(configuration: Configuration, tmp_path: Path) -> None:
-    folder = tmp_path / "results/pools/p"
+def test_a_pool_that_is_here_is_counted_in_all_its_shards() -> None:
+    folder = Path("results/pools/p")
     POOL.write(folder / "0000-of-0002.parquet", POOL.rows([question(1), question(2)]))
     POOL.write(folder / "0001-of-0002.parquet", POOL.rows([question(3, candidates=2)]))
-    pool = sizes(configuration, tmp_path, PUBLISHED).pool("p")
-    assert (pool.questions, pool.candidates, pool.words, pool.real) == (3, 3, 10, True)
+    pool = sizes(PUBLISHED).pool("p")
+    assert (pool.questions, pool.candidates, pool.words, pool.longest) == (3, 3, 10, 10)
     assert [len(item.passages) for item in pool.items] == [3, 3]
 
 
-def test_training_rows_that_are_here_are_shown_as_the_pool_will_show_them(
-    configuration: Configuration, tmp_path: Path
-) -> None:
+def test_training_rows_that_are_here_are_shown_as_the_pool_will_show_them() -> None:
     texts = [{"docid": str(number), "title": "t", "text": "of this passage"} for number in range(5)]
     row = {"query_id": "1", "query": "q", "positive_passages": texts[:1], "negative_passages": texts[1:]}
-    (tmp_path / "raw/d").mkdir(parents=True)
-    (tmp_path / "raw/d/rows.jsonl").write_text(json.dumps(row) + "\n")
-    pool = sizes(configuration, tmp_path).pool("p")
+    Path("raw/d").mkdir(parents=True)
+    Path("raw/d/rows.jsonl").write_text(json.dumps(row) + "\n")
+    pool = sizes().pool("p")
     assert (pool.questions, pool.candidates, pool.words) == (1, 3, 4)
 
 
-def test_what_an_annotator_did_is_observed(configuration: Configuration, tmp_path: Path) -> None:
+def test_what_an_annotator_did_is_observed() -> None:
     rows = [
         {"query_id": "1", "docids": ["1", "2"], "prompt_tokens": 100, "completion_tokens": 8},
         {"query_id": "2", "docids": None, "prompt_tokens": 300, "completion_tokens": 4},
     ]
     whole = {"outcome": "ok", "whole_pool": False, "replies": [], "attempts": 1}
-    file = tmp_path / "results/annotation/p/a/relsel/0000-of-0002.parquet"
+    file = Path("results/annotation/p/a/relsel/0000-of-0002.parquet")
     ANNOTATION.write(file, ANNOTATION.rows([whole | row for row in rows]))
-    found = sizes(configuration, tmp_path).observed("p", "a", "relsel")
+    found = sizes().observed("p", "a", "relsel")
     assert found is not None
     assert (found.prompt_tokens, found.new_tokens, found.selected) == (200, 6, 2)
-    assert sizes(configuration, tmp_path).observed("p", "a", "utilsel") is None
+    assert sizes().observed("p", "a", "utilsel") is None
 
 
 @pytest.mark.parametrize(

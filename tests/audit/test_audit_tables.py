@@ -6,10 +6,19 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
-from utility_annotation.audit.tables import UNITS, RateTable, SizeTable, read_rates, read_sizes, read_table
+from utility_annotation.audit.tables import (
+    UNITS,
+    KnownReplies,
+    RateTable,
+    SizeTable,
+    read_rates,
+    read_sizes,
+    read_table,
+)
 from utility_annotation.common.errors import InputError
-from utility_annotation.settings import load
+from utility_annotation.planning.loading import load
 
 OWN = """
 corpora:
@@ -48,6 +57,14 @@ def test_sizes_of_a_user_come_first(shipped: Path, tmp_path: Path) -> None:
     table = read_sizes([tmp_path / "own.yaml", shipped / "sizes.yaml"])
     assert table.corpora[0].passages == 7
     assert table.corpora[1:] == read_sizes([shipped / "sizes.yaml"]).corpora
+
+
+@pytest.mark.parametrize("selected", [{"relsel": 6}, {"*": 6, "no-stage": 1}, {"*": 0}])
+def test_what_stages_select_needs_a_number_for_the_others_and_known_stages(selected: dict[str, float]) -> None:
+    entry = {"model": "*", "answer_tokens": 60, "thinking_tokens": 0, "source": "a test's own"}
+    assert KnownReplies.model_validate(entry | {"selected": {"*": 3, "utilsel": 2}}).selected_by("graded") == 3
+    with pytest.raises(ValidationError, match="give a positive number"):
+        KnownReplies.model_validate(entry | {"selected": selected})
 
 
 @pytest.mark.parametrize(

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from utility_annotation.annotation.stages import STAGES
 from utility_annotation.audit.plan import Job, Output
 from utility_annotation.audit.rates import NotKnown, Rates
 from utility_annotation.audit.sizes import Sizes
 from utility_annotation.audit.tables import Rate, RateTable, SizeTable, read_rates
 from utility_annotation.audit.tokens import WORDS_TO_TOKENS
 from utility_annotation.audit.workload import Workload, Workloads
-from utility_annotation.settings import load
+from utility_annotation.planning import annotation as annotation_rules
+from utility_annotation.planning.loading import load
+from utility_annotation.planning.resources import REQUESTS
 
 SOURCE = "a test's own"
 SPLIT = {
@@ -43,14 +48,14 @@ CONFIGURATION: dict[str, Any] = {
     },
     "labels": {"human": {"pool": "p", "source": "human", "queries": {"percent": 50}}},
     "backbones": {"b": {"model": "bert", "query_length": 16, "passage_length": 100}},
-    "runs": {"r": {"labels": "human", "loss": "singlelh", "passages": 4, "epochs": 3}},
+    "trainings": {"r": {"labels": "human", "loss": "singlelh", "train_group_size": 4, "epochs": 3}},
     "testsets": {
         "t": {"dataset": "d", "split": "test", "depth": 100, "metrics": ["mrr@10"]},
         "found": {"dataset": "d", "split": "train", "depth": 8},
     },
     "qa": {"q": {"testset": "t", "passages": 2}},
 }
-PUBLISHED = {
+PUBLISHED: dict[str, Any] = {
     "corpora": [{"path": "corpus.jsonl", "passages": 10_000, "words": 50, "source": SOURCE}],
     "questions": [
         {"path": "queries.jsonl", "questions": 30, "words": 10, "source": SOURCE},
@@ -63,9 +68,7 @@ PUBLISHED = {
     "replies": [
         {
             "model": "*",
-            "relsel": 2.5,
-            "utilsel": 1.5,
-            "utilsel_truth": 1,
+            "selected": {"relsel": 2.5, "utilsel": 1.5, "*": 1},
             "answer_tokens": 20,
             "thinking_tokens": 100,
             "source": SOURCE,
@@ -75,11 +78,17 @@ PUBLISHED = {
 
 
 @pytest.fixture
-def workloads(root: Path, tmp_path: Path) -> Workloads:
-    (tmp_path / "resources").mkdir()
-    (tmp_path / "resources" / "prompts").symlink_to(root / "resources" / "prompts")
+def workloads(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workloads:
+    monkeypatch.chdir(tmp_path)
+    return made(root)
+
+
+def made(root: Path, **selected: float) -> Workloads:
+    replies = PUBLISHED["replies"][0]
+    replies = replies | {"selected": replies["selected"] | selected}
     configuration = load(CONFIGURATION)
-    return Workloads(configuration, Sizes(configuration, SizeTable.model_validate(PUBLISHED), tmp_path))
+    sizes = Sizes(configuration, SizeTable.model_validate(PUBLISHED | {"replies": [replies]}))
+    return Workloads(configuration, sizes, root / "resources")
 
 
 def job(rule: str, outputs: int = 1, **wildcards: str) -> Job:
@@ -97,33 +106,41 @@ def annotation(workloads: Workloads, stage: str, annotator: str) -> Workload:
 
 def test_a_download_is_as_large_as_published(workloads: Workloads) -> None:
     load = workloads.of(job("fetch", download="file", file="file.gz"))
-    assert amounts(load)["fetch"] == 5_000
+    assert amounts(load)["copy"] == 5_000
     assert load.bytes == (5_000,)
 
 
 def test_vectors_have_two_bytes_a_dimension(workloads: Workloads) -> None:
-    load = workloads.of(job("encode", 2, backbone="b", run="r", dataset="d", shard="0000-of-0004"))
+    load = workloads.of(job("encode", 2, backbone="b", training="r", dataset="d", shard="0000-of-0004"))
     assert load.bytes[0] == 10_000 / 4 * 768 * 2
     assert amounts(load)["encode"] == pytest.approx(10_000 / 4 * (50 * WORDS_TO_TOKENS + 2))
 
 
 def test_search_scores_every_passage_for_every_question(workloads: Workloads) -> None:
-    load = workloads.of(job("search", 2, backbone="b", run="r", testset="t"))
+    load = workloads.of(job("search", 2, backbone="b", training="r", testset="t"))
     assert amounts(load)["score"] == 2 * 30 * 10_000 * 768
     assert amounts(load)["load"] == 10_000 * 768 * 2
     assert sum(load.bytes) == 30 * 100 * 54
 
 
 def test_training_reads_its_passages_in_every_epoch_padded_to_the_longest(workloads: Workloads) -> None:
-    load = workloads.of(job("train", backbone="b", run="r"))
+    load = workloads.of(job("train", backbone="b", training="r"))
     questions = 200 / 2
     assert amounts(load)["train"] == questions * 3 * (4 * 100 + 16)
     assert load.bytes == (4000,)
     assert load.scratch > 3 * 4000
 
 
-def test_labels_count_the_candidates_of_the_labelled_questions(workloads: Workloads) -> None:
-    assert amounts(workloads.of(job("merge_labels", labels="human")))["labels"] == 100 * 8
+def test_coarse_work_counts_what_a_job_goes_through_and_leaves(workloads: Workloads) -> None:
+    labels = workloads.of(job("merge_labels", labels="human"))
+    assert (amounts(labels)["rows"], labels.bytes) == (100 * 8, (100 * 8 * 8,))
+    corpus = workloads.of(job("ingest_corpus", dataset="d"))
+    assert (amounts(corpus)["texts"], corpus.bytes) == (10_000, (pytest.approx(10_000 * (50 * 2.7 + 4)),))
+    found = workloads.of(job("bm25_search", 2, testset="t"))
+    assert (amounts(found)["texts"], sum(found.bytes)) == (30 * 100, 30 * 100 * 54)
+    pool = workloads.of(job("build_pool_p", 2))
+    assert (amounts(pool)["texts"], sum(pool.bytes)) == (200 * 8, pytest.approx(200 * 8 * (50 * 2.7 + 8)))
+    assert amounts(workloads.of(job("results_table", 2, table="x"))) == {"start": 1}
 
 
 def test_passages_are_looked_up_in_a_copy_of_the_corpus(workloads: Workloads) -> None:
@@ -135,27 +152,31 @@ def test_passages_are_looked_up_in_a_copy_of_the_corpus(workloads: Workloads) ->
 
 def test_relevance_selection_shows_the_whole_pool_at_once(workloads: Workloads) -> None:
     load = annotation(workloads, "relsel", "list")
-    assert load.requests == 100
+    assert workloads.asked("p", "list", "relsel").requests == 1
     per_question = load.prompt_tokens / 100
     assert 8 * 50 * 1.41 < per_question < 8 * 50 * 1.41 + 8 * 30 + 300
     assert load.new_tokens == pytest.approx(100 * (6 + 3 * 2.5))
     assert amounts(load)["prompt"] == load.prompt_tokens
 
 
-def test_later_stages_show_what_relevance_selection_keeps(workloads: Workloads) -> None:
+def test_later_stages_show_what_relevance_selection_keeps(root: Path, workloads: Workloads) -> None:
     """2.5 passages: as many tokens as two and three passages on average, and answers of the expected length."""
-    two_and_a_half = annotation(workloads, "answer", "list").prompt_tokens
-    configuration = workloads.configuration
-    found = []
-    for kept in (2, 3):
-        replies = PUBLISHED["replies"][0] | {"relsel": kept}  # type: ignore[operator]
-        table = SizeTable.model_validate(PUBLISHED | {"replies": [replies]})
-        other = Workloads(configuration, Sizes(configuration, table, workloads.sizes._root))
-        found.append(annotation(other, "answer", "list").prompt_tokens)
-    assert two_and_a_half == pytest.approx(sum(found) / 2)
+    found = [annotation(made(root, relsel=kept), "answer", "list").prompt_tokens for kept in (2, 3)]
+    assert annotation(workloads, "answer", "list").prompt_tokens == pytest.approx(sum(found) / 2)
     assert annotation(workloads, "answer", "list").new_tokens == 100 * 20
     assert annotation(workloads, "utilsel", "list").new_tokens == pytest.approx(100 * (6 + 3 * 1.5))
     assert annotation(workloads, "utilrank", "list").new_tokens == pytest.approx(100 * 4 * 2.5)
+    assert annotation(workloads, "utilsel_truth", "list").new_tokens == pytest.approx(100 * (6 + 3 * 1))
+
+
+def test_a_new_stage_is_counted_by_its_entry(root: Path, workloads: Workloads, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stage that no table of sizes knows selects as many passages as any other."""
+    graded = replace(STAGES["utilsel"], reads=("relsel",))
+    monkeypatch.setattr("utility_annotation.audit.workload.STAGES", {**STAGES, "graded": graded})
+    monkeypatch.setattr("utility_annotation.planning.annotation.STAGES", {**STAGES, "graded": graded})
+    asked = workloads.asked("p", "list", "graded")
+    assert (asked.requests, asked.new_tokens) == (1, 6 + 3 * 1)
+    assert workloads.asked("p", "point", "graded").scored
 
 
 def test_a_thought_comes_on_top_of_a_reply(workloads: Workloads) -> None:
@@ -165,23 +186,23 @@ def test_a_thought_comes_on_top_of_a_reply(workloads: Workloads) -> None:
 
 def test_pointwise_judgements_are_likelihoods_a_passage_each(workloads: Workloads) -> None:
     relsel, utilsel = annotation(workloads, "relsel", "point"), annotation(workloads, "utilsel", "point")
-    assert (relsel.requests, utilsel.requests) == (100 * 8, 100 * (8 // 2 + 1))
+    assert [workloads.asked("p", "point", stage).requests for stage in ("relsel", "utilsel")] == [8, 8 // 2 + 1]
     assert amounts(relsel)["likelihood"] == relsel.prompt_tokens
     assert relsel.new_tokens == utilsel.new_tokens == 0
 
 
 def test_pointwise_ranking_finds_its_likelihoods_in_the_store(workloads: Workloads) -> None:
     load = annotation(workloads, "utilrank", "point")
-    assert (load.requests, load.prompt_tokens) == (0, 0)
+    assert (workloads.asked("p", "point", "utilrank").requests, load.prompt_tokens) == (0, 0)
     assert amounts(load)["start-llm"] == 1
 
 
 def test_replug_scores_each_candidate(workloads: Workloads) -> None:
-    assert annotation(workloads, "replug", "list").requests == 100 * 8
+    assert workloads.asked("p", "list", "replug").requests == 8
 
 
 def test_answers_are_generated_from_so_many_passages(workloads: Workloads) -> None:
-    load = workloads.of(job("generate_answers", 2, backbone="b", run="r", qa="q", generator="list"))
+    load = workloads.of(job("generate_answers", 2, backbone="b", training="r", qa="q", generator="list"))
     assert load.new_tokens == 30 * 20
     assert 30 * 2 * 50 * 1.3 < load.prompt_tokens < 30 * (2 * 50 * 1.5 + 150)
 
@@ -200,13 +221,12 @@ def test_a_servers_tokens_are_counted_and_its_speed_is_not_made_up(workloads: Wo
     assert seconds == pytest.approx((load.prompt_tokens + load.new_tokens) / 100, rel=0.01)
 
 
-def test_a_rule_that_nobody_described_is_said(workloads: Workloads) -> None:
-    with pytest.raises(NotKnown, match="a description of rule of_my_own"):
+def test_a_rule_without_an_entry_is_said(workloads: Workloads) -> None:
+    with pytest.raises(NotKnown, match="an entry of rule of_my_own"):
         workloads.of(job("of_my_own"))
 
 
-def test_every_rule_of_the_workflow_is_described(root: Path, workloads: Workloads) -> None:
-    import re
-
+def test_every_rule_of_the_workflow_has_an_entry_and_every_entry_a_rule(root: Path) -> None:
     rules = "".join(path.read_text() for path in (root / "rules").glob("*.smk"))
-    assert set(re.findall(r"^rule (\w+):", rules, flags=re.MULTILINE)) | {"build_pool"} == set(workloads.stages)
+    named = set(re.findall(r"^rule (\w+):", rules, flags=re.MULTILINE))
+    assert named | {"build_pool"} | set(map(annotation_rules.rule, STAGES)) == REQUESTS.keys()

@@ -17,9 +17,9 @@ def rates() -> Any:
     return importlib.import_module("rates")
 
 
-def size(seconds: float, cpu_seconds: float = 0.0, **units: int) -> dict[str, Any]:
+def size(seconds: float, **units: int) -> dict[str, Any]:
     spread = {"median": seconds, "least": seconds - 1, "greatest": seconds + 1}
-    return {**units, "ours": {"seconds": spread, "cpu_seconds": {"median": cpu_seconds}, "peak_megabytes": 100}}
+    return {**units, "ours": {"seconds": spread, "peak_megabytes": 100}}
 
 
 def write(folder: Path, name: str, *sizes: dict[str, Any], cores: int = 2) -> None:
@@ -32,15 +32,11 @@ def by_work(found: list[Any]) -> dict[str, float]:
 
 def test_the_start_falls_out_of_a_rate(tmp_path: Path, rates: Any) -> None:
     """A start of 5 s, and 100 more questions of 31 candidates in 10 s; the size between counts for nothing."""
-    write(tmp_path, "labels", size(25, queries=200), size(90, queries=150), size(15, queries=100))
+    sizes = ((25, 200), (90, 150), (15, 100))
+    write(tmp_path, "evaluation", *(size(seconds, queries=number, depth=31) for seconds, number in sizes))
     found, lacking = rates.rates(tmp_path)
-    assert by_work(found) == {"labels": pytest.approx(310)}
-    assert [line.partition(":")[0] for line in lacking] == ["build-pool", "ranks", "score", "encode", "train"]
-
-
-def test_a_job_that_waits_for_the_disk_counts_by_its_processor_time(tmp_path: Path, rates: Any) -> None:
-    write(tmp_path, "pool", size(100, 6, queries=100), size(900, 16, queries=300))
-    assert by_work(rates.rates(tmp_path)[0]) == {"build-pool": pytest.approx(200 * 31 / 10)}
+    assert by_work(found) == {"rows": pytest.approx(310)}
+    assert [line.partition(":")[0] for line in lacking] == ["score", "encode", "train"]
 
 
 def test_work_on_all_cores_is_counted_by_core(tmp_path: Path, rates: Any) -> None:
@@ -54,11 +50,11 @@ def test_one_size_needs_the_time_of_the_work_alone(tmp_path: Path, rates: Any) -
     write(tmp_path, "evaluation", size(9, queries=1, depth=1000))
     found, lacking = rates.rates(tmp_path)
     assert not found
-    assert "ranks: evaluation.json has one size only, and its start is not taken off" in lacking
+    assert "rows: evaluation.json has one size only, and its start is not taken off" in lacking
     alone = size(9, queries=1, depth=1000)
     alone["ours"]["work_seconds"] = {"median": 4}
     write(tmp_path, "evaluation", alone)
-    assert by_work(rates.rates(tmp_path)[0]) == {"ranks": 250}
+    assert by_work(rates.rates(tmp_path)[0]) == {"rows": 250}
 
 
 def test_records_that_tell_no_rate_are_named(tmp_path: Path, rates: Any) -> None:
@@ -69,7 +65,7 @@ def test_records_that_tell_no_rate_are_named(tmp_path: Path, rates: Any) -> None
     assert not found
     assert "encode: encoding.json lacks 'tokens'" in lacking
     assert "train: training.json has a largest size that took no longer than the smallest" in lacking
-    assert "ranks: evaluation.json has no size" in lacking
+    assert "rows: evaluation.json has no size" in lacking
 
 
 def test_the_audit_reads_the_rates(tmp_path: Path, rates: Any) -> None:
@@ -83,11 +79,11 @@ def test_the_audit_reads_the_rates(tmp_path: Path, rates: Any) -> None:
 def test_each_rate_stands_beside_the_shipped_one(tmp_path: Path, rates: Any) -> None:
     for source in rates.SOURCES:
         units = dict.fromkeys(source.units, 1000)
-        write(tmp_path, source.record, size(2, 2, **units), size(4, 4, **dict.fromkeys(units, 2000)))
+        write(tmp_path, source.record, size(2, **units), size(4, **dict.fromkeys(units, 2000)))
     *rows, _ = rates.lines(tmp_path)
     shown = {row.split(" | ")[0].removeprefix("| "): row for row in rows[2:]}
     assert set(shown) == {source.work for source in rates.SOURCES}
-    assert "| 15,500 | " in shown["build-pool"]
+    assert "| 1,500,000 | " in shown["rows"]
     assert "| 250 | 2,600 | 0.10 | measured |" in shown["encode"]
 
 
@@ -100,5 +96,5 @@ def test_shipped_rates_that_name_a_record_are_what_it_says(rates: Any) -> None:
         for source in rates.SOURCES
         if f"benchmarks/results/{source.record}.json" in (entry := rates.shipped(source)).source
     }
-    assert {"build-pool", "labels", "ranks", "score"} <= named.keys()
+    assert {"rows", "score"} <= named.keys()
     assert named == {work: pytest.approx(told[work], rel=0.01) for work in named}

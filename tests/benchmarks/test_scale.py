@@ -12,7 +12,8 @@ import yaml
 
 from utility_annotation.audit.sizes import Sizes
 from utility_annotation.audit.tables import KnownModel, Rate, read_sizes
-from utility_annotation.settings import load
+from utility_annotation.planning.loading import load
+from utility_annotation.planning.resources import REQUESTS
 
 LINES = {
     kind: {"base_megabytes": base, "bytes_a_row": slope, "measured_to": 100}
@@ -30,10 +31,13 @@ def rate(**values: Any) -> Rate:
     return Rate(device="H100", work="prompt", basis="measured", source="a test's own", **values)
 
 
-def test_the_large_run_has_the_sizes_that_are_told(root: Path, tmp_path: Path, scale: Any) -> None:
+def test_the_large_run_has_the_sizes_that_are_told(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scale: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
     configuration = load(yaml.safe_load((root / scale.PLANS["large"].configuration).read_text()))
     tables = [root / scale.PLANS["large"].sizes, root / "resources/audit/sizes.yaml"]
-    sizes = Sizes(configuration, read_sizes(tables), tmp_path)
+    sizes = Sizes(configuration, read_sizes(tables))
     assert sizes.corpus("large").passages == scale.PASSAGES
     assert len(configuration.pools) == scale.PARTS
     assert sum(sizes.pool(name).questions for name in configuration.pools) == scale.QUESTIONS
@@ -73,11 +77,5 @@ def test_memory_that_was_not_measured_has_no_row(scale: Any) -> None:
 def test_memory_asked_for_is_that_of_the_rules(root: Path, scale: Any) -> None:
     profile = (root / "profiles" / "slurm" / "config.yaml").read_text()
     (unnamed,) = re.findall(r"^  mem_mb: (\d+) \* attempt", profile, re.M)
-    rules = [
-        rule for path in (root / "rules").glob("*.smk") for rule in re.split(r"^ *rule\b", path.read_text(), flags=re.M)
-    ]
-    asked = {}
-    for name in scale.HELD:
-        (rule,) = (rule for rule in rules if f'code("{name}")' in rule)
-        (asked[name],) = map(int, re.findall(r"mem_mb=growing\((\d+)\)", rule) or [unnamed])
+    asked = {name: REQUESTS[name].mem_mb or int(unnamed) for name in scale.HELD}
     assert asked == {name: held.asked for name, held in scale.HELD.items()}

@@ -22,7 +22,9 @@ import local_slurm
 import pytest
 import yaml
 from scripted_server import Answer, Received, ScriptedServer, chat_answer
-from workflow_copy import QUESTIONS, copy_of_repository, shrink_demo
+from workflow_copy import QUESTIONS, copy_of_repository, environment, shrink_demo
+
+pytestmark = pytest.mark.cluster
 
 RUNS = ("utilsel", "utilrank", "utilsel-cl20")
 
@@ -43,10 +45,6 @@ def command(*arguments: str) -> list[str]:
     """Snakemake with the profile, asking for the state of jobs more often than becomes a cluster of many users."""
     often = ("--slurm-init-seconds-before-status-checks", "2")
     return [sys.executable, "-m", "snakemake", "--profile", "profiles/slurm", *often, *arguments]
-
-
-def environment() -> dict[str, str]:
-    return os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -101,7 +99,7 @@ def small_demo(root: Path, folder: Path) -> Path:
     """The demo, cut to a few questions and passages, whose pool is one shard."""
     shrink_demo(copy_of_repository(root, folder))
     shutil.copy(root / "Makefile", folder)
-    configure(folder, lambda configuration: configuration["pools"]["demo-train"].update(shards=1))
+    configure(folder, lambda configuration: configuration["pools"]["demo-train"].update(shards=1, size=5))
     return folder
 
 
@@ -127,7 +125,7 @@ def done(root: Path, tmp_path_factory: pytest.TempPathFactory, slurm: None) -> P
 def test_the_report_and_the_table_are_made(done: Path) -> None:
     assert "utilsel-cl20" in (done / "results" / "report.html").read_text()
     with (done / "results" / "tables" / "retrieval.csv").open() as table:
-        values = {(row["run"], row["metric"]): float(row["percent"]) for row in csv.DictReader(table)}
+        values = {(row["run"], row["metric"]): float(row["value"]) for row in csv.DictReader(table)}
     assert values.keys() == set(product(("bm25", *RUNS), ("mrr@10", "ndcg@10", "recall@100")))
 
 

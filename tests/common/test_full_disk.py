@@ -11,6 +11,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from command_line import arguments, write_configuration
 from judged_pools import write_pool
 from safetensors import SafetensorError
 from tiny_bert import save_tiny_bert
@@ -22,19 +23,28 @@ from utility_annotation.io.schemas import CORPUS
 ON_A_SMALL_DISK = """
 disk=$1 size=$2; shift 2
 mount -t tmpfs -o size="$size" tmpfs "$disk" || exit 77
-cd "$disk" && "$@" > /dev/null 2> "$disk.error"
+cd "$disk" && %s"$@" > /dev/null 2> "$disk.error"
 code=$?
 find "$disk" -type f > "$disk.left"
 exit $code
 """
 
 
-def run(root: Path, folder: Path, size: str, script: str, *options: str | Path) -> tuple[str, list[str]]:
-    """Run a script in a folder that is a disk of ``size``; its last words, and the files that it left there."""
+def run(root: Path, folder: Path, size: str, script: str, *options: str, before: str = "") -> tuple[str, list[str]]:
+    """Run a script in a folder that is a disk of ``size``; its last words, and the files that it left there.
+
+    Args:
+        root: the repository.
+        folder: where the disk and what the script says are put.
+        size: as mount takes it.
+        script: the script.
+        options: its command line.
+        before: what the shell does first on the disk.
+    """
     disk = folder / "disk"
     disk.mkdir()
     unshare = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--mount"]
-    command = [*unshare, "sh", "-c", ON_A_SMALL_DISK, "sh", disk, size, sys.executable]
+    command = [*unshare, "sh", "-c", ON_A_SMALL_DISK % before, "sh", disk, size, sys.executable]
     job = subprocess.run([*command, root / "workflow" / "scripts" / script, *options])
     if job.returncode == 77:
         pytest.skip("this machine lets nobody mount a disk")
@@ -64,9 +74,11 @@ def passages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_ingest(root: Path, tmp_path: Path, passages: Path) -> None:
-    settings = json.dumps({"corpus": {"format": "beir", "path": str(passages)}, "splits": {}})
+    dataset = {"corpus": {"format": "beir", "path": str(passages)}, "splits": {}}
+    config = write_configuration(tmp_path / "config.yaml", datasets={"demo": dataset})
     output = "data/demo/corpus.parquet"
-    error, left = run(root, tmp_path, "300k", "ingest_corpus.py", "--settings", settings, "--output", output)
+    options = arguments("corpus", config=config, dataset="demo", output=output)
+    error, left = run(root, tmp_path, "300k", "ingest.py", *options)
     assert_full(error, output, "data")
     assert left == []
 
@@ -75,16 +87,20 @@ def test_unpack_knows_how_much_is_due(root: Path, tmp_path: Path, passages: Path
     with tarfile.open(tmp_path / "corpus.tar.gz", "w:gz") as archive:
         archive.add(passages, "corpus.jsonl")
     output = "raw/corpus/corpus.jsonl"
-    options = ("--archive", tmp_path / "corpus.tar.gz", "--member", "corpus.jsonl", "--output", output)
-    error, left = run(root, tmp_path, "1m", "unpack.py", *options)
-    assert_full(error, output, "raw", r"/corpus, 4\.\d MB are due")
+    config = write_configuration(tmp_path / "config.yaml")
+    archive = tmp_path / "corpus.tar.gz"
+    options = arguments("member", config=config, archive=archive, member="corpus.jsonl", output=output)
+    error, left = run(root, tmp_path, "1m", "prepare.py", *options)
+    assert_full(error, output, "raw", r"/corpus, 4\.\d MB are needed")
     assert left == []
 
 
 def test_a_download_keeps_what_came(root: Path, tmp_path: Path, passages: Path) -> None:
-    settings = json.dumps({"url": passages.as_uri(), "bytes": passages.stat().st_size})
-    error, left = run(root, tmp_path, "1m", "fetch.py", "--settings", settings, "--output", "raw/corpus/corpus.jsonl")
-    assert_full(error, "raw/corpus/corpus.jsonl", "raw", r"/corpus, 4\.\d MB are due")
+    download = {"url": passages.as_uri(), "bytes": passages.stat().st_size}
+    config = write_configuration(tmp_path / "config.yaml", downloads={"corpus": download})
+    options = arguments("download", config=config, download="corpus", output="raw/corpus/corpus.jsonl")
+    error, left = run(root, tmp_path, "1m", "prepare.py", *options)
+    assert_full(error, "raw/corpus/corpus.jsonl", "raw", r"/corpus, 4\.\d MB are needed")
     assert {Path(file).name for file in left} == {".corpus.jsonl.partial", ".corpus.jsonl.partial.json"}
 
 
@@ -94,32 +110,23 @@ def test_encoding_is_not_killed_by_its_memory_map(root: Path, tmp_path: Path) ->
         tmp_path / "corpus.parquet",
         CORPUS.rows([{"docid": str(row), "title": None, "text": "a word"} for row in range(20_000)]),
     )
-    error, left = run(
-        root,
-        tmp_path,
-        "300k",
-        "encode.py",
-        *("--settings", '{"backbone": {"model": "tiny", "query_length": 8, "passage_length": 8}}'),
-        *("--performance", "{}", "--model", tmp_path / "model", "--corpus", tmp_path / "corpus.parquet"),
-        *("--shard", "0000-of-0001", "--output-vectors", "results/v.npy", "--output-docids", "results/d.parquet"),
-    )
-    assert_full(error, "results/v.npy", "results", r", [\d.]+ [kM]B are due")
+    backbone = {"model": "tiny", "query_length": 8, "passage_length": 8}
+    config = write_configuration(tmp_path / "config.yaml", backbones={"encoder": backbone})
+    files = {"model": tmp_path / "model", "corpus": tmp_path / "corpus.parquet", "output": "results"}
+    options = arguments("encode", config=config, backbone="encoder", shard="0000-of-0001", **files)
+    error, left = run(root, tmp_path, "300k", "retrieve.py", *options)
+    assert_full(error, "results/0000-of-0001.npy", "results", r", [\d.]+ [kM]B are needed")
     assert left == []
 
 
 def test_labels(root: Path, tmp_path: Path) -> None:
     pool = {f"query {number}": [(os.urandom(20).hex(), True)] for number in range(2000)}
-    (shard,) = write_pool(tmp_path, pool)
-    options = (
-        "--settings",
-        '{"pool": "p", "source": "human"}',
-        "--pool",
-        shard,
-        "--output",
-        "results/labels/l.parquet",
-    )
-    error, left = run(root, tmp_path, "20k", "merge_labels.py", *options)
-    assert_full(error, "results/labels/l.parquet", "results")
+    write_pool(tmp_path / "pool", pool)
+    config = write_configuration(tmp_path / "config.yaml")
+    link = f"mkdir -p results/pools && ln -s {tmp_path / 'pool'} results/pools/pool && "
+    options = arguments("merge", config=config, labels="human", output="results/labels/human.parquet")
+    error, left = run(root, tmp_path, "24k", "label.py", *options, before=link)
+    assert_full(error, "results/labels/human.parquet", "results")
     assert left == []
 
 

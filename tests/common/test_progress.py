@@ -17,7 +17,7 @@ from utility_annotation.common.progress import CountingReader, Progress, counted
 JOB = """
 import sys, time
 sys.path.insert(0, {scripts!r})
-sys.argv = ["encode.py", "--output-vectors", "results/x.npy"]
+sys.argv = ["retrieve.py", "encode", "--config", "c.yaml", "--shard", "0000-of-0002", "--output", "results/v"]
 from utility_annotation.common import progress
 progress._SECONDS_BETWEEN_LINES = {pause}
 progress.log_to_stderr()
@@ -39,7 +39,7 @@ def test_progress_reaches_the_terminal_although_the_log_is_a_file(root: Path, tm
     code = JOB.format(scripts=str(root / "workflow" / "scripts"), pause=0.2)
     shown = _run_on_a_terminal(code, tmp_path / "log")
     lines = shown.split("\r\n")
-    assert "encode results/x.npy: encoding: " in lines[0]
+    assert "retrieve encode 0000-of-0002 results/v: encoding: " in lines[0]
     assert " of 40 passages" in lines[0]
     assert len(lines) < 10
     assert (tmp_path / "log").read_text().count(" of 40 passages") == 40

@@ -20,8 +20,7 @@ from hosted import (
 )
 from scripted_server import Answer, ScriptedServer, chat_answer, text_answer
 
-from utility_annotation.annotation.prompts import Cleaner
-from utility_annotation.annotation.replies import after_thinking
+from utility_annotation.annotation.prompts import PromptSanitizer
 from utility_annotation.common.errors import InputError
 from utility_annotation.engines.chat_tokens import ChatTokenizer
 from utility_annotation.engines.openai_engine import STRUCTURE, OpenAIEngine
@@ -35,6 +34,7 @@ from utility_annotation.engines.protocol import (
     ReplyRequest,
     TooLong,
 )
+from utility_annotation.engines.thinking import after_thinking
 from utility_annotation.engines.transformers_engine import TransformersEngine
 from utility_annotation.settings import Sampling
 
@@ -196,7 +196,7 @@ def test_completions_have_the_key_of_every_engine_where_the_model_is_known(
     tiny_model: Path, engine: TransformersEngine
 ) -> None:
     served = open_engine(LOCAL, tiny_model, performance("http://127.0.0.1:1/v1"))
-    assert (served.identity, served.special_tokens) == (engine.identity, engine.special_tokens)
+    assert (served.fingerprint, served.special_tokens) == (engine.fingerprint, engine.special_tokens)
 
 
 def test_served_model_and_thinking_belong_to_the_identity_where_it_is_not() -> None:
@@ -204,7 +204,7 @@ def test_served_model_and_thinking_belong_to_the_identity_where_it_is_not() -> N
         HOSTED,
         *(HOSTED.model_copy(update=change) for change in ({"served_model_name": "x"}, {"thinking": True})),
     ]
-    assert len({hosted("http://127.0.0.1:1/v1", variant).identity for variant in variants}) == 3
+    assert len({hosted("http://127.0.0.1:1/v1", variant).fingerprint for variant in variants}) == 3
 
 
 @pytest.mark.parametrize("field", ["reasoning", "reasoning_content"])
@@ -318,7 +318,7 @@ def test_prompt_beyond_the_stated_context_is_not_sent(tiny_model: Path) -> None:
     ],
 )
 def test_structure_of_the_model_families_is_broken_in_outside_text(hostile: str) -> None:
-    cleaned = Cleaner(STRUCTURE).text(f"text {hostile} text")
+    cleaned = PromptSanitizer(STRUCTURE).text(f"text {hostile} text")
     assert hostile not in cleaned
     assert not [string for string in STRUCTURE if string in cleaned]
     assert cleaned.replace(" ", "") == f"text{hostile}text".replace(" ", "")
@@ -328,4 +328,6 @@ def test_list_of_structure_covers_the_demo_s_tokenizer(tiny_model: Path) -> None
     """Every special token with brackets: what stands in STRUCTURE breaks it."""
     known = ChatTokenizer(tiny_model, LOCAL).special_tokens
     assert "<|im_start|>" in known
-    assert {token for token in known if token.startswith("<|") and Cleaner(STRUCTURE).text(token) == token} == set()
+    assert {
+        token for token in known if token.startswith("<|") and PromptSanitizer(STRUCTURE).text(token) == token
+    } == set()

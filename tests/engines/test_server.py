@@ -14,7 +14,7 @@ from email.utils import format_datetime
 from itertools import pairwise
 from pathlib import Path
 
-import annotate_relsel
+import annotate
 import httpx2
 import pytest
 from hosted import (
@@ -22,6 +22,7 @@ from hosted import (
     HOSTED,
     KEY,
     LOCAL,
+    annotated,
     asked,
     chat,
     collected,
@@ -461,10 +462,10 @@ def test_key_is_in_no_file_and_no_log(
 
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     caplog.set_level(logging.DEBUG)
-    write_pool(tmp_path / "pool.parquet", 3)
+    write_pool(tmp_path, 3)
     with ScriptedServer(script) as scripted:
-        annotate_relsel.main(script_arguments(tmp_path, root, scripted.url))
-    rows = {row["query_id"]: row for row in ANNOTATION.read(tmp_path / "relsel.parquet").to_pylist()}
+        annotate.main(script_arguments(tmp_path, root, scripted.url))
+    rows = {row["query_id"]: row for row in ANNOTATION.read(annotated(tmp_path)).to_pylist()}
     assert [rows[f"q{n}"]["outcome"] for n in range(3)] == ["error", "error", "ok"]
     assert "bad key ***" in rows["q0"]["finish_reason"]
     assert all(received.headers["authorization"] == f"Bearer {KEY}" for received in scripted.received)
@@ -489,10 +490,10 @@ def test_interrupt_ends_a_job_whose_server_hangs(root: Path, tmp_path: Path) -> 
         hanging.set()
         return Answer(seconds=60)
 
-    write_pool(tmp_path / "pool.parquet", 3)
+    write_pool(tmp_path, 3)
     with ScriptedServer(script) as scripted:
         arguments = script_arguments(tmp_path, root, scripted.url)
-        command = [sys.executable, str(root / "workflow" / "scripts" / "annotate_relsel.py"), *arguments]
+        command = [sys.executable, str(root / "workflow" / "scripts" / "annotate.py"), *arguments]
         job = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts)
         try:
             assert hanging.wait(60)
@@ -505,4 +506,4 @@ def test_interrupt_ends_a_job_whose_server_hangs(root: Path, tmp_path: Path) -> 
             job.wait()
     assert "KeyboardInterrupt" in log
     assert job.returncode not in (0, None)
-    assert not (tmp_path / "relsel.parquet").exists()
+    assert not annotated(tmp_path).exists()

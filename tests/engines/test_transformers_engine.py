@@ -177,7 +177,7 @@ def test_precision_and_thinking_belong_to_the_identity(tiny_model: Path, annotat
         annotator,
         *(annotator.model_copy(update=change) for change in ({"thinking": True}, {"precision": "bf16"})),
     ]
-    assert len({TransformersEngine(tiny_model, variant, Performance()).identity for variant in variants}) == 3
+    assert len({TransformersEngine(tiny_model, variant, Performance()).fingerprint for variant in variants}) == 3
 
 
 def test_model_without_a_chat_template_is_refused_by_name(

@@ -21,12 +21,12 @@ from typing import Any
 
 import psutil
 import pytest
-from command_line import arguments
+from command_line import arguments, write_configuration
 from judged_pools import write_pool
 from pydantic import TypeAdapter
 
 from utility_annotation.annotation.replies import RANKING, SELECTION
-from utility_annotation.annotation.templates import template_name
+from utility_annotation.annotation.stages import STAGES
 from utility_annotation.common.errors import InputError
 from utility_annotation.engines.protocol import (
     Completion,
@@ -45,6 +45,7 @@ from utility_annotation.settings import Annotator, Performance, Sampling
 pytestmark = pytest.mark.vllm
 
 CONTEXT = 256
+SHARD = "0000-of-0001"
 SETTINGS = Annotator(model="smollm2", engine="vllm", precision="fp32", max_model_len=CONTEXT)
 
 
@@ -221,7 +222,7 @@ def test_log_likelihoods_are_those_of_the_transformers_engine(
 
 
 def test_both_engines_share_what_is_stored(session: Session, transformers_engine: TransformersEngine) -> None:
-    assert session.calls["identity"] == [{"text": transformers_engine.identity}]
+    assert session.calls["fingerprint"] == [{"text": transformers_engine.fingerprint}]
 
 
 def test_sampled_reply_depends_on_its_seed_and_prompt_alone(session: Session) -> None:
@@ -263,7 +264,7 @@ def test_killed_engine_is_started_again_and_serves_what_it_held(session: Session
     assert [line["index"] for line in session.calls["killed"]] == [0, 1]
     assert [type(result) for result in session.results("killed")] == [Completion, Completion]
     assert session.run.code == 0, session.run.log[-4000:]
-    assert "vLLM's engine has died" in session.run.log
+    assert "vLLM's engine crashed" in session.run.log
     assert session.run.left_over() == []
 
 
@@ -283,8 +284,27 @@ def test_request_that_exhausts_memory_is_an_outcome_and_the_rest_go_on(
 def test_engine_that_dies_of_everything_ends_the_job_with_what_to_do(deaths: Session) -> None:
     assert "doomed" not in deaths.calls
     assert deaths.run.code == 1
-    assert re.search(r"error: vLLM's engine has died \d times with nothing finished in between", deaths.run.log)
+    assert re.search(r"error: vLLM's engine crashed \d times in a row", deaths.run.log)
     assert deaths.run.left_over() == []
+
+
+PRIVATE_PARTS = """
+import inspect
+from vllm.v1.engine.core_client import MPClient, SyncMPClient
+
+start, read = inspect.getsource(SyncMPClient.__init__), inspect.getsource(SyncMPClient.get_output)
+assert "self.outputs_queue = queue.Queue" in start, "the queue has gone"
+assert "self.output_queue_thread = Thread(" in start, "the thread has gone"
+assert "self.outputs_queue.get()" in read and "raise self._format_exception(outputs)" in read, "step waits otherwise"
+assert "outputs_queue" not in inspect.getsource(MPClient.start_engine_core_monitor), "vLLM wakes step up itself"
+assert "output_queue_thread" not in inspect.getsource(MPClient.shutdown), "vLLM waits for the thread itself"
+"""
+"""What the engine takes for granted of vLLM's private parts, and why it needs them."""
+
+
+def test_private_parts_of_vllm_are_as_the_engine_uses_them(vllm_python: Path) -> None:
+    """Where this fails after an update of vLLM, change or remove what uses ``vllm_engine._client``."""
+    subprocess.run([vllm_python, "-c", PRIVATE_PARTS], check=True)
 
 
 def test_build_for_a_gpu_asks_for_one(session: Session) -> None:
@@ -293,32 +313,39 @@ def test_build_for_a_gpu_asks_for_one(session: Session) -> None:
 
 @pytest.mark.skipif(find_spec("vllm") is not None, reason="this interpreter has vLLM")
 def test_interpreter_without_vllm_is_told_which_setting_helps(tiny_model: Path) -> None:
-    with pytest.raises(InputError, match=r"no vLLM.*performance\.annotate\.python"):
+    with pytest.raises(InputError, match=r"no working vLLM.*performance\.annotate\.python"):
         VllmEngine(tiny_model, SETTINGS, Performance())
 
 
 def test_vllm_s_environment_has_what_the_annotation_scripts_import(vllm_python: Path, root: Path) -> None:
     scripts = root / "workflow" / "scripts"
-    names = sorted(path.stem for path in scripts.glob("annotate_*.py"))
-    assert len(names) >= 5
-    subprocess.run([vllm_python, "-c", f"import {', '.join(names)}"], cwd=scripts, check=True)
+    subprocess.run([vllm_python, "-c", "import annotate, answers"], cwd=scripts, check=True)
 
 
 def relsel_command(
     interpreter: Path | str, root: Path, model: Path, pool: Path, settings: Annotator, **performance: Any
 ) -> list[Path | str]:
-    """annotate_relsel.py on a pool shard; all that it leaves lies beside that."""
+    """annotate.py with the stage relsel on the only shard of a pool; all that it leaves lies beside the pool."""
+    config = write_configuration(
+        pool.with_name(f"{settings.engine}.yaml"), annotators={"judge": settings}, performance=performance
+    )
     options = arguments(
-        settings=settings.model_dump(mode="json"),
-        performance=performance,
+        config=config,
+        stage="relsel",
+        annotator="judge",
         model=model,
         pool=pool,
-        prompt=root / "resources" / "prompts" / template_name("relsel", "pointwise"),
+        shard=SHARD,
+        prompt=root / "resources" / "prompts" / STAGES["relsel"].way("pointwise").template,
         store=pool.with_name(f"store-{settings.engine}"),
-        output=pool.with_name(f"{settings.engine}.parquet"),
-        summary=pool.with_name(f"{settings.engine}.json"),
+        annotation=pool.with_name(settings.engine),
     )
-    return [interpreter, root / "workflow" / "scripts" / "annotate_relsel.py", *options]
+    return [interpreter, root / "workflow" / "scripts" / "annotate.py", *options]
+
+
+def annotated(folder: Path, engine: str) -> Path:
+    """The shard that a job writes."""
+    return folder / engine / "relsel" / f"{SHARD}.parquet"
 
 
 POINTWISE = Annotator(model="tiny", engine="vllm", precision="fp32", protocol="pointwise", max_model_len=512)
@@ -328,19 +355,21 @@ def test_model_split_over_two_workers_scores_as_transformers_does(
     vllm_python: Path, root: Path, tiny_model: Path, tmp_path: Path
 ) -> None:
     """Tensor parallelism, by the setting that on a cluster asks for two GPUs; here each worker is a CPU's."""
-    (shard,) = write_pool(tmp_path, {"q": [(f"d{letter}", False) for letter in "abcd"]})
+    write_pool(tmp_path / "pool", {"q": [(f"d{letter}", False) for letter in "abcd"]})
     rows = []
     for interpreter, engine, annotate in (
         (vllm_python, "vllm", {"gpus": 2}),
         (sys.executable, "transformers", {"device": "cpu"}),
     ):
         settings = POINTWISE.model_copy(update={"engine": engine})
-        command = relsel_command(interpreter, root, tiny_model, shard, settings, threads=1, annotate=annotate)
+        command = relsel_command(
+            interpreter, root, tiny_model, tmp_path / "pool", settings, threads=1, annotate=annotate
+        )
         ended = run(command, root, log=tmp_path / "log")
         assert ended.code == 0, ended.log[-4000:]
         assert ended.left_over() == []
         assert ("tensor_parallel_size=2" in ended.log) == (engine == "vllm")
-        rows += ANNOTATION.read(tmp_path / f"{engine}.parquet").to_pylist()
+        rows += ANNOTATION.read(annotated(tmp_path, engine)).to_pylist()
     split, whole = rows
     assert [score["score"] for score in split["scores"]] == pytest.approx(
         [score["score"] for score in whole["scores"]], abs=1e-3
@@ -353,8 +382,8 @@ def test_shard_killed_half_way_leaves_no_process_and_resumes(
 ) -> None:
     requests = 1200
     pool = {f"q{number}": [(f"d{number}{letter}", False) for letter in "abcd"] for number in range(requests // 4)}
-    (shard,) = write_pool(tmp_path, pool)
-    command = relsel_command(vllm_python, root, tiny_model, shard, POINTWISE)
+    write_pool(tmp_path / "pool", pool)
+    command = relsel_command(vllm_python, root, tiny_model, tmp_path / "pool", POINTWISE)
 
     def stored() -> int:
         return sum(file.read_bytes().count(b"\n") for file in (tmp_path / "store-vllm").glob("*.jsonl"))
@@ -365,12 +394,12 @@ def test_shard_killed_half_way_leaves_no_process_and_resumes(
     assert first.code == -signal.SIGKILL
     assert first.family
     assert first.left_over() == []
-    assert not (tmp_path / "vllm.parquet").exists()
+    assert not annotated(tmp_path, "vllm").exists()
 
     second = run(command, root, log=tmp_path / "second.log")
     assert second.code == 0, second.log[-4000:]
     assert second.left_over() == []
-    summary = json.loads((tmp_path / "vllm.json").read_text())
+    summary = json.loads(annotated(tmp_path, "vllm").with_suffix(".json").read_text())
     assert (summary["from_store"], summary["made"]) == (kept, requests - kept)
     assert stored() == requests
-    assert {row["outcome"] for row in ANNOTATION.read(tmp_path / "vllm.parquet").to_pylist()} == {"ok"}
+    assert {row["outcome"] for row in ANNOTATION.read(annotated(tmp_path, "vllm")).to_pylist()} == {"ok"}

@@ -72,7 +72,7 @@ def main(argv: list[str] | None) -> None:
         engine = Frail(job["model"], Annotator(**job["annotator"]), Performance())
         write_all("one too many", engine.log_likelihood(requests["one too many"]))
         lines.write(json.dumps({"call": "starts", "number": engine.starts}) + "\n")
-        engine.doomed, vllm_engine._DEATHS = True, 2
+        engine.doomed, vllm_engine._MAX_CRASHES = True, 2
         kill_engine()
         write_all("doomed", engine.log_likelihood(requests["doomed"]))
 

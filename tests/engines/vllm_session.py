@@ -57,7 +57,7 @@ def main(argv: list[str] | None) -> None:
 
         write("without a GPU", text=refusal_without_a_gpu())
         engine = open_engine(Annotator(**job["annotator"]), job["model"], Performance())
-        write("identity", text=engine.identity)
+        write("fingerprint", text=engine.fingerprint)
         for call, requests in job["generate"].items():
             write_all(call, engine.generate(TypeAdapter(list[ReplyRequest]).validate_python(requests)))
         for call, requests in job["log_likelihood"].items():

@@ -7,9 +7,9 @@ import logging
 import unicodedata
 from pathlib import Path
 
-import match_answers as script
+import evaluate as script
 import pytest
-from command_line import arguments
+from command_line import arguments, write_configuration
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pyserini.eval.evaluate_dpr_retrieval import SimpleTokenizer, has_answers
@@ -102,13 +102,11 @@ def judge(folder: Path, metrics: list[str], ranked: dict[str, str] = RANKED) -> 
         for rank, docid in reversed(list(enumerate(docids, 1)))
     ]
     RUN.write(folder / "run.parquet", RUN.rows(rows))
-    script.main(
-        arguments(
-            settings={"metrics": metrics},
-            **{name: folder / f"{name}.parquet" for name in ("run", "answers", "corpus")},
-            output=folder / "out" / "qrels.parquet",
-        )
-    )
+    testset = {"dataset": "data", "split": "train", "relevant": "answers", "metrics": metrics}
+    config = write_configuration(folder / "config.yaml", testsets={"answered": testset})
+    files = {name: folder / f"{name}.parquet" for name in ("run", "answers", "corpus")}
+    output = folder / "out" / "qrels.parquet"
+    script.main(arguments("answers", config=config, testset="answered", **files, output=output))
     return folder / "out" / "qrels.parquet"
 
 

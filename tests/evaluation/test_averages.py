@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import average_metrics as script
+import evaluate as script
 import pytest
-from command_line import arguments
+from command_line import arguments, write_configuration
 
 from utility_annotation.common.errors import InputError
 from utility_annotation.common.files import read_json, write_json
@@ -18,7 +18,7 @@ from utility_annotation.io.schemas import PER_QUERY
 def evaluated(folder: Path, testset: str, values: list[float], **changes: Any) -> tuple[Path, Path]:
     """A metrics file and its per-query values."""
     rows = [{"query_id": f"q{place}", "metric": "ndcg@10", "value": value} for place, value in enumerate(values)]
-    PER_QUERY.write(folder / f"{testset}.parquet", PER_QUERY.rows(rows))
+    PER_QUERY.write(folder / f"{testset}.per-query.parquet", PER_QUERY.rows(rows))
     figures = {
         "backbone": "b",
         "training": "r",
@@ -28,21 +28,23 @@ def evaluated(folder: Path, testset: str, values: list[float], **changes: Any) -
         "metrics": {"ndcg@10": sum(values) / len(values), testset: 1.0},
     }
     write_json(folder / f"{testset}.json", figures | changes)
-    return folder / f"{testset}.json", folder / f"{testset}.parquet"
+    return folder / f"{testset}.json", folder / f"{testset}.per-query.parquet"
 
 
-def test_test_sets_count_the_same_whatever_their_size_and_depth(tmp_path: Path) -> None:
-    forums = [evaluated(tmp_path, "android", [1.0]), evaluated(tmp_path, "tex", [0.0, 0.5])]
-    script.main(
-        arguments(
-            settings={"average": "forums"},
-            metrics=[metrics for metrics, _ in forums],
-            per_query=[values for _, values in forums],
-            output=tmp_path / "forums.json",
-            output_per_query=tmp_path / "forums.parquet",
-        )
+def test_test_sets_count_the_same_whatever_their_size_and_depth(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = Path("results/metrics/b/r")
+    evaluated(folder, "android", [1.0])
+    evaluated(folder, "tex", [0.0, 0.5])
+    config = write_configuration(
+        Path("config.yaml"),
+        testsets={name: {"dataset": "data", "split": "train"} for name in ("android", "tex")},
+        averages={"forums": {"testsets": ["android", "tex"]}},
     )
-    members = [evaluated(tmp_path, "nq", [0.25]), (tmp_path / "forums.json", tmp_path / "forums.parquet")]
+    script.main(arguments("average", config=config, retriever="b/r", average="forums", output=tmp_path / "forums.json"))
+    members = [evaluated(tmp_path, "nq", [0.25]), (tmp_path / "forums.json", tmp_path / "forums.per-query.parquet")]
     figures, values = average("beir", *zip(*members, strict=True))
     assert figures["metrics"] == {"ndcg@10": (0.25 + (1.0 + 0.25) / 2) / 2}
     assert figures["weights"] == {"nq": 0.5, "android": 0.25, "tex": 0.25}
@@ -67,5 +69,5 @@ def test_metrics_that_no_two_share_have_no_average(tmp_path: Path) -> None:
 
 def test_a_test_set_counts_once(tmp_path: Path) -> None:
     member = evaluated(tmp_path, "nq", [1.0])
-    with pytest.raises(InputError, match="'nq' stands twice"):
+    with pytest.raises(InputError, match="'nq' is twice"):
         average("a", *zip(member, member, strict=True))

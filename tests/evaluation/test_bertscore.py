@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
+import answers as script
 import bert_score as package
-import evaluate_answers as script
 import pytest
-from command_line import arguments
+from command_line import arguments, write_configuration
 from tiny_bert import save_tiny_bert
 from transformers import AutoTokenizer, RobertaConfig, RobertaModel, RobertaTokenizer
 
 from utility_annotation.common.errors import InputError
-from utility_annotation.evaluation.answers import Encoder, evaluate_answers
+from utility_annotation.evaluation.answers import BertScoreEncoder, evaluate_answers
 from utility_annotation.evaluation.bertscore import bert_score
 from utility_annotation.io.schemas import ANNOTATION
 from utility_annotation.io.schemas import ANSWERS as TRUTH
@@ -86,7 +87,7 @@ def test_blank_and_failed_answers_score_nothing_and_the_others_what_they_scored(
     assert blank.tolist() == pytest.approx([0, alone[0]], abs=1e-6)
     references = {"failed": ["ship"], "given": ["blue ship"]}
     result = evaluate_answers(
-        references, {"failed": None, "given": "red ship"}, ("bert-score",), Encoder(bert, 1, "cpu")
+        references, {"failed": None, "given": "red ship"}, ("bert-score",), BertScoreEncoder(bert, 1, "cpu")
     )
     assert result.values["bert-score"].tolist() == pytest.approx([0, alone[0]], abs=1e-6)
     assert bert_score([""], [["ship"]], bert, layer=1, device="cpu").tolist() == [0]
@@ -97,20 +98,24 @@ def test_a_layer_that_the_model_lacks_is_named(bert: Path) -> None:
         bert_score(["red"], [["blue"]], bert, layer=3, device="cpu")
 
 
-def run_script(folder: Path, **more: object) -> dict:
+def run_script(folder: Path, performance: dict[str, Any] | None = None, **more: object) -> dict[str, Any]:
     """The script as its rule calls it, on one answer; the metrics that it wrote."""
     row = {"query_id": "q", "outcome": "ok", "answer": "red ship", "whole_pool": False, "replies": ["red ship"]}
     counts = {"attempts": 1, "prompt_tokens": 1, "completion_tokens": 1}
     ANNOTATION.write(folder / "answers.parquet", ANNOTATION.rows([row | counts]))
     TRUTH.write(folder / "truth.parquet", TRUTH.rows([{"query_id": "q", "answers": ["blue ship"]}]))
-    names = {"backbone": "b", "training": "r", "qa": "t", "generator": "g", "metrics": ["f1", "bert-score"]}
+    task = {"testset": "test", "metrics": ["f1", "bert-score"], "bert_score": {"model": "tiny", "layer": 1}}
+    config = write_configuration(folder / "config.yaml", qa={"t": task}, performance=performance or {})
     script.main(
         arguments(
-            settings=names | {"layer": 1},
+            "evaluate",
+            config=config,
+            retriever="encoder/human",
+            qa="t",
+            generator="judge",
             answers=folder / "answers.parquet",
             truth=folder / "truth.parquet",
             output=folder / "metrics.json",
-            output_per_query=folder / "per-query.parquet",
             **more,
         )
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-import merge_qrels as script
+import evaluate as script
 import pytest
-from command_line import arguments
+from command_line import arguments, write_configuration
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -29,6 +29,10 @@ def files(folder: Path, human: Grades, labels: Grades) -> dict[str, Path]:
     return paths
 
 
+def run_script(folder: Path, **paths: Path) -> None:
+    script.main(arguments("labels", config=write_configuration(folder / "config.yaml"), **paths))
+
+
 def grades(path: Path) -> dict[tuple[str, str], int]:
     return {(row["query_id"], row["docid"]): row["grade"] for row in QRELS.read(path).to_pylist()}
 
@@ -42,7 +46,7 @@ def test_the_higher_grade_counts_and_questions_without_labels_are_left_out(
 ) -> None:
     paths = files(tmp_path, HUMAN, LABELLED)
     with caplog.at_level(logging.WARNING):
-        script.main(arguments(**paths))
+        run_script(tmp_path, **paths)
     assert grades(paths["output"]) == {("q1", "a"): 1, ("q1", "b"): 1, ("q1", "c"): 3, ("q2", "a"): 1}
     assert "1 labelled questions have no relevant passage" in caplog.text
 
@@ -92,7 +96,7 @@ def test_merging_equals_a_plain_loop(tmp_path_factory: pytest.TempPathFactory, h
 def test_labels_alone_judge_where_no_qrels_are_given(tmp_path: Path) -> None:
     paths = files(tmp_path, HUMAN, LABELLED)
     del paths["qrels"]
-    script.main(arguments(**paths))
+    run_script(tmp_path, **paths)
     assert grades(paths["output"]) == {("q1", "a"): 1, ("q1", "b"): 1, ("q1", "c"): 1, ("q2", "a"): 1}
 
 
@@ -108,6 +112,6 @@ def test_a_label_goes_for_every_copy_of_the_passage_that_the_pool_held(tmp_path:
     ]
     rows = [{"query_id": q, "docid": d, "duplicate_of": of, "similarity": 0.9, "copy": c} for q, d, of, c in named]
     DUPLICATES.write(tmp_path / "duplicates.parquet", DUPLICATES.rows(rows))
-    script.main(arguments(labels=paths["labels"], output=paths["output"], duplicates=tmp_path / "duplicates.parquet"))
+    run_script(tmp_path, labels=paths["labels"], output=paths["output"], duplicates=tmp_path / "duplicates.parquet")
     found = {("q", "found"), ("q", "kept"), ("q", "later"), ("r", "alone"), ("r", "first"), ("r", "second")}
     assert grades(paths["output"]) == dict.fromkeys(found, 1)

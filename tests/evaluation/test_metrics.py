@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 import pytrec_eval
-from command_line import arguments
+from command_line import arguments, write_configuration
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from trec_runs import read_run
 
 from utility_annotation.common.errors import InputError
 from utility_annotation.evaluation.metrics import evaluate
@@ -80,7 +81,7 @@ def test_it_is_trec_eval_on_any_run(qrels, run, level):
 def test_trec_dl_2020_equals_trec_eval(shared_data, name):
     folder = shared_data / "runs-dl20"
     expected = json.loads((folder / "expected.json").read_text())["scores"][name]
-    qrels, run = read_qrels(folder / "qrels.dl20-passage.txt"), trec.read_run(folder / name)
+    qrels, run = read_qrels(folder / "qrels.dl20-passage.txt"), read_run(folder / name)
     ours = {
         "P_10": "precision@10",
         "map": "map",
@@ -143,7 +144,7 @@ def trec_eval_figures(path: Path) -> dict[str, float]:
 def test_trec_evals_own_test_outputs(shared_data, output, qrels, level):
     """These average over the queries that are in the run; so the judgements of the others are left out here."""
     folder = shared_data / "trec_eval-test"
-    run, judgements = trec.read_run(folder / "results.test"), read_qrels(folder / qrels)
+    run, judgements = read_run(folder / "results.test"), read_qrels(folder / qrels)
     judgements = judgements.filter(pc.is_in(judgements["query_id"], value_set=run["query_id"].unique()))
     ours = {
         "map": "map",
@@ -165,7 +166,7 @@ def test_trec_evals_own_test_outputs(shared_data, output, qrels, level):
 
 @pytest.mark.parametrize("metric", ["mmr@10", "ndcg@0", "ndcg@", "ndcg@x", "precision", "mrr@10-l2"])
 def test_an_unknown_metric_is_an_error(metric):
-    with pytest.raises(InputError, match="no metric that is known"):
+    with pytest.raises(InputError, match="not a known metric"):
         evaluate(qrels_table({"1": {"a": 1}}), run_table({"1": {"a": 1.0}}), [metric])
 
 
@@ -183,13 +184,17 @@ def test_no_judgement_is_an_error():
 def test_the_script_writes_means_and_every_querys_value(tmp_path):
     QRELS.write(tmp_path / "qrels.parquet", qrels_table({"2": {"a": 1}, "1": {"b": 2, "c": 1}, "3": {"a": 1}}))
     RUN.write(tmp_path / "run.parquet", run_table({"1": {"b": 1.0, "x": 2.0}, "2": {"a": 1.0}, "9": {"a": 1.0}}))
+    testset = {"dataset": "data", "split": "train", "metrics": ["mrr@10"]}
+    config = write_configuration(tmp_path / "config.yaml", testsets={"t": testset})
     evaluate_script.main(
         arguments(
-            settings={"backbone": "b", "training": "r", "testset": "t", "metrics": ["mrr@10"], "relevance_level": 1},
+            "run",
+            config=config,
+            retriever="b/r",
+            testset="t",
             run=tmp_path / "run.parquet",
             qrels=tmp_path / "qrels.parquet",
             output=tmp_path / "metrics.json",
-            output_per_query=tmp_path / "values.parquet",
         )
     )
     assert json.loads((tmp_path / "metrics.json").read_text()) == {
@@ -200,7 +205,7 @@ def test_the_script_writes_means_and_every_querys_value(tmp_path):
         "queries_missing_from_run": 1,
         "metrics": {"mrr@10": 0.5},
     }
-    assert PER_QUERY.read(tmp_path / "values.parquet").to_pydict() == {
+    assert PER_QUERY.read(tmp_path / "metrics.per-query.parquet").to_pydict() == {
         "query_id": ["2", "1", "3"],
         "metric": ["mrr@10"] * 3,
         "value": [1.0, 0.5, 0.0],

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import datasets
-import export_labels as script
+import export as script
 import pyarrow.parquet as pq
 import pytest
-from command_line import arguments
+from command_line import BASE, arguments, write_configuration
 from huggingface_hub import DatasetCard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -20,7 +20,7 @@ from labelled_pool import CANDIDATES, POSITIVES, QUERIES, TEXTS, Labelled, write
 from utility_annotation.common.errors import InputError
 from utility_annotation.exports.card import ExportSettings
 from utility_annotation.exports.examples import Examples
-from utility_annotation.exports.forms import FORMS, Form
+from utility_annotation.exports.forms import FORMS, ExportFormat
 from utility_annotation.exports.labels import export_labels
 from utility_annotation.io.formats import beir, tevatron, trec
 from utility_annotation.io.schemas import passage_text
@@ -47,9 +47,46 @@ def export(labelled: Labelled, form: str, folder: Path, **labels: Any) -> Path:
         chosen |= {"annotator": None, "model": None}
         if labels["source"] == "replug":
             chosen["labels"]["annotator"] = "judge"
-    files = {"labels": labelled.labels, "pool": labelled.shards, "quality": labelled.quality}
-    script.main(arguments(settings=chosen, format=form, **files, output=folder / form))
+    made = ExportSettings.model_validate(chosen)
+    export_labels(made, form, labelled.labels, labelled.shards, labelled.quality, folder / form)
     return folder / form
+
+
+def run_script(labelled: Labelled, form: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same from a configuration, with the files where the workflow leaves them."""
+    folder = labelled.labels.parent
+    monkeypatch.chdir(folder)
+    for file, place in (
+        (labelled.labels, "labels/useful.parquet"),
+        (labelled.quality, "quality/useful.json"),
+        *((shard, f"pools/small/{shard.name}") for shard in labelled.shards),
+    ):
+        link = folder / "results" / place
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(file)
+    config = write_configuration(
+        folder / "config.yaml",
+        models={"llm": SETTINGS["model"]},
+        datasets={"set": BASE["datasets"]["data"]},
+        pools={"small": SETTINGS["pool"] | {"shards": len(labelled.shards)}},
+        annotators={"judge": SETTINGS["annotator"]},
+        labels={"useful": SETTINGS["labels"]},
+    )
+    script.main(arguments("labels", config=config, labels="useful", format=form, output=folder / "written"))
+    return folder / "written"
+
+
+def test_the_script_writes_what_the_function_does(
+    labelled: Labelled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = export(labelled, "tevatron", tmp_path)
+    written = run_script(labelled, "tevatron", monkeypatch)
+    assert {path.name: path.read_bytes() for path in written.iterdir() if path.suffix != ".md"} == {
+        path.name: path.read_bytes() for path in expected.iterdir() if path.suffix != ".md"
+    }
+    card = (written / "README.md").read_text()
+    assert "some/LLM-7B" in card
+    assert "labels of small" in card
 
 
 def negatives(query_id: str) -> list[str]:
@@ -66,16 +103,18 @@ def test_a_new_form_is_exported_by_its_entry_alone(
     def write(examples: Examples, folder: Path) -> None:
         (folder / "queries.txt").write_text("\n".join(example.query_id for example in examples))
 
-    monkeypatch.setitem(FORMS, "new", Form(title="New", loading="cat queries.txt", writer=write))
+    monkeypatch.setitem(FORMS, "new", ExportFormat(title="New", loading="cat queries.txt", writer=write))
     folder = export(labelled, "new", tmp_path)
     assert sorted((folder / "queries.txt").read_text().split()) == sorted(QUERIES)
     assert "in the format of New" in (folder / "README.md").read_text()
     assert "cat queries.txt" in (folder / "README.md").read_text()
 
 
-def test_an_unknown_form_is_refused(labelled: Labelled, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_form_is_refused(
+    labelled: Labelled, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(SystemExit):
-        export(labelled, "tevatorn", tmp_path)
+        run_script(labelled, "tevatorn", monkeypatch)
     assert "argument --format: invalid choice: 'tevatorn'" in capsys.readouterr().err
     made = ExportSettings.model_validate(SETTINGS)
     with pytest.raises(InputError, match=r"'tevatorn' is no format of labels \(did you mean 'tevatron'\?\)"):
@@ -187,7 +226,7 @@ def test_the_card_says_what_it_is(labelled: Labelled, tmp_path: Path, form: str)
     assert card.data.task_categories == ["text-retrieval"]
     for said in ("useful", FORMS[form].title, "some/LLM-7B", "rows.jsonl", "utility selection", "EMNLP 2025"):
         assert said in card.text
-    for row in ("questions | 4", "without a positive | 1", "positives | 4", "a question | 1.00", "negatives | 11"):
+    for row in ("questions | 4", "without a positive | 1", "positives | 4", "per question | 1.00", "negatives | 11"):
         assert f"{row} |" in card.text
     assert "| precision of the human positives, % | 50.0 |" in card.text
     assert "| Cohen's kappa | 0.250 |" in card.text
@@ -201,7 +240,7 @@ def test_the_card_of_human_labels_does_not_compare_them_with_themselves(labelled
 
 
 def test_likelihoods_are_no_labels_to_hand_over(labelled: Labelled, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="likelihoods of REPLUG"):
+    with pytest.raises(InputError, match="likelihoods and have no positives"):
         export(labelled, "tevatron", tmp_path, source="replug")
     assert not (tmp_path / "tevatron").exists()
 

@@ -6,13 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-import export_model as script
+import export as script
 import pytest
 import torch
-from command_line import arguments
+from command_line import arguments, write_configuration
 from huggingface_hub import ModelCard
 from tiny_bert import save_tiny_bert
 
+from utility_annotation.exports.models import ModelExportSettings, export_model
 from utility_annotation.settings import Backbone, Training
 from utility_annotation.training.encoder import Encoder
 
@@ -59,7 +60,7 @@ def export(trained: Path, metrics: list[dict[str, Any]], **changed: Any) -> Path
     for path, figures in zip(paths, metrics, strict=True):
         path.write_text(json.dumps(figures))
     output = trained.with_name("exported")
-    script.main(arguments(settings=SETTINGS | changed, model=trained, metrics=paths, output=output))
+    export_model(ModelExportSettings.model_validate(SETTINGS | changed), trained, paths, output)
     return output
 
 
@@ -85,6 +86,37 @@ def test_the_card_states_data_loss_effective_batch_and_metrics(trained: Path) ->
         "| beir-mean | ndcg@10 | 40.0 |",
     ):
         assert row in card.text
+
+
+def test_the_script_finds_labels_and_the_metrics_of_every_table_that_shows_the_model(
+    trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A test set that two tables show counts once."""
+    monkeypatch.chdir(trained.parent)
+    metrics = trained.with_name("results") / "metrics" / "encoder" / "useful-cl20"
+    metrics.mkdir(parents=True)
+    (metrics / "dev.json").write_text(json.dumps(METRICS[0]))
+    group = {"trainings": ["useful", "useful-cl20"]}
+    table = {"title": "A", "backbones": ["encoder"], "groups": [group], "testsets": ["dev"], "baseline": None}
+    config = write_configuration(
+        trained.with_name("config.yaml"),
+        models={"tiny": SETTINGS["source"]},
+        backbones={"encoder": BACKBONE},
+        labels={
+            "human-20": {"pool": "pool", "source": "human"},
+            "useful": {"pool": "pool", "source": "utilsel", "annotator": "judge"},
+        },
+        trainings={"useful": {"labels": "useful"}, "useful-cl20": RUN},
+        testsets={"dev": {"dataset": "data", "split": "train"}},
+        tables={"a": table, "b": table | {"title": "B"}},
+    )
+    output = trained.with_name("exported")
+    names = {"backbone": "encoder", "training": "useful-cl20"}
+    script.main(arguments("model", config=config, **names, model=trained, output=output))
+    written = ModelCard.load(output / "README.md").text
+    assert written.count("| dev | mrr@10 | 35.2 |") == 1
+    assert "| labels | human-20 of pool pool: the human positives of the pool |" in written
+    assert "| starts from | training useful, which started from some/Encoder |" in written
 
 
 def test_a_model_that_no_table_shows_has_no_figures(trained: Path) -> None:

@@ -51,7 +51,7 @@ def test_what_is_no_tar() -> None:
 
 def test_an_absent_member_is_named_with_near_ones(tmp_path: Path) -> None:
     archive = make_tar(tmp_path / "a.tar.gz", {"./queries.train.tsv": b"", "./qrels.dev.tsv": b"", "x": b""})
-    with pytest.raises(InputError, match=r"no member 'queries\.dev\.tsv'.*queries\.train\.tsv.*To fix it"):
+    with pytest.raises(InputError, match=r"no member 'queries\.dev\.tsv'.*queries\.train\.tsv.*Fix: "):
         unpack(archive, "queries.dev.tsv", tmp_path / "out")
     assert everything(tmp_path) == {"a.tar.gz"}
 

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import arguments
+from command_line import arguments, write_configuration
 
 from utility_annotation.common.errors import InputError
-from utility_annotation.io.downloads import Patience, fetch
+from utility_annotation.io.downloads import Patience, fetch_file
 from utility_annotation.settings import Download
 
 CONTENT = bytes(hashlib.sha256(b"%d" % number).digest()[0] for number in range(3_000_000))
@@ -135,7 +135,7 @@ def output(tmp_path: Path) -> Path:
 def failure(server: Server, output: Path, patience: Patience = QUICK, **keys: Any) -> str:
     """The message of a fetch that must fail, and must leave no file at the target."""
     with pytest.raises(InputError, match="Fix: ") as caught:
-        fetch(server.download(**keys), output, patience)
+        fetch_file(server.download(**keys), output, patience)
     assert not output.exists()
     return str(caught.value)
 
@@ -145,21 +145,21 @@ def left(output: Path) -> list[str]:
 
 
 def test_a_good_file_arrives_alone(server: Server, output: Path) -> None:
-    fetch(server.download(), output, QUICK)
+    fetch_file(server.download(), output, QUICK)
     assert output.read_bytes() == CONTENT
     assert left(output) == ["a.bin"]
     assert [request["range"] for request in server.requests] == [None]
 
 
 def test_a_redirect_is_followed(server: Server, output: Path) -> None:
-    fetch(server.download(url=server.url.replace("/files/", "/moved/files/")), output, QUICK)
+    fetch_file(server.download(url=server.url.replace("/files/", "/moved/files/")), output, QUICK)
     assert output.read_bytes() == CONTENT
     assert [request["path"] for request in server.requests] == ["/moved/files/a.bin", "/files/a.bin"]
 
 
 def test_the_proxy_of_the_environment_is_asked(server: Server, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", server.url.removesuffix("/files/a.bin"))
-    fetch(server.download(url="http://publisher.invalid/files/a.bin"), output, QUICK)
+    fetch_file(server.download(url="http://publisher.invalid/files/a.bin"), output, QUICK)
     assert server.requests[0]["path"] == "http://publisher.invalid/files/a.bin"
 
 
@@ -169,14 +169,14 @@ def test_without_a_published_checksum_the_one_found_is_logged(
 ) -> None:
     server.states_length = states_length
     with caplog.at_level(logging.INFO):
-        fetch(server.download(md5=None, bytes=None), output, QUICK)
+        fetch_file(server.download(md5=None, bytes=None), output, QUICK)
     assert output.read_bytes() == CONTENT
     assert MD5 in caplog.text
 
 
 def test_progress_is_logged(server: Server, output: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
-        fetch(server.download(), output, QUICK)
+        fetch_file(server.download(), output, QUICK)
     assert "fetching a.bin: 3,000,000 of 3,000,000 bytes" in caplog.text
 
 
@@ -203,7 +203,7 @@ def test_more_than_the_published_size_is_not_taken(server: Server, output: Path)
 
 def test_a_broken_connection_is_continued_where_it_broke(server: Server, output: Path) -> None:
     server.breaks = [1_000_000, 500_000]
-    fetch(server.download(), output, QUICK)
+    fetch_file(server.download(), output, QUICK)
     assert output.read_bytes() == CONTENT
     assert [request["range"] for request in server.requests] == [None, "bytes=1000000-", "bytes=1500000-"]
     assert server.sent == len(CONTENT)
@@ -212,13 +212,13 @@ def test_a_broken_connection_is_continued_where_it_broke(server: Server, output:
 
 def test_without_a_length_the_published_size_tells_that_more_is_due(server: Server, output: Path) -> None:
     server.states_length, server.breaks = False, [1_000_000]
-    fetch(server.download(), output, QUICK)
+    fetch_file(server.download(), output, QUICK)
     assert output.read_bytes() == CONTENT
 
 
 def test_a_server_that_does_not_continue_is_read_from_the_start(server: Server, output: Path) -> None:
     server.ranges, server.breaks = False, [1_000_000]
-    fetch(server.download(), output, QUICK)
+    fetch_file(server.download(), output, QUICK)
     assert output.read_bytes() == CONTENT
     assert server.sent == len(CONTENT) + 1_000_000
 
@@ -227,7 +227,7 @@ def test_attempts_are_bounded_and_what_came_is_kept_for_the_next_run(server: Ser
     server.breaks = [1000, 1000, 1000]
     assert "3 attempts in a row failed" in failure(server, output)
     assert len(server.requests) == 3
-    fetch(server.download(), output, QUICK)
+    fetch_file(server.download(), output, QUICK)
     assert output.read_bytes() == CONTENT
     assert server.requests[-1]["range"] == "bytes=3000-"
     assert server.sent == len(CONTENT)
@@ -235,7 +235,7 @@ def test_attempts_are_bounded_and_what_came_is_kept_for_the_next_run(server: Ser
 
 def test_headway_starts_the_count_of_attempts_anew(server: Server, output: Path) -> None:
     server.breaks = [100, 100, 1_100_000, 100, 1_100_000, 100]
-    fetch(server.download(), output, QUICK)
+    fetch_file(server.download(), output, QUICK)
     assert output.read_bytes() == CONTENT
 
 
@@ -260,7 +260,7 @@ def test_a_refusal_is_not_repeated(server: Server, output: Path, status: int) ->
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_a_passing_failure_is_asked_again(server: Server, output: Path, status: int) -> None:
     server.statuses = [status, status]
-    fetch(server.download(), output, QUICK)
+    fetch_file(server.download(), output, QUICK)
     assert len(server.requests) == 3
 
 
@@ -277,7 +277,7 @@ def test_no_server(output: Path, server: Server) -> None:
 
 def test_a_file_url(server: Server, output: Path, tmp_path: Path) -> None:
     (tmp_path / "mirror.bin").write_bytes(CONTENT)
-    fetch(server.download(url=f"file://{tmp_path}/mirror.bin"), output, QUICK)
+    fetch_file(server.download(url=f"file://{tmp_path}/mirror.bin"), output, QUICK)
     assert output.read_bytes() == CONTENT
     output.unlink()
     assert "cannot be reached" in failure(server, output, url=f"file://{tmp_path}/absent.bin")
@@ -298,10 +298,10 @@ def test_a_damaged_partial_is_thrown_away_told_and_fetched_anew(
 ) -> None:
     partial = leave_partial(server, output, 1_000_000)
     partial.write_bytes(bytes(1_000_000))
-    fetch(server.download(), output, QUICK)
+    fetch_file(server.download(), output, QUICK)
     assert output.read_bytes() == CONTENT
     assert [request["range"] for request in server.requests] == ["bytes=1000000-", None]
-    assert "thrown away and fetched anew" in caplog.text
+    assert "downloading it again" in caplog.text
 
 
 def test_a_damaged_partial_and_a_wrong_file_end_in_an_error(server: Server, output: Path) -> None:
@@ -314,7 +314,7 @@ def test_a_damaged_partial_and_a_wrong_file_end_in_an_error(server: Server, outp
 def test_a_whole_partial_is_only_checked(server: Server, output: Path) -> None:
     partial = leave_partial(server, output, 1_000_000)
     partial.write_bytes(CONTENT)
-    fetch(server.download(), output, QUICK)
+    fetch_file(server.download(), output, QUICK)
     assert output.read_bytes() == CONTENT
     assert server.requests == []
 
@@ -323,7 +323,7 @@ def test_a_whole_partial_is_only_checked(server: Server, output: Path) -> None:
 def test_a_partial_with_nothing_left_to_ask(server: Server, output: Path, size: int, asked: int) -> None:
     partial = leave_partial(server, output, 1_000_000, bytes=None)
     partial.write_bytes((CONTENT + b"x")[:size])
-    fetch(server.download(bytes=None), output, QUICK)
+    fetch_file(server.download(bytes=None), output, QUICK)
     assert output.read_bytes() == CONTENT
     assert len(server.requests) == asked
 
@@ -331,27 +331,28 @@ def test_a_partial_with_nothing_left_to_ask(server: Server, output: Path, size: 
 def test_without_checksum_a_file_that_was_replaced_meanwhile_is_not_mixed(server: Server, output: Path) -> None:
     leave_partial(server, output, 1_000_000, md5=None)
     server.tag, server.content = '"two"', bytes(len(CONTENT))
-    fetch(server.download(md5=None), output, QUICK)
+    fetch_file(server.download(md5=None), output, QUICK)
     assert output.read_bytes() == server.content
 
 
 def test_without_checksum_and_version_a_partial_is_not_trusted(server: Server, output: Path) -> None:
     server.tag = None
     leave_partial(server, output, 1_000_000, md5=None)
-    fetch(server.download(md5=None), output, QUICK)
+    fetch_file(server.download(md5=None), output, QUICK)
     assert server.requests[0]["range"] is None
 
 
 def test_a_partial_of_another_url_is_not_continued(server: Server, output: Path) -> None:
     leave_partial(server, output, 1_000_000)
-    fetch(server.download(url=server.url.replace("/files/", "/other/")), output, QUICK)
+    fetch_file(server.download(url=server.url.replace("/files/", "/other/")), output, QUICK)
     assert server.requests[0]["range"] is None
 
 
 def start_script(root: Path, server: Server, output: Path) -> subprocess.Popen[str]:
-    settings = server.download().model_dump()
-    command = [sys.executable, str(root / "workflow/scripts/fetch.py")]
-    return subprocess.Popen([*command, *arguments(settings=settings, output=output)], stderr=subprocess.PIPE, text=True)
+    config = write_configuration(output.parent / "config.yaml", downloads={"file": server.download()})
+    options = arguments("download", config=config, download="file", output=output)
+    command = [sys.executable, str(root / "workflow/scripts/prepare.py"), *options]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
@@ -368,7 +369,7 @@ def test_a_killed_job_is_continued_by_the_next(root: Path, server: Server, outpu
     job = start_script(root, server, output)
     wait_until(lambda: partial.exists() and partial.stat().st_size > 500_000)
     with pytest.raises(InputError, match="another process"):
-        fetch(server.download(), output, QUICK)
+        fetch_file(server.download(), output, QUICK)
     job.send_signal(signal.SIGKILL)
     job.communicate()
     server.step = 0.0
@@ -394,7 +395,7 @@ def test_a_local_copy_is_checked_and_linked(
 ) -> None:
     (tmp_path / "mine.bin").write_bytes(CONTENT)
     monkeypatch.chdir(tmp_path)
-    fetch(server.download(local="mine.bin"), output, QUICK)
+    fetch_file(server.download(local="mine.bin"), output, QUICK)
     assert output.readlink() == tmp_path / "mine.bin"
     assert output.read_bytes() == CONTENT
     assert server.requests == []

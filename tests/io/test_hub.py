@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
 import pytest
+from command_line import arguments, write_configuration
 
-MODEL = '{"hub": "someone/no-model", "revision": "v9"}'
+MODEL = {"hub": "someone/no-model", "revision": "v9"}
 
 
 @contextmanager
@@ -38,13 +39,17 @@ def hub(status: int, code: str) -> Iterator[str]:
         server.shutdown()
 
 
-def prepare(root: Path, folder: Path, settings: str = MODEL, **environment: str) -> str:
-    """The error with which prepare_model.py ends."""
+def prepare(root: Path, folder: Path, model: Mapping[str, str] = MODEL, **environment: str) -> str:
+    """The error with which `prepare.py model` ends."""
     hidden = ("HF_TOKEN", "HF_HUB_OFFLINE", "HF_ENDPOINT", "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")
     inherited = {name: value for name, value in os.environ.items() if name not in hidden}
     output = folder / "bert"
+    config = write_configuration(folder / "config.yaml", models={"bert": model})
     job = subprocess.run(
-        [sys.executable, root / "workflow/scripts/prepare_model.py", "--settings", settings, "--output", output],
+        [
+            *(sys.executable, root / "workflow/scripts/prepare.py"),
+            *arguments("model", config=config, model="bert", output=output),
+        ],
         env=inherited | {"HF_HOME": str(folder / "cache"), **environment},
         capture_output=True,
         text=True,
@@ -63,19 +68,17 @@ def prepare(root: Path, folder: Path, settings: str = MODEL, **environment: str)
         (
             404,
             "RepoNotFound",
-            "knows no such model, or keeps it private (no HF_TOKEN is set)",
+            "has no such model, or it is private (no HF_TOKEN is set)",
             "correct `models.bert.hub`",
         ),
-        (401, "RepoNotFound", "knows no such model, or keeps it private", "correct `models.bert.hub`"),
-        (401, "GatedRepo", "its owner asks for consent first (gated; no HF_TOKEN is set)", "variable HF_TOKEN"),
+        (401, "RepoNotFound", "has no such model, or it is private", "correct `models.bert.hub`"),
+        (401, "GatedRepo", "its owner asks for consent first (it is gated; no HF_TOKEN is set)", "variable HF_TOKEN"),
         (403, "GatedRepo", "its owner asks for consent first", "accept the terms on http://127.0.0.1"),
         (404, "RevisionNotFound", "it has no revision 'v9'", "correct `models.bert.revision`"),
         (400, "", "the hub answers 400", "run again later"),
     ],
 )
-def test_a_refusal_names_what_mends_it(
-    root: Path, tmp_path: Path, status: int, code: str, problem: str, hint: str
-) -> None:
+def test_a_refusal_names_its_fix(root: Path, tmp_path: Path, status: int, code: str, problem: str, hint: str) -> None:
     with hub(status, code) as address:
         error = prepare(root, tmp_path, HF_ENDPOINT=address)
     assert problem in error
@@ -91,15 +94,15 @@ def test_a_token_is_never_shown(root: Path, tmp_path: Path) -> None:
 
 def test_a_hub_that_is_not_reached_is_told_with_the_way_around_it(root: Path, tmp_path: Path) -> None:
     error = prepare(root, tmp_path, HF_ENDPOINT="http://127.0.0.1:9")
-    assert "the hub http://127.0.0.1:9 is not reached (" in error
+    assert "the hub http://127.0.0.1:9 cannot be reached (" in error
     assert "hf download someone/no-model --local-dir FOLDER" in error
     assert "`models.bert.path`" in error
 
 
 def test_offline_mode_is_named(root: Path, tmp_path: Path) -> None:
     error = prepare(root, tmp_path, HF_HUB_OFFLINE="1")
-    assert f"it is not in the cache {tmp_path}/cache/hub, and HF_HUB_OFFLINE forbids to ask the hub" in error
+    assert f"it is not in the cache {tmp_path}/cache/hub, and HF_HUB_OFFLINE forbids asking the hub" in error
 
 
 def test_a_name_that_cannot_be_one_is_refused(root: Path, tmp_path: Path) -> None:
-    assert "correct `models.bert.hub`, OWNER/NAME" in prepare(root, tmp_path, '{"hub": "a/b/c"}')
+    assert "correct `models.bert.hub`, OWNER/NAME" in prepare(root, tmp_path, {"hub": "a/b/c"})

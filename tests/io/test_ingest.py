@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import gzip
-import importlib
 import json
 import logging
 import subprocess
 import sys
 from pathlib import Path
 
+import ingest as script
 import pytest
+from command_line import arguments, write_configuration
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -152,7 +153,7 @@ def test_a_sample_is_drawn_from_what_the_filters_leave(raw: Path, out: Path) -> 
     assert few != others
     assert drawn(30, 1) == left
     assert drawn(10, 1, reverse=True) == few[::-1]
-    with pytest.raises(InputError, match=r"queries\.tsv: 30 questions are left, and `sample\.queries` is 31"):
+    with pytest.raises(InputError, match=r"queries\.tsv: only 30 questions are left, but `sample\.queries` is 31"):
         drawn(31, 1)
 
 
@@ -252,7 +253,7 @@ def test_titles_are_left_out_on_demand(raw: Path, out: Path, caplog: pytest.LogC
         "title": [None, None],
         "text": ["one", ""],
     }
-    assert "1 passages are a title alone" in caplog.text
+    assert "without titles, 1 passages are empty" in caplog.text
 
 
 def test_a_split_without_what_is_asked_for(raw: Path, out: Path) -> None:
@@ -319,33 +320,39 @@ def test_a_format_that_does_not_hold_this(raw: Path, out: Path, form: str, read)
         read(source(raw / "qrels.tsv", form), out / "x.parquet")
 
 
-def test_scripts(raw: Path, out: Path) -> None:
-    split = json.dumps(
-        {
-            "queries": {"format": "msmarco", "path": str(raw / "queries.tsv")},
-            "qrels": {"format": "trec", "path": str(raw / "qrels.tsv")},
-            "answers": {"format": "jsonl", "path": str(raw / "answers.jsonl")},
-        }
-    )
-    settings = {
-        "corpus": json.dumps({"corpus": {"format": "msmarco", "path": str(raw / "collection.tsv")}, "splits": {}}),
-        "queries": split,
-        "qrels": split,
-        "answers": split,
+def write_settings(raw: Path) -> Path:
+    """A configuration whose dataset ``small`` lies in ``raw``."""
+    split = {
+        "queries": {"format": "msmarco", "path": str(raw / "queries.tsv")},
+        "qrels": {"format": "trec", "path": str(raw / "qrels.tsv")},
+        "answers": {"format": "jsonl", "path": str(raw / "answers.jsonl")},
     }
-    inputs = {"qrels": ["corpus", "queries"], "answers": ["queries"]}
-    for what in settings:
-        given = [text for name in inputs.get(what, []) for text in (f"--{name}", str(out / f"{name}.parquet"))]
-        main = importlib.import_module(f"ingest_{what}").main
-        main(["--settings", settings[what], *given, "--output", str(out / f"{what}.parquet")])
-    assert sorted(path.stem for path in out.iterdir()) == sorted(settings)
+    corpus = {"format": "msmarco", "path": str(raw / "collection.tsv")}
+    small = {"corpus": corpus, "splits": {"train": split}}
+    return write_configuration(raw / "config.yaml", datasets={"small": small})
 
 
+def test_script(raw: Path, out: Path) -> None:
+    config = write_settings(raw)
+    inputs: dict[str, list[str]] = {
+        "corpus": [],
+        "queries": ["--split"],
+        "qrels": ["--split", "--corpus", "--queries"],
+        "answers": ["--split", "--queries"],
+    }
+    values = {"--split": "train", "--corpus": out / "corpus.parquet", "--queries": out / "queries.parquet"}
+    for what, options in inputs.items():
+        given = [text for option in options for text in (option, str(values[option]))]
+        output = out / f"{what}.parquet"
+        script.main([*arguments(what, config=config, dataset="small", output=output), *given])
+    assert sorted(path.stem for path in out.iterdir()) == sorted(inputs)
+
+
+@pytest.mark.process
 def test_a_script_says_what_is_wrong_in_one_line(root: Path, raw: Path, out: Path) -> None:
     (raw / "collection.tsv").write_bytes(b"d1\tone\nd2\n")
-    settings = json.dumps({"corpus": {"format": "msmarco", "path": str(raw / "collection.tsv")}, "splits": {}})
-    script = root / "workflow" / "scripts" / "ingest_corpus.py"
-    command = [sys.executable, script, "--settings", settings, "--output", out / "corpus.parquet"]
+    options = arguments("corpus", config=write_settings(raw), dataset="small", output=out / "corpus.parquet")
+    command = [sys.executable, root / "workflow" / "scripts" / "ingest.py", *options]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr.splitlines() == [

@@ -62,13 +62,13 @@ def test_identity_follows_the_content_and_not_the_place(tmp_path: Path) -> None:
     first = prepared(model_folder(tmp_path / "a"), tmp_path / "a-out")
     same = prepared(model_folder(tmp_path / "b"), tmp_path / "b-out")
     other = prepared(model_folder(tmp_path / "c", weights=b"other"), tmp_path / "c-out")
-    assert models.identity(first) == models.identity(same)
-    assert models.identity(first) != models.identity(other)
+    assert models.fingerprint(first) == models.fingerprint(same)
+    assert models.fingerprint(first) != models.fingerprint(other)
 
 
 def test_identity_needs_a_prepared_folder(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"prepare_model\.py"):
-        models.identity(model_folder(tmp_path / "source"))
+    with pytest.raises(InputError, match=r"prepare\.py model"):
+        models.fingerprint(model_folder(tmp_path / "source"))
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ def test_a_repeated_key_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             writer.write_rows([row, {**row, "docid": "d2"}])
             writer.write_rows([{**row, "grade": 3}])
 
-    with pytest.raises(RepeatedKey, match="query_id 'q1', docid 'd1' stands 2 times") as caught:
+    with pytest.raises(RepeatedKey, match="query_id 'q1', docid 'd1' occurs 2 times") as caught:
         repeat()
     assert caught.value.key == {"query_id": "q1", "docid": "d1"}
     assert [path.name for path in tmp_path.iterdir()] == ["good.parquet"]

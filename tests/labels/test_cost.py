@@ -14,8 +14,9 @@ from utility_annotation.common.files import write_json
 from utility_annotation.labels.cost import Effort, Records
 from utility_annotation.labels.shards import query_subset
 from utility_annotation.labels.work import Work, work_of_training
-from utility_annotation.reporting.published import Place, read_published
-from utility_annotation.settings import Configuration, Cost, QuerySubset, load
+from utility_annotation.planning.loading import load
+from utility_annotation.reporting.published import read_published
+from utility_annotation.settings import Configuration, Cost, QuerySubset
 
 MS_MARCO_QUERIES, POOL_SIZE, GPUS = 491_007, 31, 8
 HUMAN = Effort(judgements=MS_MARCO_QUERIES * POOL_SIZE)
@@ -25,7 +26,7 @@ FIFTH = QuerySubset(percent=20)
 
 def configured(labels: dict[str, Any], trainings: dict[str, Any], protocol: str = "listwise") -> Configuration:
     source = {"format": "beir", "path": "x"}
-    split = {"queries": source, "qrels": source, "answers": source}
+    split = {"queries": source, "qrels": source, "answers": {"format": "jsonl", "path": "x"}}
     model = {"package": "x"}
     return load(
         {
@@ -57,7 +58,7 @@ def test_the_papers_quantities_cost_what_its_table_17_says(root: Path, training:
     published = read_published(root / "resources" / "paper" / "published.csv", "17")
     usd = effort.usd(Cost())
     assert usd is not None
-    assert round(usd) == published[Place("", training, "", "cost_usd")].value
+    assert round(usd) == published.loc[("", training, "", "cost_usd"), "published"]
 
 
 @pytest.mark.parametrize(
@@ -205,7 +206,7 @@ def test_without_a_job_that_made_something_the_cost_is_not_known(
         effort = Records([], shards).effort([stage("relsel"), stage("answer")])
     assert effort.device_hours is None
     assert effort.usd(Cost()) is None
-    assert "stage answer of annotator llm on pool p: the cost is not known" in caplog.text
+    assert "stage answer of annotator llm on pool p: the cost is unknown" in caplog.text
     assert "stage relsel" not in caplog.text
 
 

@@ -7,9 +7,9 @@ import logging
 from pathlib import Path
 from typing import Any
 
-import merge_labels as script
+import label as script
 import pytest
-from command_line import arguments
+from command_line import arguments, write_configuration
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from judged_pools import Pool, write_pool
@@ -183,16 +183,12 @@ def test_real_judgements_of_graded_qrels(shared_data: Path, tmp_path: Path) -> N
     assert {" ".join(place) for place, grade in rows.items() if grade} == positive & retrieved
 
 
-def test_the_script_reads_the_file_of_its_settings(tmp_path: Path) -> None:
-    qrels = trec(tmp_path / "qrels", [("q1", "c", 1), ("q2", "a", 1), ("q2", "c", 1)])
-    script.main(
-        arguments(
-            settings={"pool": "p", "source": "file", "file": {"format": "trec", "path": str(qrels)}},
-            pool=write_pool(tmp_path / "pool", POOL),
-            annotation=[],
-            members=[],
-            output=tmp_path / "labels.parquet",
-        )
-    )
-    rows = LABELS.read(tmp_path / "labels.parquet").to_pylist()
+def test_the_script_reads_the_file_of_its_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    qrels = trec(Path("qrels"), [("q1", "c", 1), ("q2", "a", 1), ("q2", "c", 1)])
+    write_pool(Path("results/pools/pool"), POOL)
+    own = {"pool": "pool", "source": "file", "file": {"format": "trec", "path": str(qrels)}}
+    config = write_configuration(Path("config.yaml"), labels={"own": own})
+    script.main(arguments("merge", config=config, labels="own", output="labels.parquet"))
+    rows = LABELS.read("labels.parquet").to_pylist()
     assert {(row["query_id"], row["docid"]): row["label"] for row in rows} == EXPECTED

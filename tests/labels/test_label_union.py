@@ -5,16 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import merge_labels as script
+import label as script
 import pytest
-from command_line import arguments
+from command_line import arguments, write_configuration
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from judged_pools import Pool, write_annotation, write_pool
 
 from utility_annotation.common.errors import InputError
 from utility_annotation.io.schemas import LABELS
-from utility_annotation.labels.merge import merge_labels
 from utility_annotation.labels.shards import Merged, query_subset
 from utility_annotation.labels.union import unite_labels
 from utility_annotation.settings import Labels, QuerySubset
@@ -114,7 +113,10 @@ def test_the_subset_is_of_the_pools_queries(tmp_path: Path) -> None:
     [
         ({"q1": {"d": 1.0, "c": 0.0}}, r"1\.parquet: these are not the candidates of pool shard"),
         ({"q1": {"c": 1.0}}, r"1\.parquet: these are not the candidates of pool shard"),
-        ({"q1": {"c": 1.0, "d": 0.0}, "q9": {"a": 1.0}}, r"1\.parquet: 1 of its queries are not in the pool"),
+        (
+            {"q1": {"c": 1.0, "d": 0.0}, "q9": {"a": 1.0}},
+            r"1\.parquet: query 'q9' is labelled, but no pool file has it \(1 such",
+        ),
     ],
 )
 def test_a_member_of_another_pool_is_refused(tmp_path: Path, second: Rows, message: str) -> None:
@@ -166,27 +168,28 @@ def test_the_union_equals_a_plain_loop_in_any_order_of_members(
             assert united(folder, given_members, pool, shards)[0] == expected
 
 
-def test_the_script_unites_what_it_merged(tmp_path: Path) -> None:
+def test_the_script_unites_what_it_merged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """LLM labels of two queries (the third reply failed), and human labels of a third of the queries."""
-    pools = write_pool(tmp_path / "pool", POOL, 2)
+    monkeypatch.chdir(tmp_path)
+    write_pool(Path("results/pools/pool"), POOL, 2)
     annotation = {"q2": {"docids": ["c"]}, "q1": {"docids": []}, "q3": {"outcome": "error"}}
-    useful = Labels(pool="p", source="utilsel", annotator="llm")
-    human = Labels(pool="p", source="human", queries=QuerySubset(percent=34, seed=0))
-    merge_labels(useful, pools, write_annotation(tmp_path / "llm", annotation, 2), tmp_path / "utilsel.parquet")
-    merge_labels(human, pools, [], tmp_path / "human.parquet")
-    script.main(
-        arguments(
-            settings={"pool": "p", "source": "union", "of": ["utilsel", "human"]},
-            pool=pools,
-            annotation=[],
-            members=[tmp_path / "utilsel.parquet", tmp_path / "human.parquet"],
-            output=tmp_path / "union.parquet",
-        )
+    write_annotation(Path("results/annotation/pool/judge/utilsel"), annotation, 2)
+    human = Labels(pool="pool", source="human", queries=QuerySubset(percent=34, seed=0))
+    config = write_configuration(
+        Path("config.yaml"),
+        pools={"pool": {"dataset": "data", "source": {"path": "rows.jsonl"}, "shards": 2}},
+        labels={
+            "utilsel": {"pool": "pool", "source": "utilsel", "annotator": "judge"},
+            "human": human,
+            "union": {"pool": "pool", "source": "union", "of": ["utilsel", "human"]},
+        },
     )
+    for name in ("utilsel", "human", "union"):
+        script.main(arguments("merge", config=config, labels=name, output=f"results/labels/{name}.parquet"))
     (with_human,) = query_subset(POOL, human.queries).to_pylist()
     positives = {"q1": set(), "q2": {"c"}}
     positives[with_human] = positives.get(with_human, set()) | {d for d, flag in POOL[with_human] if flag}
     found: dict[str, set[str]] = {}
-    for row in LABELS.read(tmp_path / "union.parquet").to_pylist():
+    for row in LABELS.read("results/labels/union.parquet").to_pylist():
         found.setdefault(row["query_id"], set()).update({row["docid"]} if row["label"] else set())
     assert found == positives

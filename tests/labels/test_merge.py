@@ -14,8 +14,8 @@ from utility_annotation.common.errors import InputError
 from utility_annotation.io.schemas import LABELS, OUTCOMES
 from utility_annotation.labels import merge as labels_module
 from utility_annotation.labels import shards as label_shards
-from utility_annotation.labels.merge import merge_labels
 from utility_annotation.labels.shards import query_subset
+from utility_annotation.labels.sources import Parts, make_labels
 from utility_annotation.settings import Labels, QuerySubset
 
 POOL_OF_TWO: Pool = {
@@ -27,12 +27,10 @@ POOL_OF_TWO: Pool = {
 def merge(tmp_path: Path, pool: Pool, annotation: dict[str, dict[str, Any]], shards: int = 1, **labels: Any) -> Any:
     """The merged labels as (query_id, docid) → label, and what became of the queries."""
     human = labels["source"] == "human"
-    merged = merge_labels(
-        Labels(pool="pool", annotator=None if human else "llm", **labels),
-        write_pool(tmp_path / "pool", pool, shards),
-        [] if human else write_annotation(tmp_path / "annotation", annotation, shards),
-        tmp_path / "labels.parquet",
-    )
+    pools = write_pool(tmp_path / "pool", pool, shards)
+    annotations = [] if human else write_annotation(tmp_path / "annotation", annotation, shards)
+    settings = Labels(pool="pool", annotator=None if human else "llm", **labels)
+    merged = make_labels(settings, Parts(pools, annotations), tmp_path / "labels.parquet")
     rows = LABELS.read(tmp_path / "labels.parquet").to_pylist()
     return {(row["query_id"], row["docid"]): row["label"] for row in rows}, merged
 
@@ -192,9 +190,8 @@ def test_scores_must_be_one_finite_number_a_candidate(tmp_path: Path, message: s
 def test_shards_are_paired_by_name_in_any_order(tmp_path: Path) -> None:
     pools = write_pool(tmp_path / "pool", POOL_OF_TWO, shards=2)
     annotations = write_annotation(tmp_path / "llm", {"q2": {"docids": ["a"]}, "q1": {"docids": ["d"]}}, shards=2)
-    merge_labels(
-        Labels(pool="pool", source="utilsel", annotator="llm"), pools, annotations[::-1], tmp_path / "labels.parquet"
-    )
+    settings = Labels(pool="pool", source="utilsel", annotator="llm")
+    make_labels(settings, Parts(pools, annotations[::-1]), tmp_path / "labels.parquet")
     rows = LABELS.read(tmp_path / "labels.parquet").to_pylist()
     assert {(row["query_id"], row["docid"]) for row in rows if row["label"]} == {("q2", "a"), ("q1", "d")}
 
@@ -203,16 +200,15 @@ def test_shards_are_paired_by_name_in_any_order(tmp_path: Path) -> None:
 def test_a_shard_without_its_partner_is_named(tmp_path: Path, pools: int, annotations: int, named: str) -> None:
     pool_paths = write_pool(tmp_path / "pool", POOL_OF_TWO, shards=2)[:pools]
     annotated = write_annotation(tmp_path / "llm", {"q2": {"docids": []}, "q1": {"docids": []}}, shards=2)[:annotations]
+    settings = Labels(pool="pool", source="utilsel", annotator="llm")
     with pytest.raises(InputError, match=named):
-        merge_labels(
-            Labels(pool="pool", source="utilsel", annotator="llm"), pool_paths, annotated, tmp_path / "labels.parquet"
-        )
+        make_labels(settings, Parts(pool_paths, annotated), tmp_path / "labels.parquet")
 
 
 def test_a_query_in_two_pool_shards_is_refused(tmp_path: Path) -> None:
     pools = [*write_pool(tmp_path / "a", POOL_OF_TWO), *write_pool(tmp_path / "b", POOL_OF_TWO)]
-    with pytest.raises(InputError, match=r"query q\d stands in more than one shard"):
-        merge_labels(Labels(pool="pool", source="human"), pools, [], tmp_path / "labels.parquet")
+    with pytest.raises(InputError, match=r"query q\d is in more than one shard"):
+        make_labels(Labels(pool="pool", source="human"), Parts(pools), tmp_path / "labels.parquet")
 
 
 def test_a_subset_that_holds_no_query_is_refused() -> None:

@@ -6,9 +6,9 @@ import csv
 from pathlib import Path
 from typing import Any
 
-import label_quality as script
+import label as script
 import pytest
-from command_line import arguments
+from command_line import arguments, write_configuration
 from judged_pools import Pool, write_annotation, write_pool
 
 from utility_annotation.common.errors import InputError
@@ -164,7 +164,7 @@ def test_a_utility_selection_is_shown_what_relevance_kept_in_the_pools_order(tmp
     [
         ({"q1": {"b": 0, "a": 1, "c": 0}}, RELEVANCE, r"labels\.parquet: these are not the candidates of pool shard"),
         ({"q1": {"a": 1, "b": 0}}, RELEVANCE, r"labels\.parquet: these are not the candidates of pool shard"),
-        ({"q1": {"a": 1, "b": 0, "c": 0}, "q9": {"a": 1}}, RELEVANCE, r"labels\.parquet: 1 of its queries"),
+        ({"q1": {"a": 1, "b": 0, "c": 0}, "q9": {"a": 1}}, RELEVANCE, r"labels\.parquet: query 'q9' is labelled"),
         (SELECTED, {"q1": RELEVANCE["q1"]}, r"relevance/.*: query q2 of the pool is not annotated here"),
         (SELECTED, RELEVANCE | {"q1": {"docids": ["a", "z"]}}, r"relevance/.*: it selects passages that are not in"),
         (SELECTED, RELEVANCE | {"q1": {"docids": ["a"]}}, r"relevance/.*: passage b is labelled positive"),
@@ -214,32 +214,38 @@ def test_counting_over_all_queries_is_what_the_papers_table_1_does(shared_data: 
             assert (precision + 0.05) * (mean + 0.08) >= recall - 0.05
 
 
-def test_the_script_writes_what_the_function_finds(tmp_path: Path) -> None:
-    expected = quality(tmp_path, "utilsel", SELECTED)
-    script.main(
-        arguments(
-            settings={"labels": "mine", "source": "utilsel", "annotator": "llm"},
-            labels=tmp_path / "labels.parquet",
-            **{name: sorted((tmp_path / name).iterdir()) for name in ("pool", "annotation", "relevance")},
-            output=tmp_path / "quality.json",
-        )
+def run_script(folder: Path, labels: dict[str, dict[str, str]], shards: int) -> Any:
+    """The figures that the script writes of the label set ``mine``, whose files lie in ``folder``."""
+    results = folder / "results"
+    config = write_configuration(
+        folder / "config.yaml",
+        pools={"pool": {"dataset": "data", "source": {"path": "rows.jsonl"}, "shards": shards}},
+        labels=labels,
     )
-    assert read_json(tmp_path / "quality.json") == expected
+    for place in ("pools", "annotation/pool/judge", "labels"):
+        (results / place).mkdir(parents=True)
+    (folder / "pool").rename(results / "pools" / "pool")
+    (folder / "labels.parquet").rename(results / "labels" / "mine.parquet")
+    for place, stage in (("annotation", "utilsel"), ("relevance", "relsel")):
+        if (folder / place).is_dir():
+            (folder / place).rename(results / "annotation" / "pool" / "judge" / stage)
+    script.main(arguments("quality", config=config, labels="mine", output=folder / "quality.json"))
+    return read_json(folder / "quality.json")
 
 
-def test_the_script_writes_human_labels_quality_without_annotation(tmp_path: Path) -> None:
+def test_the_script_writes_what_the_function_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    expected = quality(tmp_path, "utilsel", SELECTED)
+    labels = {"mine": {"pool": "pool", "source": "utilsel", "annotator": "judge"}}
+    assert run_script(tmp_path, labels, shards=2) == expected | {"annotator": "judge"}
+
+
+def test_the_script_writes_human_labels_quality_without_annotation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     rows = [{"query_id": "q1", "docid": docid, "label": docid == "a", "source": "human"} for docid in "abc"]
     LABELS.write(tmp_path / "labels.parquet", LABELS.rows(rows))
-    pools = write_pool(tmp_path / "pool", POOL)
-    script.main(
-        arguments(
-            settings={"labels": "human", "source": "human"},
-            labels=tmp_path / "labels.parquet",
-            pool=pools,
-            annotation=[],
-            relevance=[],
-            output=tmp_path / "quality.json",
-        )
-    )
-    found: Any = read_json(tmp_path / "quality.json")
+    write_pool(tmp_path / "pool", POOL)
+    found = run_script(tmp_path, {"mine": {"pool": "pool", "source": "human"}}, shards=1)
     assert (found["selection"]["precision"], found["selection"]["recall"], found["annotation"]) == (100, 100, None)

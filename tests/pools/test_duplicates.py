@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import find_duplicates as script
+import pool as script
 import pytest
-from command_line import arguments
+from command_line import arguments, write_configuration
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -62,32 +62,38 @@ def test_a_copy_has_the_words_of_what_it_copies_and_originals_copy_nothing(texts
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> dict[str, object]:
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
+    monkeypatch.chdir(tmp_path)
     texts = {"d1": "The same.", "d2": "the same", "d3": "Else.", "d4": "else"}
     CORPUS.write(tmp_path / "corpus.parquet", CORPUS.rows([{"docid": d, "text": text} for d, text in texts.items()]))
     QUERIES.write(tmp_path / "queries.parquet", QUERIES.rows([{"query_id": q, "text": q} for q in ("a", "b")]))
     QRELS.write(tmp_path / "qrels.parquet", QRELS.rows([{"query_id": "a", "docid": "d2", "grade": 1}]))
     ranked = [("a", "d1", 1), ("a", "d3", 2), ("b", "d3", 1), ("b", "d2", 2), ("b", "d4", 3)]
     rows = [{"query_id": q, "docid": d, "rank": rank, "score": -float(rank)} for q, d, rank in ranked]
-    RUN.write(tmp_path / "run.parquet", RUN.rows(rows))
-    names = ("corpus", "queries", "qrels", "output")
-    return {name: tmp_path / f"{name}.parquet" for name in names} | {"runs": [tmp_path / "run.parquet"]}
+    RUN.write(tmp_path / "results" / "runs" / "bm25" / "bm25" / "test.parquet", RUN.rows(rows))
+    return {name: tmp_path / f"{name}.parquet" for name in ("corpus", "queries", "qrels", "output")}
 
 
-def test_relevant_passages_are_compared_with_what_was_found(files: dict[str, object]) -> None:
-    script.main(arguments(settings={"depth": None}, **files))
-    rows = [tuple(row.values()) for row in DUPLICATES.read(str(files["output"])).to_pylist()]
+def run_script(files: dict[str, Path], depth: int | None = None) -> None:
+    source = {"format": "merged", "testset": "test", "depth": depth, "duplicates": "drop"}
+    config = write_configuration(Path("config.yaml"), pools={"merged": {"dataset": "data", "source": source}})
+    script.main(arguments("duplicates", config=config, pool="merged", **files))
+
+
+def test_relevant_passages_are_compared_with_what_was_found(files: dict[str, Path]) -> None:
+    run_script(files)
+    rows = [tuple(row.values()) for row in DUPLICATES.read(files["output"]).to_pylist()]
     assert rows == [("a", "d2", "d1", 1.0, True), ("b", "d4", "d3", 1.0, True)]
 
 
-def test_rankings_are_read_down_to_the_depth(files: dict[str, object]) -> None:
+def test_rankings_are_read_down_to_the_depth(files: dict[str, Path]) -> None:
     del files["qrels"]
-    script.main(arguments(settings={"depth": 2}, **files))
-    assert DUPLICATES.read(str(files["output"])).num_rows == 0
+    run_script(files, depth=2)
+    assert DUPLICATES.read(files["output"]).num_rows == 0
 
 
-def test_a_passage_that_the_corpus_lacks_is_named(files: dict[str, object]) -> None:
-    CORPUS.write(str(files["corpus"]), CORPUS.rows([{"docid": "d1", "text": "x"}]))
+def test_a_passage_that_the_corpus_lacks_is_named(files: dict[str, Path]) -> None:
+    CORPUS.write(files["corpus"], CORPUS.rows([{"docid": "d1", "text": "x"}]))
     with pytest.raises(InputError, match="passage 'd3' was retrieved or judged, but the corpus lacks it"):
-        script.main(arguments(settings={"depth": None}, **files))
-    assert not Path(str(files["output"])).exists()
+        run_script(files)
+    assert not files["output"].exists()

@@ -6,11 +6,12 @@ import json
 import logging
 from pathlib import Path
 
-import mine_negatives as script
+import pool as script
 import pytest
-from command_line import arguments
+from command_line import arguments, write_configuration
 from hypothesis import given
 from hypothesis import strategies as st
+from trec_runs import read_run
 
 from utility_annotation.common.errors import InputError
 from utility_annotation.io.formats import trec
@@ -101,18 +102,19 @@ def test_a_merged_pool_holds_what_was_retrieved_and_nothing_else(tmp_path: Path)
 
 
 def test_a_merged_pool_needs_no_judgements_and_leaves_out_what_no_retriever_found(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     queries, _, runs = _write(tmp_path, [("a", "x", 1)], *RANKED[:1])
+    run = Path("results/runs/bm25/bm25/test.parquet")
+    run.parent.mkdir(parents=True)
+    runs[0].rename(run)
+    source = {"format": "merged", "testset": "test", "depth": 2}
+    pools = {"merged": {"dataset": "data", "source": source, "size": 9}}
+    config = write_configuration(Path("config.yaml"), pools=pools)
     with caplog.at_level(logging.INFO):
         script.main(
-            arguments(
-                settings={"format": "merged", "depth": 2, "size": 9},
-                queries=queries,
-                qrels=[],
-                runs=runs,
-                output=tmp_path / "rows.jsonl",
-            )
+            arguments("negatives", config=config, pool="merged", queries=queries, qrels=[], output="rows.jsonl")
         )
     (row,) = _mined(tmp_path / "rows.jsonl")
     assert (row["positive_document_ids"], row["negative_document_ids"]) == ([], ["x", "good"])
@@ -147,7 +149,7 @@ def test_real_runs_interleaved(shared_data: Path, tmp_path: Path) -> None:
     folder = shared_data / "runs-dl20"
     names = ("bm25", "d_bert_kd_tasb")
     for name in names:
-        RUN.write(tmp_path / f"{name}.parquet", trec.read_run(folder / f"{name}.trec"))
+        RUN.write(tmp_path / f"{name}.parquet", read_run(folder / f"{name}.trec"))
     top: dict[str, set[str]] = {}
     for name in names:
         for line in (folder / f"{name}.trec").read_text().splitlines():

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import gzip
-import json
 import logging
 from pathlib import Path
 
-import build_pool as build_pool_script
 import orjson
+import pool as script
 import pytest
+from command_line import arguments, write_configuration
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -336,7 +336,7 @@ def test_a_pool_whose_negatives_are_not_mined_yet(tmp_path: Path) -> None:
 
 def test_script(tmp_path: Path) -> None:
     source = write(tmp_path / "a.jsonl", [GOOD])
-    section = json.dumps({"dataset": "d", "source": {"path": str(source)}, "shards": 2})
-    paths = outputs(tmp_path / "pool", 2)
-    build_pool_script.main(["--settings", section, "--output", *map(str, paths)])
-    assert list(read(paths)) == ["q1"]
+    published = {"dataset": "data", "source": {"path": str(source)}, "shards": 2}
+    config = write_configuration(tmp_path / "config.yaml", pools={"published": published})
+    script.main(arguments("build", config=config, pool="published", corpus=[], output=tmp_path / "pool"))
+    assert list(read(outputs(tmp_path / "pool", 2))) == ["q1"]

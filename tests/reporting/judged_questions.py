@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import collect_cards
-from command_line import arguments
-
+from utility_annotation.common.files import read_json, write_json
 from utility_annotation.io.schemas import ANNOTATION, ANSWERS, LABELS, POOL
+from utility_annotation.reporting.cards import CardFiles, CardSettings, collect
 
 HOSTILE = (
     '</script><script>document.title="run"</script><img src=x onerror="document.title=1">\u202e\x00\x1b[31m" \'&amp;'
@@ -61,20 +59,24 @@ class JudgedPool:
 
     folder: Path
     shards: int = 2
+    truth: bool = True
 
     @property
-    def inputs(self) -> dict[str, Any]:
-        """As the collecting script takes them."""
-        pool, annotation = self.folder / "pools" / "p", self.folder / "annotation" / "p"
-        found = {"pool": pool, "shards": self.shards, "annotation": annotation}
-        return found | {"labels": self.folder / "labels", "truth": self.folder / "truth.parquet"}
+    def files(self) -> CardFiles:
+        return CardFiles(
+            pool=self.folder / "pools" / "p",
+            annotation=self.folder / "annotation" / "p",
+            labels=self.folder / "labels",
+            shards=self.shards,
+            truth=self.folder / "truth.parquet" if self.truth else None,
+        )
 
     def collect(self, **settings: Any) -> tuple[Path, dict[str, Any]]:
         """The file of its cards, and what it holds."""
-        output = self.folder / "cards.json"
         asked = {"pool": "p", "questions": 50, "seed": 13, "judges": JUDGES} | settings
-        collect_cards.main(arguments(settings=asked, **self.inputs, output=output))
-        return output, json.loads(output.read_text())
+        found = collect(CardSettings.model_validate(asked), self.files)
+        write_json(self.folder / "cards.json", found)
+        return self.folder / "cards.json", read_json(self.folder / "cards.json")
 
 
 def write_judged_pool(folder: Path, shards: int = 2) -> JudgedPool:

@@ -11,11 +11,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-import write_report
-from command_line import arguments
 from judged_questions import HOSTILE, LONG, JudgedPool, write_judged_pool
 
+from utility_annotation.planning.loading import load
 from utility_annotation.reporting.browser import Text, visible
+from utility_annotation.reporting.page import ReportFiles, render
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 CONFIGURATION: dict[str, Any] = {
@@ -91,7 +91,7 @@ def write(root: Path, folder: Path, pool: JudgedPool, **settings: Any) -> Path:
     cards, _ = pool.collect(**settings)
     template = root / "resources" / "report" / "report.html.j2"
     page = folder / "report.html"
-    write_report.main(arguments(settings=CONFIGURATION, cards=[cards], template=template, output=page))
+    page.write_text(render(template, load(CONFIGURATION), ReportFiles(samples=[cards])), encoding="utf-8")
     return page
 
 
@@ -114,7 +114,7 @@ def flat(text: str) -> str:
         "gravity",
         "3 requests, 100 tokens read, 10 written; finished: stop",
         "passages cut to 77 words to fit",
-        "shown the whole pool",
+        "the whole pool was shown",
         "finished: HTTP 500 <b>",
         "far on a server, listwise, openai",
     ],
@@ -262,8 +262,6 @@ def test_without_a_script_all_is_there_and_no_filter(page: Page) -> None:
     assert next(attributes for tag, attributes in page.elements if tag == "form").keys() >= {"hidden"}
 
 
-def test_nobody_judges_no_annotations_are_shown(root: Path, tmp_path: Path) -> None:
-    output = tmp_path / "report.html"
-    template = root / "resources" / "report" / "report.html.j2"
-    write_report.main(arguments(settings=CONFIGURATION, cards=[], template=template, output=output))
-    assert "annotations" not in {attributes.get("id") for _, attributes in Page(output.read_text("utf-8")).elements}
+def test_where_nobody_judges_no_annotations_are_shown(root: Path) -> None:
+    page = Page(render(root / "resources" / "report" / "report.html.j2", load(CONFIGURATION), ReportFiles()))
+    assert "annotations" not in {attributes.get("id") for _, attributes in page.elements}

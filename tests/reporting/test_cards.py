@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import report as script
+from configured import write_configuration
 from judged_questions import HOSTILE, JUDGES, LONG, QUESTIONS, JudgedPool, write_judged_pool
 
 from utility_annotation.common.errors import InputError
@@ -110,10 +115,24 @@ def test_the_number_of_shards_changes_nothing(pool: JudgedPool, tmp_path: Path) 
     assert other.collect(questions=3)[1] == pool.collect(questions=3)[1]
 
 
-def test_a_pool_without_ground_truth_has_none(pool: JudgedPool, monkeypatch: pytest.MonkeyPatch) -> None:
-    inputs = {name: value for name, value in pool.inputs.items() if name != "truth"}
-    monkeypatch.setattr(JudgedPool, "inputs", inputs)
-    assert {card["truth"] for card in pool.collect()[1]["cards"]} == {None}
+def test_a_pool_without_ground_truth_has_none(pool: JudgedPool) -> None:
+    assert {card["truth"] for card in replace(pool, truth=False).collect()[1]["cards"]} == {None}
+
+
+def test_the_script_collects_the_pool_of_a_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    pool = write_judged_pool(tmp_path / "results")
+    Path("data/d/answers").mkdir(parents=True)
+    shutil.copy("results/truth.parquet", "data/d/answers/train.parquet")
+    tables = {"label_tables": {"t": {"title": "t", "labels": ["useful", "ranked", "likely", "own"]}}}
+    file = write_configuration(tmp_path, report={"questions": 50, "seed": 13}, **tables)
+    script.main(["sample", "--config", file, "--pool", "p", "--output", "cards.json"])
+    found = json.loads(Path("cards.json").read_text())
+    assert found["questions"] == pool.collect()[1]["questions"]
+    assert {card["query_id"]: card["truth"] for card in found["cards"]} == dict.fromkeys(QUESTIONS) | {
+        "q1": [HOSTILE, "gravity"]
+    }
+    assert {judge["name"] for judge in found["judges"]} >= {"utilrank · llm", "replug · small", "own"}
 
 
 def test_an_annotation_of_another_pool_is_refused(tmp_path: Path) -> None:

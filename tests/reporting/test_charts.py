@@ -8,14 +8,15 @@ import re
 from pathlib import Path
 from typing import Any
 
-import plot_labels
-import plot_lines
+import plot as script
 import pytest
-from command_line import arguments
+from configured import write_configuration
 
 from utility_annotation.common.errors import InputError
 from utility_annotation.common.files import write_json
-from utility_annotation.settings import LineChart
+from utility_annotation.reporting.figures import line_cells, plot_labels, plot_lines
+from utility_annotation.reporting.tables import to_csv
+from utility_annotation.settings import LabelChart, LineChart
 
 PNG = b"\x89PNG\r\n\x1a\n"
 CHART: dict[str, Any] = {
@@ -46,44 +47,42 @@ def metrics(folder: Path, testset: str = "dev", **values: float) -> list[Path]:
     return paths
 
 
-def quality(folder: Path, labels: str, distribution: list[int] | None) -> Path:
+def quality(labels: str, distribution: list[int] | None) -> dict[str, Any]:
     selection = distribution and {"distribution": distribution, "positives_per_query": 1.0}
-    path = folder / f"{labels}.json"
-    found = {"labels": labels, "source": "human", "queries": sum(distribution or [9]), "selection": selection}
-    write_json(path, found)
-    return path
+    return {"labels": labels, "source": "human", "queries": sum(distribution or [9]), "selection": selection}
 
 
-def drawn(script: Any, folder: Path, **values: Any) -> list[str]:
+def texts(folder: Path) -> list[str]:
     """The texts of the SVG, which matplotlib names in comments beside their outlines."""
-    svg, png = folder / "figure.svg", folder / "figure.png"
-    script.main(arguments(**values, output_svg=svg, output_png=png))
-    assert png.read_bytes().startswith(PNG)
-    return re.findall(r"<!-- (.+?) -->", svg.read_text(encoding="utf-8"))
+    assert (folder / "figure.png").read_bytes().startswith(PNG)
+    return re.findall(r"<!-- (.+?) -->", (folder / "figure.svg").read_text(encoding="utf-8"))
 
 
 def lines(folder: Path, files: list[Path], **changes: Any) -> list[str]:
-    return drawn(plot_lines, folder, settings=CHART | changes, metrics=files, output_csv=folder / "figure.csv")
+    settings = LineChart.model_validate(CHART | changes)
+    cells = line_cells(settings, files)
+    to_csv(cells, folder / "figure.csv")
+    plot_lines(settings, cells, folder / "figure.svg")
+    return texts(folder)
 
 
 def points(folder: Path) -> list[list[str]]:
     with (folder / "figure.csv").open(newline="") as file:
-        return list(csv.reader(file))
+        return [[line[name] for name in ("series", "x", "training", "value")] for line in csv.DictReader(file)]
 
 
 ALL = {"all": 0.4, "fifth": 0.375, "few": 0.3, "human": 0.386}
 
 
 def test_a_line_has_its_name_and_its_ticks_and_a_level_its_figure(tmp_path: Path) -> None:
-    texts = lines(tmp_path, metrics(tmp_path, **ALL))
-    assert {"By share", "share", "dev: MRR@10 (percent)", "selected", "ranked", "human (38.6)"} <= set(texts)
-    assert texts[:3] == ["2.5", "20", "100"]
+    found = lines(tmp_path, metrics(tmp_path, **ALL))
+    assert {"By share", "share", "dev: MRR@10 (percent)", "selected", "ranked", "human (38.6)"} <= set(found)
+    assert found[:3] == ["2.5", "20", "100"]
 
 
 def test_the_points_stand_beside_the_figure_from_left_to_right(tmp_path: Path) -> None:
     lines(tmp_path, metrics(tmp_path, **ALL))
     assert points(tmp_path) == [
-        ["series", "x", "training", "percent"],
         ["selected", "20", "fifth", "37.5"],
         ["selected", "100", "all", "40.0"],
         ["ranked", "2.5", "few", "30.0"],
@@ -93,10 +92,10 @@ def test_the_points_stand_beside_the_figure_from_left_to_right(tmp_path: Path) -
 
 def test_what_was_not_computed_is_left_out_and_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        texts = lines(tmp_path, metrics(tmp_path, all=0.4, few=0.3))
-    assert "not computed: fifth, human" in texts
-    assert "20" not in texts
-    assert not any("human (" in text for text in texts)
+        found = lines(tmp_path, metrics(tmp_path, all=0.4, few=0.3))
+    assert "not computed: fifth, human" in found
+    assert "20" not in found
+    assert not any("human (" in text for text in found)
     assert ["selected", "20", "fifth", ""] in points(tmp_path)
     assert "mrr@10 of training fifth was not computed" in caplog.text
 
@@ -106,7 +105,7 @@ def test_a_chart_without_any_figure_says_so(tmp_path: Path) -> None:
 
 
 def test_metrics_of_another_test_set_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="on test set train, which the chart does not show"):
+    with pytest.raises(InputError, match="on train has no place"):
         lines(tmp_path, metrics(tmp_path, testset="train", all=0.4))
 
 
@@ -118,25 +117,45 @@ def test_two_lines_of_one_name_are_refused() -> None:
 def test_the_same_points_give_the_same_file(tmp_path: Path) -> None:
     files = metrics(tmp_path, **ALL)
     for name in ("first", "second"):
+        (tmp_path / name).mkdir()
         lines(tmp_path / name, files)
     first, second = ((tmp_path / name / "figure.svg").read_bytes() for name in ("first", "second"))
     assert first == second
 
 
-def labels(folder: Path, names: list[str], files: list[Path]) -> list[str]:
-    return drawn(plot_labels, folder, settings={"title": "Positives", "labels": names}, quality=files)
+def labels(folder: Path, names: list[str], qualities: list[dict[str, Any]]) -> list[str]:
+    settings = LabelChart.model_validate({"title": "Positives", "labels": names})
+    plot_labels(settings, qualities, folder / "figure.svg")
+    return texts(folder)
 
 
 def test_label_sets_are_drawn_in_the_order_of_the_chart(tmp_path: Path) -> None:
-    files = [quality(tmp_path, "human", [0, 9]), quality(tmp_path, "utilsel", [1, 2, 1])]
-    texts = labels(tmp_path, ["utilsel", "human"], files)
-    assert "Positives" in texts
-    assert [text for text in texts if "mean" in text] == ["utilsel (mean 1.0)", "human (mean 1.0)"]
+    found = labels(tmp_path, ["utilsel", "human"], [quality("human", [0, 9]), quality("utilsel", [1, 2, 1])])
+    assert "Positives" in found
+    assert [text for text in found if "mean" in text] == ["utilsel (mean 1.0)", "human (mean 1.0)"]
 
 
 @pytest.mark.parametrize(
-    ("name", "problem"), [("replug", "has no positives, but scores"), ("other", "has no figures here")]
+    ("name", "problem"), [("replug", "has scores, but no positives"), ("other", "has no figures here")]
 )
 def test_a_label_set_that_cannot_be_drawn_is_told(tmp_path: Path, name: str, problem: str) -> None:
     with pytest.raises(InputError, match=problem):
-        labels(tmp_path, [name], [quality(tmp_path, "replug", None)])
+        labels(tmp_path, [name], [quality("replug", None)])
+
+
+def test_the_script_draws_the_charts_of_a_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for training, value in {"human": 0.4, "utilsel": 0.5}.items():
+        (written,) = metrics(tmp_path, **{training: value})
+        target = Path("results/metrics/minilm") / training / "dev.json"
+        target.parent.mkdir(parents=True)
+        written.rename(target)
+    write_json(Path("results/quality/human.json"), quality("human", [0, 9]))
+    chart = CHART | {"series": [{"name": "s", "points": {"1": "utilsel"}}]}
+    labelled = {"title": "t", "labels": ["human"]}
+    file = write_configuration(tmp_path, line_charts={"share": chart}, label_charts={"positives-of": labelled})
+    script.main(["lines", "--config", file, "--figure", "share", "--output", "figure.svg"])
+    assert points(tmp_path) == [["s", "1", "utilsel", "50.0"], ["", "", "human", "40.0"]]
+    assert "human (40.0)" in texts(tmp_path)
+    script.main(["labels", "--config", file, "--figure", "positives-of", "--output", "figure.svg"])
+    assert "human (mean 1.0)" in texts(tmp_path)

@@ -5,13 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import cost_table as script
 import pytest
-from command_line import arguments
+import table as script
+from configured import write_configuration
 from judged_pools import write_annotation, write_pool
 
 from utility_annotation.common.errors import InputError
 from utility_annotation.common.files import write_json
+from utility_annotation.labels.cost import Records
+from utility_annotation.reporting.cost_tables import cost_cells, cost_table
+from utility_annotation.reporting.published import figures_beside
+from utility_annotation.reporting.table_settings import CostTableSettings
+from utility_annotation.reporting.tables import Table
+from utility_annotation.reporting.writers import to_latex, to_markdown
 
 PRICES = {"gpu_hour_usd": 0.8, "judgement_usd": 0.09}
 POOL = {f"q{query}": [(f"d{place}", place == 0) for place in range(31)] for query in range(400)}
@@ -23,36 +29,33 @@ HOURS = 53
 PUBLISHED = Path(__file__).parents[2] / "resources" / "paper" / "published.csv"
 
 
-def written(folder: Path, *trainings: str, testset: str = "dev", seconds: float = HOURS * 3600, **changes: Any) -> Path:
+def table(folder: Path, *trainings: str, testset: str = "dev", **changes: Any) -> Table:
     """The table of trainings on 400 queries × 31 passages, annotated by one job on 8 GPUs."""
     annotation = write_annotation(folder / "p" / "llm" / "relsel", {query: {} for query in POOL})
-    job = {"prompt_tokens": 40_000, "new_tokens": 4_000, "engine_seconds": seconds, "load_seconds": 0, "gpus": 8}
-    job["earlier"] = None
-    write_json(annotation[0].with_suffix(".json"), job)
+    job = {"prompt_tokens": 40_000, "new_tokens": 4_000, "engine_seconds": HOURS * 3600, "load_seconds": 0, "gpus": 8}
+    write_json(annotation[0].with_suffix(".json"), job | {"earlier": None})
     metrics = [folder / "metrics" / f"{training}.json" for training in trainings]
     for path in metrics:
         values = {"mrr@10": 0.353, "recall@1000": 0.977}
         found = {"backbone": "b", "training": path.stem, "testset": testset, "queries": 9, "metrics": values}
         write_json(path, found)
-    table = {"title": "Cost", "backbone": "b", "trainings": trainings, "testset": "dev"} | changes
-    settings = {"table": table, "prices": PRICES, "work": {training: WORK[training] for training in trainings}}
-    outputs = {f"output_{kind}": folder / f"table.{kind}" for kind in ("markdown", "csv", "latex")}
-    pool = write_pool(folder / "p", POOL)
-    script.main(
-        arguments(settings=settings, metrics=metrics, pool=pool, annotation=annotation, published=PUBLISHED, **outputs)
-    )
-    return folder
+    shown = {"title": "Cost", "backbone": "b", "trainings": trainings, "testset": "dev"} | changes
+    work = {training: WORK[training] for training in trainings}
+    settings = CostTableSettings.model_validate({"table": shown, "prices": PRICES, "work": work})
+    records = Records(write_pool(folder / "p", POOL), annotation)
+    paper = figures_beside(settings.table.published, PUBLISHED)
+    return cost_table(settings.table, settings.prices, cost_cells(settings, records, metrics, paper))
 
 
-def rows(folder: Path) -> list[list[str]]:
+def rows(table: Table) -> list[list[str]]:
     """The Markdown table's rows, its headings first."""
-    lines = [line for line in (folder / "table.markdown").read_text().splitlines() if line.startswith("| ")]
+    lines = [line for line in to_markdown(table).splitlines() if line.startswith("| ")]
     return [[text.strip() for text in line.strip("|").split("|")] for line in (lines[0], *lines[2:])]
 
 
-def test_a_row_a_training_with_cost_hours_and_metrics(tmp_path: Path) -> None:
-    assert rows(written(tmp_path, "human", "useful", "replug")) == [
-        ["training", "cost (USD)", "GPU hours", "dev MRR@10", "dev Recall@1000"],
+def test_a_row_per_training_with_cost_hours_and_metrics(tmp_path: Path) -> None:
+    assert rows(table(tmp_path, "human", "useful", "replug")) == [
+        ["training", "Cost (USD)", "GPU hours", "dev<br>MRR@10", "dev<br>Recall@1000"],
         ["human", "1,116", "0.00", "35.3", "97.7"],
         ["useful", "339", "424.00", "35.3", "97.7"],
         ["replug", "375", "424.00", "35.3", "97.7"],
@@ -60,28 +63,43 @@ def test_a_row_a_training_with_cost_hours_and_metrics(tmp_path: Path) -> None:
 
 
 def test_small_costs_are_shown_to_the_cent(tmp_path: Path) -> None:
-    assert rows(written(tmp_path, "useful"))[1][1] == "339.20"
+    assert rows(table(tmp_path, "useful"))[1][1] == "339.20"
 
 
 def test_labels_from_a_file_have_no_cost(tmp_path: Path) -> None:
-    assert rows(written(tmp_path, "theirs"))[1] == ["theirs", "", "", "35.3", "97.7"]
+    assert rows(table(tmp_path, "theirs"))[1] == ["theirs", "", "", "35.3", "97.7"]
 
 
 def test_metrics_of_another_test_set_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="on test set train has no place in the table"):
-        written(tmp_path, "human", testset="train")
+    with pytest.raises(InputError, match="on train has no place"):
+        table(tmp_path, "human", testset="train")
 
 
 def test_the_papers_figures_stand_beside_ours_its_hours_as_gpu_hours(tmp_path: Path) -> None:
-    found = rows(written(tmp_path, "replug", published="17"))
-    assert found[0][:7] == ["training", "cost (USD)", "paper", "difference", "GPU hours", "paper", "difference"]
+    found = rows(table(tmp_path, "replug", published="17"))
     assert found[1] == [
-        "replug", "375.20", "44,639.00", "−44,263.80", "424.00", "560.00", "−136.00",
-        "35.3", "33.8", "+1.5", "97.7", "94.7", "+3.0",
-    ]  # fmt: skip
+        "replug",
+        "375.20<br><small>44,639.00 (−44,263.80)</small>",
+        "424.00<br><small>560.00 (−136.00)</small>",
+        "35.3<br><small>33.8 (+1.5)</small>",
+        "97.7<br><small>94.7 (+3.0)</small>",
+    ]
 
 
 def test_all_formats_say_the_same(tmp_path: Path) -> None:
-    folder = written(tmp_path, "human", "useful")
-    assert "human,cost_usd,1116.0,," in (folder / "table.csv").read_text().splitlines()
-    assert r"human & 1,116 & 0.00 & 35.3 & 97.7 \\" in (folder / "table.latex").read_text()
+    found = table(tmp_path, "human", "useful")
+    costs = found.cells[found.cells["metric"] == "cost_usd"].set_index("training")
+    assert costs.loc["human", "value"] == 1116.0
+    assert r"human & 1,116 & 0.00 & 35.3 & 97.7 \\" in to_latex(found)
+
+
+def test_the_script_reads_the_pool_the_jobs_and_the_metrics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_pool(Path("results/pools/p"), POOL, shards=2)
+    figures = {"backbone": "minilm", "training": "human", "testset": "dev", "queries": 9, "metrics": {"mrr@10": 0.5}}
+    write_json(Path("results/metrics/minilm/human/dev.json"), figures)
+    shown = {"title": "Cost", "backbone": "minilm", "trainings": ["human"], "testset": "dev"}
+    file = write_configuration(tmp_path, cost_tables={"cost": shown})
+    script.main(["costs", "--config", file, "--table", "cost", "--published", "--output", "t.md"])
+    assert "| human" in Path("t.md").read_text()
+    assert "human,0,,,cost_usd,,1116.0,0" in Path("t.csv").read_text()

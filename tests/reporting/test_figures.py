@@ -8,35 +8,32 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import plot_positions
-import plot_positives
-import plot_results
-import plot_training
+import plot as script
 import pytest
-from command_line import arguments
+from configured import write_configuration
 
 from utility_annotation.common.files import write_json
+from utility_annotation.reporting.figures import plot_positions, plot_positives, plot_results, plot_training
+from utility_annotation.reporting.results import read_results, result_cells
+from utility_annotation.reporting.trainings import TrainingRecord
+from utility_annotation.settings import ResultsTable
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def quality(folder: Path, labels: str, source: str, distribution: list[int] | None) -> Path:
+def quality(labels: str, source: str, distribution: list[int] | None) -> dict[str, Any]:
     selection = None
     if distribution is not None:
         mean = sum(number * queries for number, queries in enumerate(distribution)) / sum(distribution)
         selection = {"distribution": distribution, "positives_per_query": mean}
-    path = folder / f"{labels}.json"
-    write_json(path, {"labels": labels, "source": source, "queries": sum(distribution or [9]), "selection": selection})
-    return path
+    return {"labels": labels, "source": source, "queries": sum(distribution or [9]), "selection": selection}
 
 
-def positions(folder: Path, labels: str, shown: list[int] | None) -> Path:
+def positions(labels: str, shown: list[int] | None) -> dict[str, Any]:
     """Quality of a label set whose lists reach to positions 1, 2, … as often as ``shown`` says."""
-    path = folder / f"{labels}.json"
     counts = {name: [0.5 * number for number in shown or ()] for name in ("observed", "expected", "standard_deviation")}
     by_position = {"shown": shown, "selected": counts, "human": counts}
-    write_json(path, {"labels": labels, "positions": {"by_position": by_position} if shown else None})
-    return path
+    return {"labels": labels, "positions": {"by_position": by_position} if shown else None}
 
 
 def metrics(folder: Path, backbone: str, run: str, value: float) -> Path:
@@ -48,11 +45,11 @@ def metrics(folder: Path, backbone: str, run: str, value: float) -> Path:
     return path
 
 
-def training(folder: Path, backbone: str, run: str) -> Path:
+def training(folder: Path, backbone: str, run: str) -> TrainingRecord:
     path = folder / backbone / run / "training.json"
     curve = [[step, 1, 2.0 / step, 1e-5] for step in range(1, 6)]
     write_json(path, {"training": {"loss": "summarglh"}, "curve": curve})
-    return path
+    return TrainingRecord.read(path)
 
 
 def table(*runs: str) -> dict[str, Any]:
@@ -60,92 +57,97 @@ def table(*runs: str) -> dict[str, Any]:
     return {"title": "t", "backbones": ["minilm"], "groups": groups, "testsets": ["dev"], "baseline": None}
 
 
-def drawn(script: Any, folder: Path, **values: Any) -> set[str]:
-    """Every piece of text in the SVG that a script draws; matplotlib names it in a comment beside its outlines."""
-    svg, png = folder / "figure.svg", folder / "figure.png"
-    script.main(arguments(**values, output_svg=svg, output_png=png))
-    assert png.read_bytes().startswith(PNG)
-    text = svg.read_text(encoding="utf-8")
+def texts(folder: Path) -> set[str]:
+    """Every piece of text in the SVG; matplotlib names it in a comment beside its outlines."""
+    assert (folder / "figure.png").read_bytes().startswith(PNG)
+    text = (folder / "figure.svg").read_text(encoding="utf-8")
     ElementTree.fromstring(text)
     return set(re.findall(r"<!-- (.+?) -->", text))
 
 
+def drawn(plot: Callable[..., None], folder: Path, *inputs: Any) -> set[str]:
+    plot(*inputs, folder / "figure.svg")
+    return texts(folder)
+
+
+def bars(folder: Path, table: dict[str, Any], files: list[Path]) -> set[str]:
+    settings = ResultsTable.model_validate(table)
+    return drawn(plot_results, folder, settings, result_cells(settings, read_results(settings, files)))
+
+
 def test_positives_are_drawn_for_each_llm_selection_only(tmp_path: Path) -> None:
-    files = [
-        quality(tmp_path, "human", "human", [0, 9]),
-        quality(tmp_path, "utilsel", "utilsel", [1, 2, 1]),
-        quality(tmp_path, "rank", "utilrank", [0, 4]),
-        quality(tmp_path, "replug", "replug", None),
+    qualities = [
+        quality("human", "human", [0, 9]),
+        quality("utilsel", "utilsel", [1, 2, 1]),
+        quality("rank", "utilrank", [0, 4]),
+        quality("replug", "replug", None),
     ]
-    titles = {text for text in drawn(plot_positives, tmp_path, quality=files) if "mean" in text}
+    titles = {text for text in drawn(plot_positives, tmp_path, qualities) if "mean" in text}
     assert titles == {"utilsel (mean 1.0)", "rank (mean 1.0)"}
 
 
 def test_positions_are_drawn_for_each_llm_selection_only(tmp_path: Path) -> None:
-    files = [positions(tmp_path, "human", None), *(positions(tmp_path, name, [9, 9, 4]) for name in ("utilsel", "top"))]
-    texts = drawn(plot_positions, tmp_path, quality=files)
-    assert {"utilsel", "top", "selected by the LLM", "human positive"} <= texts
-    assert "human" not in texts
+    qualities = [positions("human", None), *(positions(name, [9, 9, 4]) for name in ("utilsel", "top"))]
+    found = drawn(plot_positions, tmp_path, qualities)
+    assert {"utilsel", "top", "selected by the LLM", "human positive"} <= found
+    assert "human" not in found
 
 
 def test_positions_to_which_few_lists_reach_are_not_drawn(tmp_path: Path) -> None:
-    texts = drawn(plot_positions, tmp_path, quality=[positions(tmp_path, "utilsel", [101, 101, 50, 2, 1, 1])])
-    assert {"1", "4"} <= texts
-    assert not {"5", "6"} & texts
+    found = drawn(plot_positions, tmp_path, [positions("utilsel", [101, 101, 50, 2, 1, 1])])
+    assert {"1", "4"} <= found
+    assert not {"5", "6"} & found
 
 
 @pytest.mark.parametrize(
-    ("script", "write"),
-    [
-        (plot_positives, lambda folder: quality(folder, "human", "human", [0, 9])),
-        (plot_positions, lambda folder: positions(folder, "human", None)),
-    ],
+    ("plot", "without"),
+    [(plot_positives, quality("human", "human", [0, 9])), (plot_positions, positions("human", None))],
     ids=["positives", "positions"],
 )
-def test_a_figure_without_data_says_so(tmp_path: Path, script: Any, write: Callable[[Path], Path]) -> None:
-    texts = drawn(script, tmp_path, quality=[write(tmp_path)])
-    assert texts == {"No label set of these trainings was selected by an LLM."}
+def test_a_figure_without_data_says_so(tmp_path: Path, plot: Any, without: dict[str, Any]) -> None:
+    assert drawn(plot, tmp_path, [without]) == {"No label set of these trainings was selected by an LLM."}
 
 
-def test_retrieval_draws_runs_as_bars_and_bm25_and_untrained_as_lines(tmp_path: Path) -> None:
+def test_retrieval_draws_trainings_as_bars_and_bm25_and_untrained_as_lines(tmp_path: Path) -> None:
     files = [
         metrics(tmp_path, "bm25", "bm25", 0.4),
         metrics(tmp_path, "minilm", "untrained", 0.45),
         metrics(tmp_path, "minilm", "human", 0.5125),
     ]
-    texts = drawn(plot_results, tmp_path, settings=table("untrained", "human", "utilsel"), metrics=files)
-    assert {"dev: nDCG@10", "human", "utilsel", "51.2", "minilm untrained", "BM25"} <= texts
-    assert not {"untrained", "45.0", "40.0"} & texts
+    found = bars(tmp_path, table("untrained", "human", "utilsel"), files)
+    assert {"dev: nDCG@10", "human", "utilsel", "51.2", "minilm untrained", "BM25"} <= found
+    assert not {"untrained", "45.0", "40.0"} & found
 
 
 def test_untrained_alone_is_drawn_as_a_bar(tmp_path: Path) -> None:
     files = [metrics(tmp_path, "minilm", "untrained", 0.45)]
-    texts = drawn(plot_results, tmp_path, settings=table("untrained"), metrics=files)
-    assert {"untrained", "45.0"} <= texts
-    assert "minilm untrained" not in texts
+    found = bars(tmp_path, table("untrained"), files)
+    assert {"untrained", "45.0"} <= found
+    assert "minilm untrained" not in found
 
 
-def test_training_has_a_panel_a_training_and_a_colour_a_backbone(tmp_path: Path) -> None:
-    files = [training(tmp_path, backbone, run) for backbone in ("minilm", "e5") for run in ("human", "utilsel")]
-    texts = drawn(plot_training, tmp_path, training=files)
-    assert {"human (summarglh)", "utilsel (summarglh)", "minilm", "e5"} <= texts
+def test_training_has_a_panel_per_training_and_a_colour_per_backbone(tmp_path: Path) -> None:
+    records = [training(tmp_path, backbone, name) for backbone in ("minilm", "e5") for name in ("human", "utilsel")]
+    found = drawn(plot_training, tmp_path, records)
+    assert {"human (summarglh)", "utilsel (summarglh)", "minilm", "e5"} <= found
 
 
 def draw_positives(folder: Path) -> None:
-    drawn(plot_positives, folder, quality=[quality(folder, "utilsel", "utilsel", [1, 2, 1])])
+    drawn(plot_positives, folder, [quality("utilsel", "utilsel", [1, 2, 1])])
 
 
 def draw_positions(folder: Path) -> None:
-    drawn(plot_positions, folder, quality=[positions(folder, "utilsel", [9, 9])])
+    drawn(plot_positions, folder, [positions("utilsel", [9, 9])])
 
 
 def draw_training(folder: Path) -> None:
-    drawn(plot_training, folder, training=[training(folder, "minilm", "human")])
+    drawn(plot_training, folder, [training(folder, "minilm", "human")])
 
 
 @pytest.mark.parametrize("draw", [draw_positives, draw_positions, draw_training])
 def test_the_same_input_gives_the_same_file(tmp_path: Path, draw: Callable[[Path], None]) -> None:
     for name in ("first", "second"):
+        (tmp_path / name).mkdir()
         draw(tmp_path / name)
     first, second = ((tmp_path / name / "figure.svg").read_bytes() for name in ("first", "second"))
     assert first == second
@@ -154,9 +156,30 @@ def test_the_same_input_gives_the_same_file(tmp_path: Path, draw: Callable[[Path
 def test_rows_have_the_tables_names_and_bm25_alone_is_a_bar(tmp_path: Path) -> None:
     files = [metrics(tmp_path, "minilm", "human", 0.5)]
     named = table("human") | {"groups": [{"rows": {"loss=singlelh": "human"}}], "with_bm25": False}
-    texts = drawn(plot_results, tmp_path, settings=named, metrics=files)
-    assert {"loss=singlelh", "50.0"} <= texts
-    assert not {"human", "BM25"} & texts
+    found = bars(tmp_path, named, files)
+    assert {"loss=singlelh", "50.0"} <= found
+    assert not {"human", "BM25"} & found
     alone = {"title": "t", "testsets": ["dev"]}
-    files = [metrics(tmp_path, "bm25", "bm25", 0.4)]
-    assert {"BM25", "40.0"} <= drawn(plot_results, tmp_path, settings=alone, metrics=files)
+    assert {"BM25", "40.0"} <= bars(tmp_path, alone, [metrics(tmp_path, "bm25", "bm25", 0.4)])
+
+
+def test_the_script_draws_the_figures_of_a_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    figures = {"backbone": "minilm", "testset": "dev", "queries": 9, "metrics": {"mrr@10": 0.5}}
+    for name in ("human", "utilsel"):
+        write_json(Path("results/metrics/minilm") / name / "dev.json", figures | {"training": name})
+        training(Path("results/models"), "minilm", name)
+    write_json(Path("results/quality/human.json"), quality("human", "human", [0, 9]) | {"positions": None})
+    selected = quality("useful", "utilsel", [1, 2, 1]) | positions("useful", [9, 9, 4])
+    write_json(Path("results/quality/useful.json"), selected)
+    shown = table("human", "utilsel") | {"with_bm25": False}
+    file = write_configuration(tmp_path, tables={"main": shown})
+    script.main(["results", "--config", file, "--figure", "main", "--output", "figure.svg"])
+    assert {"dev: MRR@10", "50.0"} <= texts(tmp_path)
+    for command, expected in (
+        ("positives", "useful (mean 1.0)"),
+        ("positions", "useful"),
+        ("training", "human (summarglh)"),
+    ):
+        script.main([command, "--config", file, "--output", "figure.svg"])
+        assert expected in texts(tmp_path)

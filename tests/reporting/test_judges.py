@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from utility_annotation import settings as configuration
+from utility_annotation.planning import loading
 from utility_annotation.reporting.judges import Judge, facts, judges_of_pools
 
 SOURCE = {"format": "beir", "path": "x.jsonl"}
@@ -33,7 +33,7 @@ RAW = {
 
 
 def judges(*labels: str) -> dict[str, list[str]]:
-    found = judges_of_pools(configuration.load(RAW), labels)
+    found = judges_of_pools(loading.load(RAW), labels)
     return {pool: [judge.name for judge in of_pool] for pool, of_pool in found.items()}
 
 
@@ -59,8 +59,16 @@ def test_a_pool_that_only_humans_judged_is_left_out() -> None:
 
 
 def test_of_two_thresholds_the_first_counts() -> None:
-    (found,) = judges_of_pools(configuration.load(RAW), ["ranked", "ranked-more"]).values()
+    (found,) = judges_of_pools(loading.load(RAW), ["ranked", "ranked-more"]).values()
     assert [judge.top_percent for judge in found] == [None, None, 30]
+
+
+@pytest.mark.parametrize(
+    ("stage", "expected"),
+    [("relsel", None), ("answer", "relsel"), ("utilsel", "relsel"), ("utilsel-truth", None), ("replug", None)],
+)
+def test_a_relevance_selection_narrows_the_stages_that_read_it(stage: str, expected: str | None) -> None:
+    assert Judge(stage=stage, annotator="a").narrowed_by == expected
 
 
 @pytest.mark.parametrize(

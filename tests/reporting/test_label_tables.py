@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import Any
 
-import label_table as script
 import pytest
-from command_line import arguments
+import table as script
+from configured import write_configuration
 
 from utility_annotation.common.errors import InputError
 from utility_annotation.common.files import write_json
+from utility_annotation.reporting.label_tables import label_cells, label_table
+from utility_annotation.reporting.published import figures_beside
+from utility_annotation.reporting.table_settings import LabelTableSettings
+from utility_annotation.reporting.tables import Table
+from utility_annotation.reporting.writers import to_latex, to_markdown
 
 LABELS: dict[str, dict[str, Any]] = {
     "human": {"source": "human"},
@@ -23,101 +27,106 @@ LABELS: dict[str, dict[str, Any]] = {
 PUBLISHED = Path(__file__).parents[2] / "resources" / "paper" / "published.csv"
 
 
-def quality(folder: Path, labels: str, precision: float | None, kappa: float | None, *unread: int) -> Path:
+def quality(labels: str, precision: float | None, kappa: float | None, *unread: int) -> dict[str, Any]:
     """Figures of a label set of 200 queries; ``unread``: empty, unparsable, truncated, error."""
-    selection = precision and {"precision": precision, "recall": 84.8, "positives_per_query": 2.9}
-    outcomes = dict(zip(("empty", "unparsable", "truncated", "error"), unread, strict=True)) if unread else None
-    path = folder / f"{labels}.json"
-    write_json(
-        path,
-        {
-            "labels": labels,
-            "selection": selection,
-            "agreement": kappa and {"kappa": kappa},
-            "annotation": outcomes and {"queries": 200, "outcomes": {"ok": 1} | outcomes},
-        },
-    )
-    return path
+    outcomes = dict(zip(("empty", "unparsable", "truncated", "error"), unread, strict=False))
+    return {
+        "labels": labels,
+        "selection": precision and {"precision": precision, "recall": 84.8, "positives_per_query": 2.9},
+        "agreement": kappa and {"kappa": kappa},
+        "annotation": {"queries": 200, "outcomes": {"ok": 1} | outcomes} if unread else None,
+    }
 
 
-def written(folder: Path, *names: str, **changes: Any) -> Path:
-    """The table of label sets, in three formats, in a folder of its own."""
-    files = [
-        quality(folder, "human", 100.0, None),
-        quality(folder, "qwen-utilsel", 30.0, 0.4, 3, 4, 1, 1),
-        quality(folder, "qwen-utilrank", 70.0, 0.5, 0, 0, 0, 0),
-        quality(folder, "qwen-utilrank-20", 40.0, 0.5, 0, 0, 0, 0),
-        quality(folder, "qwen-replug", None, None, 0, 0, 0, 2),
-    ]
-    table = {"title": "Labels", "labels": names} | changes
-    outputs = {f"output_{kind}": folder / f"table.{kind}" for kind in ("markdown", "csv", "latex")}
-    settings = {"table": table, "labels": {name: LABELS[name] for name in names}}
-    script.main(arguments(settings=settings, quality=files, published=PUBLISHED, **outputs))
-    return folder
+QUALITIES = [
+    quality("human", 100.0, None),
+    quality("qwen-utilsel", 30.0, 0.4, 3, 4, 1, 1),
+    quality("qwen-utilrank", 70.0, 0.5, 0, 0, 0, 0),
+    quality("qwen-utilrank-20", 40.0, 0.5, 0, 0, 0, 0),
+    quality("qwen-replug", None, None, 0, 0, 0, 2),
+]
 
 
-def rows(folder: Path) -> list[list[str]]:
+def table(*names: str, qualities: list[dict[str, Any]] = QUALITIES, **changes: Any) -> Table:
+    raw = {"table": {"title": "Labels", "labels": names} | changes, "labels": {name: LABELS[name] for name in names}}
+    settings = LabelTableSettings.model_validate(raw)
+    paper = figures_beside(settings.table.published, PUBLISHED)
+    return label_table(settings.table, label_cells(settings, qualities, paper))
+
+
+def rows(*names: str, **changes: Any) -> list[list[str]]:
     """The Markdown table's rows, its headings first."""
-    lines = [line for line in (folder / "table.markdown").read_text().splitlines() if line.startswith("| ")]
+    lines = [line for line in to_markdown(table(*names, **changes)).splitlines() if line.startswith("| ")]
     return [[text.strip() for text in line.strip("|").split("|")] for line in (lines[0], *lines[2:])]
 
 
-def test_a_row_a_label_set_with_its_strategy_and_figures(tmp_path: Path) -> None:
-    found = rows(written(tmp_path, "qwen-utilsel", "qwen-utilrank", "human"))
+def test_a_row_per_label_set_with_its_strategy_and_figures() -> None:
+    headings, *found = rows("qwen-utilsel", "qwen-utilrank", "human")
     qwen = "qwen-2.5-32b-int8"
+    assert headings[:3] == ["labels", "annotator", "strategy"]
+    assert [heading.lower() for heading in headings[3:]] == [
+        *("precision", "recall", "positives per query", "kappa", "empty", "unparsable")
+    ]
     assert found == [
-        ["labels", "annotator", "strategy", "precision", "recall", "positives a query", "kappa", "empty", "unparsable"],
         ["qwen-utilsel", qwen, "utilsel", "30.0", "84.8", "2.9", "0.400", "1.5", "3.0"],
         ["qwen-utilrank", qwen, "utilrank, 10 %", "70.0", "84.8", "2.9", "0.500", "0.0", "0.0"],
         ["human", "", "human", "100.0", "84.8", "2.9", "", "", ""],
     ]
 
 
-def test_scores_have_no_precision_and_recall(tmp_path: Path) -> None:
-    found = rows(written(tmp_path, "qwen-replug"))
-    assert found[1][3:] == ["", "", "", "", "0.0", "1.0"]
+def test_scores_have_no_precision_and_recall() -> None:
+    assert rows("qwen-replug")[1][3:] == ["", "", "", "", "0.0", "1.0"]
 
 
-def test_the_papers_figures_stand_beside_those_of_the_same_annotator_and_strategy(tmp_path: Path) -> None:
-    found = rows(written(tmp_path, "qwen-utilsel", "human", published="1"))
-    assert found[0][3:7] == ["precision", "paper", "difference", "recall"]
-    assert found[1][3:13] == ["30.0", "29.5", "+0.5", "84.8", "84.8", "+0.0", "2.9", "2.9", "+0.0", "0.400"]
-    assert found[2][3:13] == ["100.0", "", "", "84.8", "", "", "2.9", "", "", ""]
-    assert "Paper: its table 1;" in (tmp_path / "table.markdown").read_text()
+def test_the_papers_figures_stand_below_those_of_the_same_annotator_and_strategy() -> None:
+    found = rows("qwen-utilsel", "human", published="1")
+    below = "<br><small>{}</small>".format
+    assert found[1][3:7] == [
+        "30.0" + below("29.5 (+0.5)"),
+        "84.8" + below("84.8 (+0.0)"),
+        "2.9" + below("2.9 (+0.0)"),
+        "0.400",
+    ]
+    assert found[2][3:7] == ["100.0", "84.8", "2.9", ""]
+    notes = table("human", published="1").notes
+    assert any("table 1 of the paper" in note for note in notes)
 
 
-def test_the_papers_ranking_is_that_of_its_threshold(tmp_path: Path) -> None:
-    found = rows(written(tmp_path, "qwen-utilrank", "qwen-utilrank-20", published="1"))
-    assert [row[4] for row in found[1:]] == ["71.3", ""]
+def test_the_papers_ranking_is_that_of_its_threshold() -> None:
+    cells = table("qwen-utilrank", "qwen-utilrank-20", published="1").cells
+    published = cells[cells["metric"] == "precision"].set_index("labels")["published"]
+    assert published["qwen-utilrank"] == 71.3
+    assert published.isna()["qwen-utilrank-20"]
 
 
-def test_the_csv_has_a_line_a_label_set_and_figure(tmp_path: Path) -> None:
-    with (written(tmp_path, "qwen-utilsel") / "table.csv").open(newline="") as file:
-        lines = list(csv.DictReader(file))
-    assert [line["metric"] for line in lines] == [
+def test_a_frame_has_a_line_per_label_set_and_figure() -> None:
+    cells = table("qwen-utilsel").cells
+    assert list(cells["metric"]) == [
         "precision", "recall", "positives_per_query", "kappa", "empty", "unparsable",
     ]  # fmt: skip
-    assert lines[0] == {
-        "labels": "qwen-utilsel",
-        "annotator": "qwen-2.5-32b-int8",
-        "strategy": "utilsel",
-        "metric": "precision",
-        "value": "30.0",
-        "published": "",
-        "difference": "",
-    }
+    first = cells.iloc[0]
+    assert (first["labels"], first["annotator"], first["strategy"]) == ("qwen-utilsel", "qwen-2.5-32b-int8", "utilsel")
+    assert first["value"] == 30.0
 
 
-def test_the_latex_table_uses_booktabs_and_escapes(tmp_path: Path) -> None:
-    text = (written(tmp_path, "qwen-utilrank") / "table.latex").read_text()
+def test_the_latex_table_uses_booktabs_and_escapes() -> None:
+    text = to_latex(table("qwen-utilrank"))
     assert r"\begin{tabular}{lllrrrrrr}" in text
     assert r"\toprule" in text
     assert r"qwen-utilrank & qwen-2.5-32b-int8 & utilrank, 10 \% & 70.0 & 84.8" in text
 
 
-def test_a_label_set_without_figures_is_told(tmp_path: Path) -> None:
-    settings = {"table": {"title": "Labels", "labels": ["human"]}, "labels": {"human": LABELS["human"]}}
-    file = quality(tmp_path, "other", 1.0, None)
-    outputs = {f"output_{kind}": tmp_path / kind for kind in ("markdown", "csv", "latex")}
+def test_a_label_set_without_figures_is_told() -> None:
     with pytest.raises(InputError, match="shows label set human, whose figures are not given"):
-        script.main(arguments(settings=settings, quality=[file], **outputs))
+        table("human", qualities=[quality("other", 1.0, None)])
+
+
+def test_the_script_writes_all_formats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for labels in ("human", "useful"):
+        write_json(Path("results/quality") / f"{labels}.json", quality(labels, 30.0, None))
+    file = write_configuration(tmp_path, label_tables={"quality": {"title": "t", "labels": ["human", "useful"]}})
+    script.main(["labels", "--config", file, "--table", "quality", "--published", "--output", "t.md"])
+    assert "useful,llm,utilsel,0,,,precision,,30.0,1" in Path("t.csv").read_text()
+    assert "| useful" in Path("t.md").read_text()
+    assert r"useful & llm & utilsel & 30.0" in Path("t.tex").read_text()

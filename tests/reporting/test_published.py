@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from utility_annotation.common.errors import InputError
-from utility_annotation.reporting.published import Figure, Place, figures_beside, read_published
+from utility_annotation.reporting.published import Place, figures_beside, read_published
 
 HEAD = "table,backbone,row,column,metric,value,doubtful\n"
 TABLES = ("1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "12", "13", "14", "16", "17")
@@ -21,9 +21,14 @@ TASKS = {
 
 
 @pytest.fixture(scope="module")
-def ours(root: Path) -> dict[tuple[str, Place], Figure]:
+def ours(root: Path) -> dict[tuple[str, Place], tuple[float, bool]]:
+    """Table and place of each figure, with whether it is doubtful."""
     path = root / "resources" / "paper" / "published.csv"
-    return {(table, place): figure for table in TABLES for place, figure in read_published(path, table).items()}
+    return {
+        (table, Place(*place)): (value, doubtful)
+        for table in TABLES
+        for place, value, doubtful in read_published(path, table).itertuples(name=None)
+    }
 
 
 def _lines(root: Path, name: str) -> list[dict[str, str]]:
@@ -47,7 +52,9 @@ def _result(line: dict[str, str]) -> tuple[str, Place]:
     return table, Place(backbone, line["run"], column, metric)
 
 
-def test_every_published_figure_is_that_of_its_source(root: Path, ours: dict[tuple[str, Place], Figure]) -> None:
+def test_every_published_figure_is_that_of_its_source(
+    root: Path, ours: dict[tuple[str, Place], tuple[float, bool]]
+) -> None:
     due = {_result(line): float(line["value"]) for line in _lines(root, "results.csv")}
     for line in _lines(root, "annotation.csv"):
         for metric, column in (
@@ -65,11 +72,11 @@ def test_every_published_figure_is_that_of_its_source(root: Path, ours: dict[tup
         ):
             if line[column]:
                 due["17", Place("", line["annotation"], "", metric)] = float(line[column])
-    assert {place: figure.value for place, figure in ours.items()} == due
+    assert {place: value for place, (value, _) in ours.items()} == due
 
 
-def test_what_was_hard_to_read_is_doubtful(ours: dict[tuple[str, Place], Figure]) -> None:
-    doubtful = {(table, place.row) for (table, place), figure in ours.items() if figure.doubtful}
+def test_what_was_hard_to_read_is_doubtful(ours: dict[tuple[str, Place], tuple[float, bool]]) -> None:
+    doubtful = {(table, place.row) for (table, place), (_, doubt) in ours.items() if doubt}
     losses = ("summarglh", "rand1lh")
     assert doubtful == {("16", f"utilrank-{percent} loss={loss}") for percent in (40, 50) for loss in losses}
 
@@ -77,10 +84,10 @@ def test_what_was_hard_to_read_is_doubtful(ours: dict[tuple[str, Place], Figure]
 @pytest.mark.parametrize(
     ("text", "table", "message"),
     [
-        ("table,row\n", "1", "has not the columns"),
-        (HEAD + "1,a,b,c,d,x,false\n", "1", "line 2: value 'x' is no number"),
+        ("table,row\n", "1", "does not have the columns"),
+        (HEAD + "1,a,b,c,d,x,false\n", "1", "line 2: value 'x' is not a number"),
         (HEAD + "1,a,b,c,d,1.0,maybe\n", "1", "line 2: .*doubtful 'maybe'"),
-        (HEAD + "1,a,b,c,d,1.0,false\n1,a,b,c,d,2.0,false\n", "1", "line 3: a, b, c, d stands twice"),
+        (HEAD + "1,a,b,c,d,1.0,false\n1,a,b,c,d,2.0,false\n", "1", "line 3: a, b, c, d is there twice"),
         (HEAD + "1,a,b,c,d,1.0,false\n", "2", "there is no table '2'"),
     ],
 )
@@ -92,6 +99,6 @@ def test_a_broken_file_is_refused_with_its_line(tmp_path: Path, text: str, table
 
 
 def test_figures_that_are_asked_for_must_be_given() -> None:
-    assert figures_beside(None, None) == {}
+    assert figures_beside(None, None).empty
     with pytest.raises(InputError, match="this table has `published`, but the paper's figures are not given"):
         figures_beside("17", None)

@@ -6,12 +6,13 @@ import json
 import re
 from pathlib import Path
 
-import collect_cards
-import write_report
-from command_line import arguments
 from test_annotations_page import CONFIGURATION, ELEMENTS, Page
 
+from utility_annotation.common.files import write_json
 from utility_annotation.io.schemas import ANNOTATION, POOL
+from utility_annotation.planning.loading import load
+from utility_annotation.reporting.cards import CardFiles, CardSettings, collect
+from utility_annotation.reporting.page import ReportFiles, render
 
 SHARD = "0000-of-0001.parquet"
 JUDGES = [{"stage": "utilsel-truth", "annotator": "llm"}]
@@ -39,13 +40,12 @@ def test_fifty_questions_make_a_page_of_less_than_two_megabytes(root: Path, shar
         annotation.append(said | asked | {"replies": [row["response"]], "finish_reason": "stop"})
     POOL.write(tmp_path / "pool" / SHARD, POOL.rows(pool))
     ANNOTATION.write(tmp_path / "annotation" / "llm" / "utilsel-truth" / SHARD, ANNOTATION.rows(annotation))
-    settings = {"pool": "p", "questions": 50, "seed": 13, "judges": JUDGES}
-    files = {"pool": tmp_path / "pool", "annotation": tmp_path / "annotation", "labels": tmp_path, "shards": 1}
-    collect_cards.main(arguments(settings=settings, **files, output=tmp_path / "cards.json"))
-    template, output = root / "resources" / "report" / "report.html.j2", tmp_path / "report.html"
-    cards = [tmp_path / "cards.json"]
-    write_report.main(arguments(settings=CONFIGURATION, cards=cards, template=template, output=output))
-    page = Page(output.read_text("utf-8"))
+    settings = CardSettings.model_validate({"pool": "p", "questions": 50, "seed": 13, "judges": JUDGES})
+    files = CardFiles(pool=tmp_path / "pool", annotation=tmp_path / "annotation", labels=tmp_path, shards=1)
+    write_json(tmp_path / "cards.json", collect(settings, files))
+    template, made = root / "resources" / "report" / "report.html.j2", ReportFiles(samples=[tmp_path / "cards.json"])
+    html = render(template, load(CONFIGURATION), made)
+    page = Page(html)
     assert sum(attributes.get("class") == "card" for _, attributes in page.elements) == min(50, len(rows))
     assert {tag for tag, _ in page.elements} <= ELEMENTS
-    assert output.stat().st_size < 2_000_000
+    assert len(html.encode()) < 2_000_000

@@ -6,14 +6,16 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
-import write_report
-from command_line import arguments
+import report as script
+import yaml
 
 from utility_annotation.common.files import write_json, write_text
-from utility_annotation.reporting.comparison import Column, Comparison, Row
-from utility_annotation.reporting.page import tendency
-from utility_annotation.reporting.tables import Cell, write_csv
+from utility_annotation.planning import loading
+from utility_annotation.reporting import page as pages
+from utility_annotation.reporting.page import ReportFiles, compared_with_humans, tendency
+from utility_annotation.reporting.tables import tidy, to_csv
 from utility_annotation.reporting.trainings import TrainingRecord
 
 CONFIGURATION = {
@@ -43,6 +45,8 @@ CONFIGURATION = {
             "testsets": ["dev"],
         }
     },
+    "label_tables": {"table1": {"title": "Labels <of> humans", "labels": ["human"], "published": "1"}},
+    "cost_tables": {"table17": {"title": "Costs", "backbone": "minilm", "trainings": ["human"], "testset": "dev"}},
 }
 ANNOTATION = {
     "queries": 50,
@@ -112,7 +116,12 @@ WORK: dict[str, Any] = {
 }
 
 
-def write_inputs(folder: Path) -> dict[str, Any]:
+def write_cells(path: Path, names: list[str], *cells: dict[str, Any]) -> None:
+    empty = {"group": 0, "group_title": "", "column": "", "standing": ""}
+    to_csv(tidy(pd.DataFrame([empty | cell for cell in cells]), names), path)
+
+
+def write_inputs(folder: Path) -> ReportFiles:
     """One of each input of the report."""
     shared = {"queries": 44, "candidates": 400, "human_positives": 44, "annotator": "llm", "annotation": ANNOTATION}
     selection = {"precision": 29.5, "recall": 84.75, "positives_per_query": 2.9, "distribution": [3, 10, 31]}
@@ -135,20 +144,24 @@ def write_inputs(folder: Path) -> dict[str, Any]:
         | {"labels": "united", "source": "union", "annotator": None, "selection": selection, "ranking": None}
         | {"agreement": AGREEMENT, "positions": None, "annotation": None},
     )
-    write_csv(
+    first, column = {"group": 1, "group_title": "First & last"}, {"column": "dev", "metric": "mrr@10"}
+    write_cells(
         folder / "main.csv",
-        [
-            Cell("bm25", "bm25", "bm25", "dev", "mrr@10", 40, 50.04),
-            Cell("minilm", "untrained", "untrained", "dev", "mrr@10"),
-            Cell("minilm", "human", "human", "dev", "mrr@10", 40, 61.2, "best", "+", published=61.5),
-        ],
+        ["backbone", "row", "training"],
+        column | {"backbone": "bm25", "row": "bm25", "training": "bm25", "queries": 40, "value": 50.04},
+        column | first | {"backbone": "minilm", "row": "untrained", "training": "untrained"},
+        {"backbone": "minilm", "row": "human", "training": "human", "queries": 40, "value": 61.2, "published": 61.5}
+        | (column | first | {"standing": "best", "marks": "+"}),
     )
-    columns = [Column("precision", "precision"), Column("kappa", "kappa", decimals=3)]
-    row = Row(("a | b", "llm"), {"precision": 29.5, "kappa": None}, {"precision": 30.5})
-    compared = Comparison("Labels <of> humans", ("labels", "annotator"), columns, [row], ["Mind <this>."], "1")
-    write_text(folder / "table1.md", compared.markdown())
-    columns, row = [Column("cost_usd", "cost (USD)", decimals=2)], Row(("human",), {"cost_usd": 4.5}, {})
-    write_text(folder / "table17.md", Comparison("Costs", ("training",), columns, [row], []).markdown())
+    named = {"labels": "a | b", "annotator": "llm", "strategy": "utilsel"}
+    write_cells(
+        folder / "table1.csv",
+        list(named),
+        named | {"metric": "precision", "value": 29.5, "published": 30.5, "decimals": 1},
+        named | {"metric": "kappa", "value": None, "decimals": 3},
+    )
+    costs = {"training": "human", "metric": "cost_usd", "value": 4.5, "decimals": 2}
+    write_cells(folder / "table17.csv", ["training"], costs)
     write_json(folder / "work.json", WORK)
     for name in FIGURES:
         write_text(folder / f"{name}.svg", "<svg xmlns='http://www.w3.org/2000/svg'/>")
@@ -166,21 +179,19 @@ def write_inputs(folder: Path) -> dict[str, Any]:
             "versions": {"torch": "9.8.7"},
         },
     )
-    return {
-        "quality": [folder / f"{name}.json" for name in ("utilsel", "union", "replug")],
-        "tables": [folder / "main.csv"],
-        "label_tables": [folder / "table1.md"],
-        "cost_tables": [folder / "table17.md"],
-        "figures": [folder / f"{name}.svg" for name in FIGURES],
-        "work": [folder / "work.json"],
-        "training": [folder / "minilm" / "human" / "training.json"],
-    }
+    return ReportFiles(
+        quality=[folder / f"{name}.json" for name in ("utilsel", "union", "replug")],
+        tables=[folder / "main.csv"],
+        label_tables=[folder / "table1.csv"],
+        cost_tables=[folder / "table17.csv"],
+        figures=[folder / f"{name}.svg" for name in FIGURES],
+        costs=[folder / "work.json"],
+        trainings=[folder / "minilm" / "human" / "training.json"],
+    )
 
 
-def render(folder: Path, template: Path, configuration: dict[str, Any] = CONFIGURATION, **inputs: Any) -> Page:
-    output = folder / "report.html"
-    write_report.main(arguments(settings=configuration, **inputs, template=template, output=output))
-    return Page(output.read_text(encoding="utf-8"))
+def render(template: Path, files: ReportFiles, configuration: dict[str, Any] = CONFIGURATION) -> Page:
+    return Page(pages.render(template, loading.load(configuration), files))
 
 
 @pytest.fixture
@@ -190,7 +201,7 @@ def template(root: Path) -> Path:
 
 @pytest.fixture
 def page(tmp_path: Path, template: Path) -> Page:
-    return render(tmp_path, template, **write_inputs(tmp_path))
+    return render(template, write_inputs(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -208,8 +219,8 @@ def page(tmp_path: Path, template: Path) -> Page:
         ["minilm", "human", "singlelh", "2.500", "0.750", "41", "3", "8 × 6", "20", "1.5", "2 × cpu"],
         ["llm", "annotator", "small-llm (hub org/llm, revision abc), listwise, transformers, bf16"],
         ["human", "human", "backbone", "singlelh", "pos-all", "random", "2", "3e-05", "1"],
-        ["labels", "annotator", "precision", "paper", "difference", "kappa"],
-        ["a | b", "llm", "29.5", "30.5", "−1.0", ""],
+        ["Labels", "Annotator", "Strategy", "Precision", "Kappa"],
+        ["a | b", "llm", "utilsel", "29.530.5 (−1.0)", ""],
         ["human", "4.50"],
         ["united", "union", "", "44", "2.90", "29.5", "84.8"],
         ["united", "0.25", "0.67", "1,234", "56", "7", "89"],
@@ -275,7 +286,7 @@ def test_what_positions_mean_for_other_ways_of_judging_is_said(
     tmp_path: Path, template: Path, annotator: dict[str, Any], judged: str, said: str
 ) -> None:
     configuration = CONFIGURATION | {"annotators": {"llm": {"model": "small-llm"} | annotator}}
-    found = render(tmp_path, template, configuration, **write_inputs(tmp_path))
+    found = render(template, write_inputs(tmp_path), configuration)
     assert judged in {cell for row in found.rows for cell in row}
     assert said in " ".join(found.text.split())
 
@@ -296,8 +307,12 @@ def test_hours_that_are_no_gpu_s_are_told(
     inputs = write_inputs(tmp_path)
     stages = [stage | {"gpus": count} for stage, count in zip(WORK["stages"], gpus, strict=True)]
     write_json(tmp_path / "work.json", WORK | {"stages": stages})
-    text = render(tmp_path, template, **inputs).text
+    text = render(template, inputs).text
     assert [words for words in ("Not all of these hours", "None of these hours") if words in text] == said
+
+
+def test_a_table_s_figure_has_a_caption_of_its_own(page: Page) -> None:
+    assert "Retrievers <on> dev & more, as bars" in page.text
 
 
 def test_titles_are_escaped(page: Page) -> None:
@@ -321,13 +336,43 @@ def test_versions_of_the_trainings_are_named(page: Page) -> None:
     assert "torch 9.8.7" in page.text
 
 
-def test_the_page_of_an_empty_configuration_says_so(tmp_path: Path, template: Path) -> None:
-    text = render(tmp_path, template, quality=[], tables=[], figures=[], training=[]).text
+def test_the_page_of_an_empty_configuration_says_so(template: Path) -> None:
+    text = render(template, ReportFiles()).text
     assert "asks for no table" in text
     assert "No labels were made" in text
     assert "Nothing was trained" in text
 
 
+def with_labels(source: dict[str, Any], **table: Any) -> dict[str, Any]:
+    """The configuration with human labels replaced."""
+    tables = {"main": CONFIGURATION["tables"]["main"] | table}
+    return CONFIGURATION | {"labels": {"human": {"pool": "pool"} | source}, "tables": tables}
+
+
+@pytest.mark.parametrize(
+    ("configuration", "said"),
+    [
+        (CONFIGURATION, True),
+        (with_labels({"source": "human"}, baseline=None), False),
+        (with_labels({"source": "relsel", "annotator": "llm"}), False),
+    ],
+    ids=["a baseline of human labels", "no baseline", "a baseline of an LLM's labels"],
+)
+def test_a_comparison_with_human_labels_is_claimed_only_where_there_is_one(
+    template: Path, configuration: dict[str, Any], said: bool
+) -> None:
+    assert compared_with_humans(loading.load(configuration)) == said
+    assert ("trained on human labels" in " ".join(render(template, ReportFiles(), configuration).text.split())) == said
+
+
+def test_the_script_writes_the_page(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    parts = {"tables": {}, "label_tables": {}, "cost_tables": {}}
+    Path("configuration.yaml").write_text(yaml.safe_dump(CONFIGURATION | parts))
+    script.main(["page", "--config", "configuration.yaml", "--template", str(template), "--output", "report.html"])
+    assert "asks for no table" in Page(Path("report.html").read_text()).text
+
+
 def test_a_training_is_named_by_its_folders(tmp_path: Path) -> None:
-    found = TrainingRecord.read(write_inputs(tmp_path)["training"][0])
+    found = TrainingRecord.read(write_inputs(tmp_path).trainings[0])
     assert (found.backbone, found.training, found.loss_name) == ("minilm", "human", "singlelh")

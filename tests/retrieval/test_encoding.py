@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import encode as encode_script
 import numpy as np
 import pyarrow as pa
 import pytest
-import search as search_script
+import retrieve as script
 import torch
-from command_line import arguments
+from command_line import BASE, arguments, write_configuration
 from hypothesis import given
 from hypothesis import strategies as st
 from tiny_bert import WORDS, save_tiny_bert
@@ -132,43 +131,38 @@ def test_vectors_do_not_depend_on_the_number_of_threads_which_stays_as_it_was(en
     np.testing.assert_array_equal(*found)
 
 
-def test_the_scripts_find_a_passage_by_its_own_text(tmp_path, folder, corpus):
+def test_the_script_finds_a_passage_by_its_own_text(tmp_path, folder, corpus, monkeypatch):
     """Cosine similarity puts the passage itself first; a corpus in two shards."""
-    settings = {"backbone": BACKBONE.model_copy(update={"normalize": True}).model_dump()}
-    shards = ["0000-of-0002", "0001-of-0002"]
-    vectors, docids = ([tmp_path / f"{shard}{suffix}" for shard in shards] for suffix in (".npy", ".parquet"))
-    for shard, npy, parquet in zip(shards, vectors, docids, strict=True):
-        encode_script.main(
-            arguments(
-                settings=settings,
-                performance={},
-                model=folder,
-                corpus=corpus,
-                shard=shard,
-                output_vectors=npy,
-                output_docids=parquet,
-            )
-        )
+    monkeypatch.chdir(tmp_path)
+    config = write_configuration(
+        tmp_path / "config.yaml",
+        datasets={"data": BASE["datasets"]["data"] | {"shards": 2}},
+        backbones={"encoder": BACKBONE.model_copy(update={"normalize": True})},
+        testsets={"test": {"dataset": "data", "split": "train", "depth": 5}},
+    )
+    for shard in ("0000-of-0002", "0001-of-0002"):
+        files = {"model": folder, "corpus": corpus, "output": "results/embeddings/encoder/untrained/data"}
+        script.main(arguments("encode", config=config, backbone="encoder", shard=shard, **files))
     rows = CORPUS.read(corpus).to_pylist()
     texts = {passage_text(row["title"], row["text"]): f"q-{row['docid']}" for row in rows}
     queries = pa.table({"query_id": list(texts.values()), "text": list(texts)}, schema=QUERIES.schema)
     QUERIES.write(tmp_path / "queries.parquet", queries)
-    search_script.main(
-        arguments(
-            settings={**settings, "depth": 5, "drop_query_document": False},
-            performance={},
-            model=folder,
-            queries=tmp_path / "queries.parquet",
-            vectors=vectors,
-            docids=docids,
-            output=tmp_path / "run.parquet",
-            output_trec=tmp_path / "run.trec",
-        )
-    )
+    files = {"model": folder, "queries": tmp_path / "queries.parquet", "output": tmp_path / "run.parquet"}
+    names = {"backbone": "encoder", "training": "untrained", "testset": "test"}
+    script.main(arguments("search", config=config, **names, **files))
     run = RUN.read(tmp_path / "run.parquet").to_pylist()
     assert len(run) == 5 * len(texts)
     assert {row["score"] > 0.999 for row in run if row["rank"] == 1} == {True}
     assert len((tmp_path / "run.trec").read_text().splitlines()) == len(run)
+
+
+def test_only_the_side_that_a_job_encodes_is_held_against_the_models_positions(folder):
+    """The model has 64 positions, fewer than the default number of passage tokens."""
+    searching = Backbone(model="tiny", query_length=16)
+    with pytest.raises(InputError, match="passage_length is 156, but the model has 64 positions"):
+        Encoder.load(folder, searching)
+    side = searching.only("model", "pooling", "normalize", "query_prefix", "query_length")
+    assert Encoder.load(folder, side).token_ids(["red"], "query")
 
 
 @pytest.mark.slow

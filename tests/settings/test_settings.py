@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from snakemake.utils import update_config
 
 from utility_annotation.common.errors import InputError
-from utility_annotation.settings import Annotator, Configuration, Group, canonical, from_json, load, stage_settings
+from utility_annotation.planning.loading import load, read_resolved, resolved_name, write_resolved
+from utility_annotation.settings import Annotator, Dataset, Group, canonical
 from utility_annotation.settings.base import RENAMED
 
 
@@ -41,13 +42,6 @@ def test_every_shipped_configuration_loads(root: Path) -> None:
     for file in files:
         below = [own] if file.stem.startswith("own-corpus-") else []
         load(layered(*below, file), path=str(file))
-
-
-def test_a_configuration_with_a_served_model_travels_to_a_script(demo: dict[str, Any]) -> None:
-    raw = _set(demo, "annotators/smollm2", {"engine": "openai", "served_model_name": "judge"})
-    del raw["labels"]["replug"], raw["trainings"]["replug"], raw["tables"]
-    configuration = load(raw, path="demo")
-    assert from_json(Configuration, canonical(configuration)) == configuration
 
 
 def layered(*files: Path) -> dict[str, Any]:
@@ -82,7 +76,11 @@ def test_the_own_corpus_takes_human_labels_in_small(root: Path) -> None:
             "humann",
             "trainings.human.labels names 'humann', which is not in `labels` (did you mean 'human",
         ),
-        ("trainings/human/loss", "kl", "trainings.human: loss kl goes with labels of source replug"),
+        (
+            "trainings/human/loss",
+            "kl",
+            "trainings.human: loss kl goes with labels that are likelihoods (source replug)",
+        ),
         ("trainings/utilsel/init_from", "utilsel-cl20", "first stages go in a circle"),
         ("trainings/untrained", {"labels": "human"}, "trainings.untrained: this name is reserved"),
         ("labels/human/annotator", "smollm2", "labels of source human must have no `annotator`"),
@@ -164,7 +162,7 @@ def test_the_own_corpus_takes_human_labels_in_small(root: Path) -> None:
         ("datasets/demo/splits/dev/part", {"percent": [80, 0]}, "two numbers from 0 to 100, the lower one first"),
     ],
 )
-def test_a_wrong_configuration_is_refused_with_the_place_and_the_mend(
+def test_a_wrong_configuration_is_refused_with_the_place_and_the_fix(
     demo: dict[str, Any], path: str, value: Any, expected: str
 ) -> None:
     with pytest.raises(InputError) as error:
@@ -229,33 +227,65 @@ def test_canonical_settings_do_not_depend_on_the_order_of_keys(settings: dict[st
     assert json.loads(canonical(settings)) == settings
 
 
-def test_a_stage_depends_on_no_setting_of_another_stage() -> None:
-    before = Annotator(model="m", protocol="pointwise")
-    after = before.model_copy(update={"pointwise": before.pointwise.model_copy(update={"minimum_gain": 0.5})})
-    changed = {
-        stage
-        for stage in ("relsel", "answer", "utilsel", "utilrank", "replug")
-        if stage_settings(before, stage) != stage_settings(after, stage)
-    }
-    assert changed == {"utilsel"}
+def test_only_leaves_what_a_job_cannot_read_out_of_its_json() -> None:
+    settings = Annotator(model="m", protocol="pointwise", passage_words=7)
+    kept = settings.only("model", "pointwise.minimum_gain")
+    assert json.loads(canonical(kept)) == {"model": "m", "pointwise": {"minimum_gain": 0.0}}
+    assert (kept.passage_words, kept.pointwise.relevant_percent) == (300, 50), "the others have their defaults"
+    assert settings.passage_words == 7
 
 
-def test_a_served_annotator_without_a_model_travels_without_a_precision() -> None:
-    served = Annotator(engine="openai", served_model_name="judge")
-    settings = stage_settings(served, "relsel")
-    assert "precision" not in settings
-    assert Annotator.model_validate_json(canonical(settings)) == served
+def test_only_leaves_a_required_key_unreadable() -> None:
+    kept = Dataset.model_validate({"corpus": {"format": "beir", "path": "x"}, "splits": {}}).only("titles")
+    assert json.loads(canonical(kept)) == {"titles": True}
+    with pytest.raises(AttributeError):
+        _ = kept.corpus
+
+
+def test_settings_know_on_which_keys_a_job_depends() -> None:
+    settings = Annotator(model="m")
+    assert settings.depends_on("sampling")
+    kept = settings.only("model", "sampling.seed")
+    assert [kept.depends_on(key) for key in ("model", "sampling", "retries")] == [True, True, False]
 
 
 @pytest.mark.parametrize("file", ["config.yaml", "paper.yaml", "miniature.yaml", "served"])
-def test_a_whole_configuration_travels_to_the_report_without_its_defaults(
-    root: Path, demo: dict[str, Any], file: str
+def test_a_whole_configuration_travels_to_the_jobs(
+    root: Path, demo: dict[str, Any], file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     served = _set(demo, "annotators/judge", {"engine": "openai", "served_model_name": "far"})
     settings = load(served if file == "served" else yaml.safe_load((root / "config" / file).read_text()))
-    text = canonical(settings.model_dump(mode="json", exclude={"performance"}, exclude_defaults=True))
-    travelled = from_json(Configuration, text)
-    assert travelled.model_dump(exclude={"performance"}) == settings.model_dump(exclude={"performance"})
+    path = write_resolved(settings)
+    assert read_resolved(path) == settings
+    assert canonical(read_resolved(path)) == canonical(settings)
+    assert path == Path(resolved_name(settings))
+
+
+def test_the_configuration_of_the_jobs_is_named_by_its_content(demo: dict[str, Any]) -> None:
+    shuffled = {name: demo[name] for name in sorted(demo)}
+    assert resolved_name(load(shuffled)) == resolved_name(load(demo))
+    other = _set(demo, "performance/threads", 17)
+    assert resolved_name(load(other)) != resolved_name(load(demo))
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [("a: [", "this is no YAML"), ("- a", "this is no mapping of sections"), ("modles: {}", "unknown key modles")],
+)
+def test_a_file_that_is_no_configuration_is_named(tmp_path: Path, text: str, problem: str) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text(text)
+    with pytest.raises(InputError) as error:
+        read_resolved(file)
+    assert str(error.value).startswith(f"{file}: ")
+    assert problem in str(error.value)
+    assert error.value.hint
+
+
+def test_a_configuration_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nowhere\.yaml: the configuration cannot be read .*Fix: run Snakemake"):
+        read_resolved(tmp_path / "nowhere.yaml")
 
 
 def test_named_rows_keep_their_order_on_the_way_to_a_script() -> None:
@@ -266,5 +296,5 @@ def test_named_rows_keep_their_order_on_the_way_to_a_script() -> None:
 
 def test_the_reference_page_is_what_the_code_says(root: Path) -> None:
     assert (root / "config" / "README.md").read_text() == describe_configuration.reference(), (
-        "run: python workflow/scripts/describe_configuration.py --output config/README.md"
+        "run: python workflow/scripts/describe_configuration.py --output config"
     )

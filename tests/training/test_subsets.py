@@ -13,8 +13,8 @@ from tiny_collection import Collection
 
 from utility_annotation.common.files import read_json
 from utility_annotation.io.schemas import ANNOTATION, POOL
-from utility_annotation.labels.merge import merge_labels
 from utility_annotation.labels.shards import query_subset
+from utility_annotation.labels.sources import Parts, make_labels
 from utility_annotation.settings import Labels, QuerySubset
 
 RUN = {"train_group_size": 4, "global_batch_size": 2, "epochs": 1, "learning_rate": 1e-2, "precision": "fp32"}
@@ -56,7 +56,7 @@ def test_only_the_chosen_queries_are_trained_on(collection: Collection, tiny_sti
     first = collection.folder / "first" / "model"
     annotations = scores_of(collection) if source == "replug" else []
     labels = Labels(pool="p", source=source, annotator="llm" if annotations else None, queries=THIRD)
-    merge_labels(labels, collection.shards, annotations, collection.labels_path)
+    make_labels(labels, Parts(collection.shards, annotations), collection.labels_path)
     record, weights = trained(collection, first, "second", run)
     assert record["queries"] == {"labelled": 3, "used": 3, "without_positive": 0}
 

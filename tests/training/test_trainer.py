@@ -20,7 +20,7 @@ from utility_annotation.common.files import read_json
 from utility_annotation.settings import Backbone, Training
 from utility_annotation.training import trainer
 from utility_annotation.training.encoder import Encoder
-from utility_annotation.training.plan import Plan
+from utility_annotation.training.plan import TrainingPlan
 
 RUN = {
     "loss": "summarglh",
@@ -249,7 +249,7 @@ def test_queries_without_positive_after_exclusion_are_skipped_and_counted(collec
 
 
 def test_learning_rate_rises_and_falls():
-    plan = Plan(
+    plan = TrainingPlan(
         Training(labels="test", global_batch_size=1, epochs=1, warmup_ratio=0.2, learning_rate=1.0),
         list(range(10)),
         0,
@@ -260,7 +260,7 @@ def test_learning_rate_rises_and_falls():
 
 
 def test_every_query_comes_once_an_epoch_and_a_resume_continues_the_sequence():
-    plan = Plan(Training(labels="test", global_batch_size=4, epochs=3), list(range(10)), 0, 1)
+    plan = TrainingPlan(Training(labels="test", global_batch_size=4, epochs=3), list(range(10)), 0, 1)
     batches = list(plan.batches(0))
     assert [len(queries) for _, queries in batches] == [4, 4, 2] * 3
     for epoch in range(3):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import random
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from command_line import arguments, write_configuration
 from tiny_bert import WORDS
 
 from utility_annotation.io.schemas import LABELS, POOL
@@ -57,13 +57,27 @@ class Collection:
         return self
 
     def arguments(self, model: Path, name: str, training: dict[str, Any], performance: dict[str, Any]) -> list[str]:
-        """The command line of train.py; checkpoints and output stand under ``name``."""
-        return [
-            *("--settings", json.dumps({"training": {"labels": "test", **training}, "backbone": BACKBONE})),
-            *("--performance", json.dumps({"train": {"device": "cpu", **performance}})),
-            *("--model", str(model), "--labels", str(self.labels_path), "--pool", *map(str, self.shards)),
-            *("--checkpoints", str(self.folder / name / "checkpoints"), "--output", str(self.folder / name / "model")),
-        ]
+        """The command line of train.py; configuration, checkpoints and output stand under ``name``."""
+        soft = training.get("loss") == "kl"
+        labels = {"source": "replug", "annotator": "judge"} if soft else {"source": "human"}
+        config = write_configuration(
+            self.folder / name / "config.yaml",
+            pools={"test": {"dataset": "data", "source": {"path": "rows.jsonl"}, "shards": len(self.shards)}},
+            labels={"test": {"pool": "test", **labels}},
+            backbones={"tiny": BACKBONE},
+            trainings={name: {"labels": "test", **training}},
+            performance={"train": {"device": "cpu", **performance}},
+        )
+        return arguments(
+            config=config,
+            training=name,
+            backbone="tiny",
+            model=model,
+            labels=self.labels_path,
+            pool=self.folder,
+            checkpoints=self.folder / name / "checkpoints",
+            output=self.folder / name / "model",
+        )
 
 
 def make_collection(folder: Path, queries: int = 10, candidates: int = 8, *, scores: bool = False) -> Collection:

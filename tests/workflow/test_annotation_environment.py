@@ -7,7 +7,9 @@ import re
 from pathlib import Path
 
 import pytest
-from workflow_copy import copy_of_repository, snakemake
+from workflow_copy import copy_of_repository, plan, snakemake
+
+pytestmark = pytest.mark.snakemake
 
 CONDA = """#!/bin/sh
 case "$*" in
@@ -32,8 +34,8 @@ def workflow(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def interpreters(folder: Path, configuration: str) -> set[str]:
     """What starts the annotation jobs of a plan in which the user names an interpreter."""
     named = "performance={annotate: {python: /opt/vllm/bin/python}}"
-    plan = snakemake(folder, "--dry-run", "-p", "--configfile", f"config/{configuration}", "--config", named)
-    return set(re.findall(r"(\S+) workflow/scripts/annotate_\w+\.py --settings", plan.stdout + plan.stderr))
+    jobs = plan(folder, "--configfile", f"config/{configuration}", "--config", named).jobs
+    return {job.command.split()[0] for job in jobs if job.rule.startswith("annotate_")}
 
 
 def test_named_interpreter_runs_vllm_and_nothing_else(workflow: Path) -> None:

@@ -14,9 +14,12 @@ from workflow_copy import copy_of_repository, snakemake
 CORPUS = "resources/demo/beir/corpus.jsonl"
 
 
+pytestmark = pytest.mark.snakemake
+
+
 @pytest.fixture(scope="module")
 def workflow(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A fresh clone."""
+    """A clone in which jobs fail."""
     return copy_of_repository(root, tmp_path_factory.mktemp("errors"))
 
 
@@ -86,11 +89,6 @@ def test_results_that_are_there_need_no_raw_files(workflow: Path, tmp_path: Path
 )
 def test_a_mistyped_target_is_told_with_the_nearest_one(workflow: Path, target: str, words: str) -> None:
     assert words in refusal(workflow, target)
-
-
-def test_another_folder_is_no_place_to_run_in(workflow: Path, tmp_path: Path) -> None:
-    message = refusal(tmp_path, "--snakefile", str(workflow / "Snakefile"))
-    assert f"run `snakemake` in the folder of its Snakefile: `cd {workflow}`" in message
 
 
 def test_an_interpreter_that_is_not_there_is_told_before_anything_runs(workflow: Path) -> None:

@@ -9,11 +9,16 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from workflow_copy import copy_of_repository, planned, snakemake
+import workflow_copy
+from workflow_copy import Plan, copy_of_repository, planned, snakemake
+
+pytestmark = pytest.mark.snakemake
 
 CORPUS = b"".join(b"d%d\tpassage %d\n" % (number, number) for number in range(3))
 QUERIES = b"q1\tquestion\n"
 TARGETS = ("data/tarred/corpus.parquet", "data/zipped/corpus.parquet", "data/plain/corpus.parquet")
+QUERIES_FILE = "data/tarred/queries/train.parquet"
+LABELS = "results/labels/mine.parquet"
 
 
 def make_publisher(folder: Path) -> dict[str, dict[str, str]]:
@@ -59,14 +64,29 @@ def make_configuration(downloads: dict[str, dict[str, str]]) -> dict[str, object
     }
 
 
+@pytest.fixture(scope="module")
+def publisher(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
+    return make_publisher(tmp_path_factory.mktemp("web") / "publisher")
+
+
 @pytest.fixture
-def workflow(root: Path, tmp_path: Path) -> Path:
+def workflow(root: Path, tmp_path: Path, publisher: dict[str, dict[str, str]]) -> Path:
     """The workflow in a folder of its own, with the configuration as own.json."""
-    folder = tmp_path / "workflow"
-    folder.mkdir()
-    copy_of_repository(root, folder)
-    write_configuration(folder, make_configuration(make_publisher(tmp_path / "publisher")))
-    return folder
+    write_configuration(copy_of_repository(root, tmp_path), make_configuration(publisher))
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def finished(
+    root: Path, tmp_path_factory: pytest.TempPathFactory, publisher: dict[str, dict[str, str]]
+) -> tuple[Path, Plan]:
+    """The same after a run of everything, with the plan of that run."""
+    folder = copy_of_repository(root, tmp_path_factory.mktemp("finished"))
+    write_configuration(folder, make_configuration(publisher))
+    everything = (*TARGETS, QUERIES_FILE, LABELS)
+    before = workflow_copy.plan(folder, *everything, "--configfile", "own.json")
+    run(folder, *TARGETS)
+    return folder, before
 
 
 def write_configuration(folder: Path, configuration: dict[str, object]) -> None:
@@ -87,21 +107,52 @@ def put(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
 
-def test_what_is_not_there_is_planned_to_be_fetched_and_unpacked(workflow: Path) -> None:
-    assert plan(workflow, *TARGETS) == {"fetch": 3, "unpack": 1, "ingest_corpus": 3}
-    assert plan(workflow, "data/tarred/queries/train.parquet") == {"fetch": 1, "unpack": 1, "ingest_queries": 1}
+def test_what_is_not_there_is_planned_to_be_fetched_and_unpacked(finished: tuple[Path, Plan]) -> None:
+    _, before = finished
+    assert before.needed_for(*TARGETS) == {"fetch": 3, "unpack": 1, "ingest_corpus": 3}
+    assert before.needed_for(QUERIES_FILE) == {"fetch": 1, "unpack": 1, "ingest_queries": 1}
 
 
-def test_a_pool_and_labels_are_made_from_downloads(workflow: Path) -> None:
-    jobs = plan(workflow, "results/labels/mine.parquet")
-    assert jobs == {"fetch": 2, "unpack": 1, "build_pool_rows": 1, "merge_labels": 1}
+def test_a_pool_and_labels_are_made_from_downloads(finished: tuple[Path, Plan]) -> None:
+    _, before = finished
+    assert before.needed_for(LABELS) == {"fetch": 2, "unpack": 1, "build_pool_rows": 1, "merge_labels": 1}
 
 
-def test_the_chain_runs_once_and_then_nothing_is_left_to_do(workflow: Path) -> None:
-    run(workflow, *TARGETS)
-    assert (workflow / "raw/t.1/in/collection.tsv").read_bytes() == CORPUS
-    assert not (workflow / "raw/t.1/queries.tsv").exists()
-    assert plan(workflow, *TARGETS) == {}
+def test_the_chain_runs_once_and_then_nothing_is_left_to_do_even_without_the_archive(
+    finished: tuple[Path, Plan],
+) -> None:
+    folder, _ = finished
+    assert (folder / "raw/t.1/in/collection.tsv").read_bytes() == CORPUS
+    assert not (folder / "raw/t.1/queries.tsv").exists()
+    assert plan(folder, *TARGETS) == {}
+    archive = folder / "raw/t.1/both.tar.gz"
+    archive.rename(folder / "kept")
+    try:
+        assert plan(folder, *TARGETS) == {}
+    finally:
+        (folder / "kept").rename(archive)
+
+
+def test_another_checksum_makes_the_file_stale(finished: tuple[Path, Plan]) -> None:
+    folder, _ = finished
+    kept = (folder / "own.json").read_text()
+    configuration = json.loads(kept)
+    configuration["downloads"]["p"]["md5"] = "0" * 32
+    write_configuration(folder, configuration)
+    try:
+        assert plan(folder, *TARGETS) == {"fetch": 1, "ingest_corpus": 1}
+        result = snakemake(folder, "--cores", "1", TARGETS[2], "--configfile", "own.json")
+    finally:
+        (folder / "own.json").write_text(kept)
+    assert result.returncode != 0
+    assert "not the published 00000000" in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("target", ["raw/p/queries.tsv", "raw/z/collection.tsv", "raw/other/collection.tsv"])
+def test_no_rule_claims_what_a_download_does_not_hold(finished: tuple[Path, Plan], target: str) -> None:
+    folder, _ = finished
+    result = snakemake(folder, "-n", target, "--configfile", "own.json")
+    assert "MissingRuleException" in result.stdout + result.stderr
 
 
 def test_a_file_that_the_user_put_there_is_taken_as_it_is(workflow: Path) -> None:
@@ -116,27 +167,11 @@ def test_a_member_is_taken_as_it_is_while_its_archive_is_not_there(workflow: Pat
     assert plan(workflow, TARGETS[0]) == {"ingest_corpus": 1}
 
 
-def test_an_archive_may_be_removed_once_it_is_unpacked(workflow: Path) -> None:
-    run(workflow, TARGETS[0])
-    (workflow / "raw/t.1/both.tar.gz").unlink()
-    assert plan(workflow, TARGETS[0]) == {}
-
-
-def test_another_checksum_makes_the_file_stale(workflow: Path) -> None:
-    run(workflow, TARGETS[2])
-    configuration = json.loads((workflow / "own.json").read_text())
-    configuration["downloads"]["p"]["md5"] = "0" * 32
-    write_configuration(workflow, configuration)
-    assert plan(workflow, TARGETS[2]) == {"fetch": 1, "ingest_corpus": 1}
-    result = snakemake(workflow, "--cores", "1", TARGETS[2], "--configfile", "own.json")
-    assert result.returncode != 0
-    assert "not the published 00000000" in result.stdout + result.stderr
-
-
-def test_a_local_copy_is_linked_and_a_missing_one_stops_the_plan(workflow: Path) -> None:
-    configuration = json.loads((workflow / "own.json").read_text())
-    configuration["downloads"]["p"] |= {"url": "https://publisher.invalid/collection.tsv", "local": "copy.tsv"}
-    write_configuration(workflow, configuration)
+def test_a_local_copy_is_linked_and_a_missing_one_stops_the_plan(
+    workflow: Path, publisher: dict[str, dict[str, str]]
+) -> None:
+    of_p = publisher["p"] | {"url": "https://publisher.invalid/collection.tsv", "local": "copy.tsv"}
+    write_configuration(workflow, make_configuration(publisher | {"p": of_p}))
     result = snakemake(workflow, "-n", TARGETS[2], "--configfile", "own.json")
     assert result.returncode != 0
     assert "copy.tsv" in result.stdout + result.stderr
@@ -144,15 +179,3 @@ def test_a_local_copy_is_linked_and_a_missing_one_stops_the_plan(workflow: Path)
     run(workflow, TARGETS[2])
     assert (workflow / "raw/p/collection.tsv").readlink() == workflow / "copy.tsv"
     assert plan(workflow, TARGETS[2]) == {}
-
-
-@pytest.mark.parametrize("target", ["raw/p/queries.tsv", "raw/z/collection.tsv", "raw/other/collection.tsv"])
-def test_no_rule_claims_what_a_download_does_not_hold(workflow: Path, target: str) -> None:
-    result = snakemake(workflow, "-n", target, "--configfile", "own.json")
-    assert "MissingRuleException" in result.stdout + result.stderr
-
-
-def test_the_paper_is_planned_from_its_publishers_on(workflow: Path) -> None:
-    targets = ("raw/msmarco-passage/collection.tsv", "data/fiqa/corpus.parquet", "data/msmarco/corpus.parquet")
-    jobs = planned(workflow, *targets, "--configfile", "config/paper.yaml")
-    assert jobs == {"fetch": 2, "unpack": 1, "ingest_corpus": 2}

@@ -10,6 +10,8 @@ from workflow_copy import copy_of_repository, planned, snakemake
 
 from utility_annotation.io.schemas import ANSWERS, CORPUS, QRELS, QUERIES
 
+pytestmark = pytest.mark.snakemake
+
 FILES = ["corpus", "queries/train", "qrels/train", "answers/train"]
 TARGETS = [f"data/tiny/{name}.parquet" for name in FILES]
 

@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 import yaml
 from scripted_server import Answer, Received, ScriptedServer, chat_answer
-from workflow_copy import copy_of_repository, shrink_demo, snakemake
+from workflow_copy import copy_of_repository, environment, shrink_demo, snakemake
+
+pytestmark = pytest.mark.snakemake
 
 LABELS = "results/labels/human.parquet"
 CORPUS = "data/demo/corpus.parquet"
@@ -47,12 +49,11 @@ def held_up(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], Callable[[]
         configuration["annotators"]["hosted"] = {"engine": "openai", "served_model_name": "served"}
         configuration["performance"]["annotate"] = {"server": {"url": server.url, "attempts": 50}}
         path.write_text(yaml.safe_dump(configuration))
-        environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
         command = [sys.executable, "-m", "snakemake", "--cores", "1", JUDGED]
         process = subprocess.Popen(
             command,
             cwd=folder,
-            env=environment,
+            env=environment(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
@@ -72,13 +73,12 @@ def read_only(folder: Path, place: str, *arguments: str) -> subprocess.Completed
     if subprocess.run(["unshare", "--mount", "sh", "-c", mount], cwd=folder, capture_output=True).returncode:
         pytest.skip("mounting a folder read-only needs root and util-linux")
     command = f'{mount} && exec "{sys.executable}" -m snakemake --cores 1 "$@"'
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     return subprocess.run(
         ["unshare", "--mount", "sh", "-c", command, "sh", *arguments],
         cwd=folder,
         capture_output=True,
         text=True,
-        env=environment,
+        env=environment(),
     )
 
 

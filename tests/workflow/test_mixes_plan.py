@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from workflow_copy import copy_of_repository, planned, snakemake
+from workflow_copy import Plan, plan, snakemake
+
+pytestmark = pytest.mark.snakemake
 
 OWN = """
 models:
@@ -40,7 +42,7 @@ labels:
   others: {pool: train, source: file, file: {format: trec, path: resources/demo/trec/qrels.train.useful.txt}}
   hybrid: {pool: hybrid, source: utilsel-truth, annotator: judge}
 backbones: {minilm: {model: encoder}}
-runs:
+trainings:
   mixed: {labels: mixed}
 testsets:
   hybrid: {dataset: demo, split: dev, labels: hybrid, depth: 20, metrics: [mrr@10]}
@@ -50,17 +52,10 @@ testsets:
 """
 
 
-@pytest.fixture(scope="module")
-def workflow(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = copy_of_repository(root, tmp_path_factory.mktemp("plan"))
-    (folder / "own.yaml").write_text(OWN)
-    return folder
-
-
-def plan(workflow: Path, *targets: str) -> dict[str, int]:
-    return dict(planned(workflow, *targets, "--configfile", "own.yaml"))
-
-
+LABELS = {name: [f"results/labels/{name}.parquet", f"results/quality/{name}.json"] for name in ("mixed", "others")}
+METRICS = "results/metrics/{}.json"
+RUNS = ("minilm/untrained", "bm25/bm25")
+BARE = "results/pools/bare/0000-of-0001.parquet"
 SEARCHED = {
     "prepare_model": 1,
     "ingest_corpus": 1,
@@ -72,8 +67,21 @@ SEARCHED = {
 }
 
 
-def test_a_union_waits_for_its_members(workflow: Path) -> None:
-    assert plan(workflow, "results/labels/mixed.parquet", "results/quality/mixed.json") == {
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> str:
+    file = tmp_path_factory.mktemp("mixes") / "own.yaml"
+    file.write_text(OWN)
+    return str(file)
+
+
+@pytest.fixture(scope="module")
+def everything(fresh: Path, own: str) -> Plan:
+    metrics = [METRICS.format(f"{run}/{testset}") for run in RUNS for testset in ("hybrid", "answers", "plain")]
+    return plan(fresh, *LABELS["mixed"], *LABELS["others"], *metrics, BARE, "--configfile", own)
+
+
+def test_a_union_waits_for_its_members(everything: Plan) -> None:
+    assert everything.needed_for(*LABELS["mixed"]) == {
         "build_pool_train": 1,
         "annotate_relsel": 2,
         "annotate_answer": 2,
@@ -83,16 +91,12 @@ def test_a_union_waits_for_its_members(workflow: Path) -> None:
     }
 
 
-def test_a_file_asks_for_no_annotation(workflow: Path) -> None:
-    assert plan(workflow, "results/labels/others.parquet", "results/quality/others.json") == {
-        "build_pool_train": 1,
-        "merge_labels": 1,
-        "label_quality": 1,
-    }
+def test_a_file_asks_for_no_annotation(everything: Plan) -> None:
+    assert everything.needed_for(*LABELS["others"]) == {"build_pool_train": 1, "merge_labels": 1, "label_quality": 1}
 
 
-def test_a_hybrid_test_set_is_judged_by_humans_and_an_llm_on_what_two_retrievers_found(workflow: Path) -> None:
-    assert plan(workflow, "results/metrics/minilm/untrained/hybrid.json") == SEARCHED | {
+def test_a_hybrid_test_set_is_judged_by_humans_and_an_llm_on_what_two_retrievers_found(everything: Plan) -> None:
+    assert everything.needed_for(METRICS.format("minilm/untrained/hybrid")) == SEARCHED | {
         "ingest_qrels": 1,
         "ingest_answers": 1,
         "mine_negatives": 1,
@@ -104,13 +108,13 @@ def test_a_hybrid_test_set_is_judged_by_humans_and_an_llm_on_what_two_retrievers
     }
 
 
-def test_answers_are_looked_for_in_each_run(workflow: Path) -> None:
-    targets = [f"results/metrics/{run}/answers.json" for run in ("minilm/untrained", "bm25/bm25")]
-    assert plan(workflow, *targets) == SEARCHED | {"ingest_answers": 1, "match_answers": 2, "evaluate": 2}
+def test_answers_are_looked_for_in_each_run(everything: Plan) -> None:
+    jobs = everything.needed_for(*(METRICS.format(f"{run}/answers") for run in RUNS))
+    assert jobs == SEARCHED | {"ingest_answers": 1, "match_answers": 2, "evaluate": 2}
 
 
-def test_other_test_sets_are_judged_by_their_split(workflow: Path) -> None:
-    assert plan(workflow, "results/metrics/bm25/bm25/plain.json") == {
+def test_other_test_sets_are_judged_by_their_split(everything: Plan) -> None:
+    assert everything.needed_for(METRICS.format("bm25/bm25/plain")) == {
         "ingest_corpus": 1,
         "ingest_queries": 1,
         "ingest_qrels": 1,
@@ -120,19 +124,17 @@ def test_other_test_sets_are_judged_by_their_split(workflow: Path) -> None:
     }
 
 
-def test_a_merged_pool_does_without_judgements(workflow: Path) -> None:
-    assert "ingest_qrels" not in plan(workflow, "results/pools/bare/0000-of-0001.parquet")
+def test_a_merged_pool_does_without_judgements(everything: Plan) -> None:
+    assert "ingest_qrels" not in everything.needed_for(BARE)
 
 
-def test_a_test_set_without_labels_has_no_merged_judgements(workflow: Path) -> None:
-    result = snakemake(workflow, "--dry-run", "results/qrels/plain.parquet", "--configfile", "own.yaml")
+def test_a_test_set_without_labels_has_no_merged_judgements(fresh: Path, own: str) -> None:
+    result = snakemake(fresh, "--dry-run", "results/qrels/plain.parquet", "--configfile", own)
     assert result.returncode != 0
     assert "test set plain has no `labels`" in result.stdout + result.stderr
 
 
-def test_members_are_given_in_the_order_of_the_configuration(workflow: Path) -> None:
-    shown = snakemake(
-        workflow, "--dry-run", "--printshellcmds", "results/labels/mixed.parquet", "--configfile", "own.yaml"
-    )
-    text = shown.stdout + shown.stderr
-    assert " --members results/labels/useful.parquet results/labels/human.parquet --output" in text
+def test_members_are_given_in_the_order_of_the_configuration(everything: Plan) -> None:
+    (union,) = (job for job in everything.of("merge_labels") if job.wildcards["labels"] == "mixed")
+    members = [file for file in union.inputs if file.startswith("results/labels/")]
+    assert members == ["results/labels/useful.parquet", "results/labels/human.parquet"]

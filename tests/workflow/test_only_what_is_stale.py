@@ -1,7 +1,7 @@
 """A table of changes: each plans exactly the jobs whose results it alters.
 
 Nothing is run: each result is stood in for by an empty file. test_end_to_end.py looks at some of these changes after a
-real run.
+real run, and tests/planning/ at many more without Snakemake.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 import yaml
 from workflow_copy import copy_of_repository, planned, stand_in_for_results
+
+pytestmark = pytest.mark.snakemake
 
 CONFIGURATION = "config/config.yaml"
 LIBRARY = "workflow/scripts/utility_annotation"
@@ -130,26 +132,33 @@ def searched(models: int, **more: int) -> Counter[str]:
 ALL_STAGES = ("relsel", "answer", "utilsel", "utilrank", "replug")
 FACTS = "resources/miniature/facts"
 
+UNCHANGED = (
+    newer("Snakefile", "config/*", "envs/*", "profiles/**/*", "resources/**/*", "rules/*", "workflow/**/*"),
+    text(f"{LIBRARY}/training/losses.py", "\ndef ", "\n# A comment.\ndef "),
+    text(f"{LIBRARY}/training/losses.py", '"""', '"""More words. '),
+    text(
+        f"{LIBRARY}/training/encoder.py", "raise InputError(\n", 'raise InputError(\n                "More words. "\n'
+    ),
+    text(f"{LIBRARY}/settings/training.py", 'description="', 'description="More words. '),
+    text("rules/train.smk", "    input:", "    # A comment.\n    input:"),
+    setting(performance={"threads": 2, "annotate": {"batch_tokens": 99, "gpus": 2}, "train": {"gpus": 4}}),
+)
+"""What no result depends on: times of files, as after a checkout; words; how fast jobs run."""
+
+LIMITS = ("--set-threads", "train=4", "--set-resources", "annotate_utilsel:mem_mb=64000", "train:runtime=600")
+
+
+def several(*changes: Change) -> Change:
+    """One after the other."""
+
+    def change(folder: Path) -> None:
+        for each in changes:
+            each(folder)
+
+    return change
+
+
 TABLE_OF_CHANGES: dict[str, tuple[Change, Counter[str]]] = {
-    # what a result does not depend on
-    "every file newer than the results, as after a checkout": (
-        newer("Snakefile", "config/*", "envs/*", "profiles/**/*", "resources/**/*", "rules/*", "workflow/**/*"),
-        Counter(),
-    ),
-    "a comment in the losses": (text(f"{LIBRARY}/training/losses.py", "\ndef ", "\n# Anew.\ndef "), Counter()),
-    "a docstring in the losses": (text(f"{LIBRARY}/training/losses.py", '"""', '"""Anew. '), Counter()),
-    "a comment in a rule": (text("rules/train.smk", "    input:", "    # Anew.\n    input:"), Counter()),
-    "how fast jobs run": (
-        setting(
-            performance={
-                "threads": 2,
-                "annotate": {"batch_tokens": 99, "gpus": 2},
-                "train": {"gpus": 4},
-            }
-        ),
-        Counter(),
-    ),
-    # raw files
     "a word of the corpus, which the pool does not take its passages from": (
         text(LARGE, "stone ", "stones "),
         searched(6, ingest_corpus=1, ingest_qrels=1, bm25_index=1),
@@ -158,71 +167,35 @@ TABLE_OF_CHANGES: dict[str, tuple[Change, Counter[str]]] = {
         text("resources/demo/tevatron/train.jsonl", "the", "a"),
         Counter({"build_pool_demo-train": 1}) + annotated(*ALL_STAGES) + labelled(5) + trained(5),
     ),
-    # annotation
     "another number of shards": (
         setting(pools__demo_train__shards=4),
         Counter({"build_pool_demo-train": 1}) + annotated(*ALL_STAGES, shards=4) + labelled(5) + trained(5),
-    ),
-    "a word of the prompt of utility selection": (
-        text("resources/prompts/utilsel.j2", "careful", "careful and fair"),
-        annotated("utilsel") + labelled(1) + trained(2),
     ),
     "a word of the prompt of pseudo-answers": (
         text("resources/prompts/answer.j2", "e", "E"),
         annotated("answer", "utilsel", "utilrank") + labelled(2) + trained(3),
     ),
-    "the decoding of pseudo-answers": (
-        setting(annotators__smollm2__answer_sampling={"max_new_tokens": 41}),
-        annotated("answer", "utilsel", "utilrank") + labelled(2) + trained(3),
-    ),
     "a line of logic in the parser of replies": (
-        text(f"{LIBRARY}/annotation/replies.py", "1 <= number <= n))", "1 <= number < n))"),
+        text(f"{LIBRARY}/annotation/replies.py", "1 <= number <= n)", "1 <= number < n)"),
         annotated("relsel", "answer", "utilsel", "utilrank") + labelled(2) + trained(3),
     ),
-    # labels and training
     "the share of a ranking that is positive": (
         setting(labels__utilrank__top_percent=30),
         labelled(1) + trained(1) + Counter(sample_annotations=1),
     ),
-    "a line of logic in the merging of labels": (
-        text(f"{LIBRARY}/labels.py", "np.floor(", "np.ceil("),
-        labelled(5) + trained(5),
-    ),
-    "a training key of a run and, through it, of its second stage": (
-        setting(runs__utilsel__temperature=0.04),
+    "a key of a training and, through it, of its second stage": (
+        setting(trainings__utilsel__temperature=0.04),
         trained(2),
     ),
-    "a line of logic in the losses": (
-        text(f"{LIBRARY}/training/losses.py", "functional.softplus(margin)", "functional.relu(margin)"),
-        trained(5),
-    ),
-    "how long passages may be": (
-        setting(backbones__minilm={"passage_length": 100}),
-        trained(5) + Counter(encode=1, search=1, evaluate=1),
-    ),
-    # evaluation, tables
-    "a run that no table shows": (setting(runs__more={"labels": "utilsel"}), Counter(write_report=1)),
-    "how deep is searched": (setting(testsets__demo_dev={"depth": 50}), searched(6)),
-    "a metric": (
-        setting(testsets__demo_dev={"metrics": ["mrr@10", "ndcg@10"]}),
-        Counter(evaluate=7) + TABLE,
-    ),
-    "a title": (setting(tables__retrieval={"title": "Other"}), TABLE),
-    "a line of logic in the tables": (
-        text(f"{LIBRARY}/reporting/tables.py", "round(", "float("),
-        Counter(results_table=1, write_report=1),
-    ),
-    # the report
-    "how many annotations the report shows": (
-        setting(report={"questions": 5}),
-        Counter(sample_annotations=1, write_report=1),
-    ),
-    "how its annotations look": (
+    "how the report looks": (
         text("resources/report/style.css", ".card {", ".card { color: red;"),
         Counter(write_report=1),
     ),
-    "what a GPU hour costs": (setting(cost={"gpu_hour_usd": 2}), Counter(write_report=1)),
 }
+
+
+def test_what_changes_no_result_plans_nothing(after: Callable[..., Counter[str]]) -> None:
+    assert after(several(*UNCHANGED), *LIMITS) == Counter()
 
 
 @pytest.mark.parametrize("name", TABLE_OF_CHANGES)
@@ -231,28 +204,21 @@ def test_a_change_plans_what_it_alters(after: Callable[..., Counter[str]], name:
     assert after(change) == expected
 
 
-def test_a_new_run_in_a_table_is_trained_and_the_others_are_not(after: Callable[..., Counter[str]]) -> None:
-    def change(folder: Path) -> None:
-        setting(runs__more={"labels": "utilsel"})(folder)
-        text(CONFIGURATION, "- utilrank\n", "- utilrank\n      - more\n")(folder)
-
-    assert after(change) == trained(1)
-
-
-def test_a_new_test_set_is_read_and_searched_and_nothing_is_trained(after: Callable[..., Counter[str]]) -> None:
-    def change(folder: Path) -> None:
-        split = {
-            "queries": {"format": "beir", "path": f"{FACTS}/queries.jsonl"},
-            "qrels": {"format": "beir", "path": f"{FACTS}/qrels/test.tsv"},
-        }
-        corpus = {"format": "beir", "path": f"{FACTS}/corpus.jsonl"}
-        setting(datasets__facts={"corpus": corpus, "splits": {"test": split}})(folder)
-        setting(testsets__facts={"dataset": "facts", "split": "test"})(folder)
-        setting(tables__retrieval={"testsets": ["demo-dev", "facts"]})(folder)
-
-    assert after(change) == searched(6, ingest_corpus=1, ingest_queries=1, ingest_qrels=1, bm25_index=1)
-
-
-def test_threads_and_memory_of_a_rule_change_nothing(after: Callable[..., Counter[str]]) -> None:
-    limits = ("--set-threads", "train=4", "--set-resources", "annotate_utilsel:mem_mb=64000", "train:runtime=600")
-    assert after(newer(), *limits) == Counter()
+def test_a_new_training_and_a_new_test_set_are_made_and_no_other_training_is(
+    after: Callable[..., Counter[str]],
+) -> None:
+    split = {
+        "queries": {"format": "beir", "path": f"{FACTS}/queries.jsonl"},
+        "qrels": {"format": "beir", "path": f"{FACTS}/qrels/test.tsv"},
+    }
+    corpus = {"format": "beir", "path": f"{FACTS}/corpus.jsonl"}
+    added = several(
+        setting(trainings__more={"labels": "utilsel"}),
+        setting(datasets__facts={"corpus": corpus, "splits": {"test": split}}),
+        setting(testsets__facts={"dataset": "facts", "split": "test"}),
+        setting(tables__retrieval={"testsets": ["demo-dev", "facts"]}),
+        text(CONFIGURATION, "- utilrank\n", "- utilrank\n      - more\n"),
+    )
+    of_facts = searched(7, ingest_corpus=1, ingest_queries=1, ingest_qrels=1, bm25_index=1)
+    of_demo = Counter(train=1, encode=1, search=1, evaluate=1, plot_training=1)
+    assert after(added) == of_facts + of_demo

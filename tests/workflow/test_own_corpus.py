@@ -16,7 +16,9 @@ import yaml
 from scripted_server import Answer, Received, ScriptedServer
 from workflow_copy import copy_of_repository, planned, shrink_demo, snakemake
 
-from utility_annotation.io.schemas import DUPLICATES, QRELS, QUERIES
+from utility_annotation.io.schemas import ANNOTATION, DUPLICATES, QRELS, QUERIES
+
+pytestmark = pytest.mark.snakemake
 
 OWN, HUMAN, SMALL = (f"config/own-corpus{suffix}.yaml" for suffix in ("", "-human", "-small"))
 JUDGE = {
@@ -57,7 +59,7 @@ def test_without_human_labels_an_llm_judges_all(workflow: Path) -> None:
     found = plan(workflow, OWN)
     assert (found["ingest_qrels"], found["train"], found["evaluate"]) == (0, 1, 3)
     assert found["find_duplicates"] == found["mine_negatives"] == 2
-    assert found["annotate_utilsel"] == 8 + 2
+    assert found["annotate_utilsel"] == 1 + 1
 
 
 def test_human_labels_add_their_trainings_and_their_evaluation(workflow: Path) -> None:
@@ -81,7 +83,7 @@ def finished(workflow: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     small |= {"models": {}, "annotators": {}}
     with ScriptedServer(_reply) as server:
         small["performance"]["annotate"]["server"] = {"url": server.url}
-        small["pools"] = {"train": {"size": 6, "shards": 1}, "held-out": {"source": {"depth": 3}, "shards": 1}}
+        small["pools"] = {"train": {"size": 6, "shards": 2}, "held-out": {"source": {"depth": 3}, "shards": 1}}
         small["trainings"]["human"] = small["trainings"]["utilsel-human"] = {"epochs": 1}
         (folder / SMALL).write_text(yaml.safe_dump(small))
         _without_samples(folder / SMALL)
@@ -104,10 +106,19 @@ def test_every_retriever_is_judged_by_humans_and_by_the_llm(finished: Path) -> N
     runs = {"bm25", "untrained", "human", "utilsel", "utilsel-human"}
     for column in ("held-out", "held-out-human"):
         shown = {
-            cell["row"]: cell["percent"] for cell in cells if (cell["column"], cell["metric"]) == (column, "ndcg@10")
+            cell["row"]: cell["value"] for cell in cells if (cell["column"], cell["metric"]) == (column, "ndcg@10")
         }
         assert set(shown) == runs
         assert all(shown.values())
+
+
+def test_every_query_has_an_outcome_at_every_stage(finished: Path) -> None:
+    train = QUERIES.read(finished / "data/own/queries/train.parquet")["query_id"].to_pylist()
+    for stage in ("relsel", "answer", "utilsel"):
+        shards = sorted((finished / "results" / "annotation" / "train" / "llm" / stage).glob("*.parquet"))
+        assert [shard.name for shard in shards] == ["0000-of-0002.parquet", "0001-of-0002.parquet"]
+        asked = [query for shard in shards for query in ANNOTATION.read(shard)["query_id"].to_pylist()]
+        assert sorted(asked) == sorted(train)
 
 
 def test_questions_held_out_are_not_trained_on(finished: Path) -> None:

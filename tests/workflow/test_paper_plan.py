@@ -1,38 +1,52 @@
-"""Dry runs of config/paper.yaml in a fresh clone without data: a target plans all that it needs, and nothing else."""
+"""A dry run of config/paper.yaml in a fresh clone without data: a target plans all that it needs, and nothing else."""
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
-from workflow_copy import copy_of_repository, planned
+from workflow_copy import Plan, plan
+
+from utility_annotation.planning import results
+from utility_annotation.planning.loading import load
+from utility_annotation.settings import Configuration
+
+pytestmark = pytest.mark.snakemake
 
 PAPER = "config/paper.yaml"
 SECTIONS = ("tables", "label_tables", "cost_tables", "line_charts", "label_charts")
+FETCHED = ("raw/msmarco-passage/collection.tsv", "data/fiqa/corpus.parquet", "data/msmarco/corpus.parquet")
 
 
 @pytest.fixture(scope="module")
-def workflow(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return copy_of_repository(root, tmp_path_factory.mktemp("paper"))
+def paper(root: Path) -> dict[str, Any]:
+    read: dict[str, Any] = yaml.safe_load((root / PAPER).read_text())
+    return read
 
 
-def plan(workflow: Path, *targets: str) -> Counter[str]:
-    return planned(workflow, *targets, "--configfile", PAPER)
+@pytest.fixture(scope="module")
+def configuration(paper: dict[str, Any]) -> Configuration:
+    return load(paper, path=PAPER)
 
 
-def test_every_target_of_the_paper_is_planned_from_the_downloads_on(root: Path, workflow: Path) -> None:
-    configuration = yaml.safe_load((root / PAPER).read_text())
-    targets = [name for section in SECTIONS for name in configuration[section]]
+@pytest.fixture(scope="module")
+def everything(fresh: Path) -> Plan:
+    """The targets `paper` and `all`: every table, every figure and the report."""
+    return plan(fresh, "paper", "all", "--configfile", PAPER)
+
+
+def test_every_table_and_chart_of_the_paper_is_planned_from_the_downloads_on(
+    paper: dict[str, Any], configuration: Configuration, everything: Plan
+) -> None:
+    targets = [name for section in SECTIONS for name in paper[section]]
     assert {f"table{n}" for n in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 14, 16, 17)} <= set(targets)
     assert {"figure2", "figure3a", "figure3b"} <= set(targets)
-    alone = plan(workflow, *targets)
-    assert alone["fetch"] > 20
-    assert alone["train"] == 48
-    assert alone["results_table"] == len(configuration["tables"])
-    together = plan(workflow, "paper")
-    assert alone - Counter(targets) == together - Counter(paper=1)
+    jobs = everything.needed_for(*(file for name in targets for file in results.files(configuration, name)))
+    assert jobs["fetch"] > 20
+    assert jobs["train"] == 48
+    assert jobs["results_table"] == len(paper["tables"])
 
 
 @pytest.mark.parametrize(
@@ -45,9 +59,17 @@ def test_every_target_of_the_paper_is_planned_from_the_downloads_on(root: Path, 
         ("figure3a", {"train": 7, "plot_lines": 1}, {"annotate_replug", "annotate_utilrank", "results_table"}),
     ],
 )
-def test_a_target_plans_what_it_needs_and_nothing_else(
-    workflow: Path, target: str, needed: dict[str, int], needless: set[str]
+def test_a_target_needs_what_it_shows_and_nothing_else(
+    configuration: Configuration, everything: Plan, target: str, needed: dict[str, int], needless: set[str]
 ) -> None:
-    jobs = plan(workflow, target)
+    jobs = everything.needed_for(*results.files(configuration, target))
     assert {rule: jobs[rule] for rule in needed} == needed
     assert not needless & set(jobs)
+
+
+def test_a_corpus_is_planned_from_its_publisher_on(everything: Plan) -> None:
+    assert everything.needed_for(*FETCHED) == {"fetch": 2, "unpack": 1, "ingest_corpus": 2}
+
+
+def test_commands_are_short_and_hold_no_json(everything: Plan) -> None:
+    everything.assert_commands_can_be_pasted()

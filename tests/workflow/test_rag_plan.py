@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from workflow_copy import copy_of_repository, planned, snakemake
+from workflow_copy import Plan, plan
+
+pytestmark = pytest.mark.snakemake
 
 OWN = """
 models:
@@ -35,39 +37,40 @@ qa:
 ANSWERED = {"ingest_corpus": 1, "ingest_queries": 1, "ingest_answers": 1, "generate_answers": 1, "evaluate_answers": 1}
 
 
+METRICS = {
+    "bm25": "results/rag/bm25/bm25/short/writer/metrics.json",
+    "dense": "results/rag/minilm/untrained/sentence/writer/metrics.per-query.parquet",
+    "served": "results/rag/bm25/bm25/short/served/metrics.json",
+    "sentence": "results/rag/bm25/bm25/sentence/served/metrics.json",
+}
+
+
 @pytest.fixture(scope="module")
-def workflow(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = copy_of_repository(root, tmp_path_factory.mktemp("plan"))
-    (folder / "own.yaml").write_text(OWN)
-    return folder
+def everything(fresh: Path, tmp_path_factory: pytest.TempPathFactory) -> Plan:
+    own = tmp_path_factory.mktemp("rag") / "own.yaml"
+    own.write_text(OWN)
+    return plan(fresh, *METRICS.values(), "--configfile", str(own))
 
 
-def plan(workflow: Path, target: str) -> dict[str, int]:
-    return dict(planned(workflow, f"results/rag/{target}", "--configfile", "own.yaml"))
-
-
-def test_answers_from_bm25_need_no_encoder(workflow: Path) -> None:
-    assert plan(workflow, "bm25/bm25/short/writer/metrics.json") == ANSWERED | {
+def test_answers_from_bm25_need_no_encoder(everything: Plan) -> None:
+    assert everything.needed_for(METRICS["bm25"]) == ANSWERED | {
         "bm25_index": 1,
         "bm25_search": 1,
         "prepare_model": 1,
     }
 
 
-def test_answers_from_a_dense_run_with_bert_score_need_both_models(workflow: Path) -> None:
-    assert plan(workflow, "minilm/untrained/sentence/writer/metrics.per-query.parquet") == ANSWERED | {
-        "encode": 1,
-        "search": 1,
-        "prepare_model": 2,
-    }
+def test_answers_from_a_dense_run_with_bert_score_need_both_models(everything: Plan) -> None:
+    assert everything.needed_for(METRICS["dense"]) == ANSWERED | {"encode": 1, "search": 1, "prepare_model": 2}
 
 
-def test_a_served_generator_needs_no_model_here(workflow: Path) -> None:
-    assert plan(workflow, "bm25/bm25/short/served/metrics.json") == ANSWERED | {"bm25_index": 1, "bm25_search": 1}
+def test_a_served_generator_needs_no_model_here(everything: Plan) -> None:
+    assert everything.needed_for(METRICS["served"]) == ANSWERED | {"bm25_index": 1, "bm25_search": 1}
 
 
-def test_the_style_decides_the_template(workflow: Path) -> None:
+def test_the_style_decides_the_template(everything: Plan) -> None:
     for task in ("short", "sentence"):
-        target = f"results/rag/bm25/bm25/{task}/served/answers.parquet"
-        shown = snakemake(workflow, "--dry-run", "--printshellcmds", target, "--configfile", "own.yaml")
-        assert f"--prompt resources/prompts/qa_{task}.j2 " in shown.stdout + shown.stderr
+        jobs = [job for job in everything.of("generate_answers") if job.wildcards["qa"] == task]
+        assert jobs
+        for job in jobs:
+            assert f"--prompt resources/prompts/qa_{task}.j2 " in job.command

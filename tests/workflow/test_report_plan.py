@@ -1,4 +1,4 @@
-"""Dry runs of the report: whose annotations it collects, and by which commands."""
+"""Dry runs of the report: whose annotations it collects; and what `snakemake --report` holds."""
 
 from __future__ import annotations
 
@@ -12,97 +12,86 @@ from typing import Any
 import pytest
 import yaml
 from test_charts_plan import CONFIGURATION
-from workflow_copy import copy_of_repository, planned, snakemake, stand_in_for_results
+from workflow_copy import Plan, copy_of_repository, plan, planned, snakemake, stand_in_for_results
+
+pytestmark = pytest.mark.snakemake
 
 FILE = {"pool": "p", "source": "file", "file": {"format": "trec", "path": "resources/demo/trec/qrels.train.txt"}}
 
 
-@pytest.fixture(scope="module")
-def workflow(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return copy_of_repository(root, tmp_path_factory.mktemp("report"))
+REPORT = "results/report.html"
 
 
-def write(folder: Path, **sections: dict[str, object]) -> tuple[str, str]:
+def write(file: Path, **sections: dict[str, object]) -> tuple[str, str]:
     """A configuration whose sections have these members besides; as arguments."""
     configuration = yaml.safe_load(CONFIGURATION)
     for name, members in sections.items():
         configuration[name] = configuration.get(name, {}) | members
-    (folder / "own.yaml").write_text(yaml.safe_dump(configuration, sort_keys=False))
-    return "--configfile", "own.yaml"
+    file.write_text(yaml.safe_dump(configuration, sort_keys=False))
+    return "--configfile", str(file)
 
 
-def commands(folder: Path, rule: str, *arguments: str) -> list[str]:
-    """The command lines by which a rule's jobs would run."""
-    result = snakemake(folder, "--dry-run", "--printshellcmds", *arguments)
-    assert result.returncode == 0, result.stdout + result.stderr
-    return re.findall(rf"^ *(?:Shell command: )?(python workflow/scripts/{rule}\.py .*)$", result.stdout, re.MULTILINE)
+@pytest.fixture(scope="module")
+def of_report(fresh: Path, tmp_path_factory: pytest.TempPathFactory) -> Plan:
+    """The report of the configuration as it is."""
+    return plan(fresh, REPORT, *write(tmp_path_factory.mktemp("report") / "own.yaml"))
 
 
-def test_annotations_are_collected_once_a_pool_however_many_label_sets_it_has(workflow: Path) -> None:
-    jobs = planned(workflow, "results/report.html", *write(workflow))
+def test_annotations_are_collected_once_a_pool_however_many_label_sets_it_has(of_report: Plan) -> None:
+    jobs = of_report.rules
     assert (jobs["sample_annotations"], jobs["annotation_cost"], jobs["write_report"]) == (1, 1, 1)
 
 
-def test_the_order_of_keys_changes_no_command(workflow: Path) -> None:
+def test_stages_of_the_pool_are_given_and_no_answers_where_the_split_has_none(of_report: Plan) -> None:
+    (job,) = of_report.of("sample_annotations")
+    stages = {Path(file).parent.name for file in job.inputs if file.startswith("results/annotation/")}
+    assert stages == {"relsel", "answer", "utilsel", "utilrank"}
+    assert not [file for file in job.inputs if "/answers/" in file]
+
+
+def test_the_order_of_keys_changes_no_command(fresh: Path, tmp_path: Path) -> None:
     charts = {"first": {"title": "One", "labels": ["ranked"]}, "second": {"title": "Two", "labels": ["relevant"]}}
     found = []
     for names in (("first", "second"), ("second", "first")):
-        arguments = write(workflow, label_charts={name: charts[name] for name in names})
-        found.append(commands(workflow, "sample_annotations", "results/report.html", *arguments))
+        arguments = write(tmp_path / "own.yaml", label_charts={name: charts[name] for name in names})
+        (job,) = plan(fresh, REPORT, *arguments).of("sample_annotations")
+        found.append(job.command)
     assert found[0] == found[1]
 
 
-def test_the_report_can_do_without_annotations(workflow: Path) -> None:
-    jobs = planned(workflow, "results/report.html", *write(workflow, report={"questions": 0}))
+def test_the_report_can_do_without_annotations(fresh: Path, tmp_path: Path) -> None:
+    jobs = planned(fresh, REPORT, *write(tmp_path / "own.yaml", report={"questions": 0}))
     assert (jobs["sample_annotations"], jobs["annotation_cost"]) == (0, 1)
 
 
-def test_a_pool_whose_labels_nothing_shows_is_not_annotated_for_the_report(workflow: Path) -> None:
+def test_what_is_looked_at_follows_from_what_is_shown(fresh: Path, tmp_path: Path) -> None:
+    """Labels that judge a test set and labels from a file are; a pool whose labels nothing shows is not annotated."""
     pool = yaml.safe_load(CONFIGURATION)["pools"]["p"]
-    more = {"more": {"pool": "other", "source": "utilsel", "annotator": "judge"}}
-    arguments = write(workflow, pools={"other": pool}, labels=more)
-    assert "build_pool_other" not in planned(workflow, "results/report.html", *arguments)
-
-
-def test_labels_by_which_retrieval_is_judged_are_looked_at(workflow: Path) -> None:
-    pool = yaml.safe_load(CONFIGURATION)["pools"]["p"] | {"split": "dev"}
-    judged = {"judging": {"pool": "judged", "source": "relsel", "annotator": "judge"}}
-    testset = {"dev": {"dataset": "demo", "split": "dev", "labels": "judging"}}
-    arguments = write(workflow, pools={"judged": pool}, labels=judged, testsets=testset)
-    jobs = planned(workflow, "results/report.html", *arguments)
-    assert (jobs["sample_annotations"], jobs["annotation_cost"]) == (2, 2)
-
-
-def test_a_label_set_from_a_file_is_looked_at_as_well(workflow: Path) -> None:
-    sections = {"labels": {"own": FILE}, "label_charts": {"own": {"title": "Own", "labels": ["own", "useful"]}}}
-    (command,) = commands(workflow, "sample_annotations", "results/report.html", *write(workflow, **sections))
-    assert '"labels":"own"' in command
-
-
-def test_stages_and_answers_of_the_pool_are_given(workflow: Path) -> None:
-    (command,) = commands(workflow, "sample_annotations", "results/report.html", *write(workflow))
-    for stage in ("relsel", "answer", "utilsel", "utilrank"):
-        assert f'"stage":"{stage}"' in command
-    assert command.partition("--truth")[2].split()[0] == "--output", "the split has no answers"
-
-
-@pytest.mark.parametrize(("rule", "folder"), [("sample_annotations", "cards"), ("annotation_cost", "work")])
-def test_a_command_line_does_not_grow_with_the_number_of_shards(workflow: Path, rule: str, folder: str) -> None:
-    """A shell takes 128 KB for one command."""
-    pool = yaml.safe_load(CONFIGURATION)["pools"]["p"]
-    lengths = []
-    for shards in (2, 9):
-        arguments = write(workflow, pools={"p": pool | {"shards": shards}})
-        (command,) = commands(workflow, rule, f"results/report/{folder}/p.json", *arguments)
-        lengths.append(len(command))
-    assert lengths[0] == lengths[1]
+    labels = {
+        "more": {"pool": "other", "source": "utilsel", "annotator": "judge"},
+        "judging": {"pool": "judged", "source": "relsel", "annotator": "judge"},
+        "own": FILE,
+    }
+    arguments = write(
+        tmp_path / "own.yaml",
+        pools={"other": pool, "judged": pool | {"split": "dev"}},
+        labels=labels,
+        testsets={"dev": {"dataset": "demo", "split": "dev", "labels": "judging"}},
+        label_charts={"own": {"title": "Own", "labels": ["own", "useful"]}},
+    )
+    found = plan(fresh, REPORT, *arguments)
+    assert "build_pool_other" not in found.rules
+    assert {job.wildcards["pool"] for job in found.of("sample_annotations")} == {"p", "judged"}
+    assert {job.wildcards["pool"] for job in found.of("annotation_cost")} == {"p", "judged"}
+    (of_pool,) = (job for job in found.of("sample_annotations") if job.wildcards["pool"] == "p")
+    assert "results/labels/own.parquet" in of_pool.inputs
 
 
 @pytest.fixture(scope="module")
 def embedded(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What ``snakemake --report`` holds: path → result."""
     folder = copy_of_repository(root, tmp_path_factory.mktemp("embedded"))
-    arguments = write(folder)
+    arguments = write(folder / "own.yaml")
     stand_in_for_results(folder, *arguments)
     (folder / "results" / "report.html").write_text("<p>the page</p>")
     stand_in = ("--touch", "--cores", "1")  # what was changed since is recorded

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from utility_annotation.annotation.command import Job, run
+from utility_annotation.annotation.command import StageJob, run
 from utility_annotation.annotation.items import read_items
 from utility_annotation.annotation.stages import STAGES, TRUTH
 from utility_annotation.common.errors import InputError, run_script
@@ -23,7 +23,7 @@ def annotate(arguments: argparse.Namespace) -> None:
     }
     items = read_items(arguments.pool / file, read)
     output = arguments.annotation / name / file
-    job = Job(name, arguments.model, arguments.prompt, arguments.store, output, output.with_suffix(".json"))
+    job = StageJob(name, arguments.model, arguments.prompt, arguments.store, output, output.with_suffix(".json"))
     settings = jobs.annotate(configuration, annotator=arguments.annotator, stage=name)
     run(job, settings, configuration.performance, items, entry.make)
 

@@ -10,21 +10,18 @@ from typing import Any
 
 from utility_annotation.common.errors import InputError, run_script
 from utility_annotation.common.files import write_json
-from utility_annotation.evaluation.answer_metrics import ANSWER_METRICS, Encoder
+from utility_annotation.evaluation.answer_metrics import ANSWER_METRICS, BertScoreEncoder
 from utility_annotation.io.schemas import ANNOTATION, PER_QUERY
 from utility_annotation.planning import answers as files
 from utility_annotation.planning import jobs
 from utility_annotation.planning.command import Commands, configuration_of
 from utility_annotation.settings import Performance, entry
 
-STAGE = "retrieved-answer"
-"""The name by which the speed of answering is kept in the completion store."""
-
 
 def generate(arguments: argparse.Namespace) -> None:
     """Answer every question that has a ground-truth answer from the passages that the run ranks highest."""
     from utility_annotation.annotation.answers import AnswerStage
-    from utility_annotation.annotation.command import Job, run
+    from utility_annotation.annotation.command import StageJob, run
     from utility_annotation.annotation.retrieved import read_retrieved
 
     configuration = configuration_of(arguments)
@@ -37,7 +34,9 @@ def generate(arguments: argparse.Namespace) -> None:
         passages=settings.passages,
     )
     output: Path = arguments.output
-    job = Job(STAGE, arguments.model, arguments.prompt, arguments.store, output, output.with_name("summary.json"))
+    job = StageJob(
+        files.STAGE, arguments.model, arguments.prompt, arguments.store, output, output.with_name("summary.json")
+    )
     run(job, settings.generator, configuration.performance, items, AnswerStage)
 
 
@@ -70,7 +69,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
     logging.info("%d questions: %s", len(result.query_ids), listed)
 
 
-def _encoder(layer: int | None, model: Path | None, performance: Performance) -> Encoder:
+def _encoder(layer: int | None, model: Path | None, performance: Performance) -> BertScoreEncoder:
     """The encoder of bert-score; torch is loaded for it alone."""
     from utility_annotation.common.devices import choose_device, use_threads
 
@@ -78,7 +77,7 @@ def _encoder(layer: int | None, model: Path | None, performance: Performance) ->
         raise InputError("bert-score needs a model and a layer.", hint="give --model and `qa.NAME.bert_score`.")
     use_threads(performance.threads)
     device = choose_device(performance.encode.device, performance.encode.gpus, "encode")
-    return Encoder(model, layer, device.type)
+    return BertScoreEncoder(model, layer, device.type)
 
 
 def main(argv: list[str] | None) -> None:

@@ -18,23 +18,23 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
 from utility_annotation.audit import actual, report
 from utility_annotation.audit.estimate import estimate, size_on_disk
 from utility_annotation.audit.page import page
-from utility_annotation.audit.rates import CPU, SERVER, Rates
+from utility_annotation.audit.rates import Rates, own_rates
 from utility_annotation.audit.sizes import Sizes
-from utility_annotation.audit.store import own_rates, stored_completions
-from utility_annotation.audit.tables import ANY, read_rates, read_sizes
+from utility_annotation.audit.tables import read_rates, read_sizes
 from utility_annotation.audit.workload import Workloads
 from utility_annotation.common.errors import InputError, run_script
 from utility_annotation.common.files import write_json, write_text
 from utility_annotation.common.progress import LOG, waiting
 
-ROOT = Path(__file__).resolve().parents[2]
-TABLES = ROOT / "resources" / "audit"
+RESOURCES = Path(__file__).resolve().parents[2] / "resources"
+TABLES = RESOURCES / "audit"
 PLAN = Path("results/audit/plan")
 
 
@@ -42,10 +42,10 @@ def plan(arguments: argparse.Namespace, snakemake: Sequence[str]) -> None:
     """Audit what `snakemake` would run with these targets and options."""
     from utility_annotation.running.dry_run import dry_run  # loads Snakemake, for which `actual` has no use
 
-    made, here = time.time(), Path()
+    made = time.time()
     given, shipped = list(map(read_rates, arguments.rates)), read_rates(TABLES / "rates.yaml")
     published = read_sizes([*arguments.sizes, TABLES / "sizes.yaml"])
-    known = sorted({rate.device for table in (*given, shipped) for rate in table.rates} - {CPU, SERVER, ANY})
+    known = Rates([*given, shipped], arguments.gpu).gpus()
     if arguments.gpu not in known:
         raise InputError(
             f"no rate is known for a GPU named {arguments.gpu}.",
@@ -53,9 +53,8 @@ def plan(arguments: argparse.Namespace, snakemake: Sequence[str]) -> None:
         )
     with waiting("planning"):
         configuration, jobs = dry_run(snakemake)
-    rates = Rates([*given, own_rates(configuration, arguments.gpu, here), shipped], arguments.gpu)
+    rates = Rates([*given, own_rates(configuration, arguments.gpu), shipped], arguments.gpu)
     sizes = Sizes(configuration, published)
-    workloads = Workloads(configuration, sizes)
     machine = report.Machine(
         gpu=arguments.gpu,
         gpus=arguments.gpus,
@@ -64,43 +63,41 @@ def plan(arguments: argparse.Namespace, snakemake: Sequence[str]) -> None:
         usd_a_gpu_hour=configuration.cost.gpu_hour_usd,
     )
     with waiting("counting what the jobs have to do"):
-        estimates = estimate(jobs, workloads, rates)
-    audit = report.audit(
-        estimates,
-        rates,
-        machine,
-        made=made,
-        arguments=snakemake,
-        order=workloads.stages,
-        on_disk=sum(map(size_on_disk, map(Path, ("raw", "data", "results")))) - size_on_disk(PLAN.parent),
-        sizes=sizes.origins,
-        stored=stored_completions(configuration, here),
-    )
-    text = page(audit)
-    print(text)
-    if jobs:  # an audit after the run must not take the place of the one before it
-        write_text(_beside(arguments.output, ".md"), text)
-        write_json(_beside(arguments.output, ".json"), audit.model_dump(mode="json"))
+        audit = report.audit(
+            estimate(jobs, Workloads(configuration, sizes, RESOURCES), rates),
+            rates,
+            machine,
+            made=made,
+            arguments=snakemake,
+            on_disk=sum(map(size_on_disk, map(Path, ("raw", "data", "results")))) - size_on_disk(PLAN.parent),
+            sizes=sizes.origins,
+        )
+    # an audit after the run must not take the place of the one before it
+    _tell(page(audit), audit.model_dump(mode="json"), arguments.output if jobs else None)
 
 
 def compare(arguments: argparse.Namespace) -> None:
     """Compare a kept audit with what its jobs took since."""
     path = _beside(arguments.plan, ".json")
     try:
-        audit = report.Audit.model_validate_json(path.read_bytes())
+        comparison = actual.compare(report.Audit.model_validate_json(path.read_bytes()))
     except OSError:
         raise InputError(
             "there is no audit of a plan.", hint="make one before the run: `audit.py plan` or `make audit`.", path=path
         ) from None
     except ValidationError:
         raise InputError(
-            "this is no audit of a plan, or one of another version.", hint="make it anew, before a run.", path=path
+            "this is no audit of a plan, or one of another version.", hint="make it again before a run.", path=path
         ) from None
-    comparison = actual.compare(audit)
-    text = actual.page(comparison)
-    write_text(_beside(arguments.output, ".md"), text)
-    write_json(_beside(arguments.output, ".json"), comparison.model_dump(mode="json"))
+    _tell(actual.page(comparison), comparison.model_dump(mode="json"), arguments.output)
+
+
+def _tell(text: str, record: Any, output: Path | None) -> None:
+    """Print a page, and keep it and its record where there is an output."""
     print(text)
+    if output is not None:
+        write_text(_beside(output, ".md"), text)
+        write_json(_beside(output, ".json"), record)
 
 
 def _beside(path: Path, suffix: str) -> Path:
@@ -128,19 +125,16 @@ def main(argv: list[str] | None) -> None:
         description="What a run will take. Every other argument is Snakemake's: targets, --configfile, --config, …",
         allow_abbrev=False,
     )
+    cores = os.cpu_count() or 1
     planning.add_argument("--gpus", type=count, default=8, help="GPUs there are (8)")
     planning.add_argument("--gpu", default="A800", help="their name in the tables of rates (A800)")
-    planning.add_argument(
-        "--cores", type=count, default=os.cpu_count() or 1, help="CPU cores there are at least (those of this machine)"
-    )
+    planning.add_argument("--cores", type=count, default=cores, help=f"CPU cores there are at least ({cores})")
     planning.add_argument("--rates", type=Path, action="append", default=[], metavar="FILE", help="rates of yours")
     planning.add_argument("--sizes", type=Path, action="append", default=[], metavar="FILE", help="sizes of yours")
-    planning.add_argument("--output", type=Path, default=PLAN, help=f"files to write, without .md and .json ({PLAN})")
     comparing = commands.add_parser("actual", help="after it", description="Predicted and actual, stage by stage.")
     comparing.add_argument("--plan", type=Path, default=PLAN, help=f"what `plan` wrote ({PLAN})")
-    comparing.add_argument(
-        "--output", type=Path, default=PLAN.with_name("actual"), help="files to write, without .md and .json"
-    )
+    for command, output in ((planning, PLAN), (comparing, PLAN.with_name("actual"))):
+        command.add_argument("--output", type=Path, default=output, help=f"files without .md and .json ({output})")
     arguments, rest = parser.parse_known_args(argv)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     LOG.setLevel(logging.INFO)

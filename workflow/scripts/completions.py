@@ -1,11 +1,11 @@
-"""Look after completion stores: list what they hold, export one to another machine, prune what is superfluous.
+"""Store admin: list completion stores, export one to another machine, prune duplicate and damaged records.
 
 python workflow/scripts/completions.py list results/completions
 python workflow/scripts/completions.py export results/completions/ANNOTATOR --output ANNOTATOR.jsonl.gz
 python workflow/scripts/completions.py prune results/completions --dry-run
 
-To import, put an exported file, or another store's own files, into the store's folder: every .jsonl and .jsonl.gz in it
-is read. Jobs may run meanwhile.
+To import, copy an exported file, or another store's files, into the store's folder: every .jsonl and .jsonl.gz file
+there is read. Jobs may run meanwhile.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from utility_annotation.engines.store_admin import Pruning, Summary, export, pru
 
 
 def table(summaries: list[Summary]) -> str:
-    """The summaries as aligned columns, one row a store."""
+    """The summaries as aligned columns, one row per store."""
     rows = [[name.replace("_", " ") for name in asdict(summaries[0])]]
     for summary in summaries:
         values = asdict(summary)
@@ -37,7 +37,7 @@ def table(summaries: list[Summary]) -> str:
 
 
 def account(pruning: Pruning, dry_run: bool) -> str:
-    """What a prune has done, or would do, in words."""
+    """A sentence about what a prune did or would do."""
     removed = "would be removed" if dry_run else "removed"
     lines = [
         f"{pruning.folder}: {pruning.kept:,} records kept; {removed}: {pruning.duplicates:,} duplicates, "
@@ -63,7 +63,7 @@ def main(argv: list[str] | None) -> None:
     several.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="a store, or a folder of stores")
 
     listing = commands.add_parser(
-        "list", parents=[several], help="what stores hold", description="What stores hold, one row a store."
+        "list", parents=[several], help="what stores hold", description="What stores hold, one row per store."
     )
     listing.add_argument("--json", action="store_true", help="as JSON: bytes and Unix seconds")
 
@@ -78,20 +78,19 @@ def main(argv: list[str] | None) -> None:
     pruning = commands.add_parser(
         "prune",
         parents=[several],
-        help="remove what is superfluous",
-        description="Rewrite each store as one file, without duplicates and without records that are cut off or "
-        "damaged. No kill loses a record, and files to which a job is writing are left alone; but on a file system "
-        "whose locks do not reach other machines (some NFS and Lustre mounts), wait until no job runs. Let a file "
-        "that is being copied into the store arrive first.",
+        help="delete duplicate and damaged records",
+        description="Rewrite each store as one file, without duplicate, damaged and cut-off records. A kill loses no "
+        "record, and files that a job is writing are left alone. On a file system whose locks do not reach other "
+        "machines (some NFS and Lustre mounts), wait until no job runs. Finish copying files into the store first.",
     )
     pruning.add_argument(
         "--older-than",
         type=days,
         metavar="DAYS",
-        help="also remove what was generated longer ago, whether or not a later job would have asked for it: a record "
-        "does not tell which request it answers",
+        help="also delete older records, even if a later job would use them: a record does not say which request it "
+        "answers",
     )
-    pruning.add_argument("--dry-run", action="store_true", help="only say what would be removed")
+    pruning.add_argument("--dry-run", action="store_true", help="only print what would be deleted")
 
     arguments = parser.parse_args(argv)
     log_to_stderr()

@@ -12,27 +12,26 @@ from utility_annotation.planning import jobs, report
 from utility_annotation.planning import results as files
 from utility_annotation.planning.command import Commands, configuration_of
 from utility_annotation.reporting import figures
+from utility_annotation.reporting.tables import to_csv
 
 
 def results(arguments: argparse.Namespace) -> None:
     """A table's figures as bars."""
-    from utility_annotation.reporting.tables import read_results
+    from utility_annotation.reporting.results import read_results, result_cells
 
     configuration, name = configuration_of(arguments), arguments.figure
     settings = jobs.results_table(configuration, table=name)
-    read = read_results(settings, list(map(Path, files.table_metrics(configuration, table=name))))
-    figures.plot_results(settings, read, *_outputs(arguments))
+    found = read_results(settings, files.table_metrics(configuration, table=name))
+    figures.plot_results(settings, result_cells(settings, found), arguments.output)
 
 
 def lines(arguments: argparse.Namespace) -> None:
     """A metric by a number that trainings differ in."""
-    from utility_annotation.reporting.lines import chart_points, plot_lines, write_points
-
     configuration, name = configuration_of(arguments), arguments.figure
     settings = jobs.plot_lines(configuration, line_chart=name)
-    points = chart_points(settings, list(map(Path, files.line_chart_metrics(configuration, line_chart=name))))
-    write_points(arguments.output.with_suffix(".csv"), points)
-    plot_lines(settings, points, *_outputs(arguments))
+    cells = figures.line_cells(settings, files.line_chart_metrics(configuration, line_chart=name))
+    to_csv(cells, arguments.output.with_suffix(".csv"))
+    figures.plot_lines(settings, cells, arguments.output)
 
 
 def labels(arguments: argparse.Namespace) -> None:
@@ -40,17 +39,17 @@ def labels(arguments: argparse.Namespace) -> None:
     configuration, name = configuration_of(arguments), arguments.figure
     settings = jobs.plot_labels(configuration, label_chart=name)
     quality: list[Any] = [read_json(path) for path in files.label_chart_quality(configuration, label_chart=name)]
-    figures.plot_labels(settings, quality, *_outputs(arguments))
+    figures.plot_labels(settings, quality, arguments.output)
 
 
 def positives(arguments: argparse.Namespace) -> None:
     """Distribution of positives per query of all label sets that are trained on."""
-    figures.plot_positives(_shown_quality(arguments), *_outputs(arguments))
+    figures.plot_positives(_shown_quality(arguments), arguments.output)
 
 
 def positions(arguments: argparse.Namespace) -> None:
     """Where in the lists shown to the LLM the selected passages stand, and the human positives."""
-    figures.plot_positions(_shown_quality(arguments), *_outputs(arguments))
+    figures.plot_positions(_shown_quality(arguments), arguments.output)
 
 
 def training(arguments: argparse.Namespace) -> None:
@@ -58,16 +57,11 @@ def training(arguments: argparse.Namespace) -> None:
     from utility_annotation.reporting.trainings import TrainingRecord
 
     records = map(Path, report.training_records(configuration_of(arguments)))
-    figures.plot_training(list(map(TrainingRecord.read, records)), *_outputs(arguments))
+    figures.plot_training(list(map(TrainingRecord.read, records)), arguments.output)
 
 
 def _shown_quality(arguments: argparse.Namespace) -> list[Any]:
     return [read_json(path) for path in files.shown_quality(configuration_of(arguments))]
-
-
-def _outputs(arguments: argparse.Namespace) -> tuple[Path, Path]:
-    output: Path = arguments.output
-    return output, output.with_suffix(".png")
 
 
 def main(argv: list[str] | None) -> None:

@@ -21,7 +21,7 @@ def model(arguments: argparse.Namespace) -> None:
 
 def download(arguments: argparse.Namespace) -> None:
     """Fetch a publisher's file, or link a copy of it, and check it."""
-    downloads.fetch(jobs.fetch(configuration_of(arguments), download=arguments.download), arguments.output)
+    downloads.fetch_file(jobs.fetch(configuration_of(arguments), download=arguments.download), arguments.output)
 
 
 def member(arguments: argparse.Namespace) -> None:

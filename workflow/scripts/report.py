@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from utility_annotation.common.errors import run_script
-from utility_annotation.common.files import read_json, write_json, write_text
+from utility_annotation.common.files import write_json, write_text
 from utility_annotation.planning import jobs, pools, results
 from utility_annotation.planning import report as files
 from utility_annotation.planning.command import Commands, configuration_of
@@ -45,24 +44,20 @@ def cost(arguments: argparse.Namespace) -> None:
 
 def page(arguments: argparse.Namespace) -> None:
     """Write one page, readable offline: what was run, the labels, the retrievers, the figures, annotations."""
-    from utility_annotation.reporting.page import render
-    from utility_annotation.reporting.trainings import TrainingRecord
+    from utility_annotation.reporting.page import ReportFiles, render
 
     configuration = configuration_of(arguments)
-    quality: list[Any] = [read_json(path) for path in results.shown_quality(configuration)]
-    text = render(
-        arguments.template,
-        configuration,
-        quality,
-        _paths(files.tables(configuration)),
-        _paths(files.label_tables(configuration)),
-        _paths(files.cost_tables(configuration)),
-        _paths(results.all_figures(configuration)),
-        list(map(TrainingRecord.read, _paths(files.training_records(configuration)))),
-        _paths(files.costs(configuration)),
-        _paths(files.samples(configuration)),
+    made = ReportFiles(
+        quality=_paths(results.shown_quality(configuration)),
+        tables=_paths(files.tables(configuration)),
+        label_tables=_paths(files.label_tables(configuration)),
+        cost_tables=_paths(files.cost_tables(configuration)),
+        figures=_paths(results.all_figures(configuration)),
+        trainings=_paths(files.training_records(configuration)),
+        costs=_paths(files.costs(configuration)),
+        samples=_paths(files.samples(configuration)),
     )
-    write_text(arguments.output, text)
+    write_text(arguments.output, render(arguments.template, configuration, made))
 
 
 def _paths(names: Iterable[str]) -> list[Path]:

@@ -11,40 +11,38 @@ from utility_annotation.common.files import read_json, write_text
 from utility_annotation.planning import jobs
 from utility_annotation.planning import results as files
 from utility_annotation.planning.command import Commands, configuration_of
-from utility_annotation.reporting.comparison import Comparison
 from utility_annotation.reporting.published import figures_beside
+from utility_annotation.reporting.tables import Table, to_csv
+from utility_annotation.reporting.writers import to_latex, to_markdown
 
 
 def results(arguments: argparse.Namespace) -> None:
     """Retrievers against test sets and question answering, with significance marks."""
-    from utility_annotation.reporting.results_markup import latex, markdown
-    from utility_annotation.reporting.tables import results_table, write_csv
+    from utility_annotation.reporting.results import compared_cells, read_results, results_table
 
     configuration, name = configuration_of(arguments), arguments.table
     settings = jobs.results_table(configuration, table=name)
-    metrics = list(map(Path, files.table_metrics(configuration, table=name)))
-    per_query = list(map(Path, files.table_per_query(configuration, table=name)))
-    cells = results_table(settings, metrics, per_query, figures_beside(settings.published, arguments.published))
-    write_csv(arguments.output.with_suffix(".csv"), cells)
-    write_text(arguments.output, markdown(settings, cells))
-    write_text(arguments.output.with_suffix(".tex"), latex(settings, cells))
+    metrics = files.table_metrics(configuration, table=name)
+    found = read_results(settings, metrics, files.table_per_query(configuration, table=name))
+    paper = figures_beside(settings.published, arguments.published)
+    _write(results_table(settings, compared_cells(settings, found, paper)), arguments.output)
 
 
 def labels(arguments: argparse.Namespace) -> None:
     """Label sets against human labels."""
-    from utility_annotation.reporting.label_tables import label_table
+    from utility_annotation.reporting.label_tables import label_cells, label_table
 
     configuration, name = configuration_of(arguments), arguments.table
     settings = jobs.label_table(configuration, label_table=name)
     qualities: list[Any] = [read_json(path) for path in files.label_table_quality(configuration, label_table=name)]
     paper = figures_beside(settings.table.published, arguments.published)
-    _write(label_table(settings, qualities, paper), arguments.output)
+    _write(label_table(settings.table, label_cells(settings, qualities, paper)), arguments.output)
 
 
 def costs(arguments: argparse.Namespace) -> None:
     """What the labels of trainings cost, beside what the trainings reach."""
     from utility_annotation.labels.cost import Records
-    from utility_annotation.reporting.cost_tables import cost_table
+    from utility_annotation.reporting.cost_tables import cost_cells, cost_table
 
     configuration, name = configuration_of(arguments), arguments.table
     settings = jobs.cost_table(configuration, cost_table=name)
@@ -52,15 +50,16 @@ def costs(arguments: argparse.Namespace) -> None:
         map(Path, files.cost_table_pools(configuration, cost_table=name)),
         map(Path, files.cost_table_annotations(configuration, cost_table=name)),
     )
-    metrics = list(map(Path, files.cost_table_metrics(configuration, cost_table=name)))
+    metrics = files.cost_table_metrics(configuration, cost_table=name)
     paper = figures_beside(settings.table.published, arguments.published)
-    _write(cost_table(settings, records, metrics, paper), arguments.output)
+    cells = cost_cells(settings, records, metrics, paper)
+    _write(cost_table(settings.table, settings.prices, cells), arguments.output)
 
 
-def _write(table: Comparison, output: Path) -> None:
-    table.write_csv(output.with_suffix(".csv"))
-    write_text(output, table.markdown())
-    write_text(output.with_suffix(".tex"), table.latex())
+def _write(table: Table, output: Path) -> None:
+    to_csv(table.cells, output.with_suffix(".csv"))
+    write_text(output, to_markdown(table))
+    write_text(output.with_suffix(".tex"), to_latex(table))
 
 
 def main(argv: list[str] | None) -> None:

@@ -8,15 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from utility_annotation.io.formats import msmarco
-from utility_annotation.io.formats.rows import Passage, Query
+from utility_annotation.io.formats.rows import PassageRow, Query
 
 
 def test_quotation_marks_are_plain_characters(tmp_path: Path) -> None:
     path = tmp_path / "collection.tsv"
     path.write_bytes(b'0\t"He said ""no""\n1\tit\xc3\xa2\xc2\x80\xc2\x99s\n')
     assert list(msmarco.read_passages(path)) == [
-        Passage(1, "0", None, '"He said ""no""'),
-        Passage(2, "1", None, "itâ\x80\x99s"),
+        PassageRow(1, "0", None, '"He said ""no""'),
+        PassageRow(2, "1", None, "itâ\x80\x99s"),
     ]
 
 

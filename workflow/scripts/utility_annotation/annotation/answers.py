@@ -1,4 +1,4 @@
-"""The pseudo-answer: a short answer that the LLM writes from the relevant passages only."""
+"""The pseudo-answer: a short answer that the LLM writes from the relevant passages alone."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..engines.protocol import Completion, ReplyRequest
+from ..engines.thinking import after_thinking
 from ..settings import Annotator
 from .items import Item
 from .prompts import PromptTemplate
-from .replies import after_thinking
 
 
 class AnswerStage:
-    """One chat a query with the passages that the relevance selection kept.
+    """One chat per query with the passages that the relevance selection kept.
 
     Args:
         annotator: sampling of answers, and thinking.
@@ -32,13 +32,13 @@ class AnswerStage:
         return [ReplyRequest(chat, self._sampling)]
 
     def unreadable(self, item: Item, results: Sequence[Completion]) -> list[int]:
-        """The reply, where the model ended its turn without ending its thought."""
+        """The reply, if the model ended its turn within its thought."""
         return [0] if self.row(item, results)["outcome"] == "unparsable" else []
 
     def row(self, item: Item, results: Sequence[Completion]) -> dict[str, Any]:
-        """The answer; null where the reply is blank (``empty``) or the model never stopped thinking.
+        """The answer; null if the reply is blank (``empty``) or the model never stopped thinking.
 
-        An answer that the token limit cut off is ``truncated`` and kept: its beginning is still an answer.
+        An answer that the token limit cut off is ``truncated`` and kept.
         """
         (completion,) = results
         text = after_thinking(completion.text, thinking=self._thinking)

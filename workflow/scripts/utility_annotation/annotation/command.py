@@ -1,4 +1,4 @@
-"""One job that asks an LLM: the engine is opened, a stage is run over its items, and what was done is recorded."""
+"""One annotation job: open the engine, run a stage over its items, and record what the job did."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from ..engines.store import CompletionStore
 from ..engines.throughput import Speed, device_count, record_speed, recorded_speed
 from ..settings import Annotator, Performance
 from .items import Item
-from .prompts import Cleaner, PromptTemplate
+from .prompts import PromptSanitizer, PromptTemplate
 from .shard import Stage, annotate
 
 
 @dataclass(frozen=True)
-class Job:
+class StageJob:
     """The files of a job.
 
     Attributes:
-        stage: the stage, by which its speed is kept.
+        stage: the stage; the engine's speed is recorded by it.
         model: prepared model folder; None for an annotator without a model.
         prompt: the stage's prompt template.
         store: folder of the completion store.
@@ -40,7 +40,7 @@ class Job:
 
 
 def run(
-    job: Job,
+    job: StageJob,
     annotator: Annotator,
     performance: Performance,
     items: Sequence[Item],
@@ -48,18 +48,18 @@ def run(
 ) -> None:
     """Open engine, template and store, and annotate the items.
 
-    The summary holds the counts of :meth:`~.progress.Progress.summary`, the seconds in which the engine was loaded, and
-    the GPUs that the job asked for (0 where it ran on a CPU, or on a GPU that it was not given by a scheduler). Where
-    the engine had nothing to make, ``earlier`` says what it got through in all earlier jobs of this annotator and
-    stage, as a :class:`~.throughput.Speed`, if that is known.
+    The summary holds the counts of :meth:`~.progress.AnnotationProgress.summary`, the seconds of loading the engine,
+    and the GPUs that the job asked for (0 on a CPU, or on a GPU that no scheduler assigned). If the engine made
+    nothing, ``earlier`` holds the recorded work of all earlier jobs of this annotator and stage, a
+    :class:`~.throughput.Speed`.
     """
     job.output.parent.mkdir(parents=True, exist_ok=True)
-    with CompletionStore(job.store) as store:  # before the engine: a store without room is told at once
+    with CompletionStore(job.store) as store:  # before the engine: a full disk is an error at once
         start = time.monotonic()
         with waiting(f"opening engine {annotator.engine}"):
             engine = open_engine(annotator, job.model, performance)
         load_seconds = round(time.monotonic() - start, 3)
-        stage = make_stage(annotator, PromptTemplate(job.prompt, Cleaner(engine.special_tokens)))
+        stage = make_stage(annotator, PromptTemplate(job.prompt, PromptSanitizer(engine.special_tokens)))
         shown = [item.cut(annotator.passage_words) for item in items]
         progress = annotate(shown, stage, engine, store, annotator.retries, job.output)
     summary = progress.summary() | {"load_seconds": load_seconds, "gpus": performance.annotate.gpus}

@@ -1,4 +1,4 @@
-"""What a stage is shown of each query: read from the pool shard and from what earlier stages found."""
+"""What a stage shows the LLM of each query: from the pool shard and the results of earlier stages."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Item:
 
     Attributes:
         passages: the passages judged in this stage, in the pool's order.
-        whole_pool: whether they are the whole pool because the relevance selection was empty or failed.
-        answer: the pseudo-answer or ground-truth answer, where the stage needs one and there is one.
+        whole_pool: whether they are the whole pool, because the relevance selection was empty or failed.
+        answer: the pseudo-answer or ground-truth answer, if the stage needs one and there is one.
     """
 
     query_id: str
@@ -43,7 +43,7 @@ class Item:
         return max((length(passage.text) for passage in self.passages), default=0)
 
     def cut(self, limit: int) -> Item:
-        """The same with every passage of more than ``limit`` words cut to them."""
+        """The same item with every passage cut to at most ``limit`` words."""
         passages = tuple(Passage(passage.docid, cut(passage.text, limit)) for passage in self.passages)
         return replace(self, passages=passages)
 
@@ -64,9 +64,9 @@ def read_pool(path: Path | str) -> list[Item]:
 
 
 def keep_relevant(items: Iterable[Item], relsel: Path | str) -> Iterator[Item]:
-    """Narrow each query to its relevance selection, kept in the pool's order.
+    """Narrow each query to its relevance selection, in the pool's order.
 
-    Where the selection is empty or failed, the whole pool stays, and the item says so.
+    If the selection is empty or failed, the whole pool stays, and ``whole_pool`` is set.
 
     Raises:
         InputError: the relevance file has no row for a query, or selects a passage outside its pool.
@@ -78,7 +78,7 @@ def keep_relevant(items: Iterable[Item], relsel: Path | str) -> Iterator[Item]:
         if not chosen <= {passage.docid for passage in item.passages}:
             raise InputError(
                 f"query {item.query_id!r} has a selected passage that is not in its pool.",
-                hint="make the annotation anew from this pool.",
+                hint="delete the annotation and run its target again, so that it is made from this pool.",
                 path=relsel,
             )
         passages = tuple(passage for passage in item.passages if passage.docid in chosen)
@@ -86,7 +86,7 @@ def keep_relevant(items: Iterable[Item], relsel: Path | str) -> Iterator[Item]:
 
 
 def with_answers(items: Iterable[Item], answers: Path | str) -> Iterator[Item]:
-    """Add each query's pseudo-answer; a query whose answer failed keeps None."""
+    """Add each query's pseudo-answer; None if it failed."""
     rows = {row["query_id"]: row for row in iter_rows(ANNOTATION, [answers])}
     for item in items:
         answer = _row_of(item, rows, answers)["answer"]
@@ -98,23 +98,25 @@ def _row_of(item: Item, rows: Mapping[str, dict[str, Any]], path: Path | str) ->
         return rows[item.query_id]
     except KeyError:
         raise InputError(
-            f"there is no row for query {item.query_id!r}.", hint="make this stage anew from the same pool.", path=path
+            f"there is no row for query {item.query_id!r}.",
+            hint="delete the file and run its target again, so that it is made from this pool.",
+            path=path,
         ) from None
 
 
 def with_truth(items: Iterable[Item], answers: Path | str) -> Iterator[Item]:
-    """Add the first listed ground-truth answer; a query without one keeps None."""
+    """Add the first ground-truth answer; None if there is none."""
     references = read_references(answers)
     for item in items:
         yield replace(item, answer=next(iter(references.get(item.query_id, ())), None))
 
 
 _READERS = {"answer": with_answers, TRUTH: with_truth}
-"""How what a stage reads changes its items; any other stage's selection narrows them."""
+"""What each kind of input adds to the items; any other stage's selection narrows them."""
 
 
 def read_items(pool: Path, read: Mapping[str, Path]) -> list[Item]:
-    """The queries of a pool shard as a stage is shown them.
+    """The queries of a pool shard as a stage shows them.
 
     Args:
         pool: the shard (schema ``POOL``).

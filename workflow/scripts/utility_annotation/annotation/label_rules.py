@@ -18,7 +18,7 @@ class Listed:
     Attributes:
         place: place of each passage in its query's list, from 0; shape (passages,).
         length: passages in the list of its query; shape (passages,).
-        score: its score; NaN where the stage lists passages without scores; shape (passages,).
+        score: its score; NaN if the stage lists passages without scores; shape (passages,).
         top_percent: the label set's setting of this name.
     """
 
@@ -33,11 +33,11 @@ class LabelRule:
     """How listed passages are labelled.
 
     Attributes:
-        column: by what a row of the annotation lists passages: ``docids``, in the order of the reply, or ``scores``,
-            one for every candidate.
+        column: the annotation column that lists passages: ``docids``, in the order of the reply, or ``scores``, one for
+            every candidate.
         label: the label of each listed passage, fp32; a candidate that is not listed has the label 0.
-        soft: whether labels are likelihoods, of which none is a positive: for the loss ``kl`` alone.
-        ranked: whether the list is an order of all that was shown, of which ``top_percent`` says how much is positive.
+        soft: whether labels are likelihoods, without positives; only the loss ``kl`` takes them.
+        ranked: whether the list orders all shown passages; ``top_percent`` of it are then positives.
     """
 
     column: Literal["docids", "scores"]
@@ -46,7 +46,7 @@ class LabelRule:
     ranked: bool = False
 
     def positives(self, docids: Sequence[str], top_percent: float) -> list[str]:
-        """Those of one query's listed passages that are positive; none of a soft rule."""
+        """The positives among one query's listed passages; a soft rule has none."""
         if self.soft or self.column != "docids":
             return []
         import numpy as np  # here, as below, so that stages are planned without it

@@ -1,4 +1,4 @@
-"""What the listwise stages share: one chat a query and pass, and docids from the numbers of its reply."""
+"""What the listwise stages share: one chat per query and permutation, and docids from the numbers of its reply."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..engines.protocol import Completion, Failure, ReplyRequest
 from ..settings import Annotator
 from .items import Item
 from .prompts import PromptTemplate
-from .replies import Form, Reading
+from .replies import Reading, ReplyForm
 from .votes import shown_order
 
 
@@ -17,7 +17,7 @@ class Listwise:
     """All passages in one chat; the reply names them by number.
 
     Args:
-        annotator: sampling, thinking, guided decoding and the number of passes.
+        annotator: sampling, thinking, structured outputs and the number of permutations.
         template: the prompt.
         form: the form of the reply, from :mod:`.replies`.
         needs_answer: whether the prompt holds the pseudo-answer or the ground-truth answer.
@@ -26,13 +26,13 @@ class Listwise:
     votes = True
 
     def __init__(
-        self, annotator: Annotator, template: PromptTemplate, form: Form, *, needs_answer: bool = False
+        self, annotator: Annotator, template: PromptTemplate, form: ReplyForm, *, needs_answer: bool = False
     ) -> None:
         self._annotator, self._template, self._form = annotator, template, form
         self._needs_answer = needs_answer
 
     def requests(self, item: Item) -> Sequence[ReplyRequest] | Failure:
-        """One chat a pass, with every passage."""
+        """One chat per permutation, with every passage."""
         if self._needs_answer and not self._template.cleaner.text(item.answer or ""):
             return Failure("there is no answer to judge utility by")
         guide = self._form.guide(len(item.passages)) if self._annotator.structured_outputs else None
@@ -47,14 +47,14 @@ class Listwise:
         return [ReplyRequest(chat, self._annotator.sampling, guide) for chat in chats]
 
     def unreadable(self, item: Item, results: Sequence[Completion | Failure]) -> list[int]:
-        """The passes whose reply is unparsable."""
+        """The permutations whose reply is unparsable."""
         readings = self._readings(item, results)
         return [number for number, reading in readings.items() if reading.outcome == "unparsable"]
 
     def row(self, item: Item, results: Sequence[Completion | Failure]) -> dict[str, Any]:
-        """Docids in reply order: none (empty list) for an empty selection, null where nothing was read.
+        """Docids in reply order: an empty list for an empty selection, null if nothing could be read.
 
-        Of several passes those that can be read are merged; where none can, the outcome of the last reply counts.
+        The readable replies of several permutations are merged. If there is none, the outcome of the last reply counts.
         """
         readings = self._readings(item, results)
         read = [
@@ -72,7 +72,7 @@ class Listwise:
         }
 
     def _readings(self, item: Item, results: Sequence[Completion | Failure]) -> dict[int, Reading]:
-        """What each pass that did not fail says, by its number."""
+        """The reading of each permutation that did not fail, by its number."""
         return {
             number: self._form.read(result, len(item.passages), thinking=self._annotator.thinking)
             for number, result in enumerate(results)

@@ -1,4 +1,4 @@
-"""What the stages share that ask for likelihoods: scores in the row, and the order that they make."""
+"""What the stages that ask for likelihoods share: scores in the row, and their order."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .items import Item, Passage
 
 
 class Likelihoods:
-    """Base of the stages that ask for likelihoods: a number has no form that it could lack."""
+    """Base of the stages that ask for likelihoods, which are always readable."""
 
     votes = False
 
@@ -24,7 +24,7 @@ def score_column(scores: Mapping[str, float]) -> list[dict[str, object]]:
 
 
 def scores_of(passages: Sequence[Passage], values: Sequence[float]) -> dict[str, float]:
-    """One value a passage, by docid, in the passages' order."""
+    """One value per passage, by docid, in the passages' order."""
     return {passage.docid: value for passage, value in zip(passages, values, strict=True)}
 
 

@@ -8,33 +8,37 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..common.progress import LOG, regularly
+from ..common.progress import Progress, regularly
 from ..engines.protocol import Failure, Result, tokens
 
-_SECONDS_BETWEEN_LINES = 5.0
 
-
-class Progress:
-    """Counts requests, tokens and outcomes, and logs a line every five seconds in which an engine is at work."""
+class AnnotationProgress:
+    """Counts requests, tokens and outcomes. While an engine works, it logs a line every few seconds."""
 
     def __init__(self) -> None:
-        self.total = self.stored = self.made = self.failed = self.prompt_tokens = self.new_tokens = 0
+        self._completions = Progress("annotating", 0, "completions", details=self._details)
+        self.stored = self.failed = self.prompt_tokens = self.new_tokens = 0
         self.last_failure = ""
         self.outcomes: Counter[str] = Counter()
         self.engine_seconds = 0.0
-        self._start = time.monotonic()
+
+    @property
+    def made(self) -> int:
+        """Requests that the engine served or failed to serve."""
+        return self._completions.done - self.stored
 
     def expect(self, requests: int) -> None:
-        """Count requests that are to come; retries come on top of those expected at first."""
-        self.total += requests
+        """Count requests to come; retries add to those expected at first."""
+        self._completions.expect(requests)
 
     def add_stored(self) -> None:
-        """Count a result that was in the completion store."""
+        """Count a result that the completion store held."""
         self.stored += 1
+        self._completions.skip(1)
 
     def add(self, result: Result) -> None:
-        """Count what the engine made of one request, be it a failure."""
-        self.made += 1
+        """Count what the engine made of one request, a failure included."""
+        self._completions.count(1)
         if isinstance(result, Failure):
             self.failed += 1
             self.last_failure = result.reason
@@ -44,19 +48,19 @@ class Progress:
 
     @contextmanager
     def engine(self) -> Iterator[None]:
-        """Count the time that passes as the engine's, and show how far it is, also while no result comes."""
+        """Count the time of the block as the engine's, and log lines even while no result comes."""
         start = time.monotonic()
         try:
-            with regularly(_SECONDS_BETWEEN_LINES, lambda: LOG.info("%s", self._line())):
+            with regularly(self._completions.interval, self._completions.tell):
                 yield
         finally:
             self.engine_seconds += time.monotonic() - start
 
     @property
     def may_be_stored(self) -> bool:
-        """Whether the store may know what is asked next, which in a large store takes its time to find out.
+        """Whether the store may hold the next requests; looking them up in a large store takes time.
 
-        An earlier job got as far only if it stored what came before, and that is in the store or else was made anew.
+        An earlier job got this far only if it stored the results before. Those are then in the store.
         """
         return bool(self.stored) or self.failed == self.made
 
@@ -71,7 +75,8 @@ class Progress:
 
     def finish(self) -> None:
         """Log the summary line."""
-        LOG.info("finished: %s", self._line())
+        self._completions.what = "annotated"
+        self._completions.tell()
 
     def summary(self) -> dict[str, Any]:
         """The counts of this job, ready for JSON.
@@ -82,26 +87,19 @@ class Progress:
         return {
             "queries": self.outcomes.total(),
             "outcomes": dict(sorted(self.outcomes.items())),
-            "requests": self.total,
+            "requests": self._completions.total,
             "from_store": self.stored,
             "made": self.made,
             "failed": self.failed,
             "prompt_tokens": self.prompt_tokens,
             "new_tokens": self.new_tokens,
             "engine_seconds": round(self.engine_seconds, 3),
-            "seconds": round(self._seconds(), 3),
+            "seconds": round(self._completions.seconds, 3),
         }
 
-    def _seconds(self) -> float:
-        return max(time.monotonic() - self._start, 1e-3)
-
-    def _line(self) -> str:
-        seconds = self._seconds()
-        left = self.total - self.stored - self.made
-        outcomes = ", ".join(f"{name} {count}" for name, count in sorted(self.outcomes.items())) or "none yet"
-        time_left = f", {left * seconds / self.made:.0f} s left" if left and self.made else ""
-        return (
-            f"{self.stored + self.made}/{self.total} completions ({self.stored} from the store), "
-            f"{self.made / seconds:.2f} completions/s, {self.prompt_tokens / seconds:.0f} prompt tokens/s, "
-            f"{self.new_tokens / seconds:.0f} new tokens/s, outcomes: {outcomes}, {seconds:.0f} s{time_left}"
-        )
+    def _details(self, seconds: float) -> Iterator[str]:
+        yield f"{self.prompt_tokens / seconds:,.0f} prompt tokens a second"
+        yield f"{self.new_tokens / seconds:,.0f} new tokens a second"
+        yield f"{self.stored:,} from the store"
+        outcomes = (f"{name} {count:,}" for name, count in sorted(self.outcomes.items()))
+        yield f"outcomes: {', '.join(outcomes) or 'none yet'}"

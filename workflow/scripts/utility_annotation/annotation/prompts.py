@@ -1,4 +1,4 @@
-"""From templates and outside text to chats in which outside text is only ever data.
+"""Build chats from templates and outside text, which can never become structure.
 
 A template is a Jinja file cut into turns by marker lines::
 
@@ -9,7 +9,7 @@ A template is a Jinja file cut into turns by marker lines::
 
 The file is cut *before* anything is filled in, so no passage can open a turn. Consecutive ``each passage`` turns are
 repeated together for every passage, with ``number`` (from 1) and ``passage``. The other variables are ``query``,
-``answer``, ``passages`` (a list) and ``count``. What stands before the first marker is a comment.
+``answer``, ``passages`` (a list) and ``count``. Text before the first marker is a comment.
 """
 
 from __future__ import annotations
@@ -32,30 +32,30 @@ _ROLES: dict[str, Role] = {role: role for role in get_args(Role)}
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
 _LONG_WORD = 50
 _NO_SPACES = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-"""Thai and Lao, Burmese, Khmer, Japanese, Chinese: scripts that do not part words."""
+"""Thai and Lao, Burmese, Khmer, Japanese, Chinese: scripts without spaces between words."""
 _UNSPACED = re.compile(f"[{_NO_SPACES}]")
 _PART = re.compile(rf"[{_NO_SPACES}]|[^\s{_NO_SPACES}]{{1,{_LONG_WORD}}}")
 
 
 def words(text: str) -> list[str]:
-    """The words of an outside text: what white space and control characters part."""
+    """The words of an outside text, split at white space and control characters."""
     return _CONTROL.sub(" ", text).split()
 
 
 def length(text: str) -> int:
-    """How many words an outside text counts, where it is cut to a number of them.
+    """The length of an outside text in words, for cutting.
 
-    In scripts that do not part words each character counts as one, and of a longer word every 50 characters do, so that
-    a text of any language can be cut to a size.
+    In scripts without spaces each character counts as a word, and a long word counts once per 50 characters, so that
+    text of any language can be cut.
     """
     found = words(text)
     return len(found) if _parted(text, found) else len(_PART.findall(" ".join(found)))
 
 
 def cut(text: str, limit: int) -> str:
-    """An outside text on one line, as far as it goes in ``limit`` words, as :func:`length` counts them."""
+    """An outside text on one line, cut to ``limit`` words as :func:`length` counts them."""
     found = words(text)
-    short = text.isascii() and len(found) + len(text) // _LONG_WORD <= limit  # told sooner than whether words part it
+    short = text.isascii() and len(found) + len(text) // _LONG_WORD <= limit  # cheaper than the check below
     if short or _parted(text, found):
         return " ".join(found[:limit])
     line = " ".join(found)
@@ -64,16 +64,16 @@ def cut(text: str, limit: int) -> str:
 
 
 def _parted(text: str, found: list[str]) -> bool:
-    """Whether the words that were found are all that counts."""
+    """Whether the words that were found are the words that :func:`length` counts."""
     return max(map(len, found), default=0) <= _LONG_WORD and (text.isascii() or not _UNSPACED.search(text))
 
 
-class Cleaner:
-    """Makes outside text safe to stand in a prompt.
+class PromptSanitizer:
+    """Makes outside text safe to put into a prompt.
 
-    White space and control characters become single spaces, so that a passage is one line, and every string that the
-    tokenizer would read as structure is broken by a space after its first character; in any case, and as tokenizers
-    that normalise Unicode read it (``＜|im_end|＞``).
+    White space and control characters become single spaces, so that a passage is one line. Every string that the
+    tokenizer would read as structure gets a space after its first character. Upper and lower case count as equal, and
+    so do the forms that Unicode normalisation maps to such a string (``＜|im_end|＞``).
 
     Args:
         special_tokens: the tokenizer's structural strings.
@@ -97,7 +97,7 @@ class Cleaner:
 
     @staticmethod
     def _broken(structure: re.Pattern[str], text: str) -> str:
-        while structure.search(text):  # breaking one may complete another
+        while structure.search(text):  # breaking one string may complete another
             text = structure.sub(lambda match: f"{match[0][0]} {match[0][1:]}" if len(match[0]) > 1 else " ", text)
         return text
 
@@ -114,13 +114,13 @@ class PromptTemplate:
 
     Args:
         path: the template file.
-        cleaner: applied to everything that is filled in.
+        cleaner: sanitizes everything that is filled in.
 
     Raises:
         InputError: the file is missing, has no turns, an unknown role, or is not valid Jinja.
     """
 
-    def __init__(self, path: Path | str, cleaner: Cleaner) -> None:
+    def __init__(self, path: Path | str, cleaner: PromptSanitizer) -> None:
         self.path, self.cleaner = Path(path), cleaner
         try:
             source = self.path.read_text(encoding="utf-8")
@@ -137,13 +137,13 @@ class PromptTemplate:
             body = source[marker.end() : following.start() if following else len(source)].strip()
             try:
                 template = environment.from_string(body)
-                template.globals = dict(template.globals)  # each rendering copies them, and a chain of maps slowly
+                template.globals = dict(template.globals)  # each rendering copies them; a chain of maps copies slowly
             except TemplateError as error:
                 raise self._problem(f"the prompt template is not valid Jinja ({error})") from None
             self._turns.append(_Turn(_ROLES[marker["role"]], marker["each"] is not None, template))
 
     def render(self, *, query: str, passages: Sequence[str] = (), answer: str | None = None) -> Chat:
-        """Fill the gaps, turn by turn. Every text is cleaned first."""
+        """Fill the gaps, turn by turn. Every text is sanitized first."""
         shown = [self.cleaner.text(passage) for passage in passages]
         values: dict[str, object] = {"query": self.cleaner.text(query), "passages": shown, "count": len(shown)}
         if answer is not None:
@@ -160,5 +160,5 @@ class PromptTemplate:
         return tuple(chat)
 
     def _problem(self, problem: str) -> InputError:
-        hint = "compare it with the templates of resources/prompts; their form is described in prompts.py."
+        hint = "compare it with the templates in resources/prompts; prompts.py describes their form."
         return InputError(f"{problem}.", hint=hint, path=self.path)

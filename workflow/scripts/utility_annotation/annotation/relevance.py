@@ -1,4 +1,4 @@
-"""relsel: which passages of the pool are topically relevant."""
+"""relsel: selects the topically relevant passages of the pool."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ def relevance_stage(annotator: Annotator, template: PromptTemplate) -> Stage:
 
 
 class QuestionLikelihood(Likelihoods):
-    """Pointwise relevance: the mean log-likelihood (nats a token) of the question given the passage.
+    """Pointwise relevance: the mean log-likelihood (nats per token) of the question given the passage.
 
     Args:
         relevant_percent: the best floor(percent/100 · n) of the pool's n passages are selected, at least one.
-        template: the prompt, after which the question is the assistant's turn.
+        template: the prompt; the question is the assistant's next turn.
     """
 
     def __init__(self, relevant_percent: float, template: PromptTemplate) -> None:
         self._percent, self._template = relevant_percent, template
 
     def requests(self, item: Item) -> list[Continuation]:
-        """One continuation a passage."""
+        """One continuation per passage."""
         question = self._template.cleaner.text(item.query)
         return [
             Continuation(self._template.render(query=item.query, passages=[passage.text]), question)

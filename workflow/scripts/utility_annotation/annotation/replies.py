@@ -1,7 +1,7 @@
 """Strict reading of an LLM's replies.
 
-Only a line that consists of nothing but the requested form is read, and nothing of a thought ever is, so that numbers
-in a thought, an explanation or a quoted passage mark nothing.
+Only a line that consists of the requested form is read, and thoughts are skipped, so that numbers in a thought, an
+explanation or a quoted passage count for nothing.
 """
 
 from __future__ import annotations
@@ -12,21 +12,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..engines.protocol import Completion
+from ..engines.thinking import after_thinking
 from .votes import merge_rankings, merge_selections
 
-_THINKING = {
-    r"<(?:\w+:)?think(?::\w+)?>": r"</(?:\w+:)?think(?::\w+)?>",
-    r"\[THINK\]": r"\[/THINK\]",
-    "\u25c1think\u25b7": "\u25c1/think\u25b7",
-    r"<\|START_THINKING\|>": r"<\|END_THINKING\|>",
-    r"<\|channel>thought": r"<channel\|>",
-    r"<\|channel\|>analysis<\|message\|>": r"<\|channel\|>final<\|message\|>",
-}
-"""What opens and ends a thought: most models' (Seed's, MiniMax's and Hunyuan's have a name in it); Mistral's; Kimi's;
-Cohere's; the channels of Gemma and of gpt-oss. Regular expressions."""
-_START_OF_THINKING = re.compile("|".join(_THINKING))
-_END_OF_THINKING = re.compile("|".join(_THINKING.values()))
-_OPEN_AT_THE_END = re.compile(rf"(?:{_START_OF_THINKING.pattern})\s*\Z")
 _BEGUN = "my selection:"
 _NUMBER = r"\[\s*[+-]?\d{1,9}\s*\]"
 _LIST = rf"{_NUMBER}(?:\s*,\s*{_NUMBER})*"
@@ -39,10 +27,10 @@ _DIGITS = re.compile(r"[+-]?\d+")
 
 @dataclass(frozen=True)
 class Reading:
-    """What a reply says.
+    """The content of a reply.
 
     Attributes:
-        outcome: ok, empty (a selection of nothing), unparsable, or truncated (cut off before it said anything).
+        outcome: ok, empty (a selection of nothing), unparsable, or truncated (cut off before any content).
         numbers: the passages' numbers in reply order, each from 1 to n and at most once; none unless the outcome is ok.
     """
 
@@ -57,40 +45,18 @@ class Reader(Protocol):
 
 
 @dataclass(frozen=True)
-class Form:
+class ReplyForm:
     """A form of reply.
 
     Attributes:
         read: what a reply says.
-        guide: the regular expression, for n passages, of the replies that guided decoding admits; each can be read.
-        merge: one list of docids from those of several passes.
+        guide: the regular expression, for n passages, of the replies that structured outputs admit; each is readable.
+        merge: one list of docids from those of several permutations.
     """
 
     read: Reader
     guide: Callable[[int], str]
     merge: Callable[[Sequence[Sequence[str]]], list[str]]
-
-
-def after_thinking(text: str, *, thinking: bool) -> str | None:
-    """The part of a reply that counts: what follows the last end of a thought (``</think>``, say).
-
-    Args:
-        text: the whole reply.
-        thinking: whether the model was asked to think; then a reply in which no thought ends is all thought.
-
-    Returns:
-        The part after the thinking, stripped, or None where the thinking never ended.
-    """
-    ends = [end.end() for end in _END_OF_THINKING.finditer(text)]
-    rest = text[ends[-1] :] if ends else text
-    if (thinking and not ends) or _START_OF_THINKING.search(rest):
-        return None
-    return rest.strip()
-
-
-def begins_to_think(prompt: str) -> bool:
-    """Whether a prompt opens a thought at its end, so that the reply begins in one."""
-    return _OPEN_AT_THE_END.search(prompt) is not None
 
 
 def read_selection(completion: Completion, n: int, *, thinking: bool = False) -> Reading:
@@ -143,8 +109,8 @@ def ranking_guide(n: int) -> str:
     return number + rf"( > {number}){{{n - 1}}}"
 
 
-SELECTION = Form(read_selection, selection_guide, merge_selections)
-RANKING = Form(read_ranking, ranking_guide, merge_rankings)
+SELECTION = ReplyForm(read_selection, selection_guide, merge_selections)
+RANKING = ReplyForm(read_ranking, ranking_guide, merge_rankings)
 
 
 def _number_guide(n: int) -> str:

@@ -39,6 +39,6 @@ class ReplugStage(Likelihoods):
         ]
 
     def row(self, item: Item, results: Sequence[LogLikelihood]) -> dict[str, Any]:
-        """One score a candidate, and no selection."""
+        """One score per candidate, and no selection."""
         scores = scores_of(item.passages, [result.total for result in results])
         return {"outcome": "ok", "scores": score_column(scores)}

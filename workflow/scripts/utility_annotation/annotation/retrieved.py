@@ -1,4 +1,4 @@
-"""What an LLM is shown to answer a question: the passages that a retriever ranked highest."""
+"""The passages shown to an LLM that answers a question: those that a retriever ranks highest."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ logger = logging.getLogger(__name__)
 def read_retrieved(queries: Path, answers: Path, run: Path, corpus: Path, *, passages: int) -> list[Item]:
     """Every question that has a ground-truth answer, with its highest-ranked passages, best first.
 
-    A question for which the run has no passage (BM25 finds none where no word matches) is kept with none: the LLM then
-    answers from what it knows, so that every retriever is measured on the same questions. Their number is logged.
+    A question without a retrieved passage (BM25 finds none if no word matches) stays: the LLM then answers from what it
+    knows, so that every retriever is measured on the same questions. The log counts these questions.
 
     Args:
         queries: schema ``QUERIES``; its order is kept.
-        answers: schema ``ANSWERS``. It decides only which questions are asked; no answer is shown.
+        answers: schema ``ANSWERS``. It decides which questions are asked; no answer is shown.
         run: schema ``RUN``.
         corpus: schema ``CORPUS``.
-        passages: how many passages a question.
+        passages: the number of passages per question.
 
     Raises:
         InputError: no question has a ground-truth answer, or the run names a passage that the corpus lacks.
@@ -43,7 +43,7 @@ def read_retrieved(queries: Path, answers: Path, run: Path, corpus: Path, *, pas
     if missing := sorted(wanted - found.keys()):
         raise InputError(
             f"the run has passage {missing[0]!r}, which the corpus lacks.",
-            hint="make the run anew from this corpus.",
+            hint="delete the run and search this corpus again.",
             path=run,
         )
     texts = {docid: Passage(docid, passage_text(*content)) for docid, content in found.items()}

@@ -1,4 +1,4 @@
-"""The loop that every annotation stage shares: requests out, results in, one row a query, in the pool's order."""
+"""The loop that every annotation stage shares: requests out, results in, one row per query, in the pool's order."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from ..engines.store import CompletionStore, completion_key, log_likelihood_key
 from ..io.schemas import ANNOTATION
 from ..settings import Retries
 from .items import Item
-from .progress import Progress
+from .progress import AnnotationProgress
 
 logger = logging.getLogger(__name__)
 
-_HOTTEST = 2.0
-"""The highest temperature that engines and servers take."""
+_MAX_TEMPERATURE = 2.0
+"""The highest temperature that engines and servers accept."""
 
 
 class Stage(Protocol):
     """A stage: what to ask the model about one query, and what its results mean.
 
     Attributes:
-        votes: whether its requests are votes on one judgement, so that the others count where some fail.
+        votes: whether its requests are votes on one judgement; if some fail, the others count.
     """
 
     votes: bool
@@ -38,13 +38,13 @@ class Stage(Protocol):
         ...
 
     def unreadable(self, item: Item, results: Sequence[Any]) -> Sequence[int]:
-        """Which of the results lack the form that was asked for: worth asking again. A failure is none of them."""
+        """The results without the requested form, which are asked again; failures are not among them."""
         ...
 
     def row(self, item: Item, results: Sequence[Any]) -> Mapping[str, Any]:
         """The result columns of :data:`~utility_annotation.io.schemas.ANNOTATION`.
 
-        None of the results failed; or, where they are votes, not all of them.
+        No result failed; or, if they are votes, not all of them.
         """
         ...
 
@@ -56,45 +56,43 @@ def annotate(
     store: CompletionStore,
     retries: Retries,
     output: Path | str,
-) -> Progress:
-    """Run one stage over a shard and write its annotation file: one row a query, in the pool's order.
+) -> AnnotationProgress:
+    """Run one stage over a shard and write its annotation file: one row per query, in the pool's order.
 
-    All requests of the shard go to the engine at once. Then those whose replies could not be read are asked again, at
-    a raised temperature, and those whose prompts the model has no room for, with their longest passages cut; and so on,
-    until each query has its row. Every result is stored before anything else is done with it.
+    All requests of the shard go to the engine at once. Then two kinds are asked again, until each query has its row:
+    unreadable replies, at a higher temperature; and prompts too long for the model, with their longest passages cut.
+    Every result is stored before it is used.
 
-    The columns of :data:`~utility_annotation.io.schemas.ANNOTATION` mean, in every stage:
+    In every stage the columns of :data:`~utility_annotation.io.schemas.ANNOTATION` mean:
 
-    - ``outcome``: ok; empty (the model selected nothing, or answered with nothing; of several orders: no passage was
-      selected by most); unparsable (a reply without the form that was asked for, the retries included); truncated (the
-      token limit cut the reply off); error (a request failed; of several permutations: all).
+    - ``outcome``: ok; empty (a selection or an answer of nothing; with several permutations: no passage has a
+      majority); unparsable (no reply has the requested form, retries included); truncated (the token limit cut the
+      reply off); error (a request failed; with several permutations: all failed).
     - ``docids``: relsel, utilsel, utilsel-truth: the selection, in reply order (pointwise: best first). utilrank: all
-      shown passages, most useful first. An empty list where the outcome is empty; null where nothing was read, and in
+      shown passages, most useful first. An empty list if the outcome is empty; null if nothing could be read, and in
       other stages.
-    - ``answer``: the pseudo-answer; also where it is truncated, as far as it goes. Null in other stages.
-    - ``scores``: pointwise relsel: mean log-likelihood of the question (nats a token), of every passage shown.
-      Pointwise utilsel, utilrank: gain in mean log-likelihood of the pseudo-answer (nats a token); utilsel-truth: of
+    - ``answer``: the pseudo-answer, also if it is truncated. Null in other stages.
+    - ``scores``: pointwise relsel: mean log-likelihood of the question (nats per token), of every passage shown.
+      Pointwise utilsel, utilrank: gain in mean log-likelihood of the pseudo-answer (nats per token); utilsel-truth: of
       the ground-truth answer. replug: summed log-likelihood of the ground-truth answer (nats). Null in listwise stages.
     - ``whole_pool``: the stage was shown the whole pool because the relevance selection was empty or failed.
-    - ``replies``: the raw replies, thinking included, one a pass (the last, where it was asked for again; blank where
-      the pass failed); empty where likelihoods were asked for.
+    - ``replies``: the raw replies, thinking included, one per permutation (the last one after retries; blank if it
+      failed); empty for likelihoods.
     - ``attempts``: requests made for the query, retries included.
-    - ``cut_words``: passages were cut to this many words to fit the model's context; null where none had to be.
-    - ``prompt_tokens``, ``completion_tokens``: read and generated for this query, retries included, also where the
-      store had them; a scored text counts as read.
-    - ``finish_reason``: stop or length, of the last reply; for the outcome error the reason; null where likelihoods
-      were asked for.
+    - ``cut_words``: passages were cut to this many words to fit the model's context; null if none was cut.
+    - ``prompt_tokens``, ``completion_tokens``: read and generated for this query, retries and stored results
+      included; a scored text counts as read.
+    - ``finish_reason``: stop or length, of the last reply; the reason of an error; null for likelihoods.
 
-    A query with a failed request gets the outcome ``error`` and the reason as ``finish_reason``; it costs no other
-    query its result. Failures are not stored, so the next run tries them again.
+    A failed request does not affect other queries. Failures are not stored, so the next run tries them again.
 
     Returns:
         The finished counts.
 
     Raises:
-        InputError: several queries, and not one request of theirs was ever served: the fault is not the queries'.
+        InputError: there are several queries, and every request failed; then the queries are not the cause.
     """
-    progress = Progress()
+    progress = AnnotationProgress()
     rows: dict[int, dict[str, Any]] = {}
     cases = [_Case(place, item) for place, item in enumerate(items)]
     for case in cases:
@@ -110,10 +108,11 @@ def annotate(
                 progress.outcome(row["outcome"])
         cases = unfinished
     if len(items) > 1 and progress.in_vain:
+        reason = " ".join(progress.last_failure.split()).rstrip(".")
         raise InputError(
-            f"every request of this shard failed, the last so: {' '.join(progress.last_failure.split()).rstrip('.')}.",
-            hint="fix that and run again; prompts without room want a larger `annotators.*.max_model_len`, a smaller "
-            "`max_new_tokens`, or a model that reads more.",
+            f"every request of this shard failed, the last one with: {reason}.",
+            hint="fix the cause and run again; if prompts are too long, raise `annotators.*.max_model_len`, lower "
+            "`max_new_tokens`, or use a model with a longer context.",
         )
     with ANNOTATION.writer(output) as writer:
         writer.write_rows([rows[place] for place in range(len(items))])
@@ -126,11 +125,11 @@ class _Case:
     """One query on its way to its row.
 
     Attributes:
-        requests: what is asked of the engine now or was asked last, by place.
-        results: what came of it, by place.
+        requests: the current or last requests, by place.
+        results: their results, by place.
         open: the places that still wait for a result.
-        retried: how often the request at a place has been asked again.
-        given_up: the places that are not asked again, as that failed; the reply before counts.
+        retried: the number of retries at each place.
+        given_up: the places whose retry failed; the reply before it counts.
     """
 
     place: int
@@ -146,7 +145,7 @@ class _Case:
     written: int = 0
 
     def ask(self, asked: Sequence[Request] | Failure) -> None:
-        """Start with these requests, or with the failure in their place."""
+        """Start with these requests, or with a failure instead."""
         self.requests = [] if isinstance(asked, Failure) else list(asked)
         self.results = {0: asked} if isinstance(asked, Failure) else {}
         self.open = list(range(len(self.requests)))
@@ -164,7 +163,7 @@ class _Case:
         self.written += written
 
     def settle(self, stage: Stage, retries: Retries) -> dict[str, Any] | None:
-        """The row, once nothing is open; None where something has to be asked again, which then is open."""
+        """The row; None if something must be asked again, which is then open."""
         results = [self.results[place] for place in sorted(self.results)]
         too_long = [result for result in results if isinstance(result, TooLong)]
         if too_long and self._cut(min(result.share for result in too_long)):
@@ -183,7 +182,7 @@ class _Case:
         return None if self.open else self._row(stage.row(self.item, results))
 
     def _cut(self, share: float) -> bool:
-        """Shorten the longest passages to a common number of words; False where that cannot help any more."""
+        """Cut the longest passages to a common number of words; False if nothing is left to cut."""
         longest = self.item.longest() if self.cut_words is None else self.cut_words
         if longest <= 1:
             return False
@@ -204,8 +203,10 @@ class _Case:
         }
 
 
-def _answered(cases: Sequence[_Case], engine: Engine, store: CompletionStore, progress: Progress) -> Iterator[_Case]:
-    """Each case as soon as nothing of it is open, with results from the store or else from the engine."""
+def _answered(
+    cases: Sequence[_Case], engine: Engine, store: CompletionStore, progress: AnnotationProgress
+) -> Iterator[_Case]:
+    """Each case once nothing of it is open, with results from the store or the engine."""
     waiting: dict[str, list[tuple[_Case, int]]] = defaultdict(list)
     requests: dict[str, Request] = {}
     for case in cases:
@@ -246,15 +247,15 @@ def _run(engine: Engine, requests: Sequence[Request]) -> Iterator[tuple[int, Res
 
 def _key(engine: Engine, request: Request) -> str:
     if isinstance(request, Continuation):
-        return log_likelihood_key(engine.identity, request)
-    return completion_key(engine.identity, request)
+        return log_likelihood_key(engine.fingerprint, request)
+    return completion_key(engine.fingerprint, request)
 
 
 def _again(request: Request, retries: Retries) -> Request:
-    """The same chat, decoded hotter, as far as that goes, and with the next seed."""
-    assert isinstance(request, ReplyRequest), "a likelihood has no form that it could lack"
+    """The same chat at a higher, capped temperature and with seed + 1."""
+    assert isinstance(request, ReplyRequest), "a likelihood is always readable"
     sampling = request.sampling
-    hottest = max(_HOTTEST, sampling.temperature)
-    temperature = min(sampling.temperature + retries.temperature_step, hottest)
-    hotter = {"temperature": temperature, "seed": sampling.seed + 1}
-    return replace(request, sampling=sampling.model_copy(update=hotter))
+    highest = max(_MAX_TEMPERATURE, sampling.temperature)
+    temperature = min(sampling.temperature + retries.temperature_step, highest)
+    changed = {"temperature": temperature, "seed": sampling.seed + 1}
+    return replace(request, sampling=sampling.model_copy(update=changed))

@@ -1,7 +1,7 @@
-"""The one table of annotation stages: what each reads, asks and rests on, and what becomes of its result.
+"""The one table of annotation stages.
 
-A new stage is one entry here and one template in resources/prompts/. Its rule, its label source, its share in cost, its
-rows in the report and in the audit derive from the entry.
+A new stage is one entry here and one template in resources/prompts/. Its rule, its label source, its cost, its rows in
+the report and in the audit derive from the entry.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from .shard import Stage
 
 TRUTH = "truth"
-"""What a stage reads that is given the ground-truth answers of the pool's split."""
+"""The entry of ``reads`` of a stage that gets the ground-truth answers of the pool's split."""
 
 EVERY_STAGE = ("model", "engine", "served_model_name", "protocol", "passage_words", "max_model_len")
-"""Keys of an annotator on which the result of every stage rests; with a model of its own, ``precision`` too."""
+"""Keys of an annotator that decide the result of every stage; with a local model, ``precision`` too."""
 
 _SELECTION_REPLY = ("sampling", "thinking", "retries", "structured_outputs", "permutations")
 ANSWER_REPLY = ("answer_sampling", "thinking", "retries")
-"""Keys on which a selection or ranking rests, and those on which an answer rests."""
+"""Keys that decide a selection or ranking, and keys that decide an answer."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,10 @@ class Way:
 
     Attributes:
         template: its prompt, a file of resources/prompts/.
-        reply: what a reply is, which decides its length: a selection, a ranking or an answer; None where the stage asks
-            for likelihoods and gets no replies.
-        settings: further keys of the annotator on which its result rests; dotted for a key of a section.
-        shares: the stage that has computed the very likelihoods, which this one finds in the completion store.
+        reply: the kind of reply, which decides its length: a selection, a ranking or an answer; None if the stage asks
+            for likelihoods.
+        settings: further keys of the annotator that decide its result; dotted for a key of a section.
+        shares: the stage that computes the same likelihoods, which this one finds in the completion store.
     """
 
     template: str
@@ -54,7 +54,7 @@ class StageEntry:
         description: what its labels are, or what it makes; ends a sentence such as "a passage is positive by …".
         reads: what it reads beside the pool: earlier stages of the same annotator, or ``TRUTH``.
         listwise, pointwise: how it asks under each protocol.
-        make: what asks and reads replies, from the annotator and the prompt template.
+        make: makes the object that asks and reads replies, from the annotator and the prompt template.
         labels: how its result becomes labels; None for a stage whose result is not about passages.
         runtime: minutes that its job asks a scheduler for.
     """
@@ -73,7 +73,7 @@ class StageEntry:
 
     @property
     def narrowed(self) -> bool:
-        """Whether a relevance selection decides which passages of the pool it is shown."""
+        """Whether a relevance selection narrows the passages that it shows."""
         return "relsel" in self.reads
 
 
@@ -164,13 +164,13 @@ STAGES: Mapping[str, StageEntry] = {
         runtime=720,
     ),
 }
-"""By name, along the way of the annotation: a stage stands behind those that it reads."""
+"""By name, in the order of the annotation: a stage comes after those that it reads."""
 
 
 def chain(stage: str, protocol: str) -> Iterator[str]:
-    """The stages on which a stage rests and the stage itself, in the table's order.
+    """A stage and all stages that it needs, in the table's order.
 
-    Under a protocol by which it shares another stage's likelihoods, that stage is among them.
+    If it shares another stage's likelihoods under this protocol, that stage is among them.
     """
     needed = {stage}
     for name in reversed(list(STAGES)):

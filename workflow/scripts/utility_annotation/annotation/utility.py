@@ -1,7 +1,7 @@
-"""utilsel and utilrank: which passages help to produce the pseudo-answer, and in which order.
+"""utilsel and utilrank: the passages that help to produce the pseudo-answer, and their order.
 
-utilsel-truth is utilsel with the ground-truth answer in the pseudo-answer's place and the whole pool in that of the
-relevance selection.
+utilsel-truth is utilsel with the ground-truth answer instead of the pseudo-answer, and with the whole pool instead of
+the relevance selection.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ def ranking_stage(annotator: Annotator, template: PromptTemplate) -> Stage:
 
 
 class AnswerGain(Likelihoods):
-    """Pointwise utility: how much a passage raises the mean log-likelihood (nats a token) of the answer.
+    """Pointwise utility: the gain in the answer's mean log-likelihood (nats per token) that a passage brings.
 
     Args:
-        template: the prompt with one passage or none, after which the answer is the assistant's turn.
-        minimum_gain: a selection of the passages with a greater gain; None for a ranking of all.
+        template: the prompt with one passage or none; the answer is the assistant's next turn.
+        minimum_gain: select the passages with a greater gain; None ranks all.
     """
 
     def __init__(self, template: PromptTemplate, *, minimum_gain: float | None) -> None:

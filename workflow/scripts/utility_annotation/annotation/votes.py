@@ -1,6 +1,6 @@
-"""One judgement from several passes over the same passages in different orders.
+"""One judgement from several permutations of the same passages.
 
-A single pass favours some places in the list; orders that differ average that out.
+An LLM favours some places in a list; permutations average that out.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _Item = TypeVar("_Item")
 
 
 def shown_order(query_id: str, number: int, passages: Sequence[_Item]) -> list[_Item]:
-    """The passages as pass ``number`` shows them: 0 as given, the others shuffled by the query's id and the number."""
+    """The passages in permutation ``number``: 0 as given, the others shuffled by the query's id and the number."""
     order = list(passages)
     if number:
         seed = hashlib.sha256(f"{query_id} {number}".encode()).digest()
@@ -25,7 +25,7 @@ def shown_order(query_id: str, number: int, passages: Sequence[_Item]) -> list[_
 
 
 def merge_selections(selections: Sequence[Sequence[str]]) -> list[str]:
-    """The docids that more than half of the selections hold; most votes first, then by mean place in the replies."""
+    """The docids in more than half of the selections; most votes first, then by mean place in the replies."""
     places: dict[str, list[int]] = defaultdict(list)
     for selection in selections:
         for place, docid in enumerate(selection):
@@ -35,7 +35,7 @@ def merge_selections(selections: Sequence[Sequence[str]]) -> list[str]:
 
 
 def merge_rankings(rankings: Sequence[Sequence[str]]) -> list[str]:
-    """The docids by mean rank over rankings of the same docids; equal ones as the first ranking has them."""
+    """The docids by mean rank over rankings of the same docids; ties in the order of the first ranking."""
     ranks: dict[str, list[int]] = defaultdict(list)
     for ranking in rankings:
         for rank, docid in enumerate(ranking):

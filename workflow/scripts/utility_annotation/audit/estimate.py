@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..settings import Settings
 from .plan import Job
-from .rates import NotKnown, Rates
+from .rates import NotKnown, Rates, Time
 from .workload import Workload, Workloads
 
 
@@ -29,7 +29,7 @@ class Estimate(Settings):
     aside: float = 0
     """Bytes that it adds to the completion store."""
     replaced: float = 0
-    """Bytes of present outputs that it makes anew."""
+    """Bytes of present outputs that it makes again."""
     derived: bool = False
     """Whether a derived rate has a noticeable part in the seconds."""
     unknown: str = ""
@@ -45,44 +45,46 @@ class Estimate(Settings):
         return 0 if self.job.gpus else (self.seconds or 0) * self.job.threads
 
     @property
+    def temporary(self) -> dict[str, float]:
+        """Bytes of its temporary files, by path."""
+        sizes = zip(self.job.outputs, self.bytes, strict=False)
+        return {output.path: size for output, size in sizes if output.temporary}
+
+    @property
     def kept(self) -> float:
         """Bytes that stay when it is done and nobody needs its temporary files any more."""
-        return self.aside + sum(
-            size for size, output in zip(self.bytes, self.job.outputs, strict=False) if not output.temporary
-        )
+        return self.aside + sum(self.bytes) - sum(self.temporary.values())
 
 
-def estimate(jobs: Iterable[Job], workloads: Workloads, rates: Rates, root: Path = Path()) -> list[Estimate]:
+def estimate(jobs: Iterable[Job], workloads: Workloads, rates: Rates) -> list[Estimate]:
     """An estimate for each job, in their order.
 
     Args:
         jobs: the plan.
         workloads: what each has to do.
         rates: how fast that is done.
-        root: the folder in which the workflow runs.
     """
-    return [_estimate(job, workloads, rates, root) for job in jobs]
+    return [_estimate(job, workloads, rates) for job in jobs]
 
 
-def _estimate(job: Job, workloads: Workloads, rates: Rates, root: Path) -> Estimate:
-    replaced = sum(size_on_disk(root / output.path) for output in job.outputs)
-    seconds, derived, unknown, load = None, False, "", Workload()
+def _estimate(job: Job, workloads: Workloads, rates: Rates) -> Estimate:
+    time: Time | None = None
+    load, unknown = Workload(), ""
     try:
         load = workloads.of(job)
         time = rates.time(load.amounts, gpus=job.gpus, threads=job.threads)
-        seconds, derived = time.seconds, time.derived
     except NotKnown as problem:
         unknown = str(problem)
     return Estimate(
         job=job,
-        seconds=seconds,
+        seconds=None if time is None else time.seconds,
         prompt_tokens=load.prompt_tokens,
         new_tokens=load.new_tokens,
         bytes=load.bytes,
         scratch=load.scratch,
         aside=load.aside,
-        replaced=replaced,
-        derived=derived,
+        replaced=sum(size_on_disk(Path(output.path)) for output in job.outputs),
+        derived=time is not None and time.derived,
         unknown=unknown,
     )
 

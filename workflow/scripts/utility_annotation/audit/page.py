@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ..reporting.markup import markdown_table
-from .report import Audit, Disk, Stage, UsedRate
+from .report import Audit, Stage, UsedRate
 from .sizes import Origin
 from .tables import UNITS, Rate
 
@@ -18,8 +18,7 @@ def page(audit: Audit) -> str:
     if not audit.jobs:
         return "\n".join([*lines, "Nothing is to be done: every result is there and up to date.", ""])
     lines += [*_stage_table(audit), "", *_remarks(audit), ""]
-    lines += ["## Wall time", "", *_run_table(audit), ""]
-    lines += ["## Disk", "", *_disk_table(audit.disk), ""]
+    lines += ["## Wall time and disk", "", *_run_table(audit), ""]
     lines += ["## Sizes", "", *markdown_table(("source", "what it says"), _sizes(audit.sizes), texts=2), ""]
     return "\n".join([*lines, "## Rates", "", *_rate_table(audit.rates), ""])
 
@@ -48,108 +47,89 @@ def tokens(number: float) -> str:
 
 def _stage_table(audit: Audit) -> list[str]:
     headings = ("stage", "why", "jobs", "GPU hours", "CPU core hours", "prompt tokens", "new tokens", "USD", "disk")
-    rows = [_stage_row(stage) for stage in audit.stages]
     _, _, *total = _stage_row(audit.total)
-    return markdown_table(headings, [*rows, ("**in all**", "", *total)], texts=2)
+    return markdown_table(headings, [*map(_stage_row, audit.stages), ("**in all**", "", *total)], texts=2)
 
 
 def _stage_row(stage: Stage) -> tuple[str, ...]:
     about = "≈ " if stage.derived else ""
     missing = sum(stage.unknown.values())
-    left_out = f" ({missing:,} not counted)" if missing else ""
+    kept = [byte_size(stage.kept)] if stage.kept >= _MILLION / 10 else []
+    temporary = [f"{byte_size(stage.temporary)} temporary"] if stage.temporary else []
     return (
         stage.stage,
         ", ".join(f"{reason} ({count:,})" for reason, count in stage.reasons.items()),
-        f"{stage.jobs:,}{left_out}",
+        f"{stage.jobs:,}" + (f" ({missing:,} not counted)" if missing else ""),
         f"{about}{hours(stage.gpu_seconds)}" if stage.gpu_seconds else "",
         f"{about}{hours(stage.core_seconds)}" if stage.core_seconds else "",
         tokens(stage.prompt_tokens),
         tokens(stage.new_tokens),
         f"{about}{stage.usd:,.2f}" if stage.usd else "",
-        " + ".join(
-            [
-                *([byte_size(stage.kept)] if stage.kept >= _MILLION / 10 else []),
-                *([f"{byte_size(stage.temporary)} temporary"] if stage.temporary else []),
-            ]
-        ),
+        " + ".join([*kept, *temporary]),
     )
 
 
-def _remarks(audit: Audit) -> list[str]:
-    machine, on_gpus = audit.machine, any(stage.gpu_seconds for stage in audit.stages)
-    said = [
-        f"GPU: {machine.gpu}, {machine.usd_a_gpu_hour:g} USD an hour; CPUs cost nothing." if on_gpus else "",
-        "≈: rests on a derived rate, see Rates." if any(stage.derived for stage in audit.stages) else "",
-        "Tokens: what an LLM reads (a scored text counts as read) and writes, without repeated requests, and as if no "
-        "two jobs asked the same."
-        if audit.total.prompt_tokens
-        else "",
-        "Why: the weightiest reason of each job; all of them stand in the JSON beside this page.",
-    ]
-    lines = [" ".join(filter(None, said))]
-    stored = ", ".join(f"{annotator} {number:,}" for annotator, number in audit.stored.items() if number)
-    if stored and audit.total.prompt_tokens:
-        lines += [
-            "",
-            f"Completions in the store: {stored}. Those that the plan asks for again cost nothing; which these are is "
-            "known only when the jobs ask, so they are counted here as if they had to be paid.",
-        ]
-    unknown = [(stage.stage, what, number) for stage in audit.stages for what, number in stage.unknown.items()]
-    if unknown:
-        lines += ["", "**Not counted**, so that every sum here is too little:", ""]
-        lines += [f"- {stage}, {_jobs(number)}, for lack of {what}." for stage, what, number in unknown]
-    overrunning = [
-        f"{stage.stage} ({_jobs(stage.overrunning)}, the longest takes {hours(stage.longest)})"
-        for stage in audit.stages
-        if stage.overrunning
-    ]
-    if overrunning:
-        lines += [
-            "",
-            f"**Longer than the wall time that they ask for** (`runtime`), so that a cluster would end them: "
-            f"{', '.join(overrunning)}.",
-        ]
-    return lines
+def _remarks(audit: Audit) -> Iterator[str]:
+    machine, total = audit.machine, audit.total
+    if total.gpu_seconds:
+        yield f"- GPU hours are those of {machine.gpu} GPUs, at {machine.usd_a_gpu_hour:g} USD each. CPUs cost nothing."
+    if any(stage.derived for stage in audit.stages):
+        yield "- ≈ marks what rests on a derived rate; the section Rates says how it was derived."
+    if total.core_seconds:
+        yield "- The time of CPU jobs is coarse: a start, and one rate each for bytes copied, for texts and for rows."
+    if total.prompt_tokens:
+        yield (
+            "- Tokens are what LLMs read (scored texts included) and write. Repeated requests after a bad reply are "
+            "not counted. Completions that the store has already cost nothing; which these are is known only when the "
+            "jobs ask, so all requests are counted here."
+        )
+    yield "- The column `why` gives the main reason of each job. The JSON file beside this page has all reasons."
+    for stage in audit.stages:
+        for what, number in stage.unknown.items():
+            yield f"- **Not counted**, so that every sum is too low: {_jobs(number)} of {stage.stage}. It needs {what}."
+    for stage in audit.stages:
+        if stage.overrunning:
+            yield (
+                f"- **Too long**: {_jobs(stage.overrunning)} of {stage.stage} take longer than the `runtime` that they "
+                f"ask a cluster for; the longest takes {hours(stage.longest)}. Jobs of one group share their time."
+            )
 
 
 def _jobs(number: int) -> str:
     return "1 job" if number == 1 else f"{number:,} jobs"
 
 
-def _run_table(audit: Audit) -> list[str]:
-    about = "≈ " if audit.total.derived else ""
+def _run_table(audit: Audit) -> Iterator[str]:
+    about, now = "≈ " if audit.total.derived else "", audit.on_disk
     columns = {
         "GPUs": [f"{run.gpus}" for run in audit.runs],
         "CPU cores": [f"{run.cores}" for run in audit.runs],
         "wall time": [f"{about}{hours(run.seconds)}" for run in audit.runs],
         "GPUs busy": [f"{run.busy:.0%}" for run in audit.runs],
-        "peak disk": [byte_size(run.peak) for run in audit.runs],
-        "in an unlucky order": [byte_size(run.unlucky_peak) for run in audit.runs],
+        "peak disk": [byte_size(now + run.peak) for run in audit.runs],
+        "in an unlucky order": [byte_size(now + run.unlucky_peak) for run in audit.runs],
     }
     if not any(run.gpus for run in audit.runs):
         del columns["GPUs"], columns["GPUs busy"]
-    rows = list(zip(*columns.values(), strict=True))
-    remark = (
-        f"The longest chain of jobs that wait for each other takes {about}{hours(audit.shortest)}; a cluster's queues "
-        "come on top. Jobs of a group share an allocation. A job that asks for more GPUs or cores than there are gets "
-        "those there are, for longer. What lets temporary files go is started first, as Snakemake does, and of the "
-        "rest what has the longest way before it; in an unlucky order: the rest in the worst of five random orders."
+    yield from markdown_table(list(columns), list(zip(*columns.values(), strict=True)), texts=0)
+    yield ""
+    yield (
+        "This is a simulation: a job starts as soon as the jobs that it needs are done and there is a GPU or core for "
+        "it. Jobs that let temporary files go start first, as under Snakemake, and then those that start the longest "
+        "chain of jobs. In an unlucky order: the worst of five random orders of the others. The longest chain takes "
+        f"{about}{hours(audit.shortest)}, and no number of GPUs is faster. A cluster's queue comes on top. A job that "
+        "asks for more GPUs or cores than there are gets those there are, and takes longer."
     )
-    return [*markdown_table(list(columns), rows, texts=0), "", remark]
-
-
-def _disk_table(disk: Disk) -> list[str]:
-    rows = [
-        ("now", byte_size(disk.now)),
-        ("at the peak", byte_size(disk.peak)),
-        ("at the end", byte_size(disk.left)),
-        ("all temporary files together, if none of them went", byte_size(disk.temporary)),
-    ]
-    return markdown_table(("`raw/`, `data/` and `results/`", "size"), rows, texts=1)
+    yield ""
+    yield (
+        f"`raw/`, `data/` and `results/` hold {byte_size(now)} now and {byte_size(now + audit.added)} at the end. "
+        f"Temporary files have {byte_size(audit.total.temporary)} together; each goes when the last job that reads it "
+        "is done."
+    )
 
 
 def _sizes(sizes: Mapping[str, Origin]) -> list[tuple[str, str]]:
-    """A row a source, in the order of what they tell."""
+    """A row per source, in the order of what they tell."""
     told: dict[str, list[str]] = {}
     for what, origin in sorted(sizes.items()):
         told.setdefault(origin.source, []).append(f"{what}: {origin.size}")
@@ -157,7 +137,7 @@ def _sizes(sizes: Mapping[str, Origin]) -> list[tuple[str, str]]:
 
 
 def _rate_table(rates: Sequence[UsedRate]) -> list[str]:
-    """A row a rate, with all models that it was applied to."""
+    """A row per rate, with all models that it was applied to."""
     models: dict[tuple[str, ...], list[str]] = {}
     for used in sorted(rates, key=lambda used: (used.device, used.work, used.model)):
         rate = used.rate

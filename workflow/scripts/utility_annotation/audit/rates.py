@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
-from .tables import ANY, KnownModel, Rate, RateTable, Work
+from ..annotation.stages import STAGES
+from ..engines.throughput import recorded_speed
+from ..planning import annotation, answers
+from ..settings import Configuration
+from .tables import ANY, KnownModel, Rate, RateTable
 
 CPU = "cpu"
 SERVER = "server"
@@ -14,8 +19,8 @@ SERVER = "server"
 NOTICEABLE = 0.1
 """Share from which on a part counts where a whole is called derived or not."""
 
-_FLOP_A_PARAMETER = {"prompt": 2, "likelihood": 2, "encode": 2, "train": 6}
-"""A multiplication and an addition a parameter and token; training does them once forwards and twice backwards."""
+_FLOP_A_PARAMETER = {"train": 6}
+"""A multiplication and an addition per parameter and token; training does them once forwards and twice backwards."""
 
 
 class NotKnown(Exception):
@@ -52,13 +57,13 @@ class Amount:
     """Some work of one kind.
 
     Attributes:
-        work: the kind.
+        work: the kind, one of :data:`~.tables.UNITS`.
         amount: how many of its units.
         model: the model that does it, if one does.
         device: where it is done, if not on the job's own GPUs or cores.
     """
 
-    work: Work
+    work: str
     amount: float
     model: ModelSize | None = None
     device: str | None = None
@@ -81,12 +86,16 @@ class Rates:
         gpu: name of the GPU on which jobs that ask for one run.
 
     Attributes:
-        used: every rate that was applied.
+        used: every rate that was applied, by device, kind of work and model.
     """
 
     def __init__(self, tables: Iterable[RateTable], gpu: str) -> None:
         self._tables, self._gpu = list(tables), gpu
-        self.used: dict[tuple[str, Work, str], Rate] = {}
+        self.used: dict[tuple[str, str, str], Rate] = {}
+
+    def gpus(self) -> list[str]:
+        """The GPUs of which a rate is known."""
+        return sorted({rate.device for table in self._tables for rate in table.rates} - {CPU, SERVER, ANY})
 
     def time(self, amounts: Iterable[Amount], *, gpus: int, threads: int) -> Time:
         """Wall time of a job that does all this, one after the other.
@@ -139,3 +148,42 @@ def _units(rate: Rate, amount: Amount) -> float:
     if rate.per == "weight byte":
         return amount.model.size().bytes
     return _FLOP_A_PARAMETER.get(amount.work, 2) * amount.model.size().multiplied
+
+
+def own_name(annotator: str, stage: str) -> str:
+    """What a rate calls an annotator's engine in one stage, where that engine itself was measured here."""
+    return f"{annotator}/{stage}"
+
+
+def own_rates(configuration: Configuration, gpu: str) -> RateTable:
+    """How fast each annotator's engine was here in each stage, as far as its completion store keeps that.
+
+    A record tells of tokens read and written together, so both count alike. It does not tell the device: it is taken to
+    be the one on which the configuration runs annotators now.
+
+    Args:
+        configuration: the configuration.
+        gpu: name of the GPU on which jobs that ask for one run.
+    """
+    return RateTable(rates=tuple(_own_rates(configuration, gpu)))
+
+
+def _own_rates(configuration: Configuration, gpu: str) -> Iterator[Rate]:
+    performance = configuration.performance
+    for annotator, settings in configuration.annotators.items():
+        store = Path(annotation.store(annotator))
+        device = SERVER if settings.engine == "openai" else gpu if performance.annotate.gpus else CPU
+        for stage in (*STAGES, answers.STAGE):
+            speed = recorded_speed(store, stage) if store.is_dir() else None
+            if speed is None or not speed.tokens or not speed.device_seconds:
+                continue
+            for work in ("prompt", "likelihood", "reply"):
+                yield Rate(
+                    device=device,
+                    work=work,
+                    model=own_name(annotator, stage),
+                    rate=speed.tokens / speed.device_seconds,
+                    cores=performance.threads,
+                    basis="measured",
+                    source=f"here, {speed.tokens:,} tokens: {store / 'speeds' / stage}",
+                )

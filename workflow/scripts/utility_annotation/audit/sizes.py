@@ -1,16 +1,16 @@
-"""How large things are: counted in the files that are here, else as published, and said which.
+"""How large things are: counted in the files of the working folder, else as published, and said which.
 
-A file that a stage has made is counted by its parquet metadata. A source of the outside world of at most
-:data:`_READ_WHOLE` bytes is read; of a larger one, and of one that is not here, the published size counts, and if there
-is none, what its first lines let expect.
+A file that the workflow has made is counted by its parquet metadata. A source of the outside world of at most
+:data:`_READ_WHOLE` bytes is read. For a larger one, and for one that is not here, the published size counts; where
+there is none, the size of the file is divided by that of its first lines.
 """
 
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from itertools import islice
 from math import prod
 from pathlib import Path
@@ -22,12 +22,13 @@ import pyarrow.parquet as pq
 
 from ..annotation.items import Item, Passage, read_pool
 from ..common.files import read_json
-from ..io.formats import answer_key, read_answers, read_judgements, read_passages, read_queries, tevatron
+from ..io.formats import read_judgements, read_passages, tevatron
 from ..io.formats.lines import on_disk
-from ..io.ingest import in_part
+from ..io.ingest import kept_queries
 from ..io.schemas import ANNOTATION, CORPUS, QUERIES, iter_rows, passage_text
-from ..pools.shards import choose, shard_names
-from ..settings import Annotator, Configuration, Settings, Source, Split
+from ..planning import annotation, data, pools
+from ..pools.shards import choose
+from ..settings import Configuration, Pool, Settings, Split
 from .rates import ModelSize, NotKnown
 from .tables import ANY, KnownCorpus, KnownFile, KnownModel, KnownQuestions, KnownReplies, SizeTable
 from .tokens import stand_in
@@ -35,12 +36,13 @@ from .tokens import stand_in
 COUNTED = "counted here"
 """Source of what is known from the files themselves."""
 
-SAMPLED = "the file's size by that of its first lines"
+SAMPLED = "estimated here: the file's size by that of its first lines"
 
 _READ_WHOLE = 32 << 20
 _SAMPLED_BYTES = 1 << 20
 _SAMPLE = 32
-"""Questions or passages that are looked at."""
+"""Questions that are looked at."""
+_SAMPLED_PASSAGES = 256
 
 _Entry = TypeVar("_Entry")
 _Known = TypeVar("_Known", KnownCorpus, KnownQuestions, KnownFile)
@@ -72,36 +74,32 @@ class Questions:
 
 @dataclass(frozen=True)
 class PoolSize:
-    """A pool: its questions, candidates a question on average, and some questions as an LLM is shown them.
+    """A pool: its questions, and some of them as an LLM is shown them.
 
     Attributes:
         items: real ones, or a stand-in of the same size where the pool is not here.
-        real: whether they are real.
+        candidates: candidates per question on average.
+        words, longest: words of a candidate on average, and of the longest of many; that is taken as twice the average
+            of a pool that is not here.
     """
 
     questions: int
-    candidates: float
     items: tuple[Item, ...]
-    real: bool = True
+    candidates: float
+    words: float
+    longest: float
 
-    @property
-    def words(self) -> float:
-        """Words a candidate."""
-        return fmean(self._words)
-
-    @property
-    def longest(self) -> float:
-        """Words of the longest candidate of many; taken as twice the mean of a pool that is not here."""
-        return max(self._words) if self.real else 2 * self.words
-
-    @cached_property
-    def _words(self) -> list[int]:
-        return [len(passage.text.split()) for item in self.items for passage in item.passages]
+    @classmethod
+    def of(cls, questions: int, items: tuple[Item, ...], *, real: bool = True) -> PoolSize:
+        """A pool of so many questions like these."""
+        words = [len(passage.text.split()) for item in items for passage in item.passages]
+        longest = max(words) if real else 2 * fmean(words)
+        return cls(questions, items, fmean(len(item.passages) for item in items), fmean(words), longest)
 
 
 @dataclass(frozen=True)
 class Observed:
-    """What an annotation of the same pool by the same annotator has shown so far, a question on average."""
+    """What an annotation of the same pool by the same annotator has shown so far, per question on average."""
 
     prompt_tokens: float
     new_tokens: float
@@ -114,14 +112,13 @@ class Sizes:
     Args:
         configuration: the configuration.
         table: published sizes, those that come first winning.
-        root: the folder in which the workflow runs.
 
     Attributes:
         origins: of each thing that was asked for, what was found and where.
     """
 
-    def __init__(self, configuration: Configuration, table: SizeTable, root: Path = Path()) -> None:
-        self._configuration, self._table, self._root = configuration, table, root
+    def __init__(self, configuration: Configuration, table: SizeTable) -> None:
+        self._configuration, self._table = configuration, table
         self.origins: dict[str, Origin] = {}
         for name in ("corpus", "questions", "pool", "model", "replies", "observed"):  # each is asked for many times
             setattr(self, name, cache(getattr(self, name)))
@@ -133,26 +130,20 @@ class Sizes:
             NotKnown: it is neither here nor published.
         """
         source = self._configuration.datasets[dataset].corpus
-        what = f"corpus {dataset}"
-        file = self._root / "data" / dataset / "corpus.parquet"
-        if file.is_file():
-            rows = next(CORPUS.batches(file, _SAMPLE * 8)).to_pylist()
-            words = fmean(len(passage_text(row["title"], row["text"]).split()) for row in rows)
-            found = Corpus(_rows(file), words)
-            return self._noted(what, found, f"{found.passages:,} passages", COUNTED)
-        if self._small(source.path):
-            texts = [passage_text(passage.title, passage.text) for passage in self._read(read_passages, source)]
-            found = Corpus(len(texts), fmean(len(text.split()) for text in texts))
-            return self._noted(what, found, f"{found.passages:,} passages", COUNTED)
         known = _by_path(self._table.corpora, source.path)
-        passages = None if known else _lines_by_sample(self._root / source.path)
-        if passages is not None:
-            sample = islice(self._read(read_passages, source), _SAMPLE * 8)
-            words = fmean(len(passage_text(passage.title, passage.text).split()) for passage in sample)
-            return self._noted(what, Corpus(passages, words), f"about {passages:,} passages", SAMPLED)
-        if known is None:
+        file = Path(data.corpus(dataset))
+        if file.is_file():
+            number, origin = _rows(file), COUNTED
+            rows = islice(iter_rows(CORPUS, [file]), _SAMPLED_PASSAGES)
+            words = _words(passage_text(row["title"], row["text"]) for row in rows)
+        elif found := _here(source.path, lambda: read_passages(source), known):
+            number, passages, origin = found
+            words = _words(passage_text(passage.title, passage.text) for passage in passages)
+        elif known:
+            number, words, origin = known.passages, known.words, known.source
+        else:
             raise NotKnown(f"the size of {source.path} (give it under `corpora` of a file for --sizes)")
-        return self._noted(what, Corpus(known.passages, known.words), f"{known.passages:,} passages", known.source)
+        return self._noted(f"corpus {dataset}", Corpus(number, words), f"{number:,} passages", origin)
 
     def questions(self, dataset: str, split: str) -> Questions:
         """A split's questions as far as its filters keep them.
@@ -161,21 +152,20 @@ class Sizes:
             NotKnown: they are neither here nor published.
         """
         settings = self._configuration.datasets[dataset].splits[split]
-        what = f"questions {dataset}/{split}"
-        file = self._root / "data" / dataset / "queries" / f"{split}.parquet"
-        if file.is_file():
-            qrels = self._root / "data" / dataset / "qrels" / f"{split}.parquet"
-            number = _rows(file)
-            judgements = _rows(qrels) if qrels.is_file() else number
-            texts = (row["text"] for row in islice(iter_rows(QUERIES, [file]), _SAMPLE))
-            found = Questions(number, judgements, fmean(len(text.split()) for text in texts))
-            return self._noted(what, found, f"{number:,} questions", COUNTED)
+        file, qrels = (Path(data.split_file(kind, dataset, split)) for kind in ("queries", "qrels"))
         sources = [settings.queries, *([settings.qrels] if settings.judged_only and settings.qrels else [])]
         sources += [settings.answers] if settings.answered_only and settings.answers else []
-        if all(self._small(source.path) for source in sources):
-            found = self._counted(settings)
-            return self._noted(what, found, f"{found.questions:,} questions", COUNTED)
-        return self._published_questions(what, settings)
+        origin, remark = COUNTED, ""
+        if file.is_file():
+            number = _rows(file)
+            words = _words(row["text"] for row in islice(iter_rows(QUERIES, [file]), _SAMPLE))
+            found = Questions(number, _rows(qrels) if qrels.is_file() else number, words)
+        elif all(_small(source.path) for source in sources):
+            found = self._counted_questions(settings)
+        else:
+            found, origin, remark = self._published_questions(settings)
+        size = f"{found.questions:,} questions{remark}"
+        return self._noted(f"questions {dataset}/{split}", found, size, origin)
 
     def pool(self, name: str) -> PoolSize:
         """A pool.
@@ -183,26 +173,21 @@ class Sizes:
         Raises:
             NotKnown: what it is made of is neither here nor published.
         """
-        pool = self._configuration.pools[name]
-        what = f"pool {name}"
-        shards = [self._root / "results" / "pools" / name / f"{shard}.parquet" for shard in shard_names(pool.shards)]
+        settings, remark = self._configuration.pools[name], ""
+        shards = list(map(Path, pools.shards(self._configuration, pool=name)))
         if all(shard.is_file() for shard in shards):
-            items = tuple(islice(read_pool(shards[0]), _SAMPLE))
-            found = PoolSize(sum(map(_rows, shards)), fmean(len(item.passages) for item in items), items)
-            return self._noted(what, found, f"{found.questions:,} questions", COUNTED)
-        if pool.source.searched:
-            questions = self.questions(pool.dataset, pool.split)
-            corpus = self.corpus(pool.dataset)
-            candidates = pool.size
-            if pool.source.format == "merged" and pool.source.depth is not None:
-                candidates = min(pool.size, pool.source.depth * len(pool.source.retrievers))
-            found = PoolSize(
-                questions.questions, candidates, _stand_ins(candidates, questions.words, corpus.words), real=False
-            )
-            return self._noted(
-                what, found, f"{found.questions:,} questions, {candidates} candidates at most", "its split"
-            )
-        return self._training_rows(what, name)
+            items, origin = tuple(islice(read_pool(shards[0]), _SAMPLE)), COUNTED
+            found = PoolSize.of(sum(map(_rows, shards)), items)
+        elif settings.source.searched:
+            questions, corpus = self.questions(settings.dataset, settings.split), self.corpus(settings.dataset)
+            each, origin = settings.size, "its split"
+            if settings.source.format == "merged" and settings.source.depth is not None:
+                each = min(each, settings.source.depth * len(settings.source.retrievers))
+            found = PoolSize.of(questions.questions, _stand_ins(each, questions.words, corpus.words), real=False)
+            remark = f", {each} candidates at most"
+        else:
+            found, origin = self._training_rows(settings)
+        return self._noted(f"pool {name}", found, f"{found.questions:,} questions{remark}", origin)
 
     def model(self, name: str) -> ModelSize:
         """A model; its size is None where no table has it and its folder is not here."""
@@ -223,43 +208,34 @@ class Sizes:
             NotKnown: no table says it.
         """
         settings = self._configuration.annotators[annotator]
-        names = (
-            settings.served_model_name,
-            *(self.model(settings.model).names if settings.model else ()),
-            annotator,
-            ANY,
-        )
+        own = self.model(settings.model).names if settings.model else ()
+        names = (settings.served_model_name, *own, annotator, ANY)
         found = next((known for name in names for known in self._table.replies if known.model == name), None)
         if found is None:
-            raise NotKnown(
-                f"the number of passages that {annotator} selects (give it under `replies` of a file for --sizes)"
-            )
-        size = f"{found.answer_tokens:g} tokens an answer at most"
+            raise NotKnown(f"the length of {annotator}'s replies (give it under `replies` of a file for --sizes)")
+        size = f"{found.answer_tokens:g} tokens per answer at most"
         if settings.protocol == "listwise":
-            size = f"{found.relsel:g} passages relevant, {found.utilsel:g} useful, {size}"
+            named = {stage: number for stage, number in found.selected.items() if stage != ANY}
+            kept = [f"{number:g} by {stage}" for stage, number in named.items()]
+            size = f"passages selected: {', '.join([*kept, f'{found.selected[ANY]:g} by any other stage'])}; {size}"
         return self._noted(f"replies of {annotator}", found, size, found.source)
 
     def observed(self, pool: str, annotator: str, stage: str) -> Observed | None:
         """What the shards of a stage that are here tell; None without any."""
-        folder = self._root / "results" / "annotation" / pool / annotator / stage
+        folder = Path(annotation.shard_file(pool, annotator, stage, "shard")).parent
         shards = sorted(folder.glob("*.parquet"))
-        if not shards:
-            return None
-        table = ANNOTATION.read(shards[0], ["docids", "prompt_tokens", "completion_tokens"])
-        if not table.num_rows:
+        table = ANNOTATION.read(shards[0], ["docids", "prompt_tokens", "completion_tokens"]) if shards else None
+        if table is None or not table.num_rows:
             return None
         selected = [len(docids) for docids in table["docids"].to_pylist() if docids is not None]
-        found = Observed(
-            fmean(table["prompt_tokens"].to_pylist()),
-            fmean(table["completion_tokens"].to_pylist()),
-            fmean(selected) if selected else 0.0,
-        )
-        size = f"{found.prompt_tokens:,.0f} prompt and {found.new_tokens:,.0f} new tokens a question"
+        read, written = (fmean(table[column].to_pylist()) for column in ("prompt_tokens", "completion_tokens"))
+        found = Observed(read, written, fmean(selected) if selected else 0.0)
+        size = f"{read:,.0f} prompt and {written:,.0f} new tokens per question"
         return self._noted(f"{stage} by {annotator} of {pool}", found, size, f"{COUNTED}, {shards[0].name}")
 
     def folder(self, model: str) -> Path | None:
         """Folder of a prepared model, if it is here."""
-        folder = self._root / "data" / "models" / model
+        folder = Path("data", "models", model)
         return folder if folder.is_dir() else None
 
     def file_bytes(self, path: str) -> int:
@@ -268,92 +244,62 @@ class Sizes:
         Raises:
             NotKnown: it is neither.
         """
-        file = self._root / path
+        file = Path(path)
+        known = _by_path(self._table.files, path)
         if file.is_file():
             return file.stat().st_size
-        known = _by_path(self._table.files, path)
         if known is None:
             raise NotKnown(f"the size of {path} (give it under `files` of a file for --sizes)")
         return known.bytes
 
-    def template(self, name: str) -> Path:
-        """A prompt template."""
-        return self._root / "resources" / "prompts" / name
-
-    def _training_rows(self, what: str, name: str) -> PoolSize:
-        pool = self._configuration.pools[name]
+    def _training_rows(self, pool: Pool) -> tuple[PoolSize, str]:
+        """A pool that is built from training rows, and how its size is known."""
         assert pool.source.path is not None, "the configuration asks for it"
-        path = self._root / pool.source.path
-        with_texts = pool.source.format == "tevatron"
-        items: tuple[Item, ...] = ()
-        if with_texts and on_disk(path).is_file():
-            items = tuple(islice(_pool_items(path, pool.size, pool.titles), _SAMPLE))
-        if items and self._small(pool.source.path):
-            number = sum(1 for _ in tevatron.read_rows(path))
-            found = PoolSize(number, fmean(len(item.passages) for item in items), items)
-            return self._noted(what, found, f"{number:,} questions", COUNTED)
+        path, with_texts = Path(pool.source.path), pool.source.format == "tevatron"
         known = _by_path(self._table.questions, pool.source.path)
-        questions = _lines_by_sample(path) if items and known is None else None
-        if questions is not None:
-            found = PoolSize(questions, fmean(len(item.passages) for item in items), items)
-            return self._noted(what, found, f"about {questions:,} questions", SAMPLED)
+        if with_texts and (found := _here(pool.source.path, lambda: _pool_items(path, pool), known)):
+            number, rows, origin = found
+            return PoolSize.of(number, tuple(rows[:_SAMPLE])), origin
         if known is None:
             raise NotKnown(f"the size of {pool.source.path} (give it under `questions` of a file for --sizes)")
-        real = bool(items)
-        if not real:
-            words = known.passage_words or self.corpus(pool.dataset).words
-            items = _stand_ins(pool.size, known.words or 8, words)
-        found = PoolSize(known.questions, fmean(len(item.passages) for item in items), items, real)
-        return self._noted(what, found, f"{known.questions:,} questions", known.source)
+        if with_texts and on_disk(path).is_file():
+            return PoolSize.of(known.questions, tuple(islice(_pool_items(path, pool), _SAMPLE))), known.source
+        words = known.passage_words or self.corpus(pool.dataset).words
+        items = _stand_ins(pool.size, known.words or 8, words)
+        return PoolSize.of(known.questions, items, real=False), known.source
 
-    def _counted(self, split: Split) -> Questions:
-        queries = list(self._read(read_queries, split.queries))
-        judgements = (
-            list(self._read(read_judgements, split.qrels)) if split.qrels and self._small(split.qrels.path) else []
-        )
-        if (part := split.part) is not None:
-            queries = [query for query in queries if in_part(query.query_id, part)]
-        if split.judged_only:
-            judged = {judgement.query_id for judgement in judgements}
-            queries = [query for query in queries if query.query_id in judged]
-        if split.answered_only and (answers := split.answers) is not None:
-            answered = {row.query_id for row in self._read(read_answers, answers) if row.answers}
-            queries = [query for query in queries if answer_key(answers, query.query_id, query.text) in answered]
-        words = fmean(len(query.text.split()) for query in queries) if queries else 0.0
+    def _counted_questions(self, split: Split) -> Questions:
+        queries = list(kept_queries(split)())
         number = len(queries) if split.sample is None else min(len(queries), split.sample.queries)
-        return Questions(number, len(judgements) or number, words)
+        judged = split.qrels is not None and _small(split.qrels.path)
+        judgements = sum(1 for _ in read_judgements(split.qrels)) if split.qrels and judged else 0
+        return Questions(number, judgements or number, _words(query.text for query in queries))
 
-    def _published_questions(self, what: str, split: Split) -> Questions:
+    def _published_questions(self, split: Split) -> tuple[Questions, str, str]:
+        """The questions, how their number is known, and a remark about it."""
         asked = _by_path(self._table.questions, split.queries.path)
         judged = _by_path(self._table.questions, split.qrels.path) if split.qrels else None
         known = judged if split.judged_only else asked
         if known is None:
             source = split.qrels if split.judged_only and split.qrels else split.queries
             raise NotKnown(f"the size of {source.path} (give it under `questions` of a file for --sizes)")
-        number, remark, said = known.questions, "", known.source
+        number, remark, origin = known.questions, "", known.source
         if split.answered_only and asked is not None and asked.answered is not None:
-            number, said = asked.answered, asked.source
+            number, origin = asked.answered, asked.source
         elif split.answered_only:
             remark = " at most"
         if split.part is not None:
             low, high = split.part.percent
             number = round(number * (high - low) / 100)
         if split.sample is not None:
-            number, remark, said = min(number, split.sample.queries), "", "the configuration's sample"
+            number, remark, origin = min(number, split.sample.queries), "", "the configuration's sample"
         words = known.words or (asked and asked.words) or 8
         judgements = judged.judgements if judged and judged.judgements else number
-        return self._noted(what, Questions(number, judgements, words), f"{number:,} questions{remark}", said)
+        return Questions(number, judgements, words), origin, remark
 
     def _noted(self, what: str, found: _Entry, size: str, source: str) -> _Entry:
-        self.origins[what] = Origin(size=size, source=source)
+        self.origins[what] = Origin(size=size if source != SAMPLED else f"about {size}", source=source)
         return found
-
-    def _small(self, path: str) -> bool:
-        file = on_disk(self._root / path)
-        return file.exists() and (file.is_dir() or file.stat().st_size <= _READ_WHOLE)
-
-    def _read(self, reader: Callable[[Source], Iterator[_Entry]], source: Source) -> Iterator[_Entry]:
-        return reader(source.model_copy(update={"path": str(self._root / source.path)}))
 
 
 def measured(folder: Path) -> KnownModel | None:
@@ -387,14 +333,30 @@ def _parameters(weights: Path) -> int:
     return sum(prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
 
 
-def answers_tokens(annotator: Annotator, replies: KnownReplies) -> float:
-    """New tokens of an answer, the thought included, within what the annotator's settings allow."""
-    thought = replies.thinking_tokens if annotator.thinking else 0
-    return min(replies.answer_tokens + thought, annotator.answer_sampling.max_new_tokens)
+def _here(path: str, rows: Callable[[], Iterator[_Entry]], known: object) -> tuple[int, list[_Entry], str] | None:
+    """The number of rows of a source, some of them, and how it is known; None where the source is not here, or is large
+    and published.
+    """
+    if _small(path):
+        counted = list(rows())
+        return (len(counted), counted, COUNTED) if counted else None
+    number = None if known else _lines_by_sample(Path(path))
+    return None if number is None else (number, list(islice(rows(), _SAMPLED_PASSAGES)), SAMPLED)
+
+
+def _small(path: str) -> bool:
+    file = on_disk(Path(path))
+    return file.exists() and (file.is_dir() or file.stat().st_size <= _READ_WHOLE)
 
 
 def _rows(file: Path) -> int:
     return pq.read_metadata(file).num_rows
+
+
+def _words(texts: Iterable[str]) -> float:
+    """Words per text, on average; 0 without any."""
+    found = [len(text.split()) for text in texts]
+    return fmean(found) if found else 0.0
 
 
 def _by_path(entries: Sequence[_Known], path: str) -> _Known | None:
@@ -415,10 +377,11 @@ def _lines_by_sample(path: Path) -> int | None:
         return round(path.stat().st_size * lines / file.tell()) if lines else None
 
 
-def _pool_items(path: Path, size: int, titles: bool) -> Iterator[Item]:
+def _pool_items(path: Path, pool: Pool) -> Iterator[Item]:
     for row in tevatron.read_rows(path):
-        shown = [docid for part in choose(row.positives, row.negatives, size) for docid in part]
-        texts = [passage_text(title if titles else None, text) for title, text in map(row.passages.__getitem__, shown)]
+        shown = [docid for part in choose(row.positives, row.negatives, pool.size) for docid in part]
+        passages = map(row.passages.__getitem__, shown)
+        texts = [passage_text(title if pool.titles else None, text) for title, text in passages]
         yield Item(row.query_id, row.query, tuple(map(Passage, shown, texts)))
 
 

@@ -1,6 +1,6 @@
 """The two tables that the audit reads, typed: published sizes, and rates, measured, published or derived.
 
-The shipped ones stand in ``resources/audit/``. A user's own files come before them, entry by entry.
+The shipped ones are in ``resources/audit/``. A user's own files come before them, entry by entry.
 """
 
 from __future__ import annotations
@@ -10,23 +10,18 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
+from ..annotation.stages import STAGES
 from ..common.errors import InputError
 from ..settings import Settings
 
 Table = TypeVar("Table", bound=Settings)
 
-Basis = Literal["measured", "published", "derived"]
-
-Work = Literal[
-    "start", "start-encoder", "start-llm", "load",
-    "prompt", "likelihood", "reply", "encode", "train", "score",
-    "fetch", "unpack", "prepare", "ingest", "build-pool", "labels", "index", "bm25-search", "ranks", "match-answers",
-    "compare",
-]  # fmt: skip
-
-UNITS: dict[Work, str] = {
+UNITS = {
+    "start": "jobs",
+    "start-encoder": "jobs",
+    "start-llm": "jobs",
     "load": "bytes",
     "prompt": "tokens",
     "likelihood": "tokens",
@@ -34,32 +29,21 @@ UNITS: dict[Work, str] = {
     "encode": "tokens",
     "train": "tokens",
     "score": "operations",
-    "fetch": "bytes",
-    "unpack": "bytes",
-    "prepare": "bytes",
-    "ingest": "rows",
-    "build-pool": "candidates",
-    "labels": "candidates",
-    "index": "passages",
-    "bm25-search": "questions",
-    "ranks": "rows",
-    "match-answers": "rows",
-    "compare": "passages",
-    "start": "jobs",
-    "start-encoder": "jobs",
-    "start-llm": "jobs",
+    "copy": "bytes",
+    "texts": "texts",
+    "rows": "rows",
 }
 """What each kind of work counts."""
 
 ANY = "*"
-"""The device or model of an entry that holds for each that has no entry of its own."""
+"""The device, model or stage of an entry that holds for each that has no entry of its own."""
 
 
 class Rate(Settings):
     """How fast one kind of work is done on one device."""
 
     device: str = Field(description="cpu, server, the name of a GPU, or * for each that has no entry of its own.")
-    work: Work = Field(description="The kind of work; resources/audit/rates.yaml says what it counts.")
+    work: str = Field(description="The kind of work; resources/audit/rates.yaml says what it counts.")
     model: str | None = Field(None, description="The model that was measured: its hub name, package or folder.")
     rate: float | None = Field(None, gt=0, description="Units a second, on one GPU or on `cores` cores.")
     seconds: float | None = Field(None, ge=0, description="Seconds each, whatever the cores; in place of `rate`.")
@@ -71,8 +55,17 @@ class Rate(Settings):
     cores: int = Field(
         1, ge=1, description="cpu: on how many cores it was measured; more or fewer count in proportion."
     )
-    basis: Basis = Field(description="measured, published, or derived from other figures by what `source` says.")
+    basis: Literal["measured", "published", "derived"] = Field(
+        description="derived: from other figures, by what `source` says."
+    )
     source: str = Field(min_length=8, description="Where, on what and how it was measured, or how it was derived.")
+
+    @field_validator("work")
+    @classmethod
+    def _known(cls, work: str) -> str:
+        if work not in UNITS:
+            raise ValueError(f"no such kind of work; name one of {', '.join(UNITS)}")
+        return work
 
     @model_validator(mode="after")
     def _one_figure(self) -> Rate:
@@ -91,36 +84,39 @@ class RateTable(Settings):
     rates: tuple[Rate, ...]
 
 
-class KnownCorpus(Settings):
+class Known(Settings):
+    """What all published sizes have."""
+
+    source: str = Field(min_length=8)
+
+
+class KnownCorpus(Known):
     """A published corpus, known by the end of its path."""
 
     path: str
     passages: int = Field(ge=1)
-    words: float = Field(gt=0, description="Words a passage, title included.")
-    source: str = Field(min_length=8)
+    words: float = Field(gt=0, description="Words per passage, title included.")
 
 
-class KnownQuestions(Settings):
+class KnownQuestions(Known):
     """A published file of questions, judgements, answers or training rows, known by the end of its path."""
 
     path: str
     questions: int = Field(ge=1)
-    answered: int | None = Field(None, ge=1, description="Those with an answer; unknown without.")
+    answered: int | None = Field(None, ge=1, description="Those with an answer, where known.")
     judgements: int | None = Field(None, ge=1)
-    words: float | None = Field(None, gt=0, description="Words a question.")
-    passage_words: float | None = Field(None, gt=0, description="Training rows: words a passage.")
-    source: str = Field(min_length=8)
+    words: float | None = Field(None, gt=0, description="Words per question.")
+    passage_words: float | None = Field(None, gt=0, description="Training rows: words per passage.")
 
 
-class KnownFile(Settings):
+class KnownFile(Known):
     """A published file whose size its publisher's list lacks, known by the end of its path."""
 
     path: str
     bytes: int = Field(ge=1)
-    source: str = Field(min_length=8)
 
 
-class KnownModel(Settings):
+class KnownModel(Known):
     """A published model."""
 
     model: str = Field(description="Its hub name, package or folder.")
@@ -128,19 +124,28 @@ class KnownModel(Settings):
     multiplied: float = Field(gt=0, description="Those that each token is multiplied with: not the embedding table.")
     dimension: int = Field(ge=1, description="Width of its vectors.")
     bytes: int = Field(ge=1, description="Its weights on disk.")
-    source: str = Field(min_length=8)
 
 
-class KnownReplies(Settings):
+class KnownReplies(Known):
     """What an LLM replies, as far as it is known before it is asked."""
 
     model: str = Field(description="Its hub name, package or folder, or * for each that has no entry of its own.")
-    relsel: float = Field(gt=0, description="Passages that relevance selection keeps of a question's pool.")
-    utilsel: float = Field(gt=0, description="Passages that utility selection keeps.")
-    utilsel_truth: float = Field(gt=0, description="The same with the ground-truth answer.")
-    answer_tokens: float = Field(gt=0, description="Tokens of an answer.")
-    thinking_tokens: float = Field(ge=0, description="Tokens of a thought, where the model thinks first.")
-    source: str = Field(min_length=8)
+    selected: dict[str, float] = Field(
+        description="Passages of a query's pool that a stage selects, by stage; * for each stage that is not named."
+    )
+    answer_tokens: float = Field(gt=0, description="Tokens per answer.")
+    thinking_tokens: float = Field(ge=0, description="Tokens per thought, where the model thinks first.")
+
+    @field_validator("selected")
+    @classmethod
+    def _by_stage(cls, selected: dict[str, float]) -> dict[str, float]:
+        if ANY not in selected or not selected.keys() <= {ANY, *STAGES} or min(selected.values()) <= 0:
+            raise ValueError(f"give a positive number for '{ANY}', and for any of {', '.join(STAGES)}")
+        return selected
+
+    def selected_by(self, stage: str) -> float:
+        """Passages that a stage selects."""
+        return self.selected.get(stage, self.selected[ANY])
 
 
 class SizeTable(Settings):
@@ -160,23 +165,18 @@ def read_table(table: type[Table], path: Path) -> Table:
         InputError: the file is missing, is no YAML, has an unknown key or a wrong value; names file and key.
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return table.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except OSError as error:
-        raise InputError(
-            f"this table cannot be read ({error.strerror}).", hint="give an existing file.", path=path
-        ) from None
+        problem, hint = f"this table cannot be read ({error.strerror})", "give an existing file."
     except yaml.YAMLError as error:
-        raise InputError(f"this is no YAML ({error}).", hint="correct the file.", path=path) from None
-    try:
-        return table.model_validate(raw)
+        problem, hint = f"this is no YAML ({error})", "correct the file."
     except ValidationError as error:
-        problems = (
-            f"{'.'.join(map(str, problem['loc']))}: {problem['msg'].removeprefix('Value error, ')}"
-            for problem in error.errors()
-        )
-        raise InputError(
-            "; ".join(problems) + ".", hint="compare it with the tables of resources/audit/.", path=path
-        ) from None
+        found = [
+            (".".join(map(str, each["loc"])), each["msg"].removeprefix("Value error, ")) for each in error.errors()
+        ]
+        problem = "; ".join(f"{key}: {what}" for key, what in found)
+        hint = "compare it with the tables of resources/audit/."
+    raise InputError(f"{problem}.", hint=hint, path=path)
 
 
 def read_sizes(paths: Sequence[Path]) -> SizeTable:

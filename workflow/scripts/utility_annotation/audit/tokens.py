@@ -10,12 +10,12 @@ from ..engines.protocol import Continuation, Request
 
 _PIECE = re.compile(r"\w+|[^\w\s]")
 _TOKENS_A_PIECE = 1.14
-"""Measured with SmolLM2's tokenizer on 22,747 MS MARCO passages (1.142 tokens a word or punctuation mark)."""
+"""Measured with SmolLM2's tokenizer on 22,747 MS MARCO passages (1.142 tokens per word or punctuation mark)."""
 _TOKENS_A_TURN = 5
 """What marks a turn: 5 in the chat templates of SmolLM2 and Qwen (ChatML), and of Llama 3."""
 
 WORDS_TO_TOKENS = 1.36
-"""Tokens of BERT's tokenizer a word, measured on the same passages."""
+"""Tokens of BERT's tokenizer per word, measured on the same passages."""
 
 Counter = Callable[[str], float]
 

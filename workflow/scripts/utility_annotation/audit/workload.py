@@ -1,51 +1,43 @@
 """What each job has to do, in the units that rates count, and what it leaves on the disk.
 
-One function a rule. A rule without one is reported as not counted, never as free.
+``REQUESTS`` of :mod:`..planning.resources` says for each rule how its work is counted. What GPUs do, what LLMs read and
+write and what stays on the disk is counted closely, the work of CPUs coarsely: bytes that are copied, texts that are
+read or found, rows of ids and figures. Annotation stages are counted by their entries in ``STAGES``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from math import ceil, floor
+from pathlib import Path
 from statistics import fmean
 
-from ..annotation.answers import AnswerStage
-from ..annotation.items import Item
-from ..annotation.prompts import Cleaner, PromptTemplate
-from ..annotation.relevance import relevance_stage
-from ..annotation.replug import ReplugStage
-from ..annotation.shard import Stage
-from ..annotation.templates import question_template_name, template_name
-from ..annotation.utility import ranking_stage, selection_stage
-from ..engines.protocol import Failure, ReplyRequest, Request
-from ..settings import Annotator, Configuration, Pool
+from ..annotation.items import TRUTH
+from ..annotation.prompts import PromptSanitizer, PromptTemplate
+from ..annotation.stages import STAGES
+from ..engines.protocol import Failure, ReplyRequest
+from ..planning import annotation, answers
+from ..planning.resources import PLAIN_BYTES_A_WORD, REQUESTS, RUN_BYTES, Closely, Reads
+from ..settings import Annotator, Configuration
 from .plan import Job
-from .rates import SERVER, Amount, ModelSize, NotKnown
-from .sizes import Sizes, answers_tokens
-from .tables import Work
+from .rates import SERVER, Amount, ModelSize, NotKnown, own_name
+from .sizes import Sizes
 from .tokens import WORDS_TO_TOKENS, counter, prompt_tokens, stand_in
 
-_TEXT_BYTES_A_WORD = 2.7
-"""Text in parquet with zstd: 2.5 measured on MS MARCO's passages, 2.8 on SciFact's."""
-_PLAIN_BYTES_A_WORD = 7
-"""Text as JSON lines: 6.8 measured on MS MARCO's passages, 7.3 on SciFact's."""
-_RUN_BYTES_A_ROW, _TREC_BYTES_A_ROW = 5, 49
-"""A row of a run in parquet and in TREC's format, measured on 540,000 rows of BM25."""
 _REPLY_BYTES, _LIKELIHOOD_BYTES = 600, 150
 """A record of the completion store: of a reply, and of a likelihood."""
-_INDEX_BYTES_A_WORD = 1.3
-"""Anserini's index, measured on 227,470 MS MARCO passages."""
-_LABEL_BYTES = 8
 _COMPARED_TEXTS = 3
 """What BERTScore reads for a question: an answer, and two references or so."""
 _TRUTH_WORDS = 12
 """A ground-truth answer: MS MARCO's are a short sentence."""
-_TABLE_BYTES = 50_000
+_SMALL_BYTES = 50_000
 
 _LISTWISE_PASSAGE_TOKENS, _RANKED_PASSAGE_TOKENS, _FORM_TOKENS = 3, 4, 6
 """A selection names a passage as ``[12],``, a ranking as ``[12] > ``; the first opens with ``My selection:``."""
+
+_STAGE_OF = {annotation.rule(stage): stage for stage in STAGES}
 
 
 @dataclass(frozen=True)
@@ -58,7 +50,6 @@ class Workload:
         bytes: size of each output, by its place among them.
         scratch: bytes that lie on the disk beside the outputs while it runs.
         aside: bytes that it adds to the completion store.
-        requests: what is asked of an LLM.
     """
 
     amounts: tuple[Amount, ...] = ()
@@ -67,12 +58,15 @@ class Workload:
     bytes: tuple[float, ...] = ()
     scratch: float = 0
     aside: float = 0
-    requests: float = 0
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What is asked of an LLM for one question, on average."""
+    """What is asked of an LLM for one question, on average.
+
+    Attributes:
+        scored: whether it is asked for likelihoods, not for replies.
+    """
 
     requests: float = 0
     prompt_tokens: float = 0
@@ -80,61 +74,19 @@ class Asked:
     scored: bool = False
 
 
-@dataclass
 class Workloads:
     """Answers what a job of a configuration has to do.
 
     Args:
         configuration: the configuration.
         sizes: how large its parts are.
+        resources: the folder of the prompt templates.
     """
 
-    configuration: Configuration
-    sizes: Sizes
-    _rules: dict[str, Callable[[Job], Workload]] = field(init=False)
-
-    def __post_init__(self) -> None:
-        annotation = ("relsel", "answer", "utilsel", "utilrank", "replug", "utilsel_truth")
-        drawn = (
-            *("merge_qrels", "average_metrics", "results_table", "label_table", "cost_table", "plot_results"),
-            *("plot_lines", "plot_labels", "plot_positives", "plot_positions", "plot_training", "write_report"),
-        )
-        self._rules = {
-            "fetch": self._fetch,
-            "unpack": self._unpack,
-            "prepare_model": self._prepare_model,
-            "ingest_corpus": self._ingest_corpus,
-            "ingest_queries": self._ingest_split,
-            "ingest_qrels": self._ingest_split,
-            "ingest_answers": self._ingest_split,
-            "find_duplicates": self._find_duplicates,
-            "mine_negatives": self._mine_negatives,
-            "build_pool": self._build_pool,
-            **{f"annotate_{stage}": self._annotate for stage in annotation},
-            "merge_labels": self._merge_labels,
-            "label_quality": self._label_quality,
-            "sample_annotations": self._collect_cards,
-            "annotation_cost": self._count_work,
-            "train": self._train,
-            "encode": self._encode,
-            "search": self._search,
-            "bm25_index": self._bm25_index,
-            "bm25_search": self._bm25_search,
-            "match_answers": self._match_answers,
-            "evaluate": self._evaluate,
-            "generate_answers": self._generate_answers,
-            "evaluate_answers": self._evaluate_answers,
-            **dict.fromkeys(drawn, self._drawn),
-            "export_labels": self._export_labels,
-            "export_model": self._export_model,
-        }
-        for name in ("_asked", "_answered"):  # each is asked for by many jobs
+    def __init__(self, configuration: Configuration, sizes: Sizes, resources: Path) -> None:
+        self.configuration, self.sizes, self._resources = configuration, sizes, resources
+        for name in ("asked", "_answered"):  # each is asked for by many jobs
             setattr(self, name, cache(getattr(self, name)))
-
-    @property
-    def stages(self) -> list[str]:
-        """Every rule that is known, along the way of the workflow."""
-        return list(self._rules)
 
     def of(self, job: Job) -> Workload:
         """What a job has to do.
@@ -142,86 +94,64 @@ class Workloads:
         Raises:
             NotKnown: a size that it depends on is not known, or nothing is known about its rule.
         """
-        if job.stage not in self._rules:
-            raise NotKnown(f"a description of rule {job.rule} (in audit/workload.py)")
-        return self._rules[job.stage](job)
+        if job.stage not in REQUESTS:
+            raise NotKnown(f"an entry of rule {job.rule} (in planning/resources.py)")
+        work = REQUESTS[job.stage].work
+        if work is None:
+            return Workload((_START,), bytes=(_SMALL_BYTES,) * len(job.outputs))
+        return self._read(job, work) if isinstance(work, Reads) else _COUNTED[work](self, job)
 
-    # models and data
+    def _read(self, job: Job, reads: Reads) -> Workload:
+        """The coarse work of a CPU."""
+        number, words, dataset = self._gone_through(job, reads.what)
+        copied = 0.0
+        if reads.copies == "texts":
+            copied = number * words * PLAIN_BYTES_A_WORD
+        elif dataset is not None and reads.copies == "corpus":
+            corpus = self.sizes.corpus(dataset)
+            copied = corpus.passages * corpus.words * PLAIN_BYTES_A_WORD
+        leaves = number * (reads.bytes_each + words * reads.bytes_a_word)
+        each = leaves / len(job.outputs) if leaves else _SMALL_BYTES
+        amounts = (_START, Amount("texts" if reads.texts else "rows", number))
+        return Workload(amounts, bytes=(each,) * len(job.outputs), scratch=copied)
 
-    def _prepare_model(self, job: Job) -> Workload:
-        name = job.wildcards["model"]
-        known = self.sizes.model(name).size()
-        fetched = self.configuration.models[name].hub is not None
-        work: Work = "fetch" if fetched else "prepare"
-        # weights of the hub's cache are linked, but the cache fills
-        return Workload((_START_ENCODER, Amount(work, known.bytes)), bytes=(known.bytes,))
+    def _gone_through(self, job: Job, what: str) -> tuple[float, float, str | None]:
+        """How many of these a job goes through, the words of each, and the dataset in which it looks up their texts."""
+        names = job.wildcards
+        if what == "passages":
+            corpus = self.sizes.corpus(names["dataset"])
+            return corpus.passages, corpus.words, None
+        if what == "hits":
+            return self._hits(names["testset"]), 0, None
+        if what == "candidates":
+            labels = self.configuration.labels.get(names.get("labels", ""))
+            name = labels.pool if labels else names.get("pool", job.rule.removeprefix("build_pool_"))
+            pool, settings = self.sizes.pool(name), self.configuration.pools[name]
+            share = labels.queries.percent / 100 if labels else 1
+            without_texts = settings.source.format != "tevatron"
+            return pool.questions * pool.candidates * share, pool.words, settings.dataset if without_texts else None
+        found = self.sizes.questions(names["dataset"], names["split"])
+        return (found.questions, found.words, None) if what == "questions" else (found.judgements, 0, None)
 
-    def _fetch(self, job: Job) -> Workload:
+    def _hits(self, name: str) -> int:
+        """Rows of a run at most."""
+        testset = self.configuration.testsets[name]
+        depth = min(testset.depth, self.sizes.corpus(testset.dataset).passages)
+        return self.sizes.questions(testset.dataset, testset.split).questions * depth
+
+    def _file(self, job: Job) -> Workload:
         download = self.configuration.downloads[job.wildcards["download"]]
-        size = download.bytes or self.sizes.file_bytes(job.outputs[0].path)
-        return Workload((_START, Amount("fetch", size)), bytes=(size if download.local is None else 0,))
+        fetched = "member" not in job.wildcards
+        size = (download.bytes if fetched else None) or self.sizes.file_bytes(job.outputs[0].path)
+        return Workload((_START, Amount("copy", size)), bytes=(0 if fetched and download.local else size,))
 
-    def _unpack(self, job: Job) -> Workload:
-        size = self.sizes.file_bytes(job.outputs[0].path)
-        return Workload((_START, Amount("unpack", size)), bytes=(size,))
+    def _model(self, job: Job) -> Workload:
+        size = self.sizes.model(job.wildcards["model"]).size().bytes
+        return Workload((_START_ENCODER, Amount("copy", size)), bytes=(size,))
 
-    def _ingest_corpus(self, job: Job) -> Workload:
-        corpus = self.sizes.corpus(job.wildcards["dataset"])
-        size = corpus.passages * (corpus.words * _TEXT_BYTES_A_WORD + 4)
-        return Workload((_START, Amount("ingest", corpus.passages)), bytes=(size,))
-
-    def _ingest_split(self, job: Job) -> Workload:
-        dataset, split = job.wildcards["dataset"], job.wildcards["split"]
-        questions = self.sizes.questions(dataset, split)
-        rows = questions.questions
-        size: float = questions.questions * (questions.words * _TEXT_BYTES_A_WORD + 4)
-        if job.rule == "ingest_qrels":  # its check reads the corpus's ids
-            rows = questions.judgements + self.sizes.corpus(dataset).passages
-            size = questions.judgements * 8
-        return Workload((_START, Amount("ingest", rows)), bytes=(size,))
-
-    # pools, annotation, labels
-
-    def _mine_negatives(self, job: Job) -> Workload:
-        pool = self.configuration.pools[job.wildcards["pool"]]
-        questions = self.sizes.questions(pool.dataset, pool.split).questions
-        return Workload((_START, Amount("ranks", self._found(pool))), bytes=(questions * pool.size * 12,))
-
-    def _find_duplicates(self, job: Job) -> Workload:
-        pool = self.configuration.pools[job.wildcards["pool"]]
-        found = self._found(pool)
-        return Workload(
-            (_START, Amount("ranks", found), Amount("compare", found)),
-            bytes=(1000,),
-            scratch=self._uncompressed(pool.dataset),
-        )
-
-    def _found(self, pool: Pool) -> int:
-        """Rows of all runs from which a pool is made."""
-        assert pool.source.testset is not None, "only a pool that is searched for is mined"
-        return self._ranks(pool.source.testset) * len(pool.source.retrievers)
-
-    def _build_pool(self, job: Job) -> Workload:
-        name = job.rule.removeprefix("build_pool_")
-        pool, settings = self.sizes.pool(name), self.configuration.pools[name]
-        candidates = pool.questions * pool.candidates
-        shard = candidates * (pool.words * _TEXT_BYTES_A_WORD + 8) / len(job.outputs)
-        return Workload(
-            (_START, Amount("build-pool", candidates)),
-            bytes=(shard,) * len(job.outputs),
-            scratch=0 if settings.source.format == "tevatron" else self._uncompressed(settings.dataset),
-        )
-
-    def _uncompressed(self, dataset: str) -> float:
-        """Bytes of the copy of a corpus in which passages are looked up."""
-        corpus = self.sizes.corpus(dataset)
-        return corpus.passages * corpus.words * _PLAIN_BYTES_A_WORD
-
-    def _annotate(self, job: Job) -> Workload:
-        pool, annotator = job.wildcards["pool"], job.wildcards["annotator"]
-        stage = job.rule.removeprefix("annotate_").replace("_", "-")
-        asked = self._asked(pool, annotator, stage)
-        size = self.sizes.pool(pool)
+    def _annotation(self, job: Job) -> Workload:
+        pool, annotator, stage = job.wildcards["pool"], job.wildcards["annotator"], _STAGE_OF[job.rule]
+        asked, size = self.asked(pool, annotator, stage), self.sizes.pool(pool)
         questions = size.questions / self.configuration.pools[pool].shards
         row = 250 + (12 * size.candidates if asked.scored else 0)
         return self._by_llm(annotator, stage, asked, questions, (questions * row, 1000))
@@ -231,8 +161,6 @@ class Workloads:
     ) -> Workload:
         settings = self.configuration.annotators[annotator]
         read, written = questions * asked.prompt_tokens, questions * asked.new_tokens
-        work: Work = "likelihood" if asked.scored else "prompt"
-        record = _LIKELIHOOD_BYTES if asked.scored else _REPLY_BYTES
         device: str | None = None
         starting: tuple[Amount, ...] = (_START,)
         if settings.engine == "openai":
@@ -242,132 +170,99 @@ class Workloads:
             assert settings.model is not None, "only a server does without"
             model = self.sizes.model(settings.model)
             starting = (Amount("start-llm", 1, model), Amount("load", model.size().bytes, model))
-        asking = replace(model, names=(f"{annotator}/{stage}", *model.names))
+        asking = replace(model, names=(own_name(annotator, stage), *model.names))
+        work = "likelihood" if asked.scored else "prompt"
         return Workload(
             (*starting, Amount(work, read, asking, device), Amount("reply", written, asking, device)),
             prompt_tokens=read,
             new_tokens=written,
             bytes=outputs,
-            aside=questions * asked.requests * record,
-            requests=questions * asked.requests,
+            aside=questions * asked.requests * (_LIKELIHOOD_BYTES if asked.scored else _REPLY_BYTES),
         )
 
-    def _asked(self, pool: str, annotator: str, stage: str) -> Asked:
+    def asked(self, pool: str, annotator: str, stage: str) -> Asked:
         """What a stage asks an annotator for one question of a pool, by the stage's own code."""
         settings = self.configuration.annotators[annotator]
-        listwise = settings.protocol == "listwise"
-        scored = stage == "replug" or (not listwise and stage != "answer")
-        if stage == "utilrank" and not listwise:
-            return Asked(scored=True)  # the likelihoods of utilsel, from the store
-        observed = self.sizes.observed(pool, annotator, stage)
-        size = self.sizes.pool(pool)
-        shown = float(size.candidates)
-        if stage in ("answer", "utilsel", "utilrank"):
-            shown = self._selected(pool, annotator, "relsel", shown)
-        template = PromptTemplate(self.sizes.template(template_name(stage, settings.protocol)), Cleaner(()))
-        items = [self._with_answer(item, stage, annotator) for item in size.items]
-        requests, read = self._requests(_stage(stage, settings, template), items, shown, settings)
-        written = 0 if scored else self._reply_tokens(pool, annotator, stage, shown) * requests
+        entry, way = STAGES[stage], STAGES[stage].way(settings.protocol)
+        scored = way.reply is None
+        if way.shares:
+            return Asked(scored=True)  # the likelihoods of that stage, from the completion store
+        observed, size = self.sizes.observed(pool, annotator, stage), self.sizes.pool(pool)
+        shown, words = size.candidates, float(_TRUTH_WORDS)
+        for earlier in entry.reads:
+            if earlier == TRUTH:
+                continue
+            if STAGES[earlier].labels is None:  # a text, not passages
+                words = self._answer_tokens(annotator, thinks=False) / WORDS_TO_TOKENS
+            else:
+                shown = self._selected(pool, annotator, earlier, shown)
+        template = self._template(annotation.template(self.configuration, stage=stage, annotator=annotator))
+        made = entry.make(settings, template)
+        items = [replace(item, answer=stand_in(words)) for item in size.items]
+        count = self._counter(settings)
+
+        def of_passages(number: int) -> tuple[float, float]:
+            shorter = [replace(item, passages=item.passages[:number]).cut(settings.passage_words) for item in items]
+            requests = [() if isinstance(each, Failure) else each for each in map(made.requests, shorter)]
+            return fmean(map(len, requests)), fmean(prompt_tokens(each, count) for each in requests)
+
+        # a fraction of a passage counts in proportion
+        low, high, share = of_passages(floor(shown)), of_passages(ceil(shown)), shown - floor(shown)
+        requests, read = (below + share * (above - below) for below, above in zip(low, high, strict=True))
+        written = 0.0 if scored else requests * self._reply_tokens(pool, annotator, stage, shown)
         if observed is not None:
             read, written = observed.prompt_tokens, observed.new_tokens
         return Asked(requests, read, written, scored)
 
-    def _with_answer(self, item: Item, stage: str, annotator: str) -> Item:
-        """The question with an answer as long as those that the stage is given."""
-        words: float = _TRUTH_WORDS
-        if stage in ("utilsel", "utilrank"):
-            settings = self.configuration.annotators[annotator]
-            words = self.sizes.replies(annotator).answer_tokens / WORDS_TO_TOKENS
-            words = min(words, settings.answer_sampling.max_new_tokens / WORDS_TO_TOKENS)
-        return replace(item, answer=stand_in(words))
-
-    def _requests(self, stage: Stage, items: Sequence[Item], shown: float, settings: Annotator) -> tuple[float, float]:
-        """Requests and prompt tokens of a question that shows so many passages; a fraction counts in proportion."""
-        count = counter(self.sizes.folder(settings.model) if settings.model else None)
-
-        def asked(passages: int) -> tuple[float, float]:
-            found = [list(_requests_of(stage, item, passages, settings.passage_words)) for item in items]
-            return fmean(map(len, found)), fmean(prompt_tokens(requests, count) for requests in found)
-
-        low, high = asked(floor(shown)), asked(ceil(shown))
-        share = shown - floor(shown)
-        requests, read = (below + share * (above - below) for below, above in zip(low, high, strict=True))
-        return requests, read
-
     def _selected(self, pool: str, annotator: str, stage: str, candidates: float) -> float:
-        """Passages that a selecting stage keeps of a question's pool."""
+        """Passages that a stage selects of so many of a question's pool."""
         observed = self.sizes.observed(pool, annotator, stage)
         if observed is not None:
             return max(observed.selected, 1)
         settings = self.configuration.annotators[annotator]
-        if stage == "relsel" and settings.protocol == "pointwise":
+        if "pointwise.relevant_percent" in STAGES[stage].way(settings.protocol).settings:
             return max(1, floor(settings.pointwise.relevant_percent * candidates / 100))
-        replies = self.sizes.replies(annotator)
-        return min(getattr(replies, stage.replace("-", "_")), candidates)
+        return min(self.sizes.replies(annotator).selected_by(stage), candidates)
 
     def _reply_tokens(self, pool: str, annotator: str, stage: str, shown: float) -> float:
+        """New tokens of one reply, a thought included."""
         settings = self.configuration.annotators[annotator]
-        replies = self.sizes.replies(annotator)
-        if stage == "answer":
-            return answers_tokens(settings, replies)
-        if stage == "utilrank":
+        reply = STAGES[stage].way(settings.protocol).reply
+        if reply == "answer":
+            return self._answer_tokens(annotator)
+        if reply == "ranking":
             named = _RANKED_PASSAGE_TOKENS * shown
         else:
             named = _FORM_TOKENS + _LISTWISE_PASSAGE_TOKENS * self._selected(pool, annotator, stage, shown)
-        thought = replies.thinking_tokens if settings.thinking else 0
+        thought = self.sizes.replies(annotator).thinking_tokens if settings.thinking else 0
         return min(named + thought, settings.sampling.max_new_tokens)
 
-    def _merge_labels(self, job: Job) -> Workload:
-        candidates = self._labelled(job.wildcards["labels"])
-        return Workload((_START, Amount("labels", candidates)), bytes=(candidates * _LABEL_BYTES,))
+    def _answer_tokens(self, annotator: str, *, thinks: bool = True) -> float:
+        """New tokens of an answer, with the thought before it or without, as far as the annotator's limit goes."""
+        settings, replies = self.configuration.annotators[annotator], self.sizes.replies(annotator)
+        thought = replies.thinking_tokens if thinks and settings.thinking else 0
+        return min(replies.answer_tokens + thought, settings.answer_sampling.max_new_tokens)
 
-    def _label_quality(self, job: Job) -> Workload:
-        return Workload((_START, Amount("labels", self._labelled(job.wildcards["labels"]))), bytes=(_TABLE_BYTES,))
+    def _template(self, path: str) -> PromptTemplate:
+        return PromptTemplate(self._resources / path, PromptSanitizer(()))
 
-    def _export_labels(self, job: Job) -> Workload:
-        labels = job.wildcards["labels"]
-        pool = self.sizes.pool(self.configuration.labels[labels].pool)
-        candidates = self._labelled(labels)
-        texts = (
-            candidates * pool.words * _PLAIN_BYTES_A_WORD
-        )  # BEIR's and TREC's form, without repetitions, are smaller
-        return Workload((_START, Amount("build-pool", candidates)), bytes=(texts,), scratch=texts)
+    def _counter(self, settings: Annotator) -> Callable[[str], float]:
+        return counter(self.sizes.folder(settings.model) if settings.model else None)
 
-    def _collect_cards(self, job: Job) -> Workload:
-        pool = self.sizes.pool(job.wildcards["pool"])
-        shown = min(self.configuration.report.questions, pool.questions) * pool.candidates
-        texts = shown * (pool.words * _PLAIN_BYTES_A_WORD + _LIKELIHOOD_BYTES)
-        return Workload((_START, Amount("labels", pool.questions * pool.candidates)), bytes=(texts,))
-
-    def _count_work(self, job: Job) -> Workload:
-        pool = self.sizes.pool(job.wildcards["pool"])
-        return Workload((_START, Amount("labels", pool.questions * pool.candidates)), bytes=(_TABLE_BYTES,))
-
-    def _labelled(self, labels: str) -> float:
-        settings = self.configuration.labels[labels]
-        pool = self.sizes.pool(settings.pool)
-        return pool.questions * pool.candidates * settings.queries.percent / 100
-
-    # training and retrieval
-
-    def _train(self, job: Job) -> Workload:
+    def _training(self, job: Job) -> Workload:
         training = self.configuration.trainings[job.wildcards["training"]]
         backbone = self.configuration.backbones[job.wildcards["backbone"]]
         labels = self.configuration.labels[training.labels]
-        pool = self.sizes.pool(labels.pool)
-        model = self.sizes.model(backbone.model)
+        pool, model = self.sizes.pool(labels.pool), self.sizes.model(backbone.model)
         questions = pool.questions * labels.queries.percent / 100
         passage_tokens = min(backbone.passage_length, pool.longest * WORDS_TO_TOKENS + 2)  # a batch is padded
         drawn = min(training.train_group_size, pool.candidates)
         tokens = questions * training.epochs * (drawn * passage_tokens + backbone.query_length)
         weights = model.size().parameters * 4
-        texts = questions * pool.candidates * pool.words * _PLAIN_BYTES_A_WORD
+        texts = questions * pool.candidates * pool.words * PLAIN_BYTES_A_WORD
         return Workload((_START_ENCODER, Amount("train", tokens, model)), bytes=(weights,), scratch=texts + 3 * weights)
 
-    def _export_model(self, job: Job) -> Workload:
-        return Workload((_START,), bytes=(_TABLE_BYTES,))  # the weights are linked
-
-    def _encode(self, job: Job) -> Workload:
+    def _encoding(self, job: Job) -> Workload:
         dataset = job.wildcards["dataset"]
         backbone = self.configuration.backbones[job.wildcards["backbone"]]
         corpus, model = self.sizes.corpus(dataset), self.sizes.model(backbone.model)
@@ -379,9 +274,8 @@ class Workloads:
     def _search(self, job: Job) -> Workload:
         testset = self.configuration.testsets[job.wildcards["testset"]]
         backbone = self.configuration.backbones[job.wildcards["backbone"]]
-        model = self.sizes.model(backbone.model)
         questions = self.sizes.questions(testset.dataset, testset.split)
-        passages = self.sizes.corpus(testset.dataset).passages
+        passages, model = self.sizes.corpus(testset.dataset).passages, self.sizes.model(backbone.model)
         dimension = model.size().dimension
         tokens = questions.questions * min(backbone.query_length, questions.words * WORDS_TO_TOKENS + 2)
         amounts = (
@@ -390,99 +284,48 @@ class Workloads:
             Amount("load", passages * dimension * 2),
             Amount("score", 2.0 * questions.questions * passages * dimension),
         )
-        return Workload(amounts, bytes=self._run_bytes(testset.dataset, testset.split, testset.depth))
+        return Workload(amounts, bytes=(self._hits(job.wildcards["testset"]) * RUN_BYTES / 2,) * 2)
 
-    def _run_bytes(self, dataset: str, split: str, depth: int) -> tuple[float, float]:
-        rows = self.sizes.questions(dataset, split).questions * min(depth, self.sizes.corpus(dataset).passages)
-        return rows * _RUN_BYTES_A_ROW, rows * _TREC_BYTES_A_ROW
-
-    def _bm25_index(self, job: Job) -> Workload:
-        corpus = self.sizes.corpus(job.wildcards["dataset"])
-        words = corpus.passages * corpus.words
-        return Workload(
-            (_START, Amount("index", corpus.passages)),
-            bytes=(words * _INDEX_BYTES_A_WORD,),
-            scratch=words * _PLAIN_BYTES_A_WORD,
-        )
-
-    def _bm25_search(self, job: Job) -> Workload:
-        testset = self.configuration.testsets[job.wildcards["testset"]]
-        questions = self.sizes.questions(testset.dataset, testset.split).questions
-        return Workload(
-            (_START, Amount("bm25-search", questions)),
-            bytes=self._run_bytes(testset.dataset, testset.split, testset.depth),
-        )
-
-    # evaluation
-
-    def _match_answers(self, job: Job) -> Workload:
-        rows = self._ranks(job.wildcards["testset"])
-        corpus = self.sizes.corpus(self.configuration.testsets[job.wildcards["testset"]].dataset).passages
-        return Workload((_START, Amount("match-answers", rows), Amount("ingest", corpus)), bytes=(rows * 8,))
-
-    def _evaluate(self, job: Job) -> Workload:
-        testset = self.configuration.testsets[job.wildcards["testset"]]
-        questions = self.sizes.questions(testset.dataset, testset.split).questions
-        rows = self._ranks(job.wildcards["testset"])
-        return Workload((_START, Amount("ranks", rows)), bytes=(1000, questions * len(testset.metrics) * 12))
-
-    def _ranks(self, name: str) -> int:
-        testset = self.configuration.testsets[name]
-        return self.sizes.questions(testset.dataset, testset.split).questions * testset.depth
-
-    def _generate_answers(self, job: Job) -> Workload:
+    def _answering(self, job: Job) -> Workload:
         qa, generator = job.wildcards["qa"], job.wildcards["generator"]
         testset = self.configuration.testsets[self.configuration.qa[qa].testset]
         questions = self.sizes.questions(testset.dataset, testset.split).questions
-        return self._by_llm(generator, "generate", self._answered(qa, generator), questions, (questions * 400, 1000))
+        asked = self._answered(qa, generator)
+        return self._by_llm(generator, answers.STAGE, asked, questions, (questions * 400, 1000))
 
     def _answered(self, qa: str, generator: str) -> Asked:
         """What question answering asks a generator for one question."""
         task, settings = self.configuration.qa[qa], self.configuration.annotators[generator]
         testset = self.configuration.testsets[task.testset]
-        corpus = self.sizes.corpus(testset.dataset)
         questions = self.sizes.questions(testset.dataset, testset.split)
-        template = PromptTemplate(self.sizes.template(question_template_name(task.style)), Cleaner(()))
-        words = min(corpus.words, settings.passage_words)
-        chat = template.render(
-            query=stand_in(questions.words), passages=[stand_in(words, number) for number in range(task.passages)]
-        )
-        count = counter(self.sizes.folder(settings.model) if settings.model else None)
-        read = prompt_tokens([ReplyRequest(chat, settings.answer_sampling)], count)
-        return Asked(1, read, answers_tokens(settings, self.sizes.replies(generator)))
+        words = min(self.sizes.corpus(testset.dataset).words, settings.passage_words)
+        passages = [stand_in(words, number) for number in range(task.passages)]
+        template = self._template(answers.template(self.configuration, qa=qa))
+        chat = template.render(query=stand_in(questions.words), passages=passages)
+        read = prompt_tokens([ReplyRequest(chat, settings.answer_sampling)], self._counter(settings))
+        return Asked(1, read, self._answer_tokens(generator))
 
-    def _evaluate_answers(self, job: Job) -> Workload:
+    def _answer_evaluation(self, job: Job) -> Workload:
         task = self.configuration.qa[job.wildcards["qa"]]
         testset = self.configuration.testsets[task.testset]
         questions = self.sizes.questions(testset.dataset, testset.split).questions
-        replies = self.sizes.replies(job.wildcards["generator"])
-        amounts = [_START, Amount("ranks", questions)]
+        amounts = [_START, Amount("rows", questions)]
         if task.bert_score is not None:
-            model = self.sizes.model(task.bert_score.model)
-            answer = answers_tokens(self.configuration.annotators[job.wildcards["generator"]], replies)
-            amounts = [_START_ENCODER, Amount("encode", questions * _COMPARED_TEXTS * answer, model)]
+            tokens = questions * _COMPARED_TEXTS * self._answer_tokens(job.wildcards["generator"])
+            amounts = [_START_ENCODER, Amount("encode", tokens, self.sizes.model(task.bert_score.model))]
         return Workload(tuple(amounts), bytes=(1000, questions * len(task.metrics) * 12))
-
-    def _drawn(self, job: Job) -> Workload:
-        return Workload((_START,), bytes=(_TABLE_BYTES,) * len(job.outputs))
 
 
 _START = Amount("start", 1)
 _START_ENCODER = Amount("start-encoder", 1)
 
-
-def _stage(stage: str, settings: Annotator, template: PromptTemplate) -> Stage:
-    makers: Mapping[str, Callable[[], Stage]] = {
-        "relsel": lambda: relevance_stage(settings, template),
-        "answer": lambda: AnswerStage(settings, template),
-        "utilsel": lambda: selection_stage(settings, template),
-        "utilsel-truth": lambda: selection_stage(settings, template),
-        "utilrank": lambda: ranking_stage(settings, template),
-        "replug": lambda: ReplugStage(template),
-    }
-    return makers[stage]()
-
-
-def _requests_of(stage: Stage, item: Item, passages: int, passage_words: int) -> Iterator[Request]:
-    requests = stage.requests(replace(item, passages=item.passages[:passages]).cut(passage_words))
-    return iter(() if isinstance(requests, Failure) else requests)
+_COUNTED: Mapping[Closely, Callable[[Workloads, Job], Workload]] = {
+    "file": Workloads._file,
+    "model": Workloads._model,
+    "annotation": Workloads._annotation,
+    "training": Workloads._training,
+    "encoding": Workloads._encoding,
+    "search": Workloads._search,
+    "answering": Workloads._answering,
+    "answer-evaluation": Workloads._answer_evaluation,
+}

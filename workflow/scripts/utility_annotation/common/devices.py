@@ -19,7 +19,7 @@ with large_packages():
 _LOG = logging.getLogger(__name__)
 
 _DRIVER = Path("/proc/driver/nvidia/version")
-"""What the driver of NVIDIA's GPUs says of itself."""
+"""Where NVIDIA's driver states its version."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class Fault:
 def choose_device(device: Literal["auto", "cpu", "cuda"], gpus: int, section: str) -> torch.device:
     """The device of a job.
 
-    A GPU is demanded by ``cuda``, and by a number of GPUs with ``auto``; else ``auto`` takes one where torch can use
-    it. A GPU that is there and goes unused because of torch's build is told in the log.
+    ``cuda`` demands a GPU, and so does ``auto`` with a number of GPUs. Otherwise ``auto`` takes a GPU if torch can use
+    it. If a GPU is there that torch's build cannot use, the log says so.
 
     Args:
         device: the setting ``device``.
@@ -66,14 +66,14 @@ def choose_device(device: Literal["auto", "cpu", "cuda"], gpus: int, section: st
 
 
 def use_threads(count: int) -> None:
-    """Let torch compute on the CPU with so many threads."""
+    """Let torch compute on the CPU with ``count`` threads."""
     torch.set_num_threads(count)
 
 
 def gpu_fault() -> Fault | None:
-    """What keeps torch from computing on a GPU; none where it can."""
+    """Why torch cannot compute on a GPU; None if it can."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch's own words on an old driver are read below
+        warnings.simplefilter("ignore")  # torch's own message about an old driver is read below
         if torch.cuda.is_available():
             return _foreign_architecture()
     if torch.version.hip is not None:
@@ -118,7 +118,7 @@ def _torchs_words() -> str:
 
 
 def _another_build() -> str:
-    """The command that puts another build of torch in place of this one."""
+    """The command that installs another build of torch."""
     version = torch.__version__.partition("+")[0]
     driver = _driver_version()
     known = f" that driver {driver} runs" if driver else " of your driver"

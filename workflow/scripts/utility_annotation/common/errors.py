@@ -1,4 +1,4 @@
-"""The exception that a user is meant to read, its form for a full disk, and how a script turns it into an exit code."""
+"""The exception that a user reads, its form for a full disk, and how a script turns it into an exit code."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """The operating system's ways to say that a disk, a quota or a file is full."""
 
 _LARGE_FOLDERS = ("results", "data", "raw")
-"""The folders of a working folder in which the workflow writes what is large."""
+"""The folders of a working folder that hold the large files."""
 
 
-class Item(int):
-    """The 1-based number of an item of one JSON document: the place of a row where other files have lines."""
+class ItemNumber(int):
+    """The 1-based number of an item in a JSON document, which has items where other files have lines."""
 
 
 def place(line: int) -> str:
-    """A row's place in its file, in words: ``line 3``, or ``item 3`` for an ``Item``."""
-    return f"{'item' if isinstance(line, Item) else 'line'} {line}"
+    """A row's place in its file: ``line 3``, or ``item 3`` for an ``ItemNumber``."""
+    return f"{'item' if isinstance(line, ItemNumber) else 'line'} {line}"
 
 
 class InputError(Exception):
-    """Bad input or a bad setting: names the place, what is wrong there, and what to do about it.
+    """Bad input or a bad setting: names the place, the problem, and how to fix it.
 
     Args:
         problem: what is wrong, in one sentence.
         hint: what the user can do about it, in one sentence.
         path: the file concerned, if any.
-        line: the 1-based line (or ``Item``) in that file, if any.
+        line: the 1-based line (or ``ItemNumber``) in that file, if any.
     """
 
     def __init__(self, problem: str, *, hint: str, path: Path | str | None = None, line: int | None = None) -> None:
@@ -44,30 +44,30 @@ class InputError(Exception):
 
 
 class NoRoom(InputError):
-    """A disk, a quota or a file is full: names the place, how full its disk is, and where to go from there.
+    """A disk, a quota or a file is full: names the place, how full its disk is, and how to go on.
 
     Args:
         what: what could not be written, such as ``this file``.
-        reason: the operating system's word for it.
+        reason: the operating system's message.
         path: the file or folder that was being written.
-        needed: bytes that were to be written, if that is known.
+        needed: bytes to write, if known.
     """
 
     def __init__(self, what: str, reason: str, path: Path | str, needed: int | None = None) -> None:
         folder = _existing(Path(os.path.abspath(path)))
         disk = shutil.disk_usage(folder)
-        due = "" if needed is None else f", {_amount(needed)} are due"
+        due = "" if needed is None else f", {_amount(needed)} are needed"
         super().__init__(
             f"there is no room to write {what} ({reason}): {_amount(disk.free)} of {_amount(disk.total)} are free on "
             f"the disk of {folder}{due}.",
-            hint=f"free space there, raise the quota{_move(folder)}, and run the same command again: it goes on from "
-            "where it was, and what stood there before still does.",
+            hint=f"free space there, raise the quota{_move(folder)}, and run the same command again. It continues "
+            "where it stopped, and keeps earlier files.",
             path=path,
         )
 
 
 def lacks_room(error: BaseException) -> str | None:
-    """The words for a full disk if an error says so, or one from which it arose: libraries wrap it in their own."""
+    """The system's message about a full disk, if this error or one of its causes is that; libraries wrap it."""
     for cause in causes(error):
         if isinstance(cause, OSError) and cause.errno in NO_ROOM:
             return os.strerror(cause.errno)
@@ -78,7 +78,7 @@ def lacks_room(error: BaseException) -> str | None:
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """An error and those from which it arose."""
+    """An error and its causes."""
     cause: BaseException | None = error
     while cause is not None:
         yield cause
@@ -90,7 +90,7 @@ def _existing(path: Path) -> Path:
 
 
 def _move(folder: Path) -> str:
-    """How to put what is full on another disk, where that is one of the working folder's large folders."""
+    """How to move a full folder to another disk, if it is one of the large folders."""
     for name in _LARGE_FOLDERS:
         if folder.is_relative_to(os.path.abspath(name)):
             return f", or put {name}/ on a larger disk (`mv {name} /large/disk/ && ln -s /large/disk/{name} {name}`)"
@@ -105,16 +105,14 @@ def _amount(size: int) -> str:
 
 
 def _fullest() -> Path:
-    """The folder with the least room among those in which a script writes."""
+    """The folder with the least room among those that a script writes to."""
     places = [Path(name).resolve() for name in (*_LARGE_FOLDERS, tempfile.gettempdir()) if Path(name).is_dir()]
     return min(places, key=lambda place: shutil.disk_usage(place).free, default=Path.cwd())
 
 
 def run_script(main: Callable[[list[str] | None], None]) -> None:
-    """Run a script's ``main``: an InputError becomes one line on standard error and exit code 1, and so does a full
-    disk wherever it was met.
-    """
-    gc.freeze()  # what was imported stays, so no search for garbage needs to look at it, not even the last
+    """Run a script's ``main``. An InputError or a full disk becomes one line on standard error and exit code 1."""
+    gc.freeze()  # imported modules live until the end, so the garbage collector need not look at them
     try:
         main(None)
     except InputError as error:

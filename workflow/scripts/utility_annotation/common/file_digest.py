@@ -1,6 +1,6 @@
-"""What a file holds, as one digest: the reason for which what was made of it is stale, whatever its modification time.
+"""Content digest of a file, used as a rerun trigger in place of its modification time.
 
-A file of many gigabytes is read once; its digest is kept until its size or modification time changes.
+A digest is kept until the file's size or modification time changes, so that a large file is read once.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def content_digest(path: Path | str, cache: Path | str) -> str:
 
     Args:
         path: the file.
-        cache: a folder in which digests are kept, a file each; where it cannot be written, nothing is kept.
+        cache: the folder of kept digests, one file each; if it cannot be written, nothing is kept.
     """
     path = Path(path).absolute()
     kept = Path(cache) / f"{hashlib.blake2b(str(path).encode(), digest_size=16).hexdigest()}.json"
@@ -35,7 +35,7 @@ def content_digest(path: Path | str, cache: Path | str) -> str:
         if isinstance(known, dict) and {name: known.get(name) for name in stamp} == stamp and "digest" in known:
             return str(known["digest"])
     if status.st_size > _LONG:
-        logger.warning("reading %s (%.1f GB) once, to know it again", path, status.st_size / 1e9)
+        logger.warning("reading %s (%.1f GB) once for its digest", path, status.st_size / 1e9)
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
     with suppress(OSError, InputError):

@@ -1,4 +1,4 @@
-"""Writing files so that nothing half-written is ever seen: write to a temporary name, check, rename."""
+"""Atomic writes: write to a temporary name, check, rename. No reader sees a half-written file."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from .errors import InputError, NoRoom, lacks_room
 def atomic_write(path: Path | str, needed: int | None = None) -> Iterator[Path]:
     """Yield a temporary name beside ``path``; rename it to ``path`` on success, remove it on failure.
 
-    Works for a file and for a folder alike. The temporary name carries the process id, so that two processes which
-    write the same target never share one.
+    This works for a file and for a folder. The temporary name has the process id in it, so that two processes that
+    write the same target use different names.
 
     Args:
         path: the file or folder to write.
-        needed: its bytes, if they are known beforehand; for the message where they find no room.
+        needed: its size in bytes, if known; for the message if the disk is full.
 
     Raises:
         InputError: the disk is full.
@@ -43,7 +43,7 @@ def atomic_write(path: Path | str, needed: int | None = None) -> Iterator[Path]:
 
 @contextmanager
 def needing_room(path: Path, needed: int | None = None) -> Iterator[None]:
-    """Turn a full disk into an error that names ``path``, the file that is being written.
+    """Turn a full disk into an error that names ``path``, the file being written.
 
     Raises:
         InputError: the disk is full.
@@ -60,10 +60,10 @@ def needing_room(path: Path, needed: int | None = None) -> Iterator[None]:
 
 
 def reserve(path: Path) -> None:
-    """Take the room that a file with holes will need; to write into its memory map without room kills the process.
+    """Allocate a sparse file's space; writing into its memory map on a full disk would kill the process.
 
     Raises:
-        OSError: there is not so much.
+        OSError: the disk has too little space.
     """
     with path.open("r+b") as file:
         os.posix_fallocate(file.fileno(), 0, path.stat().st_size)

@@ -1,4 +1,4 @@
-"""Hashes: of the rows of a table, by which a row is found quickly, and of ids, by which they are chosen at random."""
+"""Hashes of table rows, for look-up, and of ids, for random choice."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _WORD = 8
 _BLOCK_ROWS = 1 << 14
-"""So few that the arrays of a block stay in the processor's cache: four times as fast as all rows at once."""
+"""The arrays of a block this small stay in the processor's cache: four times as fast as all rows at once."""
 
 Hashes = np.ndarray[Any, np.dtype[np.uint64]]
 
@@ -20,14 +20,14 @@ Hashes = np.ndarray[Any, np.dtype[np.uint64]]
 def random_order(ids: Iterable[str], seed: int) -> list[str]:
     """The ids in the order of a 64-bit hash of (seed, id).
 
-    Its first n are a random choice of n that depends on the seed and the ids alone and is part of every larger one.
+    The first n are a random choice that depends only on the seed and the ids. Every larger choice contains it.
     """
 
     return sorted(ids, key=lambda identifier: (_digest(identifier, seed), identifier))
 
 
 def random_place(identifier: str, seed: int) -> float:
-    """A number from 0 to below 1 that depends on the seed and the id alone, in the order of :func:`random_order`."""
+    """A number in [0, 1) that depends only on the seed and the id, in the order of :func:`random_order`."""
     return (int.from_bytes(_digest(identifier, seed)) >> 11) / 2**53
 
 
@@ -36,9 +36,9 @@ def _digest(identifier: str, seed: int) -> bytes:
 
 
 def row_hashes(table: pa.Table) -> Hashes:
-    """One hash a row of a table whose columns are all of type string, without nulls.
+    """One hash per row of a table whose columns are all strings without nulls.
 
-    Unequal rows seldom share a hash, but they can: whoever finds two equal hashes has to compare the rows.
+    Unequal rows rarely share a hash, but they can: a caller that finds equal hashes must compare the rows.
     """
     batches = [_batch_hashes(batch) for batch in table.to_batches(_BLOCK_ROWS) if batch.num_rows]
     return np.concatenate([np.empty(0, np.uint64), *batches])
@@ -71,6 +71,6 @@ def _add(hashes: Hashes, strings: pa.StringArray) -> None:
 
 
 def _mixed(values: Hashes) -> Hashes:
-    """A one-to-one map in which each bit bears on many."""
+    """A one-to-one map in which each input bit affects many output bits."""
     values = (values ^ (values >> np.uint64(32))) * _ODD
     return values ^ (values >> np.uint64(29))

@@ -1,4 +1,4 @@
-"""Importing packages that make hundreds of thousands of objects, without searching these for garbage."""
+"""Fast imports of large packages."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def large_packages() -> Iterator[None]:
-    """Around imports: Python searches for no garbage meanwhile, nor later among what is there at the end of them.
+    """Disable garbage collection during heavy imports, and exempt the imported objects from it for good.
 
-    What is imported stays until the process ends. Searching it again and again while there is ever more of it, and
-    once more on leaving, takes a quarter of a start with torch and transformers.
+    Imported objects live until the process ends. Collecting among them takes a quarter of the start with torch and
+    transformers.
     """
     enabled = gc.isenabled()
     gc.disable()

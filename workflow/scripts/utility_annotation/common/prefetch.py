@@ -1,4 +1,4 @@
-"""Making the next thing while the last is worked on."""
+"""Making the next item while the caller works on the current one."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _Item = TypeVar("_Item")
 
 
 def ahead(items: Iterable[_Item]) -> Iterator[_Item]:
-    """The same items, each made in a thread beside the caller while the caller has the one before.
+    """The same items, each made in a thread of its own while the caller works on the one before.
 
-    One is made ahead, never more, so that memory stays flat. An error comes where the item would have come.
+    At most one item is made in advance, so that memory stays flat. An error is raised where its item would come.
     """
     iterator, end = iter(items), object()
     with ThreadPoolExecutor(1) as thread:

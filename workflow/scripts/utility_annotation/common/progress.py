@@ -1,4 +1,4 @@
-"""Progress lines for long jobs: how far, how fast, how long yet. In the log, and on the terminal if there is one."""
+"""Progress lines of long jobs, in the log and on a terminal: how much is done, how fast, and the time left."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -20,18 +20,20 @@ LOG = logging.getLogger(__name__)
 """Progress lines are logged here, and nothing else."""
 
 _TERMINAL = "/dev/tty"
+_WRITTEN = ("--stage", "--shard", "--annotation", "--output")
+"""Options of scripts that say what a job writes."""
 _SECONDS_BETWEEN_LINES = 10.0
 """On the terminal, which several jobs share."""
 _SECONDS_BETWEEN_LOG_LINES = 5.0
 _SECONDS_BETWEEN_SIGNS = 10.0
-"""Of work that counts nothing."""
+"""Between two lines about work whose progress nobody counts."""
 
 
 def log_to_stderr() -> None:
     """Set up a script's log: one line an event, with the time, on standard error.
 
-    Where standard error is a file, as in Snakemake's jobs, and there is a terminal all the same, progress lines are
-    shown there as well: after the first ten seconds, at most one every ten.
+    Snakemake sends standard error to a file. If there is a terminal all the same, it shows progress lines too: the
+    first after ten seconds, then at most one every ten seconds.
     """
     root = logging.getLogger()
     if root.handlers:
@@ -55,13 +57,14 @@ def _open_terminal() -> logging.Handler | None:
 
 
 def _job() -> str:
-    """The script and what it writes: several jobs share a terminal."""
-    outputs = [value for option, value in pairwise(sys.argv) if option.startswith("--output")]
-    return " ".join([Path(sys.argv[0]).stem, *outputs[:1]]).replace("%", "%%")
+    """The script, its command and what it writes, since several jobs share a terminal."""
+    command = [text for text in sys.argv[1:2] if not text.startswith("-")]
+    written = [value for option, value in pairwise(sys.argv) if option in _WRITTEN]
+    return " ".join([Path(sys.argv[0]).stem, *command, *written]).replace("%", "%%")
 
 
 class _Seldom(logging.Filter):
-    """Lets a line pass if the last, or the start, is some time ago."""
+    """Lets a line pass if enough time has passed since the last one, or since the start."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -83,49 +86,73 @@ class Progress:
         unit: name of a unit, in the plural.
         interval: seconds between lines; None is the usual pause.
         brief: whether work that was done within one interval gets no line at all.
+        details: further figures for a line, as a function of the seconds since the start.
     """
 
     def __init__(
-        self, what: str, total: int | None, unit: str, *, interval: float | None = None, brief: bool = False
+        self,
+        what: str,
+        total: int | None,
+        unit: str,
+        *,
+        interval: float | None = None,
+        brief: bool = False,
+        details: Callable[[float], Iterable[str]] | None = None,
     ) -> None:
         self.what, self.total, self.unit = what, total, unit
         self.interval = _SECONDS_BETWEEN_LOG_LINES if interval is None else interval
         self.done = 0
+        self._skipped = 0
         self._silent = brief
+        self._details = details
         self._start = self._last = time.monotonic()
 
-    def add(self, units: int, details: Callable[[float], Mapping[str, str]] | None = None) -> None:
-        """Count ``units`` more as done.
+    @property
+    def seconds(self) -> float:
+        """Seconds since the start."""
+        return max(time.monotonic() - self._start, 1e-9)
 
-        Args:
-            units: how many.
-            details: further figures for the line, as a function of the seconds since the start; called only when a
-                line is written.
-        """
+    def expect(self, units: int) -> None:
+        """Count ``units`` more as work to do."""
+        self.total = (self.total or 0) + units
+
+    def skip(self, units: int) -> None:
+        """Count ``units`` more as done that took no time here: no rate includes them."""
         self.done += units
-        now = time.monotonic()
-        due = now - self._last >= self.interval
-        if not due and (self._silent or self.done != self.total):
-            return
-        self._last, self._silent = now, False
-        seconds = max(now - self._start, 1e-9)
-        rate = self.done / seconds
+        self._skipped += units
+
+    def count(self, units: int) -> None:
+        """Count ``units`` more as done, and log nothing."""
+        self.done += units
+
+    def add(self, units: int, *, due: bool = False) -> None:
+        """Count ``units`` more as done, and log a line if it is time for one, or if it is ``due``."""
+        self.count(units)
+        late = time.monotonic() - self._last >= self.interval
+        if late or due or (self.done == self.total and not self._silent):
+            self.tell()
+
+    def tell(self) -> None:
+        """Log a line now."""
+        self._last, self._silent = time.monotonic(), False
+        seconds = self.seconds
+        rate = (self.done - self._skipped) / seconds
         of_total = "" if self.total is None else f" of {self.total:,}"
         parts = [f"{self.what}: {self.done:,}{of_total} {self.unit}", f"{rate:,.1f} a second"]
-        parts += [f"{name} {value}" for name, value in (details(seconds) if details else {}).items()]
+        parts += self._details(seconds) if self._details else ()
         left = 0 if self.total is None else self.total - self.done
         parts.append(f"{_clock(left / rate)} left" if left > 0 and rate else _clock(seconds))
         LOG.info(", ".join(parts))
 
 
 def counted(items: Iterable[_Item], what: str, unit: str, total: int | None = None) -> Iterator[_Item]:
-    """The items one by one, each counted as done when the next one is asked for; lines come only where it takes long.
+    """The items one by one; each counts as done when the caller asks for the next. Short work logs no line.
 
     Args:
-        items: whatever is worked through.
+        items: the items to work through.
         what: what is done with them.
         unit: what they are, in the plural.
-        total: how many there are, where ``items`` does not know.
+        total: how many there are, if ``items`` has no length.
     """
     if total is None and isinstance(items, Sized):
         total = len(items)
@@ -137,9 +164,9 @@ def counted(items: Iterable[_Item], what: str, unit: str, total: int | None = No
 
 @contextmanager
 def waiting(what: str, interval: float | None = None) -> Iterator[None]:
-    """Log every ``interval`` seconds that ``what`` is still going on, for work of others that counts nothing for us.
+    """Log every ``interval`` seconds that ``what`` still runs, for work that reports no progress itself.
 
-    Work that lasted so long also gets a line at its end.
+    Work that takes at least one interval also gets a line at its end.
     """
     pause = _SECONDS_BETWEEN_SIGNS if interval is None else interval
     start = time.monotonic()
@@ -154,7 +181,7 @@ def waiting(what: str, interval: float | None = None) -> Iterator[None]:
 
 @contextmanager
 def regularly(pause: float, tell: Callable[[], object]) -> Iterator[None]:
-    """Call ``tell`` every ``pause`` seconds, in a thread beside the work, for as long as that lasts."""
+    """Call ``tell`` every ``pause`` seconds in a thread of its own, until the block ends."""
     done = Event()
 
     def repeat() -> None:
@@ -171,10 +198,10 @@ def regularly(pause: float, tell: Callable[[], object]) -> Iterator[None]:
 
 
 class CountingReader(io.RawIOBase):
-    """A stream of bytes whose reading is counted.
+    """A stream of bytes that counts what is read from it.
 
     Args:
-        stream: what is read, and closed with this.
+        stream: the stream to read; it closes with this one.
         what: what is being done, such as ``reading corpus.tsv``.
         size: bytes in all.
     """

@@ -1,4 +1,4 @@
-"""From chats to token ids with a model's own tokenizer and chat template: the same for every engine that has them."""
+"""Chats as token ids, by a model's own tokenizer and chat template; shared by all engines that have them."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from typing import Any
 
 from jinja2 import TemplateError
 
-from ..annotation.replies import begins_to_think
 from ..common.errors import InputError
 from ..common.importing import large_packages
 from ..common.prefetch import ahead
 from ..io import models
 from ..settings import Annotator
 from .protocol import Chat, Completion, Continuation, Failure, Message, TooLong
+from .thinking import begins_to_think
 
 _BLOCK_CHATS = 32
-"""Rendered while the block before is tokenised, which leaves Python's lock free."""
+"""Chats rendered at a time, while the block before is tokenised outside Python's lock."""
 
 
-def identity(folder: Path | str, annotator: Annotator) -> str:
-    """What decides a completion besides sampling and messages: the model's content, its precision, thinking.
+def annotator_fingerprint(folder: Path | str, annotator: Annotator) -> str:
+    """Identifies what decides a completion beside sampling and messages: the model's content, precision and thinking.
 
-    The engine is left out: a completion counts as the model's, whatever ran it.
+    The engine is not part of it: engines that run the same model share completions.
     """
-    return f"{models.identity(folder)}/{annotator.precision}/{'thinking' if annotator.thinking else 'plain'}"
+    return f"{models.fingerprint(folder)}/{annotator.precision}/{'thinking' if annotator.thinking else 'plain'}"
 
 
 def sampling_seed(seed: int, prompt: Sequence[int]) -> int:
-    """The seed of one reply, from the sampling's and the prompt: other prompts are sampled independently (56 bits)."""
+    """The seed of one reply (56 bits), from the sampling's seed and the prompt: prompts are sampled independently."""
     return int.from_bytes(hashlib.sha256(f"{seed} {list(prompt)}".encode()).digest()[:7])
 
 
@@ -40,15 +40,15 @@ class ChatTokenizer:
 
     Args:
         folder: a prepared model folder.
-        annotator: thinking (a template that knows none ignores it) and the limit of the context are read from it.
+        annotator: its ``thinking`` (ignored by a template without it) and ``max_model_len``.
 
     Raises:
-        InputError: the tokenizer has no chat template, nothing says which token ends a turn, or the model is not to
-            think but its template makes it.
+        InputError: the tokenizer has no chat template, no file states which token ends a turn, or the template makes
+            the model think although ``thinking`` is off.
     """
 
     def __init__(self, folder: Path | str, annotator: Annotator) -> None:
-        with large_packages():  # here, as an engine may know no tokenizer
+        with large_packages():  # here, since an engine may have no tokenizer
             from transformers import AutoConfig, AutoTokenizer
         self.folder, self.thinking = Path(folder), annotator.thinking
         self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
@@ -62,7 +62,7 @@ class ChatTokenizer:
         if not self.thinking and begins_to_think(self._texts([(Message("user", "?"),)])[0]):
             raise InputError(
                 "this model always thinks first: its chat template opens the thought.",
-                hint="set `annotators.*.thinking` to true, and leave the thought room in `sampling.max_new_tokens`.",
+                hint="set `annotators.*.thinking` to true, and raise `sampling.max_new_tokens` for the thought.",
                 path=folder,
             )
         model_limit = (
@@ -101,14 +101,14 @@ class ChatTokenizer:
     def continuations(self, requests: Sequence[Continuation]) -> list[tuple[list[int], list[int]]]:
         """Token ids of each request's context and of its text.
 
-        They are tokenised apart, as they are when the model itself writes the text: the same text has the same tokens
-        after every context.
+        They are tokenised separately, as when the model itself writes the text: a text has the same tokens after every
+        context.
         """
         contexts = self.prompts([request.context for request in requests])
         return list(zip(contexts, self._ids([request.text for request in requests]), strict=True))
 
     def completion(self, prompt: Sequence[int], new: Sequence[int]) -> Completion:
-        """The reply that generated ids are, up to the end of the turn. Other special tokens stay visible."""
+        """The reply in generated ids, up to the end of the turn. Other special tokens stay visible."""
         end = next((place for place, token in enumerate(new) if token in self.stop_ids), None)
         text = self.tokenizer.decode(list(new[:end]), skip_special_tokens=False, clean_up_tokenization_spaces=False)
         return Completion(
@@ -119,7 +119,7 @@ class ChatTokenizer:
         )
 
     def without_room(self, prompts: Sequence[Sequence[int]], new_tokens: Sequence[int]) -> dict[int, Failure]:
-        """The prompts, by index, that together with that many new tokens exceed the context."""
+        """The prompts, by index, that exceed the context together with their new tokens."""
         failures: dict[int, Failure] = {}
         for index, (prompt, new) in enumerate(zip(prompts, new_tokens, strict=True)):
             room = max(self.max_tokens - new, 0)
@@ -135,7 +135,7 @@ class ChatTokenizer:
 
         Args:
             pairs: token ids of each context and text.
-            generated: tokens that the engine generates, and drops, after a text that it scores.
+            generated: tokens that the engine generates and drops after a scored text.
         """
         failures = self.without_room([context for context, _ in pairs], [len(text) + generated for _, text in pairs])
         empty = Failure("an empty text has no log-likelihood")
@@ -150,7 +150,7 @@ class ChatTokenizer:
         ids = {*(stated if isinstance(stated, list) else [stated]), self.tokenizer.eos_token_id} - {None}
         if not ids:
             raise InputError(
-                "neither this model nor its tokenizer says which token ends a turn.",
+                "neither this model nor its tokenizer states which token ends a turn.",
                 hint="state eos_token_id in its generation_config.json.",
                 path=self.folder,
             )

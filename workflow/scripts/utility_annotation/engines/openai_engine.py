@@ -1,16 +1,16 @@
-"""The engine that asks a server which speaks OpenAI's protocol: vLLM's, SGLang's, llama.cpp's, a hosted one.
+"""The engine for servers of OpenAI's protocol: vLLM's, SGLang's, llama.cpp's, or a hosted one.
 
 With a model folder (`annotators.*.model`) prompts are rendered and tokenised here and go to ``/completions`` as token
-ids: outside text cannot become structure, and a completion has the key that the other engines give it. The server must
-run the same model and take token ids as a prompt (vLLM, SGLang and llama.cpp do). Everything that decides the reply is
-stated, as servers may have defaults of their own. Log-likelihoods are asked for as OpenAI's legacy protocol has it
-(``echo`` with ``logprobs``), which vLLM and SGLang speak and llama.cpp does not.
+ids. Outside text cannot become structure, and a completion has the same key as with the other engines. The server must
+run the same model and accept token ids as a prompt (vLLM, SGLang and llama.cpp do). The request states everything that
+decides the reply, since servers have defaults of their own. Log-likelihoods use OpenAI's legacy protocol (``echo`` with
+``logprobs``), which vLLM and SGLang have and llama.cpp has not.
 
-Without a folder plain messages go to ``/chat/completions``, and nothing but what every server knows is sent, unless a
-setting asks for more: ``top_k``; ``structured_outputs`` where that is set (for a server that knows vLLM's name);
-``chat_template_kwargs`` where the model is to think first (vLLM, SGLang, llama.cpp). Precision, a limit of the context
-and thinking by default are then the server's own. The limit of a reply is sent as ``max_tokens``: each server
-heeds it or refuses it (OpenAI's reasoning models do), whereas some take ``max_completion_tokens`` and ignore it.
+Without a folder plain messages go to ``/chat/completions``, with the keys that every server knows. Settings can add
+``top_k``; ``structured_outputs`` (vLLM's name); and ``chat_template_kwargs`` for a model that thinks first (vLLM,
+SGLang, llama.cpp). The server decides precision, context length and the default of thinking. The limit of a reply is
+sent as ``max_tokens``: every server obeys or refuses it (OpenAI's reasoning models refuse it), but some accept
+``max_completion_tokens`` and ignore it.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ from pydantic import BaseModel, Field, model_validator
 
 from ..common.errors import InputError
 from ..settings import Annotator, Performance, Sampling
-from .chat_tokens import ChatTokenizer, identity
+from .chat_tokens import ChatTokenizer, annotator_fingerprint
 from .protocol import Completion, Continuation, Failure, LogLikelihood, ReplyRequest, TooLong
 from .server import Question, Server
 
 _Request = TypeVar("_Request")
 
 _PROMPTS_AT_A_TIME = 16
-"""Prompts tokenised together: enough for the tokenizer's threads, few enough to keep no server waiting."""
+"""Prompts tokenised together: enough for the tokenizer's threads, few enough that no server waits."""
 
 _NO_ROOM = re.compile(
     r"context[ _](length|size|window)|prompt is too long|reduce (the|your) (length|prompt|input)|`inputs`|"
     r"token count.* exceeds",
     re.IGNORECASE,
 )
-"""What servers say where a prompt exceeds their context, beside the status."""
+"""What servers say, beside the status, if a prompt exceeds their context."""
 _NUMBER = re.compile(r"\b\d{1,3}(?:,\d{3})+\b|\b\d{2,}\b")
 _UNKNOWN_SHARE = 0.66
 _LEAST_LOG_PROBABILITY = -9999.0
-"""Stands in vLLM's JSON for minus infinity."""
+"""Minus infinity in vLLM's JSON."""
 
 _STRUCTURE = """
     <| |> [| |] <\uff5c \uff5c>
@@ -59,34 +59,33 @@ _STRUCTURE = """
     <think> </think> [THINK] [/THINK] <seed: </seed: \u25c1think\u25b7 \u25c1/think\u25b7
 """
 STRUCTURE = frozenset(_STRUCTURE.split())
-"""Strings that models read as structure, for a server whose tokenizer is not known here.
+"""Strings that models read as structure, for a server whose tokenizer is unknown.
 
-The first line holds what begins and ends the special tokens of whole families: ``<|…|>`` of ChatML, Llama 3 and 4, Phi,
-Qwen, GLM, Granite, Command and Harmony, ``<|…>`` of Gemma 4, ``[|…|]`` of EXAONE, and DeepSeek's with full-width bars.
-The others are what is common to many, Llama 2's and Mistral's, Gemma's, Nemotron's, Ling's, GLM's and MiniMax's, tools,
-and thinking.
+The first line has the beginnings and ends of the special tokens of whole families: ``<|…|>`` of ChatML, Llama 3 and 4,
+Phi, Qwen, GLM, Granite, Command and Harmony, ``<|…>`` of Gemma 4, ``[|…|]`` of EXAONE, and DeepSeek's with full-width
+bars. The others are common to many models, or belong to Llama 2 and Mistral, Gemma, Nemotron, Ling, GLM and MiniMax, to
+tools and to thinking.
 """
 
 
 class OpenAIEngine:
     """Serves requests through a server, several at a time.
 
-    Tokens are counted here where the tokenizer is known; else they are the server's ``usage``, and 0 where it states
-    none.
+    Tokens are counted here if the tokenizer is known; else they come from the server's ``usage``, or are 0 without it.
 
     Args:
         folder: a prepared model folder, which gives tokenizer and chat template; None for plain messages.
-        annotator: the model's name on the server, thinking and the limit of the context are read from it.
-        performance: where the server is, and how it is to be asked.
+        annotator: its ``served_model_name``, ``thinking`` and ``max_model_len``.
+        performance: the server's URL, and how to ask it.
 
     Raises:
-        InputError: a setting that cannot be carried out without a folder, no URL, or a tokenizer that serves no chat.
+        InputError: a setting that needs a folder without one, no URL, or a tokenizer that serves no chat.
     """
 
     def __init__(self, folder: Path | str | None, annotator: Annotator, performance: Performance) -> None:
         self._server = Server(performance.annotate.server)
         self._way = _Messages(annotator) if folder is None else _TokenIds(folder, annotator)
-        self.identity = self._way.identity
+        self.fingerprint = self._way.fingerprint
         self.special_tokens = self._way.special_tokens
 
     def generate(self, requests: Sequence[ReplyRequest]) -> Iterator[tuple[int, Completion | Failure]]:
@@ -101,7 +100,7 @@ class OpenAIEngine:
         """See :class:`~.protocol.Engine`.
 
         Raises:
-            InputError: as above; or the server gives no log-likelihoods of a prompt, or there is no model folder.
+            InputError: as above; the server gives no log-likelihoods of a prompt; or there is no model folder.
         """
         return self._server.ask(self._way.likelihoods(requests))
 
@@ -116,7 +115,7 @@ class _Usage(BaseModel):
 
     @property
     def generated(self) -> int | None:
-        """Tokens generated; a thought may be left out of ``completion_tokens``, but not out of the total."""
+        """Tokens generated. ``completion_tokens`` may leave out a thought, the total does not."""
         if self.total_tokens is None or self.prompt_tokens is None:
             return self.completion_tokens
         return max(self.total_tokens - self.prompt_tokens, 0)
@@ -168,7 +167,7 @@ class _TokenIds:
     """Prompts as token ids, to ``/completions``."""
 
     def __init__(self, folder: Path | str, annotator: Annotator) -> None:
-        self.identity = identity(folder, annotator)
+        self.fingerprint = annotator_fingerprint(folder, annotator)
         self._tokens = ChatTokenizer(folder, annotator)
         self.special_tokens = self._tokens.special_tokens
         self._model = annotator.served_model_name
@@ -237,7 +236,7 @@ class _TokenIds:
         if len(found) != text:
             raise InputError(
                 "the server gives no log-likelihoods of a prompt (`echo` with `logprobs`).",
-                hint="use a server that does, such as vLLM's, or another engine, where likelihoods are asked for.",
+                hint="for likelihoods use a server that gives them, such as vLLM's, or another engine.",
             )
         _check_prompt(answer.usage or _Usage(), context + text)
         if any(not math.isfinite(value) or value <= _LEAST_LOG_PROBABILITY for value in found):
@@ -256,7 +255,7 @@ class _Messages:
                 "`annotators.*.max_model_len` counts tokens, but this annotator names no tokenizer.",
                 hint="give the annotator a `model`, or leave `max_model_len` to the server's own limit.",
             )
-        self.identity = f"openai/{annotator.served_model_name}/{'thinking' if annotator.thinking else 'plain'}"
+        self.fingerprint = f"openai/{annotator.served_model_name}/{'thinking' if annotator.thinking else 'plain'}"
         self._model, self._thinking = annotator.served_model_name, annotator.thinking
 
     def replies(self, requests: Sequence[ReplyRequest]) -> Iterator[tuple[int, Question[Completion]]]:
@@ -264,7 +263,7 @@ class _Messages:
 
     def likelihoods(self, requests: Sequence[Continuation]) -> Iterator[tuple[int, Question[LogLikelihood]]]:
         raise InputError(
-            "log-likelihoods are asked for, but the annotator has no tokenizer to ask with.",
+            "log-likelihoods need a tokenizer, but the annotator names none.",
             hint="set `annotators.*.model` to the model that the server runs.",
         )
 
@@ -291,7 +290,7 @@ class _Messages:
         answer = _ChatAnswer.model_validate_json(content)
         choice, usage = answer.choices[0], answer.usage or _Usage()
         thought, text = choice.message.thought, choice.message.content or ""
-        if thought:  # the server took it out of the reply; where that was cut off within it, nothing follows
+        if thought:  # the server took it out of the reply; if the reply was cut off within it, nothing follows
             end = "" if choice.finish_reason == "length" and not text else "</think>"
             text = f"<think>{thought}{end}{text}"
         completion = Completion(text, "stop", usage.prompt_tokens or 0, usage.generated or 0)
@@ -315,15 +314,15 @@ def _guidance(request: ReplyRequest) -> dict[str, Any]:
 
 
 def _finished(completion: Completion, finish_reason: str, limit: int, generated: int | None) -> Completion | Failure:
-    """A reply with the reason for which it ended, from the number of tokens that the server says it generated.
+    """A reply with its finish reason, checked by the number of generated tokens that the server states.
 
-    A server may cut the limit down to the room that its context leaves (vLLM's does) instead of refusing the request;
-    a reply that this cut off says nothing of the one that was asked for.
+    A server may lower the limit to the room in its context (vLLM's does) instead of refusing the request. A reply cut
+    off by that counts as too long, not as truncated.
     """
     if finish_reason == "stop":
         return replace(completion, finish_reason="stop")
     if finish_reason != "length":
-        return Failure(f"the server ended the reply for the reason {finish_reason!r}")
+        return Failure(f"the server ended the reply with the reason {finish_reason!r}")
     read = completion.prompt_tokens
     if generated and generated < limit and read:
         reason = f"{read} prompt tokens leave the server room for {generated} of {limit} new ones"
@@ -340,7 +339,7 @@ def _check_prompt(usage: _Usage, sent: int) -> None:
 
 
 def _refused(status: int, words: str, *, new_tokens: int) -> Failure:
-    """A refusal of one request: too long where the server says so, with the room as far as its words tell."""
+    """A refusal of one request: too long if the server says so, with the room that its message states."""
     if status != 413 and not _NO_ROOM.search(words):
         return Failure(f"the server answers {status}: {words}")
     numbers = sorted({int(number.replace(",", "")) for number in _NUMBER.findall(words)})

@@ -10,7 +10,7 @@ from .protocol import Engine
 
 
 def open_engine(annotator: Annotator, folder: Path | str | None, performance: Performance) -> Engine:
-    """Load the model of a prepared folder into the annotator's engine, or reach for its server.
+    """Load the model of a prepared folder into the annotator's engine, or connect to its server.
 
     Args:
         annotator: names the engine.
@@ -18,16 +18,16 @@ def open_engine(annotator: Annotator, folder: Path | str | None, performance: Pe
         performance: how the engine uses its machine.
 
     Raises:
-        InputError: the folder was not prepared (seen before anything heavy is loaded), holds no annotator, or the
-            engine cannot be had here.
+        InputError: the folder was not prepared (checked before anything heavy is loaded), its model cannot annotate, or
+            the engine does not work here.
     """
     if folder is not None:
-        models.identity(folder)
+        models.fingerprint(folder)
     if annotator.engine == "openai":
         from .openai_engine import OpenAIEngine
 
         return OpenAIEngine(folder, annotator, performance)
-    assert folder is not None, "the configuration asks the other engines for a model"
+    assert folder is not None, "the configuration requires a model for the other engines"
     if annotator.engine == "vllm":
         from .vllm_engine import VllmEngine
 

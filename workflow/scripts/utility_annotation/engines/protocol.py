@@ -1,4 +1,4 @@
-"""What an annotation stage asks of an engine, and what it gets back."""
+"""The requests of annotation stages to an engine, and its results."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ Chat = tuple[Message, ...]
 
 @dataclass(frozen=True)
 class ReplyRequest:
-    """A reply asked for, as the assistant's next turn after a chat.
+    """A request for a reply: the assistant's next turn after a chat.
 
     Attributes:
         chat: the turns so far.
         sampling: how the reply is decoded.
-        guide: a regular expression that the whole reply must match (guided decoding), or None.
+        guide: a regular expression that the whole reply must match (structured outputs), or None.
     """
 
     chat: Chat
@@ -39,7 +39,7 @@ class ReplyRequest:
 
 @dataclass(frozen=True)
 class Continuation:
-    """A text whose likelihood is asked for, as the assistant's next turn after a chat."""
+    """A request for the likelihood of a text as the assistant's next turn after a chat."""
 
     context: Chat
     text: str
@@ -71,17 +71,17 @@ class LogLikelihood:
 
 @dataclass(frozen=True)
 class Failure:
-    """One request that could not be served (the others can): the reason, for the record."""
+    """A request that could not be served, with the reason; other requests are not affected."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class TooLong(Failure):
-    """A request that the model's context has no room for; with shorter passages it may be served.
+    """A request that exceeds the model's context; with shorter passages it may be served.
 
     Attributes:
-        share: the room there is, as a share of what the request would have needed; below 1.
+        share: the available room as a share of what the request needs; below 1.
     """
 
     share: float
@@ -101,15 +101,16 @@ def tokens(result: Result) -> tuple[int, int]:
 
 
 class Engine(Protocol):
-    """Runs a model. Requests are served in any order; each result comes, once, with the index of its request, and as
-    soon as it is there: what has been handed over is stored, what has not is lost with the process.
+    """Runs a model. Requests are served in any order; each result comes once, with the index of its request.
+
+    Results come as soon as they are there: the caller stores them, and a killed process loses only the others.
     """
 
-    identity: str
-    """Names whatever decides a completion besides sampling and messages: model content, precision, thinking."""
+    fingerprint: str
+    """Identifies what decides a completion beside sampling and messages: model content, precision, thinking."""
 
     special_tokens: frozenset[str]
-    """The strings that the model's tokenizer reads as structure; text from outside must not hold them."""
+    """The strings that the model's tokenizer reads as structure; outside text must not contain them."""
 
     def generate(self, requests: Sequence[ReplyRequest]) -> Iterator[tuple[int, Completion | Failure]]:
         """The assistant's next turn for each chat."""

@@ -1,7 +1,7 @@
-"""Asking a server many things at a time over HTTP, and living with its faults.
+"""A concurrent HTTP client with retries.
 
-Proxies are taken from the environment (HTTP_PROXY, HTTPS_PROXY, NO_PROXY), except for a server on this machine.
-Redirects are not followed: the key goes to the server that the user named and to no other.
+Proxies come from the environment (HTTP_PROXY, HTTPS_PROXY, NO_PROXY), except for a server on this machine. Redirects
+are not followed, so that the key goes only to the server that the user named.
 """
 
 from __future__ import annotations
@@ -32,20 +32,19 @@ logger = logging.getLogger(__name__)
 _Answer = TypeVar("_Answer")
 
 _FIRST_PAUSE = 1.0
-"""Seconds before a second try; doubled for each further one, and cut at random by up to a half."""
+"""Seconds before the second attempt; doubled for each further one, and shortened at random by up to half."""
 _LONGEST_PAUSE = 60.0
-"""Seconds at most, also where the server's Retry-After asks for more."""
+"""Seconds at most, even if the server's Retry-After asks for more."""
 _CONNECT_TIMEOUT = 30.0
 _BUSY = (429, 502, 503)
-"""Statuses that say nothing of the question."""
+"""Statuses that do not depend on the question."""
 _REFUSED_TO_ALL = (401, 402, 404, 405)
-"""Statuses that every other question would meet as well. So does a 403, until something has been served: later it is of
-the question, of what is said in it."""
+"""Statuses that every other question would get too. So would a 403, until something has been served; later it is about
+the content of the question."""
 _IN_VAIN = 5
-"""Questions in a row that come to nothing, none being served between them, after which it is not the questions; or as
-many as are asked at a time, where that is more."""
+"""Failed questions in a row, or ``concurrency`` if that is more, after which the server counts as failed."""
 _WORDS = 300
-"""Characters of a server's explanation that are passed on."""
+"""Characters of a server's explanation that a message quotes."""
 _SECONDS_BETWEEN_WARNINGS = 5.0
 
 
@@ -54,11 +53,11 @@ class Question(Generic[_Answer]):
     """One request.
 
     Attributes:
-        path: where it goes, below the server's URL.
+        path: its path below the server's URL.
         body: sent as JSON.
-        read: what the body of an answer says; raises pydantic's ValidationError where it is not what it should be, and
-            InputError where the server cannot do what is asked of it, unless it has done it before.
-        refused: what it means that the server will not serve this request, from the status and the server's words.
+        read: reads the body of an answer; raises pydantic's ValidationError if it does not follow the protocol, and
+            InputError if the server cannot do what the question needs.
+        refused: makes a failure of a refusal, from the status and the server's message.
     """
 
     path: str
@@ -69,11 +68,11 @@ class Question(Generic[_Answer]):
 
 @dataclass(frozen=True)
 class _Fault:
-    """An attempt that came to nothing, but may be repeated.
+    """A failed attempt that may be repeated.
 
     Attributes:
-        busy: whether it says something of the server alone (no connection, too many requests), not of the question.
-        pause: seconds for which the server asks to be left alone.
+        busy: whether the fault is about the server alone (no connection, too many requests), not about the question.
+        pause: seconds that the server asks to wait.
     """
 
     reason: str
@@ -84,16 +83,16 @@ class _Fault:
 class Server:
     """Asks a server questions, several at a time.
 
-    What a later try may fix (no connection, a connection that breaks, no answer in time, status 408, 429 and 5xx, an
-    answer that is not of the protocol) is tried again, with growing pauses; then that question is a failure and the
-    others go on. Where it is the server that fails, and not one question, the job ends instead: its questions would
-    all be failures.
+    Faults that may pass (no connection, a broken connection, no answer in time, status 408, 429 and 5xx, an answer that
+    does not follow the protocol) are tried again, with growing pauses. After the last attempt that question is a
+    failure and the others go on. If the server fails altogether, the job ends instead of making every question a
+    failure.
 
     Args:
-        settings: where the server is, and how hard to try. The key is read from the environment, here only.
+        settings: the server and the attempts. The key is read from the environment, only here.
 
     Raises:
-        InputError: the URL or the key cannot be one.
+        InputError: the URL or the key is not valid.
     """
 
     def __init__(self, settings: ServerPerformance) -> None:
@@ -103,23 +102,23 @@ class Server:
         self._key = os.environ.get(settings.api_key_env, "").strip()
         if not (self._key.isascii() and self._key.isprintable()):
             raise InputError(
-                f"the environment variable {settings.api_key_env} holds characters that no key has.",
+                f"the environment variable {settings.api_key_env} holds characters that a key cannot have.",
                 hint="set it to the key alone (`performance.annotate.server.api_key_env` names the variable).",
             )
         self._served = 0
         self._in_vain = 0
         self._at_the_server = 0
         self._last_warning = float("-inf")
-        logging.getLogger("httpx2").setLevel(logging.WARNING)  # a line for every request otherwise
+        logging.getLogger("httpx2").setLevel(logging.WARNING)  # it logs a line per request
 
     def ask(
         self, questions: Iterable[tuple[int, Question[_Answer] | Failure]]
     ) -> Iterator[tuple[int, _Answer | Failure]]:
-        """What the server answers, in the order in which the answers come, each with its question's number.
+        """The server's answers, as they come, each with its question's number.
 
-        Questions are taken from ``questions`` as there is room for them, so they may be made on the way; one that is a
-        failure already is handed on. The event loop runs only while the caller waits for an answer: there is no
-        thread, and closing the iterator gives up what is under way.
+        Questions are taken from ``questions`` when there is room for them, so they can be made lazily; failures among
+        them are handed on. The event loop runs only while the caller waits for an answer: there is no thread, and
+        closing the iterator cancels open requests.
 
         Raises:
             InputError: the server cannot be reached, fails altogether, or refuses the key, the URL or the model.
@@ -166,9 +165,9 @@ class Server:
         if (idle and all(fault.busy for fault in faults)) or self._in_vain == max(_IN_VAIN, self.settings.concurrency):
             raise InputError(
                 f"{self._url}: {outcome.reason.rstrip('.')}; and no other request was served in that time.",
-                hint="hint or start the server, or correct `performance.annotate.server.url`; where it wants fewer "
+                hint="fix or start the server, or correct `performance.annotate.server.url`; if it wants fewer "
                 "requests, lower `performance.annotate.server.concurrency` or raise `performance.annotate.server."
-                "attempts`. What is stored stays stored.",
+                "attempts`. Stored completions are kept.",
             )
         return Failure(f"{outcome.reason}, at the last of {len(faults)} attempts")
 
@@ -178,7 +177,7 @@ class Server:
         """One attempt.
 
         Raises:
-            InputError: the server refuses what every other question has in common with this one.
+            InputError: the server would refuse every other question too.
         """
         self._at_the_server += 1
         try:
@@ -197,7 +196,7 @@ class Server:
             try:
                 answer = question.read(response.content)
             except ValidationError as error:
-                return _Fault(f"the server's answer is not of the protocol ({_first_problem(error)})")
+                return _Fault(f"the server's answer does not follow the protocol ({_first_problem(error)})")
             except InputError as error:
                 if not self._served:
                     raise
@@ -226,16 +225,16 @@ class Server:
         )
 
     def _refusal(self, response: httpx2.Response) -> InputError:
-        """A refusal that every other question would meet as well."""
+        """A refusal that every other question would get too."""
         words = self._words(response).rstrip(".")
         problem = f"{self._url}: the server answers {response.status_code}: {words}."
         if response.status_code in (401, 402, 403):
-            sent = "a key was sent" if self._key else "no key was sent: that variable is not set"
+            sent = "a key was sent" if self._key else "no key was sent, since that variable is not set"
             variable = f"{self.settings.api_key_env} (`performance.annotate.server.api_key_env`)"
             return InputError(problem, hint=f"put a valid key into the environment variable {variable}; {sent}.")
         return InputError(
             problem,
-            hint="correct `performance.annotate.server.url` (it ends where the protocol begins, usually in /v1) or "
+            hint="correct `performance.annotate.server.url` (it usually ends in /v1) or "
             "`annotators.*.served_model_name`.",
         )
 
@@ -277,19 +276,19 @@ async def _give_up(tasks: Iterable[asyncio.Task[Any]], client: httpx2.AsyncClien
 
 
 def _is_local(url: str) -> bool:
-    """Whether a URL leads to this machine.
+    """Whether a URL points to this machine.
 
     Raises:
-        InputError: it is no URL of a server, or holds a user or password.
+        InputError: it is no server's URL, or holds a user or password.
     """
     hint = "set `performance.annotate.server.url` to something like http://127.0.0.1:8000/v1."
     try:
         parsed = httpx2.URL(url)
     except httpx2.InvalidURL:
-        raise InputError("the server's URL is not one.", hint=hint) from None
+        raise InputError("the server's URL is not valid.", hint=hint) from None
     if parsed.userinfo:
-        problem = "the server's URL holds a user or a password, which would stand in logs and commands."
-        raise InputError(problem, hint="take them out; the key comes from the environment.")
+        problem = "the server's URL holds a user or a password, which would appear in logs and commands."
+        raise InputError(problem, hint="remove them; the key comes from the environment.")
     if parsed.scheme not in ("http", "https") or not parsed.host or parsed.query or parsed.fragment:
         raise InputError(f"{url!r} is not the URL of a server.", hint=hint)
     try:
@@ -313,7 +312,7 @@ def _seconds_until(date: str) -> float:
 
 
 def _first_problem(error: ValidationError) -> str:
-    """Where and what, without the text that was read."""
+    """Place and message of the first problem, without the text that was read."""
     problem = error.errors(include_input=False, include_url=False, include_context=False)[0]
     place = ".".join(map(str, problem["loc"]))
     return f"{place}: {problem['msg']}" if place else problem["msg"]

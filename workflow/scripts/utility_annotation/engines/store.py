@@ -1,9 +1,9 @@
-"""The completion store: whatever a model has once said is kept, and never paid for twice.
+"""The completion store: it keeps every completion, so that none is paid for twice.
 
-A folder of append-only files (:mod:`.store_files`), one per writing process, so that jobs on many machines share a
-folder and never wait for each other. Records are found by a hash of what decides them (model, sampling, messages), so
-neither another number of shards nor a changed later stage loses any. A file of another machine's store, or one exported
-from it, counts as soon as it lies in the folder. It holds generated text and numbers only, as plain JSON.
+It is a folder of append-only files (:mod:`.store_files`), one per writing process, so that jobs on many machines share
+it without waiting for each other. A record's key is a hash of what decides it (model, sampling, messages), so that
+another number of shards or a changed later stage loses none. Files from another machine's store count once they are in
+the folder. Records hold only generated text and numbers, as plain JSON.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from .protocol import Chat, Completion, Continuation, LogLikelihood, ReplyReques
 from .store_files import KEY_LENGTH, Segment, open_segment, record_line, segments, usable
 
 
-def completion_key(identity: str, request: ReplyRequest) -> str:
-    """The key of a reply. Greedy decoding has no top-p, top-k or seed, so these do not tell greedy replies apart."""
+def completion_key(fingerprint: str, request: ReplyRequest) -> str:
+    """The key of a reply. Greedy decoding uses no top-p, top-k or seed, so its keys do not depend on them."""
     greedy = request.sampling.temperature == 0
     decoding = request.sampling.model_dump(include={"temperature", "max_new_tokens"} if greedy else None)
     guide = [] if request.guide is None else [request.guide]
-    return _key("completion", identity, decoding, _turns(request.chat), *guide)
+    return _key("completion", fingerprint, decoding, _turns(request.chat), *guide)
 
 
-def log_likelihood_key(identity: str, request: Continuation) -> str:
+def log_likelihood_key(fingerprint: str, request: Continuation) -> str:
     """The key of a log-likelihood."""
-    return _key("log-likelihood", identity, _turns(request.context), request.text)
+    return _key("log-likelihood", fingerprint, _turns(request.context), request.text)
 
 
 class CompletionStore:
@@ -41,7 +41,7 @@ class CompletionStore:
         folder: created if missing.
 
     Raises:
-        InputError: the folder cannot be made or written.
+        InputError: the folder cannot be created or written.
     """
 
     def __init__(self, folder: Path | str) -> None:
@@ -56,7 +56,7 @@ class CompletionStore:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Hand what was added to the disk; a network file system may not report before that it is full."""
+        """Flush added records to the disk; a network file system may report only then that it is full."""
         if self._segment is not None:
             with usable(self.folder):
                 try:
@@ -65,10 +65,10 @@ class CompletionStore:
                     self._close()
 
     def find(self, keys: Collection[str]) -> dict[str, Completion | LogLikelihood]:
-        """The stored results among ``keys``; reads every segment once, keeps only what was asked for.
+        """The stored results of ``keys``. Every segment is read once; only the wanted results stay in memory.
 
-        Of several results under one key the oldest counts, whichever files they stand in. A record that was cut off
-        (its writer was killed, or is writing just now) or damaged is left out, with a warning.
+        Of several results under one key the oldest counts. A damaged record, or one that is cut off (its writer was
+        killed, or is still writing), is left out with a warning.
 
         Raises:
             InputError: the folder or a file in it cannot be read.
@@ -78,7 +78,7 @@ class CompletionStore:
         times: dict[str, float] = {}
         seen: set[Path] = set()
         with usable(self.folder):
-            # Listed again until nothing is new: a prune may put one segment in the place of many while they are read.
+            # Listed until nothing is new: a prune may replace many segments by one while they are read.
             while wanted and (new := [path for path in segments(self.folder) if path not in seen]):
                 seen.update(new)
                 for path in new:
@@ -90,12 +90,13 @@ class CompletionStore:
     def add(self, key: str, result: Completion | LogLikelihood) -> None:
         """Append one result, whole and at once, to this process's own segment.
 
-        Once this returns, the record survives the end of the process, ``kill -9`` included: the operating system has
-        it. It is not forced to the disk one by one, so if the machine itself dies, the last seconds' records may be
-        lost or damaged; these are dropped when read and made again.
+        After this returns, the operating system has the record, and it survives ``kill -9``. Records are not forced to
+        the disk one by one: if the machine itself crashes, those of the last seconds may be lost or damaged. A later
+            job
+        drops and regenerates them.
 
         Raises:
-            InputError: the disk is full, or the folder cannot be written. What was added before is kept.
+            InputError: the disk is full, or the folder cannot be written. Earlier records are kept.
         """
         line = record_line(key, round(time.time(), 3), result)
         with usable(self.folder):
@@ -104,7 +105,7 @@ class CompletionStore:
             try:
                 while line:
                     line = line[os.write(self._segment, line) :]
-            except BaseException:  # what is cut off has to stay the last of its segment
+            except BaseException:  # a cut-off record must stay the last of its segment
                 self._close()
                 raise
 

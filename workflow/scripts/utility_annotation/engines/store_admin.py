@@ -1,7 +1,7 @@
-"""Looking after completion stores: what they hold, copies to carry elsewhere, and removing what is superfluous.
+"""Store admin: list what completion stores hold, export them, and prune duplicate and damaged records.
 
-No kill, at whatever moment, loses a record: new content is written under a temporary name, forced to the disk and
-renamed before anything old is removed. Of several records under one key the oldest stays, the one that jobs find.
+A kill loses no record at any moment: new content is written under a temporary name, forced to the disk and renamed
+before old files are deleted. Of several records under one key the oldest stays, which is the one that jobs find.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _DAY = 24 * 3600
 
 @dataclass
 class Summary:
-    """What a store holds.
+    """The content of a store.
 
     Attributes:
         segments, bytes: files, and their size.
@@ -34,7 +34,7 @@ class Summary:
         keys: distinct requests among them; the other records are duplicates.
         prompt_tokens, completion_tokens: read and generated for all records; a scored text counts as read.
         dropped: records that are cut off or damaged.
-        oldest, newest: when the first and the last record were made, in Unix seconds; None where none says.
+        oldest, newest: when the first and the last record were made, in Unix seconds; None if unknown.
     """
 
     folder: str
@@ -53,19 +53,18 @@ class Summary:
 
 @dataclass
 class Pruning:
-    """What a prune of a store does.
+    """The effect of a prune.
 
     Attributes:
-        segments, bytes: files that are rewritten as one, and their size.
+        segments: files that are rewritten as one.
         in_use: files left alone, because a process may be writing to them.
-        leftovers: half-written files of processes killed more than a day ago, which go.
+        leftovers: half-written files of processes killed more than a day ago, which are deleted.
         kept: records that stay.
-        duplicates, dropped, old: records that go: of a key that is kept, cut off or damaged, or too old.
+        duplicates, dropped, old: deleted records: duplicates, damaged or cut-off ones, and too old ones.
     """
 
     folder: str
     segments: int
-    bytes: int
     in_use: list[str]
     leftovers: int
     kept: int
@@ -75,7 +74,7 @@ class Pruning:
 
 
 def stores(folders: Sequence[Path]) -> list[Path]:
-    """The stores that ``folders`` are, or else hold.
+    """The stores among ``folders``, and those inside the others.
 
     Raises:
         InputError: a folder is neither a store nor a folder of stores, or cannot be read.
@@ -122,8 +121,8 @@ def export(folder: Path, output: Path) -> int:
     """Write a store's distinct records to one file, which is itself a segment for any store.
 
     Args:
-        folder: the store; jobs may go on writing to it.
-        output: ends in ``.jsonl`` or ``.jsonl.gz``.
+        folder: the store; jobs may write to it meanwhile.
+        output: a name that ends in ``.jsonl`` or ``.jsonl.gz``.
 
     Returns:
         The number of records.
@@ -132,7 +131,7 @@ def export(folder: Path, output: Path) -> int:
         InputError: another ending, no store, or one that cannot be read, or an output that cannot be written.
     """
     if not output.name.endswith((".jsonl", ".jsonl.gz")):
-        raise InputError("the ending is not one that a store reads.", hint="use .jsonl.gz or .jsonl.", path=output)
+        raise InputError("a store does not read files of this ending.", hint="use .jsonl.gz or .jsonl.", path=output)
     with usable(folder):
         paths = segments(folder)
         if not paths:
@@ -146,16 +145,16 @@ def export(folder: Path, output: Path) -> int:
 def prune(folder: Path, *, older_than: float | None = None, dry_run: bool = False) -> Pruning:
     """Rewrite a store as one segment without duplicates and damaged records.
 
-    Jobs may go on reading and writing: a segment that a process has open for writing is left alone. See
-    :mod:`.engines.store_files` for file systems on which such a process, if it runs on another machine, is not seen.
+    Jobs may read and write meanwhile: a segment that a process has open for writing is left alone. On some file systems
+    such a process on another machine is not seen, see :mod:`.engines.store_files`.
 
     Args:
         folder: the store.
-        older_than: also remove records made more than so many days ago. Records that do not say when stay.
+        older_than: also delete records older than this many days. Records without a time stay.
         dry_run: change nothing.
 
     Raises:
-        InputError: the store cannot be read or written, or another prune was quicker.
+        InputError: the store cannot be read or written, or another prune runs at the same time.
     """
     with usable(folder):
         paths = segments(folder)
@@ -167,7 +166,6 @@ def prune(folder: Path, *, older_than: float | None = None, dry_run: bool = Fals
         pruning = Pruning(
             str(folder),
             segments=len(free),
-            bytes=sum(map(_size, free)),
             in_use=[str(path) for path in paths if path not in free],
             leftovers=len(leftovers),
             kept=distinct.count,
@@ -177,8 +175,7 @@ def prune(folder: Path, *, older_than: float | None = None, dry_run: bool = Fals
         )
         if dry_run:
             return pruning
-        superfluous = pruning.duplicates + pruning.dropped + pruning.old
-        if len(free) > 1 or superfluous:
+        if len(free) > 1 or pruning.duplicates + pruning.dropped + pruning.old:
             if distinct.count:
                 _write(folder / f"pruned-{uuid.uuid4().hex}.jsonl", distinct.lines())
             leftovers += free
@@ -188,15 +185,15 @@ def prune(folder: Path, *, older_than: float | None = None, dry_run: bool = Fals
 
 
 class _Distinct:
-    """What stays when several segments become one: of each key the oldest record, if it is not too old.
+    """The records that stay when several segments become one: of each key the oldest that is not too old.
 
     Args:
-        found: the segments; they are read now, and again for :meth:`lines`.
-        since: records made before are too old, in Unix seconds; those that do not say are not.
+        found: the segments; they are read now, and again by :meth:`lines`.
+        since: Unix seconds; older records are too old, records without a time are not.
 
     Attributes:
-        count: records that stay; it takes about 200 bytes of memory for each.
-        duplicates, old, dropped: records that do not.
+        count: records that stay; each takes about 200 bytes of memory.
+        duplicates, old, dropped: records that do not stay.
     """
 
     def __init__(self, found: Sequence[Segment], since: float = 0) -> None:
@@ -214,7 +211,7 @@ class _Distinct:
         self.dropped = sum(len(segment.dropped) for segment in found)
 
     def lines(self) -> Iterator[bytes]:
-        """The records that stay, as they lie in their files; to be asked for once."""
+        """The records that stay, as lines; can be called once."""
         for record in self._records():
             key = bytes.fromhex(record.key)
             if self._times.get(key) == record.time:
@@ -222,8 +219,8 @@ class _Distinct:
                 yield record.line
         if self._times:
             raise InputError(
-                f"{len(self._times)} records have gone while they were read: the store is being pruned.",
-                hint="run this again when the other prune has ended; nothing is lost.",
+                f"{len(self._times)} records vanished while they were read: another prune is running.",
+                hint="run this again after the other prune; nothing is lost.",
             )
 
     def _records(self) -> Iterator[Record]:
@@ -237,7 +234,7 @@ def _nothing(folder: Path) -> InputError:
 
 
 def _write(path: Path, lines: Iterable[bytes]) -> None:
-    """Write a segment under a temporary name; it has its name only once it is on the disk."""
+    """Write a segment under a temporary name; rename it when it is on the disk."""
     with atomic_write(path) as temporary, temporary.open("wb") as file:
         with gzip.GzipFile("", "wb", 1, file) if path.suffix == ".gz" else nullcontext(file) as out:
             out.writelines(lines)
@@ -252,12 +249,12 @@ def _write(path: Path, lines: Iterable[bytes]) -> None:
 
 def _leftovers(folder: Path) -> Iterator[Path]:
     for path in folder.glob(".*.partial"):
-        with suppress(FileNotFoundError):  # a job has given it its name meanwhile
+        with suppress(FileNotFoundError):  # a job renamed it
             if time.time() - path.stat().st_mtime > _DAY:
                 yield path
 
 
 def _size(path: Path) -> int:
-    with suppress(FileNotFoundError):  # pruned meanwhile
+    with suppress(FileNotFoundError):  # it was pruned
         return path.stat().st_size
     return 0

@@ -1,12 +1,12 @@
-"""The files of a completion store: JSON lines, one a record, which begins with its key and says when it was made.
+"""The files of a completion store: JSON lines, one record each, with its key first and the time it was made.
 
-``NAME.jsonl`` is written by one process, append-only, and never again once that process has ended; ``NAME.jsonl.gz`` is
-an exported copy. Whatever else lies in the folder is left alone.
+One process appends to ``NAME.jsonl``, and nobody after it ends; ``NAME.jsonl.gz`` is an exported copy. Other files in
+the folder are ignored.
 
-A process holds a lock (``flock``) on the segment that it writes, from before the segment has its name until the
-process ends, be it by a kill; so a segment that nobody has locked is finished. Local disks, and NFS as Linux mounts it
-by default, keep that lock for all machines. Where a file system keeps locks to one machine (NFS mounted ``local_lock``,
-Lustre mounted ``localflock``), a writer on another machine is not seen.
+A process holds a lock (``flock``) on the segment that it writes, from before the segment has its name until the process
+ends or is killed. So a segment without a lock is finished. On local disks, and on NFS as Linux mounts it by default,
+all machines see the lock. On file systems with local locks (NFS mounted ``local_lock``, Lustre mounted ``localflock``),
+a writer on another machine is not seen.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ class Record(NamedTuple):
 
     Attributes:
         key: KEY_LENGTH hexadecimal digits.
-        time: when it was made, in Unix seconds; 0 where the record does not say.
+        time: when it was made, in Unix seconds; 0 if the record does not say.
         result: what the model said.
-        line: the record as it lies in the file, newline included.
+        line: the record as in the file, newline included.
     """
 
     key: str
@@ -57,7 +57,7 @@ class Record(NamedTuple):
 
 
 def record_line(key: str, time: float, result: Completion | LogLikelihood) -> bytes:
-    """A record as it lies in a segment."""
+    """A record as a line of a segment."""
     return orjson.dumps({"key": key, "time": time, **asdict(result)}, option=orjson.OPT_APPEND_NEWLINE)
 
 
@@ -70,10 +70,10 @@ def _parse(line: bytes) -> Record:
 
 
 class Segment:
-    """One file of records, for reading, as often as one likes.
+    """One file of records, which can be read several times.
 
-    A record is dropped, with a warning, if it is damaged or was cut off: its writer was killed or ran out of disk, or
-    is writing just now. A file that has vanished holds nothing: a prune has put its records into another.
+    A record is dropped, with a warning, if it is damaged or cut off: its writer was killed, ran out of disk or is still
+    writing. A file that has vanished holds nothing: a prune moved its records into another.
 
     Attributes:
         dropped: the lines of the records that were dropped, from 1.
@@ -84,7 +84,7 @@ class Segment:
         self.dropped: set[int] = set()
 
     def records(self, keys: Container[bytes] | None = None) -> Iterator[Record]:
-        """The records under ``keys``, or all of them. Only these are parsed, so only these are known to be sound."""
+        """The records under ``keys``, or all of them. Other records are not parsed, and their damage goes unnoticed."""
         number = 0
         try:
             with gzip.open(self.path) if self.path.suffix == ".gz" else self.path.open("rb") as lines:
@@ -101,7 +101,7 @@ class Segment:
                         else:
                             yield record
         except FileNotFoundError:
-            logger.info("%s has been pruned meanwhile", self.path)
+            logger.info("%s is gone: the store was pruned", self.path)
         except (EOFError, gzip.BadGzipFile, zlib.error):
             self._drop(number + 1, "the rest, which is cut off or damaged")
 
@@ -117,9 +117,9 @@ def segments(folder: Path) -> list[Path]:
 
 
 def open_segment(folder: Path) -> int:
-    """Make a segment of one's own, locked until it is closed; returns its file descriptor, for appending.
+    """Create a segment, locked until it is closed; returns its file descriptor, for appending.
 
-    It gets its name once it is locked, so that nobody ever sees it free.
+    It gets its name after the lock, so that nobody sees it unlocked.
     """
     name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}.jsonl"
     temporary = folder / f".{name}.partial"
@@ -133,7 +133,7 @@ def open_segment(folder: Path) -> int:
 
 
 def is_finished(path: Path) -> bool:
-    """Whether no process will append to a segment any more. False also where this cannot be found out."""
+    """Whether no process will append to a segment any more; False if that is unknown."""
     try:
         with path.open("rb") as segment:
             fcntl.flock(segment, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -144,7 +144,7 @@ def is_finished(path: Path) -> bool:
 
 @contextmanager
 def usable(folder: Path) -> Iterator[None]:
-    """Turn an error of the operating system over a folder of completions into one that says what to do.
+    """Turn an operating system's error about a folder of completions into an InputError.
 
     Raises:
         InputError: the disk is full, or the folder may not be read or written.
@@ -155,7 +155,7 @@ def usable(folder: Path) -> Iterator[None]:
         if error.errno in NO_ROOM:
             raise NoRoom("completions", os.strerror(error.errno), folder) from error
         raise InputError(
-            f"completions cannot be kept here ({error}).",
-            hint="give a folder in which you may read and make files.",
+            f"completions cannot be stored here ({error}).",
+            hint="give a folder that you may read and write.",
             path=folder,
         ) from error

@@ -1,4 +1,4 @@
-"""How fast an annotator's engine was, kept beside its completions: a job that finds all of these knows no speed."""
+"""An engine's throughput, recorded beside its completions for jobs that find all of these in the store."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _FOLDER = "speeds"
 
 @dataclass(frozen=True)
 class Speed:
-    """What engines got through.
+    """The work of engines.
 
     Attributes:
-        tokens: read and generated.
+        tokens: tokens read and generated.
         device_seconds: seconds of one GPU, or of a CPU or a server.
     """
 
@@ -29,17 +29,17 @@ class Speed:
 
 
 def device_count(summary: Mapping[str, Any]) -> int:
-    """Devices of a job, by its summary: its GPUs, or the one CPU or server that it was."""
+    """Devices of a job, by its summary: its GPUs, or one CPU or server."""
     return max(summary["gpus"], 1)
 
 
 def record_speed(store: Path, stage: str, speed: Speed) -> None:
-    """Keep what one job did, in a file of its own, so that no two jobs meet.
+    """Record the work of one job in a file of its own, so that jobs do not collide.
 
     Args:
         store: folder of the completion store.
-        stage: what was asked: prompts of another stage are of another length, and so are their replies.
-        speed: what the job's engine made; nothing of it from the store.
+        stage: the stage; the lengths of prompts and replies depend on it.
+        speed: the work of the job's engine, without stored results.
 
     Raises:
         InputError: the disk is full, or the folder cannot be written.
@@ -49,7 +49,7 @@ def record_speed(store: Path, stage: str, speed: Speed) -> None:
 
 
 def recorded_speed(store: Path, stage: str) -> Speed | None:
-    """All that jobs of a stage did, together; None where none is recorded.
+    """The recorded work of all jobs of a stage; None if there is none.
 
     Raises:
         InputError: the folder cannot be read, or a record in it is damaged.
@@ -68,6 +68,6 @@ def _read(path: Path) -> Speed:
     except (ValueError, KeyError, TypeError):
         raise InputError(
             "this record of an engine's speed is damaged.",
-            hint="remove the file; only the cost of labels is computed from it.",
+            hint="delete the file; only the cost of labels is computed from it.",
             path=path,
         ) from None

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from ..common.devices import choose_device, use_threads
 from ..common.importing import large_packages
 from ..settings import Annotator, Performance, Sampling
-from .chat_tokens import ChatTokenizer, identity, sampling_seed
+from .chat_tokens import ChatTokenizer, annotator_fingerprint, sampling_seed
 from .protocol import Completion, Continuation, Failure, LogLikelihood, ReplyRequest
 
 with large_packages():
@@ -38,8 +38,8 @@ class TransformersEngine:
 
     Args:
         folder: a prepared model folder.
-        annotator: precision and thinking are read from it.
-        performance: threads, device and padded tokens a batch.
+        annotator: its ``precision`` and ``thinking``.
+        performance: threads, device and padded tokens per batch.
 
     Raises:
         InputError: the folder was not prepared, its tokenizer cannot serve chats, or the GPU asked for cannot be used.
@@ -49,17 +49,17 @@ class TransformersEngine:
         disable_progress_bar()
         use_threads(performance.threads)
         self.device = choose_device(performance.annotate.device, performance.annotate.gpus, "annotate")
-        self.identity = identity(folder, annotator)
+        self.fingerprint = annotator_fingerprint(folder, annotator)
         self.batch_tokens = performance.annotate.batch_tokens
         self.tokens = ChatTokenizer(folder, annotator)
         self.special_tokens = self.tokens.special_tokens
-        with large_packages():  # what runs a model of this kind is imported here
+        with large_packages():  # transformers imports the model's code here
             model: Any = AutoModelForCausalLM.from_pretrained(
                 folder, local_files_only=True, use_safetensors=True, dtype=_PRECISIONS[annotator.precision]
             )
         self.model = model.to(self.device)
         self.model.eval()
-        self.model.generation_config = GenerationConfig()  # a folder's own penalties and sampling are not the user's
+        self.model.generation_config = GenerationConfig()  # ignore the folder's own penalties and sampling
         logger.info("model %s on %s, %s", folder, self.device, annotator.precision)
 
     @torch.inference_mode()
@@ -110,7 +110,7 @@ class TransformersEngine:
     def _score(
         self, batch: list[int], sequences: list[list[int]], lengths: list[int]
     ) -> list[tuple[int, LogLikelihood | Failure]]:
-        """Padding stands on the left, so the continuations end together and only the last logits are computed."""
+        """Padding is on the left, so that continuations end together and only the last logits are computed."""
         ids, mask = self._padded([sequences[index] for index in batch])
         longest = max(lengths[index] for index in batch)
         positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
@@ -130,7 +130,7 @@ class TransformersEngine:
         return results
 
     def _batches(self, sequences: list[list[int]], indices: Sequence[int], *, room: int = 0) -> Iterator[list[int]]:
-        """Batches of indices, longest sequence first; padded tokens, and ``room`` a row, keep to the budget."""
+        """Batches of indices, longest sequence first; padded tokens and ``room`` per row stay within the budget."""
         order = sorted(indices, key=lambda index: -len(sequences[index]))
         batch: list[int] = []
         for index in order:
@@ -145,7 +145,7 @@ class TransformersEngine:
     def _with_smaller_batches(
         self, batch: list[int], run: Callable[[list[int]], list[tuple[int, _Outcome]]]
     ) -> Iterator[tuple[int, _Outcome | Failure]]:
-        """Run a batch; where memory does not suffice, its halves, down to the one prompt that does not fit."""
+        """Run a batch. If memory does not suffice, run its halves, down to the one prompt that does not fit."""
         try:
             results = run(batch)
         except RuntimeError as error:
@@ -174,7 +174,7 @@ class TransformersEngine:
 
 
 def _samplers(sampling: Sampling, prompts: list[list[int]], device: torch.device) -> LogitsProcessorList:
-    """Temperature, top-k, top-p and the draw itself; nothing for greedy decoding."""
+    """Temperature, top-k, top-p and the random draw; nothing for greedy decoding."""
     processors = LogitsProcessorList()
     if sampling.temperature == 0:
         return processors
@@ -188,7 +188,7 @@ def _samplers(sampling: Sampling, prompts: list[list[int]], device: torch.device
 
 
 class _GumbelMax(LogitsProcessor):
-    """Adds Gumbel noise, a stream of its own for each row: the argmax is then a draw from the softmax."""
+    """Adds Gumbel noise, from a separate stream per row, so that the argmax is a draw from the softmax."""
 
     def __init__(self, seeds: list[int], device: torch.device) -> None:
         self.generators = [torch.Generator(device).manual_seed(seed) for seed in seeds]

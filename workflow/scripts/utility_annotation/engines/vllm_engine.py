@@ -1,12 +1,11 @@
-"""The engine that runs a model with vLLM: on one GPU, on several, or on a CPU with the build for it.
+"""The engine that runs a model with vLLM: on one GPU, on several, or on a CPU with the CPU build.
 
-Prompts go to vLLM as token ids and replies come back as token ids, so that roles, special tokens and text are read as
-by every other engine. Prefix caching is on: what the prompts of a shard share at their beginning is computed once. A
-request for likelihoods reads nothing from that cache, for a cached position has no logits; with the pointwise prompts,
-which share only their first words, little is lost.
+Prompts and replies are token ids, so that roles, special tokens and text mean the same as with every other engine.
+Prefix caching is on: the common beginning of a shard's prompts is computed once. Requests for likelihoods cannot use
+that cache, since a cached position has no logits. Pointwise prompts share only their first words, so little is lost.
 
-Memory that vLLM has not set aside beforehand can run out on a single request (the logits of a long text to score, above
-all), and then its engine dies with all that it held. It is started again, and that request is found and given up.
+A single request can exhaust the memory that vLLM has not reserved (above all the logits of a long text to score). Then
+vLLM's engine process dies with all its requests. It is started again, and the guilty request is found and given up.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from typing import Any, TypeVar
 from ..common.devices import gpu_fault
 from ..common.errors import InputError
 from ..settings import Annotator, Performance
-from .chat_tokens import ChatTokenizer, identity, sampling_seed
+from .chat_tokens import ChatTokenizer, annotator_fingerprint, sampling_seed
 from .protocol import Completion, Continuation, Failure, LogLikelihood, ReplyRequest
 from .watchdog import end_with_this_process
 
@@ -38,12 +37,12 @@ _Request = TypeVar("_Request")
 _Result = TypeVar("_Result")
 _PRECISIONS = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 _AHEAD = 2048
-"""Requests in vLLM's hands at a time: more than it runs at once, so that it is never short of work."""
+"""Requests queued in vLLM at a time: more than it runs at once, so that it never waits for work."""
 _CHUNK = 64
-"""Requests that are tokenised and handed over between two of vLLM's steps."""
+"""Requests that are tokenised and queued between two of vLLM's steps."""
 _SECONDS_TO_END = 10.0
-_DEATHS = 5
-"""Deaths of vLLM's engine without a result between them after which it is not one request that it dies of."""
+_MAX_CRASHES = 5
+"""Engine crashes in a row before giving up."""
 
 
 @dataclass(frozen=True)
@@ -64,32 +63,32 @@ class _Asked:
 
 
 class VllmEngine:
-    """Keeps vLLM supplied with requests, and hands each result over in the step in which it is finished.
+    """Keeps vLLM's queue full, and hands each result over in the step that finishes it.
 
     Args:
-        folder: a prepared model folder; vLLM sees by its configuration whether it is quantised.
-        annotator: precision, thinking and the limit of the context are read from it.
-        performance: GPUs over which the model is split, share of their memory, threads on a CPU.
+        folder: a prepared model folder; its configuration tells vLLM whether it is quantised.
+        annotator: its ``precision``, ``thinking`` and ``max_model_len``.
+        performance: number of GPUs, share of their memory, threads on a CPU.
 
     Raises:
-        InputError: vLLM or the GPU it is built for is missing, vLLM cannot run the model, or its tokenizer cannot serve
-            chats.
+        InputError: vLLM or the GPU that it is built for is missing, vLLM cannot run the model, or its tokenizer cannot
+            serve chats.
     """
 
     def __init__(self, folder: Path | str, annotator: Annotator, performance: Performance) -> None:
         self.folder, self.annotator, self.performance = folder, annotator, performance
-        self.identity = identity(folder, annotator)
+        self.fingerprint = annotator_fingerprint(folder, annotator)
         self.tokens = ChatTokenizer(folder, annotator)
         self.special_tokens = self.tokens.special_tokens
         self.platform = _platform()
         if self.platform.is_cpu():
             os.environ["OMP_NUM_THREADS"] = str(performance.threads)
             os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")
-            os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")  # GiB; of itself it takes nearly all memory there is
-        os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "1"  # an engine in a process of its own dies alone
+            os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")  # GiB; the default is nearly all memory
+        os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "1"  # an engine in its own process crashes alone
         end_with_this_process()
         self.names = map(str, count())
-        self.deaths = 0
+        self.crashes = 0
         self._start()
         atexit.register(self._end)
 
@@ -106,39 +105,39 @@ class VllmEngine:
                 gpu_memory_utilization=self.performance.annotate.memory_fraction,
                 enable_prefix_caching=True,
                 enforce_eager=self.platform.is_cpu(),
-                generation_config="vllm",  # a folder's own penalties and sampling are not the user's
+                generation_config="vllm",  # ignore the folder's own penalties and sampling
                 seed=0,
             )
         except (VLLMError, ValueError, RuntimeError) as error:
             raise InputError(
                 f"vLLM cannot run this model here ({error}).",
-                hint="see vLLM's own lines above; where memory is short, raise `performance.annotate.gpus`, lower "
-                "`annotators.*.max_model_len`, or adapt `performance.annotate.memory_fraction`.",
+                hint="read vLLM's messages above; if memory is short, raise `performance.annotate.gpus`, lower "
+                "`annotators.*.max_model_len`, or change `performance.annotate.memory_fraction`.",
                 path=self.folder,
             ) from None
         self._notice_a_killed_engine()
 
     def _end(self) -> None:
-        """End vLLM's engine and the thread that hears from it: a tensor that it frees while Python ends is an abort."""
-        client = self.llm.llm_engine.engine_core
+        """End vLLM's engine and the thread that receives its results; freeing a tensor during exit is an abort."""
+        client = _client(self.llm)
         client.shutdown()
         client.output_queue_thread.join(_SECONDS_TO_END)
 
     def _start_again(self) -> None:
-        """After a death.
+        """Start the engine again after a crash.
 
         Raises:
-            InputError: it has died too often, or does not start.
+            InputError: it has crashed too often, or does not start.
         """
-        self.deaths += 1
-        if self.deaths == _DEATHS:
+        self.crashes += 1
+        if self.crashes == _MAX_CRASHES:
             raise InputError(
-                f"vLLM's engine has died {_DEATHS} times with nothing finished in between; its own lines above say of "
-                "what.",
-                hint="run again when that is fixed: what was finished is stored. Where memory was short, lower "
+                f"vLLM's engine crashed {_MAX_CRASHES} times in a row, with nothing finished in between; see "
+                "its messages above.",
+                hint="fix the cause and run again: finished requests are stored. If memory is short, lower "
                 "`performance.annotate.memory_fraction` or `annotators.*.max_model_len`.",
             )
-        logger.warning("vLLM's engine has died, its own lines above say of what; it is started again")
+        logger.warning("vLLM's engine crashed (its messages above give the cause); starting it again")
         self._end()
         self._start()
 
@@ -193,10 +192,10 @@ class VllmEngine:
     def _serve_suspects(
         self, suspects: list[_Asked], read: Callable[[_Asked, Any], _Result]
     ) -> Iterator[tuple[int, _Result | Failure]]:
-        """Serve the requests with which an engine died: the longest alone, two more together, four, and so on.
+        """Serve the requests that an engine held when it crashed: the longest alone, then two, four, and so on.
 
-        So the one that it dies of is found after few deaths, for a start takes longer than many requests. It has then
-        seen two: one among others, and one alone.
+        This finds the guilty request after few crashes; a start takes longer than many requests. A request is given up
+        after it has crashed the engine alone.
         """
         suspects = sorted(suspects, key=lambda request: -len(request.ids))
         together = 1
@@ -206,7 +205,10 @@ class VllmEngine:
             if lost:
                 self._start_again()
             if lost and len(tried) == 1:
-                yield tried[0].index, Failure("vLLM's engine dies of this request alone, mostly for want of memory")
+                yield (
+                    tried[0].index,
+                    Failure("vLLM's engine crashes on this request alone, most often for lack of memory"),
+                )
             else:
                 suspects = lost + suspects
             together = 1 if lost else 2 * together
@@ -214,7 +216,7 @@ class VllmEngine:
     def _supply(
         self, asked: Iterator[_Asked | tuple[int, Failure]], read: Callable[[_Asked, Any], _Result]
     ) -> Generator[tuple[int, _Result | Failure], None, list[_Asked]]:
-        """Keep vLLM supplied; returns what it held when its engine died, nothing where all requests were served."""
+        """Keep vLLM's queue full; returns the requests that a crashed engine held, or nothing if all were served."""
         from vllm import SamplingParams
         from vllm.exceptions import VLLMClientError
         from vllm.inputs import tokens_input
@@ -246,7 +248,7 @@ class VllmEngine:
                 for output in vllm.step() if running else ():
                     request, reason = running.pop(output.request_id), output.outputs[0].finish_reason
                     ended = reason in ("stop", "length")
-                    self.deaths = 0
+                    self.crashes = 0
                     yield request.index, read(request, output) if ended else Failure(f"vLLM ended it: {reason}")
         except EngineDeadError:
             lost = list(running.values())
@@ -256,11 +258,11 @@ class VllmEngine:
             vllm.abort_request(list(running))
 
     def _notice_a_killed_engine(self) -> None:
-        """vLLM waits without end for the next step of an engine that the kernel killed; so this wakes it up."""
+        """Wake up vLLM's ``step``, which waits for ever if the kernel kills the engine's process."""
         from vllm.v1.engine.exceptions import EngineDeadError
 
         processes = [process.sentinel for process in multiprocessing.active_children()]
-        outputs = self.llm.llm_engine.engine_core.outputs_queue
+        outputs = _client(self.llm).outputs_queue
 
         def watch() -> None:
             connection.wait(processes)
@@ -279,15 +281,25 @@ class VllmEngine:
         return Failure("the model's log-likelihood is not a finite number")
 
 
+def _client(llm: Any) -> Any:
+    """vLLM's client of its engine process.
+
+    Two of its attributes are private in vLLM 0.32.0, where nothing public serves: ``LLMEngine.step`` blocks in
+    ``outputs_queue.get()`` and takes no timeout, and vLLM's own monitor of a dead process puts nothing into that queue;
+    ``shutdown`` does not wait for ``output_queue_thread``. tests/engines/test_vllm_engine.py tells when they change.
+    """
+    return llm.llm_engine.engine_core
+
+
 def _platform() -> Any:
-    """What vLLM runs on, once it is sure that it can be imported and that it runs on something."""
+    """vLLM's platform, after checking that vLLM can be imported and has one."""
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     try:
         import vllm.entrypoints.llm  # noqa: F401
         from vllm.platforms import current_platform
     except ImportError as error:
         raise InputError(
-            f"the interpreter {sys.executable} has no vLLM that works ({error}).",
+            f"the interpreter {sys.executable} has no working vLLM ({error}).",
             hint="let Snakemake install it for these jobs (`snakemake --software-deployment-method conda …`), or name "
             "in `performance.annotate.python` the interpreter of an environment made from envs/vllm.txt; without a "
             "GPU, set the annotator's `engine` to transformers or openai.",
@@ -305,6 +317,6 @@ def _platform() -> Any:
 def _in_chunks(
     requests: Sequence[_Request], prepare: Callable[[Sequence[_Request], int], Iterator[_Asked | tuple[int, Failure]]]
 ) -> Iterator[_Asked | tuple[int, Failure]]:
-    """The requests, made ready as they are called for; ``prepare`` takes some of them and the place of the first."""
+    """The requests, prepared lazily; ``prepare`` takes some of them and the place of the first."""
     for start in range(0, len(requests), _CHUNK):
         yield from prepare(requests[start : start + _CHUNK], start)

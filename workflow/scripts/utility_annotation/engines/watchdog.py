@@ -1,6 +1,6 @@
-"""Ends what a process leaves behind when it is killed: vLLM's engine would go on alone, and keep its GPU.
+"""Kills the child processes that a killed process leaves behind: vLLM's engine would go on and keep its GPU.
 
-This file is also the program that watches: it is started beside the process, and needs nothing but psutil.
+This file is also the watching program, which runs beside the process and needs only psutil.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from contextlib import suppress
 
 _INTERVAL = 1.0
 _TIDIES_UP = "multiprocessing.resource_tracker"
-"""Of all that is left behind, this ends by itself, and removes shared memory before it does."""
+"""This child ends by itself, after it has removed shared memory."""
 
 
 def end_with_this_process() -> None:
-    """From now on, whatever this process starts is killed within two seconds of its own end, however that comes."""
+    """Kill all children of this process within two seconds after it ends, even by ``kill -9``."""
     null = subprocess.DEVNULL
     command = [sys.executable, __file__, str(os.getpid())]
     subprocess.Popen(command, stdin=null, stdout=null, stderr=null, start_new_session=True)

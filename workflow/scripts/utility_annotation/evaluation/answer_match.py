@@ -1,9 +1,9 @@
-"""Whether a passage holds an answer, as DPR decides it, and judgements of retrieved passages made of that.
+"""Judgements of retrieved passages by whether they hold an answer, as DPR decides it.
 
 V. Karpukhin et al., *Dense Passage Retrieval for Open-Domain Question Answering*, EMNLP 2020: a retriever's top-k
 accuracy is the share of questions for which one of its first k passages has the tokens of an answer in a row. Tokens
-are runs of letters, digits and marks, or single other characters that are neither space nor control, of the text in
-Unicode normal form D, in lower case. The title is not looked at.
+are runs of letters, digits and marks, or single other characters except spaces and control characters, of the text in
+Unicode normal form D, in lower case. The title does not count.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _BETWEEN = "\x00"
 _BLOCK_QUERIES = 256
 
 NO_PASSAGE = ""
-"""The docid, which no passage can have, that stands in the judgements of a question without any retrieved passage."""
+"""The docid in the judgements of a question without any retrieved passage; no passage can have it."""
 
 
 def tokens(text: str) -> list[str]:
@@ -41,17 +41,17 @@ def tokens(text: str) -> list[str]:
 
 
 class AnswerMatcher:
-    """The answers to one question, ready to be looked for.
+    """Looks for the answers to one question.
 
     Args:
-        answers: the answers, of which any will do; one without a token is nowhere found.
+        answers: the answers; one without a token is never found.
     """
 
     def __init__(self, answers: Iterable[str]) -> None:
         self._answers = [_joined(found) for answer in answers if (found := tokens(answer))]
 
     def is_in(self, text: str) -> bool:
-        """Whether the tokens of an answer stand in a row in a text."""
+        """Whether a text has all tokens of some answer in a row."""
         whole = _joined(tokens(text))
         return any(answer in whole for answer in self._answers)
 
@@ -63,12 +63,12 @@ def _joined(parts: Sequence[str]) -> str:
 def match_answers(metrics: Sequence[str], run: Path, answers: Path, corpus: Path, output: Path) -> None:
     """Judge what a run retrieved: grade 1 for a passage that holds an answer to its question, 0 for the others.
 
-    Each question that has an answer gets a judgement for every passage down to the largest cutoff of the metrics; one
-    for which the run has no passage gets a single judgement of grade 0 with the docid :data:`NO_PASSAGE`, so that it
-    counts as a question on which the run failed. Questions without an answer are left aside.
+    Each question with an answer gets a judgement of every passage down to the largest cutoff of the metrics. If the run
+    has no passage for it, it gets one judgement of grade 0 with the docid :data:`NO_PASSAGE`, so that it counts as a
+    failure of the run. Questions without an answer are ignored.
 
     Args:
-        metrics: the metrics that are to be computed, see :func:`~.metrics.evaluate`.
+        metrics: the metrics to compute, see :func:`~.metrics.evaluate`.
         run: schema ``RUN``.
         answers: schema ``ANSWERS``.
         corpus: schema ``CORPUS``.
@@ -98,7 +98,7 @@ def match_answers(metrics: Sequence[str], run: Path, answers: Path, corpus: Path
                     if docid not in texts:
                         raise InputError(
                             f"passage {docid!r} is not in the corpus ({corpus}).",
-                            hint="search this corpus anew.",
+                            hint="delete the run and search this corpus again.",
                             path=run,
                         )
                     holds = matchers[query_id].is_in(texts[docid][1])

@@ -1,6 +1,6 @@
-"""The metrics of answers, one entry a metric.
+"""The metrics of answers, one entry per metric.
 
-What a metric needs is loaded when it is computed, so that names are read without it.
+A metric loads its packages when it is computed, so that reading names does not need them.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Encoder:
-    """What BERTScore needs: see :func:`~utility_annotation.evaluation.bertscore.bert_score`."""
+class BertScoreEncoder:
+    """The encoder of BERTScore: see :func:`~utility_annotation.evaluation.bertscore.bert_score`."""
 
     folder: Path
     layer: int
@@ -29,11 +29,11 @@ class Encoder:
 
 
 class Scores(NamedTuple):
-    """What a metric says.
+    """The result of a metric.
 
     Attributes:
-        values: one a question.
-        figure: the value of all questions together; None where it is the mean of ``values``.
+        values: one per question.
+        figure: the value for all questions; None if it is the mean of ``values``.
     """
 
     values: Sequence[float] | np.ndarray
@@ -42,17 +42,17 @@ class Scores(NamedTuple):
 
 @dataclass(frozen=True)
 class Answered:
-    """Questions that were answered: what several metrics need is computed once.
+    """Answered questions. What several metrics need is computed once.
 
     Attributes:
-        answers: one a question.
-        references: the ground-truth answers, at least one a question.
-        encoder: that of a metric that needs one.
+        answers: one per question.
+        references: the ground-truth answers, at least one per question.
+        encoder: for a metric that needs it.
     """
 
     answers: Sequence[str]
     references: Sequence[Sequence[str]]
-    encoder: Encoder | None = None
+    encoder: BertScoreEncoder | None = None
 
     @cached_property
     def words(self) -> tuple[list[str], list[list[str]]]:

@@ -1,4 +1,4 @@
-"""Answers against ground truth: every metric of question answering, in all and question by question."""
+"""Metrics of question answering, over all questions and per question."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pyarrow as pa
 from ..common.errors import InputError
 from ..io.schemas import PER_QUERY
 from ..settings import entry
-from .answer_metrics import ANSWER_METRICS, Answered, Encoder
+from .answer_metrics import ANSWER_METRICS, Answered, BertScoreEncoder
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,8 @@ class AnswerEvaluation:
 
     Attributes:
         query_ids: every question that has a ground-truth answer.
-        values: by metric, one value a question; shape (questions,). For BLEU it is that of the question alone.
-        figures: by metric, the value for all questions: the mean of ``values``, but for BLEU that of the corpus, which
-            is not their mean.
+        values: by metric, one value per question; shape (questions,).
+        figures: by metric, the value for all questions: the mean of ``values``, or for BLEU the corpus BLEU.
     """
 
     query_ids: list[str]
@@ -44,16 +43,16 @@ def evaluate_answers(
     references: Mapping[str, Sequence[str]],
     answers: Mapping[str, str | None],
     metrics: Sequence[str],
-    encoder: Encoder | None = None,
+    encoder: BertScoreEncoder | None = None,
 ) -> AnswerEvaluation:
-    """Evaluate one answer a question.
+    """Evaluate one answer per question.
 
     Args:
         references: ground-truth answers, as :func:`~utility_annotation.io.answers.read_references` gives them.
-        answers: by query id; None where answering failed, which scores 0 by every metric (and counts as an empty
-            answer in the corpus BLEU).
+        answers: by query id; None if answering failed, which scores 0 in every metric and is an empty answer in the
+            corpus BLEU.
         metrics: some of :data:`~.answer_metrics.ANSWER_METRICS`.
-        encoder: for a metric that needs one.
+        encoder: for a metric that needs it.
 
     Raises:
         InputError: an unknown metric, a question without an entry among the answers, or no question at all.
@@ -64,7 +63,7 @@ def evaluate_answers(
     if missing := [query_id for query_id in references if query_id not in answers]:
         raise InputError(
             f"there is no answer to question {missing[0]!r}, not even a failed one.",
-            hint="make the answers anew from the same split.",
+            hint="delete the answers and run their target again on this split.",
         )
     query_ids = list(references)
     known = [list(references[query_id]) for query_id in query_ids]

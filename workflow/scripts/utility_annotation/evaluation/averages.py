@@ -1,4 +1,4 @@
-"""The mean of metrics over several test sets, each counting the same (CQADupStack's forums, BEIR's fourteen sets)."""
+"""The unweighted mean of metrics over several test sets (CQADupStack's forums, BEIR's fourteen sets)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def average(name: str, metrics: Sequence[Path], per_query: Sequence[Path]) -> tu
     Returns:
         The figures, ready for JSON, with ``weights``: the weight of each test set in the mean (an average's weight is
         shared by its members). And the per-query values of all test sets (schema ``PER_QUERY``), each query id after
-        its test set's name and a stroke; the metrics are not the means of these values, unless weighted so.
+        its test set's name and a slash. The metrics are these values' means weighted by ``weights``.
 
     Raises:
         InputError: the members are of several trainings, have no metric in common, or share a test set.
@@ -51,7 +51,7 @@ def average(name: str, metrics: Sequence[Path], per_query: Sequence[Path]) -> tu
         for testset, weight in _weights(member).items():
             if testset in weights:
                 raise InputError(
-                    f"test set {testset!r} stands twice in the average {name!r}.",
+                    f"test set {testset!r} is twice in the average {name!r}.",
                     hint="name it once, also within the averages that it holds.",
                     path=path,
                 )

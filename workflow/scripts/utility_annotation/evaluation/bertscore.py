@@ -16,20 +16,20 @@ from ..common.progress import Progress
 logger = logging.getLogger(__name__)
 
 _PAIRS = 4096
-"""Pairs of answer and reference whose token vectors are held at a time."""
+"""Pairs of answer and reference whose token vectors are in memory at a time."""
 
 
 def bert_score(
     answers: Sequence[str], references: Sequence[Sequence[str]], folder: Path, *, layer: int, device: str
 ) -> np.ndarray:
-    """F1 of BERTScore, without idf weights and without rescaling; of the references the best counts; shape (answers,).
+    """F1 of BERTScore, without idf weights and without rescaling; the best reference counts; shape (answers,).
 
     A blank answer scores 0; the package itself fails on one.
 
     Args:
-        answers: one a question.
-        references: at least one a question.
-        folder: model folder, as ``prepare_model`` leaves it.
+        answers: one per question.
+        references: at least one per question.
+        folder: a prepared model folder.
         layer: the layer whose vectors are compared; 0 is the embeddings.
         device: ``cpu`` or ``cuda``.
 
@@ -62,8 +62,8 @@ def bert_score(
 def _load(folder: Path, layer: int) -> tuple[Any, Any]:
     """The model, cut after ``layer``, and its tokenizer.
 
-    The package's own loading of tokenizers is not used: with the tokenizers of today it leaves out the space that
-    RoBERTa's needs before the first word, and it fails where a tokenizer does not limit its texts.
+    The package's own loading of tokenizers is not used: with current tokenizers it omits the space that RoBERTa's needs
+    before the first word, and it fails if a tokenizer states no limit.
     """
     from bert_score.utils import get_model
     from transformers import AutoTokenizer

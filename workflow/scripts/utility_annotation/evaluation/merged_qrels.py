@@ -1,4 +1,4 @@
-"""Judgements of humans and of a label set together, or of a label set alone."""
+"""Judgements of humans and a label set together, or of a label set alone."""
 
 from __future__ import annotations
 
@@ -18,16 +18,15 @@ _LOG = logging.getLogger(__name__)
 def merge_qrels(qrels: Path | None, labels: Path, output: Path, duplicates: Path | None = None) -> int:
     """Write the higher of both grades of each passage, for the questions that are labelled; return their number.
 
-    A positive label counts as grade 1. Questions without a label are left out, whatever humans say of them. A labelled
-    question of which neither humans nor the label set judge anything relevant has no judgement, or humans' grades of
-    0 alone; such questions are counted in the log.
+    A positive label counts as grade 1. Questions without labels are left out, even if humans judged them. The log
+    counts labelled questions without any relevant passage.
 
     Args:
-        qrels: human judgements, schema ``QRELS``; None where the labels alone are to judge.
+        qrels: human judgements, schema ``QRELS``; None to use the labels alone.
         labels: schema ``LABELS``.
         output: the judgements, schema ``QRELS``, to write, ordered by query id and docid.
-        duplicates: schema ``DUPLICATES``, where the labelled pool holds one of several copies of a passage: the label
-            of that one goes for all of them, whichever a retriever found.
+        duplicates: schema ``DUPLICATES``, if the labelled pool keeps one of several copies of a passage: its label then
+            applies to all copies.
 
     Raises:
         InputError: the labels are scores, or no question has a judgement.
@@ -35,7 +34,7 @@ def merge_qrels(qrels: Path | None, labels: Path, output: Path, duplicates: Path
     table = LABELS.read(labels, ["query_id", "docid", "label"])
     if not np.isin(table["label"].to_numpy(), (0, 1)).all():
         raise InputError(
-            "these labels are scores, so that none is positive.",
+            "these labels are scores without positives.",
             hint="name labels of another source than replug in the test set.",
             path=labels,
         )
@@ -61,7 +60,7 @@ def merge_qrels(qrels: Path | None, labels: Path, output: Path, duplicates: Path
 
 
 def _with_copies(positives: pa.Table, duplicates: Path) -> pa.Table:
-    """(query_id, docid) of the positives and of every passage of which they are a copy, or which is a copy of them."""
+    """(query_id, docid) of the positives and of all their copies and originals."""
     copies = {
         (row["query_id"], row["docid"]): row["duplicate_of"]
         for row in iter_rows(DUPLICATES, [duplicates])

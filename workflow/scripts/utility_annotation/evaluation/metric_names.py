@@ -1,6 +1,6 @@
-"""The metrics of retrieval, one entry a metric, and their names with a cutoff, such as ``ndcg@10``.
+"""The metrics of retrieval, one entry per metric, and their names with a cutoff, such as ``ndcg@10``.
 
-What computes a metric loads a large package when it is first called, so that names are read without it.
+A metric's function loads its large package when it is first called, so that reading names does not need it.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ class Metric:
 
     Attributes:
         function: takes the judged passages and their grades (queries, judged, 2), best first; the retrieved ones
-            (queries, depth, 2), in their order; the cutoff, of which 0 is none; and the relevance level. Returns one
+            (queries, depth, 2), in order; the cutoff, 0 for none; and the relevance level. Returns one
             value per query. A passage is a number, and -1 fills up a row.
         label: the name in tables and figures.
         description: for the reference of the configuration.
-        needs_cutoff: whether it is defined down to a rank only.
+        needs_cutoff: whether it is defined only with a cutoff.
         uses_grades: whether every grade counts, so that it takes no relevance level.
         needs_all_relevant: whether it depends on relevant passages that were not retrieved.
     """
@@ -80,7 +80,7 @@ METRICS: dict[str, Metric] = {
     "ndcg": Metric(
         function=_ndcg,
         label="nDCG",
-        description="discounted gain, equal to the grade, over the best possible, of every grade",
+        description="discounted gain over the best possible one; the gain is the grade",
         uses_grades=True,
         needs_all_relevant=True,
     ),
@@ -99,13 +99,13 @@ METRICS: dict[str, Metric] = {
     "precision": Metric(
         function=_precision,
         label="Precision",
-        description="share of the retrieved passages that are relevant, down to a cutoff",
+        description="share of the passages down to the cutoff that are relevant",
         needs_cutoff=True,
     ),
     "success": Metric(
         function=_hit_rate,
         label="Success",
-        description="1 where any relevant passage is retrieved",
+        description="1 if any relevant passage is retrieved, otherwise 0",
     ),
 }
 """By the name before the cutoff in ``testsets.*.metrics``."""
@@ -122,18 +122,16 @@ def parse(metric: str) -> tuple[str, int]:
     if match is None or name not in METRICS:
         close = "" if name in METRICS else nearest(name, METRICS)
         raise InputError(
-            f"{metric!r} is no metric that is known here{close}.",
+            f"{metric!r} is not a known metric{close}.",
             hint=f"use one of {', '.join(METRICS)}, with a cutoff as in ndcg@10.",
         )
     if METRICS[name].needs_cutoff and match[2] is None:
-        raise InputError(
-            f"{metric!r} is no metric that is known here without a cutoff.", hint=f"give it one, as in {metric}@10."
-        )
+        raise InputError(f"{metric!r} is not a known metric without a cutoff.", hint=f"give it one, as in {metric}@10.")
     return name, int(match[2] or 0)
 
 
 def largest_cutoff(metrics: Sequence[str]) -> int | None:
-    """How far down a ranking metrics look; None where one of them has no cutoff.
+    """The largest cutoff of some metrics; None if one of them has no cutoff.
 
     Raises:
         InputError: an unknown metric.

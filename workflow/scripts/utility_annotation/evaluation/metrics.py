@@ -1,7 +1,7 @@
 """Retrieval metrics, computed by ranx and equal to trec_eval's: ties, relevance levels, missing and unjudged queries.
 
-ranx gets integer arrays in place of its own dictionaries of strings: the same functions compute the same figures, but a
-run of 7 million rows takes seconds, and a small one does not wait for the compilation of ranx's dictionaries.
+ranx gets integer arrays instead of its dictionaries of strings. The same functions compute the same figures, but a run
+of 7 million rows takes seconds, and a small run does not wait until ranx's dictionaries are compiled.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class Evaluation:
 
     Attributes:
         query_ids: every judged query, in the order of the qrels.
-        values: by metric, one value a query; shape (queries,).
-        missing: how many judged queries have no row in the run; they score 0.
+        values: by metric, one value per query; shape (queries,).
+        missing: number of judged queries without a row in the run; they score 0.
     """
 
     query_ids: list[str]
@@ -55,9 +55,9 @@ def evaluate(qrels: pa.Table, run: pa.Table, metrics: Sequence[str], *, relevanc
 
     Args:
         qrels: table of schema ``QRELS``. A negative grade counts as 0.
-        run: table of schema ``RUN``; its ranks decide. Queries without a judgement are left aside.
+        run: table of schema ``RUN``; its ranks decide. Queries without a judgement are ignored.
         metrics: names like ``mrr@10``, as :func:`.metric_names.parse` reads them.
-        relevance_level: smallest grade that counts as relevant, but for a metric that uses every grade.
+        relevance_level: smallest grade that counts as relevant; metrics that use every grade ignore it.
 
     Raises:
         InputError: an unknown metric, no judgement at all, or ranks of a query that are not 1, 2, 3, …

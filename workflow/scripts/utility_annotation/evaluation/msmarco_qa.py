@@ -1,6 +1,6 @@
 """BLEU and ROUGE-L as the official MS MARCO QA scorer computes them: coco-caption's, on spaCy's words in lower case.
 
-The scorer of 2016 had an older spaCy; where its rules cut words otherwise, figures may differ in the last places.
+The scorer of 2016 had an older spaCy; figures may differ slightly where its rules split words differently.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..io.answers import NO_ANSWER
+from ..io.formats.msmarco_qa import NO_ANSWER
 
 MAX_ORDER = 4
 """BLEU-1 to BLEU-4 are computed."""
@@ -47,8 +47,8 @@ def bleu(answers: Sequence[str], references: Sequence[Sequence[str]]) -> list[Bl
     """BLEU-1 to BLEU-4, in this order.
 
     Args:
-        answers: tokenised; one a question.
-        references: tokenised; at least one a question.
+        answers: tokenised; one per question.
+        references: tokenised; at least one per question.
     """
     from pycocoevalcap.bleu.bleu import Bleu as CocoBleu
 
@@ -60,8 +60,8 @@ def rouge_l(answers: Sequence[str], references: Sequence[Sequence[str]]) -> np.n
     """ROUGE-L (β = 1.2) of each answer, from best precision and best recall over its references; shape (answers,).
 
     Args:
-        answers: tokenised; one a question.
-        references: tokenised; at least one a question.
+        answers: tokenised; one per question.
+        references: tokenised; at least one per question.
     """
     from pycocoevalcap.rouge.rouge import Rouge
 

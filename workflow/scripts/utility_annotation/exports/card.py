@@ -1,4 +1,4 @@
-"""The card of exported labels: Markdown that says what they are, under a head that Hugging Face's hub reads."""
+"""The card of exported labels: Markdown with a head that Hugging Face's hub reads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..annotation.stages import STAGES
 from ..labels.sources import descriptions, rule_of
 from ..reporting.markup import markdown_table
 from ..settings import Annotator, JobSettings, Labels, Model, Name, Pool, canonical
-from .forms import Form
+from .forms import ExportFormat
 
 if TYPE_CHECKING:
     from .examples import Examples
@@ -24,20 +24,20 @@ PAPER = (
 
 
 class ExportSettings(JobSettings):
-    """What decides an export."""
+    """The settings that decide an export."""
 
     name: Name
-    """Of the label set."""
+    """Name of the label set."""
     labels: Labels
     pool: Pool
     annotator: Annotator | None
     model: Model | None
-    """What the annotator runs, where it is run here."""
+    """The annotator's model, if it runs here."""
 
 
 @dataclass(frozen=True)
 class Counts:
-    """What an export holds."""
+    """The content of an export in numbers."""
 
     queries: int
     without_positive: int
@@ -46,7 +46,7 @@ class Counts:
 
     @classmethod
     def of(cls, examples: Examples) -> Counts:
-        """Count once through."""
+        """Count in one pass."""
         queries = without = positives = negatives = 0
         for example in examples:
             queries += 1
@@ -56,7 +56,7 @@ class Counts:
         return cls(queries, without, positives, negatives)
 
 
-def card(settings: ExportSettings, form: Form, counts: Counts, quality: Mapping[str, Any]) -> str:
+def card(settings: ExportSettings, form: ExportFormat, counts: Counts, quality: Mapping[str, Any]) -> str:
     """The card.
 
     Args:
@@ -98,10 +98,10 @@ def card(settings: ExportSettings, form: Form, counts: Counts, quality: Mapping[
         form.loading,
         "```",
         "",
-        "A query's positives stand in the order in which its labels list them, best first where an LLM ranked them; "
-        "negatives are the other candidates that were judged, in the shuffled order of the pool.",
+        "A query's positives are in the order of its labels, best first if an LLM ranked them. "
+        "Negatives are the other judged candidates, in the shuffled order of the pool.",
         "",
-        "The texts are those of the collection from which the pool was made, and its licence holds for them.",
+        "The texts come from the collection of the pool, and its licence applies to them.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -111,7 +111,7 @@ def _origin(settings: ExportSettings) -> list[str]:
     source = pool.source
     made_of = source.path or f"rankings of {', '.join(source.retrievers)} for test set {source.testset}"
     rows = [
-        ("pool", f"{labels.pool}: {pool.size} candidates a question at most, of dataset {pool.dataset}, {pool.split}"),
+        ("pool", f"{labels.pool}: up to {pool.size} candidates per question, of dataset {pool.dataset}, {pool.split}"),
         ("candidates", f"{made_of} ({source.format})"),
     ]
     if labels.queries.percent < 100:
@@ -143,16 +143,16 @@ def _held(counts: Counts) -> list[str]:
     mean = counts.positives / counts.queries if counts.queries else 0
     rows = [
         ("questions", f"{counts.queries:,}"),
-        ("of these without a positive", f"{counts.without_positive:,}"),
+        ("without a positive", f"{counts.without_positive:,}"),
         ("positives", f"{counts.positives:,}"),
-        ("positives a question", f"{mean:.2f}"),
+        ("positives per question", f"{mean:.2f}"),
         ("negatives", f"{counts.negatives:,}"),
     ]
     return markdown_table(("", ""), rows, texts=1)
 
 
 def _against_humans(labels: Labels, quality: Mapping[str, Any]) -> list[str]:
-    """How the labels compare with the pool's human positives, where they are not these."""
+    """How the labels compare with the pool's human positives, unless they are these."""
     if labels.source == "human" or not quality["human_positives"]:
         return []
     selection, agreement, annotation = quality["selection"], quality["agreement"], quality["annotation"]

@@ -16,8 +16,8 @@ from ..training.data import join
 
 
 @dataclass(frozen=True)
-class Passage:
-    """A candidate; ``full_text`` is what a model reads of it."""
+class ExportedPassage:
+    """A candidate; models read its ``full_text``."""
 
     docid: str
     title: str | None
@@ -34,18 +34,18 @@ class Example:
     """A labelled query.
 
     Attributes:
-        positives: those that the labels list first come first, and then in the pool's order.
-        negatives: the pool's rest, in its order.
+        positives: in the order of the labels' list, then in the pool's order.
+        negatives: the rest of the pool, in its order.
     """
 
     query_id: str
     query: str
-    positives: tuple[Passage, ...]
-    negatives: tuple[Passage, ...]
+    positives: tuple[ExportedPassage, ...]
+    negatives: tuple[ExportedPassage, ...]
 
 
 class Examples:
-    """The labelled queries of a pool, to be gone through as often as one likes.
+    """The labelled queries of a pool; they can be iterated several times.
 
     Args:
         path: a file that :func:`~..training.data.join` wrote.
@@ -56,19 +56,19 @@ class Examples:
 
     def __iter__(self) -> Iterator[Example]:
         with pa.memory_map(str(self._path)) as source, pa.ipc.open_file(source) as file:
-            for number in counted(range(file.num_record_batches), "going through the queries", "batches"):
+            for number in counted(range(file.num_record_batches), "reading the queries", "batches"):
                 for row in file.get_batch(number).to_pylist():
                     yield _example(row)
 
 
 @contextmanager
 def examples(labels: Path, pools: Sequence[Path], scratch: Path) -> Iterator[Examples]:
-    """The labelled queries of a pool; memory holds ids, labels and one piece of the pool.
+    """The labelled queries of a pool; memory holds ids, labels and one piece of the pool at a time.
 
     Args:
         labels: labels of the pool's candidates, 1 or 0.
         pools: its shards.
-        scratch: a file that is written meanwhile, as large as the pool's texts, and removed.
+        scratch: a temporary file, as large as the pool's texts.
 
     Raises:
         InputError: labels and pool do not belong together.
@@ -81,7 +81,7 @@ def examples(labels: Path, pools: Sequence[Path], scratch: Path) -> Iterator[Exa
 
 
 def _example(row: dict[str, Any]) -> Example:
-    passages = [Passage(one["docid"], one["title"], one["text"]) for one in row["candidates"]]
+    passages = [ExportedPassage(one["docid"], one["title"], one["text"]) for one in row["candidates"]]
     labelled = list(zip(passages, row["labels"], row["ranks"], strict=True))
     positives = [(rank or len(passages) + 1, passage) for passage, label, rank in labelled if label > 0]
     return Example(

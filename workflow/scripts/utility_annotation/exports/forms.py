@@ -1,4 +1,4 @@
-"""The forms in which labels are handed over: one entry a form, by the name that a target has."""
+"""The formats of exported labels: one entry per format."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Form:
-    """A form of labels.
+class ExportFormat:
+    """A format of exported labels.
 
     Attributes:
-        title: for readers.
-        loading: what loads the files: a command, or Python.
-        writer: what fills a folder with the files.
-        files: file names by the name of the part that Hugging Face's ``datasets`` loads them as, which takes files of
-            one kind only from a folder; none where it cannot.
+        title: its name for readers.
+        loading: the command or Python code that loads the files.
+        writer: fills a folder with the files.
+        files: the files that Hugging Face's ``datasets`` can load, by the name of their configuration; it loads one
+            kind of file per configuration.
     """
 
     title: str
@@ -32,42 +32,42 @@ class Form:
     files: Mapping[str, str] = field(default_factory=dict)
 
 
-FORMS: dict[str, Form] = {
-    "tevatron": Form(
+FORMS: dict[str, ExportFormat] = {
+    "tevatron": ExportFormat(
         title="Tevatron, version 1",
         loading="python -m tevatron.retriever.driver.train --dataset_path train.jsonl …",
         writer=writers.tevatron,
         files={"train": TRAIN},
     ),
-    "tevatron-v2": Form(
+    "tevatron-v2": ExportFormat(
         title="Tevatron, version 2",
         loading="python -m tevatron.retriever.driver.train --dataset_path train.jsonl --corpus_path corpus.jsonl …",
         writer=writers.tevatron_ids,
         files={"train": TRAIN, "corpus": "corpus.jsonl"},
     ),
-    "sentence-transformers": Form(
+    "sentence-transformers": ExportFormat(
         title="sentence-transformers",
         loading='train = load_dataset("parquet", data_files="train.parquet", split="train")\n'
         "SentenceTransformerTrainer(model, train_dataset=train, loss=MultipleNegativesRankingLoss(model))",
         writer=writers.sentence_transformers,
         files={"train": "train.parquet"},
     ),
-    "flag-embedding": Form(
+    "flag-embedding": ExportFormat(
         title="FlagEmbedding",
         loading="python -m FlagEmbedding.finetune.embedder.encoder_only.base --train_data train.jsonl …",
         writer=writers.flag_embedding,
         files={"train": TRAIN},
     ),
-    "beir": Form(
+    "beir": ExportFormat(
         title="BEIR",
         loading='GenericDataLoader(".").load(split="train")',
         writer=writers.beir,
         files={"corpus": "corpus.jsonl", "queries": "queries.jsonl"},
     ),
-    "trec": Form(
+    "trec": ExportFormat(
         title="TREC",
         loading="trec_eval qrels.txt run.trec",
         writer=writers.trec,
     ),
 }
-"""By the name that a target has: ``results/exports/labels/{labels}/{form}``."""
+"""By the name in a target: ``results/exports/labels/{labels}/{form}``."""

@@ -1,4 +1,4 @@
-"""Handing labels over: a folder with the files of one format and the card."""
+"""Export labels: a folder with the files of one format and a card."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from .forms import FORMS
 def export_labels(
     settings: ExportSettings, form: str, labels: Path, pools: Sequence[Path], quality: Path, output: Path
 ) -> None:
-    """Write a label set in a format of others.
+    """Write a label set in a published format.
 
     Args:
-        settings: the labels and what made them.
+        settings: the labels and their origin.
         form: a name from :data:`~.forms.FORMS`.
         labels: the labels (schema ``LABELS``).
         pools: the shards of their pool.
@@ -30,12 +30,12 @@ def export_labels(
         output: the folder, written whole or not at all.
 
     Raises:
-        InputError: an unknown form; REPLUG's labels, which are likelihoods; labels without any positive; labels of
-            another pool; an id that the format cannot hold.
+        InputError: an unknown format; labels that are likelihoods; labels without any positive; labels of another
+            pool; an id that the format cannot hold.
     """
     if is_soft(settings.labels.source):
         raise InputError(
-            f"labels {settings.name} are likelihoods of REPLUG, of which none is a positive.",
+            f"labels {settings.name} are likelihoods and have no positives.",
             hint="export labels of another source.",
         )
     known = entry(FORMS, form, "format of labels")
@@ -45,7 +45,7 @@ def export_labels(
         with examples(labels, pools, folder / ".joined.arrow") as labelled:
             counts = Counts.of(labelled)
             if not counts.positives:
-                raise InputError("no query has a positive.", hint="look at the labels' quality.", path=labels)
+                raise InputError("no query has a positive.", hint="check the labels' quality.", path=labels)
             known.writer(labelled, folder)
         write_text(folder / "README.md", card(settings, known, counts, figures))
     LOG.info(f"{output}: {counts.queries} queries, {counts.positives} positives, {counts.negatives} negatives")

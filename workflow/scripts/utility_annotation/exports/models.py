@@ -1,4 +1,4 @@
-"""Handing a retriever over: its folder, which sentence-transformers and transformers load as it is, with a card."""
+"""Export a retriever: its folder, which sentence-transformers and transformers can load, with a card."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ _SNAKEMAKE = ".snakemake_timestamp"
 
 
 class ModelExportSettings(JobSettings):
-    """What a model's card tells beside its ``training.json``."""
+    """The content of a model's card beside its ``training.json``."""
 
     name: Name
-    """Of the training."""
+    """Name of the training."""
     labels: Labels
-    """Those of the training."""
+    """Labels of the training."""
     init_from: Labels | None
-    """Those of the training that it starts from, in a curriculum."""
+    """Labels of the training that it starts from, in a curriculum."""
     source: Model
-    """Where the backbone comes from."""
+    """The source of the backbone."""
 
 
 def export_model(settings: ModelExportSettings, model: Path, metrics: Sequence[Path], output: Path) -> None:
-    """Write the folder of a trained model with a card; weights are linked where the file system can, else copied.
+    """Write the folder of a trained model with a card; files are hard-linked if possible, else copied.
 
     Args:
-        settings: what the card tells of the labels and the backbone.
-        model: the folder that training left.
+        settings: the labels and the backbone's source, for the card.
+        model: the model folder of the training.
         metrics: metrics files of this model (JSON).
         output: the folder, written whole or not at all.
     """
@@ -54,7 +54,7 @@ def model_card(settings: ModelExportSettings, training: Mapping[str, Any], metri
     Args:
         settings: the labels and the backbone's origin.
         training: ``training.json``.
-        metrics: what the metrics files hold; each names its test set (or average).
+        metrics: the content of the metrics files; each names its test set (or average).
     """
     backbone = Backbone.model_validate(training["backbone"])
     source = settings.source.hub or settings.source.package or settings.source.path or backbone.model
@@ -123,7 +123,7 @@ def _training(settings: ModelExportSettings, record: Mapping[str, Any], source: 
 
 
 def _evaluation(metrics: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A row a test set or average and metric, in percent."""
+    """A row per test set or average and metric, in percent."""
     rows = [
         (str(figures["testset"]), metric, f"{100 * value:.1f}")
         for figures in metrics

@@ -1,7 +1,7 @@
-"""What writes labels in each of :data:`~.forms.FORMS`: one function each, which fills a folder.
+"""The writers of :data:`~.forms.FORMS`: one function per format, which fills a folder.
 
-All but TREC's and BEIR's hold training examples, so that a query without a positive is left out there.
-What pyarrow writes is imported where it is used, so that a plan is made without it.
+All formats but TREC and BEIR hold training examples, and leave out a query without a positive. pyarrow is imported only
+for the format that needs it, so that planning does not.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from ..common.errors import InputError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from .examples import Example, Examples, Passage
+    from .examples import Example, Examples, ExportedPassage
 
 TRAIN = "train.jsonl"
 
 _ROWS = 10_000
-"""Rows a row group of parquet."""
+"""Rows per row group of parquet."""
 
 
 def tevatron(examples: Examples, folder: Path) -> None:
@@ -40,12 +40,12 @@ def tevatron(examples: Examples, folder: Path) -> None:
             )
 
 
-def _tevatron_passage(passage: Passage) -> dict[str, str]:
+def _tevatron_passage(passage: ExportedPassage) -> dict[str, str]:
     return {"docid": passage.docid, "title": passage.title or "", "text": passage.text}
 
 
 def tevatron_ids(examples: Examples, folder: Path) -> None:
-    """Rows of ids, and a corpus whose texts have their titles in them, as that version reads no title."""
+    """Rows of ids, and a corpus whose texts include their titles, since that version reads no title."""
     with _jsonl(folder / TRAIN) as write:
         for example in _trainable(examples):
             write(
@@ -62,7 +62,7 @@ def tevatron_ids(examples: Examples, folder: Path) -> None:
 
 
 def sentence_transformers(examples: Examples, folder: Path) -> None:
-    """A row a positive: anchor, positive, and as many negatives as every query has, at most five."""
+    """A row per positive: anchor, positive, and as many negatives as every query has, at most five."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -136,7 +136,7 @@ def _column(identifier: str) -> str:
     if identifier.split() != [identifier]:
         raise InputError(
             f"the id {identifier!r} has white space in it, which this format cannot hold.",
-            hint="export another format: those of JSON lines hold any id.",
+            hint="export another format: JSON lines can hold any id.",
         )
     return identifier
 
@@ -145,8 +145,8 @@ def _trainable(examples: Iterable[Example]) -> Iterator[Example]:
     return (example for example in examples if example.positives)
 
 
-def _passages(examples: Iterable[Example]) -> Iterator[Passage]:
-    """Every passage once, as it first comes."""
+def _passages(examples: Iterable[Example]) -> Iterator[ExportedPassage]:
+    """Every passage once, in order of first appearance."""
     seen: set[str] = set()
     for example in examples:
         for passage in (*example.positives, *example.negatives):
@@ -157,7 +157,7 @@ def _passages(examples: Iterable[Example]) -> Iterator[Passage]:
 
 @contextmanager
 def _jsonl(path: Path) -> Iterator[Callable[[Mapping[str, Any]], None]]:
-    """Writes one JSON object a line."""
+    """Writes one JSON object per line."""
     with path.open("wb") as file:
 
         def write(row: Mapping[str, Any]) -> None:

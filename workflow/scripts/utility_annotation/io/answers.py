@@ -1,20 +1,18 @@
-"""Ground-truth answers: which questions have some, and which they are."""
+"""Ground-truth answers of the questions that have some."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from .formats.msmarco_qa import NO_ANSWER
 from .schemas import ANSWERS, iter_rows
-
-NO_ANSWER = "No Answer Present."
-"""What MS MARCO QA lists among the answers of a question whose passages do not answer it."""
 
 
 def read_references(answers: Path | str) -> dict[str, list[str]]:
     """The ground-truth answers of each question that has some, in the file's order.
 
-    As in the official MS MARCO QA scorer, a question with :data:`NO_ANSWER` among its answers has none. Blank answers
-    are left out.
+    As in the official MS MARCO QA scorer, a question with ``NO_ANSWER`` among its answers has none. Blank answers
+    are dropped.
 
     Args:
         answers: schema ``ANSWERS``.

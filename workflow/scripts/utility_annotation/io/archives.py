@@ -1,6 +1,6 @@
-"""One member of a tar archive, streamed to a path of our choice: no name in it decides where anything is written.
+"""One member of a tar archive, streamed to a path of our choice: names in the archive never decide where files go.
 
-A zip needs none of this: its members are read in place (:mod:`utility_annotation.io.formats.lines`).
+Zip archives are not unpacked: their members are read in place (:mod:`utility_annotation.io.formats.lines`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _LOG = logging.getLogger(__name__)
 _TAR_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2")
 _BLOCK_BYTES = 1 << 20
 _NAMES_KEPT = 100_000
-"""Names of other members that are remembered for the error message; a hostile archive may hold any number."""
+"""Most names kept for the error message; a hostile archive may hold any number."""
 
 
 def is_tar(name: str) -> bool:
@@ -36,9 +36,9 @@ def on_disk(path: Path) -> Path:
 
 
 def unpack(archive: Path, member: str, output: Path) -> None:
-    """Write the first regular file named ``member`` to ``output``, in flat memory; nothing else is written.
+    """Write the first regular file named ``member`` to ``output``, in flat memory, and nothing else.
 
-    The archive is read up to the end of that member. ``./`` before a name counts for nothing.
+    Reading stops after that member. A leading ``./`` in a name is ignored.
 
     Raises:
         InputError: there is no such archive or member, the member is no regular file, or the archive is damaged.
@@ -57,18 +57,18 @@ def unpack(archive: Path, member: str, output: Path) -> None:
                     return
                 if found.isreg() and len(names) < _NAMES_KEPT:
                     names.append(found.name.removeprefix("./"))
-                tar.members.clear()  # type: ignore[attr-defined]  # it would keep them all
+                tar.members.clear()  # type: ignore[attr-defined]  # or tarfile keeps them all
     except FileNotFoundError:
-        raise InputError("there is no such archive.", hint="fetch it, or correct the path.", path=archive) from None
+        raise InputError("there is no such archive.", hint="download it, or correct the path.", path=archive) from None
     except (tarfile.TarError, EOFError, zlib.error) as error:
         raise InputError(
             f"the archive is cut short or damaged ({error}).",
-            hint="remove it, so that it is fetched again, and compare its checksum with the publisher's.",
+            hint="delete the archive to download it again, and compare its checksum with the publisher's.",
             path=archive,
         ) from None
     near = difflib.get_close_matches(member, names, n=5, cutoff=0.4) or names[:5]
     raise InputError(
-        f"the archive has no member {member!r}; near names are: {', '.join(near) or 'none, it holds no file'}.",
+        f"the archive has no member {member!r}; similar names: {', '.join(near) or 'none, it holds no file'}.",
         hint="correct the path after `raw/NAME/` in the configuration.",
         path=archive,
     )

@@ -1,8 +1,8 @@
-"""Fetching a publisher's file: in flat memory, checked as it comes, continued where a connection or a job broke off.
+"""Download a published file: in flat memory, with its checksum, and resumed after a broken connection or a killed job.
 
-What has come stands in ``.FILE.partial`` beside the target, and in ``.FILE.partial.json`` which version of which URL it
-is a part of. A later attempt or run asks for the rest of it (HTTP Range). The target appears when it is whole and its
-size and checksum are right.
+``.FILE.partial`` beside the target holds the bytes so far, and ``.FILE.partial.json`` their URL and version. A later
+attempt or run asks for the rest (HTTP Range). The target appears when the file is complete and its size and checksum
+are right.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _BLOCK_BYTES = 1 << 18
 _HEADWAY_BYTES = 1 << 20
 _USER_AGENT = "utility-annotation"
 _PASSING = (408, 425, 429, 500, 502, 503, 504)
-"""HTTP statuses that another attempt may cure."""
+"""HTTP statuses that may pass: another attempt is made."""
 _LASTING = (
     ssl.SSLCertVerificationError,
     http.client.InvalidURL,
@@ -43,17 +43,17 @@ _LASTING = (
     IsADirectoryError,
     PermissionError,
 )
-"""Causes of a failed connection that no other attempt cures."""
+"""Causes of a failed connection that do not pass."""
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to go on with a server that fails.
+    """How often and how long to retry.
 
     Args:
-        attempts: failures in a row after which to give up; one that brought a mebibyte or more starts a new row.
-        pause: seconds after the first failure of a row; after each further one it is twice as long.
-        longest_pause: but never longer than this.
+        attempts: failures in a row before giving up; one that brought a mebibyte or more starts a new row.
+        pause: seconds after the first failure of a row; doubled after each further one.
+        longest_pause: the longest pause in seconds.
         timeout: seconds without a byte after which a connection counts as broken.
     """
 
@@ -64,21 +64,21 @@ class Patience:
 
 
 class _BrokenTransfer(Exception):
-    """A failure that another attempt may cure."""
+    """A failure that may pass."""
 
 
 class _WrongFile(InputError):
-    """What is served is not what its publisher published."""
+    """The server's file is not the published one."""
 
 
-def fetch(download: Download, output: Path, patience: Patience = Patience()) -> None:
-    """Put the file that ``download`` describes at ``output``: fetched, or linked where a local copy is named.
+def fetch_file(download: Download, output: Path, patience: Patience = Patience()) -> None:
+    """Download the file to ``output``, or link it if ``download`` names a local copy.
 
-    Proxies are taken from the environment (``https_proxy``, ``no_proxy``, …). The checksum found is logged.
+    Proxies come from the environment (``https_proxy``, ``no_proxy``, …). The log has the checksum.
 
     Raises:
         InputError: the server refuses or keeps failing, size or checksum are not the published ones, the disk is full,
-            another process is fetching the same file, or there is no such local copy.
+            another process is downloading the same file, or the local copy does not exist.
     """
     if download.local is not None:
         _link(Path(os.path.abspath(download.local)), download, output)
@@ -93,8 +93,8 @@ def fetch(download: Download, output: Path, patience: Patience = Patience()) -> 
             partial.take_up(download)
             _bring(download, partial, patience)
             if partial.continued and (problem := _problem(download, partial.have, partial.md5.hexdigest())):
-                _LOG.warning("%s: put together from parts, %s: thrown away and fetched anew", download.url, problem)
-                partial.start_anew()
+                _LOG.warning("%s: resumed from parts, but %s; downloading it again", download.url, problem)
+                partial.restart()
                 _bring(download, partial, patience)
             if problem := _problem(download, partial.have, partial.md5.hexdigest()):
                 raise _wrong_file(download, problem)
@@ -103,7 +103,7 @@ def fetch(download: Download, output: Path, patience: Patience = Patience()) -> 
             os.replace(path, output)
             record.unlink(missing_ok=True)
         except _WrongFile:
-            partial.start_anew()
+            partial.restart()
             raise
         finally:
             if partial.have == 0:
@@ -113,11 +113,11 @@ def fetch(download: Download, output: Path, patience: Patience = Patience()) -> 
 
 
 class _Partial:
-    """What has come of a file so far, hashed as it comes.
+    """The bytes of a file so far, hashed as they come.
 
     Args:
         file: opened for appending and reading.
-        record: path of the JSON that says of what ``file`` is a part.
+        record: path of the JSON with the URL and version of ``file``.
     """
 
     def __init__(self, file: BinaryIO, record: Path) -> None:
@@ -128,37 +128,37 @@ class _Partial:
         self.continued = False
 
     def take_up(self, download: Download) -> None:
-        """Go on with what an earlier run left, if the end of it can be told to belong to its beginning."""
+        """Continue what an earlier run left, if its version can be checked."""
         try:
             record: Any = read_json(self._record)
             url, self.version = record["url"], record["version"]
         except (OSError, ValueError, TypeError, KeyError):
             url = None
         if url != download.url or (download.md5 is None and self.version is None):
-            self.start_anew()
+            self.restart()
             return
         self._file.seek(0)
         size = os.fstat(self._file.fileno()).st_size
-        progress = Progress("checking what an earlier run left", size, "bytes", brief=True)
+        progress = Progress("checking an unfinished download", size, "bytes", brief=True)
         while block := self._file.read(_BLOCK_BYTES):
             self._count(block)
             progress.add(len(block))
         if self.have:
             self.continued = True
-            _LOG.info("%s: an earlier run left %s bytes, which are continued", download.url, f"{self.have:,}")
+            _LOG.info("%s: resuming after %s bytes of an earlier run", download.url, f"{self.have:,}")
 
-    def start_anew(self) -> None:
-        """Throw away what there is."""
+    def restart(self) -> None:
+        """Delete the bytes so far."""
         self._file.truncate(0)
         self.have, self.md5, self.continued = 0, hashlib.md5(usedforsecurity=False), False
 
     def begin(self, url: str, version: str | None) -> None:
-        """Note what the first byte is a part of."""
+        """Record the URL and version before the first byte."""
         self.version = version
         write_json(self._record, {"url": url, "version": version})
 
     def add(self, block: bytes) -> None:
-        """Append what has come."""
+        """Append a block."""
         self._file.write(block)
         self._count(block)
 
@@ -168,24 +168,24 @@ class _Partial:
 
 
 def _lock(file: BinaryIO, path: Path) -> None:
-    """Keep others from appending to the same file, such as a job that outlived the workflow that started it."""
+    """Keep others from appending to the same file, such as a job that outlived its workflow."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         taken = True
     except OSError:
-        _LOG.warning("%s: this file system has no locks; fetch a file in one process at a time", path)
+        _LOG.warning("%s: this file system has no locks; download a file in one process at a time", path)
         taken = False
     else:
         taken = not path.exists() or not os.path.samestat(path.stat(), os.fstat(file.fileno()))
     if taken:
         raise InputError(
-            "another process is fetching this file.", hint="wait for it or end it, and run again.", path=path
+            "another process is downloading this file.", hint="wait for it or end it, and run again.", path=path
         )
 
 
 def _bring(download: Download, partial: _Partial, patience: Patience) -> None:
-    """Ask until the file is whole, or patience ends."""
+    """Ask until the file is complete, or the attempts are used up."""
     failures = 0
     while True:
         before = partial.have
@@ -197,19 +197,19 @@ def _bring(download: Download, partial: _Partial, patience: Patience) -> None:
             if failures >= patience.attempts:
                 raise InputError(
                     f"{failures} attempts in a row failed, the last one because {error}.",
-                    hint=f"run again later, which continues the {partial.have:,} bytes that are here; or see whether "
-                    "this machine reaches the server (https_proxy?); or give a copy of yours as `local`.",
+                    hint=f"run again later, which resumes after {partial.have:,} bytes; or check whether this machine "
+                    "can reach the server (https_proxy?); or give your own copy as `local`.",
                     path=download.url,
                 ) from None
             pause = min(patience.pause * 2 ** (failures - 1), patience.longest_pause)
             _LOG.warning(
-                "%s: %s; %s bytes are here; again in %g seconds", download.url, error, f"{partial.have:,}", pause
+                "%s: %s; %s bytes so far; trying again in %g seconds", download.url, error, f"{partial.have:,}", pause
             )
             time.sleep(pause)
 
 
 def _request(download: Download, partial: _Partial, timeout: float) -> None:
-    """Ask once for what is missing and append what comes; return when the file is whole."""
+    """Ask once for the missing bytes and append them; return when the file is complete."""
     if partial.have and partial.have == download.bytes:
         return
     headers = {"User-Agent": _USER_AGENT}
@@ -244,19 +244,19 @@ def _request(download: Download, partial: _Partial, timeout: float) -> None:
 
 
 def _place(download: Download, partial: _Partial, is_rest: bool, headers: Message) -> int | None:
-    """Make ready for a response's body, the rest or the whole; return the size of the whole, if it is known."""
+    """Prepare for a response's body, the rest or the whole file; return the size of the whole file, if known."""
     total: int | None
     if is_rest:
         found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", headers.get("Content-Range", "").strip())
         if found is None or int(found[1]) != partial.have:
-            partial.start_anew()
-            raise _BrokenTransfer("the server sent another part than the one asked for")
+            partial.restart()
+            raise _BrokenTransfer("the server sent another part of the file than requested")
         total = None if found[2] == "*" else int(found[2])
         partial.continued = partial.have > 0
     else:
         if partial.have:
-            _LOG.warning("%s: the server does not continue this file; it is fetched anew", download.url)
-            partial.start_anew()
+            _LOG.warning("%s: the server cannot resume this file; downloading it again", download.url)
+            partial.restart()
         length = headers.get("Content-Length", "")
         total = int(length) if length.isdecimal() else None
         tag = headers.get("ETag", "")
@@ -268,7 +268,7 @@ def _place(download: Download, partial: _Partial, is_rest: bool, headers: Messag
 
 @contextmanager
 def _connecting(download: Download) -> Iterator[None]:
-    """Tell failures of the connection that another attempt may cure from those that last."""
+    """Distinguish connection failures that may pass from those that do not."""
     try:
         yield
     except urllib.error.HTTPError:
@@ -279,14 +279,14 @@ def _connecting(download: Download) -> Iterator[None]:
         if isinstance(cause, _LASTING):
             raise InputError(
                 f"it cannot be reached ({what}).",
-                hint="correct the URL or what the message names; or give a copy of yours as `local`.",
+                hint="correct the URL or what the message names; or give your own copy as `local`.",
                 path=download.url,
             ) from None
         raise _BrokenTransfer(f"the connection failed ({what})") from None
 
 
 def _has_all(error: urllib.error.HTTPError, partial: _Partial) -> bool:
-    """Whether a server refuses the rest of a file because there is none."""
+    """Whether a server refuses the rest of a file because it is complete."""
     nothing_left = f"bytes */{partial.have}"
     return error.code == 416 and partial.have > 0 and error.headers.get("Content-Range", "").strip() == nothing_left
 
@@ -296,18 +296,18 @@ def _refusal(download: Download, partial: _Partial, error: urllib.error.HTTPErro
     if error.code in _PASSING:
         return _BrokenTransfer(answer)
     if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and partial.have:
-        partial.start_anew()
+        partial.restart()
         return _BrokenTransfer(answer)
     return InputError(
         f"{answer}.",
-        hint="see on the publisher's page whether the file has moved, and correct `url`; or give a copy of yours as "
+        hint="check on the publisher's page whether the file has moved, and correct `url`; or give your own copy as "
         "`local`.",
         path=download.url,
     )
 
 
 def _problem(download: Download, size: int, md5: str) -> str | None:
-    """What speaks against a file of this size and checksum being the published one."""
+    """Why a file of this size and checksum is not the published one; None if it is."""
     if download.bytes is not None and size != download.bytes:
         return f"its size is {size:,} bytes and not the published {download.bytes:,}"
     if download.md5 is not None and md5 != download.md5:
@@ -317,8 +317,8 @@ def _problem(download: Download, size: int, md5: str) -> str | None:
 
 def _wrong_file(download: Download, problem: str) -> _WrongFile:
     return _WrongFile(
-        f"this is not the published file: {problem}. What came is thrown away.",
-        hint="run again if the transfer may be to blame; else ask the publisher whether the file was replaced, and "
+        f"this is not the published file: {problem}. It is deleted.",
+        hint="run again, in case the transfer failed; else ask the publisher whether the file was replaced, and "
         "correct `md5` and `bytes` of the download, or give a good copy as `local`.",
         path=download.url,
     )

@@ -1,4 +1,4 @@
-"""Fetching a model from Hugging Face's hub, into the hub's own cache."""
+"""Download a model from Hugging Face's hub into the hub's own cache."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from ..common.errors import InputError, NoRoom, causes, lacks_room
 from ..settings import Model
 
 _ELSEWHERE = (
-    "or fetch it where the hub is reached (`hf download {name} --local-dir FOLDER`), copy FOLDER here and give it as "
-    "`{setting}.path` in place of `hub`"
+    "or download it on a machine that reaches the hub (`hf download {name} --local-dir FOLDER`), copy FOLDER here and "
+    "set `{setting}.path` to it instead of `hub`"
 )
 
 
-def fetch(model: Model, setting: str, endings: Sequence[str]) -> Path:
-    """The folder in the hub's cache that holds the model's files with these endings, fetched as far as they lack.
+def fetch_model(model: Model, setting: str, endings: Sequence[str]) -> Path:
+    """The folder in the hub's cache with the model's files of these endings; missing ones are downloaded.
 
     Args:
         model: names hub and revision.
         setting: where the model stands in the configuration, such as ``models.bert``.
-        endings: of the files that are wanted.
+        endings: endings of the wanted files.
 
     Raises:
-        InputError: the hub is not reached, does not know the model or the revision, or does not hand it out; or the
-            disk of its cache is full.
+        InputError: the hub cannot be reached, does not have the model or the revision, or refuses access; or the disk
+            of its cache is full.
     """
     from huggingface_hub import constants, snapshot_download
 
@@ -42,10 +42,10 @@ def fetch(model: Model, setting: str, endings: Sequence[str]) -> Path:
 
 
 def _explain(error: Exception, model: Model, setting: str) -> tuple[str, str]:
-    """What is wrong, and what to do about it.
+    """The problem and the hint.
 
     Raises:
-        Exception: the error itself, if it is none that a user can fix.
+        Exception: the error itself, if a user cannot fix it.
     """
     import httpx2
     from huggingface_hub import constants, errors
@@ -54,12 +54,12 @@ def _explain(error: Exception, model: Model, setting: str) -> tuple[str, str]:
     token = "the token of HF_TOKEN" if os.environ.get("HF_TOKEN") else "no HF_TOKEN is set"
     if constants.HF_HUB_OFFLINE:
         return (
-            f"it is not in the cache {constants.HF_HUB_CACHE}, and HF_HUB_OFFLINE forbids to ask the hub",
+            f"it is not in the cache {constants.HF_HUB_CACHE}, and HF_HUB_OFFLINE forbids asking the hub",
             f"unset HF_HUB_OFFLINE; {elsewhere}",
         )
     if isinstance(error, errors.HFValidationError):
         return (
-            "the hub has no such names",
+            "the hub has no names like this",
             f"correct `{setting}.hub`, OWNER/NAME; a folder is given as `{setting}.path`",
         )
     if isinstance(error, errors.RevisionNotFoundError):
@@ -68,14 +68,14 @@ def _explain(error: Exception, model: Model, setting: str) -> tuple[str, str]:
     status = refused.response.status_code if refused is not None and refused.response is not None else None
     if isinstance(refused, errors.GatedRepoError) or status == 403:
         return (
-            f"its owner asks for consent first (gated; {token})",
-            f"accept the terms on {constants.ENDPOINT}/{model.hub}, then put a token of yours into the environment "
+            f"its owner asks for consent first (it is gated; {token})",
+            f"accept the terms on {constants.ENDPOINT}/{model.hub}, then put your token into the environment "
             f"variable HF_TOKEN; {elsewhere}",
         )
     if isinstance(refused, errors.RepositoryNotFoundError) or status in (401, 404):
         return (
-            f"the hub knows no such model, or keeps it private ({token})",
-            f"correct `{setting}.hub`; if it is private, put a token of yours into the environment variable HF_TOKEN",
+            f"the hub has no such model, or it is private ({token})",
+            f"correct `{setting}.hub`; if it is private, put your token into the environment variable HF_TOKEN",
         )
     if status is not None:
         return f"the hub answers {status}", f"run again later; {elsewhere}"
@@ -83,8 +83,8 @@ def _explain(error: Exception, model: Model, setting: str) -> tuple[str, str]:
     if not reached:
         raise error
     return (
-        f"the hub {constants.ENDPOINT} is not reached ({_last_words(error)})",
-        f"see whether this machine reaches it (https_proxy? HF_ENDPOINT?); {elsewhere}",
+        f"the hub {constants.ENDPOINT} cannot be reached ({_last_words(error)})",
+        f"check whether this machine can reach it (https_proxy? HF_ENDPOINT?); {elsewhere}",
     )
 
 

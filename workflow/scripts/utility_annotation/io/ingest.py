@@ -1,7 +1,7 @@
-"""Turn files of the outside world into the schemas' files, in flat memory.
+"""Turn published files into files of our schemas, in flat memory.
 
-The only thing that grows with a file is what its check needs: eight bytes a row for the uniqueness of ids, and the ids
-themselves of queries and of judged passages.
+Only the checks need memory that grows with a file: eight bytes per row for the uniqueness of ids, and the ids of
+queries and of judged passages.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..common.errors import InputError, place
 from ..common.hashing import random_order, random_place
 from ..settings import Dataset, Part, Source, Split
 from .formats import answer_key, read_answers, read_judgements, read_passages, read_queries
-from .formats.rows import Answers, Judgement, Passage, Query
+from .formats.rows import Answers, Judgement, PassageRow, Query
 from .schemas import ANSWERS, CORPUS, QRELS, QUERIES, RepeatedKey, Schema
 
 _LOG = logging.getLogger(__name__)
@@ -24,19 +24,19 @@ _LOG = logging.getLogger(__name__)
 _BLOCK_ROWS = 1 << 16
 _BLOCK_BYTES = 1 << 24
 
-Rows = Iterator[Passage] | Iterator[Query] | Iterator[Judgement] | Iterator[Answers]
+Rows = Iterator[PassageRow] | Iterator[Query] | Iterator[Judgement] | Iterator[Answers]
 
 
 def ingest_corpus(dataset: Dataset, output: Path) -> int:
     """Write the dataset's corpus of schema ``CORPUS``; return the number of passages.
 
-    Without ``titles`` every title is null; passages that then have no text either stay, and are counted in the log.
+    Without ``titles`` every title is null. Passages that then have no text stay; the log counts them.
 
     Raises:
         InputError: a bad line, a docid that stands twice, or no passage at all.
     """
 
-    def rows() -> Iterator[Passage]:
+    def rows() -> Iterator[PassageRow]:
         empty = 0
         for passage in read_passages(dataset.corpus):
             if not dataset.titles:
@@ -44,28 +44,28 @@ def ingest_corpus(dataset: Dataset, output: Path) -> int:
                 passage = passage._replace(title=None)
             yield passage
         if empty:
-            _LOG.warning("%s: %d passages are a title alone and, without titles, empty", dataset.corpus.path, empty)
+            _LOG.warning("%s: without titles, %d passages are empty", dataset.corpus.path, empty)
 
     return _write(CORPUS, rows, dataset.corpus.path, output)
 
 
 def ingest_queries(split: Split, output: Path) -> int:
-    """Write the split's queries, in the file's order, as far as its filters keep them; return their number.
+    """Write the split's queries that its filters keep, in the file's order; return their number.
 
-    ``part`` keeps a random part, ``judged_only`` those that the qrels name, ``answered_only`` those with an answer, and
-    ``sample`` a random choice of these.
+    ``part`` keeps a random part, ``judged_only`` the queries in the qrels, ``answered_only`` those with an answer, and
+    ``sample`` a random choice of the rest.
 
     Raises:
         InputError: a bad line, a query id that stands twice, no query left, or fewer than ``sample`` asks for
             unless its ``fewer`` is ``keep``.
     """
-    kept = _kept_queries(split)
+    kept = kept_queries(split)
     if split.sample is None:
         return _write(QUERIES, kept, split.queries.path, output)
     left = [query.query_id for query in kept()]
     if len(left) < split.sample.queries and split.sample.fewer == "error":
         raise InputError(
-            f"{len(left)} questions are left, and `sample.queries` is {split.sample.queries}.",
+            f"only {len(left)} questions are left, but `sample.queries` is {split.sample.queries}.",
             hint="lower `sample.queries` of the split, set `sample.fewer` to keep, or leave `sample` out.",
             path=split.queries.path,
         )
@@ -115,8 +115,8 @@ def ingest_qrels(split: Split, corpus: Path, queries: Path, output: Path) -> int
 def ingest_answers(split: Split, queries: Path, output: Path) -> int:
     """Write the short answers to the split's queries; return the number of queries that have any.
 
-    Answers of a file without ids go to every query with their question's text. A query without an answer is one whose
-    list is empty or that the file leaves out; neither is written, both are counted in the log.
+    In a file without ids, answers belong to every query that has their question's text. A query with an empty list, or
+    that the file does not name, has no answer: it is not written, and the log counts it.
 
     Raises:
         InputError: a bad line, a query that stands twice, one that the split lacks unless ``unknown_queries`` is
@@ -152,12 +152,12 @@ def ingest_answers(split: Split, queries: Path, output: Path) -> int:
 
 
 def in_part(query_id: str, part: Part) -> bool:
-    """Whether a question belongs to a part."""
+    """Whether a query belongs to a part."""
     low, high = part.percent
     return low <= 100 * random_place(query_id, part.seed) < high
 
 
-def _kept_queries(split: Split) -> Callable[[], Iterator[Query]]:
+def kept_queries(split: Split) -> Callable[[], Iterator[Query]]:
     """Reads the split's questions as far as ``part``, ``judged_only`` and ``answered_only`` keep them."""
     tests: list[Callable[[Query], bool]] = []
     if (part := split.part) is not None:
@@ -172,7 +172,7 @@ def _kept_queries(split: Split) -> Callable[[], Iterator[Query]]:
 
 
 def _write(schema: Schema, rows: Callable[[], Rows], source: str, output: Path) -> int:
-    """Stream rows into a schema's file; ``rows`` starts anew to find the lines of a repeated key."""
+    """Stream rows into a schema's file. If a key repeats, ``rows`` is read again to find its lines."""
     try:
         with schema.writer(output) as writer:
             for block in _blocks(rows()):
@@ -180,7 +180,7 @@ def _write(schema: Schema, rows: Callable[[], Rows], source: str, output: Path) 
                 writer.write(schema.table(dict(zip(schema.schema.names, columns, strict=True))))
             if not writer.rows_written:
                 raise InputError(
-                    f"no row for the {schema.name} was found in it.",
+                    f"the file has no row for the {schema.name}.",
                     hint="check that this is the right file.",
                     path=source,
                 )
@@ -198,7 +198,7 @@ def _write(schema: Schema, rows: Callable[[], Rows], source: str, output: Path) 
 
 
 def _blocks(rows: Rows) -> Iterator[list[tuple]]:
-    """Rows in blocks of bounded size; the last column holds what is large."""
+    """Rows in blocks of bounded size; the last column holds the large values."""
     block: list[tuple] = []
     size = 0
     for row in rows:

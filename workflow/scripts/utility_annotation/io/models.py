@@ -1,8 +1,8 @@
-"""Preparing a model: from a package, a local folder or a hub to one folder of safetensors, tokenizer and record.
+"""Prepare a model: turn a package, a local folder or a hub model into one folder.
 
 A prepared folder is what every other stage loads: weights as safetensors, tokenizer, configuration, and ``source.json``
-with the SHA-256 of each file, from which :func:`identity` names the model in the completion store. No code of a model
-is ever copied or run, and weights in a pickled format are refused.
+with the SHA-256 of each file. :func:`fingerprint` identifies the model by these in the completion store. A model's code
+is never copied or run, and pickled weights are refused.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from . import hub
 logger = logging.getLogger(__name__)
 
 RECORD = "source.json"
-"""The file of a prepared folder that says where the model came from and what it consists of."""
+"""The file of a prepared folder that records the model's source and its files' digests."""
 
 _WEIGHTS = ".safetensors"
 _KEPT = (_WEIGHTS, ".json", ".txt", ".jinja", ".model")
@@ -55,15 +55,15 @@ def prepare(model: Model, output: Path | str) -> None:
         elif model.path is not None:
             _copy(_given_folder(model.path, setting), folder, link_weights=True)
         else:
-            _copy(hub.fetch(model, setting, _KEPT), folder, link_weights=True)
+            _copy(hub.fetch_model(model, setting, _KEPT), folder, link_weights=True)
         _state_max_length(folder, model.max_length)
         digests = {str(file.relative_to(folder)): _sha256(file) for file in sorted(folder.rglob("*")) if file.is_file()}
         write_json(folder / RECORD, {"source": model.model_dump(exclude_none=True), "sha256": digests})
     logger.info("prepared %s in %s", model.package or model.path or model.hub, output)
 
 
-def identity(folder: Path | str) -> str:
-    """A name for the model's content: equal for equal files, wherever the folder lies (64 hexadecimal digits).
+def fingerprint(folder: Path | str) -> str:
+    """A digest of the model's content: equal for equal files, whatever the folder (64 hexadecimal digits).
 
     Raises:
         InputError: the folder was not made by :func:`prepare`.
@@ -72,13 +72,15 @@ def identity(folder: Path | str) -> str:
         record: Any = read_json(Path(folder) / RECORD)
     except FileNotFoundError:
         raise InputError(
-            f"this is no prepared model folder: it has no {RECORD}.", hint="make it with prepare_model.py.", path=folder
+            f"this is no prepared model folder: it has no {RECORD}.",
+            hint="make it with `prepare.py model`.",
+            path=folder,
         ) from None
     return hashlib.sha256(json.dumps(record["sha256"], sort_keys=True).encode()).hexdigest()
 
 
 def _package_files(package: str, setting: str) -> list[Path]:
-    """The files of an installed package, which is never imported."""
+    """The files of an installed package, without importing it."""
     try:
         files = importlib.metadata.files(package) or []
     except importlib.metadata.PackageNotFoundError:
@@ -114,7 +116,7 @@ def _copy(source: Path, folder: Path, *, link_weights: bool) -> None:
     if not (source / "config.json").is_file():
         raise InputError(
             "this is no model folder: it has no config.json.",
-            hint="give the folder in which config.json lies.",
+            hint="give the folder that holds config.json.",
             path=source,
         )
     if not any(source.glob(f"*{_WEIGHTS}")):
@@ -163,7 +165,7 @@ def _convert_gguf(file: Path, folder: Path) -> None:
 
 
 def _state_max_length(folder: Path, max_length: int | None) -> None:
-    """Record a token limit where the tokenizer states none: the setting, or else the model's number of positions."""
+    """Record a token limit if the tokenizer states none: the setting, or the model's number of positions."""
     path = folder / "tokenizer_config.json"
     settings: Any = read_json(path) if path.is_file() else {}
     config: Any = read_json(folder / "config.json")

@@ -1,4 +1,4 @@
-"""Passages of a corpus by docid, where the corpus need not fit into memory."""
+"""Passages of a corpus by docid; the corpus need not fit into memory."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _BATCH_ROWS = 8192
 
 
 def find_passages(corpus: Path, docids: Iterable[str]) -> dict[str, tuple[str | None, str]]:
-    """(title, text) of each docid, in one pass through the corpus; one that the corpus lacks is absent from the answer.
+    """(title, text) of each docid, in one pass through the corpus. Unknown docids are absent.
 
-    For docids that are all known beforehand and whose passages fit into memory; :class:`PassageStore` is for others.
+    The passages must fit into memory; else use :class:`PassageStore`.
 
     Args:
         corpus: a file of schema ``CORPUS``.
-        docids: any number, each counting once.
+        docids: any number; repeated ones count once.
     """
     wanted = pa.array(dict.fromkeys(docids), pa.string())
     found: dict[str, tuple[str | None, str]] = {}
@@ -37,12 +37,12 @@ def find_passages(corpus: Path, docids: Iterable[str]) -> dict[str, tuple[str | 
 class PassageStore:
     """Random access to a corpus; use it as a context manager.
 
-    The corpus is copied once into an uncompressed, memory-mapped file, so that the operating system keeps in memory
-    what is read often. What the process itself holds is 16 bytes a passage: a sorted hash of the docid and its row.
+    The corpus is copied once into an uncompressed, memory-mapped file, so that the operating system caches what is read
+    often. The process itself holds 16 bytes per passage: a sorted hash of the docid and its row.
 
     Args:
         corpus: a file of schema ``CORPUS``.
-        folder: where the copy lies while the store is open; it needs room for the uncompressed corpus.
+        folder: holds the copy while the store is open; it needs room for the uncompressed corpus.
     """
 
     def __init__(self, corpus: Path, folder: Path) -> None:
@@ -71,7 +71,7 @@ class PassageStore:
         self._context.close()
 
     def find(self, docids: Iterable[str]) -> dict[str, tuple[str | None, str]]:
-        """(title, text) of each docid; one that the corpus lacks is absent from the answer."""
+        """(title, text) of each docid. Unknown docids are absent."""
         wanted = list(dict.fromkeys(docids))
         hashes = row_hashes(pa.table({"docid": pa.array(wanted, pa.string())}))
         positions = np.searchsorted(self._hashes, hashes)

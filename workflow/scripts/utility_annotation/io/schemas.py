@@ -1,7 +1,7 @@
-"""The schema of every file that passes from one stage to the next; checked on write and on read.
+"""The schema of every file that one stage hands to the next, checked on write and on read.
 
-One place for each column name. A stage never invents a column: it asks a schema to write a table, and the schema
-refuses one that does not fit.
+This is the one place for column names. A stage writes a table through its schema, which refuses a table that does not
+fit.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from ..common.files import atomic_write
 from ..common.hashing import row_hashes
 from ..common.progress import Progress
 
-_REGENERATE = "remove the file and run the target again, so that its stage writes it anew."
+_REGENERATE = "delete the file and run the target again to regenerate it."
 
 
 class RepeatedKey(InputError):
-    """A combination of a schema's unique columns stands more than once; ``key`` holds it, column by column."""
+    """A combination of a schema's unique columns repeats; ``key`` holds it, by column."""
 
     def __init__(self, key: Mapping[str, Any], count: int, name: str, path: Path) -> None:
         self.key = dict(key)
         found = ", ".join(f"{column} {value!r}" for column, value in key.items())
         super().__init__(
-            f"{found} stands {count} times in the {name}.",
+            f"{found} occurs {count} times in the {name}.",
             hint="keep one of these rows in the input and remove the others.",
             path=path,
         )
@@ -114,24 +114,24 @@ class Schema:
         """Raise InputError if ``table`` does not fit this schema (types, nulls)."""
         if not table.schema.equals(self.schema, check_metadata=False):
             raise InputError(
-                f"a {self.name} file needs {_describe(self.schema)}, but {_describe(table.schema)} was to be written.",
-                hint="this is a fault of the stage that writes it, please report it.",
+                f"a {self.name} file needs {_describe(self.schema)}, not {_describe(table.schema)}.",
+                hint="this is a bug in the stage that writes it; please report it.",
                 path=path,
             )
         for field in self.schema:
             if not field.nullable and table[field.name].null_count:
                 raise InputError(
                     f"column {field.name} of a {self.name} file has {table[field.name].null_count} empty cells.",
-                    hint="look at the input of the stage that writes it: a value is missing there.",
+                    hint="check the input of the stage that writes it: a value is missing there.",
                     path=path,
                 )
 
 
 class Writer:
-    """Writes a schema's file row group by row group; the file appears only when all went well.
+    """Writes a schema's file row group by row group; the file appears only if all goes well.
 
-    Uniqueness is checked over the whole file at the end, on 64-bit hashes first and on the values themselves where two
-    rows share a hash, so that memory stays at a few words a row and a collision of hashes raises nothing.
+    Uniqueness is checked over the whole file at the end: first by 64-bit hashes, then by value for rows that share a
+    hash. Memory stays at a few words per row, and a hash collision raises no error.
     """
 
     def __init__(self, schema: Schema, path: Path) -> None:
@@ -156,7 +156,7 @@ class Writer:
         except pa.ArrowInvalid as error:  # an empty cell within a list or struct
             raise InputError(
                 f"a {self.schema.name} file cannot hold these rows ({error}).",
-                hint="look at the input of the stage that writes it: a value is missing there.",
+                hint="check the input of the stage that writes it: a value is missing there.",
                 path=self.path,
             ) from None
         self.rows_written += table.num_rows
@@ -172,7 +172,7 @@ class Writer:
             finally:
                 self._context.__exit__(kind, error, trace)
             return
-        with self._context:  # an error raised in this block leaves no file either
+        with self._context:  # an error in this block leaves no file either
             self._writer.close()
             self._check_unique()
 
@@ -221,7 +221,7 @@ CANDIDATE = pa.struct(
         pa.field("rank", pa.int32(), nullable=False),
     ]
 )
-"""``rank``: place in the source's own list, which the pool's order hides: from 1, human positives before negatives."""
+"""``rank``: place in the source's own list (the pool is shuffled): from 1, human positives before negatives."""
 POOL = Schema(
     "pool",
     _schema(("query_id", _STRING), ("query", _STRING), ("candidates", pa.list_(CANDIDATE))),
@@ -229,7 +229,7 @@ POOL = Schema(
 )
 
 OUTCOMES = ("ok", "empty", "unparsable", "truncated", "error")
-"""What became of one query in one stage. ``empty`` is a real selection of nothing; ``unparsable`` is no selection."""
+"""The result of one query in one stage. ``empty`` is a valid selection of nothing; ``unparsable`` is no selection."""
 
 ANNOTATION = Schema(
     "annotation",
@@ -249,10 +249,10 @@ ANNOTATION = Schema(
     ),
     unique=("query_id",),
 )
-"""One row a query and stage. ``docids``: the selection or ranking in reply order (relsel, utilsel, utilrank);
-``answer``: the pseudo-answer; ``scores``: one score a candidate (pointwise protocol, replug). ``whole_pool`` is true
-where an empty or failed relevance selection made the stage fall back to the whole pool. All columns are explained in
-:func:`utility_annotation.annotation.shard.annotate`, which writes them."""
+"""One row per query and stage. ``docids``: the selection or ranking in reply order (relsel, utilsel, utilrank);
+``answer``: the pseudo-answer; ``scores``: one score per candidate (pointwise protocol, replug). ``whole_pool`` is true
+where an empty or failed relevance selection made the stage fall back to the whole pool.
+:func:`utility_annotation.annotation.shard.annotate` writes and explains all columns."""
 
 LABELS = Schema(
     "labels",
@@ -265,20 +265,20 @@ LABELS = Schema(
     ),
     unique=("query_id", "docid"),
 )
-"""One row a candidate of the pool, so that negatives are the pool's rest. ``label`` is 1 or 0, and for replug the
-log-likelihood of the ground-truth answer given the candidate (nats). ``rank`` orders the candidates as whoever labelled
-them lists them, lowest first: an LLM its selection or ranking, humans their positives, a file its lines; a union has
-the lists of its members one after the other. It is null for a candidate that is on no list."""
+"""One row per candidate of the pool; the negatives are the rest of the pool. ``label`` is 1 or 0, and for replug the
+log-likelihood of the ground-truth answer given the candidate (nats). ``rank`` is the candidate's place in the
+labeller's list, from 1: an LLM's selection or ranking, the human positives, the lines of a file. A union has its
+members' lists one after the other. The rank is null for a candidate that is on no list."""
 
 DOCIDS = Schema("docids", _schema(("docid", _STRING)), unique=("docid",))
-"""The passages whose vectors stand beside it, row by row."""
+"""The passages of a file of vectors, row by row."""
 
 RUN = Schema(
     "run",
     _schema(("query_id", _STRING), ("docid", _STRING), ("rank", pa.int32()), ("score", pa.float64())),
     unique=("query_id", "docid"),
 )
-"""Ranks count from 1; ties in score are ordered by docid descending, as trec_eval does."""
+"""Ranks count from 1; ties in score are ordered by docid descending, as in trec_eval."""
 
 DUPLICATES = Schema(
     "duplicates",
@@ -291,8 +291,8 @@ DUPLICATES = Schema(
     ),
     unique=("query_id", "docid"),
 )
-"""One row a passage that says what another one found for the same question says: word for word where ``copy``, else
-nearly, with the Jaccard similarity of their word trigrams."""
+"""One row per passage that repeats another one found for the same query: word for word if ``copy``, else nearly, with
+the Jaccard similarity of their word trigrams."""
 
 PER_QUERY = Schema(
     "per-query metrics",
@@ -302,7 +302,7 @@ PER_QUERY = Schema(
 
 
 def passage_text(title: str | None, text: str) -> str:
-    """The one way in which a passage is read by a model: ``title text``, or the text alone where there is no title."""
+    """The text of a passage that models read: ``title text``, or the text alone if there is no title."""
     return f"{title} {text}" if title else text
 
 

@@ -16,7 +16,7 @@ class Confusion:
         both: positive to both.
         llm_only: positive to the LLM alone.
         human_only: positive to humans alone.
-        neither: positive to none.
+        neither: positive to neither.
     """
 
     both: int
@@ -34,18 +34,18 @@ class Confusion:
     def kappa(self) -> float | None:
         """Cohen's kappa: (observed − chance) / (1 − chance) agreement.
 
-        Chance agreement is that of two raters who mark passages independently of each other, each as many as here
+        Chance agreement is that of two raters who each mark as many passages as here, independently of each other
         (J. Cohen, *A coefficient of agreement for nominal scales*, Educational and Psychological Measurement 20, 1960).
-        0 is agreement by chance, 1 is perfect; None where both raters say the same of every passage, so that chance
-        alone makes them agree. Human labels of retrieval collections are sparse: about one passage a query was judged
-        positive and the rest, mostly never looked at, count as negative. An LLM that finds every useful passage
-        therefore marks more than humans did and stays far below 1; :attr:`kappa_max` says how far it could have come.
+        0 is agreement by chance, 1 is perfect; None if both raters give all passages one and the same label, since they
+        then agree by chance. Human labels of retrieval collections are sparse: about one passage per query is judged
+        positive, and the rest, mostly never judged, count as negative. An LLM that finds every useful passage marks
+        more than humans and stays far below 1; :attr:`kappa_max` is the highest value that it could reach.
         """
         return self._beyond_chance(self.both + self.neither)
 
     @property
     def kappa_max(self) -> float | None:
-        """The highest kappa that two raters can reach who mark as many passages as these (Cohen 1960)."""
+        """The highest kappa of two raters who mark as many passages as these (Cohen 1960)."""
         marked, human = self.both + self.llm_only, self.both + self.human_only
         return self._beyond_chance(min(marked, human) + min(self._total - marked, self._total - human))
 

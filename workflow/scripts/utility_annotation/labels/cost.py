@@ -1,12 +1,12 @@
 """What the labels of a training cost: human judgements, human answers, and the hours of the devices that ran the LLM.
 
 Table 17 of the paper counts human labels as 0.09 USD for each passage of each query's pool, REPLUG as 0.09 USD for each
-query's ground-truth answer besides its GPU hours, and LLM labels as GPU hours alone.
+query's ground-truth answer plus its GPU hours, and LLM labels as GPU hours alone.
 
-Device hours are computed, not added up, for a job that was interrupted tells of its last start only: all tokens of a
-stage's rows, divided by the tokens that its engine got through in a second on a device, and one load of the model a
-shard. Where the last jobs found everything in the completion store, the speed is that of the jobs that filled it. A job
-without a GPU of its own counts as one device: a CPU, or a server, whose GPUs are not known here.
+Device hours are computed, not added up, since an interrupted job reports only its last start. They are all tokens of a
+stage's rows, divided by its engine's tokens per second and device, plus one load of the model per shard. If the last
+jobs found everything in the completion store, the speed is that of the jobs that filled it. A job without a GPU counts
+as one device: a CPU, or a server whose GPUs are unknown here.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Effort:
-    """What went into labels.
+    """The effort behind labels.
 
     Attributes:
         judgements: passages judged by humans.
         answers: questions answered by humans.
-        device_hours: hours of one GPU (or CPU, or server); None where no job tells how fast it was.
+        device_hours: hours of one GPU (or CPU, or server); None if no job recorded its speed.
     """
 
     judgements: float = 0
@@ -49,14 +49,14 @@ class Effort:
     device_hours: float | None = 0
 
     def usd(self, prices: Cost) -> float | None:
-        """What that costs; None where the device hours are not known."""
+        """The cost; None if the device hours are unknown."""
         if self.device_hours is None:
             return None
         return (self.judgements + self.answers) * prices.judgement_usd + self.device_hours * prices.gpu_hour_usd
 
 
 class Records:
-    """The pool shards and annotation shards that tell how much work there was.
+    """The pool shards and annotation shards that record the work.
 
     Args:
         pools: files ``…/{pool}/{shard}.parquet``.
@@ -75,7 +75,7 @@ class Records:
         self._sizes: dict[str, pa.Table] = {}
 
     def effort(self, work: Sequence[Work]) -> Effort:
-        """The effort of all this work; what two of its parts share (a stage, a judgement) counts once.
+        """The effort of all this work; a stage or a judgement that two parts share counts once.
 
         Raises:
             InputError: a file that is needed was not given.
@@ -105,7 +105,7 @@ class Records:
         return self._sizes[pool]
 
     def stage(self, pool: str, annotator: str, stage: str) -> StageRecord:
-        """What is recorded of a stage of the annotation of a pool.
+        """The record of one annotation stage of a pool.
 
         Raises:
             InputError: none of its files was given.
@@ -119,7 +119,7 @@ class Records:
 
 @dataclass(frozen=True)
 class StageRecord:
-    """A stage of the annotation of a pool.
+    """One annotation stage of a pool.
 
     Attributes:
         name: for messages.
@@ -143,9 +143,9 @@ class StageRecord:
 
     @cached_property
     def tokens_a_device_second(self) -> float | None:
-        """Tokens a second of one device, over the jobs of all shards; over earlier ones where these made nothing.
+        """Tokens per second of one device, over the jobs of all shards, or over earlier jobs if these made nothing.
 
-        None where the speed is not recorded.
+        None if no speed is recorded.
         """
         made = sum(job["prompt_tokens"] + job["new_tokens"] for job in self.jobs)
         seconds = sum(job["engine_seconds"] * device_count(job) for job in self.jobs)
@@ -156,14 +156,14 @@ class StageRecord:
         if made and seconds:
             return made / seconds
         logger.warning(
-            "%s: the cost is not known, for the last jobs found every completion in the store, which has no record of "
-            "the engine's speed.",
+            "%s: the cost is unknown: the last jobs found every completion in the store, which has no record of the "
+            "engine's speed.",
             self.name,
         )
         return None
 
     def device_hours(self, chosen: pa.Array) -> float | None:
-        """Device hours of the queries of a mask; None where no job tells how fast it was."""
+        """Device hours of the queries of a mask; None if no job recorded its speed."""
         if self.tokens_a_device_second is None:
             return None
         tokens = pc.sum(self.rows.filter(chosen)["tokens"]).as_py() or 0
@@ -184,7 +184,7 @@ def _pool_sizes(path: Path) -> pa.Table:
 
 
 def _chosen(query_ids: pa.ChunkedArray, work: Sequence[Work]) -> pa.Array:
-    """Mask of the queries for which at least one part of the work was done."""
+    """Mask of the queries that at least one part of the work covers."""
     masks = list(_masks(query_ids, work))
     return pa.array(np.logical_or.reduce(masks))
 

@@ -1,4 +1,4 @@
-"""Labels of source ``file``: what others, or you, call positive, in a format of the outside world."""
+"""Labels of source ``file``: positives read from a file in a published format."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ _BLOCK_ROWS = 1 << 16
 def label_from_file(settings: Labels, pools: Sequence[Path | str], output: Path | str) -> Merged:
     """Label a pool by a file of judgements, see :func:`~.labels.shards.write_labels`.
 
-    A grade of 1 or more is positive; all other candidates of a query that the file names are negative. Queries of the
-    pool that it does not name are left out and counted. A judgement that stands twice counts once.
+    A grade of 1 or more is positive; all other candidates of a query in the file are negative. Queries of the pool that
+    are not in the file are left out and counted. A repeated judgement counts once.
 
     Args:
-        settings: the file, what to do with what it has beside the pool, and the queries chosen from the pool.
+        settings: the file, what to do with passages outside the pool, and the queries chosen from the pool.
         pools: the pool's shards.
         output: the file to write.
 
@@ -79,7 +79,7 @@ def label_from_file(settings: Labels, pools: Sequence[Path | str], output: Path 
 
 @dataclass(frozen=True)
 class _Judged:
-    """The judgements of a file, in its order: one a row in each."""
+    """The judgements of a file, in its order."""
 
     query_ids: pa.ChunkedArray
     docids: pa.ChunkedArray
@@ -88,7 +88,7 @@ class _Judged:
 
 
 def _read(source: Source) -> _Judged:
-    """All judgements, in Arrow's memory: a few words a row and the ids themselves."""
+    """All judgements, in Arrow's memory: the ids and a few words per row."""
     query_ids: list[pa.Array] = []
     docids: list[pa.Array] = []
     positive, lines = array("b"), array("q")
@@ -144,7 +144,7 @@ def _label_shard(
     lines_of_query = np.bincount(owners, minlength=len(chosen))
     line_in_query = np.arange(len(owners)) - np.repeat(np.cumsum(lines_of_query) - lines_of_query, lines_of_query)
     ranks = np.zeros(len(labels), np.int32)
-    ranks[places[::-1]] = 1 + line_in_query[known][::-1]  # from the last, so that the first of several lines counts
+    ranks[places[::-1]] = 1 + line_in_query[known][::-1]  # backwards, so that the first of several lines counts
     named = np.zeros(len(chosen), bool)
     named[owners] = True
     left_out = Counter({"not in the file": int(np.count_nonzero(chosen & ~named))})
@@ -152,7 +152,7 @@ def _label_shard(
 
 
 def _check_agreement(judged: _Judged, rows: Integers, places: Integers, source: Source) -> None:
-    """Refuse a candidate that is positive on one line and negative on another."""
+    """Refuse a candidate that one line calls positive and another negative."""
     positive = judged.positive[rows]
     both = np.intersect1d(places[positive], places[~positive])
     if len(both):

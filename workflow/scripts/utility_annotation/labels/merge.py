@@ -1,7 +1,7 @@
-"""Labels: what the LLM selected, ranked or scored, or what humans marked, as one row a candidate of the pool.
+"""Labels from an annotation or from humans: one row per candidate of the pool.
 
-A query's row in an annotation shard becomes one label a candidate: 1 for a positive and 0 for the rest of the pool, or,
-for replug, the log-likelihood of the ground-truth answer given the candidate.
+A query's row in an annotation shard becomes one label per candidate: 1 for a positive and 0 for the rest of the pool.
+For replug, the label is the log-likelihood of the ground-truth answer given the candidate.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from ..common.progress import counted
 from ..io.schemas import ANNOTATION, OUTCOMES
 from ..settings import Labels
 from .shards import (
+    ANNOTATE_AGAIN,
     BLOCK_QUERIES,
     Integers,
     LabelledShard,
@@ -35,8 +36,7 @@ from .shards import (
     write_labels,
 )
 
-_ANNOTATE_AGAIN = "remove the annotation file and run the target again, so that it is made from this pool."
-_OTHER_ANNOTATOR = "look at the replies in the annotation files; another annotator or protocol may be needed."
+_OTHER_ANNOTATOR = "look at the replies in the annotation files; you may need another annotator or protocol."
 
 
 def merge_labels(
@@ -48,9 +48,8 @@ def merge_labels(
 ) -> Merged:
     """Merge the shards of a pool and of one annotation stage into one file, see :func:`~.labels.shards.write_labels`.
 
-    A query whose outcome is ``empty`` keeps its candidates, all of
-    them negative (an empty replug row has no scores and is left out); queries whose outcome is neither ``ok`` nor
-    ``empty`` are left out and counted.
+    If a query's outcome is ``empty``, all its candidates are negative; an empty replug row has no scores and is left
+    out. Queries with an outcome other than ``ok`` and ``empty`` are left out and counted.
 
     Args:
         settings: threshold and subset of queries.
@@ -60,7 +59,7 @@ def merge_labels(
         output: the file to write.
 
     Raises:
-        InputError: the shards do not belong together, a query or docid stands in only one of them, or no query is left.
+        InputError: the shards do not belong together, only one of them has some query or docid, or no query is left.
     """
     pairs = pair_shards(pools, annotations if rule else None)
     chosen = chosen_queries(pools, settings.queries)
@@ -73,7 +72,7 @@ def merge_labels(
 def pair_shards(
     pools: Sequence[Path | str], annotations: Sequence[Path | str] | None
 ) -> list[tuple[Path, Path | None]]:
-    """Each pool shard with the annotation shard of the same file name; with None where there are no annotations.
+    """Each pool shard with the annotation shard of the same file name; with None if there are no annotations.
 
     Raises:
         InputError: a shard of one kind has no partner of the other.
@@ -89,7 +88,7 @@ def pair_shards(
     for orphan in by_name.values():
         raise InputError(
             "this annotation shard has no pool shard of the same name.",
-            hint="give the shards of the pool from which it was made, and no others.",
+            hint="give the shards of the pool that it was made from, and no others.",
             path=orphan,
         )
     return pairs
@@ -125,17 +124,17 @@ def _read_annotation(source: str, rule: LabelRule, path: Path, pool: pa.Table) -
     place = pc.index_in(pool["query_id"], value_set=annotation["query_id"])
     missing = pc.filter(pool["query_id"], pc.is_null(place))
     if len(missing):
-        raise InputError(f"query {missing[0]} of the pool is not annotated here.", hint=_ANNOTATE_AGAIN, path=path)
+        raise InputError(f"query {missing[0]} of the pool is not annotated here.", hint=ANNOTATE_AGAIN, path=path)
     if annotation.num_rows != pool.num_rows:
         strangers = pc.filter(
             annotation["query_id"], pc.invert(pc.is_in(annotation["query_id"], value_set=pool["query_id"]))
         )
-        found = f"query {strangers[0]} is not in the pool's shard" if len(strangers) else "a query stands here twice"
-        raise InputError(f"{found}.", hint=_ANNOTATE_AGAIN, path=path)
+        found = f"query {strangers[0]} is not in the pool's shard" if len(strangers) else "a query comes twice here"
+        raise InputError(f"{found}.", hint=ANNOTATE_AGAIN, path=path)
     annotation = annotation.take(place).combine_chunks()
     unknown = pc.filter(annotation["outcome"], pc.invert(pc.is_in(annotation["outcome"], pa.array(OUTCOMES))))
     if len(unknown):
-        raise InputError(f"{unknown[0].as_py()!r} is no outcome of an annotation.", hint=_ANNOTATE_AGAIN, path=path)
+        raise InputError(f"{unknown[0].as_py()!r} is no outcome of an annotation.", hint=ANNOTATE_AGAIN, path=path)
     bare = pc.filter(
         annotation["query_id"], pc.and_(pc.equal(annotation["outcome"], "ok"), pc.is_null(annotation[column]))
     )
@@ -151,9 +150,9 @@ def _read_annotation(source: str, rule: LabelRule, path: Path, pool: pa.Table) -
 def _llm_labels(
     settings: Labels, rule: LabelRule, annotation: pa.Table, path: Path, pool: pa.Table
 ) -> tuple[np.ndarray, np.ndarray]:
-    """One label and one rank a candidate of the shard, in the pool's order; 0 where the outcome is not ok.
+    """One label and one rank per candidate of the shard, in the pool's order; 0 if the outcome is not ok.
 
-    Done in blocks, which keep the look-up of passages within the processor's cache.
+    The work is done in blocks, so that the look-up of passages stays within the processor's cache.
     """
     blocks = [
         _block_labels(
@@ -203,7 +202,7 @@ def _find(rows: Integers, docids: pa.Array, pool: pa.Table, path: Path) -> Integ
         strange = int(np.flatnonzero(to_numpy(found.is_null()))[0])
         raise InputError(
             f"passage {docids[strange]} is not among the candidates of query {pool['query_id'][rows[strange]]}.",
-            hint=_ANNOTATE_AGAIN,
+            hint=ANNOTATE_AGAIN,
             path=path,
         )
     places = to_numpy(found)
@@ -212,7 +211,7 @@ def _find(rows: Integers, docids: pa.Array, pool: pa.Table, path: Path) -> Integ
         entry = np.flatnonzero(places == repeated[0])[0]
         raise InputError(
             f"passage {docids[entry]} is listed twice for query {pool['query_id'][rows[entry]]}.",
-            hint=_ANNOTATE_AGAIN,
+            hint=ANNOTATE_AGAIN,
             path=path,
         )
     return places
@@ -224,7 +223,7 @@ def _scores(annotation: pa.Table, lengths: Integers, pool: pa.Table, entries: pa
     short = np.flatnonzero(lengths != lengths_of(pool["candidates"])[ok])
     if len(short):
         query_id = pool["query_id"].filter(pa.array(ok))[short[0]]
-        raise InputError(f"query {query_id} has no score for some of its candidates.", hint=_ANNOTATE_AGAIN, path=path)
+        raise InputError(f"query {query_id} has no score for some of its candidates.", hint=ANNOTATE_AGAIN, path=path)
     scores = to_numpy(pc.fill_null(pc.struct_field(entries, "score"), np.nan))
     broken = np.flatnonzero(~np.isfinite(scores))
     if len(broken):

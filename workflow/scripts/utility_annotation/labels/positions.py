@@ -1,11 +1,10 @@
-"""Position bias: where in the lists that a model was shown the passages stand that it selected, and that humans did.
+"""Position bias: where the selected passages and the human positives are in the lists that a model was shown.
 
-The candidates of a query are shuffled, so a model that judges a pool by content alone selects as often at the end of a
-list as at its start, and human positives stand anywhere. How often a place then holds a selected passage depends on the
-lists that reach so far, and is known exactly: in a list of n passages of which k are selected, each place holds one
-with probability k / n, independently of other lists. A list that a relevance selection narrowed keeps the pool's order;
-if that selection favoured a place itself, later places no longer hold passages of the same worth, which the human
-positives in the same lists give away.
+The candidates of a query are shuffled. A model that judges by content alone selects as often at the end of a list as at
+its start, and human positives are anywhere. The expected number of selected passages at a place is known exactly: in a
+list of n passages of which k are selected, each place holds one with probability k / n, independently of other lists. A
+list that a relevance selection narrowed keeps the pool's order. If that selection favoured a place, the passages at
+different places are no longer of equal worth; the human positives in the same lists show that.
 """
 
 from __future__ import annotations
@@ -15,13 +14,13 @@ from typing import Any
 import numpy as np
 
 NORMAL_95 = 1.96
-"""Within as many standard deviations of the mean lie 95 % of a normal distribution."""
+"""95 % of a normal distribution are within this many standard deviations of the mean."""
 
 Integers = np.ndarray[Any, np.dtype[np.int64]]
 
 
 class ShownLists:
-    """The lists that a model was shown, one a query, laid end to end.
+    """The lists that a model was shown, one per query, laid end to end.
 
     Args:
         lengths: passages of each list, in the lists' order; at least one each.
@@ -33,7 +32,7 @@ class ShownLists:
         self.place = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
 
     def by_position(self, marked: np.ndarray) -> dict[str, list[float]]:
-        """How many of the passages at places 1, 2, … are marked (boolean, one a passage), and how many by chance.
+        """The number of marked passages (boolean, one per passage) at places 1, 2, …, and the number by chance.
 
         ``expected`` and ``standard_deviation`` are those of the number of marked passages at a place if each list's
         were drawn from it at random: the sum over lists of k / n, and the root of the sum of k / n · (1 − k / n).
@@ -46,16 +45,16 @@ class ShownLists:
         }
 
     def shown_by_position(self) -> list[int]:
-        """How many lists reach to places 1, 2, …"""
+        """The number of lists that reach places 1, 2, …"""
         return np.bincount(self.place, minlength=self._longest).tolist()
 
     def relative(self, marked: np.ndarray) -> dict[str, Any]:
-        """Mean relative position of the marked passages: 0 is first in its list, 1 last; 0.5 where place is chance.
+        """Mean relative position of the marked passages: 0 is first in its list, 1 last; 0.5 if place does not matter.
 
-        A passage at place i of n stands at (i − 1) / (n − 1); lists of one passage are left out. The standard error is
-        that of a ratio estimate with lists as clusters, as the passages of one list are not independent: with r the sum
-        of a list's deviations from the mean, √(G / (G − 1) · Σ r²) / passages over the G lists that have a marked one
-        (W. G. Cochran, *Sampling Techniques*, 1977, chapter 6). None where there is nothing to take it from.
+        A passage at place i of n has the position (i − 1) / (n − 1); lists of one passage are left out. The standard
+        error is that of a ratio estimate with lists as clusters, as the passages of one list are not independent: with
+        r the sum of a list's deviations from the mean, √(G / (G − 1) · Σ r²) / passages over the G lists that have a
+        marked one (W. G. Cochran, *Sampling Techniques*, 1977, chapter 6). None if there are too few lists.
         """
         usable = marked & (self.lengths[self.list_of] > 1)
         of_list = self.list_of[usable]

@@ -1,8 +1,8 @@
-"""How a label set compares with the human positives of its pool, and what became of its annotation.
+"""How a label set compares with the human positives of its pool, and the outcomes of its annotation.
 
-Precision and recall are counted over all queries together (micro), as the paper's table 1 must be: with one human
-positive a query its precision equals recall divided by the mean number of positives (Qwen, relsel: 92.8 / 6.2 = 15.0),
-whereas a mean of the queries' own precisions would be larger wherever those numbers vary. Agreement (:mod:`.agreement`)
+Precision and recall are counted over all queries together (micro), as in the paper's table 1. With one human positive
+per query, its precision equals recall divided by the mean number of positives (Qwen, relsel: 92.8 / 6.2 = 15.0). A mean
+of the queries' own precisions would be larger. Agreement (:mod:`.agreement`)
 is counted over the same candidates; position bias (:mod:`.positions`) over those that the last stage was shown.
 """
 
@@ -25,10 +25,8 @@ from .merge import pair_shards
 from .positions import ShownLists
 from .rows import LabelRows
 from .settings import QualitySettings
-from .shards import flat, lengths_of, read_candidates, to_numpy
+from .shards import ANNOTATE_AGAIN, flat, lengths_of, read_candidates, to_numpy
 from .sources import SOURCES, is_narrowed, is_soft
-
-_ANNOTATE_AGAIN = "remove the annotation file and run the target again, so that it is made from this pool."
 
 
 @dataclass(frozen=True)
@@ -68,18 +66,15 @@ def label_quality(
     """The figures of one label set, ready for JSON; shares are in percent.
 
     ``selection`` (all sources but replug) holds precision and recall of the human positives among the label set's
-    positives, the mean number of positives a query and its distribution (queries with 0, 1, 2, … positives).
-    Where the pool has no human positive, nobody is compared with: precision and recall are null, and so is
-    ``agreement``.
+    positives, the mean number of positives per query and its distribution (queries with 0, 1, 2, … positives).
+    If the pool has no human positive, there is nothing to compare with: precision, recall and ``agreement`` are null.
     ``agreement`` (all sources but human and replug) holds the 2 × 2 counts and Cohen's kappa, see
     :class:`~.agreement.Confusion`; a union of which human labels are a member agrees with them by construction.
-    ``positions`` (selections of one LLM, for who made the labels of a union or a file saw no list that is known here)
-    says where in the lists shown to the model the selected passages stand, and the human positives, see
-    :class:`~.positions.ShownLists`; ``human_in_pool``, where human positives stand in the pools before any narrowing,
-    checks the shuffle.
-    ``ranking`` (replug) says where the human positives stand when a query's candidates are sorted by likelihood.
-    ``annotation`` counts what the last stage's replies were and cost; it is null for labels of source human,
-    union and file.
+    ``positions`` (selections of one LLM; the lists behind a union or a file are not known) says where in the lists
+    shown to the model the selected passages and the human positives are, see :class:`~.positions.ShownLists`;
+    ``human_in_pool``, the places of human positives in the whole pools, checks the shuffle. ``ranking`` (replug) says
+    where the human positives rank when a query's candidates are sorted by likelihood. ``annotation`` counts the
+    outcomes and tokens of the last stage; it is null for labels of source human, union and file.
 
     Args:
         settings: the label set.
@@ -87,11 +82,11 @@ def label_quality(
         pools: the shards of its pool.
         annotations: the shards of its annotation's last stage; none for labels of source human, union and
             file.
-        relevance: the shards of the relevance selection by which that stage was shown less than the pool (utilsel,
-            utilrank); none for other sources.
+        relevance: the shards of the relevance selection that narrowed what that stage was shown (utilsel, utilrank);
+            none for other sources.
 
     Raises:
-        InputError: the files do not belong together, or some are lacking.
+        InputError: the files do not belong together, or some are missing.
     """
     narrowed = is_narrowed(settings.source)
     if narrowed != bool(relevance):
@@ -119,7 +114,7 @@ def label_quality(
 
 
 def _read_judged(labels: Path | str, pools: Sequence[Path | str], relevance: Sequence[Path | str]) -> Judged:
-    """Join the files on their order, and refuse any that do not agree."""
+    """Join the files by their order; refuse files that do not agree."""
     file = LabelRows(labels)
     parts: list[tuple[np.ndarray, ...]] = []
     queries = 0
@@ -142,7 +137,7 @@ def _read_judged(labels: Path | str, pools: Sequence[Path | str], relevance: Seq
 
 
 def _kept(query_ids: pa.ChunkedArray, query: np.ndarray, docids: pa.Array, path: Path) -> np.ndarray:
-    """Mask of the candidates that a relevance selection left to the next stage: all of a query's where it kept none.
+    """Mask of the candidates that a relevance selection passed on: all of a query's candidates if it kept none.
 
     Args:
         query_ids: the queries of a pool shard.
@@ -154,7 +149,7 @@ def _kept(query_ids: pa.ChunkedArray, query: np.ndarray, docids: pa.Array, path:
     place = pc.index_in(query_ids, value_set=relevance["query_id"])
     if place.null_count:
         missing = query_ids.filter(pc.is_null(place))[0]
-        raise InputError(f"query {missing} of the pool is not annotated here.", hint=_ANNOTATE_AGAIN, path=path)
+        raise InputError(f"query {missing} of the pool is not annotated here.", hint=ANNOTATE_AGAIN, path=path)
     listed = relevance["docids"].take(place).combine_chunks()
     lengths = pc.fill_null(pc.list_value_length(listed), 0).to_numpy()
     codes = docids.dictionary_encode()
@@ -164,7 +159,7 @@ def _kept(query_ids: pa.ChunkedArray, query: np.ndarray, docids: pa.Array, path:
     selected = (np.repeat(np.arange(len(lengths)), lengths) * known + wanted)[wanted >= 0]
     kept = pc.is_in(pa.array(keys), value_set=pa.array(selected)).to_numpy(zero_copy_only=False)
     if np.count_nonzero(kept) != lengths.sum():
-        raise InputError("it selects passages that are not in the pool.", hint=_ANNOTATE_AGAIN, path=path)
+        raise InputError("it selects passages that are not in the pool.", hint=ANNOTATE_AGAIN, path=path)
     return kept | (lengths == 0)[query]
 
 

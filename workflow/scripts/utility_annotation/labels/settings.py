@@ -6,7 +6,7 @@ from ..settings import JobSettings, Name
 
 
 class QualitySettings(JobSettings):
-    """Which label set is looked at."""
+    """The label set to examine."""
 
     labels: Name
     source: Name

@@ -1,6 +1,6 @@
-"""What labels of every source share: the shards of a pool with one label a candidate, and the file made of them.
+"""What labels of all sources share: pool shards with one label per candidate, and the label file made of them.
 
-Nothing here loops over candidates in Python, so that the paper's 491,007 × 31 candidates take seconds.
+No code here loops over candidates in Python, so that the paper's 491,007 × 31 candidates take seconds.
 """
 
 from __future__ import annotations
@@ -26,17 +26,21 @@ from ..settings import QuerySubset
 logger = logging.getLogger(__name__)
 
 BLOCK_QUERIES = 16_384
-"""Queries worked on at once, so that what is looked up stays within the processor's cache."""
+"""Queries per block, so that look-ups stay within the processor's cache."""
+
+ANNOTATE_AGAIN = "delete the annotation file and run the target again, so that it is made from this pool."
+LABEL_AGAIN = "delete the label file and run the target again, so that it is made from this pool."
+"""Hints for files that do not fit their pool."""
 
 Integers = np.ndarray[Any, np.dtype[np.int64]]
 
 
 @dataclass(frozen=True)
 class Merged:
-    """What became of the queries of a pool.
+    """The number of labelled and of unlabelled queries of a pool.
 
     Attributes:
-        labelled: queries with labels, those without any positive included.
+        labelled: queries with labels, including those without any positive.
         left_out: reason → number of queries without labels.
     """
 
@@ -49,12 +53,12 @@ class LabelledShard:
     """A pool shard's queries and, one query after the other, their candidates.
 
     Attributes:
-        query_ids: one a query.
-        lengths: the number of its candidates.
-        keep: whether it gets labels.
-        docids: one a candidate.
-        labels: one a candidate, of no meaning where the query is not kept.
-        ranks: likewise; 0 for a candidate that is on no list.
+        query_ids: one per query.
+        lengths: the number of candidates of each query.
+        keep: whether each query gets labels.
+        docids: one per candidate.
+        labels: one per candidate; meaningless if the query is not kept.
+        ranks: one per candidate; 0 for a candidate that is on no list.
         left_out: reason → number of chosen queries that are not kept.
     """
 
@@ -87,7 +91,7 @@ def read_candidates(path: Path | str) -> pa.Table:
 def query_subset(query_ids: Iterable[str], subset: QuerySubset) -> pa.Array:
     """Choose round(percent / 100 · n) of n queries, in the order of a hash of (seed, query id).
 
-    The choice depends on the seed and the ids alone, and a smaller share is part of every larger one of the same seed.
+    The choice depends only on the seed and the ids. A smaller share is part of every larger one of the same seed.
 
     Raises:
         InputError: the share is so small that no query is chosen.
@@ -107,14 +111,14 @@ def chosen_queries(pools: Sequence[Path | str], subset: QuerySubset) -> list[np.
     """A mask over the queries of each shard: those that belong to the subset.
 
     Raises:
-        InputError: a query stands in more than one shard, or no query is chosen.
+        InputError: a query is in more than one shard, or no query is chosen.
     """
     shards = [one_piece(POOL.read(pool, ["query_id"])["query_id"]) for pool in pools]
     query_ids = pa.chunked_array(shards, pa.string())
     if pc.count_distinct(query_ids).as_py() != len(query_ids):
         repeated = next(count["values"] for count in pc.value_counts(query_ids).to_pylist() if count["counts"] > 1)
         raise InputError(
-            f"query {repeated} stands in more than one shard of the pool.",
+            f"query {repeated} is in more than one shard of the pool.",
             hint="give each shard once, and only shards of one pool.",
             path=Path(pools[0]).parent,
         )
@@ -125,11 +129,10 @@ def chosen_queries(pools: Sequence[Path | str], subset: QuerySubset) -> list[np.
 
 
 def find_candidates(rows: Integers, docids: pa.Array, pool: pa.Table) -> pa.Array:
-    """The places among the shard's candidates of the passages ``docids`` of the queries at ``rows``; null for one that
-    is no candidate of its query."""
+    """The place of passage ``docids[i]`` of query ``rows[i]`` among the shard's candidates, or null."""
     names = pc.unique(docids)
     codes = pc.index_in(pc.struct_field(flat(pool["candidates"]), "docid"), value_set=names)
-    listed = np.flatnonzero(to_numpy(codes.is_valid()))  # the candidates that some query names, its own or another's
+    listed = np.flatnonzero(to_numpy(codes.is_valid()))  # candidates that any query names
     owners = np.searchsorted(np.cumsum(lengths_of(pool["candidates"])), listed, side="right")
     keys = owners * len(names) + to_numpy(codes.drop_null())
     wanted = rows * len(names) + to_numpy(pc.index_in(docids, value_set=names))
@@ -138,14 +141,13 @@ def find_candidates(rows: Integers, docids: pa.Array, pool: pa.Table) -> pa.Arra
 
 
 def write_labels(shards: Sequence[LabelledShard], source: str, output: Path | str, hint: str) -> Merged:
-    """Write the candidates of the kept queries as schema ``LABELS``, ordered by query id, each query's in the pool's
-    order.
+    """Write the candidates of the kept queries as schema ``LABELS``, by query id and then in the pool's order.
 
     Args:
         shards: all shards of the pool, in any order; the rows do not depend on how many there are.
         source: the label set's source.
         output: the file to write.
-        hint: what to do where no query is left.
+        hint: what to do if no query is left.
 
     Raises:
         InputError: no query is left.
@@ -201,7 +203,7 @@ def _tables(shards: Sequence[LabelledShard], source: str) -> Iterator[pa.Table]:
 
 
 def one_piece(column: pa.ChunkedArray) -> pa.Array:
-    """A column in one piece, copied only if it is not so already."""
+    """A column in one piece, copied only if necessary."""
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 

@@ -1,7 +1,7 @@
-"""The one table of label sources: where the labels of a pool come from.
+"""The one table of label sources.
 
-Every annotation stage whose result is about passages is a source of its own, by its entry in
-:mod:`utility_annotation.annotation.stages`. The others stand here.
+Every annotation stage whose result is about passages is a source, by its entry in
+:mod:`utility_annotation.annotation.stages`. The other sources are here.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Parts:
-    """The files from which a label set is made.
+    """The files that a label set is made from.
 
     Attributes:
         pools: the shards of its pool.
         annotations: the shards of its annotation stage, named as the pool's; none for other sources.
-        members: the label files of which it is a union, in their order.
+        members: the label files of a union, in order.
     """
 
     pools: Sequence[Path]
@@ -72,18 +72,18 @@ SOURCES: Mapping[str, LabelSource] = {
     "union": LabelSource(description="what any of several label sets calls positive", make=_of_union),
     "file": LabelSource(description="labels of others, read from a file", make=_of_file),
 }
-"""The sources that are no annotation stage, by name."""
+"""The sources that are not annotation stages, by name."""
 
 
 def descriptions() -> dict[str, str]:
-    """Every source of labels with what its labels are: humans, the annotation stages, and the others."""
+    """The description of every source of labels: humans, the annotation stages, and the others."""
     stages = {name: stage.description for name, stage in STAGES.items() if stage.labels is not None}
     others = {name: source.description for name, source in SOURCES.items()}
     return {"human": others.pop("human"), **stages, **others}
 
 
 def make_labels(settings: Labels, parts: Parts, output: Path) -> Merged:
-    """Write the labels of a pool, by the entry of their source.
+    """Write the labels of a pool by the entry of their source.
 
     Raises:
         InputError: the files do not belong together.
@@ -96,21 +96,21 @@ def make_labels(settings: Labels, parts: Parts, output: Path) -> Merged:
 
 
 def rule_of(source: str) -> LabelRule | None:
-    """How the result of a source's annotation stage becomes labels; None for a source that is no stage."""
+    """How the result of a source's annotation stage becomes labels; None for other sources."""
     return STAGES[source].labels if source in STAGES else None
 
 
 def is_soft(source: str) -> bool:
-    """Whether a source's labels are likelihoods, of which none is a positive."""
+    """Whether a source's labels are likelihoods, without positives."""
     rule = rule_of(source)
     return rule is not None and rule.soft
 
 
 def is_narrowed(source: str) -> bool:
-    """Whether a relevance selection decided which candidates the source's stage was shown."""
+    """Whether a relevance selection narrows what the source's stage shows."""
     return source in STAGES and STAGES[source].narrowed
 
 
 def needs_truth(source: str) -> bool:
-    """Whether the source's stage is given the ground-truth answer, which a human wrote."""
+    """Whether the source's stage gets the ground-truth answer, which a human wrote."""
     return source in STAGES and TRUTH in STAGES[source].reads

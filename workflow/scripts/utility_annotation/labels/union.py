@@ -1,4 +1,4 @@
-"""Labels of source ``union``: a candidate is positive that any of several label sets calls positive."""
+"""Labels of source ``union``: a candidate is positive if any of several label sets calls it positive."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def unite_labels(
 ) -> Merged:
     """Write the highest of the members' labels of each candidate, see :func:`~.labels.shards.write_labels`.
 
-    What the first member lists comes first, then what the second lists besides, and so on.
+    The first member's list comes first, then the second member's additions, and so on.
 
-    A query that only some members label (a subset, or where a reply failed) has the labels of these; one that none
-    labels is left out and counted.
+    A query that only some members label (a subset, or after a failed reply) gets the labels of these. A query that no
+    member labels is left out and counted.
 
     Args:
         settings: the members' names, and the queries chosen from the pool; a member may have chosen fewer.
@@ -58,7 +58,7 @@ def _unite_shard(files: Sequence[LabelRows], path: Path | str, chosen: np.ndarra
     ranks = np.zeros(len(highest), np.int32)
     known = np.zeros(len(lengths), bool)
     owners = np.repeat(np.arange(len(lengths)), lengths)
-    listed = np.zeros(len(lengths), np.int32)  # the highest rank so far, a query
+    listed = np.zeros(len(lengths), np.int32)  # the highest rank so far, per query
     for file in files:
         labelled, labels, own_ranks = file.of_shard(pool, path)
         places = np.flatnonzero(labelled[owners])

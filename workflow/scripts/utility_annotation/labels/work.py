@@ -8,7 +8,7 @@ from .sources import SOURCES
 
 
 class Work(JobSettings):
-    """Something that is paid for, a query at a time.
+    """Something that is paid for per query.
 
     ``judgements``: humans judge the passages of a pool; ``answers``: humans answer its questions; otherwise a stage of
     the annotation.
@@ -18,11 +18,11 @@ class Work(JobSettings):
     pool: Name
     annotator: Name | None = None
     queries: tuple[QuerySubset, ...] = ()
-    """For which queries of the pool: those that are in each of these parts."""
+    """The queries of the pool that are in each of these parts."""
 
 
 def work_of_training(configuration: Configuration, training: str) -> list[Work] | None:
-    """The work behind the labels of a training and of its first stages; None where some labels came from a file."""
+    """The work behind the labels of a training and of those it starts from; None if some labels came from a file."""
     work: list[Work] = []
     stage: str | None = training
     while stage is not None:
@@ -35,7 +35,7 @@ def work_of_training(configuration: Configuration, training: str) -> list[Work] 
 
 
 def work_of_labels(configuration: Configuration, name: str, within: tuple[QuerySubset, ...] = ()) -> list[Work] | None:
-    """The work behind a label set, as far as queries are in all of these parts; None where some came from a file."""
+    """The work behind a label set for the queries in all of these parts; None if some labels came from a file."""
     labels = configuration.labels[name]
     queries = (*within, labels.queries)
     if labels.source == "file":
@@ -45,7 +45,7 @@ def work_of_labels(configuration: Configuration, name: str, within: tuple[QueryS
         return None if None in members else [work for member in members for work in member or ()]
     if labels.source in SOURCES:
         return [Work(kind="judgements", pool=labels.pool, queries=queries)]
-    assert labels.annotator is not None, "the configuration asks for it"
+    assert labels.annotator is not None, "the configuration requires it"
     protocol = configuration.annotators[labels.annotator].protocol
     # a stage that finds another's likelihoods in the store computes nothing itself
     stages = [name for name in chain(labels.source, protocol) if STAGES[name].way(protocol).shares is None]

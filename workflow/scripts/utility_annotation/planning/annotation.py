@@ -11,6 +11,11 @@ QUESTION_TEMPLATE = "qa_{style}.j2"
 """Template of an answer from retrieved passages, by its style."""
 
 
+def rule(stage: str) -> str:
+    """The rule that runs a stage."""
+    return f"annotate_{stage.replace('-', '_')}"
+
+
 def model(configuration: Configuration, *, annotator: str) -> list[str]:
     """Folder of an LLM; none where a server has it."""
     name = configuration.annotators[annotator].model

@@ -6,6 +6,9 @@ from ..settings import Configuration
 from . import retrieval
 from .annotation import QUESTION_TEMPLATE
 
+STAGE = "retrieved-answer"
+"""The name by which the speed of answering is kept in the completion store."""
+
 
 def queries(configuration: Configuration, *, qa: str) -> str:
     """The questions."""

@@ -64,6 +64,13 @@ def merge_labels(configuration: Configuration, *, labels: str) -> list[str]:
     return [_SOURCES, _STAGES, _FORMATS, made, *_reader(settings.file, "judgements")]
 
 
+def label_quality(configuration: Configuration, *, labels: str) -> list[str]:
+    """What kind of labels a source has, and whether its stage was shown a selection; not how it asks and reads."""
+    source = configuration.labels[labels].source
+    of_stage = [] if source in SOURCES else [f"{_STAGES}[{source}].labels", f"{_STAGES}[{source}].reads"]
+    return [_SOURCES, _STAGES, _FORMATS, *of_stage]
+
+
 def train(configuration: Configuration, *, backbone: str, training: str) -> list[str]:
     """A training's loss, and its backbone's pooling."""
     loss = configuration.trainings[training].loss

@@ -4,7 +4,7 @@ Each function is named as its rule and takes, beside the configuration, the rule
 depend. A rule calls it with its wildcards and a script with the names on its command line. What a result does not
 depend on is left out (:meth:`utility_annotation.settings.Settings.only`).
 
-Every script imports this module. So it imports the modules of tables, of the report and of exports where it needs them.
+Every script imports this module. So it imports the modules of the report and of exports where it needs them.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from ..labels.settings import QualitySettings
 from ..labels.sources import is_soft
 from ..pools.settings import MiningSettings
 from ..reporting.judges import CardSettings
+from ..reporting.table_settings import CostTableSettings, LabelSettings, LabelTableSettings
 from ..settings import (
     Annotator,
     Backbone,
@@ -41,8 +42,6 @@ from .data import split_of
 if TYPE_CHECKING:
     from ..exports.card import ExportSettings
     from ..exports.models import ModelExportSettings
-    from ..reporting.cost_tables import CostTableSettings
-    from ..reporting.label_tables import LabelTableSettings
     from ..reporting.work import WorkSettings
 
 
@@ -228,8 +227,6 @@ def results_table(configuration: Configuration, *, table: str) -> ResultsTable:
 
 def label_table(configuration: Configuration, *, label_table: str) -> LabelTableSettings:
     """A label table and what it shows of its label sets' settings."""
-    from ..reporting.label_tables import LabelSettings, LabelTableSettings
-
     table = configuration.label_tables[label_table]
     shown = {name: configuration.labels[name] for name in table.labels}
     return LabelTableSettings(
@@ -243,8 +240,6 @@ def label_table(configuration: Configuration, *, label_table: str) -> LabelTable
 
 def cost_table(configuration: Configuration, *, cost_table: str) -> CostTableSettings:
     """A cost table, the prices, and the work behind the labels of each training."""
-    from ..reporting.cost_tables import CostTableSettings
-
     work = results.cost_table_work(configuration, cost_table=cost_table)
     return CostTableSettings(table=configuration.cost_tables[cost_table], prices=configuration.cost, work=work)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..annotation.stages import STAGES
 from ..labels.sources import is_narrowed
 from ..settings import Configuration
 from . import annotation, data, pools
@@ -25,7 +26,7 @@ def pool_shards(configuration: Configuration, *, labels: str) -> list[str]:
 def annotation_shards(configuration: Configuration, *, labels: str) -> list[str]:
     """The annotation shards from which a label set is merged; none where no LLM of ours makes it."""
     settings = configuration.labels[labels]
-    return annotation.shards(configuration, settings, settings.source) if settings.annotated else []
+    return annotation.shards(configuration, settings, settings.source) if settings.source in STAGES else []
 
 
 def relevance_shards(configuration: Configuration, *, labels: str) -> list[str]:

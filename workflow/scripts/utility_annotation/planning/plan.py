@@ -139,7 +139,9 @@ class Plan:
 
     def memory(self, rule: str) -> Callable[[Wildcards, int], int]:
         """Megabytes that a job asks for; more with every attempt."""
-        return lambda wildcards, attempt: REQUESTS[rule].mem_mb * attempt
+        megabytes = REQUESTS[rule].mem_mb
+        assert megabytes is not None, f"{rule} asks for no memory of its own"
+        return lambda wildcards, attempt: megabytes * attempt
 
     def runtime(self, rule: str) -> Callable[[Wildcards, int], int]:
         """Minutes that a job asks for; more with every attempt."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ..pools.shards import shard_names
 from ..reporting.judges import Judge, judges_of_pools
 from ..settings import Configuration
@@ -84,17 +86,21 @@ def label_files(configuration: Configuration, *, pool: str) -> list[str]:
 
 def tables(configuration: Configuration) -> list[str]:
     """The tables of retrieval and question answering, in the form in which the page reads them."""
-    return [f"results/tables/{name}.csv" for name in configuration.tables]
+    return _csv(configuration.tables)
 
 
 def label_tables(configuration: Configuration) -> list[str]:
     """The tables of label sets."""
-    return [f"results/tables/{name}.md" for name in configuration.label_tables]
+    return _csv(configuration.label_tables)
 
 
 def cost_tables(configuration: Configuration) -> list[str]:
     """The tables of costs."""
-    return [f"results/tables/{name}.md" for name in configuration.cost_tables]
+    return _csv(configuration.cost_tables)
+
+
+def _csv(names: Iterable[str]) -> list[str]:
+    return [f"results/tables/{name}.csv" for name in names]
 
 
 def training_records(configuration: Configuration) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
+from ..annotation.stages import STAGES
 from ..common.errors import InputError
 from ..evaluation.answer_metrics import ANSWER_METRICS
 from ..evaluation.metric_names import METRICS, parse
@@ -59,6 +60,9 @@ def problems(configuration: Configuration) -> Iterator[str]:
     for name, labels in configuration.labels.items():
         yield from _unknown(f"labels.{name}.source", labels.source, descriptions(), "sources of labels")
         yield from _source(f"labels.{name}.file", labels.file, "judgements")
+        if labels.source in descriptions() and (labels.source in STAGES) != (labels.annotator is not None):
+            needs = "need" if labels.source in STAGES else "must have no"
+            yield f"labels.{name}: labels of source {labels.source} {needs} `annotator`"
     for name, backbone in configuration.backbones.items():
         yield from _unknown(f"backbones.{name}.pooling", backbone.pooling, POOLINGS, "poolings")
     for name, training in configuration.trainings.items():

@@ -1,6 +1,6 @@
-"""Training rows as blocks of a pool's rows: candidates chosen and shuffled, and each query's shard known.
+"""Training rows as blocks of a pool's rows: candidates chosen and shuffled, with each query's shard.
 
-A block of plain rows is made column by column; one with anything unusual row by row, with the same result.
+A block of plain rows is made by column, a block with unusual rows by row; the results are the same.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ class Block:
     """Some queries of a source.
 
     Attributes:
-        query_ids: in the source's order.
-        lines: likewise, where they stand.
+        query_ids: ids in the source's order.
+        lines: their lines in the source.
         rows: of schema ``POOL``, ordered by shard and within a shard as in the source.
-        shards: one a row, ascending.
-        counts: what is reported of them.
+        shards: one per row, ascending.
+        counts: figures for the log.
     """
 
     query_ids: Sequence[str]
@@ -199,7 +199,7 @@ def _pool_rows(
 
 
 def _counts(positives: np.ndarray, kept: np.ndarray, candidates: np.ndarray, settings: Pool) -> Counter[str]:
-    """What is reported: published positives, those kept and the candidates of each query."""
+    """Figures for the log, from each query's published positives, kept positives and candidates."""
     return Counter(
         {
             "queries": len(kept),

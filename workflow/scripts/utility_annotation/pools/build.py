@@ -1,4 +1,4 @@
-"""Writing a pool: from published training rows to the shards that are annotated."""
+"""Write a pool: from published training rows to shards for annotation."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ _ALL_BYTES = 1 << 26
 def build_pool(settings: Pool, outputs: Sequence[Path], corpus: Path | None = None) -> int:
     """Write the shards of a pool (schema ``POOL``) and return the number of its queries.
 
-    Memory does not grow with the file, but for the query ids. Queries keep the file's order within their shard. A query
-    without a positive or without a negative stays in the pool, for an LLM can judge its candidates all the same; such
-    queries, and those with fewer than ``size`` candidates, are counted in the log.
+    Only the query ids in memory grow with the file. Queries keep the file's order within their shard. A query without
+    a positive or a negative stays in the pool, since an LLM can judge its candidates; the log counts such queries and
+    those with fewer than ``size`` candidates.
 
     Args:
         settings: the pool.
-        outputs: one file a shard, named as in ``shard_names``, in that order.
+        outputs: one file per shard, named as in ``shard_names``, in that order.
         corpus: a file of schema ``CORPUS`` with the texts of a ``tevatron-ids`` source, and None for others.
 
     Raises:
         InputError: a bad line, a query that stands twice or has no passage at all, a docid that the corpus lacks, no
-            row, or arguments that do not go together. No shard is written then.
+            row, or arguments that do not fit together. Then no shard is written.
     """
     source = _check_arguments(settings, outputs, corpus)
     counts: Counter[str] = Counter()
@@ -56,7 +56,8 @@ def build_pool(settings: Pool, outputs: Sequence[Path], corpus: Path | None = No
             _check_new(block, first_line, source)
             for number, rows in block.by_shard():
                 shards[number].add(rows)
-            while sum(shard.size for shard in shards) >= _ALL_BYTES:  # a few at a time, while the next block is made
+            # a few at a time, while a thread makes the next block
+            while sum(shard.size for shard in shards) >= _ALL_BYTES:
                 max(shards, key=lambda shard: shard.size).flush()
             counts.update(block.counts)
         for shard in shards:
@@ -76,21 +77,21 @@ class _Shard:
         self.size = 0
 
     def add(self, rows: pa.Table) -> None:
-        """Add rows, and write what has gathered if that is much."""
+        """Add rows; write the gathered rows if they are many."""
         self._rows.append(rows)
         self.size += rows.nbytes
         if self.size >= _SHARD_BYTES:
             self.flush()
 
     def flush(self) -> None:
-        """Write what has gathered, if anything."""
+        """Write the gathered rows, if any."""
         if self._rows:
             self._writer.write(pa.concat_tables(self._rows).combine_chunks())
             self._rows, self.size = [], 0
 
 
 def _check_new(block: Block, first_line: dict[str, int], source: Path) -> None:
-    """Refuse a query that stands twice."""
+    """Refuse a repeated query."""
     for query_id, line in zip(block.query_ids, block.lines, strict=True):
         earlier = first_line.setdefault(query_id, line)
         if earlier != line:
@@ -120,7 +121,7 @@ def _report(counts: Counter[str], size: int) -> None:
 
 
 def _check_arguments(settings: Pool, outputs: Sequence[Path], corpus: Path | None) -> Path:
-    """The path of the training rows, if all arguments go together."""
+    """The path of the training rows, if all arguments fit together."""
     due = shard_names(settings.shards)
     if [output.stem for output in outputs] != due:
         raise InputError(
@@ -142,7 +143,7 @@ def _check_arguments(settings: Pool, outputs: Sequence[Path], corpus: Path | Non
 
 
 def _allow_open_files(shards: int) -> None:
-    """Raise this process's limit of open files, where it can be, to one a shard and some."""
+    """Raise this process's limit of open files, if possible, to one per shard and some more."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     due = shards + 256
     if soft != resource.RLIM_INFINITY and soft < due:

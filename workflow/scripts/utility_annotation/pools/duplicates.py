@@ -1,7 +1,7 @@
-"""Passages of one question that say the same: copies, of which a pool holds one, and near-duplicates, which are named.
+"""Passages of one question that say the same: copies, of which a pool keeps one, and near-duplicates.
 
-To an LLM a copy is one more passage to read, and chance decides which of them it names; to a training it is worse, for
-the copy of a positive would count as a negative.
+An LLM reads a copy as one more passage and names one of them by chance. In training, the copy of a positive would count
+as a negative.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .mining import Found, found_passages
 _LOG = logging.getLogger(__name__)
 
 NEAR = 0.8
-"""Two passages are near-duplicates where, of the word trigrams that either has, this share is common to both."""
+"""Two passages are near-duplicates if they share at least this part of their word trigrams (Jaccard)."""
 
 _TRIGRAM = 3
 _BLOCK_QUERIES = 64
@@ -34,7 +34,7 @@ Trigrams = frozenset[tuple[str, ...]]
 
 
 class Duplicate(NamedTuple):
-    """A passage that says what an earlier one says: word for word where ``copy``, whose ``similarity`` is 1."""
+    """A passage that repeats an earlier one; word for word if ``copy``, with a ``similarity`` of 1."""
 
     docid: str
     duplicate_of: str
@@ -45,15 +45,15 @@ class Duplicate(NamedTuple):
 def name_duplicates(
     depth: int | None, queries: Path, qrels: Path | None, runs: Sequence[Path], corpus: Path, output: Path
 ) -> int:
-    """Write the duplicates among the passages that retrievers found for each question; return how many there are.
+    """Write the duplicates among each question's passages; return their number.
 
-    Compared are the runs' passages down to ``depth`` and the question's relevant ones.
+    The passages are those of the runs down to ``depth``, and the question's relevant ones.
 
     Args:
-        depth: how far down each ranking is read; None is all of it.
+        depth: the number of passages read from each ranking; None reads all.
         queries: schema ``QUERIES``.
         qrels: schema ``QRELS``, or None for a split that has none.
-        runs: schema ``RUN``, one a retriever.
+        runs: schema ``RUN``, one per retriever.
         corpus: schema ``CORPUS``.
         output: schema ``DUPLICATES``.
 
@@ -78,18 +78,18 @@ def name_duplicates(
     for what in ("copies", "near-duplicates"):
         _LOG.info("%d %s among the passages found", counts[what], what)
     for (docid, other), times in pairs.most_common(_SHOWN):
-        _LOG.info("%s says what %s says (in %d questions); all are in %s", docid, other, times, output)
+        _LOG.info("%s repeats %s (in %d questions); %s has all duplicates", docid, other, times, output)
     return counts.total()
 
 
 def find_duplicates(passages: Iterable[tuple[str, str]]) -> Iterator[Duplicate]:
-    """Each passage that says what an earlier one says, with the one that it is most like.
+    """Each passage that repeats an earlier one, with the earlier passage that is most similar.
 
-    Copies have the same words in the same order, whatever their case, punctuation and white space; near-duplicates are
-    as alike as :data:`NEAR` says. A copy is compared with nothing else: what is like it is like the passage it copies.
+    Copies have the same words in the same order; case, punctuation and white space do not matter. Near-duplicates are
+    as similar as :data:`NEAR` says. A copy is compared with nothing else, since its original already is.
 
     Args:
-        passages: (docid, text), in the order in which they are looked at.
+        passages: (docid, text), in the order of comparison.
     """
     first: dict[tuple[str, ...], str] = {}
     kept: list[tuple[str, Trigrams]] = []
@@ -110,7 +110,7 @@ def find_duplicates(passages: Iterable[tuple[str, str]]) -> Iterator[Duplicate]:
 
 
 def _similarity(one: Trigrams, other: Trigrams) -> float:
-    """Jaccard's, or 0 where the sizes alone tell that it is below :data:`NEAR`."""
+    """The Jaccard similarity, or 0 if the sizes alone show that it is below :data:`NEAR`."""
     if min(len(one), len(other)) < NEAR * max(len(one), len(other)):
         return 0.0
     common = len(one & other)
@@ -125,7 +125,7 @@ def _texts(block: Sequence[Found], store: PassageStore, corpus: Path) -> dict[st
         if docid not in passages:
             raise InputError(
                 f"passage {docid!r} was retrieved or judged, but the corpus lacks it.",
-                hint="run the search and the qrels of this dataset anew.",
+                hint="delete the run and the qrels of this dataset and make them again.",
                 path=corpus,
             )
     return {docid: passage_text(*passage) for docid, passage in passages.items()}

@@ -19,9 +19,11 @@ from .settings import MiningSettings
 
 _LOG = logging.getLogger(__name__)
 
+_SEARCH_AGAIN = "delete the run and search this split again."
+
 
 class Found(NamedTuple):
-    """A question, what retrievers found for it, best first and each docid once, and its relevant passages."""
+    """A question, the passages that retrievers found for it (best first, each docid once), and the relevant ones."""
 
     query_id: str
     text: str
@@ -47,25 +49,25 @@ def mine(
     output: Path,
     duplicates: Path | None = None,
 ) -> int:
-    """Write one training row a query; return the number of rows.
+    """Write one training row per query; return the number of rows.
 
     The runs' rankings, each down to ``depth``, are interleaved rank by rank. A passage with a grade of at least 1 is a
-    positive. Of passages that are copies of each other one is taken: a positive if there is one, else the best ranked.
+    positive. Of several copies one is taken: a positive if there is one, else the best ranked.
 
-    ``retrieved``: positives are all of the query's judged ones, in the order of the qrels; negatives are what the runs
-    rank highest besides, up to ``size`` in all. Passages judged as not relevant (grade 0 or less) stay among the
-    negatives where a run found them. Queries without a positive are left out.
+    ``retrieved``: positives are all judged positives of the query, in the order of the qrels. Negatives are the other
+    passages that the runs rank highest, up to ``size`` in all; a passage judged as not relevant (grade 0 or less) can
+    be one. Queries without a positive are left out.
 
-    ``merged``: the passages are the first ``size`` of the interleaved rankings and no others; those that are judged
-    relevant are the positives, none without qrels. Queries for which no run has a passage are left out.
+    ``merged``: the passages are the first ``size`` of the interleaved rankings. Those that are judged relevant are the
+    positives; without qrels there are none. Queries without any retrieved passage are left out.
 
     Args:
         settings: the pool's format, depth and size.
         queries: schema ``QUERIES``.
         qrels: schema ``QRELS``, or None for a ``merged`` pool of a split that has none.
-        runs: schema ``RUN``, one a retriever.
+        runs: schema ``RUN``, one per retriever.
         output: JSONL with ``query_id``, ``query_text``, ``positive_document_ids`` and ``negative_document_ids``.
-        duplicates: schema ``DUPLICATES``, whose copies are left out; None leaves copies in.
+        duplicates: schema ``DUPLICATES``, to leave copies out; None keeps copies.
 
     Raises:
         InputError: no row is left; for ``retrieved``, no query has a relevant passage, or none of the runs has a
@@ -82,7 +84,7 @@ def mine(
             if not question.retrieved:
                 raise InputError(
                     f"no retriever has a passage for query {question.query_id!r}.",
-                    hint="run the search for this split anew.",
+                    hint=_SEARCH_AGAIN,
                     path=runs[0],
                 )
             found, relevant = _without_copies(question, copies.get(question.query_id, {}))
@@ -101,9 +103,7 @@ def mine(
                 "no question has a relevant passage.", hint="name a split whose qrels have some.", path=qrels
             )
         if not rows:
-            raise InputError(
-                "no retriever has a passage for any question.", hint="run the search for this split anew.", path=runs[0]
-            )
+            raise InputError("no retriever has a passage for any question.", hint=_SEARCH_AGAIN, path=runs[0])
     lacking = "a relevant passage" if retrieved else "a retrieved passage"
     _LOG.info("%d rows; %d questions without %s left out", rows, left_out, lacking)
     if dropped:
@@ -112,9 +112,9 @@ def mine(
 
 
 def _without_copies(question: Found, copy_of: Mapping[str, str]) -> tuple[list[str], list[str]]:
-    """What was retrieved and what is relevant, with one passage for all that are copies of each other.
+    """The retrieved and the relevant passages, with one passage for all copies of each other.
 
-    It stands at the best rank that any of them has.
+    It has the best rank of the copies.
     """
     relevant: dict[str, str] = {}
     for docid in question.relevant:
@@ -124,7 +124,7 @@ def _without_copies(question: Found, copy_of: Mapping[str, str]) -> tuple[list[s
 
 
 def _copies(duplicates: Path) -> dict[str, dict[str, str]]:
-    """Each query's copies, with the passage that they are copies of."""
+    """Each query's copies, with the passage that each one copies."""
     copies: dict[str, dict[str, str]] = {}
     for row in iter_rows(DUPLICATES, [duplicates]):
         if row["copy"]:
@@ -133,14 +133,14 @@ def _copies(duplicates: Path) -> dict[str, dict[str, str]]:
 
 
 def _retrieved(found: list[str], relevant: list[str], size: int) -> tuple[list[str], list[str]]:
-    """Positives and negatives: the judged ones, and what was found besides."""
+    """Positives and negatives: the judged passages, and the others that were found."""
     known = set(relevant)
     negatives = [docid for docid in found if docid not in known]
     return relevant, negatives[: max(size - len(relevant), 1)]
 
 
 def _merged(found: list[str], relevant: list[str], size: int) -> tuple[list[str], list[str]]:
-    """Positives and negatives: what was found, parted by the judgements."""
+    """Positives and negatives: the found passages, split by the judgements."""
     known = set(relevant)
     shown = found[:size]
     return [docid for docid in shown if docid in known], [docid for docid in shown if docid not in known]

@@ -8,7 +8,7 @@ from ..settings import JobSettings
 
 
 class MiningSettings(JobSettings):
-    """What a pool and its source say, as far as its rows depend on it."""
+    """The settings of a pool that decide its mined rows."""
 
     format: Literal["retrieved", "merged"]
     depth: int | None

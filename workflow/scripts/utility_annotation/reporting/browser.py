@@ -1,4 +1,4 @@
-"""Annotations as the report shows them: a card a question, laid out for the template."""
+"""Annotations as the report shows them: one card per question, laid out for the template."""
 
 from __future__ import annotations
 
@@ -131,8 +131,8 @@ class ShownPool:
 
 
 def events(said: Mapping[str, Any]) -> list[str]:
-    """What else befell a stage: ``again`` (a reply was asked for again), ``cut`` (passages, to fit), ``whole`` (the
-    whole pool was shown, as the relevance selection left nothing).
+    """Other events of a stage: ``again`` (a request was repeated), ``cut`` (passages were cut to fit), ``whole`` (the
+    whole pool was shown, because the relevance selection left nothing).
     """
     replies = said.get("replies", ())
     found = {

@@ -1,15 +1,14 @@
-"""Questions of a pool with all that was said of their passages, collected from the files of humans and annotators.
+"""Questions of a pool with every judgement of their passages, collected from the files of humans and annotators.
 
-A pool may hold half a million questions of 31 passages, so two things are read: of every question its ids, outcomes and
-selections, one shard after the other, to choose by; and of the chosen ones everything.
+A pool can hold half a million questions of 31 passages. So the ids, outcomes and selections of all questions are read
+first, one shard after the other. Everything else is read of the chosen questions only.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +18,14 @@ import pyarrow.compute as pc
 
 from ..common.errors import InputError
 from ..io.schemas import ANNOTATION, ANSWERS, LABELS, POOL, Schema
-from ..labels.shards import flat, lengths_of, read_candidates, to_numpy
+from ..labels.shards import ANNOTATE_AGAIN, flat, lengths_of, read_candidates, to_numpy
 from ..pools.shards import shard_names
 from .choice import Choice
 from .judges import CardSettings, Judge, facts
-from .marks import cut, judgement, labelled
+from .marks import best, cut, judgement, labelled
 
 _PASSAGE_CHARACTERS = 6_000
 _BATCH_QUESTIONS = 256
-_ANNOTATE_AGAIN = "remove the annotation file and run the target again, so that it is made from this pool."
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ class CardFiles:
 
     Attributes:
         pool: folder of the pool's shards.
-        annotation: folder of the pool's annotation, with a folder an annotator and in it one a stage.
+        annotation: folder of the pool's annotation, with a folder per annotator and in it one per stage.
         labels: folder of the label sets.
         shards: number of the pool's shards.
         truth: ground-truth answers, if there are any.
@@ -59,11 +57,11 @@ def collect(settings: CardSettings, files: CardFiles) -> dict[str, Any]:
     ``questions`` is the number of the pool's, ``judges`` names who judged, each with the ``counts`` of all questions by
     what :func:`~.judges.facts` says of them, joined by spaces. A card holds the question, its passages in the pool's
     order, ground-truth answers (null where there are none), and for each judge a judgement: the ``facts``, for each
-    passage a mark, and what the annotation's row says besides, see :mod:`.marks`; null where a label set lacks the
+    passage a mark, and other columns of the annotation's row, see :mod:`.marks`; null where a label set lacks the
     question.
 
     Raises:
-        InputError: a file is lacking, or does not belong to the pool.
+        InputError: a file is missing, or does not belong to the pool.
     """
     label_sets = {
         judge: _positives(files.labels / f"{judge.labels}.parquet") for judge in settings.judges if judge.labels
@@ -105,7 +103,7 @@ def _facts_of_shard(
     found: dict[Judge, list[str | None]] = {}
     for judge in judges:
         if judge.labels:
-            said: Iterator[Any] = (
+            said: Iterable[Any] = (
                 (None if positives is None else "ok" if positives else "empty", positives)
                 for positives in map(label_sets[judge].get, query_ids)
             )
@@ -133,29 +131,16 @@ def _human(pool: pa.Table) -> list[frozenset[str]]:
 
 def _said(
     judge: Judge, path: Path, pool: pa.Table, human: Sequence[frozenset[str]]
-) -> Iterator[tuple[str, list[str] | None]]:
+) -> Iterable[tuple[str, list[str] | None]]:
     """Outcome and chosen passages of every query of a shard, in the pool's order."""
     column = "scores" if judge.soft else "docids"
     rows = ANNOTATION.read(path, ["query_id", "outcome", column])
     if not rows["query_id"].combine_chunks().equals(pool["query_id"].combine_chunks()):
-        raise InputError(
-            "these are not the queries of the pool's shard, in its order.", hint=_ANNOTATE_AGAIN, path=path
-        )
-    if not judge.soft:
-        outcomes, lists = rows["outcome"].to_pylist(), rows["docids"].to_pylist()
-        yield from zip(outcomes, map(judge.positives, lists), strict=True)
-        return
-    entries, lengths = flat(rows["scores"]), lengths_of(rows["scores"])
-    scores = to_numpy(pc.struct_field(entries, "score"))
-    best = [
-        start + np.argsort(-scores[start : start + length], kind="stable")[: len(marked)]
-        for start, length, marked in zip(np.cumsum(lengths) - lengths, lengths, human, strict=True)
-    ]
-    taken = pc.struct_field(entries, "docid").take(pa.array(np.concatenate([np.empty(0, np.int64), *best])))
-    docids = iter(taken.to_pylist())
-    for outcome, length, places in zip(rows["outcome"].to_pylist(), lengths, best, strict=True):
-        chosen = list(islice(docids, len(places)))
-        yield outcome, chosen if length else None
+        raise InputError("these are not the queries of the pool's shard, in its order.", hint=ANNOTATE_AGAIN, path=path)
+    outcomes, results = rows["outcome"].to_pylist(), rows[column].to_pylist()
+    if judge.soft:
+        return zip(outcomes, (best(*pair) for pair in zip(results, map(len, human), strict=True)), strict=True)
+    return zip(outcomes, map(judge.positives, results), strict=True)
 
 
 def _positives(path: Path) -> dict[str, list[str]]:
@@ -195,7 +180,7 @@ def _cards_of_shard(
     said = {
         judge: _rows(ANNOTATION, files.of_judge(judge, shard), query_ids) for judge in judges if judge.stage is not None
     }
-    relevant = {judge.annotator: rows for judge, rows in said.items() if judge.stage == "relsel"}
+    by_stage = {(judge.annotator, judge.stage): rows for judge, rows in said.items()}
     cards = {}
     for query_id, row in pool.items():
         judgements: list[dict[str, Any] | None] = []
@@ -203,7 +188,8 @@ def _cards_of_shard(
             if judge.stage is None:
                 judgements.append(labelled(label_sets[judge].get(query_id), row["candidates"]))
                 continue
-            kept = relevant[judge.annotator][query_id]["docids"] if judge.narrowed else None
+            narrowing = by_stage[judge.annotator, judge.narrowed_by][query_id] if judge.narrowed_by else {}
+            kept = narrowing.get("docids")
             judgements.append(judgement(judge, said[judge][query_id], row["candidates"], kept))
         passages = [
             {"docid": entry["docid"], "title": entry["title"], "human": entry["human"]}

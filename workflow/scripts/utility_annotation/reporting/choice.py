@@ -10,14 +10,14 @@ from ..common.hashing import random_place
 
 
 class Choice:
-    """Questions by group, of which those to be shown are taken in turn from one group after the other.
+    """Questions by group; the ones to show are taken in turn from one group after the other.
 
-    The choice depends on the seed, the ids and their groups alone, in whatever order the questions come. Memory is
-    ``size`` ids a group.
+    The choice depends on the seed, the ids and their groups only, not on the order of the questions. Memory is
+    ``size`` ids per group.
 
     Args:
         size: how many to choose.
-        seed: decides which ones of a group.
+        seed: decides which questions of a group are chosen.
     """
 
     def __init__(self, size: int, seed: int) -> None:
@@ -26,7 +26,7 @@ class Choice:
         self._kept: dict[str, list[tuple[float, str]]] = {}
 
     def offer(self, query_id: str, groups: Iterable[str]) -> None:
-        """Take note of a question, which stands in one group at least."""
+        """Add a question, which is in at least one group."""
         entry = (-random_place(query_id, self.seed), query_id)  # the largest leave first
         for group in groups:
             self.counts[group] += 1

@@ -9,11 +9,12 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from ..common.files import atomic_write
 
@@ -34,8 +35,8 @@ _STYLE: Any = {
 
 
 @contextmanager
-def panels(number: int, svg: Path, png: Path, *, height: float, empty: str) -> Iterator[list[Axes]]:
-    """Axes of ``number`` panels of ``height`` inches, at most three in a row; saved both ways on leaving.
+def panels(number: int, svg: Path, *, height: float, empty: str) -> Iterator[list[Axes]]:
+    """Axes of ``number`` panels of ``height`` inches, at most three in a row; saved as SVG and PNG on leaving.
 
     Where there is nothing to draw the figure says so with the sentence ``empty``.
     """
@@ -53,12 +54,23 @@ def panels(number: int, svg: Path, png: Path, *, height: float, empty: str) -> I
             yield []
         with atomic_write(svg) as temporary:
             figure.savefig(temporary, format="svg", metadata={"Date": None})
-        with atomic_write(png) as temporary:
+        with atomic_write(svg.with_suffix(".png")) as temporary:
             figure.savefig(temporary, format="png", dpi=160)
 
 
+def describe(axis: Axes, heading: str, x: str, y: str, grid: Literal["x", "y", "both"] = "both") -> None:
+    """Heading, names of the axes and grid of a panel whose x axis counts something."""
+    axis.set_title(heading)
+    axis.set_xlabel(x)
+    axis.set_ylabel(y)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.grid(axis=grid, color=GRID)
+
+
 def legend(axes: Sequence[Axes], handles: Sequence[Any]) -> None:
-    """One legend for all panels, above them."""
+    """One legend for all panels, above them, if there are any."""
+    if not axes:
+        return
     figure = axes[0].get_figure(root=True)
     assert figure is not None  # every panel stands in one
     figure.legend(handles=handles, loc="outside upper left", ncols=5 if len(axes) > 2 else 3)

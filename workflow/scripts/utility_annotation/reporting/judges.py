@@ -1,4 +1,4 @@
-"""Who says something about the passages of a pool, and how that compares with what humans said."""
+"""Who judges the passages of a pool, and how each judgement compares with that of humans."""
 
 from __future__ import annotations
 
@@ -24,9 +24,11 @@ class Judge(JobSettings):
         return self.labels or f"{self.stage} · {self.annotator}"
 
     @property
-    def narrowed(self) -> bool:
-        """Whether a relevance selection decided which passages the stage was shown."""
-        return self.stage is not None and STAGES[self.stage].narrowed
+    def narrowed_by(self) -> str | None:
+        """The relevance selection that decided which passages the stage was shown, if one did."""
+        if self.stage is None or not STAGES[self.stage].narrowed:
+            return None
+        return next(name for name in STAGES[self.stage].reads if name in STAGES and STAGES[name].labels is not None)
 
     @property
     def rule(self) -> LabelRule | None:
@@ -76,10 +78,10 @@ def judges_of_pools(configuration: Configuration, labels: Iterable[str]) -> dict
 
 
 def facts(outcome: str, positives: Collection[str] | None, human: Set[str]) -> tuple[str, ...]:
-    """What a reader may look for: the outcome, and how a choice compares with the passages that humans marked.
+    """What a reader can look for: the outcome, and how a choice compares with the passages that humans marked.
 
     ``same``: these and no others; ``adds``: some that humans did not mark; ``misses``: not all that they marked, which
-    an empty selection does as well. Nothing is compared where nothing was chosen from, or humans marked nothing.
+    an empty selection does too. Nothing is compared where there was no choice, or where humans marked nothing.
     """
     if positives is None or outcome not in ("ok", "empty") or not human:
         return (outcome,)

@@ -6,66 +6,31 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..common.errors import InputError
-from ..labels.sources import rule_of
-from ..settings import Labels, LabelTable, Name, Settings
-from .comparison import Column, Comparison, Row
-from .published import Figure, Place
+from ..common.importing import large_packages
+from ..settings import LabelTable
+from .table_settings import LabelTableSettings
+from .tables import Table, published_notes, tidy
 
-_COLUMNS = (
-    Column("precision", "precision"),
-    Column("recall", "recall"),
-    Column("positives_per_query", "positives a query"),
-    Column("kappa", "kappa", decimals=3),
-    Column("empty", "empty"),
-    Column("unparsable", "unparsable"),
-)
+with large_packages():
+    import pandas as pd
+
+_NAMES = ("labels", "annotator", "strategy")
+_DECIMALS = {"precision": 1, "recall": 1, "positives_per_query": 1, "kappa": 3, "empty": 1, "unparsable": 1}
 _NOTES = (
-    "Precision and recall of the human positives among a label set's positives, over all queries together, in percent; "
-    "a human positive is what the pool's source calls one.",
-    "Kappa: Cohen's, over all candidates. Human labels are sparse, so that an LLM which finds every useful passage "
-    "stays far below 1.",
-    "Empty: percent of the queries for which the LLM selected nothing. Unparsable: percent of those without a reply "
-    "that can be read, because it lacks the form, was cut off or failed.",
+    "Precision and recall: of the human positives among a label set's positives, over all queries together, in "
+    "percent. A human positive is what the pool's source calls one.",
+    "Kappa: Cohen's, over all candidates. Human labels are sparse, so an LLM that finds every useful passage stays far "
+    "below 1.",
+    "Empty: percent of the queries for which the LLM selected nothing. Unparsable: percent of the queries without a "
+    "readable reply, because it lacks the form, was cut off or failed.",
     "An empty cell: not defined for these labels, or not known.",
 )
-_DEFAULT_PERCENT = Labels.model_fields["top_percent"].default
 
 
-class LabelSettings(Settings):
-    """What the table needs of a label set's settings; see :class:`~.settings.Labels`."""
-
-    source: str
-    annotator: Name | None = None
-    top_percent: float = _DEFAULT_PERCENT
-
-    @property
-    def _ranked(self) -> bool:
-        rule = rule_of(self.source)
-        return rule is not None and rule.ranked
-
-    @property
-    def published_row(self) -> str:
-        """The paper's name of such labels; empty where its table 1 has none, which is of the default threshold."""
-        default = not self._ranked or self.top_percent == _DEFAULT_PERCENT
-        return self.source if default else ""
-
-    @property
-    def strategy(self) -> str:
-        """The source as the table shows it, with the threshold of a ranking."""
-        return f"{self.source}, {self.top_percent:g} %" if self._ranked else self.source
-
-
-class LabelTableSettings(Settings):
-    """A table and the settings of its label sets, by name."""
-
-    table: LabelTable
-    labels: dict[Name, LabelSettings]
-
-
-def label_table(
-    settings: LabelTableSettings, qualities: Sequence[Mapping[str, Any]], paper: Mapping[Place, Figure]
-) -> Comparison:
-    """A row a label set.
+def label_cells(
+    settings: LabelTableSettings, qualities: Sequence[Mapping[str, Any]], paper: pd.DataFrame
+) -> pd.DataFrame:
+    """The tidy frame of a table, a row per label set.
 
     Args:
         settings: the table.
@@ -73,23 +38,27 @@ def label_table(
         paper: the published figures; an annotator's rows are those of its name.
 
     Raises:
-        InputError: the figures of a label set are lacking.
+        InputError: the figures of a label set are missing.
     """
     by_name = {quality["labels"]: quality for quality in qualities}
-    rows = []
+    cells = []
     for name in settings.table.labels:
         if name not in by_name:
             raise InputError(
                 f"the table {settings.table.title!r} shows label set {name}, whose figures are not given.",
-                hint="give the quality of all its label sets (--quality).",
+                hint="give the quality of all its label sets.",
             )
-        labels = settings.labels[name]
-        head = (name, labels.annotator or "", labels.strategy)
-        places = {column.name: Place(head[1], labels.published_row, "", column.name) for column in _COLUMNS}
-        published = {name: paper[place].value for name, place in places.items() if place in paper}
-        rows.append(Row(head, _figures(by_name[name]), published))
-    table = settings.table
-    return Comparison(table.title, ("labels", "annotator", "strategy"), _COLUMNS, rows, _NOTES, table.published)
+        labels, figures = settings.labels[name], _figures(by_name[name])
+        row = (name, labels.annotator or "", labels.strategy, labels.published_row)
+        cells += [(*row, metric, figures.get(metric), decimals) for metric, decimals in _DECIMALS.items()]
+    frame = pd.DataFrame(cells, columns=[*_NAMES, "published_row", "metric", "value", "decimals"])
+    return tidy(frame.join(paper.droplevel("column"), on=["annotator", "published_row", "metric"]), _NAMES)
+
+
+def label_table(settings: LabelTable, cells: pd.DataFrame) -> Table:
+    """A table of these cells, with its notes."""
+    heads = dict(zip(_NAMES, _NAMES, strict=True))
+    return Table(settings.title, heads, cells, [*_NOTES, *published_notes(settings.published, cells)])
 
 
 def _figures(quality: Mapping[str, Any]) -> dict[str, float | None]:

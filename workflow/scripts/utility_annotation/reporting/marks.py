@@ -1,6 +1,6 @@
-"""What one judge said of one question, passage by passage.
+"""The judgement of one judge on one question, passage by passage.
 
-A mark is null where the judge was not shown the passage, else it has ``positive``, the ``rank`` in a ranking, the
+A mark is null where the judge was not shown the passage. Otherwise it has ``positive``, the ``rank`` in a ranking, the
 ``score`` and the ``place`` in the list that was shown, both from 1. Long texts are cut, and come as ``text`` with the
 number of characters ``left_out``.
 """
@@ -17,7 +17,7 @@ _BESIDES = ("whole_pool", "attempts", "cut_words", "prompt_tokens", "completion_
 
 
 def labelled(positives: Sequence[str] | None, candidates: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """What a label set says of a question whose candidates a pool has; None where it lacks the question."""
+    """The judgement of a label set on a question with these candidates; None where it lacks the question."""
     if positives is None:
         return None
     marks = [
@@ -30,21 +30,21 @@ def labelled(positives: Sequence[str] | None, candidates: Sequence[Mapping[str, 
 def judgement(
     judge: Judge, row: Mapping[str, Any], candidates: Sequence[Mapping[str, Any]], kept: Sequence[str] | None
 ) -> dict[str, Any]:
-    """What a stage said of a question: ``facts``, ``marks``, ``answer``, ``replies`` and columns of the row.
+    """The judgement of a stage on a question: ``facts``, ``marks``, ``answer``, ``replies`` and columns of the row.
 
     Args:
         judge: the stage.
         row: of the annotation, see :func:`..annotation.shard.annotate`.
         candidates: of the pool.
-        kept: what a relevance selection left, if one came before; all candidates were shown where that is nothing.
+        kept: what a relevance selection left, if one came before; where it left nothing, all candidates were shown.
     """
     docids = [candidate["docid"] for candidate in candidates]
     scores = {entry["docid"]: entry["score"] for entry in row["scores"] or ()}
     listed, ranked = row["docids"], judge.ranked
     positives = judge.positives(listed)
     if judge.soft and scores:  # compared by as many of the best as humans marked, but none is positive
-        listed, ranked = sorted(docids, key=lambda docid: -scores[docid]), True
-        positives = listed[: len(_human(candidates))]
+        listed, ranked = best(row["scores"], len(docids)), True
+        positives = best(row["scores"], len(_human(candidates)))
     ranks = {docid: rank for rank, docid in enumerate(listed or (), 1)} if ranked else {}
     selected = set() if judge.soft else set(positives or ())
     shown = [docid for docid in docids if docid in set(kept)] if kept else docids
@@ -67,6 +67,12 @@ def judgement(
         "replies": [cut(reply, _REPLY_CHARACTERS) for reply in row["replies"]],
         **{name: row[name] for name in _BESIDES},
     }
+
+
+def best(scores: Sequence[Mapping[str, Any]] | None, count: int) -> list[str] | None:
+    """The passages with the highest scores, best first; None where there are no scores."""
+    ordered = sorted(scores or (), key=lambda entry: -entry["score"])
+    return [entry["docid"] for entry in ordered[:count]] if ordered else None
 
 
 def cut(text: str, characters: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Tables in Markdown and in LaTeX, from texts."""
+"""Tables in Markdown and text in LaTeX."""
 
 from __future__ import annotations
 
@@ -28,19 +28,6 @@ def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, te
     return [markdown_line(headings), markdown_line(rule), *map(markdown_line, rows)]
 
 
-def read_markdown_line(line: str) -> list[str]:
-    """The texts of one row of a Markdown table, as :func:`markdown_line` was given them."""
-    return [cell[1:-1].replace(r"\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
-
-
 def latex_text(text: str) -> str:
     """Plain text as LaTeX shows it."""
     return re.sub(r"[\\~^−<>|&%$#_{}]", lambda found: _LATEX[found[0]], text)
-
-
-def latex_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, texts: int) -> list[str]:
-    """Lines of a ``tabular`` with the rules of booktabs, aligned as :func:`markdown_table` does."""
-    lines = [" & ".join(map(latex_text, row)) + r" \\" for row in (headings, *rows)]
-    columns = "l" * texts + "r" * (len(headings) - texts)
-    body = [r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule"]
-    return [rf"\begin{{tabular}}{{{columns}}}", *body, r"\end{tabular}"]

@@ -1,7 +1,7 @@
 """The report: one HTML file that needs no network, for a wide screen, a phone, day and night.
 
-It is whole without a script; the one that it has filters the annotations. A policy in the page lets a browser run this
-script and no other, and load nothing, whatever stands in a passage or a reply.
+It is complete without a script; its one script filters the annotations. A policy in the page lets a browser run this
+script and no other, and load nothing, whatever a passage or a reply contains.
 """
 
 from __future__ import annotations
@@ -21,133 +21,125 @@ from markupsafe import Markup
 
 from ..common.files import read_json
 from ..labels.positions import NORMAL_95
-from ..settings import Configuration, ResultsTable
+from ..labels.sources import SOURCES
+from ..settings import Configuration
 from .browser import ShownPool, Text, visible
-from .comparison import ShownComparison
-from .results_markup import legend, paper_figure
-from .tables import Cell, TableRow, columns_of, metric_name, read_csv, table_rows, training_name
+from .cost_tables import cost_table
+from .label_tables import label_table
+from .results import results_table
+from .tables import by_name, metric_name, read_csv
 from .trainings import TrainingRecord
 from .work import amount, device, usd
 
-_EVALUATORS = ("ranx", "faiss-cpu", "pyserini", "scipy", "pyarrow", "snakemake")
+_EVALUATORS = ("ranx", "faiss-cpu", "pyserini", "scipy", "pyarrow", "pandas", "snakemake")
+_TITLES = {
+    "positives": "Positives per query",
+    "positions": "Selected passages and human positives by position in the list that the LLM was shown, as far as 1 % "
+    "of the lists reach",
+    "training": "Training loss",
+}
 
 
 @dataclass(frozen=True)
-class Figure:
+class Picture:
     """A figure as it stands in the page: an SVG embedded as an image, so that its ids and styles stay its own."""
 
     title: str
     source: str
 
     @classmethod
-    def read(cls, path: Path, title: str) -> Figure:
+    def read(cls, path: Path, title: str) -> Picture:
         """Embed an SVG file."""
         return cls(title, "data:image/svg+xml;base64," + base64.b64encode(path.read_bytes()).decode("ascii"))
 
 
 @dataclass(frozen=True)
-class ShownTable:
-    """A table of results, laid out for the template: rows of cells under columns and their metrics."""
+class ReportFiles:
+    """What the page shows.
 
-    settings: ResultsTable
-    columns: list[tuple[str, list[str]]]
-    rows: list[tuple[TableRow, list[Cell]]]
-    notes: list[str]
-    figure: Figure | None
+    Attributes:
+        quality: JSON files of ``label_quality``, one per label set.
+        tables, label_tables, cost_tables: CSV files of :func:`.tables.to_csv`, each named as its table.
+        figures: SVG files; one named as a table stands with that table, ``positives`` and ``positions`` with the
+            labels, ``training`` with the trainings, and charts by themselves.
+        trainings: the records that trainings leave beside their models.
+        costs: files of :func:`.work.annotation_cost`, one per pool.
+        samples: files of :func:`.cards.collect`, one per pool.
+    """
 
-    @classmethod
-    def lay_out(cls, settings: ResultsTable, cells: Sequence[Cell], figure: Figure | None) -> ShownTable:
-        """Arrange the cells of one table."""
-        metrics: dict[str, list[str]] = {}
-        for column, metric in columns_of(cells):
-            metrics.setdefault(column, []).append(metric)
-        by_row: dict[tuple[str, str], list[Cell]] = {}
-        for cell in cells:
-            by_row.setdefault((cell.backbone, cell.row), []).append(cell)
-        rows = [(row, by_row.get((row.backbone, row.name), [])) for row in table_rows(settings)]
-        return cls(settings, list(metrics.items()), rows, legend(settings, cells), figure)
+    quality: Sequence[Path] = ()
+    tables: Sequence[Path] = ()
+    label_tables: Sequence[Path] = ()
+    cost_tables: Sequence[Path] = ()
+    figures: Sequence[Path] = ()
+    trainings: Sequence[Path] = ()
+    costs: Sequence[Path] = ()
+    samples: Sequence[Path] = ()
 
 
-def render(
-    template: Path,
-    configuration: Configuration,
-    qualities: Sequence[Mapping[str, Any]],
-    tables: Sequence[Path],
-    label_tables: Sequence[Path],
-    cost_tables: Sequence[Path],
-    figures: Sequence[Path],
-    trainings: Sequence[TrainingRecord],
-    works: Sequence[Path] = (),
-    cards: Sequence[Path] = (),
-) -> str:
+def render(template: Path, configuration: Configuration, files: ReportFiles) -> str:
     """The page as HTML.
 
     Args:
         template: the Jinja template; whatever it inserts is escaped. Beside it stand what it includes, the page's style
             (``style.css``) and script (``annotations.js``).
         configuration: what was asked for.
-        qualities: figures of ``label_quality``, one a label set.
-        tables: CSV files of ``write_csv``, each named as its table in the configuration.
-        label_tables, cost_tables: Markdown files of :class:`~.comparison.Comparison`.
-        figures: SVG files; one named as a table stands with that table, ``positives`` and ``positions`` with the
-            labels, ``training`` with the trainings, and charts by themselves.
-        trainings: the trainings' records.
-        works: files of :func:`.work.annotation_cost`, one a pool.
-        cards: files of :func:`.cards.collect`, one a pool.
+        files: what was made of it.
     """
-    titles = {name: f"{table.title}, as bars" for name, table in configuration.tables.items()}
-    titles |= {
-        "positives": "Positives a query",
-        "positions": "Selected passages and human positives by position in the list that the LLM was shown, "
-        "as far as 1 % of the lists reach",
-        "training": "Training loss",
-    }
     charts = {name: chart.title for name, chart in configuration.label_charts.items()}
     charts |= {name: chart.title for name, chart in configuration.line_charts.items()}
-    titles |= charts
-    drawn = {path.stem: Figure.read(path, titles[path.stem]) for path in figures}
-    shown = [
-        ShownTable.lay_out(configuration.tables[path.stem], read_csv(path), drawn.get(path.stem)) for path in tables
-    ]
-    pools = [ShownPool.read(path, configuration) for path in cards]
+    titles = _TITLES | charts | {name: f"{table.title}, as bars" for name, table in configuration.tables.items()}
+    pictures = {path.stem: Picture.read(path, titles[path.stem]) for path in files.figures}
+    labels, costs = configuration.label_tables, configuration.cost_tables
+    trainings = list(map(TrainingRecord.read, files.trainings))
+    pools = [ShownPool.read(path, configuration) for path in files.samples]
     script = (template.parent / "annotations.js").read_text(encoding="utf-8")
-    environment = Environment(
-        loader=FileSystemLoader(template.parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "metric": metric_name,
-        "training": training_name,
-        "tendency": tendency,
-        "paper": paper_figure,
-    }
-    environment.filters |= {"visible": visible, "shown": Text.of, "amount": amount}
-    environment.filters |= {
-        "device": lambda stage: device(configuration, stage),
-        "usd": lambda effort: usd(configuration.cost, effort),
-    }
-    settings = json.dumps(configuration.model_dump(mode="json", exclude={"performance"}), indent=2, ensure_ascii=False)
-    return environment.get_template(template.name).render(
+    page = _environment(template.parent, configuration).get_template(template.name)
+    return page.render(
         configuration=configuration,
-        settings=settings,
-        qualities=qualities,
-        tables=shown,
-        label_tables=[ShownComparison.read(path) for path in label_tables],
-        cost_tables=[ShownComparison.read(path) for path in cost_tables],
-        figures=drawn,
-        charts=[drawn[name] for name in charts if name in drawn],
+        settings=_settings(configuration),
+        compared_with_humans=compared_with_humans(configuration),
+        qualities=list(map(read_json, files.quality)),
+        tables={path.stem: results_table(configuration.tables[path.stem], read_csv(path)) for path in files.tables},
+        label_tables=[label_table(labels[path.stem], read_csv(path)) for path in files.label_tables],
+        cost_tables=[cost_table(costs[path.stem], configuration.cost, read_csv(path)) for path in files.cost_tables],
+        figures=pictures,
+        charts=[pictures[name] for name in charts if name in pictures],
         trainings=trainings,
         versions=_versions(trainings),
-        works=[read_json(path) for path in works],
+        works=list(map(read_json, files.costs)),
         pools=pools,
         judge_names=dict.fromkeys(judge.judge.name for pool in pools for judge in pool.judges),
         style=Markup((template.parent / "style.css").read_text(encoding="utf-8")),
         script=Markup(script),
         script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
     )
+
+
+def compared_with_humans(configuration: Configuration) -> bool:
+    """Whether a table tests retrievers against one that was trained on human labels alone."""
+    baselines = {table.baseline for table in configuration.tables.values() if table.baseline in configuration.trainings}
+    sources = {configuration.labels[configuration.trainings[name].labels].source for name in baselines if name}
+    return any(source in SOURCES and SOURCES[source].human for source in sources)
+
+
+def _environment(folder: Path, configuration: Configuration) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"metric": metric_name, "by_name": by_name, "tendency": tendency}
+    environment.filters |= {"visible": visible, "shown": Text.of, "amount": amount}
+    environment.filters["device"] = lambda stage: device(configuration, stage)
+    environment.filters["usd"] = lambda effort: usd(configuration.cost, effort)
+    return environment
+
+
+def _settings(configuration: Configuration) -> str:
+    return json.dumps(configuration.model_dump(mode="json", exclude={"performance"}), indent=2, ensure_ascii=False)
 
 
 def tendency(relative: Mapping[str, Any]) -> str:

@@ -1,16 +1,17 @@
-"""The paper's own figures, to stand beside ours: resources/paper/published.csv, one line a cell."""
+"""The paper's own figures, to stand beside ours: resources/paper/published.csv, one line per cell."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from ..common.errors import InputError
+from ..common.importing import large_packages
 
-_COLUMNS = ("table", "backbone", "row", "column", "metric", "value", "doubtful")
+with large_packages():
+    import pandas as pd
+
+_COLUMNS = ["table", "backbone", "row", "column", "metric", "value", "doubtful"]
 
 
 class Place(NamedTuple):
@@ -23,39 +24,44 @@ class Place(NamedTuple):
     metric: str
 
 
-@dataclass(frozen=True)
-class Figure:
-    """A published figure, in the paper's unit (percent for all metrics).
+def read_published(path: Path | str, table: str) -> pd.DataFrame:
+    """The figures of one of the paper's tables, by :class:`Place`.
 
-    Attributes:
-        value: the figure.
-        doubtful: whether it was hard to read in the source.
-    """
-
-    value: float
-    doubtful: bool
-
-
-def read_published(path: Path | str, table: str) -> dict[Place, Figure]:
-    """The figures of one of the paper's tables.
+    Returns:
+        ``published``: the figure in the paper's unit (percent for all metrics); ``doubtful``: whether it was hard to
+        read in the source.
 
     Raises:
-        InputError: the file is no such file, a figure is no number or stands twice, or it has no such table.
+        InputError: the file has other columns, a figure is not a number or is there twice, or the table is not there.
     """
-    figures: dict[Place, Figure] = {}
-    for line, (number, place, figure) in enumerate(_figures(Path(path)), 2):
-        if number != table:
-            continue
-        if place in figures:
-            raise InputError(f"{', '.join(place)} stands twice.", hint="keep one of the lines.", path=path, line=line)
-        figures[place] = figure
-    if not figures:
+    lines = pd.read_csv(path, dtype="str", keep_default_na=False)
+    if list(lines.columns) != _COLUMNS:
+        raise InputError(
+            f"it does not have the columns {', '.join(_COLUMNS)}.",
+            hint="restore the file from the repository.",
+            path=path,
+        )
+    published = pd.to_numeric(lines["value"], errors="coerce")
+    doubtful = lines["doubtful"].map({"true": True, "false": False})
+    for line, row in lines[published.isna() | doubtful.isna()].iterrows():
+        raise InputError(
+            f"value {row['value']!r} is not a number, or doubtful {row['doubtful']!r} is neither true nor false.",
+            hint="correct the line.",
+            path=path,
+            line=line + 2,
+        )
+    wanted = lines["table"] == table
+    if not wanted.any():
         raise InputError(f"there is no table {table!r}.", hint="correct the table's `published`.", path=path)
-    return figures
+    places = lines.loc[wanted, list(Place._fields)]
+    for line, place in places[places.duplicated()].iterrows():
+        raise InputError(f"{', '.join(place)} is there twice.", hint="keep one of the lines.", path=path, line=line + 2)
+    figures = {"published": published[wanted].to_numpy(), "doubtful": doubtful[wanted].to_numpy(bool)}
+    return pd.DataFrame(figures, index=pd.MultiIndex.from_frame(places))
 
 
-def figures_beside(table: str | None, path: Path | str | None) -> dict[Place, Figure]:
-    """The figures that are to stand beside ours.
+def figures_beside(table: str | None, path: Path | str | None) -> pd.DataFrame:
+    """The figures that stand beside ours; none for a table without.
 
     Args:
         table: a table's setting ``published``.
@@ -65,29 +71,13 @@ def figures_beside(table: str | None, path: Path | str | None) -> dict[Place, Fi
         InputError: see :func:`read_published`; or they are asked for and not given.
     """
     if table is None:
-        return {}
+        return no_figures()
     if path is None:
         raise InputError("this table has `published`, but the paper's figures are not given.", hint="give --published.")
     return read_published(path, table)
 
 
-def _figures(path: Path) -> Iterator[tuple[str, Place, Figure]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        if tuple(reader.fieldnames or ()) != _COLUMNS:
-            raise InputError(
-                f"it has not the columns {', '.join(_COLUMNS)}.",
-                hint="restore the file from the repository.",
-                path=path,
-            )
-        for line, row in enumerate(reader, 2):
-            try:
-                figure = Figure(float(row["value"]), {"true": True, "false": False}[row["doubtful"]])
-            except (ValueError, KeyError):
-                raise InputError(
-                    f"value {row['value']!r} is no number, or doubtful {row['doubtful']!r} neither true nor false.",
-                    hint="correct the line.",
-                    path=path,
-                    line=line,
-                ) from None
-            yield row["table"], Place(row["backbone"], row["row"], row["column"], row["metric"]), figure
+def no_figures() -> pd.DataFrame:
+    """Figures as :func:`read_published` returns them, of which there are none."""
+    index = pd.MultiIndex.from_tuples([], names=Place._fields)
+    return pd.DataFrame({"published": [], "doubtful": []}, index=index, dtype="object")

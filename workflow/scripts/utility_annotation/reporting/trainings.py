@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,22 +39,20 @@ class TrainingRecord:
         """Name of the loss function."""
         return self.record["training"]["loss"]
 
-    def mean_loss(self, part: slice) -> float | None:
-        """Mean loss over a part of the steps; None if there are none."""
-        losses = self.losses[part]
-        return sum(losses) / len(losses) if losses else None
-
-    @property
-    def tenth(self) -> int:
-        """A tenth of the steps, at least one."""
-        return max(1, len(self.losses) // 10)
-
     @property
     def first_loss(self) -> float | None:
-        """Mean loss of the first tenth of the steps."""
-        return self.mean_loss(slice(None, self.tenth))
+        """Mean loss of the first tenth of the steps; None where there is no step."""
+        return self._mean(self.losses[: self._tenth])
 
     @property
     def last_loss(self) -> float | None:
-        """Mean loss of the last tenth of the steps."""
-        return self.mean_loss(slice(-self.tenth, None))
+        """Mean loss of the last tenth of the steps; None where there is no step."""
+        return self._mean(self.losses[-self._tenth :])
+
+    @property
+    def _tenth(self) -> int:
+        return max(1, len(self.losses) // 10)
+
+    @staticmethod
+    def _mean(losses: Sequence[float]) -> float | None:
+        return sum(losses) / len(losses) if losses else None

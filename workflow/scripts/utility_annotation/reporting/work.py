@@ -1,4 +1,4 @@
-"""What the labels of a pool took: requests, tokens and hours of each stage, and what went into each label set."""
+"""The work behind the labels of a pool: requests, tokens and hours of each stage, and the effort of each label set."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class WorkSettings(JobSettings):
 def work_settings(
     configuration: Configuration, pool: str, judges: Sequence[Judge], labels: Sequence[str]
 ) -> WorkSettings:
-    """What is counted of a pool: the stages of these judges, and those of these label sets that label it."""
+    """The work to count in a pool: the stages of these judges, and these label sets as far as they label it."""
     stages = [
         StageToCount(
             annotator=judge.annotator,
@@ -90,7 +90,7 @@ def _figures(record: StageRecord, shares: str | None) -> dict[str, Any]:
 
 
 def device(configuration: Configuration, stage: Mapping[str, Any]) -> str:
-    """What a stage's hours are those of; a job that asked for no GPU is taken to have had none."""
+    """The device that a stage's hours count; a job that asked for no GPU counts as one without."""
     if stage["gpus"]:
         return "GPU"
     return "server" if configuration.annotators[stage["annotator"]].engine == "openai" else "CPU"
@@ -105,7 +105,7 @@ def usd(prices: Cost, effort: Mapping[str, Any]) -> str:
 
 
 def amount(value: float | None) -> str:
-    """Hours or dollars with two decimals; a little is not nothing, and what is not known is empty."""
+    """Hours or dollars with two decimals; small amounts show as ``< 0.01``, and unknown ones are empty."""
     if value is None:
         return ""
     return "< 0.01" if 0 < value < 0.005 else f"{value:,.2f}"

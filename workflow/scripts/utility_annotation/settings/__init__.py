@@ -6,10 +6,10 @@ anything stale. One module per subject; :mod:`.whole` puts them together.
 """
 
 from .annotation import Annotator, Pointwise, Pool, PoolSource, Retries, Sampling
-from .base import BM25, UNTRAINED, JobSettings, Name, Settings, canonical, entry, from_json, member_section
+from .base import BM25, UNTRAINED, JobSettings, Name, Settings, canonical, entry, member_section
 from .data import Dataset, Download, Model, Part, Sample, Source, Split
 from .evaluation import Average, BertScore, Bm25, QuestionAnswering, Testset
-from .labels import NOT_ANNOTATED, Labels, QuerySubset
+from .labels import Labels, QuerySubset
 from .performance import EncodePerformance, EnginePerformance, Performance, ServerPerformance, TrainPerformance
 from .report import ReportSettings
 from .results import Cost, CostTable, Group, LabelChart, LabelTable, LineChart, ResultsTable, Series, ShownTraining
@@ -18,7 +18,6 @@ from .whole import Configuration
 
 __all__ = [
     "BM25",
-    "NOT_ANNOTATED",
     "UNTRAINED",
     "Annotator",
     "Average",
@@ -65,6 +64,5 @@ __all__ = [
     "Training",
     "canonical",
     "entry",
-    "from_json",
     "member_section",
 ]

@@ -10,33 +10,33 @@ from .base import Name, Settings
 
 
 class PoolSource(Settings):
-    """Positives and hard negatives: published ones, or passages retrieved by this workflow."""
+    """Positives and hard negatives: published ones, or passages that this workflow retrieves."""
 
     format: Literal["tevatron", "tevatron-ids", "retrieved", "merged"] = Field(
         "tevatron",
-        description="tevatron: training rows with the passages in them (version 1); tevatron-ids: rows with document "
-        "ids only (version 2), their texts taken from the corpus; retrieved: the qrels' passages and what `retrievers` "
-        "rank highest besides; merged: what `retrievers` rank highest and nothing else, with or without qrels.",
+        description="tevatron: training rows that hold their passages (version 1); tevatron-ids: rows with document "
+        "ids only (version 2), the texts come from the corpus; retrieved: the passages of the qrels, filled up with "
+        "the top passages of `retrievers`; merged: the top passages of `retrievers` alone, with or without qrels.",
     )
-    path: str | None = Field(None, description="tevatron, tevatron-ids: JSONL file, plain or gzip.")
+    path: str | None = Field(None, description="tevatron, tevatron-ids: the JSONL file, plain or gzip.")
     testset: Name | None = Field(
-        None, description="retrieved, merged: the test set (of the pool's dataset and split) that is searched."
+        None, description="retrieved, merged: the test set to search. It belongs to the pool's dataset and split."
     )
     retrievers: tuple[str, ...] = Field(
         ("bm25/bm25",),
         min_length=1,
-        description="retrieved, merged: `backbone/training` of each retriever; their rankings are interleaved, best "
-        "ranks first.",
+        description="retrieved, merged: the retrievers, each as `backbone/training`. Their rankings are interleaved, "
+        "best ranks first.",
     )
     depth: int | None = Field(
-        None, ge=1, description="retrieved, merged: how far down each ranking is read; by default all of it."
+        None, ge=1, description="retrieved, merged: how many ranks of each ranking are read; all by default."
     )
 
     duplicates: Literal["keep", "drop"] = Field(
         "keep",
-        description="retrieved, merged: drop takes one of the passages that are copies of each other (same words, "
-        "whatever their case, punctuation and white space), a relevant one if there is one, and names copies and "
-        "near-duplicates in results/mined/POOL.duplicates.parquet.",
+        description="retrieved, merged: `drop` keeps one of the passages that are copies of each other, a relevant "
+        "one if there is one. Copies have the same words; case, punctuation and white space do not count. "
+        "results/mined/POOL.duplicates.parquet lists copies and near-duplicates.",
     )
 
     @property
@@ -58,48 +58,66 @@ class PoolSource(Settings):
 class Pool(Settings):
     """The passages judged for each query, shuffled."""
 
-    dataset: Name = Field(description="The dataset to which the pool's queries and docids belong.")
-    split: Name = Field("train", description="The split of that dataset whose queries the pool holds.")
+    dataset: Name = Field(description="The dataset of the pool's queries and passages.")
+    split: Name = Field("train", description="The split of that dataset whose queries are in the pool.")
     source: PoolSource = Field(description="Where the passages come from.")
-    titles: bool = Field(True, description="As in `datasets`; say the same where both feed one retriever.")
-    size: int = Field(
-        31, ge=2, description="Candidates a query (n + 1): its human positives, filled up with negatives; a limit."
+    titles: bool = Field(
+        True,
+        description="Whether passages keep their titles. Use the same value as in `datasets` when both feed one "
+        "retriever.",
     )
-    seed: int = Field(42, description="Seed of the shuffle; the order of a query depends on this and its id alone.")
-    shards: int = Field(1, ge=1, le=1024, description="Number of annotation jobs; a query's shard is a hash of its id.")
+    size: int = Field(
+        31,
+        ge=2,
+        description="Maximum number of candidates per query (n + 1): the human positives, filled up with negatives.",
+    )
+    seed: int = Field(
+        42,
+        description="Seed of the shuffle. The order of a query's candidates depends only on this seed and the query's "
+        "id.",
+    )
+    shards: int = Field(
+        1,
+        ge=1,
+        le=1024,
+        description="Number of annotation shards. Each stage has one job per shard. A hash of a query's id decides "
+        "its shard.",
+    )
 
 
 class Sampling(Settings):
     """How the LLM decodes."""
 
-    temperature: float = Field(0.0, ge=0, description="0 is greedy.")
-    top_p: float = Field(1.0, gt=0, le=1, description="Nucleus sampling.")
+    temperature: float = Field(0.0, ge=0, description="Sampling temperature; 0 is greedy.")
+    top_p: float = Field(1.0, gt=0, le=1, description="Nucleus sampling; 1 is off.")
     top_k: int = Field(0, ge=0, description="Top-k sampling; 0 is off.")
-    max_new_tokens: int = Field(512, ge=1, description="Limit of a reply, the thinking included.")
+    max_new_tokens: int = Field(512, ge=1, description="Maximum number of tokens in a reply, thinking included.")
     seed: int = Field(0, description="Seed of the sampler.")
 
 
 class Pointwise(Settings):
-    """Selection from scores, for a model too small for listwise prompts."""
+    """Selection by scores, for models that are too small for listwise prompts."""
 
     relevant_percent: float = Field(
-        50, gt=0, le=100, description="relsel keeps this share of the pool, best question likelihood first."
+        50, gt=0, le=100, description="relsel keeps this percentage of the pool, best question likelihood first."
     )
     minimum_gain: float = Field(
-        0.0, description="utilsel keeps a passage whose gain in mean answer log-likelihood (nats) exceeds this."
+        0.0,
+        description="utilsel keeps a passage that raises the mean log-likelihood of the answer (nats per token) by "
+        "more than this.",
     )
 
 
 class Retries(Settings):
-    """What is done about a reply that does not have the form that was asked for."""
+    """What happens when a reply does not have the requested form."""
 
     max_retries: int = Field(
-        2, ge=0, le=20, description="How often such a reply is asked for again; 0 takes it as it is."
+        2, ge=0, le=20, description="How many times the LLM is asked again; 0 accepts the first reply as it is."
     )
     temperature_step: float = Field(
         0.3,
         ge=0,
-        description="Each further attempt decodes at a temperature higher by this, up to 2, with the next seed.",
+        description="Each retry raises the temperature by this, up to 2, and takes the next seed.",
     )
 
     @model_validator(mode="after")
@@ -110,48 +128,50 @@ class Retries(Settings):
 
 
 class Annotator(Settings):
-    """An LLM that judges, or answers from retrieved passages."""
+    """An LLM that judges passages, or answers from retrieved passages."""
 
-    model: Name | None = Field(
-        None, description="A name from `models`; engine openai does without where no likelihoods are asked for."
-    )
+    model: Name | None = Field(None, description="A name from `models`. Engine openai needs it only for likelihoods.")
     engine: Literal["transformers", "vllm", "openai"] = Field(
         "transformers",
-        description="What runs the model: transformers, vllm, or openai, a server that speaks OpenAI's protocol.",
+        description="What runs the model: transformers, vllm, or openai (a server with OpenAI's API).",
     )
     served_model_name: str | None = Field(None, description="openai: the model's name on the server.")
     protocol: Literal["listwise", "pointwise"] = Field(
-        "listwise", description="listwise: the paper's prompts; pointwise: likelihoods, for models too small for those."
+        "listwise",
+        description="listwise: the paper's prompts; pointwise: likelihoods, for models that are too small for "
+        "listwise prompts.",
     )
     sampling: Sampling = Field(Sampling(), description="Decoding of selections and rankings.")
     answer_sampling: Sampling = Field(
-        Sampling(max_new_tokens=128), description="Decoding of answers: the pseudo-answer, and in question answering."
+        Sampling(max_new_tokens=128), description="Decoding of answers: pseudo-answers, and the answers of `qa`."
     )
     structured_outputs: bool = Field(
-        False, description="Guided decoding: the engine admits only replies of the form that is asked for. Slower."
+        False,
+        description="Whether the engine allows only replies of the requested form (guided decoding). It is slower.",
     )
-    retries: Retries = Field(Retries(), description="Replies that cannot be read.")
+    retries: Retries = Field(Retries(), description="What to do with a reply that cannot be parsed.")
     permutations: int = Field(
         1,
         ge=1,
         le=99,
-        description="listwise: how often each question is judged, each time with the passages in another order; "
-        "selections are merged by majority, rankings by mean rank.",
+        description="listwise: how many times each question is judged, each time with the passages in another order. "
+        "Selections are merged by majority, rankings by mean rank.",
     )
     pointwise: Pointwise = Field(Pointwise(), description="Thresholds of the pointwise protocol.")
     passage_words: int = Field(
         300,
         ge=1,
-        description="A passage is cut to this many words, which white space parts. In scripts without it (Chinese, "
-        "Japanese, Thai, …) each character counts as a word, and so do every 50 characters of a longer word.",
+        description="Maximum number of words per passage; the rest is cut. White space separates words. In scripts "
+        "without white space (Chinese, Japanese, Thai, …) each character counts as a word. A word of more than 50 "
+        "characters counts once for every 50 characters.",
     )
     max_model_len: int | None = Field(
         None,
         ge=64,
-        description="Longest prompt and reply together, by default what the model can read. Where a prompt does not "
-        "fit, its longest passages are cut to a common number of words.",
+        description="Maximum number of tokens in prompt and reply together; by default the model's limit. If a prompt "
+        "does not fit, its longest passages are cut to the same number of words.",
     )
-    thinking: bool = Field(False, description="Whether the model thinks first; what it thinks is not parsed.")
+    thinking: bool = Field(False, description="Whether the model thinks before it replies. Thoughts are not parsed.")
     precision: Literal["fp32", "bf16", "fp16"] = Field("bf16", description="Number format of the weights.")
 
     @model_validator(mode="after")

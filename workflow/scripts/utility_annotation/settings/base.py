@@ -12,7 +12,6 @@ from pydantic import (
     Field,
     PrivateAttr,
     SerializerFunctionWrapHandler,
-    ValidationError,
     model_serializer,
 )
 
@@ -71,6 +70,10 @@ class Settings(BaseModel):
         copy._only = frozenset({*whole, *inner})
         return cast(Self, copy)
 
+    def depends_on(self, key: str) -> bool:
+        """Whether a key is one of those that :meth:`only` kept; every key of settings that are whole is."""
+        return self._only is None or key in self._only
+
     @model_serializer(mode="wrap")
     def _without_the_others(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         values: dict[str, Any] = serialize(self)
@@ -78,29 +81,12 @@ class Settings(BaseModel):
 
 
 class JobSettings(Settings):
-    """Base of what a job is given; built when first used, as a script uses few of them."""
+    """Base of the settings of jobs; built when first used, as a script uses few of them."""
 
     model_config = ConfigDict(defer_build=True)
 
 
-Section = TypeVar("Section", bound=Settings)
 Entry = TypeVar("Entry")
-
-
-def from_json(section: type[Section], text: str) -> Section:
-    """A section as it travels to a script on the command line.
-
-    Raises:
-        InputError: the text is no JSON, or does not fit the section.
-    """
-    try:
-        return section.model_validate_json(text)
-    except ValidationError as error:
-        raise InputError(
-            "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()) + ".",
-            hint=f"give {section.__name__} as JSON, with the keys that config/README.md lists.",
-            path="--settings or --performance",
-        ) from None
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -10,13 +10,17 @@ from .base import Name, Settings
 
 
 class Model(Settings):
-    """Where a model's weights come from: exactly one of ``package``, ``path`` and ``hub``."""
+    """Where a model's weights come from: exactly one of `package`, `path` and `hub`."""
 
-    package: str | None = Field(None, description="An installed Python package that carries the weights.")
+    package: str | None = Field(None, description="An installed Python package that contains the weights.")
     path: str | None = Field(None, description="A local Hugging Face model folder.")
-    hub: str | None = Field(None, description="A Hugging Face hub name, fetched when the model is prepared.")
-    revision: str | None = Field(None, description="Hub revision (commit, tag or branch).")
-    max_length: int | None = Field(None, ge=8, description="Token limit to record where the tokenizer states none.")
+    hub: str | None = Field(
+        None, description="A name on the Hugging Face hub. The model is downloaded when it is prepared."
+    )
+    revision: str | None = Field(None, description="Revision on the hub (commit, tag or branch).")
+    max_length: int | None = Field(
+        None, ge=8, description="The model's token limit, for a tokenizer that does not state one."
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> Model:
@@ -26,14 +30,14 @@ class Model(Settings):
 
 
 class Download(Settings):
-    """A file that its publisher serves: kept as ``raw/NAME/FILE``, where FILE is the end of the URL."""
+    """A file that its publisher serves. It is kept as raw/NAME/FILE; FILE is the last part of the URL."""
 
-    url: str = Field(pattern=r"^(https?|file)://", description="Where the publisher serves it.")
-    md5: str | None = Field(
-        None, pattern=r"^[0-9a-f]{32}$", description="Its published checksum; none where the publisher states none."
+    url: str = Field(pattern=r"^(https?|file)://", description="Where the publisher serves the file.")
+    md5: str | None = Field(None, pattern=r"^[0-9a-f]{32}$", description="The published MD5 checksum, if there is one.")
+    bytes: int | None = Field(None, ge=0, description="The published size in bytes, if there is one.")
+    local: str | None = Field(
+        None, description="Your own copy of the file. It is checked in the same way and linked instead of downloaded."
     )
-    bytes: int | None = Field(None, ge=0, description="Its published size.")
-    local: str | None = Field(None, description="A copy of yours, checked the same way and linked in place of a fetch.")
 
     @property
     def file(self) -> str:
@@ -48,37 +52,37 @@ class Download(Settings):
 
 
 class Source(Settings):
-    """A file (or folder) of the outside world and how to read it."""
+    """A file or folder from outside, and how to read it."""
 
-    format: str = Field(description="How the file is written.")
+    format: str = Field(description="The format of the file.")
     path: str = Field(
-        description="Path, absolute or relative to the working folder. Files of `downloads` lie at raw/NAME/FILE; .gz "
-        "is read as it is, a zip's member is FILE.zip/MEMBER, and a tar's member raw/NAME/MEMBER."
+        description="Path, absolute or relative to the working folder. Files of `downloads` are at raw/NAME/FILE. A "
+        ".gz file is read as it is, a member of a zip is FILE.zip/MEMBER, a member of a tar is raw/NAME/MEMBER."
     )
     columns: dict[Literal["docid", "title", "text", "query_id", "grade", "answers"], str] = Field(
         {},
-        description="What the file calls a column, such as {docid: id, text: body}, where the format leaves it open.",
+        description="The file's own column names, such as {docid: id, text: body}, for formats without fixed names.",
     )
 
 
 class Sample(Settings):
     """A seeded random choice of a fixed number of questions."""
 
-    queries: int = Field(ge=1, description="How many.")
+    queries: int = Field(ge=1, description="Number of questions.")
     fewer: Literal["error", "keep"] = Field(
-        "error", description="What to do where fewer than that are left; keep takes them all."
+        "error", description="What to do if fewer questions are left; keep takes all of them."
     )
-    seed: int = Field(13, description="Seed of the choice; it depends on this and the ids alone.")
+    seed: int = Field(13, description="Seed of the choice, which depends only on this seed and the ids.")
 
 
 class Part(Settings):
-    """A random part of the questions, and the rest for another split: a question's place depends on its id alone."""
+    """A random part of the questions. A question's part depends only on its id and the seed."""
 
     percent: tuple[float, float] = Field(
-        description="From where to where, in percent: [0, 80] and [80, 100] have no question in common. A question "
-        "stays in its part when others are added."
+        description="First and last percent: [0, 80] and [80, 100] have no question in common. A question stays in "
+        "its part when others are added."
     )
-    seed: int = Field(13, description="Seed of the places; the same for parts that are to be disjoint.")
+    seed: int = Field(13, description="Seed of the division. Give parts that must not overlap the same seed.")
 
     @model_validator(mode="after")
     def _some_part(self) -> Part:
@@ -89,25 +93,29 @@ class Part(Settings):
 
 
 class Split(Settings):
-    """The questions of one part of a dataset, with whatever is known of them."""
+    """A set of questions, with what is known about them."""
 
     queries: Source = Field(description="The questions.")
     qrels: Source | None = Field(None, description="Human relevance judgements.")
     answers: Source | None = Field(None, description="Short ground-truth answers.")
-    part: Part | None = Field(None, description="Keep a part of the questions, as for training and for evaluation.")
+    part: Part | None = Field(
+        None, description="Keep one part of the questions, for example for training or for evaluation."
+    )
     judged_only: bool = Field(
-        False, description="Keep only the questions that have a judgement (BEIR keeps those of all splits in one file)."
+        False,
+        description="Keep only the questions that have a judgement (BEIR has one file of questions for all splits).",
     )
     answered_only: bool = Field(False, description="Keep only the questions that have an answer.")
-    sample: Sample | None = Field(None, description="Keep a random choice of what is left.")
+    sample: Sample | None = Field(None, description="Keep a random choice of the questions that are left.")
     unknown_passages: Literal["error", "drop"] = Field(
         "error",
-        description="What to do with a judgement of a passage that the corpus lacks; drop counts them in the log.",
+        description="What to do with a judgement of a passage that the corpus lacks; drop leaves it out and logs how "
+        "many there were.",
     )
     unknown_queries: Literal["error", "drop"] = Field(
         "error",
-        description="What to do with a judgement of, or an answer to, a question that the split lacks; drop counts "
-        "them.",
+        description="What to do with a judgement of a question that the split lacks, or with an answer to one; drop "
+        "leaves it out and logs how many there were.",
     )
 
     @model_validator(mode="after")
@@ -123,6 +131,6 @@ class Dataset(Settings):
     """A corpus and its splits."""
 
     corpus: Source = Field(description="The passages.")
-    titles: bool = Field(True, description="Whether passages keep their titles; without, a passage is its text alone.")
-    shards: int = Field(1, ge=1, le=1024, description="Number of jobs in which the corpus is encoded.")
-    splits: dict[Name, Split] = Field(description="Parts of the questions, by name (train, dev, …).")
+    titles: bool = Field(True, description="Whether passages keep their titles; if false, a passage is its text alone.")
+    shards: int = Field(1, ge=1, le=1024, description="Number of jobs that encode the corpus.")
+    splits: dict[Name, Split] = Field(description="Sets of questions, by name (train, dev, …).")

@@ -13,29 +13,29 @@ class Testset(Settings):
     """Questions on which retrievers are compared."""
 
     dataset: Name = Field(description="A name from `datasets`.")
-    split: Name = Field(description="A split of it.")
+    split: Name = Field(description="A split of that dataset.")
     metrics: tuple[str, ...] = Field(
         ("mrr@10", "recall@1000", "ndcg@10"),
         min_length=1,
-        description="Metrics, each with a cutoff, as in ndcg@10, or over all that is retrieved, as in map.",
+        description="Metrics, each with a cutoff (ndcg@10) or over the whole ranking (map).",
     )
     relevant: Literal["qrels", "labels", "answers"] = Field(
         "qrels",
-        description="qrels: what the split's judgements say; labels: what the label set `labels` calls positive, and "
-        "no qrels; answers: a retrieved passage that holds one of the "
-        "question's ground-truth answers (with success@k, the top-k accuracy of DPR).",
+        description="What counts as relevant. qrels: the split's judgements; labels: the positives of the label set "
+        "`labels`, without qrels; answers: a retrieved passage that contains one of the question's ground-truth "
+        "answers (with success@k, DPR's top-k accuracy).",
     )
     labels: Name | None = Field(
         None,
-        description="A label set (of a pool of this dataset and split) whose positives are relevant, beside what the "
-        "qrels say or, with relevant: labels, alone; questions that it does not label are left out.",
+        description="A label set of a pool of this dataset and split. Its positives are relevant in addition to the "
+        "qrels, or alone with relevant: labels. Questions that it does not label are left out.",
     )
     relevance_level: int = Field(
-        1, ge=1, description="Smallest grade that counts as relevant, but for a metric that uses every grade."
+        1, ge=1, description="Lowest grade that counts as relevant. Metrics that use every grade ignore it."
     )
-    depth: int = Field(1000, ge=1, description="Passages retrieved a query.")
+    depth: int = Field(1000, ge=1, description="Passages retrieved per query.")
     drop_query_document: bool = Field(
-        False, description="Drop the document whose id is the query's own (ArguAna, Quora)."
+        False, description="Whether to drop the document that has the query's own id (ArguAna, Quora)."
     )
 
     @model_validator(mode="after")
@@ -50,34 +50,38 @@ class Testset(Settings):
 
 
 class Average(Settings):
-    """The mean of a metric over several test sets, each counting the same."""
+    """The mean of a metric over several test sets, all with the same weight."""
 
     testsets: tuple[Name, ...] = Field(min_length=2, description="Names from `testsets` or other `averages`.")
 
 
 class BertScore(Settings):
-    """The encoder by which BERTScore compares texts."""
+    """The encoder of BERTScore."""
 
     model: Name = Field(description="A name from `models`.")
-    layer: int = Field(ge=0, description="The layer whose vectors are compared (17 of roberta-large).")
+    layer: int = Field(ge=0, description="The layer whose vectors are compared (17 for roberta-large).")
 
 
 class QuestionAnswering(Settings):
-    """Questions that an LLM answers from the passages that a retriever found."""
+    """Questions that an LLM answers from retrieved passages."""
 
-    testset: Name = Field(description="The test set whose runs supply the passages; its split has answers.")
-    passages: int = Field(5, ge=1, description="How many passages, best first.")
+    testset: Name = Field(description="The test set whose rankings supply the passages. Its split needs answers.")
+    passages: int = Field(5, ge=1, description="Number of passages that the LLM reads, best first.")
     style: Literal["short", "sentence"] = Field(
-        "short", description="What is asked for: a short answer (NQ, HotpotQA), or one of full sentences (MS MARCO QA)."
+        "short", description="The form of the answers: short (NQ, HotpotQA), or full sentences (MS MARCO QA)."
     )
     metrics: tuple[str, ...] = Field(("em", "f1"), min_length=1, description="Metrics of the answers.")
     bert_score: BertScore | None = Field(
-        None, description="The encoder of a metric that compares by one; for no other metric."
+        None, description="The encoder of bert-score; leave it out without that metric."
     )
 
 
 class Bm25(Settings):
     """The lexical baseline (Anserini)."""
 
-    k1: float = Field(0.9, gt=0, description="Term-frequency saturation (Anserini's default; 0.82 tuned for MS MARCO).")
-    b: float = Field(0.4, ge=0, le=1, description="Length normalisation (Anserini's default; 0.68 tuned for MS MARCO).")
+    k1: float = Field(
+        0.9, gt=0, description="Term-frequency saturation (0.9 is Anserini's default; 0.82 is tuned for MS MARCO)."
+    )
+    b: float = Field(
+        0.4, ge=0, le=1, description="Length normalisation (0.4 is Anserini's default; 0.68 is tuned for MS MARCO)."
+    )

@@ -11,48 +11,45 @@ from .data import Source
 
 
 class QuerySubset(Settings):
-    """A seeded random part of the queries, nested: the 20 % are part of the 30 % of the same seed."""
+    """A seeded random part of the queries. With the same seed, the 20 % are part of the 30 %."""
 
-    percent: float = Field(100.0, gt=0, le=100, description="Share of the queries.")
-    seed: int = Field(13, description="Seed of the choice.")
-
-
-NOT_ANNOTATED = ("human", "union", "file")
-"""Sources of labels that no annotation stage makes."""
+    percent: float = Field(100.0, gt=0, le=100, description="Percentage of the queries.")
+    seed: int = Field(
+        13, description="Seed of the choice. With the same seed, a smaller percentage is part of a larger one."
+    )
 
 
 class Labels(Settings):
-    """Labels of every candidate of a pool, from one source."""
+    """Labels for every candidate of a pool, from one source."""
 
     pool: Name = Field(description="A name from `pools`.")
-    source: Name = Field(description="Where the labels come from: humans, an annotation stage, label sets, a file.")
-    annotator: Name | None = Field(None, description="A name from `annotators`, for an annotation strategy.")
-    top_percent: float = Field(
-        10, gt=0, le=100, description="utilrank: this share of the ranked list is positive, at least one passage."
+    source: Name = Field(
+        description="Where the labels come from: humans, an annotation stage, other label sets, or a file."
     )
-    of: tuple[Name, ...] = Field((), description="union: names from `labels`, of the same pool.")
+    annotator: Name | None = Field(
+        None, description="A name from `annotators`. Needed when the source is an annotation stage."
+    )
+    top_percent: float = Field(
+        10,
+        gt=0,
+        le=100,
+        description="utilrank: the percentage of the ranking that is positive, from its top, and at least one passage.",
+    )
+    of: tuple[Name, ...] = Field((), description="union: names from `labels`, all of the same pool.")
     file: Source | None = Field(
         None,
-        description="file: positives as qrels (trec, beir, msmarco, jsonl; a grade of 1 or more) or training rows "
+        description="file: positives as qrels (trec, beir, msmarco, jsonl; grade 1 or higher) or training rows "
         "(tevatron).",
     )
     unknown_passages: Literal["error", "drop"] = Field(
         "error",
-        description="file: what to do with a label of a passage or question that the pool lacks; drop counts them.",
+        description="file: what to do with a label whose passage or question is not in the pool; drop leaves it out "
+        "and logs how many there were.",
     )
     queries: QuerySubset = Field(QuerySubset(), description="Which queries are labelled.")
 
-    @property
-    def annotated(self) -> bool:
-        """Whether an LLM makes them."""
-        return self.source not in NOT_ANNOTATED
-
     @model_validator(mode="after")
     def _source_has_what_it_needs(self) -> Labels:
-        if self.annotated != (self.annotator is not None):
-            raise ValueError(
-                f"labels of source {self.source} {'need' if self.annotated else 'must have no'} `annotator`"
-            )
         if (self.source == "union") != (len(self.of) > 1):
             raise ValueError("labels of source union need two label sets or more as `of`, others none")
         if (self.source == "file") != (self.file is not None):

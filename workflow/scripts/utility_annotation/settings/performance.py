@@ -12,32 +12,33 @@ from .base import Settings
 class ServerPerformance(Settings):
     """How engine openai reaches its server."""
 
-    url: str = Field("http://127.0.0.1:8000/v1", description="Where the server's protocol begins, /v1 included.")
+    url: str = Field("http://127.0.0.1:8000/v1", description="Base URL of the server's API, /v1 included.")
     api_key_env: str = Field(
-        "OPENAI_API_KEY", description="Environment variable that holds the key; sent where it is set."
+        "OPENAI_API_KEY",
+        description="Environment variable that holds the API key. The key is sent if the variable is set.",
     )
-    concurrency: int = Field(32, ge=1, description="Requests under way at a time.")
-    timeout: float = Field(600, gt=0, description="Seconds until a request without an answer is given up.")
+    concurrency: int = Field(32, ge=1, description="Number of requests at a time.")
+    timeout: float = Field(600, gt=0, description="Seconds before a request without an answer is given up.")
     attempts: int = Field(
-        6, ge=1, description="Tries of a request that a busy or failing server refuses, with growing pauses between."
+        6, ge=1, description="How many times a request is sent while the server is busy or fails, with growing pauses."
     )
 
 
 class EnginePerformance(Settings):
     """How an annotation engine uses its machine."""
 
-    batch_tokens: int = Field(4096, ge=1, description="transformers: padded tokens a batch.")
-    device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto", description="transformers: auto takes a GPU where there is one."
-    )
+    batch_tokens: int = Field(4096, ge=1, description="transformers: tokens per batch, padding included.")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="transformers: auto uses a GPU if there is one.")
     gpus: int = Field(
         0,
         ge=0,
-        description="GPUs that a job asks the scheduler for; vllm splits the model over them (tensor parallel).",
+        description="GPUs per job. vllm splits the model over them (tensor parallelism).",
     )
-    memory_fraction: float = Field(0.9, gt=0, le=1, description="vllm: share of a GPU's memory for weights and cache.")
+    memory_fraction: float = Field(
+        0.9, gt=0, le=1, description="vllm: fraction of a GPU's memory for weights and cache."
+    )
     python: str = Field(
-        "python", description="vllm: the interpreter of its jobs, for a vLLM that lives in an environment of its own."
+        "python", description="vllm: the Python interpreter of its jobs, if vLLM has its own environment."
     )
     server: ServerPerformance = Field(ServerPerformance(), description="openai: the server.")
 
@@ -46,12 +47,16 @@ class TrainPerformance(Settings):
     """How training uses its machine."""
 
     grad_cache_chunk: int = Field(
-        0, ge=0, description="Gradient caching: passages encoded at a time; 0 encodes the whole batch at once."
+        0,
+        ge=0,
+        description="Gradient caching: number of passages encoded at a time; 0 encodes the whole batch at once.",
     )
     checkpoint_steps: int = Field(500, ge=1, description="Steps between checkpoints.")
-    log_steps: int = Field(10, ge=1, description="Steps between progress lines; slow steps have one every ten seconds.")
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes a GPU where there is one.")
-    gpus: int = Field(0, ge=0, description="GPUs that a job asks the scheduler for.")
+    log_steps: int = Field(
+        10, ge=1, description="Steps between progress lines; slow steps get a line every ten seconds."
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto uses a GPU if there is one.")
+    gpus: int = Field(0, ge=0, description="GPUs per job.")
 
 
 class EncodePerformance(Settings):
@@ -60,22 +65,22 @@ class EncodePerformance(Settings):
     batch_tokens: int = Field(
         0,
         ge=0,
-        description="Padded tokens a batch, and on a CPU a batch for each thread; 0 takes 16384 on a GPU and 2048 on "
-        "a CPU.",
+        description="Tokens per batch, padding included; on a CPU per batch and thread. 0 means 16384 on a GPU and "
+        "2048 on a CPU.",
     )
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes a GPU where there is one.")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto uses a GPU if there is one.")
     search: Literal["auto", "torch", "faiss"] = Field(
         "auto",
-        description="What scores the passages, exactly in each case: auto takes faiss on a GPU for which the "
-        "installed faiss is built, else torch; faiss on a CPU is used only when asked for.",
+        description="What scores the passages; the search is always exact. auto uses faiss on a GPU if the installed "
+        "faiss supports it, and torch otherwise. faiss on a CPU is used only on request.",
     )
-    gpus: int = Field(0, ge=0, description="GPUs that a job asks the scheduler for.")
+    gpus: int = Field(0, ge=0, description="GPUs per job.")
 
 
 class Performance(Settings):
-    """What may be tuned without making any result stale."""
+    """What you can tune without making a result stale."""
 
     annotate: EnginePerformance = Field(EnginePerformance(), description="Annotation engines.")
     train: TrainPerformance = Field(TrainPerformance(), description="Training.")
     encode: EncodePerformance = Field(EncodePerformance(), description="Encoding and search.")
-    threads: int = Field(1, ge=1, description="CPU threads of an annotation, training or encoding job.")
+    threads: int = Field(1, ge=1, description="CPU threads per annotation, training or encoding job.")

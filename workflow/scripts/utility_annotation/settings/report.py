@@ -8,12 +8,12 @@ from .base import Settings
 
 
 class ReportSettings(Settings):
-    """The annotations that can be looked at in the report."""
+    """The annotations in the report."""
 
     questions: int = Field(
         50,
         ge=0,
-        description="Questions of each pool that are shown with all that was said of their passages, or all where the "
-        "pool has fewer; 0 for none. The page grows by some 50 KB with each question of 31 candidates.",
+        description="Questions per pool that the report shows with every judgement of their passages, or all if the "
+        "pool has fewer; 0 shows none. A question with 31 candidates adds about 50 KB to the page.",
     )
     seed: int = Field(13, description="Seed of the choice of these questions.")

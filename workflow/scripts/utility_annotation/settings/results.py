@@ -11,7 +11,7 @@ from .base import Name, Settings
 
 
 class ShownTraining(NamedTuple):
-    """A row of a table, whatever its backbone: its name there, the training, and that against which † is tested."""
+    """A row of a table for any backbone: its name, its training, and the training that † compares with."""
 
     name: str
     training: str
@@ -21,13 +21,16 @@ class ShownTraining(NamedTuple):
 class Group(Settings):
     """Rows of a results table that belong together."""
 
-    title: str = Field("", description="Heading of the group; none for rows without one.")
-    trainings: tuple[Name, ...] = Field((), description="Trainings, a row each; `untrained` is the backbone as it is.")
+    title: str = Field("", description="Heading of the group; leave it out for rows without one.")
+    trainings: tuple[Name, ...] = Field(
+        (), description="Trainings, one row each; `untrained` is the backbone without training."
+    )
     rows: tuple[tuple[str, Name], ...] = Field(
         (),
-        description="Trainings shown under another name: a mapping of that name to the training, in the table's order.",
+        description="Trainings under other names: a mapping from the name in the table to the training, in the "
+        "table's order.",
     )
-    second_baseline: Name | None = Field(None, description="Training against which † is tested in this group.")
+    second_baseline: Name | None = Field(None, description="The training that † compares with in this group.")
 
     @field_validator("rows", mode="before")
     @classmethod
@@ -50,18 +53,18 @@ class Group(Settings):
 class ResultsTable(Settings):
     """Retrievers against test sets and question answering, with significance marks."""
 
-    title: str = Field(description="Heading of the table.")
-    backbones: tuple[Name, ...] = Field((), description="Backbones, a block of rows each.")
+    title: str = Field(description="Title of the table.")
+    backbones: tuple[Name, ...] = Field((), description="Backbones, one block of rows each.")
     groups: tuple[Group, ...] = Field((), description="The rows of each block.")
-    testsets: tuple[Name, ...] = Field((), description="Test sets and averages, a group of columns each.")
-    qa: tuple[Name, ...] = Field((), description="Question answering, a group of columns for each of the generators.")
+    testsets: tuple[Name, ...] = Field((), description="Test sets and averages, one group of columns each.")
+    qa: tuple[Name, ...] = Field((), description="Question answering, one group of columns per generator.")
     generators: tuple[Name, ...] = Field((), description="Names from `annotators`: the LLMs that answer.")
-    metrics: tuple[str, ...] = Field((), description="The metrics shown, of those computed; all by default.")
-    with_bm25: bool = Field(True, description="Whether BM25 stands in the first row of a table with test sets.")
-    baseline: Name | None = Field("human", description="Training against which + and − are tested; none for no marks.")
-    significance_level: float = Field(0.05, gt=0, lt=1, description="p below which a difference is marked.")
+    metrics: tuple[str, ...] = Field((), description="Which of the computed metrics to show; all by default.")
+    with_bm25: bool = Field(True, description="Whether BM25 is the first row of a table with test sets.")
+    baseline: Name | None = Field("human", description="The training that + and − compare with; null for no marks.")
+    significance_level: float = Field(0.05, gt=0, lt=1, description="A difference with a lower p is marked.")
     published: str | None = Field(
-        None, description="Number of the paper's table whose figures stand beside ours (resources/paper/published.csv)."
+        None, description="Number of the paper's table. Its figures (resources/paper/published.csv) stand beside ours."
     )
 
     def shown(self) -> list[ShownTraining]:
@@ -83,19 +86,19 @@ class ResultsTable(Settings):
 
 
 class LabelTable(Settings):
-    """Label sets against human labels: precision, recall, positives a query (table 1 of the paper)."""
+    """Label sets against human labels: precision, recall, positives per query (table 1 of the paper)."""
 
-    title: str = Field(description="Heading of the table.")
-    labels: tuple[Name, ...] = Field(min_length=1, description="Label sets, a row each.")
+    title: str = Field(description="Title of the table.")
+    labels: tuple[Name, ...] = Field(min_length=1, description="Label sets, one row each.")
     published: str | None = Field(None, description="As in `tables`.")
 
 
 class CostTable(Settings):
-    """What the labels of trainings cost, beside what the models reach (table 17 of the paper)."""
+    """What the labels of trainings cost, beside the metrics of the models (table 17 of the paper)."""
 
-    title: str = Field(description="Heading of the table.")
-    backbone: Name = Field(description="The backbone that is trained.")
-    trainings: tuple[Name, ...] = Field(min_length=1, description="Trainings, a row each.")
+    title: str = Field(description="Title of the table.")
+    backbone: Name = Field(description="The backbone of the trainings.")
+    trainings: tuple[Name, ...] = Field(min_length=1, description="Trainings, one row each.")
     testset: Name = Field(description="The test set whose metrics stand beside the cost.")
     published: str | None = Field(None, description="As in `tables`.")
 
@@ -103,20 +106,20 @@ class CostTable(Settings):
 class Series(Settings):
     """Trainings that differ in one number, drawn as a line."""
 
-    name: str = Field(min_length=1, description="Its name in the legend.")
-    points: dict[float, Name] = Field(min_length=1, description="The number to the training.")
+    name: str = Field(min_length=1, description="Name in the legend.")
+    points: dict[float, Name] = Field(min_length=1, description="A mapping from the number to the training.")
 
 
 class LineChart(Settings):
-    """A metric by a number that trainings differ in (figures 3a and 3b of the paper)."""
+    """A metric against a number that differs between trainings (figures 3a and 3b of the paper)."""
 
-    title: str = Field(description="Heading of the figure.")
-    x_label: str = Field(description="What the number is.")
-    backbone: Name = Field(description="The backbone that is trained.")
+    title: str = Field(description="Title of the figure.")
+    x_label: str = Field(description="Label of the x axis.")
+    backbone: Name = Field(description="The backbone of the trainings.")
     testset: Name = Field(description="A test set or an average.")
-    metric: str = Field(description="One of its metrics.")
+    metric: str = Field(description="A metric of that test set.")
     series: tuple[Series, ...] = Field(min_length=1, description="The lines.")
-    levels: tuple[Name, ...] = Field((), description="Trainings that are drawn as horizontal lines.")
+    levels: tuple[Name, ...] = Field((), description="Trainings drawn as horizontal lines.")
 
     @model_validator(mode="after")
     def _lines_told_apart(self) -> LineChart:
@@ -126,16 +129,18 @@ class LineChart(Settings):
 
 
 class LabelChart(Settings):
-    """Distribution of positives a query (figure 2 of the paper)."""
+    """Distribution of positives per query (figure 2 of the paper)."""
 
-    title: str = Field(description="Heading of the figure.")
-    labels: tuple[Name, ...] = Field(min_length=1, description="Label sets, a panel each.")
+    title: str = Field(description="Title of the figure.")
+    labels: tuple[Name, ...] = Field(min_length=1, description="Label sets, one panel each.")
 
 
 class Cost(Settings):
     """Prices. The defaults are the paper's: an A800's hour, and a judgement on a crowdsourcing platform."""
 
-    gpu_hour_usd: float = Field(0.8, ge=0, description="One GPU for one hour.")
+    gpu_hour_usd: float = Field(0.8, ge=0, description="US dollars for one GPU for one hour.")
     judgement_usd: float = Field(
-        0.09, ge=0, description="One human judgement of one passage, or one human answer to a question."
+        0.09,
+        ge=0,
+        description="US dollars for one human judgement of one passage, or for one human answer to a question.",
     )

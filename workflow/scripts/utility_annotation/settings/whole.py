@@ -16,18 +16,18 @@ from .training import Backbone, Training
 
 
 class Configuration(Settings):
-    """Everything the workflow is told."""
+    """The whole configuration."""
 
     models: dict[Name, Model] = Field(description="Weights, by name.")
     downloads: dict[Name, Download] = Field(
-        {}, description="Files that publishers serve, fetched where they are needed."
+        {}, description="Files that publishers serve; downloaded when they are needed."
     )
     datasets: dict[Name, Dataset] = Field(description="Corpora with their questions.")
     pools: dict[Name, Pool] = Field({}, description="Candidate pools to annotate and to train on.")
     annotators: dict[Name, Annotator] = Field({}, description="LLMs that judge, or answer from retrieved passages.")
     labels: dict[Name, Labels] = Field({}, description="Label sets.")
     backbones: dict[Name, Backbone] = Field({}, description="Encoders to train.")
-    trainings: dict[Name, Training] = Field({}, description="Trainings; each can be asked for with each backbone.")
+    trainings: dict[Name, Training] = Field({}, description="Trainings; each one can be combined with each backbone.")
     testsets: dict[Name, Testset] = Field({}, description="Evaluations of retrieval.")
     averages: dict[Name, Average] = Field({}, description="Means over test sets, shown like a test set.")
     qa: dict[Name, QuestionAnswering] = Field({}, description="Evaluations of question answering.")
@@ -35,8 +35,10 @@ class Configuration(Settings):
     tables: dict[Name, ResultsTable] = Field({}, description="Tables of retrieval and question answering.")
     label_tables: dict[Name, LabelTable] = Field({}, description="Tables of label sets.")
     cost_tables: dict[Name, CostTable] = Field({}, description="Tables of what labels cost.")
-    line_charts: dict[Name, LineChart] = Field({}, description="Figures of a metric by a number.")
+    line_charts: dict[Name, LineChart] = Field({}, description="Figures of a metric against a number.")
     label_charts: dict[Name, LabelChart] = Field({}, description="Figures of the number of positives.")
     cost: Cost = Field(Cost(), description="Prices.")
-    report: ReportSettings = Field(ReportSettings(), description="Annotations to look at in the report.")
-    performance: Performance = Field(Performance(), description="Speed only; never makes a result stale.")
+    report: ReportSettings = Field(ReportSettings(), description="The annotations in the report.")
+    performance: Performance = Field(
+        Performance(), description="How fast results are made. No key here makes a result stale."
+    )

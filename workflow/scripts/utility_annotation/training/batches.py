@@ -1,4 +1,4 @@
-"""Who is positive and who is negative for whom in a batch, over all devices together."""
+"""The positives and negatives of each query of a batch, over all devices."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .sampling import Draw
 
 @dataclass(frozen=True)
 class Batch:
-    """The distinct passages of a batch of Q queries, and what each is to each query.
+    """The distinct passages of a batch of Q queries, and their roles for each query.
 
     Attributes:
-        passages: P pairs (query, candidate): in which query's candidates, and where there, the passage's text stands.
+        passages: P pairs (query, candidate): the query whose candidates hold the passage's text, and its place there.
         positives: boolean (Q, P): the positives drawn for the query itself.
-        negatives: boolean (Q, P): all passages, drawn for whichever query, that the query's draw does not protect.
-        labels: fp32 (Q, P): the label where ``positives``, 0 elsewhere (soft labels: the answer log-likelihoods).
+        negatives: boolean (Q, P): all passages drawn for any query that the query's draw does not protect.
+        labels: fp32 (Q, P): the label at ``positives``, 0 elsewhere (soft labels: the answer log-likelihoods).
     """
 
     passages: list[tuple[int, int]]
@@ -32,9 +32,8 @@ class Batch:
 def assemble(candidates: Sequence[Candidates], draws: Sequence[Draw]) -> Batch:
     """Lay out the passages drawn for the queries of one batch.
 
-    A passage drawn for several queries stands there once, so that it is encoded once and counts once in each softmax.
-    A passage with the docid of one of a query's labelled positives is no negative of it, even where it was drawn for
-    another query.
+    A passage drawn for several queries is there once, so that it is encoded once and counts once in each softmax. A
+    labelled positive of a query is never its negative, even if it was drawn for another query.
     """
     columns: dict[str, int] = {}
     passages: list[tuple[int, int]] = []

@@ -1,8 +1,8 @@
 """The state of a training in files that survive a kill: safetensors and JSON.
 
-A checkpoint is a folder ``step-00000500`` with the weights, AdamW's moments and the progress so far. It is written
-under a temporary name and renamed, so that one that is there is complete. Sampling, order, learning rate and dropout
-are functions of seed and step, so there is no other state.
+A checkpoint is a folder ``step-00000500`` with the weights, AdamW's moments and the training's state. It is written
+under a temporary name and renamed, so that an existing checkpoint is complete. Sampling, order, learning rate and
+dropout are functions of seed and step, so there is no other state.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from ..common.files import atomic_write, read_json, write_json
 
 
 @dataclass
-class Progress:
-    """How far a training is.
+class TrainingState:
+    """The state of a training beside weights and moments.
 
     Attributes:
         step: optimiser steps done.
-        seconds: time spent in them, over all attempts.
-        curve: one row a step: step (from 1), epoch (from 1), loss, learning rate.
+        seconds: time spent in them, over all starts.
+        curve: one row per step: step (from 1), epoch (from 1), loss, learning rate.
         loss_scale: the state of fp16's loss scaling; empty without it.
     """
 
@@ -35,30 +35,30 @@ class Progress:
     loss_scale: dict[str, float] = field(default_factory=dict)
 
 
-def save(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
+def save(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, state: TrainingState) -> None:
     """Write a checkpoint of this step, then remove the older ones."""
     moments = {
         f"{name}.{key}": value.contiguous()
         for name, parameter in model.named_parameters()
         for key, value in optimizer.state.get(parameter, {}).items()
     }
-    target = folder / f"step-{progress.step:08d}"
+    target = folder / f"step-{state.step:08d}"
     with atomic_write(target) as temporary:
         temporary.mkdir()
         weights = {name: parameter.detach().contiguous() for name, parameter in model.named_parameters()}
         save_file(weights, temporary / "model.safetensors")
         save_file(moments, temporary / "optimizer.safetensors")
-        write_json(temporary / "progress.json", asdict(progress))
+        write_json(temporary / "progress.json", asdict(state))
     for older in folder.glob("step-*"):
         if older != target:
             shutil.rmtree(older)
 
 
-def restore(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
-    """Load the latest checkpoint into model and optimiser; without one, leave them and return a fresh progress."""
+def restore(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> TrainingState:
+    """Load the latest checkpoint into model and optimiser; without one, leave them and return a fresh state."""
     checkpoints = sorted(folder.glob("step-*"))
     if not checkpoints:
-        return Progress()
+        return TrainingState()
     latest = checkpoints[-1]
     weights = load_file(latest / "model.safetensors")
     moments = load_file(latest / "optimizer.safetensors")
@@ -73,4 +73,4 @@ def restore(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimiz
                     key: value if key == "step" else value.to(parameter.device) for key, value in state.items()
                 }
     done: Any = read_json(latest / "progress.json")
-    return Progress(**done)
+    return TrainingState(**done)

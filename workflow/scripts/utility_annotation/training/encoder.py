@@ -4,7 +4,7 @@ Interface::
 
     encoder = Encoder.load(folder, backbone)           # a torch.nn.Module, fp32, in evaluation mode
     ids = encoder.token_ids(texts, "passage")          # list of unpadded id lists: prefix, truncation, special tokens
-    for rows in length_batches(map(len, ids), 16384):  # indices of texts of like length, the longest first
+    for rows in length_batches(map(len, ids), 16384):  # indices of texts of similar length, the longest first
         input_ids, attention_mask = encoder.pad([ids[row] for row in rows])
         vectors = encoder(input_ids.to(device), attention_mask.to(device))   # (n, encoder.dimension) fp32
     encoder.save(folder)                               # transformers and sentence-transformers load it unchanged
@@ -30,7 +30,7 @@ Kind = Literal["query", "passage"]
 
 
 class Encoder(torch.nn.Module):
-    """A transformer, its tokenizer, and the way from text to vector (prefix, length, pooling, normalisation)."""
+    """A transformer, its tokenizer, and how a text becomes a vector (prefix, length, pooling, normalisation)."""
 
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, backbone: Backbone) -> None:
         super().__init__()
@@ -41,12 +41,12 @@ class Encoder(torch.nn.Module):
     def load(cls, folder: Path | str, backbone: Backbone) -> Encoder:
         """Load a Hugging Face model folder in fp32 and evaluation mode; no code from the folder is run.
 
-        A pooler on top of the model (BERT's dense layer for next-sentence prediction) takes no part in the vectors: it
-        stays as it is, and where the folder has no weights for it there is none.
+        A pooler on top of the model (BERT's dense layer for next-sentence prediction) does not affect the vectors. It
+        stays as it is; without weights in the folder it is dropped.
 
         Raises:
-            InputError: the folder is no model folder, lacks weights of the encoder itself, has a tokenizer without a
-                padding token, or has fewer positions than the backbone's lengths ask for.
+            InputError: the folder is no model folder, lacks weights of the encoder, has a tokenizer without a padding
+                token, or has fewer positions than the backbone's lengths need.
         """
         if not (Path(folder) / "config.json").is_file():
             raise InputError(
@@ -83,7 +83,7 @@ class Encoder(torch.nn.Module):
             )
         positions = getattr(model.config, "max_position_embeddings", None)
         for key in ("query_length", "passage_length"):
-            if positions is not None and getattr(backbone, key) > positions:
+            if positions is not None and backbone.depends_on(key) and getattr(backbone, key) > positions:
                 raise InputError(
                     f"{key} is {getattr(backbone, key)}, but the model has {positions} positions.",
                     hint=f"set {key} to at most {positions}.",
@@ -101,7 +101,7 @@ class Encoder(torch.nn.Module):
         return self.model.config.hidden_size
 
     def token_ids(self, texts: Sequence[str], kind: Kind) -> list[list[int]]:
-        """Token ids of each text behind its kind's prefix, cut to its kind's length, special tokens included."""
+        """Token ids of each text after its kind's prefix, cut to its kind's length, with special tokens."""
         query = kind == "query"
         prefix = self.backbone.query_prefix if query else self.backbone.passage_prefix
         if not texts:
@@ -126,7 +126,7 @@ class Encoder(torch.nn.Module):
         return input_ids, attention_mask
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        """Vectors of shape (n, dimension), fp32 whatever the precision of the transformer's pass."""
+        """Vectors of shape (n, dimension), fp32 at any precision of the transformer."""
         hidden = self.model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state.float()
         vectors = self.pooling.function(hidden, attention_mask)
         return torch.nn.functional.normalize(vectors, dim=-1) if self.backbone.normalize else vectors
@@ -134,7 +134,7 @@ class Encoder(torch.nn.Module):
     def save(self, folder: Path | str) -> None:
         """Write a model folder (temporary name, then rename) that transformers and sentence-transformers load.
 
-        sentence-transformers knows one length for both kinds of text: the passage length. The prefixes become its
+        sentence-transformers has one length for both kinds of text: the passage length. The prefixes become its
         prompts ``query``, ``passage`` and ``document``.
         """
         modules = {"": "Transformer", "1_Pooling": "Pooling"}
@@ -175,11 +175,11 @@ class Encoder(torch.nn.Module):
 
 
 def length_batches(lengths: Iterable[int], tokens: int) -> list[list[int]]:
-    """Group texts of like length, so that little is spent on padding.
+    """Group texts of similar length, so that there is little padding.
 
     Args:
         lengths: the token count of each text.
-        tokens: the most padded tokens a batch may have; a longer single text stands alone.
+        tokens: the most padded tokens per batch; a longer text is a batch of its own.
 
     Returns:
         Indices of the texts, each once; batches and their members from the longest text to the shortest, ties in the

@@ -1,11 +1,11 @@
 """The gradient of a loss over a whole batch, in one process or many, at once or in chunks.
 
-Every process encodes its share of the batch's texts and gathers the vectors of all, without a graph behind them. Each
-then computes the whole loss on these vectors as leaves, takes the gradient of its own share, and sends it back through
-its own encoder pass; the parameters' gradients are summed over the processes. With gradient caching the first pass
-keeps no graph, and each chunk is encoded a second time for the way back (Gao et al., Scaling Deep Contrastive Learning
-Batch Size under Memory Limited Setup, 2021). So all ways give the same gradient, up to float error and to dropout
-masks, which are drawn per chunk.
+Every process encodes its share of the batch's texts and gathers the vectors of all texts, without their graph. It
+computes the whole loss on these vectors as leaves, takes the gradient of its own share, and propagates it back through
+its own encoder pass. The parameters' gradients are summed over the processes. With gradient caching the first pass
+keeps no graph, and each chunk is encoded a second time for the backward pass (Gao et al., Scaling Deep Contrastive
+Learning Batch Size under Memory Limited Setup, 2021). All variants give the same gradient, up to float error and
+dropout masks, which are drawn per chunk.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .encoder import Encoder, length_batches
 from .processes import World
 
 _BATCH_TOKENS = {"cpu": 2048, "cuda": 32768}
-"""Padded tokens in one encoder pass where there is no gradient caching: enough to keep the device busy."""
+"""Padded tokens in one encoder pass without gradient caching: enough to keep the device busy."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Pass:
     """How texts go through the encoder.
 
     Attributes:
-        grad_cache_chunk: texts encoded at a time with gradient caching; 0 is without it.
+        grad_cache_chunk: texts encoded at a time with gradient caching; 0 turns it off.
         precision: fp32, bf16 or fp16 (autocast; vectors and loss are fp32 always).
         seed: decides the dropout masks, together with step, process and chunk.
     """
@@ -40,7 +40,7 @@ class Pass:
     seed: int
 
     def chunks(self, lengths: Sequence[int], device: torch.device) -> list[list[int]]:
-        """Texts of like length together: by count with gradient caching, by padded tokens without."""
+        """Texts of similar length together: by count with gradient caching, by padded tokens without."""
         if not self.grad_cache_chunk:
             return length_batches(lengths, _BATCH_TOKENS[device.type])
         longest_first = sorted(range(len(lengths)), key=lambda index: -lengths[index])
@@ -61,7 +61,7 @@ def backward(
     step: int,
     scale: Callable[[Tensor], Tensor] = lambda gradient: gradient,
 ) -> float:
-    """Add the gradient of a batch's loss to the encoder's parameters, and return the loss; the same in every process.
+    """Add the gradient of a batch's loss to the encoder's parameters; return the loss, the same in every process.
 
     Args:
         encoder: the encoder, on ``world.device``.

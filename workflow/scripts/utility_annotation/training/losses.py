@@ -2,13 +2,13 @@
 
 Notation, for one query q: s(d) is the score of passage d; D+ are its positives, D- its negatives (its own and those of
 the other queries of the batch, over all devices); P(d) = exp s(d) / sum of exp s over D+ and D-. A passage in neither
-set is outside the softmax. Everything is computed in fp32 (or the wider type of the scores) with log-sum-exp, so that a
-positive of small probability keeps its gradient.
+set is outside the softmax. All losses use fp32 (or the scores' wider type) and log-sum-exp, so that a positive of small
+probability keeps its gradient.
 
 Every function takes scores (Q, P) and boolean masks (Q, P), and returns the mean over the queries that have a positive.
-A query without one adds no term; where no query has one, the loss is 0 with a gradient of 0.
+A query without a positive adds no term. If no query has one, the loss and its gradient are 0.
 
-The module imports no torch before a loss is computed, so that a configuration is checked without it.
+The module imports no torch until a loss is computed, so that checking a configuration does not need it.
 
 Sources: Zhang et al., Utility-Focused LLM Annotation (EMNLP 2025), for all but ``lsepair``, which is from Wang et al.,
 Training Dense Retrievers with Multiple Positive Passages (arXiv 2602.12727); ``kl`` is REPLUG's (Shi et al., 2024).
@@ -29,11 +29,11 @@ class Loss:
     """A loss.
 
     Attributes:
-        function: takes scores, positives and negatives; where labels are soft, scores, drawn passages and labels.
+        function: takes scores, positives and negatives; for soft labels, scores, drawn passages and labels.
         description: one line for the reference of the configuration.
         positives: ``several``: as many as the training draws; else a single one, and which: ``human``, one of the human
             positives; ``first``, the one that the labels list first; ``random``, any.
-        soft_labels: whether labels are scores, of which every candidate has one, not 1 and 0.
+        soft_labels: whether labels are scores of every candidate, not 1 and 0.
     """
 
     function: Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -43,7 +43,7 @@ class Loss:
 
 
 def single_lh(scores: Tensor, positives: Tensor, negatives: Tensor) -> Tensor:
-    """-log P(d+) with one positive a query: ``singlelh``, ``first1lh`` and ``rand1lh``, which differ in the drawing.
+    """-log P(d+) with one positive per query: ``singlelh``, ``first1lh`` and ``rand1lh`` draw it differently.
 
     Raises:
         ValueError: a query has more than one positive.
@@ -84,7 +84,7 @@ def kl(scores: Tensor, drawn: Tensor, answer_log_likelihoods: Tensor) -> Tensor:
     Args:
         scores: (Q, P).
         drawn: boolean (Q, P), the passages drawn from the query's own pool.
-        answer_log_likelihoods: (Q, P), read only where ``drawn``, already divided by their temperature.
+        answer_log_likelihoods: (Q, P), already divided by their temperature; read only at ``drawn``.
     """
     scores, drawn, answers = _contributing(scores, drawn, answer_log_likelihoods)
     answers = answers.to(scores.dtype)
@@ -97,35 +97,35 @@ def kl(scores: Tensor, drawn: Tensor, answer_log_likelihoods: Tensor) -> Tensor:
 LOSSES: dict[str, Loss] = {
     "singlelh": Loss(
         function=single_lh,
-        description="of a single positive, a human one",
+        description="negative log-likelihood of one human positive",
         positives="human",
     ),
     "first1lh": Loss(
         function=single_lh,
-        description="of the positive that the labels list first (an LLM in its reply, humans in their data, a file in "
-        "its lines)",
+        description="negative log-likelihood of the positive that is listed first (by an LLM in its reply, by humans "
+        "in their data, by a file in its lines)",
         positives="first",
     ),
     "rand1lh": Loss(
         function=single_lh,
-        description="of one positive at random",
+        description="negative log-likelihood of one random positive",
         positives="random",
     ),
     "jointlh": Loss(
         function=joint_lh,
-        description="of several, the sum of their negative log-likelihoods",
+        description="sum of the negative log-likelihoods of all drawn positives",
     ),
     "summarglh": Loss(
         function=sum_marg_lh,
-        description="of several, the negative log of the sum of their likelihoods",
+        description="negative log of the summed likelihoods of all drawn positives",
     ),
     "lsepair": Loss(
         function=lse_pair,
-        description="of several, the log of the summed exponential margins of all pairs of a negative and a positive",
+        description="log of one plus the summed exponential margins of all pairs of a negative and a positive",
     ),
     "kl": Loss(
         function=kl,
-        description="of all candidates, the divergence of the scores from the likelihoods of the answer",
+        description="KL divergence of the scores from the likelihoods of the answer, over all drawn candidates",
         soft_labels=True,
     ),
 }
@@ -143,7 +143,7 @@ def _contributing(scores: Tensor, positives: Tensor, *others: Tensor) -> tuple[T
 
 
 def _logsumexp(scores: Tensor, mask: Tensor) -> Tensor:
-    """Over a set; of an empty one a number so low that it counts for nothing, but finite: -inf has no gradient."""
+    """Log-sum-exp over a set; for an empty set a very low but finite number, since -inf has no gradient."""
     import torch
 
     return scores.masked_fill(~mask, torch.finfo(scores.dtype).min / 4).logsumexp(dim=1)

@@ -1,4 +1,4 @@
-"""Which queries a training uses, in which batches, and with which learning rate."""
+"""The queries, batches and learning rates of a training."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from .sampling import average_positives, epoch_order, positive_mask
 
 
 @dataclass(frozen=True)
-class Plan:
-    """Which queries are trained on, in how many steps.
+class TrainingPlan:
+    """The queries that are trained on, and the number of steps.
 
     Attributes:
         queries: their places in the training data.
         skipped: number of labelled queries left out because they have no positive.
-        average: positives a query, rounded, for pos-avg.
+        average: mean number of positives per query, rounded, for pos-avg.
         steps: optimiser steps in all.
         warmup: steps with rising learning rate.
     """
@@ -62,7 +62,7 @@ class Plan:
                 )
 
 
-def make_plan(data: TrainingData, training: Training) -> Plan:
+def make_plan(data: TrainingData, training: Training) -> TrainingPlan:
     """Count positives and decide which queries are used.
 
     Raises:
@@ -73,7 +73,7 @@ def make_plan(data: TrainingData, training: Training) -> Plan:
     if not np.isfinite(labels).all():
         raise InputError(
             "a label is not a finite number.",
-            hint="look at the stage that scored the answers: a score is NaN or infinite.",
+            hint="check the stage that scored the answers: a score is NaN or infinite.",
         )
     if not loss.soft_labels and not np.isin(labels, (0, 1)).all():
         soft = [name for name, other in LOSSES.items() if other.soft_labels]
@@ -86,6 +86,6 @@ def make_plan(data: TrainingData, training: Training) -> Plan:
     if not used:
         raise InputError(
             f"no query has a positive under loss {training.loss} and human_positive {training.human_positive}.",
-            hint="choose labels that have positives beside those left out, or another human_positive.",
+            hint="choose labels with other positives than those left out, or another human_positive.",
         )
-    return Plan(training, used, len(data) - len(used), average_positives(counts))
+    return TrainingPlan(training, used, len(data) - len(used), average_positives(counts))

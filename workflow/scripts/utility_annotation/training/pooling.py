@@ -1,6 +1,6 @@
-"""How the vectors of a text's tokens become the vector of the text: one entry a way, by configuration name.
+"""How token vectors become the vector of a text: one entry per way of pooling.
 
-The module imports no torch, so that a configuration is checked without it.
+The module imports no torch, so that checking a configuration does not need it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Pooling:
         function: takes the tokens' vectors (n, tokens, dimension) and the attention mask (n, tokens), and returns the
             texts' vectors (n, dimension).
         description: for the reference of the configuration.
-        saved_as: how a model folder names it to sentence-transformers, in the configuration of its ``Pooling``.
+        saved_as: its ``Pooling`` configuration for sentence-transformers, in a model folder.
     """
 
     function: Callable[[Tensor, Tensor], Tensor]

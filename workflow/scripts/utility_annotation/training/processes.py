@@ -1,4 +1,4 @@
-"""The processes that train together: one, or as many as torchrun starts."""
+"""The processes of a training: one, or as many as torchrun starts."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from ..common.devices import choose_device
 from ..common.errors import InputError
 
 _TORCHRUN = {"WORLD_SIZE": "1", "RANK": "0", "LOCAL_RANK": "0"}
-"""What torchrun sets in the environment, and the values without it."""
+"""Variables that torchrun sets, with their values without it."""
 
 
 @dataclass(frozen=True)
 class World:
-    """The processes that train together.
+    """The processes of a training.
 
     Attributes:
-        rank: this process, from 0.
-        size: how many there are.
-        device: where this one computes.
+        rank: number of this process, from 0.
+        size: number of processes.
+        device: the device of this process.
     """
 
     rank: int
@@ -34,7 +34,7 @@ class World:
     device: torch.device
 
     def share(self, texts: int) -> range:
-        """Which of a batch's texts this process encodes."""
+        """The texts of a batch that this process encodes."""
         return range(self.rank, texts, self.size)
 
     def sum(self, tensor: Tensor) -> None:
@@ -48,8 +48,8 @@ def processes(device: Literal["auto", "cpu", "cuda"], gpus: int = 0) -> Iterator
     """Join the processes that torchrun started (WORLD_SIZE in the environment), or be the only one.
 
     Args:
-        device: auto (a GPU where there is one), cpu or cuda.
-        gpus: how many the job asked for; one or more demand that there is one for each process.
+        device: auto (a GPU if there is one), cpu or cuda.
+        gpus: the number that the job asked for; if not 0, each process needs one.
 
     Raises:
         InputError: a GPU is demanded and cannot be used.
@@ -61,7 +61,7 @@ def processes(device: Literal["auto", "cpu", "cuda"], gpus: int = 0) -> Iterator
             raise InputError(
                 f"there are more processes than GPUs: process {local} counts from 0, torch sees "
                 f"{torch.cuda.device_count()}.",
-                hint="lower `performance.train.gpus`, or see that CUDA_VISIBLE_DEVICES hides none.",
+                hint="lower `performance.train.gpus`, or check that CUDA_VISIBLE_DEVICES hides none.",
             )
         torch.cuda.set_device(local)
     world = World(rank, size, torch.device(kind, local) if kind == "cuda" else torch.device(kind))

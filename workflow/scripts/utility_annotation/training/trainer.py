@@ -7,8 +7,7 @@ import importlib.metadata
 import math
 import platform
 import shutil
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from torch import Tensor
 from ..common.errors import InputError
 from ..common.files import atomic_write, write_json
 from ..common.prefetch import ahead
-from ..common.progress import LOG
+from ..common.progress import LOG, Progress
 from ..settings import Backbone, Training, TrainPerformance, canonical
 from . import checkpoint
 from .batches import Batch, assemble
@@ -28,12 +27,12 @@ from .data import TrainingData, join
 from .encoder import Encoder
 from .gradients import Pass, backward
 from .losses import LOSSES
-from .plan import Plan, make_plan
+from .plan import TrainingPlan, make_plan
 from .processes import World, processes
 from .sampling import draw
 
 _SECONDS_BETWEEN_LINES = 10.0
-"""The longest pause between progress lines, where steps are slow."""
+"""The longest pause between progress lines if steps are slow."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +40,9 @@ class Inputs:
     """The files of a training.
 
     Attributes:
-        model: the folder of the encoder from which it starts: a backbone, or a first stage's model (curriculum).
+        model: the folder of the encoder that it starts from: a backbone, or another training's model (curriculum).
         labels: the labels.
-        pools: the shards of the pool that was labelled.
+        pools: the shards of the labelled pool.
     """
 
     model: Path
@@ -51,7 +50,7 @@ class Inputs:
     pools: tuple[Path, ...]
 
     def digest(self, training: Training, backbone: Backbone) -> str:
-        """A name for this training: two trainings share it only if settings and contents of all files are equal."""
+        """Identifies this training: two trainings share it only if all settings and file contents are equal."""
         digest = hashlib.sha256((canonical(training) + canonical(backbone)).encode())
         for path in (*sorted(self.model.glob("*.safetensors")), self.labels, *self.pools):
             if path.is_file():
@@ -71,18 +70,18 @@ def train(
 ) -> None:
     """Train an encoder and write it to ``output``, a model folder with ``training.json``.
 
-    An interrupted training goes on from its last checkpoint when it is called again with the same settings and files.
+    An interrupted training continues from its last checkpoint if it is called again with the same settings and files.
 
     Args:
         inputs: model, labels, pool.
-        training: everything that decides the result.
+        training: the settings that decide the result.
         backbone: pooling, lengths, prefixes.
         performance: device, gradient caching, checkpoints, log.
         checkpoints: a scratch folder, removed on success.
         output: the model folder, written whole or not at all.
 
     Raises:
-        InputError: unfit input, or a loss or gradient that is not a number.
+        InputError: unsuitable input, or a loss or gradient that is not a number.
     """
     with processes(performance.device, performance.gpus) as world:
         scratch = checkpoints / inputs.digest(training, backbone)
@@ -94,9 +93,9 @@ def train(
         plan = make_plan(data, training)
         encoder = Encoder.load(inputs.model, backbone).to(world.device).train()
         trainer = _Trainer(encoder, data, plan, performance, world)
-        trainer.progress = checkpoint.restore(scratch, encoder, trainer.optimizer)
-        if trainer.progress.loss_scale:
-            trainer.scaler.load_state_dict(trainer.progress.loss_scale)
+        trainer.state = checkpoint.restore(scratch, encoder, trainer.optimizer)
+        if trainer.state.loss_scale:
+            trainer.scaler.load_state_dict(trainer.state.loss_scale)
         trainer.run(scratch)
         if world.rank == 0:
             with atomic_write(output) as temporary:
@@ -106,7 +105,7 @@ def train(
 
 
 def _prepare_scratch(inputs: Inputs, checkpoints: Path, scratch: Path) -> None:
-    """Clear what a killed process or another training left; join labels and pool unless that is done."""
+    """Delete what a killed process or another training left; join labels and pool unless that is done."""
     scratch.mkdir(parents=True, exist_ok=True)
     for stale in (*(path for path in checkpoints.iterdir() if path != scratch), *scratch.glob(".*.partial")):
         shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
@@ -115,10 +114,10 @@ def _prepare_scratch(inputs: Inputs, checkpoints: Path, scratch: Path) -> None:
 
 
 class _Trainer:
-    """What one process holds while it trains."""
+    """The state of one process while it trains."""
 
     def __init__(
-        self, encoder: Encoder, data: TrainingData, plan: Plan, performance: TrainPerformance, world: World
+        self, encoder: Encoder, data: TrainingData, plan: TrainingPlan, performance: TrainPerformance, world: World
     ) -> None:
         self.encoder, self.data, self.plan, self.performance, self.world = encoder, data, plan, performance, world
         self.settings = plan.training
@@ -136,38 +135,40 @@ class _Trainer:
         )
         self.scaler = torch.amp.GradScaler(world.device.type, enabled=self.settings.precision == "fp16")
         self.how = Pass(performance.grad_cache_chunk, self.settings.precision, self.settings.seed)
-        self.progress = checkpoint.Progress()
+        self.state = checkpoint.TrainingState()
 
     def run(self, scratch: Path) -> None:
         """All steps from the last checkpoint to the end."""
-        plan, progress = self.plan, self.progress
+        plan, state = self.plan, self.state
+        queries = 0
+
+        def details(seconds: float) -> Iterator[str]:
+            _, epoch, loss, learning_rate = state.curve[-1]
+            yield f"{queries / seconds:,.1f} queries a second"
+            yield f"epoch {epoch} of {self.settings.epochs}"
+            yield f"loss {loss:.4f}"
+            yield f"learning rate {learning_rate:.2e}"
+
+        progress = Progress("training", plan.steps, "steps", interval=_SECONDS_BETWEEN_LINES, details=details)
+        progress.skip(state.step)
         self._log(
             f"{len(plan.queries)} queries ({plan.skipped} without a positive skipped), {plan.steps} steps of "
             f"{self.settings.global_batch_size} queries, {self.world.size} process(es) on {self.world.device.type}"
-            + (f"; resuming after step {progress.step}" if progress.step else "")
+            + (f"; resuming after step {state.step}" if state.step else "")
         )
-        began, done_before, seconds_before = time.monotonic(), progress.step, progress.seconds
-        told = began
-        queries_done = 0
-        for epoch, batch, token_ids in ahead(map(self._prepare, plan.batches(progress.step))):
-            learning_rate = plan.learning_rate(progress.step)
+        seconds_before = state.seconds
+        for epoch, batch, token_ids in ahead(map(self._prepare, plan.batches(state.step))):
+            learning_rate = plan.learning_rate(state.step)
             loss = self._step(batch, token_ids, epoch, learning_rate)
-            progress.step += 1
-            progress.curve.append([progress.step, epoch + 1, loss, learning_rate])
-            queries_done += len(batch.positives)
-            elapsed = time.monotonic() - began
-            progress.seconds = seconds_before + elapsed
-            slow = time.monotonic() - told >= _SECONDS_BETWEEN_LINES
-            if progress.step % self.performance.log_steps == 0 or progress.step == plan.steps or slow:
-                told = time.monotonic()
-                left = elapsed / (progress.step - done_before) * (plan.steps - progress.step)
-                self._log(
-                    f"step {progress.step}/{plan.steps} epoch {epoch + 1}/{self.settings.epochs} loss {loss:.4f} "
-                    f"learning rate {learning_rate:.2e} {queries_done / elapsed:.1f} queries/s {left / 60:.1f} min left"
-                )
-            if progress.step % self.performance.checkpoint_steps == 0 and self.world.rank == 0:
-                progress.loss_scale = self.scaler.state_dict()
-                checkpoint.save(scratch, self.encoder, self.optimizer, progress)
+            state.step += 1
+            state.curve.append([state.step, epoch + 1, loss, learning_rate])
+            state.seconds = seconds_before + progress.seconds
+            queries += len(batch.positives)
+            if self.world.rank == 0:
+                progress.add(1, due=state.step % self.performance.log_steps == 0)
+                if state.step % self.performance.checkpoint_steps == 0:
+                    state.loss_scale = self.scaler.state_dict()
+                    checkpoint.save(scratch, self.encoder, self.optimizer, state)
 
     def _prepare(self, step: tuple[int, list[int]]) -> tuple[int, Batch, list[list[int]]]:
         """Epoch, batch and token ids of this process's texts."""
@@ -215,7 +216,7 @@ class _Trainer:
             loss_of,
             self.how,
             self.world,
-            step=self.progress.step,
+            step=self.state.step,
             scale=self.scaler.scale,
         )
         self._check_finite("loss", loss, epoch, learning_rate)
@@ -233,11 +234,11 @@ class _Trainer:
         if not math.isfinite(value):
             training = self.settings
             raise InputError(
-                f"the {name} is {value} at step {self.progress.step + 1} of {self.plan.steps} (epoch {epoch + 1}, "
+                f"the {name} is {value} at step {self.state.step + 1} of {self.plan.steps} (epoch {epoch + 1}, "
                 f"learning rate {learning_rate:.2e}; {training.loss}, temperature {training.temperature}, "
                 f"{training.precision}).",
                 hint="try a lower learning_rate, a higher temperature, or precision bf16 or fp32; unless a setting "
-                "changes, training goes on from its last checkpoint.",
+                "changes, training continues from its last checkpoint.",
             )
 
     def _log(self, message: str) -> None:
@@ -246,8 +247,8 @@ class _Trainer:
 
 
 def _record(inputs: Inputs, backbone: Backbone, performance: TrainPerformance, trainer: _Trainer) -> dict[str, Any]:
-    """What ``training.json`` holds: all that was decided, and how it went."""
-    plan, progress, world = trainer.plan, trainer.progress, trainer.world
+    """The content of ``training.json``: all settings and the course of the training."""
+    plan, state, world = trainer.plan, trainer.state, trainer.world
     return {
         "training": plan.training.model_dump(mode="json"),
         "backbone": backbone.model_dump(mode="json"),
@@ -268,9 +269,9 @@ def _record(inputs: Inputs, backbone: Backbone, performance: TrainPerformance, t
         "warmup_steps": plan.warmup,
         "optimizer": "AdamW",
         "schedule": "linear warm-up, linear decay",
-        "seconds": round(progress.seconds, 1),
+        "seconds": round(state.seconds, 1),
         "curve_columns": ["step", "epoch", "loss", "learning_rate"],
-        "curve": progress.curve,
+        "curve": state.curve,
         "versions": {
             "python": platform.python_version(),
             **{

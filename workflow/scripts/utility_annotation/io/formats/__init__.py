@@ -1,4 +1,4 @@
-"""Readers and writers of the outside world's formats, one module a format.
+"""Readers and writers of the outside world's formats, one module per format.
 
 Every reader streams: it yields one row at a time, with the line (or the item of a JSON document) at which it stands,
 and raises InputError, naming file and line, for the first thing that is wrong. The functions here choose the reader
@@ -15,7 +15,7 @@ from typing import Literal, TypeVar
 from ...common.errors import InputError
 from ...settings import Source, entry
 from . import beir, dpr, hotpotqa, jsonl, msmarco, msmarco_qa, nq_open, parquet, tevatron, trec
-from .rows import Answers, Judgement, Passage, Query
+from .rows import Answers, Judgement, PassageRow, Query
 
 Row = TypeVar("Row")
 Kind = Literal["passages", "queries", "judgements", "answers"]
@@ -35,7 +35,7 @@ class Format:
     """
 
     description: str
-    passages: Callable[..., Iterator[Passage]] | None = None
+    passages: Callable[..., Iterator[PassageRow]] | None = None
     queries: Callable[..., Iterator[Query]] | None = None
     judgements: Callable[..., Iterator[Judgement]] | None = None
     answers: Callable[..., Iterator[Answers]] | None = None
@@ -49,24 +49,24 @@ class Format:
 
 FORMATS: dict[str, Format] = {
     "msmarco": Format(
-        description="MS MARCO's TSV without quoting, an id and a text, or qrels of four columns",
+        description="MS MARCO's TSV without quoting: an id and a text, or qrels of four columns",
         passages=msmarco.read_passages,
         queries=msmarco.read_queries,
         judgements=msmarco.read_judgements,
     ),
     "beir": Format(
-        description="BEIR's JSONL and TSV, or its folder or zip",
+        description="BEIR's JSONL and TSV files, or its folder or zip",
         passages=beir.read_passages,
         queries=beir.read_queries,
         judgements=beir.read_judgements,
     ),
     "trec": Format(
-        description="TREC's qrels of four columns",
+        description="TREC qrels of four columns",
         judgements=trec.read_judgements,
     ),
     "jsonl": Format(
-        description="a JSON object a line, with the keys docid, title, text (a corpus), query_id, text (questions), "
-        "query_id, docid, grade (qrels) or query_id, answers, or as `columns` says",
+        description="one JSON object per line, with the keys docid, title, text (corpus), query_id, text (questions), "
+        "query_id, docid, grade (qrels) or query_id, answers (answers), or the names in `columns`",
         passages=jsonl.read_passages,
         queries=jsonl.read_queries,
         judgements=jsonl.read_judgements,
@@ -74,7 +74,7 @@ FORMATS: dict[str, Format] = {
         columns=True,
     ),
     "parquet": Format(
-        description="columns named as the keys of jsonl, or as `columns` says",
+        description="columns with the names of jsonl's keys, or the names in `columns`",
         passages=parquet.read_passages,
         queries=parquet.read_queries,
         judgements=parquet.read_judgements,
@@ -82,11 +82,11 @@ FORMATS: dict[str, Format] = {
         columns=True,
     ),
     "tevatron": Format(
-        description="training rows, whose positives are judgements",
+        description="training rows; their positives are the judgements",
         judgements=tevatron.read_judgements,
     ),
     "msmarco-qa": Format(
-        description="MS MARCO QA's JSON by columns",
+        description="MS MARCO QA's JSON, stored by column",
         queries=msmarco_qa.read_queries,
         answers=msmarco_qa.read_answers,
     ),
@@ -96,7 +96,7 @@ FORMATS: dict[str, Format] = {
         answers=hotpotqa.read_answers,
     ),
     "nq-open": Format(
-        description="NQ-open's JSONL, whose answers are joined by the question's text",
+        description="NQ-open's JSONL; answers are joined by the text of the question",
         queries=nq_open.read_queries,
         answers=nq_open.read_answers,
         key=nq_open.normalised,
@@ -120,7 +120,7 @@ _COLUMNS: dict[Kind, tuple[str, ...]] = {
 """What of a source's ``columns`` each kind of rows has."""
 
 
-def read_passages(source: Source) -> Iterator[Passage]:
+def read_passages(source: Source) -> Iterator[PassageRow]:
     """The passages of a corpus, in the file's order."""
     return _read("passages", _format(source).passages, source)
 

@@ -13,12 +13,12 @@ from pathlib import Path
 
 from ...common.errors import InputError
 from . import fields, jsonl, lines
-from .rows import Judgement, Passage, Query
+from .rows import Judgement, PassageRow, Query
 
 _QRELS = ("query-id", "corpus-id", "score")
 
 
-def read_passages(path: Path) -> Iterator[Passage]:
+def read_passages(path: Path) -> Iterator[PassageRow]:
     """``corpus.jsonl``: ``{"_id": …, "title": …, "text": …}``."""
     return jsonl.read_passages(locate(path, "corpus.jsonl"), {"docid": "_id"})
 

@@ -12,13 +12,13 @@ from typing import IO, Any
 
 import ijson
 
-from ...common.errors import InputError, Item
+from ...common.errors import InputError, ItemNumber
 from . import lines
 
 _BLANK = b" \t\r\n"
 
 
-def iter_objects(path: Path) -> Iterator[tuple[Item, dict[str, Any]]]:
+def iter_objects(path: Path) -> Iterator[tuple[ItemNumber, dict[str, Any]]]:
     """The objects of a document that is a list of objects, ``[{…}, …]``; numbers count from 1.
 
     Raises:
@@ -35,7 +35,7 @@ def iter_objects(path: Path) -> Iterator[tuple[Item, dict[str, Any]]]:
         yield number, value
 
 
-def iter_column(path: Path, name: str) -> Iterator[tuple[Item, str, Any]]:
+def iter_column(path: Path, name: str) -> Iterator[tuple[ItemNumber, str, Any]]:
     """(number, key, value) of a column of a document that is an object of columns, ``{"name": {"0": …}, …}``.
 
     Other columns are passed over without being built. Numbers count from 1 in the column's own order.
@@ -51,7 +51,7 @@ def iter_column(path: Path, name: str) -> Iterator[tuple[Item, str, Any]]:
 
 def _iter(
     path: Path, opening: bytes, kind: str, parse: Callable[[IO[bytes]], Iterator[Any]]
-) -> Iterator[tuple[Item, Any]]:
+) -> Iterator[tuple[ItemNumber, Any]]:
     number = 0
     with lines.open_bytes(path) as stream:
         try:
@@ -63,15 +63,15 @@ def _iter(
                     path=path,
                 )
             for number, value in enumerate(parse(stream), 1):
-                yield Item(number), value
+                yield ItemNumber(number), value
         except lines.DAMAGED as error:
-            raise lines.damaged(error, path, Item(number + 1)) from None
+            raise lines.damaged(error, path, ItemNumber(number + 1)) from None
         except ijson.JSONError as error:
             raise InputError(
                 f"this is not JSON from here on ({_reason(error)}).",
                 hint="fetch or copy the file again, or correct it.",
                 path=path,
-                line=Item(number + 1),
+                line=ItemNumber(number + 1),
             ) from None
 
 

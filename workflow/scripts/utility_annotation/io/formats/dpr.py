@@ -12,12 +12,12 @@ from pathlib import Path
 
 from ...common.errors import InputError
 from . import documents, fields, lines
-from .rows import Answers, Judgement, Passage, Query
+from .rows import Answers, Judgement, PassageRow, Query
 
 _HEADER = ("id", "text", "title")
 
 
-def read_passages(path: Path) -> Iterator[Passage]:
+def read_passages(path: Path) -> Iterator[PassageRow]:
     """``id``, ``text`` and ``title`` between tabs under a header line; double quotes stand around what needs them."""
     records = _records(path)
     number, header = next(records, (1, list(_HEADER)))
@@ -32,7 +32,7 @@ def read_passages(path: Path) -> Iterator[Passage]:
         if len(record) != len(_HEADER):
             raise lines.wrong_columns(len(record), _HEADER, path, number, "tabs")
         docid, text, title = record
-        yield Passage(number, *fields.passage({"id": docid, "title": title, "text": text}, "id", path, number))
+        yield PassageRow(number, *fields.passage({"id": docid, "title": title, "text": text}, "id", path, number))
 
 
 def read_queries(path: Path) -> Iterator[Query]:

@@ -20,7 +20,7 @@ def read_queries(path: Path) -> Iterator[Query]:
 
 
 def read_answers(path: Path) -> Iterator[Answers]:
-    """``_id`` and ``answer``: one answer a question."""
+    """``_id`` and ``answer``: one answer per question."""
     for number, row in documents.iter_objects(path):
         yield Answers(
             number,

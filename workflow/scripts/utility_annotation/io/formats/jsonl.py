@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from . import lines, records
-from .rows import Answers, Judgement, Passage, Query
+from .rows import Answers, Judgement, PassageRow, Query
 
 
-def read_passages(path: Path, columns: records.Columns = records.OWN_NAMES) -> Iterator[Passage]:
+def read_passages(path: Path, columns: records.Columns = records.OWN_NAMES) -> Iterator[PassageRow]:
     """``{"docid": …, "title": …, "text": …}``; the title may be absent."""
     return records.passages(_rows(path), path, columns)
 

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from . import fields, lines, trec
-from .rows import Passage, Query
+from .rows import PassageRow, Query
 
 read_judgements = trec.read_judgements
 """MS MARCO's qrels are TREC's four columns (query id, 0, passage id, grade) with tabs between them."""
 
 
-def read_passages(path: Path) -> Iterator[Passage]:
+def read_passages(path: Path) -> Iterator[PassageRow]:
     """``collection.tsv``: passage id, text. The passages have no titles."""
     for line, docid, text in _pairs(path, ("passage id", "text")):
-        yield Passage(line, docid, None, text)
+        yield PassageRow(line, docid, None, text)
 
 
 def read_queries(path: Path) -> Iterator[Query]:

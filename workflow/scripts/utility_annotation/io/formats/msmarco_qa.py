@@ -1,7 +1,7 @@
 """MS MARCO QA (version 2.1): one JSON document by columns, ``{"query_id": {"0": …}, "query": {"0": …}, …}``.
 
 Its question ids are those of MS MARCO's passage ranking. Memory holds the ids of all rows; the passages, which are
-most of the file, are passed over.
+most of the file, are skipped.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ...common.errors import InputError, Item
+from ...common.errors import InputError, ItemNumber
 from . import documents, fields
 from .rows import Answers, Query
 
 NO_ANSWER = "No Answer Present."
-"""What stands in place of an answer where the annotators found none."""
+"""The answer of a question that its passages do not answer."""
 
 
 def read_queries(path: Path) -> Iterator[Query]:
@@ -25,13 +25,13 @@ def read_queries(path: Path) -> Iterator[Query]:
 
 
 def read_answers(path: Path) -> Iterator[Answers]:
-    """Columns ``query_id`` and ``answers``; a question with ``NO_ANSWER`` or a blank alone has an empty list."""
+    """Columns ``query_id`` and ``answers``; a question with only ``NO_ANSWER`` or blanks has an empty list."""
     for number, query_id, answers in _rows(path, "answers"):
         found = fields.answers(answers, "answers", path, number)
         yield Answers(number, query_id, [answer for answer in found if answer.strip() != NO_ANSWER])
 
 
-def _rows(path: Path, column: str) -> Iterator[tuple[Item, str, Any]]:
+def _rows(path: Path, column: str) -> Iterator[tuple[ItemNumber, str, Any]]:
     """(number, query id, value) of a column's rows."""
     ids = {
         key: fields.identifier(value, "query_id", path, number)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...common.errors import InputError, Item
+from ...common.errors import InputError, ItemNumber
 from ...common.progress import counted
 from . import records
-from .rows import Answers, Judgement, Passage, Query
+from .rows import Answers, Judgement, PassageRow, Query
 
 _BATCH_ROWS = 4096
 
 
-def read_passages(path: Path, columns: records.Columns = records.OWN_NAMES) -> Iterator[Passage]:
+def read_passages(path: Path, columns: records.Columns = records.OWN_NAMES) -> Iterator[PassageRow]:
     """Columns ``docid``, ``title`` (may be absent) and ``text``."""
     return records.passages(_rows(path, ("docid", "text"), ("title",), columns), path, columns)
 
@@ -57,7 +57,7 @@ def _rows(path: Path, needed: tuple[str, ...], optional: tuple[str, ...], column
             batches = file.iter_batches(batch_size=_BATCH_ROWS, columns=read)
             rows = (row for batch in batches for row in batch.to_pylist())
             for number, row in enumerate(counted(rows, f"reading {path.name}", "rows", file.metadata.num_rows), 1):
-                yield Item(number), row
+                yield ItemNumber(number), row
     except FileNotFoundError:
         raise InputError("there is no such file.", hint="correct `path`, or fetch the file.", path=path) from None
     except (pa.ArrowInvalid, OSError) as error:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ...common.errors import InputError
 from . import fields
-from .rows import Answers, Judgement, Passage, Query
+from .rows import Answers, Judgement, PassageRow, Query
 
 Records = Iterator[tuple[int, Mapping[str, object]]]
 """(line or item, row)."""
@@ -22,12 +22,12 @@ Columns = Mapping[str, str]
 OWN_NAMES: Columns = {}
 
 
-def passages(records: Records, path: Path, columns: Columns) -> Iterator[Passage]:
+def passages(records: Records, path: Path, columns: Columns) -> Iterator[PassageRow]:
     """Passages; the title may be absent."""
     docid, title, text = (columns.get(name, name) for name in ("docid", "title", "text"))
     for number, row in records:
         _check(row, (docid, text), path, number)
-        yield Passage(number, *fields.passage(row, docid, path, number, title, text))
+        yield PassageRow(number, *fields.passage(row, docid, path, number, title, text))
 
 
 def queries(records: Records, path: Path, columns: Columns) -> Iterator[Query]:

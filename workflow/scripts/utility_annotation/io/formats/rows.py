@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
-class Passage(NamedTuple):
+class PassageRow(NamedTuple):
     """A passage of a corpus (schema ``CORPUS``)."""
 
     line: int

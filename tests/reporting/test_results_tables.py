@@ -7,18 +7,20 @@ import math
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
-import results_table as script
-from command_line import arguments
+import table as script
+from configured import write_configuration
 from pydantic import ValidationError
 
 from utility_annotation.common.errors import InputError
 from utility_annotation.common.files import write_json
 from utility_annotation.io.schemas import PER_QUERY
 from utility_annotation.reporting.markup import latex_text
-from utility_annotation.reporting.published import Figure, Place
-from utility_annotation.reporting.results_markup import bands, latex, legend, markdown
-from utility_annotation.reporting.tables import Cell, metric_name, read_csv, results_table, table_rows, write_csv
+from utility_annotation.reporting.published import Place, no_figures
+from utility_annotation.reporting.results import compared_cells, read_results, results_table, table_rows
+from utility_annotation.reporting.tables import Table, metric_name, read_csv, to_csv, with_texts
+from utility_annotation.reporting.writers import to_latex, to_markdown
 from utility_annotation.settings import Group, ResultsTable
 
 SETTINGS = ResultsTable(
@@ -37,8 +39,8 @@ def write_results(folder: Path, values: dict[tuple[str, str], list[float]], metr
     """Metrics and per-query files of (backbone, training) → per-query values on ``dev``."""
     metrics, per_query = [], []
     for (backbone, run), of_run in values.items():
-        metrics.append(folder / backbone / f"{run}.json")
-        per_query.append(folder / backbone / f"{run}.parquet")
+        metrics.append(folder / backbone / run / "dev.json")
+        per_query.append(folder / backbone / run / "dev.per-query.parquet")
         rows = [{"query_id": f"q{place}", "metric": metric, "value": value} for place, value in enumerate(of_run)]
         PER_QUERY.write(per_query[-1], PER_QUERY.rows(rows))
         write_json(
@@ -54,12 +56,39 @@ def write_results(folder: Path, values: dict[tuple[str, str], list[float]], metr
     return metrics, per_query
 
 
-def cells(tmp_path: Path, values: dict[tuple[str, str], list[float]], **changes: Any) -> dict[tuple[str, str], Cell]:
+def frame(
+    settings: ResultsTable, metrics: Any, per_query: Any, paper: dict[Place, tuple[float, bool]] | None = None
+) -> pd.DataFrame:
+    """The cells of a table, the paper's figures given with whether they are doubtful."""
+    return compared_cells(settings, read_results(settings, metrics, per_query), published(paper or {}))
+
+
+def published(figures: dict[Place, tuple[float, bool]]) -> pd.DataFrame:
+    if not figures:
+        return no_figures()
+    index = pd.MultiIndex.from_tuples(list(figures), names=Place._fields)
+    return pd.DataFrame(list(figures.values()), columns=["published", "doubtful"], index=index)
+
+
+def cells(tmp_path: Path, values: dict[tuple[str, str], list[float]], **changes: Any) -> dict[tuple[str, str], Any]:
+    """The only cell of each row."""
     settings = SETTINGS.model_copy(update=changes)
-    return {(cell.backbone, cell.row): cell for cell in results_table(settings, *write_results(tmp_path, values))}
+    found = with_texts(frame(settings, *write_results(tmp_path, values)))
+    return {(cell.backbone, cell.row): cell for cell in found.itertuples()}
 
 
-def test_rows_are_bm25_then_the_untrained_backbone_then_the_runs(tmp_path: Path) -> None:
+def table(tmp_path: Path, values: dict[tuple[str, str], list[float]], **changes: Any) -> Table:
+    settings = SETTINGS.model_copy(update=changes)
+    return results_table(settings, frame(settings, *write_results(tmp_path, values)))
+
+
+def grid(markdown: str) -> list[list[str]]:
+    """The rows of a Markdown table, its headings first."""
+    lines = [line for line in markdown.splitlines() if line.startswith("| ")]
+    return [[text.strip() for text in line.strip("|").split("|")] for line in (lines[0], *lines[2:])]
+
+
+def test_rows_are_bm25_then_the_untrained_backbone_then_the_trainings(tmp_path: Path) -> None:
     found = cells(tmp_path, {("minilm", "human"): HUMAN})
     assert list(found) == [
         ("bm25", "bm25"),
@@ -101,11 +130,11 @@ def test_worse_than_the_second_baseline_is_no_dagger(tmp_path: Path) -> None:
     assert cells(tmp_path, values)["minilm", "utilsel"].marks == ""
 
 
-def test_only_runs_of_the_same_backbone_are_compared(tmp_path: Path) -> None:
+def test_only_trainings_of_the_same_backbone_are_compared(tmp_path: Path) -> None:
     values = {("bm25", "bm25"): BETTER, ("minilm", "human"): HUMAN, ("contriever", "utilsel"): BETTER}
     found = cells(tmp_path, values, backbones=("minilm", "contriever"))
-    assert found["bm25", "bm25"].p_baseline is None
-    assert found["contriever", "utilsel"].p_baseline is None
+    assert math.isnan(found["bm25", "bm25"].p_baseline)
+    assert math.isnan(found["contriever", "utilsel"].p_baseline)
 
 
 def test_without_baselines_nothing_is_marked(tmp_path: Path) -> None:
@@ -136,8 +165,9 @@ def test_figures_that_look_equal_share_their_standing(tmp_path: Path) -> None:
 
 def test_a_cell_that_was_not_computed_is_empty(tmp_path: Path) -> None:
     cell = cells(tmp_path, {("minilm", "human"): HUMAN})["minilm", "utilsel"]
-    assert cell == Cell("minilm", "utilsel", "utilsel", "dev", "mrr@10")
-    assert cell.shown == ""
+    assert (cell.training, cell.column, cell.metric) == ("utilsel", "dev", "mrr@10")
+    assert math.isnan(cell.value)
+    assert (cell.shown, cell.standing, cell.marks, cell.paper) == ("", "", "", "")
 
 
 def test_metrics_are_ordered_by_name_and_depth(tmp_path: Path) -> None:
@@ -152,32 +182,39 @@ def test_metrics_are_ordered_by_name_and_depth(tmp_path: Path) -> None:
         },
     )
     settings = ResultsTable(title="t", testsets=("dev",))
-    found = results_table(settings, [tmp_path / "m.json"], [tmp_path / "none.parquet"])
-    assert [cell.metric for cell in found] == ["mrr@10", "recall@20", "recall@1000"]
+    found = frame(settings, [tmp_path / "m.json"], [tmp_path / "none.parquet"])
+    assert list(found["metric"]) == ["mrr@10", "recall@20", "recall@1000"]
 
 
 def test_markdown_shows_percent_with_one_decimal_bold_underlined_and_marked(tmp_path: Path) -> None:
     values = {("bm25", "bm25"): [0.2] * 4, ("minilm", "human"): HUMAN, ("minilm", "utilsel"): BETTER}
-    lines = markdown(SETTINGS, list(cells(tmp_path, values).values())).splitlines()
-    assert lines[0] == "## Retrievers"
-    assert lines[2:10] == [
-        "| backbone | training | dev<br>MRR@10 |",
-        "| --- | --- | ---: |",
-        "|  | BM25 | 20.0 |",
-        "|  |  |  |",
-        "| minilm | untrained |  |",
-        "|  | human | <ins>20.0</ins> |",
-        "|  | replug |  |",
-        "|  | utilsel | **45.0**<sup>+</sup> |",
+    text = to_markdown(table(tmp_path, values))
+    assert text.startswith("## Retrievers\n")
+    assert grid(text) == [
+        ["backbone", "training", "dev<br>MRR@10"],
+        ["", "BM25", "20.0"],
+        ["", "", ""],
+        ["minilm", "untrained", ""],
+        ["", "human", "<ins>20.0</ins>"],
+        ["", "replug", ""],
+        ["", "utilsel", "**45.0**<sup>+</sup>"],
     ]
-    assert "- Queries: dev 4." in lines
+    assert "- Queries: dev 4." in text.splitlines()
+
+
+def test_the_columns_of_a_markdown_table_line_up_as_text(tmp_path: Path) -> None:
+    values = {("bm25", "bm25"): [0.2] * 4, ("minilm", "human"): HUMAN, ("minilm", "utilsel"): BETTER}
+    lines = [line for line in to_markdown(table(tmp_path, values)).splitlines() if line.startswith("| ")]
+    assert (
+        len({tuple(place for place, letter in enumerate(line) if letter == "|") for line in lines[:1] + lines[2:]}) == 1
+    )
 
 
 def test_csv_returns_the_same_cells(tmp_path: Path) -> None:
     values = {("minilm", "human"): HUMAN, ("minilm", "replug"): HUMAN, ("minilm", "utilsel"): BETTER}
-    written = list(cells(tmp_path, values).values())
-    write_csv(tmp_path / "table.csv", written)
-    assert read_csv(tmp_path / "table.csv") == written
+    written = table(tmp_path, values).cells
+    to_csv(written, tmp_path / "table.csv")
+    pd.testing.assert_frame_equal(read_csv(tmp_path / "table.csv"), written, check_exact=True)
 
 
 @pytest.mark.parametrize(
@@ -192,13 +229,13 @@ def test_metrics_of_another_table_are_refused(
         path, {"backbone": "minilm", "training": run, "testset": testset, "queries": 1, "metrics": {"mrr@10": 1.0}}
     )
     with pytest.raises(InputError, match=rf"metrics\.json: .*{message}"):
-        results_table(SETTINGS, [path] * copies, [path] * copies)
+        read_results(SETTINGS, [path] * copies, [path] * copies)
 
 
 def test_each_metrics_file_needs_its_per_query_file(tmp_path: Path) -> None:
     metrics, per_query = write_results(tmp_path, {("minilm", "human"): HUMAN, ("minilm", "utilsel"): BETTER})
-    with pytest.raises(InputError, match="2 metrics files stand beside 1 files of per-query values"):
-        results_table(SETTINGS, metrics, per_query[:1])
+    with pytest.raises(InputError, match="2 metrics files come with 1 files of per-query values"):
+        read_results(SETTINGS, metrics, per_query[:1])
 
 
 @pytest.mark.parametrize(("metric", "name"), [("ndcg@10", "nDCG@10"), ("mrr@10", "MRR@10"), ("rbp.8", "rbp.8")])
@@ -206,23 +243,18 @@ def test_metrics_are_named_as_in_papers(metric: str, name: str) -> None:
     assert metric_name(metric) == name
 
 
-def test_the_script_writes_all_formats(tmp_path: Path) -> None:
-    metrics, per_query = write_results(tmp_path, {("minilm", "human"): HUMAN, ("minilm", "utilsel"): BETTER})
-    script.main(
-        arguments(
-            settings=SETTINGS.model_dump(mode="json"),
-            metrics=metrics,
-            per_query=per_query,
-            output_markdown=tmp_path / "t.md",
-            output_csv=tmp_path / "t.csv",
-            output_latex=tmp_path / "t.tex",
-        )
-    )
-    with (tmp_path / "t.csv").open(encoding="utf-8", newline="") as file:
-        lines = {line["training"]: line for line in csv.DictReader(file)}
-    assert (lines["utilsel"]["percent"], lines["utilsel"]["marks"], lines["replug"]["percent"]) == ("45.0", "+", "")
-    assert "**45.0**" in (tmp_path / "t.md").read_text(encoding="utf-8")
-    assert r"\textbf{45.0}$^{+}$" in (tmp_path / "t.tex").read_text(encoding="utf-8")
+def test_the_script_writes_all_formats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    trainings = ("untrained", "human", "replug")
+    values = {("bm25", "bm25"): HUMAN, ("minilm", "utilsel"): BETTER} | {("minilm", name): HUMAN for name in trainings}
+    write_results(Path("results/metrics"), values)
+    file = write_configuration(tmp_path, tables={"main": SETTINGS.model_dump(mode="json")})
+    script.main(["results", "--config", file, "--table", "main", "--published", "--output", "t.md"])
+    with Path("t.csv").open(encoding="utf-8", newline="") as lines:
+        by_row = {line["row"]: line for line in csv.DictReader(lines)}
+    assert (by_row["utilsel"]["value"], by_row["utilsel"]["marks"]) == ("45.0", "+†")
+    assert "**45.0**" in Path("t.md").read_text(encoding="utf-8")
+    assert r"\textbf{45.0}$^{+\dagger}$" in Path("t.tex").read_text(encoding="utf-8")
 
 
 def test_each_group_has_its_own_second_baseline(tmp_path: Path) -> None:
@@ -234,10 +266,10 @@ def test_each_group_has_its_own_second_baseline(tmp_path: Path) -> None:
     values = {("minilm", run): HUMAN for run in ("human", "replug", "utilsel-cl")}
     values |= {("minilm", "utilsel"): BETTER, ("minilm", "replug-cl"): BETTER}
     found = cells(tmp_path, values, groups=groups)
-    marks = {row: cell.marks for (_, row), cell in found.items() if cell.percent is not None and row != "bm25"}
+    marks = {row: cell.marks for (_, row), cell in found.items() if cell.shown and row != "bm25"}
     assert marks == {"human": "", "replug": "", "utilsel": "+†", "replug-cl": "+", "utilsel-cl": ""}
-    text = markdown(SETTINGS.model_copy(update={"groups": groups}), list(found.values()))
-    assert [line.split("|")[2].strip() for line in text.splitlines() if line.startswith("| ")][3:] == [
+    text = to_markdown(table(tmp_path, values, groups=groups))
+    assert [row[1] for row in grid(text)[2:]] == [
         "",
         "human",
         "*alone*",
@@ -249,7 +281,7 @@ def test_each_group_has_its_own_second_baseline(tmp_path: Path) -> None:
     ]
 
 
-def test_a_run_may_stand_in_several_rows_under_other_names(tmp_path: Path) -> None:
+def test_a_training_may_stand_in_several_rows_under_other_names(tmp_path: Path) -> None:
     rows = {"loss=summarglh": "utilsel", "strategy=utilsel": "utilsel"}
     groups = (Group(trainings=("human",)), Group(rows=rows))
     found = cells(tmp_path, {("minilm", "human"): HUMAN, ("minilm", "utilsel"): BETTER}, groups=groups)
@@ -259,24 +291,24 @@ def test_a_run_may_stand_in_several_rows_under_other_names(tmp_path: Path) -> No
 
 
 PAPER = {
-    Place("minilm", "utilsel", "dev", "mrr@10"): Figure(46.5, False),
-    Place("minilm", "replug", "dev", "mrr@10"): Figure(33.8, True),
-    Place("minilm", "human", "dev", "recall@1000"): Figure(98.6, False),
+    Place("minilm", "utilsel", "dev", "mrr@10"): (46.5, False),
+    Place("minilm", "replug", "dev", "mrr@10"): (33.8, True),
+    Place("minilm", "human", "dev", "recall@1000"): (98.6, False),
 }
 
 
 def test_the_papers_figure_stands_beside_ours_with_the_difference(tmp_path: Path) -> None:
     settings = SETTINGS.model_copy(update={"published": "2"})
     files = write_results(tmp_path, {("minilm", "human"): HUMAN, ("minilm", "utilsel"): BETTER})
-    found = results_table(settings, *files, PAPER)
-    by_place = {(cell.row, cell.metric): cell for cell in found}
-    assert by_place["utilsel", "mrr@10"].difference == pytest.approx(-1.5)
-    text = markdown(settings, found)
-    assert "| **45.0**<sup>+</sup><br><small>46.5 (−1.5)</small> |" in text
-    assert "<small>33.8?</small>" in text, "a doubtful figure says so, and ours that was not computed stays empty"
-    assert by_place["human", "recall@1000"].percent is None
-    assert "<small>98.6</small>" in text, "a column that we did not compute still shows the paper's figure"
-    lines = latex(settings, found).splitlines()
+    found = frame(settings, *files, PAPER)
+    by_place = found.set_index(["row", "metric"])
+    assert by_place.loc[("utilsel", "mrr@10"), "difference"] == pytest.approx(-1.5)
+    text = to_markdown(results_table(settings, found))
+    shown = {row[1]: row[2:] for row in grid(text)}
+    assert shown["utilsel"] == ["**45.0**<sup>+</sup><br><small>46.5 (−1.5)</small>", ""]
+    assert shown["replug"] == ["<br><small>33.8?</small>", ""], "a doubtful figure says so; ours stays empty"
+    assert shown["human"][1] == "<br><small>98.6</small>", "a column without ours still shows the paper's figure"
+    lines = to_latex(results_table(settings, found)).splitlines()
     place = lines.index(r" & utilsel & \textbf{45.0}$^{+}$ &  \\[-1pt]")
     assert lines[place + 1] == r" &  & {\scriptsize 46.5 ($-$1.5)} &  \\[1pt]"
 
@@ -295,12 +327,12 @@ def test_a_question_answering_column_is_named_by_task_and_generator(tmp_path: Pa
         },
     )
     settings = SETTINGS.model_copy(update={"qa": ("nq-qa",), "generators": ("llm", "other")})
-    found = results_table(settings, [*metrics, tmp_path / "qa.json"], [*per_query, tmp_path / "none.parquet"])
-    shown = {(cell.row, cell.column, cell.metric): cell.shown for cell in found}
+    found = frame(settings, [*metrics, tmp_path / "qa.json"], [*per_query, tmp_path / "none.parquet"])
+    shown = {(cell.row, cell.column, cell.metric): cell.shown for cell in with_texts(found).itertuples()}
     assert shown["human", "nq-qa/llm", "em"] == "50.0"
     assert shown["human", "dev", "mrr@10"] == "20.0"
     assert shown["utilsel", "nq-qa/llm", "em"] == ""
-    assert "nq-qa/llm<br>EM" in markdown(settings, found)
+    assert "nq-qa/llm<br>EM" in to_markdown(results_table(settings, found))
 
 
 def test_an_average_is_tested_by_test_set(tmp_path: Path) -> None:
@@ -314,14 +346,13 @@ def test_an_average_is_tested_by_test_set(tmp_path: Path) -> None:
         write_json(metrics[-1], figures | {"weights": {"big": 0.5, "small": 0.5}})
         rows = [{"query_id": query_id, "metric": "mrr@10", "value": value} for query_id, value in values.items()]
         PER_QUERY.write(per_query[-1], PER_QUERY.rows(rows))
-    cell = next(cell for cell in results_table(SETTINGS, metrics, per_query) if cell.row == "utilsel")
-    assert cell.p_baseline == pytest.approx(1 - 2 * math.atan(0.6108) / math.pi, abs=1e-3)
+    found = frame(SETTINGS, metrics, per_query).set_index("row")
+    assert found.loc["utilsel", "p_baseline"] == pytest.approx(1 - 2 * math.atan(0.6108) / math.pi, abs=1e-3)
 
 
 def test_latex_escapes_what_means_something_there(tmp_path: Path) -> None:
-    found = cells(tmp_path, {("minilm", "human"): HUMAN}, groups=(Group(title="20 % & more_", rows={"a_b": "human"}),))
-    settings = SETTINGS.model_copy(update={"groups": (Group(title="20 % & more_", rows={"a_b": "human"}),)})
-    text = latex(settings, list(found.values()))
+    groups = (Group(title="20 % & more_", rows={"a_b": "human"}),)
+    text = to_latex(table(tmp_path, {("minilm", "human"): HUMAN}, groups=groups))
     assert r"\emph{20 \% \& more\_}" in text
     assert r" & a\_b & " in text
     assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 1
@@ -339,8 +370,8 @@ def test_only_the_metrics_asked_for_are_shown_in_that_order(tmp_path: Path) -> N
         },
     )
     settings = ResultsTable(title="t", testsets=("dev",), metrics=("b", "mrr@10"))
-    found = results_table(settings, [tmp_path / "m.json"], [tmp_path / "none.parquet"])
-    assert [cell.metric for cell in found] == ["b", "mrr@10"]
+    found = frame(settings, [tmp_path / "m.json"], [tmp_path / "none.parquet"])
+    assert list(found["metric"]) == ["b", "mrr@10"]
 
 
 def test_the_untrained_backbone_stands_first_in_its_own_group(tmp_path: Path) -> None:
@@ -354,18 +385,16 @@ def test_the_untrained_backbone_stands_first_in_its_own_group(tmp_path: Path) ->
 
 def test_a_group_without_a_title_is_set_apart(tmp_path: Path) -> None:
     groups = (Group(title="first", trainings=("human",)), Group(trainings=("utilsel",)))
-    settings = SETTINGS.model_copy(update={"groups": groups, "with_bm25": False})
-    found = results_table(settings, *write_results(tmp_path, {("minilm", "human"): HUMAN}))
-    lines = markdown(settings, found).splitlines()
-    assert lines[lines.index("|  | human | 20.0 |") + 1] == "|  |  |  |"
-    assert r"\addlinespace" in latex(settings, found)
+    found = table(tmp_path, {("minilm", "human"): HUMAN}, groups=groups, with_bm25=False)
+    assert [row[1] for row in grid(to_markdown(found))[1:]] == ["*first*", "human", "", "utilsel"]
+    assert r"\addlinespace" in to_latex(found)
 
 
 def test_no_row_is_kept_for_bm25_where_there_are_no_test_sets() -> None:
     settings = ResultsTable(
         title="t", backbones=("minilm",), groups=(Group(trainings=("human",)),), qa=("nq-qa",), generators=("llm",)
     )
-    assert [row.name for row in table_rows(settings)] == ["human"]
+    assert [row.row for row in table_rows(settings)] == ["human"]
     with pytest.raises(ValidationError, match="`testsets` and `with_bm25` alone"):
         ResultsTable(title="t", qa=("nq-qa",), generators=("llm",))
 
@@ -373,39 +402,35 @@ def test_no_row_is_kept_for_bm25_where_there_are_no_test_sets() -> None:
 NAMES = [f"test-set-{number}" for number in range(14)]
 
 
-def wide(published: dict[Place, Figure] | None = None) -> tuple[ResultsTable, list[Cell]]:
+def wide(paper: dict[Place, tuple[float, bool]]) -> Table:
     """A table of fourteen test sets of which nothing was computed but what is published."""
     settings = SETTINGS.model_copy(update={"testsets": tuple(NAMES), "with_bm25": False, "published": "3"})
-    return settings, results_table(settings, [], [], published or {})
+    return results_table(settings, frame(settings, [], [], paper))
 
 
 def test_a_wide_table_comes_as_several_with_the_same_rows() -> None:
-    paper = {Place("minilm", "human", name, "ndcg@10"): Figure(float(place), False) for place, name in enumerate(NAMES)}
-    settings, found = wide(paper)
-    grids = [grid for grid in markdown(settings, found).split("\n\n") if grid.startswith("|")]
+    paper = {Place("minilm", "human", name, "ndcg@10"): (float(place), False) for place, name in enumerate(NAMES)}
+    found = wide(paper)
+    grids = [text for text in to_markdown(found).split("\n\n") if text.startswith("|")]
     assert len(grids) > 1
-    shown = [cell.strip() for grid in grids for cell in grid.splitlines()[0].split("|")[3:-1]]
+    shown = [heading for text in grids for heading in grid(text)[0][2:]]
     assert shown == [f"{name}<br>nDCG@10" for name in NAMES], "every column stands once, in order"
-    for grid in grids:
-        assert [line.split("|")[2].strip() for line in grid.splitlines()[2:]] == [
-            row.name for row in table_rows(settings)
-        ]
-    text = latex(settings, found)
+    for text in grids:
+        assert [row[1] for row in grid(text)[1:]] == ["untrained", "human", "replug", "utilsel"]
+    text = to_latex(found)
     assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == len(grids)
 
 
 def test_columns_of_one_name_stay_together() -> None:
     metrics = [f"ndcg@{depth}" for depth in range(1, 6)]
-    paper = {Place("minilm", "human", name, metric): Figure(1.0, False) for name in NAMES for metric in metrics}
-    found = bands(*wide(paper))
+    found = wide({Place("minilm", "human", name, metric): (1.0, False) for name in NAMES for metric in metrics}).bands()
     assert [column for band in found for column in band] == [(name, metric) for name in NAMES for metric in metrics]
     assert all(len(band) % len(metrics) == 0 for band in found)
 
 
 def test_every_entry_of_the_legend_is_one_entry_in_markdown(tmp_path: Path) -> None:
     """An entry that began with + would be a list within the list."""
-    found = cells(tmp_path, {("minilm", "human"): HUMAN})
-    notes = legend(SETTINGS, list(found.values()))
+    notes = table(tmp_path, {("minilm", "human"): HUMAN}).notes
     assert any("+ and −" in note for note in notes)
     assert not [note for note in notes if note.startswith(("+", "-", "*", "#"))]
 

@@ -1,0 +1,81 @@
+"""The settings of every job that a configuration can ask for, by rule."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Iterable, Iterator
+from itertools import product
+from typing import Any
+
+from utility_annotation.annotation.stages import STAGES
+from utility_annotation.labels.sources import is_soft
+from utility_annotation.planning import jobs, report
+from utility_annotation.settings import Configuration, Settings, canonical
+
+Names = tuple[tuple[str, str], ...]
+"""The wildcards of a job with their values."""
+
+RULES: dict[str, Callable[..., Settings]] = {
+    name: function
+    for name, function in vars(jobs).items()
+    if inspect.isfunction(function) and function.__module__ == jobs.__name__ and not name.startswith("_")
+}
+"""Every rule that has settings."""
+
+
+def every_job(configuration: Configuration, rule: str) -> Iterator[Names]:
+    """The wildcards of each job of a rule."""
+    parameters = list(inspect.signature(RULES[rule]).parameters)[1:]
+    for values in product(*(_values(configuration, rule, parameter) for parameter in parameters)):
+        names = dict(zip(parameters, values, strict=True))
+        if "split" not in names or names["split"] in configuration.datasets[names["dataset"]].splits:
+            yield tuple(names.items())
+
+
+def _values(configuration: Configuration, rule: str, parameter: str) -> Iterable[str]:
+    if rule in ("sample_annotations", "annotation_cost"):
+        return report.judges(configuration)
+    if rule == "export_labels":
+        return [name for name, labels in configuration.labels.items() if not is_soft(labels.source)]
+    if rule in ("find_duplicates", "mine_negatives"):
+        return [name for name, pool in configuration.pools.items() if pool.source.searched]
+    if rule == "match_answers":
+        return [name for name, testset in configuration.testsets.items() if testset.relevant == "answers"]
+    if parameter == "stage":
+        return STAGES
+    if parameter == "split":
+        return {split for dataset in configuration.datasets.values() for split in dataset.splits}
+    if parameter == "qa":
+        return configuration.qa
+    section = {"generator": "annotators", "labels": "labels"}.get(parameter, f"{parameter}s")
+    return getattr(configuration, section)
+
+
+def settings_of(configuration: Configuration) -> dict[tuple[str, Names], str]:
+    """The canonical JSON of each job of each rule."""
+    return {
+        (rule, names): canonical(RULES[rule](configuration, **dict(names)))
+        for rule in RULES
+        for names in every_job(configuration, rule)
+    }
+
+
+def stale_rules(before: Configuration, after: Configuration) -> set[str]:
+    """The rules that have a job whose settings differ, of those that both configurations have."""
+    old, new = settings_of(before), settings_of(after)
+    return {rule for rule, names in old.keys() & new.keys() if old[rule, names] != new[rule, names]}
+
+
+def keys(settings: Settings) -> set[str]:
+    """The keys of the settings' JSON, dotted for those of a section that is not whole."""
+    return set(_keys(settings, json.loads(canonical(settings)), ""))
+
+
+def _keys(settings: Any, values: dict[str, Any], prefix: str) -> Iterator[str]:
+    for name, value in values.items():
+        inner = getattr(settings, name)
+        if isinstance(inner, Settings) and set(value) != set(type(inner).model_fields):
+            yield from _keys(inner, value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"

@@ -1,0 +1,238 @@
+"""What the rules call, without Snakemake: wildcards are whatever has attributes of these names."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from whole import WHOLE, at_places
+
+from utility_annotation.common.code_digest import forget
+from utility_annotation.common.file_digest import content_digest
+from utility_annotation.planning import annotation, data, entries, jobs, labels, pools, results, training
+from utility_annotation.planning.loading import resolved_name
+from utility_annotation.planning.plan import Plan, none_of, one_of
+from utility_annotation.planning.resources import REQUESTS
+from utility_annotation.settings import Configuration, canonical
+
+
+def wildcards(**values: str) -> SimpleNamespace:
+    """Others beside them are never asked for."""
+    return SimpleNamespace(**values)
+
+
+@pytest.fixture
+def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
+    """In a working folder that is not the workflow's."""
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    return Plan(WHOLE, tmp_path / "workflow")
+
+
+@pytest.fixture
+def here(root: Path) -> Plan:
+    """Of the workflow itself."""
+    return Plan(WHOLE, root)
+
+
+def test_a_planning_function_takes_the_wildcards_that_it_names(plan: Plan) -> None:
+    found = plan.of(training.model)(wildcards(backbone="encoder", training="human", shard="0000-of-0001"))
+    assert found == "results/models/encoder/human"
+
+
+def test_a_wildcard_may_be_known_already(plan: Plan) -> None:
+    of_stage = plan.of(annotation.template, stage="relsel")
+    assert of_stage(wildcards(annotator="list")) == "prompts/relsel.j2"
+    assert of_stage(wildcards(annotator="point")) == "prompts/pointwise_relevance.j2"
+
+
+def test_a_function_of_the_configuration_alone_takes_no_wildcard(plan: Plan) -> None:
+    assert plan.of(results.shown_models)(wildcards()) == results.shown_models(WHOLE)
+
+
+def test_a_missing_wildcard_is_an_error(plan: Plan) -> None:
+    with pytest.raises(AttributeError, match="training"):
+        plan.of(training.model)(wildcards(backbone="encoder"))
+
+
+def test_resources_are_those_of_the_workflow_wherever_one_works(plan: Plan, tmp_path: Path) -> None:
+    of_stage = plan.resource_of(annotation.template, stage="answer")
+    assert of_stage(wildcards(annotator="list")) == [f"{tmp_path}/workflow/resources/prompts/answer.j2"]
+    assert plan.resource("report/style.css") == f"{tmp_path}/workflow/resources/report/style.css"
+    assert plan.script("train.py")(wildcards(), None) == f"{tmp_path}/workflow/workflow/scripts/train.py"
+
+
+def test_paths_are_short_in_the_workflows_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    plan = Plan(WHOLE, tmp_path)
+    assert plan.resource_of(results.table_published)(wildcards(table="retrieval")) == ["resources/paper/published.csv"]
+    assert plan.resource_of(results.table_published)(wildcards(table="answers")) == []
+    assert plan.script("train.py")(wildcards(), None) == "workflow/scripts/train.py"
+
+
+def test_a_rule_is_stale_by_its_jobs_settings_as_canonical_json(plan: Plan) -> None:
+    settings = plan.settings(jobs.annotate, stage="relsel")(wildcards(annotator="point", pool="rows"))
+    assert settings == canonical(jobs.annotate(WHOLE, annotator="point", stage="relsel"))
+    assert list(json.loads(settings)) == sorted(json.loads(settings))
+
+
+def test_a_users_own_files_are_marked_and_those_that_a_rule_makes_are_not(plan: Plan) -> None:
+    def mark(file: str) -> tuple[str, str]:
+        return ("own", file)
+
+    sources = plan.watched(data.queries_files, mark)
+    dev = wildcards(dataset="data", split="dev")
+    expected = ["own/dev.jsonl", "own/beir", "own/answers.jsonl"]
+    assert sources(dev) == expected, "what is not there is asked for as it is"
+    for file in expected:
+        Path(file).parent.mkdir(exist_ok=True)
+        Path(file).touch()
+    assert sources(dev) == [mark(file) for file in expected]
+    train = wildcards(dataset="data", split="train")
+    Path("raw/packed").mkdir(parents=True)
+    Path("raw/packed/queries.jsonl").touch()
+    assert sources(train) == ["raw/packed/queries.jsonl"], "a download's member, even where it is there"
+
+
+def test_every_file_of_some_rules_is_marked(plan: Plan) -> None:
+    shared = plan.marked(annotation.shared, str.upper, stage="utilrank")
+    names = {"pool": "rows", "shard": "0000-of-0002"}
+    assert shared(wildcards(annotator="point", **names)) == [
+        "RESULTS/ANNOTATION/ROWS/POINT/UTILSEL/0000-OF-0002.PARQUET"
+    ]
+    assert shared(wildcards(annotator="list", **names)) == []
+
+
+def test_the_content_of_a_users_own_file_counts_and_its_time_does_not(plan: Plan) -> None:
+    content = plan.content(labels.outside_files)
+    theirs = wildcards(labels="theirs")
+    assert content(theirs) == [], "it is not there"
+    file = Path("own/theirs.txt")
+    file.parent.mkdir()
+    file.write_text("q1 0 a 1\n")
+    first = content(theirs)
+    assert first == [content_digest(file, "elsewhere")]
+    os.utime(file, (1, 1))
+    assert content(theirs) == first
+    file.write_text("q1 0 a 2\n")
+    assert content(theirs) != first
+    assert plan.content(pools.source_files)(wildcards(pool="found")) == [], "rows that this workflow mines"
+
+
+def test_the_code_of_a_job_is_that_of_its_command_with_the_entries_that_it_uses(here: Plan) -> None:
+    pointwise, listwise = (at_places({"backbones/encoder/pooling": pooling}) for pooling in ("mean", "cls"))
+    root = Path(__file__).parents[2]
+
+    def encode(configuration: Configuration) -> str:
+        return Plan(configuration, root).code("retrieve.py", "encode", entries.encode)(wildcards(backbone="encoder"))
+
+    assert encode(pointwise) != encode(listwise), "another pooling"
+    assert encode(listwise) == here.code("retrieve.py", "encode", entries.encode)(wildcards(backbone="encoder"))
+    search = here.code("retrieve.py", "search", entries.encode)(wildcards(backbone="encoder"))
+    assert search != encode(listwise), "another command"
+    relsel, answer = (
+        here.code("annotate.py", "annotate", entries.annotate, stage=stage)(wildcards())
+        for stage in ("relsel", "answer")
+    )
+    assert relsel != answer
+
+
+def test_code_is_found_in_the_workflows_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scripts = tmp_path / "workflow" / "scripts"
+    scripts.mkdir(parents=True)
+    (scripts / "one.py").write_text("def run(arguments):\n    return 1\n\n\ndef other(arguments):\n    return 2\n")
+    code = Plan(WHOLE, tmp_path).code("one.py", "run")
+    first = code(wildcards())
+    (scripts / "one.py").write_text(
+        'def run(arguments):\n    """Say one."""\n    return 1\n\n\ndef other(a):\n    return 3\n'
+    )
+    forget()
+    assert code(wildcards()) == first, "a docstring and another command change nothing"
+    (scripts / "one.py").write_text("def run(arguments):\n    return 4\n")
+    forget()
+    assert code(wildcards()) != first
+
+
+def test_what_makes_nothing_stale_takes_the_input_too(plan: Plan) -> None:
+    assert plan.configuration_file(wildcards(), None) == resolved_name(WHOLE)
+    folder = plan.unwatched(training.pool_folder)
+    assert folder(wildcards(training="human"), ["a file"]) == "results/pools/rows"
+
+
+def test_memory_and_time_grow_with_every_attempt(plan: Plan) -> None:
+    request = REQUESTS["train"]
+    assert [plan.memory("train")(wildcards(), attempt) for attempt in (1, 3)] == [16000, 48000]
+    assert [plan.runtime("train")(wildcards(), attempt) for attempt in (1, 2)] == [request.runtime, 1920]
+    with pytest.raises(AssertionError, match="prepare_model asks for no time"):
+        plan.runtime("prepare_model")
+    with pytest.raises(AssertionError, match="plot_lines asks for no memory"):
+        plan.memory("plot_lines")
+
+
+def test_vllm_has_an_environment_of_its_own() -> None:
+    plan = Plan(at_places({"annotators/fast": {"model": "llm", "engine": "vllm"}}), Path())
+    environment = plan.environment_of(annotation.in_environment_of_vllm)
+    assert environment(wildcards(annotator="fast")) == "../envs/vllm.yaml"
+    assert environment(wildcards(annotator="list")) == "../envs/core.yaml"
+    generating = plan.environment_of(annotation.generates_with_vllm)
+    assert generating(wildcards(generator="fast")) == "../envs/vllm.yaml"
+
+
+@pytest.mark.parametrize(
+    ("resources", "expected"),
+    [
+        ({}, "python"),
+        ({"gpu": 1}, "python"),
+        ({"gpu": 4}, "python -m torch.distributed.run --standalone --nproc-per-node 4"),
+    ],
+)
+def test_a_training_on_several_gpus_is_launched_in_as_many_processes(
+    plan: Plan, resources: dict[str, Any], expected: str
+) -> None:
+    assert plan.launcher(wildcards(), None, resources) == expected
+
+
+def test_tables_and_charts_have_their_titles_in_snakemakes_report(plan: Plan) -> None:
+    title = plan.title("table", "tables", "table")
+    assert title(wildcards(table="retrieval")) == {"table": "Retrieval"}
+
+
+def test_wildcards_are_the_names_of_the_configuration(plan: Plan) -> None:
+    patterns = plan.wildcard_patterns()
+    assert patterns["annotator"] == patterns["generator"] == "list|point|served"
+    assert patterns["split"] == "asked|dev|train"
+    assert patterns["training"] == "human|likely|refined|untrained|useful"
+    assert patterns["retriever"].split("|") == [
+        "bm25/bm25",
+        *(f"encoder/{name}" for name in ("human", "likely", "refined", "untrained", "useful")),
+    ]
+    assert Plan(at_places({"averages": {}, "tables": {}}), Path()).wildcard_patterns()["average"] == "none"
+
+
+def test_patterns_take_names_as_they_are() -> None:
+    import re
+
+    assert re.fullmatch(one_of(["a.b", "c+"]), "a.b")
+    assert not re.fullmatch(one_of(["a.b", "c+"]), "axb")
+    assert re.fullmatch(none_of(["one", "two"], "[a-z]+"), "three")
+    assert re.fullmatch(none_of(["one", "two"], "[a-z]+"), "ones")
+    assert not re.fullmatch(none_of(["one", "two"], "[a-z]+"), "two")
+
+
+def test_every_result_is_a_target(plan: Plan) -> None:
+    targets = plan.targets()
+    assert set(targets) == {
+        *("all", "labels", "models", "tables", "figures", "paper"),
+        *("retrieval", "answers", "sets", "costs", "shares", "numbers"),
+    }
+    assert targets["retrieval"] == ["results/tables/retrieval.md", "results/figures/retrieval.svg"]
+    assert targets["costs"] == ["results/tables/costs.md"]
+    assert targets["shares"] == ["results/figures/shares.svg"]
+    assert targets["models"] == [f"results/models/encoder/{name}" for name in ("human", "refined", "useful")]
+    assert set(targets["all"]) == {*targets["tables"], *results.all_figures(WHOLE), "results/report.html"}
+    assert len(targets["tables"]) == 3 * len(results.tables(WHOLE))
+    assert set(targets["paper"]) == {*targets["tables"], *results.all_charts(WHOLE)}

@@ -1,0 +1,315 @@
+"""A changed key of the configuration makes stale the jobs whose result depends on it, and no others.
+
+What a rule is stale by beside its settings, code and input files, has tests of its own with Snakemake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, get_origin
+
+import pytest
+from job_settings import RULES, stale_rules
+from whole import WHOLE, at_places
+
+from utility_annotation.settings import Configuration, Settings, member_section
+
+JUDGES = {"sample_annotations", "annotation_cost"}
+SOURCE = {"format": "jsonl", "path": "own/new.jsonl"}
+GROUP = "tables/retrieval/groups/0"
+BARE_TABLE = {"title": "B", "testsets": ["dev"], "baseline": None}
+
+CHANGES: list[tuple[set[str], dict[str, Any]]] = [
+    ({"prepare_model", "export_labels"}, {"models/llm/hub": "another/LLM", "models/llm/revision": "v2"}),
+    (
+        {"prepare_model", "export_model"},
+        {"models/bert/path": "elsewhere", "models/bert/max_length": 64, "models/bert": {"package": "some-bert"}},
+    ),
+    (
+        {"fetch"},
+        {
+            "downloads/packed/url": "https://elsewhere/packed.tar.gz",
+            "downloads/packed/md5": "1" * 32,
+            "downloads/packed/bytes": 8,
+            "downloads/packed/local": "mine/packed.tar.gz",
+        },
+    ),
+    ({"ingest_corpus"}, {"datasets/data/corpus": SOURCE, "datasets/data/titles": False}),
+    ({"ingest_corpus"}, {"datasets/data/corpus/columns": {"docid": "id"}}),
+    (set(), {"datasets/data/shards": 3}),
+    ({"ingest_queries", "ingest_qrels", "ingest_answers"}, {"datasets/data/splits/dev/queries": SOURCE}),
+    ({"ingest_qrels"}, {"datasets/data/splits/train/qrels": SOURCE}),
+    ({"ingest_answers"}, {"datasets/data/splits/train/answers": SOURCE}),
+    ({"ingest_qrels", "ingest_queries"}, {"datasets/data/splits/dev/qrels/path": "own/new"}),
+    ({"ingest_answers", "ingest_queries"}, {"datasets/data/splits/dev/answers/path": "own/new.jsonl"}),
+    (
+        {"ingest_queries"},
+        {
+            "datasets/data/splits/dev/part/percent": [0, 60],
+            "datasets/data/splits/dev/part/seed": 1,
+            "datasets/data/splits/dev/sample/queries": 8,
+            "datasets/data/splits/dev/sample/fewer": "keep",
+            "datasets/data/splits/dev/sample/seed": 1,
+            "datasets/data/splits/dev/judged_only": False,
+            "datasets/data/splits/dev/answered_only": False,
+        },
+    ),
+    ({"ingest_qrels"}, {"datasets/data/splits/dev/unknown_passages": "drop"}),
+    ({"ingest_qrels", "ingest_answers"}, {"datasets/data/splits/dev/unknown_queries": "drop"}),
+    ({"build_pool", "export_labels"}, {"pools/rows/source/path": "own/new.jsonl", "pools/rows/titles": False}),
+    ({"build_pool"}, {"pools/ids/source/format": "tevatron"}),
+    ({"build_pool", "mine_negatives", "export_labels"}, {"pools/found/size": 5}),
+    ({"build_pool", "export_labels"}, {"pools/rows/size": 5, "pools/rows/seed": 1, "pools/rows/shards": 3}),
+    ({"find_duplicates", "mine_negatives", "export_labels"}, {"pools/found/source/depth": 40}),
+    ({"mine_negatives", "export_labels"}, {"pools/dev/source/format": "merged"}),
+    # which runs are read, and whether copies are dropped, decides the input files; a card tells both
+    ({"export_labels"}, {"pools/found/source/retrievers": ["bm25/bm25"], "pools/found/source/duplicates": "keep"}),
+    ({"export_labels"}, {"pools/dev/source/testset": "judged"}),
+    ({"build_pool"}, {"pools/ids/dataset": "other", "pools/ids/split": "dev"}),
+    (
+        {"annotate", "export_labels", "generate_answers"},
+        {
+            "annotators/list/model": "bert",
+            "annotators/list/passage_words": 99,
+            "annotators/list/max_model_len": 999,
+            "annotators/list/precision": "fp32",
+            "annotators/list/thinking": True,
+            "annotators/list/retries/max_retries": 1,
+            "annotators/list/retries/temperature_step": 0.1,
+            "annotators/list/answer_sampling/temperature": 0.5,
+            "annotators/list/answer_sampling/top_p": 0.5,
+            "annotators/list/answer_sampling/top_k": 5,
+            "annotators/list/answer_sampling/max_new_tokens": 5,
+            "annotators/list/answer_sampling/seed": 5,
+            "annotators/list/engine": "vllm",
+            "annotators/served/served_model_name": "farther",
+        },
+    ),
+    (
+        {"annotate", "export_labels"},
+        {
+            "annotators/list/permutations": 3,
+            "annotators/list/sampling/temperature": 0.5,
+            "annotators/list/sampling/top_p": 0.5,
+            "annotators/list/sampling/top_k": 5,
+            "annotators/list/sampling/max_new_tokens": 5,
+            "annotators/list/sampling/seed": 5,
+        },
+    ),
+    ({"annotate", "export_labels"}, {"annotators/served/structured_outputs": True}),
+    (
+        {"annotate", "export_labels"},
+        {"annotators/point/pointwise/relevant_percent": 20, "annotators/point/pointwise/minimum_gain": 0.1},
+    ),
+    # a listwise annotator has no scores
+    ({"export_labels"}, {"annotators/list/pointwise/minimum_gain": 0.1}),
+    # a pointwise ranking takes the likelihoods of the selection, which so is a stage of the same labels
+    ({"annotate", "export_labels", "generate_answers", *JUDGES}, {"annotators/point/protocol": "listwise"}),
+    ({"merge_labels", "label_table", "export_labels", "sample_annotations"}, {"labels/ranked/top_percent": 20}),
+    (
+        {"merge_labels", "cost_table", "export_labels", "export_model", "annotation_cost"},
+        {"labels/useful/queries/percent": 50, "labels/useful/queries/seed": 1},
+    ),
+    ({"merge_labels", "export_labels", "export_model", "annotation_cost"}, {"labels/few/queries/percent": 30}),
+    (
+        {"merge_labels", "label_quality", "label_table", "cost_table", "export_labels", "export_model", *JUDGES},
+        {"labels/useful/annotator": "point"},
+    ),
+    (
+        {"merge_labels", "label_quality", "label_table", "cost_table", "export_labels", "export_model", *JUDGES},
+        {"labels/useful/source": "relsel"},
+    ),
+    ({"merge_labels", "cost_table", "export_labels", "export_model", *JUDGES}, {"labels/useful/pool": "ids"}),
+    (
+        {"merge_labels", "export_labels"},
+        {
+            "labels/theirs/file/path": "own/new.txt",
+            "labels/theirs/file": SOURCE,
+            "labels/theirs/unknown_passages": "drop",
+            "labels/both/of": ["theirs", "useful"],
+        },
+    ),
+    ({"train", "encode", "search", "export_model"}, {"backbones/encoder/model": "llm"}),
+    ({"train", "encode", "search"}, {"backbones/encoder/pooling": "mean", "backbones/encoder/normalize": True}),
+    ({"train", "search"}, {"backbones/encoder/query_prefix": "query: ", "backbones/encoder/query_length": 16}),
+    ({"train", "encode"}, {"backbones/encoder/passage_prefix": "passage: ", "backbones/encoder/passage_length": 99}),
+    (
+        {"train"},
+        {
+            "trainings/useful/loss": "jointlh",
+            "trainings/useful/positives": "pos-avg",
+            "trainings/useful/human_positive": "inclusion",
+            "trainings/useful/train_group_size": 8,
+            "trainings/useful/global_batch_size": 8,
+            "trainings/useful/epochs": 9,
+            "trainings/useful/learning_rate": 1e-5,
+            "trainings/useful/warmup_ratio": 0.2,
+            "trainings/useful/weight_decay": 0.1,
+            "trainings/useful/max_grad_norm": 2.0,
+            "trainings/useful/temperature": 0.1,
+            "trainings/useful/answer_temperature": 0.1,
+            "trainings/useful/precision": "fp32",
+            "trainings/useful/seed": 1,
+        },
+    ),
+    ({"train", "cost_table", "export_model", *JUDGES}, {"trainings/useful/labels": "both"}),
+    ({"train", "export_model"}, {"trainings/refined/init_from": "human"}),
+    ({"search", "bm25_search"}, {"testsets/dev/depth": 500, "testsets/dev/drop_query_document": True}),
+    ({"evaluate"}, {"testsets/dev/metrics": ["mrr@10"], "testsets/dev/relevance_level": 2}),
+    ({"evaluate", "match_answers"}, {"testsets/answered/metrics": ["success@5"]}),
+    # these decide which files are read
+    (set(), {"testsets/spare/dataset": "other", "testsets/spare/split": "dev", "testsets/labelled/relevant": "qrels"}),
+    ({"annotation_cost"}, {"testsets/labelled/labels": "asked-again"}),
+    (set(), {"averages/mean/testsets": ["judged", "dev"]}),
+    ({"generate_answers"}, {"qa/task/passages": 3}),
+    ({"evaluate_answers"}, {"qa/plain/metrics": ["f1"], "qa/task/bert_score/layer": 1}),
+    # the model, the run and the template are input files
+    (set(), {"qa/task/bert_score/model": "llm", "qa/plain/testset": "answered", "qa/plain/style": "short"}),
+    ({"bm25_search"}, {"bm25/k1": 0.8, "bm25/b": 0.5}),
+    (
+        {"results_table"},
+        {
+            "tables/retrieval/title": "New",
+            "tables/retrieval/metrics": ["mrr@10"],
+            "tables/retrieval/with_bm25": False,
+            "tables/retrieval/baseline": "refined",
+            "tables/retrieval/significance_level": 0.01,
+            "tables/retrieval/published": "3",
+            f"{GROUP}/title": "Group",
+            f"{GROUP}/second_baseline": "human",
+            f"{GROUP}/rows": {"again": "human"},
+            "tables/answers/qa": ["plain"],
+            "tables/answers/generators": ["point"],
+            "tables/retrieval/testsets": ["dev", "judged"],
+        },
+    ),
+    ({"results_table"}, {f"{GROUP}/trainings": ["human", "refined"]}),
+    ({"results_table"}, {"tables/retrieval": BARE_TABLE | {"backbones": [], "groups": []}}),
+    ({"label_table"}, {"label_tables/sets/title": "New", "label_tables/sets/published": "1"}),
+    ({"label_table", *JUDGES}, {"label_tables/sets/labels": ["useful", "ranked", "given-truth"]}),
+    (
+        {"cost_table"},
+        {
+            "cost_tables/costs/title": "New",
+            "cost_tables/costs/backbone": "other",
+            "cost_tables/costs/testset": "judged",
+            "cost_tables/costs/published": "17",
+            "cost_tables/costs/trainings": ["useful", "human"],
+        },
+    ),
+    (
+        {"plot_lines"},
+        {
+            "line_charts/shares/title": "New",
+            "line_charts/shares/x_label": "new",
+            "line_charts/shares/backbone": "other",
+            "line_charts/shares/testset": "judged",
+            "line_charts/shares/metric": "ndcg@10",
+            "line_charts/shares/series/0/name": "new",
+            "line_charts/shares/series/0/points": {50: "human"},
+            "line_charts/shares/levels": ["human"],
+        },
+    ),
+    ({"plot_labels"}, {"label_charts/numbers/title": "New", "label_charts/numbers/labels": ["human", "useful"]}),
+    ({"cost_table"}, {"cost/gpu_hour_usd": 2.0, "cost/judgement_usd": 0.2}),
+    ({"sample_annotations"}, {"report/questions": 5, "report/seed": 1}),
+]
+"""The rules that become stale, beside the report, and the keys of which each alone makes them so."""
+CASES = [(place, value, rules) for rules, values in CHANGES for place, value in values.items()]
+
+
+OTHER_DATA = WHOLE.datasets["data"].model_dump(mode="json")
+OTHER_BACKBONE = {"backbones/other": {"model": "bert"}}
+BESIDE: dict[str, dict[str, Any]] = {
+    "pools/ids/dataset": {"datasets/other": OTHER_DATA},
+    "labels/useful/pool": {"labels/both/of": ["human", "theirs"]},
+    "testsets/spare/dataset": {"datasets/other": OTHER_DATA, "testsets/spare": {"dataset": "data", "split": "train"}},
+    "testsets/spare/split": {"testsets/spare": {"dataset": "data", "split": "train"}},
+    "testsets/labelled/relevant": {"averages/means/testsets": ["mean", "dev"]},
+    "testsets/labelled/labels": {"labels/asked-again": WHOLE.labels["asked"].model_dump(mode="json")},
+    "cost_tables/costs/backbone": OTHER_BACKBONE,
+    "line_charts/shares/backbone": OTHER_BACKBONE,
+}
+"""What stands beside a key before and after its change, so that the configuration is a valid one."""
+
+
+@pytest.mark.parametrize(("place", "value", "rules"), CASES, ids=[place for place, *_ in CASES])
+def test_a_key_makes_stale_what_depends_on_it(place: str, value: Any, rules: set[str]) -> None:
+    beside = BESIDE.get(place, {})
+    assert stale_rules(at_places(beside), at_places({**beside, place: value})) == rules | {"write_report"}
+
+
+SPEED = {
+    "threads": 4,
+    "annotate/batch_tokens": 1,
+    "annotate/device": "cpu",
+    "annotate/gpus": 4,
+    "annotate/memory_fraction": 0.5,
+    "annotate/python": "/opt/vllm/bin/python",
+    "annotate/server/url": "http://elsewhere/v1",
+    "annotate/server/api_key_env": "KEY",
+    "annotate/server/concurrency": 2,
+    "annotate/server/timeout": 1,
+    "annotate/server/attempts": 1,
+    "train/grad_cache_chunk": 4,
+    "train/checkpoint_steps": 5,
+    "train/log_steps": 1,
+    "train/device": "cpu",
+    "train/gpus": 8,
+    "encode/batch_tokens": 1,
+    "encode/device": "cpu",
+    "encode/search": "torch",
+    "encode/gpus": 8,
+}
+
+
+@pytest.mark.parametrize("place", SPEED)
+def test_speed_makes_nothing_stale(place: str) -> None:
+    changed = at_places({f"performance/{place}": SPEED[place]})
+    assert changed.performance != WHOLE.performance
+    assert stale_rules(WHOLE, changed) == set()
+
+
+def test_a_new_member_of_a_section_makes_nothing_stale_but_the_report() -> None:
+    for section, member in (
+        ("models", "llm"),
+        ("annotators", "list"),
+        ("labels", "human"),
+        ("trainings", "human"),
+        ("testsets", "dev"),
+        ("pools", "rows"),
+    ):
+        added = getattr(WHOLE, section)[member].model_dump(mode="json")
+        assert stale_rules(WHOLE, at_places({f"{section}/new": added})) == {"write_report"}, section
+
+
+def leaves(section: type[Settings] = Configuration, prefix: str = "") -> Iterator[str]:
+    """Every key of the configuration that holds no section; ``*`` is a name, or a place in a list."""
+    for name, field in section.model_fields.items():
+        inner = member_section(field.annotation)
+        named = get_origin(field.annotation) in (dict, tuple)
+        if inner is None:
+            yield f"{prefix}{name}"
+        else:
+            yield from leaves(inner, f"{prefix}{name}/*/" if named else f"{prefix}{name}/")
+
+
+def generic(place: str) -> set[str]:
+    """The keys of ``leaves`` that a changed place stands for."""
+    parts = place.split("/")
+    return {
+        leaf
+        for leaf in leaves()
+        if all(name in ("*", part) for name, part in zip(leaf.split("/"), parts, strict=False))
+        and len(leaf.split("/")) >= len(parts)
+    }
+
+
+def test_every_key_is_tried() -> None:
+    places = [*(place for place, *_ in CASES), *(f"performance/{place}" for place in SPEED)]
+    tried = {leaf for place in places for leaf in generic(place)}
+    assert sorted(set(leaves()) - tried) == []
+
+
+def test_every_rule_is_made_stale_by_something() -> None:
+    assert {rule for rules, _ in CHANGES for rule in rules} | {"write_report"} == set(RULES)

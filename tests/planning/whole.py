@@ -1,0 +1,155 @@
+"""A configuration with a member of every section, for tests of what is planned from it."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from utility_annotation.planning.loading import load
+from utility_annotation.settings import Configuration
+
+RAW: dict[str, Any] = {
+    "models": {
+        "llm": {"hub": "some/LLM", "revision": "v1"},
+        "bert": {"path": "models/bert", "max_length": 512},
+    },
+    "downloads": {
+        "packed": {"url": "https://host/a/packed.tar.gz", "md5": "0" * 32, "bytes": 7},
+        "zipped": {"url": "https://host/a/zipped.zip", "local": "mine/zipped.zip"},
+    },
+    "datasets": {
+        "data": {
+            "corpus": {"format": "jsonl", "path": "raw/packed/corpus.jsonl"},
+            "shards": 2,
+            "splits": {
+                "train": {
+                    "queries": {"format": "jsonl", "path": "raw/packed/queries.jsonl"},
+                    "qrels": {"format": "trec", "path": "own/qrels.txt"},
+                    "answers": {"format": "jsonl", "path": "raw/zipped/zipped.zip/answers.jsonl"},
+                },
+                "dev": {
+                    "queries": {"format": "jsonl", "path": "own/dev.jsonl"},
+                    "qrels": {"format": "beir", "path": "own/beir"},
+                    "answers": {"format": "jsonl", "path": "own/answers.jsonl"},
+                    "judged_only": True,
+                    "answered_only": True,
+                    "part": {"percent": [0, 50]},
+                    "sample": {"queries": 9},
+                },
+                "asked": {"queries": {"format": "jsonl", "path": "own/asked.jsonl"}},
+            },
+        }
+    },
+    "pools": {
+        "rows": {"dataset": "data", "source": {"path": "own/rows.jsonl"}, "size": 9, "shards": 2},
+        "ids": {"dataset": "data", "source": {"format": "tevatron-ids", "path": "own/ids.jsonl"}},
+        "found": {
+            "dataset": "data",
+            "split": "asked",
+            "source": {
+                "format": "merged",
+                "testset": "asked",
+                "retrievers": ["bm25/bm25", "encoder/human"],
+                "depth": 50,
+                "duplicates": "drop",
+            },
+        },
+        "dev": {
+            "dataset": "data",
+            "split": "dev",
+            "source": {"format": "retrieved", "testset": "dev", "duplicates": "drop"},
+        },
+    },
+    "annotators": {
+        "list": {"model": "llm"},
+        "point": {"model": "llm", "protocol": "pointwise"},
+        "served": {"engine": "openai", "served_model_name": "far"},
+    },
+    "labels": {
+        "human": {"pool": "rows", "source": "human"},
+        "few": {"pool": "rows", "source": "human", "queries": {"percent": 20}},
+        "useful": {"pool": "rows", "source": "utilsel", "annotator": "list"},
+        "ranked": {"pool": "rows", "source": "utilrank", "annotator": "point"},
+        "given-truth": {"pool": "rows", "source": "utilsel-truth", "annotator": "list"},
+        "likely": {"pool": "rows", "source": "replug", "annotator": "point"},
+        "theirs": {"pool": "rows", "source": "file", "file": {"format": "trec", "path": "own/theirs.txt"}},
+        "both": {"pool": "rows", "source": "union", "of": ["useful", "theirs"]},
+        "judged": {"pool": "dev", "source": "relsel", "annotator": "served"},
+        "asked": {"pool": "found", "source": "relsel", "annotator": "list"},
+    },
+    "backbones": {"encoder": {"model": "bert"}},
+    "trainings": {
+        "human": {"labels": "human", "loss": "singlelh"},
+        "useful": {"labels": "useful"},
+        "refined": {"labels": "few", "init_from": "useful", "positives": "pos-one"},
+        "likely": {"labels": "likely", "loss": "kl"},
+    },
+    "testsets": {
+        "dev": {"dataset": "data", "split": "dev"},
+        "judged": {"dataset": "data", "split": "dev", "labels": "judged", "metrics": ["ndcg@10"]},
+        "labelled": {"dataset": "data", "split": "asked", "relevant": "labels", "labels": "asked"},
+        "answered": {"dataset": "data", "split": "train", "relevant": "answers", "metrics": ["success@20"]},
+        "asked": {"dataset": "data", "split": "asked", "depth": 100},
+    },
+    "averages": {"mean": {"testsets": ["dev", "judged"]}, "means": {"testsets": ["mean", "labelled"]}},
+    "qa": {
+        "task": {
+            "testset": "answered",
+            "metrics": ["em", "bert-score"],
+            "bert_score": {"model": "bert", "layer": 2},
+        },
+        "plain": {"testset": "dev", "style": "sentence"},
+    },
+    "tables": {
+        "retrieval": {
+            "title": "Retrieval",
+            "backbones": ["encoder"],
+            "groups": [{"trainings": ["untrained", "human", "refined"]}],
+            "testsets": ["dev", "means"],
+            "published": "2",
+        },
+        "answers": {
+            "title": "Answers",
+            "backbones": ["encoder"],
+            "groups": [{"rows": {"ours": "human"}}],
+            "qa": ["task"],
+            "generators": ["list"],
+        },
+    },
+    "label_tables": {"sets": {"title": "Sets", "labels": ["useful", "ranked"]}},
+    "cost_tables": {
+        "costs": {"title": "Costs", "backbone": "encoder", "trainings": ["human", "useful"], "testset": "dev"}
+    },
+    "line_charts": {
+        "shares": {
+            "title": "Shares",
+            "x_label": "share",
+            "backbone": "encoder",
+            "testset": "dev",
+            "metric": "mrr@10",
+            "series": [{"name": "human", "points": {20: "refined", 100: "human"}}],
+            "levels": ["untrained"],
+        }
+    },
+    "label_charts": {"numbers": {"title": "Numbers", "labels": ["useful", "human"]}},
+}
+
+
+def changed(**values: Any) -> Configuration:
+    """The configuration with values at some places; ``__`` parts the keys of a place: ``bm25__k1=0.8``."""
+    return at_places({place.replace("__", "/"): value for place, value in values.items()})
+
+
+def at_places(values: dict[str, Any]) -> Configuration:
+    """The same for places such as ``labels/useful/top_percent``; numbers are places in a list."""
+    raw = copy.deepcopy(RAW)
+    for place, value in values.items():
+        *parents, key = place.split("/")
+        section: Any = raw
+        for parent in parents:
+            section = section[int(parent)] if isinstance(section, list) else section.setdefault(parent, {})
+        section[int(key) if isinstance(section, list) else key] = value
+    return load(raw)
+
+
+WHOLE = load(RAW)
