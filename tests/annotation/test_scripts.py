@@ -17,7 +17,8 @@ import annotate as script
 import pytest
 from command_line import arguments, write_configuration
 
-from utility_annotation.annotation.stages import STAGES, TRUTH
+from utility_annotation.annotation.names import TRUTH
+from utility_annotation.annotation.stages import STAGES
 from utility_annotation.common.errors import InputError
 from utility_annotation.engines.throughput import Speed, record_speed, recorded_speed
 from utility_annotation.io.schemas import ANNOTATION, ANSWERS, POOL

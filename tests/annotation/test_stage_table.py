@@ -11,7 +11,7 @@ import pytest
 from command_line import configuration
 from judged_pools import write_annotation, write_pool
 
-from utility_annotation.annotation.items import TRUTH
+from utility_annotation.annotation.names import TRUTH
 from utility_annotation.annotation.stages import STAGES, StageEntry, Way, chain
 from utility_annotation.common.errors import InputError
 from utility_annotation.common.files import write_json

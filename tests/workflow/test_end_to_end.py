@@ -300,7 +300,7 @@ UTILGRADE = """    "utilgrade": StageEntry(
         reads=("relsel", "answer"),
         listwise=Way("utilgrade.j2", "selection", _SELECTION_REPLY),
         pointwise=Way("utilgrade.j2", settings=("pointwise.minimum_gain",)),
-        make=selection_stage,
+        make=_selection,
         labels=SELECTED,
         runtime=180,
     ),

@@ -10,8 +10,8 @@ from typing import Any
 from ..common.errors import InputError
 from ..io.answers import read_references
 from ..io.schemas import ANNOTATION, POOL, iter_rows, passage_text
+from .names import TRUTH
 from .prompts import cut, length
-from .stages import TRUTH
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING, Literal
 
 from ..settings import Annotator
 from .label_rules import LIKELIHOODS, SELECTED, TOP_RANKED, LabelRule
+from .names import TRUTH
 
 if TYPE_CHECKING:
     from .prompts import PromptTemplate
     from .shard import Stage
-
-TRUTH = "truth"
-"""The entry of ``reads`` of a stage that gets the ground-truth answers of the pool's split."""
 
 EVERY_STAGE = ("model", "engine", "served_model_name", "protocol", "passage_words", "max_model_len")
 """Keys of an annotator that decide the result of every stage; with a local model, ``precision`` too."""

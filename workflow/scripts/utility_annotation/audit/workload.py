@@ -14,7 +14,7 @@ from math import ceil, floor
 from pathlib import Path
 from statistics import fmean
 
-from ..annotation.items import TRUTH
+from ..annotation.names import TRUTH
 from ..annotation.prompts import PromptSanitizer, PromptTemplate
 from ..annotation.stages import STAGES
 from ..engines.protocol import Failure, ReplyRequest

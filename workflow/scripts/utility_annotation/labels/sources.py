@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..annotation.label_rules import LabelRule
-from ..annotation.stages import STAGES, TRUTH
+from ..annotation.names import TRUTH
+from ..annotation.stages import STAGES
 from ..settings import Labels
 
 if TYPE_CHECKING:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..annotation.stages import STAGES, TRUTH, chain
+from ..annotation.names import TRUTH
+from ..annotation.stages import STAGES, chain
 from ..settings import Configuration, JobSettings, Name, QuerySubset
 from .sources import SOURCES
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..annotation.stages import STAGES, TRUTH
+from ..annotation.names import TRUTH
+from ..annotation.stages import STAGES
 from ..pools.shards import shard_names
 from ..settings import Configuration, Labels
 from . import data
