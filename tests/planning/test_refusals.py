@@ -186,6 +186,7 @@ def test_an_interpreter_of_vllm_that_is_not_there_is_refused_where_a_job_uses_it
     refusals.missing_interpreter(there, [sys.executable])
 
 
+@pytest.mark.process
 def test_a_python_without_the_workflows_packages_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that only says what Python says of a missing package stands first on the path."""
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
@@ -206,6 +207,7 @@ def test_no_python_at_all_is_refused(folder: Path, monkeypatch: pytest.MonkeyPat
     assert "which lacks the workflow's packages (there is none)" in str(refused(refusals.foreign_python))
 
 
+@pytest.mark.process
 def test_another_python_that_has_the_packages_will_do(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     python = folder / "python"
     python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
