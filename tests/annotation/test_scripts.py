@@ -21,7 +21,8 @@ from utility_annotation.annotation.stages import STAGES, TRUTH
 from utility_annotation.common.errors import InputError
 from utility_annotation.engines.throughput import Speed, record_speed, recorded_speed
 from utility_annotation.io.schemas import ANNOTATION, ANSWERS, POOL
-from utility_annotation.labels.cost import Records, Work
+from utility_annotation.labels.cost import Records
+from utility_annotation.labels.work import Work
 from utility_annotation.settings import Annotator, Pointwise, Sampling
 
 QUERIES = 6

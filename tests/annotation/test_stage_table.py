@@ -16,9 +16,10 @@ from utility_annotation.annotation.stages import STAGES, StageEntry, Way, chain
 from utility_annotation.common.errors import InputError
 from utility_annotation.common.files import write_json
 from utility_annotation.io.schemas import LABELS
-from utility_annotation.labels.cost import Records, Work, work_of_labels, work_of_training
+from utility_annotation.labels.cost import Records
 from utility_annotation.labels.quality import label_quality
 from utility_annotation.labels.sources import Parts, descriptions, is_narrowed, is_soft, make_labels, needs_truth
+from utility_annotation.labels.work import Work, work_of_labels, work_of_training
 from utility_annotation.planning import annotation, jobs, labels
 from utility_annotation.planning.loading import load
 from utility_annotation.planning.plan import Plan

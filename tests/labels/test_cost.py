@@ -11,8 +11,9 @@ from judged_pools import write_annotation, write_pool
 
 from utility_annotation.common.errors import InputError
 from utility_annotation.common.files import write_json
-from utility_annotation.labels.cost import Effort, Records, Work, work_of_training
+from utility_annotation.labels.cost import Effort, Records
 from utility_annotation.labels.shards import query_subset
+from utility_annotation.labels.work import Work, work_of_training
 from utility_annotation.planning.loading import load
 from utility_annotation.reporting.published import read_published
 from utility_annotation.settings import Configuration, Cost, QuerySubset

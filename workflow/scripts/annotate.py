@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from utility_annotation.annotation.command import StageJob, run
-from utility_annotation.annotation.items import TRUTH, read_items
-from utility_annotation.annotation.stages import STAGES
+from utility_annotation.annotation.items import read_items
+from utility_annotation.annotation.stages import STAGES, TRUTH
 from utility_annotation.common.errors import InputError, run_script
 from utility_annotation.planning import jobs
 from utility_annotation.planning.command import Commands, configuration_of

@@ -8,7 +8,6 @@ from typing import Any
 
 from utility_annotation.common.errors import run_script
 from utility_annotation.common.files import read_json, write_text
-from utility_annotation.labels.cost import Records
 from utility_annotation.planning import jobs
 from utility_annotation.planning import results as files
 from utility_annotation.planning.command import Commands, configuration_of
@@ -42,6 +41,7 @@ def labels(arguments: argparse.Namespace) -> None:
 
 def costs(arguments: argparse.Namespace) -> None:
     """What the labels of trainings cost, beside what the trainings reach."""
+    from utility_annotation.labels.cost import Records
     from utility_annotation.reporting.cost_tables import cost_cells, cost_table
 
     configuration, name = configuration_of(arguments), arguments.table

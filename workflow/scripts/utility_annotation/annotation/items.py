@@ -11,6 +11,7 @@ from ..common.errors import InputError
 from ..io.answers import read_references
 from ..io.schemas import ANNOTATION, POOL, iter_rows, passage_text
 from .prompts import cut, length
+from .stages import TRUTH
 
 
 @dataclass(frozen=True)
@@ -109,9 +110,6 @@ def with_truth(items: Iterable[Item], answers: Path | str) -> Iterator[Item]:
     for item in items:
         yield replace(item, answer=next(iter(references.get(item.query_id, ())), None))
 
-
-TRUTH = "truth"
-"""The entry of ``reads`` of a stage that gets the ground-truth answers of the pool's split."""
 
 _READERS = {"answer": with_answers, TRUTH: with_truth}
 """What each kind of input adds to the items; any other stage's selection narrows them."""

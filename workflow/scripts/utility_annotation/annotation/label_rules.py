@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 
 @dataclass(frozen=True)
@@ -48,16 +49,22 @@ class LabelRule:
         """The positives among one query's listed passages; a soft rule has none."""
         if self.soft or self.column != "docids":
             return []
+        import numpy as np  # here, as below, so that stages are planned without it
+
         number = len(docids)
         listed = Listed(np.arange(number), np.full(number, number), np.full(number, np.nan, np.float32), top_percent)
         return [docid for docid, label in zip(docids, self.label(listed), strict=True) if label > 0]
 
 
 def _selected(listed: Listed) -> npt.NDArray[np.float32]:
+    import numpy as np
+
     return np.ones(len(listed.place), np.float32)
 
 
 def _top_ranked(listed: Listed) -> npt.NDArray[np.float32]:
+    import numpy as np
+
     kept = np.maximum(1, np.floor(listed.top_percent * listed.length / 100))
     return (listed.place < kept).astype(np.float32)
 

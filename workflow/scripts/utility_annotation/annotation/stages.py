@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ..settings import Annotator
-from .answers import AnswerStage
-from .items import TRUTH
 from .label_rules import LIKELIHOODS, SELECTED, TOP_RANKED, LabelRule
-from .prompts import PromptTemplate
-from .relevance import relevance_stage
-from .replug import replug_stage
-from .shard import Stage
-from .utility import ranking_stage, selection_stage
+
+if TYPE_CHECKING:
+    from .prompts import PromptTemplate
+    from .shard import Stage
+
+TRUTH = "truth"
+"""The entry of ``reads`` of a stage that gets the ground-truth answers of the pool's split."""
 
 EVERY_STAGE = ("model", "engine", "served_model_name", "protocol", "passage_words", "max_model_len")
 """Keys of an annotator that decide the result of every stage; with a local model, ``precision`` too."""
@@ -77,13 +77,43 @@ class StageEntry:
         return "relsel" in self.reads
 
 
+def _relevance(annotator: Annotator, prompt: PromptTemplate) -> Stage:
+    from .relevance import relevance_stage  # here, as below, so that a plan and other jobs load no stage
+
+    return relevance_stage(annotator, prompt)
+
+
+def _answer(annotator: Annotator, prompt: PromptTemplate) -> Stage:
+    from .answers import AnswerStage
+
+    return AnswerStage(annotator, prompt)
+
+
+def _selection(annotator: Annotator, prompt: PromptTemplate) -> Stage:
+    from .utility import selection_stage
+
+    return selection_stage(annotator, prompt)
+
+
+def _ranking(annotator: Annotator, prompt: PromptTemplate) -> Stage:
+    from .utility import ranking_stage
+
+    return ranking_stage(annotator, prompt)
+
+
+def _replug(annotator: Annotator, prompt: PromptTemplate) -> Stage:
+    from .replug import replug_stage
+
+    return replug_stage(annotator, prompt)
+
+
 STAGES: Mapping[str, StageEntry] = {
     "relsel": StageEntry(
         description="relevance selection: the passages that an LLM found on topic",
         reads=(),
         listwise=Way("relsel.j2", "selection", _SELECTION_REPLY),
         pointwise=Way("pointwise_relevance.j2", settings=("pointwise.relevant_percent",)),
-        make=relevance_stage,
+        make=_relevance,
         labels=SELECTED,
         runtime=360,
     ),
@@ -92,7 +122,7 @@ STAGES: Mapping[str, StageEntry] = {
         reads=("relsel",),
         listwise=Way("answer.j2", "answer", ANSWER_REPLY),
         pointwise=Way("answer.j2", "answer", ANSWER_REPLY),
-        make=AnswerStage,
+        make=_answer,
         labels=None,
         runtime=120,
     ),
@@ -101,7 +131,7 @@ STAGES: Mapping[str, StageEntry] = {
         reads=("relsel", "answer"),
         listwise=Way("utilsel.j2", "selection", _SELECTION_REPLY),
         pointwise=Way("pointwise_answer.j2", settings=("pointwise.minimum_gain",)),
-        make=selection_stage,
+        make=_selection,
         labels=SELECTED,
         runtime=180,
     ),
@@ -111,7 +141,7 @@ STAGES: Mapping[str, StageEntry] = {
         reads=("relsel", "answer"),
         listwise=Way("utilrank.j2", "ranking", _SELECTION_REPLY),
         pointwise=Way("pointwise_answer.j2", shares="utilsel"),
-        make=ranking_stage,
+        make=_ranking,
         labels=TOP_RANKED,
         runtime=180,
     ),
@@ -120,7 +150,7 @@ STAGES: Mapping[str, StageEntry] = {
         reads=(TRUTH,),
         listwise=Way("utilsel.j2", "selection", _SELECTION_REPLY),
         pointwise=Way("pointwise_answer.j2", settings=("pointwise.minimum_gain",)),
-        make=selection_stage,
+        make=_selection,
         labels=SELECTED,
         runtime=360,
     ),
@@ -129,7 +159,7 @@ STAGES: Mapping[str, StageEntry] = {
         reads=(TRUTH,),
         listwise=Way("replug.j2"),
         pointwise=Way("replug.j2"),
-        make=replug_stage,
+        make=_replug,
         labels=LIKELIHOODS,
         runtime=720,
     ),

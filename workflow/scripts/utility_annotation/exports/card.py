@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from ..annotation.stages import STAGES
 from ..labels.sources import descriptions, rule_of
 from ..reporting.markup import markdown_table
-from ..settings import Annotator, Labels, Model, Name, Pool, Settings, canonical
-from .examples import Examples
+from ..settings import Annotator, JobSettings, Labels, Model, Name, Pool, canonical
 from .forms import ExportFormat
+
+if TYPE_CHECKING:
+    from .examples import Examples
 
 PAPER = (
     "H. Zhang et al., *Utility-Focused LLM Annotation for Retrieval and Retrieval-Augmented Generation*, EMNLP 2025, "
@@ -21,7 +23,7 @@ PAPER = (
 )
 
 
-class ExportSettings(Settings):
+class ExportSettings(JobSettings):
     """The settings that decide an export."""
 
     name: Name

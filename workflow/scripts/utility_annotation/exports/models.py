@@ -13,13 +13,13 @@ import yaml
 from ..common.files import atomic_write, read_json, write_text
 from ..labels.sources import descriptions
 from ..reporting.markup import markdown_table
-from ..settings import Backbone, Labels, Model, Name, Settings, Training
+from ..settings import Backbone, JobSettings, Labels, Model, Name, Training
 from .card import PAPER
 
 _SNAKEMAKE = ".snakemake_timestamp"
 
 
-class ModelExportSettings(Settings):
+class ModelExportSettings(JobSettings):
     """The content of a model's card beside its ``training.json``."""
 
     name: Name

@@ -30,6 +30,11 @@ def is_tar(name: str) -> bool:
     return name.endswith(_TAR_ENDINGS)
 
 
+def on_disk(path: Path) -> Path:
+    """The file on disk that ``path`` needs: the zip where the path leads on into one, else the path itself."""
+    return next((parent for parent in path.parents if parent.is_file()), path)
+
+
 def unpack(archive: Path, member: str, output: Path) -> None:
     """Write the first regular file named ``member`` to ``output``, in flat memory, and nothing else.
 

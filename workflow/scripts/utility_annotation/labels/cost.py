@@ -23,30 +23,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..annotation.stages import STAGES, TRUTH, chain
 from ..common.errors import InputError
 from ..common.files import read_json
 from ..engines.throughput import device_count
 from ..io.schemas import ANNOTATION, POOL
-from ..settings import Configuration, Cost, Name, QuerySubset, Settings
+from ..settings import Cost
 from .shards import query_subset
-from .sources import SOURCES
+from .work import Work
 
 logger = logging.getLogger(__name__)
-
-
-class Work(Settings):
-    """Something that is paid for per query.
-
-    ``judgements``: humans judge the passages of a pool; ``answers``: humans answer its questions; otherwise a stage of
-    the annotation.
-    """
-
-    kind: Name
-    pool: Name
-    annotator: Name | None = None
-    queries: tuple[QuerySubset, ...] = ()
-    """The queries of the pool that are in each of these parts."""
 
 
 @dataclass(frozen=True)
@@ -68,41 +53,6 @@ class Effort:
         if self.device_hours is None:
             return None
         return (self.judgements + self.answers) * prices.judgement_usd + self.device_hours * prices.gpu_hour_usd
-
-
-def work_of_training(configuration: Configuration, training: str) -> list[Work] | None:
-    """The work behind the labels of a training and of those it starts from; None if some labels came from a file."""
-    work: list[Work] = []
-    stage: str | None = training
-    while stage is not None:
-        of_stage = work_of_labels(configuration, configuration.trainings[stage].labels)
-        if of_stage is None:
-            return None
-        work += of_stage
-        stage = configuration.trainings[stage].init_from
-    return work
-
-
-def work_of_labels(configuration: Configuration, name: str, within: tuple[QuerySubset, ...] = ()) -> list[Work] | None:
-    """The work behind a label set for the queries in all of these parts; None if some labels came from a file."""
-    labels = configuration.labels[name]
-    queries = (*within, labels.queries)
-    if labels.source == "file":
-        return None
-    if labels.source == "union":
-        members = [work_of_labels(configuration, member, queries) for member in labels.of]
-        return None if None in members else [work for member in members for work in member or ()]
-    if labels.source in SOURCES:
-        return [Work(kind="judgements", pool=labels.pool, queries=queries)]
-    assert labels.annotator is not None, "the configuration requires it"
-    protocol = configuration.annotators[labels.annotator].protocol
-    # a stage that finds another's likelihoods in the store computes nothing itself
-    stages = [name for name in chain(labels.source, protocol) if STAGES[name].way(protocol).shares is None]
-    kinds = (*(["answers"] if TRUTH in STAGES[labels.source].reads else []), *stages)
-    return [
-        Work(kind=kind, pool=labels.pool, annotator=None if kind == "answers" else labels.annotator, queries=queries)
-        for kind in kinds
-    ]
 
 
 class Records:

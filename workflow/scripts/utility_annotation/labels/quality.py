@@ -20,21 +20,13 @@ import pyarrow.compute as pc
 from ..common.errors import InputError
 from ..common.progress import counted
 from ..io.schemas import ANNOTATION, OUTCOMES
-from ..settings import Name, Settings
 from .agreement import Confusion
 from .merge import pair_shards
 from .positions import ShownLists
 from .rows import LabelRows
+from .settings import QualitySettings
 from .shards import ANNOTATE_AGAIN, flat, lengths_of, read_candidates, to_numpy
 from .sources import SOURCES, is_narrowed, is_soft
-
-
-class QualitySettings(Settings):
-    """The label set to examine."""
-
-    labels: Name
-    source: Name
-    annotator: Name | None = None
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..annotation.label_rules import LabelRule
 from ..annotation.stages import STAGES, TRUTH
 from ..settings import Labels
-from .files import label_from_file
-from .merge import merge_labels
-from .shards import Merged
-from .union import unite_labels
+
+if TYPE_CHECKING:
+    from .shards import Merged
 
 
 @dataclass(frozen=True)
@@ -50,14 +50,20 @@ class LabelSource:
 
 
 def _of_humans(settings: Labels, parts: Parts, output: Path) -> Merged:
+    from .merge import merge_labels  # here, as below, so that sources are planned without pyarrow
+
     return merge_labels(settings, None, parts.pools, (), output)
 
 
 def _of_union(settings: Labels, parts: Parts, output: Path) -> Merged:
+    from .union import unite_labels
+
     return unite_labels(settings, parts.pools, parts.members, output)
 
 
 def _of_file(settings: Labels, parts: Parts, output: Path) -> Merged:
+    from .files import label_from_file
+
     return label_from_file(settings, parts.pools, output)
 
 
@@ -84,6 +90,8 @@ def make_labels(settings: Labels, parts: Parts, output: Path) -> Merged:
     """
     if settings.source in SOURCES:
         return SOURCES[settings.source].make(settings, parts, output)
+    from .merge import merge_labels
+
     return merge_labels(settings, rule_of(settings.source), parts.pools, parts.annotations, output)
 
 

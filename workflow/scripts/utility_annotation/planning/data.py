@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..common.errors import InputError
-from ..io.archives import is_tar
-from ..io.formats.lines import on_disk
+from ..io.archives import is_tar, on_disk
 from ..settings import Configuration, Source, Split
 
 _MEMBERS = {"queries": "queries.jsonl", "qrels": "qrels/{split}.tsv", "answers": "answers.jsonl"}

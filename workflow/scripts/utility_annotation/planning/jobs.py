@@ -3,20 +3,21 @@
 Each function is named as its rule and takes, beside the configuration, the rule's wildcards on which its settings
 depend. A rule calls it with its wildcards and a script with the names on its command line. What a result does not
 depend on is left out (:meth:`utility_annotation.settings.Settings.only`).
+
+Every script imports this module. So it imports the modules of the report and of exports where it needs them.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..annotation.stages import ANSWER_REPLY, EVERY_STAGE, STAGES
 from ..common.errors import InputError
-from ..exports.card import ExportSettings
-from ..exports.models import ModelExportSettings
-from ..labels.quality import QualitySettings
+from ..labels.settings import QualitySettings
 from ..labels.sources import is_soft
-from ..pools.mining import MiningSettings
-from ..reporting.cards import CardSettings
+from ..pools.settings import MiningSettings
+from ..reporting.judges import CardSettings
 from ..reporting.table_settings import CostTableSettings, LabelSettings, LabelTableSettings
-from ..reporting.work import WorkSettings, work_settings
 from ..settings import (
     Annotator,
     Backbone,
@@ -24,6 +25,7 @@ from ..settings import (
     Configuration,
     Dataset,
     Download,
+    JobSettings,
     LabelChart,
     Labels,
     LineChart,
@@ -31,12 +33,16 @@ from ..settings import (
     Pool,
     PoolSource,
     ResultsTable,
-    Settings,
     Split,
     Training,
 )
 from . import pools, report, results
 from .data import split_of
+
+if TYPE_CHECKING:
+    from ..exports.card import ExportSettings
+    from ..exports.models import ModelExportSettings
+    from ..reporting.work import WorkSettings
 
 
 def prepare_model(configuration: Configuration, *, model: str) -> Model:
@@ -113,7 +119,7 @@ def label_quality(configuration: Configuration, *, labels: str) -> QualitySettin
     return QualitySettings(labels=labels, source=settings.source, annotator=settings.annotator)
 
 
-class TrainSettings(Settings):
+class TrainSettings(JobSettings):
     """What decides a model, beside its labels and the weights from which it starts."""
 
     training: Training
@@ -130,7 +136,7 @@ def encode(configuration: Configuration, *, backbone: str) -> Backbone:
     return configuration.backbones[backbone].only("model", "pooling", "normalize", "passage_prefix", "passage_length")
 
 
-class SearchSettings(Settings):
+class SearchSettings(JobSettings):
     """What decides a run, beside the model's weights and the vectors."""
 
     backbone: Backbone
@@ -147,7 +153,7 @@ def search(configuration: Configuration, *, backbone: str, testset: str) -> Sear
     )
 
 
-class Bm25SearchSettings(Settings):
+class Bm25SearchSettings(JobSettings):
     """What decides a run of BM25, beside the index."""
 
     bm25: Bm25
@@ -163,7 +169,7 @@ def bm25_search(configuration: Configuration, *, testset: str) -> Bm25SearchSett
     )
 
 
-class MatchSettings(Settings):
+class MatchSettings(JobSettings):
     """What decides how far down a ranking passages are judged."""
 
     metrics: tuple[str, ...]
@@ -174,7 +180,7 @@ def match_answers(configuration: Configuration, *, testset: str) -> MatchSetting
     return MatchSettings(metrics=configuration.testsets[testset].metrics)
 
 
-class EvaluateSettings(Settings):
+class EvaluateSettings(JobSettings):
     """What is evaluated, and how."""
 
     testset: str
@@ -188,7 +194,7 @@ def evaluate(configuration: Configuration, *, testset: str) -> EvaluateSettings:
     return EvaluateSettings(testset=testset, metrics=settings.metrics, relevance_level=settings.relevance_level)
 
 
-class GenerateSettings(Settings):
+class GenerateSettings(JobSettings):
     """The LLM that answers, and how many passages it is shown. How it is to answer stands in the prompt template."""
 
     generator: Annotator
@@ -201,7 +207,7 @@ def generate_answers(configuration: Configuration, *, qa: str, generator: str) -
     return GenerateSettings.model_construct(generator=settings, passages=configuration.qa[qa].passages)
 
 
-class EvaluateAnswersSettings(Settings):
+class EvaluateAnswersSettings(JobSettings):
     """By which metrics answers are evaluated; ``layer`` is that of bert-score."""
 
     metrics: tuple[str, ...]
@@ -257,6 +263,8 @@ def sample_annotations(configuration: Configuration, *, pool: str) -> CardSettin
 
 def annotation_cost(configuration: Configuration, *, pool: str) -> WorkSettings:
     """The stages and label sets of a pool whose work is counted."""
+    from ..reporting.work import work_settings
+
     judges = report.judges(configuration)[pool]
     return work_settings(configuration, pool, judges, report.shown_labels(configuration))
 
@@ -272,6 +280,8 @@ def export_labels(configuration: Configuration, *, labels: str) -> ExportSetting
     Raises:
         InputError: its labels are likelihoods.
     """
+    from ..exports.card import ExportSettings
+
     settings = configuration.labels[labels]
     if is_soft(settings.source):
         raise InputError(
@@ -290,6 +300,8 @@ def export_labels(configuration: Configuration, *, labels: str) -> ExportSetting
 
 def export_model(configuration: Configuration, *, backbone: str, training: str) -> ModelExportSettings:
     """What a model's card tells of its labels and of its backbone's origin."""
+    from ..exports.models import ModelExportSettings
+
     settings = configuration.trainings[training]
     first = configuration.trainings[settings.init_from].labels if settings.init_from else None
     return ModelExportSettings(

@@ -14,7 +14,6 @@ from ..common.errors import InputError
 from ..common.files import write_text
 from ..settings import Configuration, Settings, canonical
 from ..settings.base import RENAMED, member_section, nearest
-from .references import problems
 
 
 def load(raw: Mapping[str, Any], *, path: str = "the configuration") -> Configuration:
@@ -27,16 +26,29 @@ def load(raw: Mapping[str, Any], *, path: str = "the configuration") -> Configur
     Raises:
         InputError: an unknown key (with the nearest known one), a wrong value, or a name that refers to nothing.
     """
+    configuration = _typed(raw, path)
+    return _checked(configuration, path)
+
+
+def _typed(raw: Mapping[str, Any], path: str) -> Configuration:
     try:
-        configuration = Configuration.model_validate(raw)
-        found = list(problems(configuration))
+        return Configuration.model_validate(raw)
     except ValidationError as error:
-        found = [_explain(problem) for problem in error.errors()]
-    if found:
-        raise InputError(
-            "; ".join(found) + ".", hint="correct the keys named above; config/README.md lists every key.", path=path
-        )
+        raise _wrong([_explain(problem) for problem in error.errors()], path) from None
+
+
+def _checked(configuration: Configuration, path: str) -> Configuration:
+    from .references import problems  # here, so that jobs need no table of which they use no entry
+
+    if found := list(problems(configuration)):
+        raise _wrong(found, path)
     return configuration
+
+
+def _wrong(found: list[str], path: str) -> InputError:
+    return InputError(
+        "; ".join(found) + ".", hint="correct the keys named above; config/README.md lists every key.", path=path
+    )
 
 
 def resolved_name(configuration: Configuration) -> str:
@@ -57,6 +69,9 @@ def write_resolved(configuration: Configuration) -> Path:
 def read_resolved(path: Path) -> Configuration:
     """Read a file of :func:`write_resolved`, or one that a user wrote or edited.
 
+    A file that is still named by the digest of its content was checked before it was written; the names in any other
+    are checked here.
+
     Raises:
         InputError: it is not there, is no YAML, or is not a valid configuration.
     """
@@ -72,7 +87,9 @@ def read_resolved(path: Path) -> Configuration:
         raise InputError(f"this is no YAML: {error}.", hint="correct it.", path=path) from None
     if not isinstance(raw, Mapping):
         raise InputError("this is no mapping of sections.", hint="give a configuration.", path=path)
-    return load(raw, path=str(path))
+    configuration = _typed(raw, str(path))
+    written = path.name == Path(resolved_name(configuration)).name
+    return configuration if written else _checked(configuration, str(path))
 
 
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ..labels.cost import Work, work_of_training
+from ..labels.work import Work, work_of_training
 from ..pools.shards import shard_names
 from ..settings import BM25, UNTRAINED, Configuration
 from . import annotation, labels, pools, training

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import orjson
 
@@ -15,19 +15,11 @@ from ..common.files import atomic_write
 from ..common.progress import counted
 from ..io.schemas import DUPLICATES, QRELS, QUERIES, iter_rows
 from ..retrieval.runs import read_rankings
-from ..settings import Settings
+from .settings import MiningSettings
 
 _LOG = logging.getLogger(__name__)
 
 _SEARCH_AGAIN = "delete the run and search this split again."
-
-
-class MiningSettings(Settings):
-    """The settings of a pool that decide its mined rows."""
-
-    format: Literal["retrieved", "merged"]
-    depth: int | None
-    size: int
 
 
 class Found(NamedTuple):

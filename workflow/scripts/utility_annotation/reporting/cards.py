@@ -20,22 +20,12 @@ from ..common.errors import InputError
 from ..io.schemas import ANNOTATION, ANSWERS, LABELS, POOL, Schema
 from ..labels.shards import ANNOTATE_AGAIN, flat, lengths_of, read_candidates, to_numpy
 from ..pools.shards import shard_names
-from ..settings import Name, Settings
 from .choice import Choice
-from .judges import Judge, facts
+from .judges import CardSettings, Judge, facts
 from .marks import best, cut, judgement, labelled
 
 _PASSAGE_CHARACTERS = 6_000
 _BATCH_QUESTIONS = 256
-
-
-class CardSettings(Settings):
-    """Which questions of a pool are collected, and whose judgements."""
-
-    pool: Name
-    questions: int
-    seed: int
-    judges: tuple[Judge, ...]
 
 
 @dataclass(frozen=True)

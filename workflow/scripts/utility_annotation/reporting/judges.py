@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterable, Iterator, Set
 
 from ..annotation.label_rules import LabelRule
 from ..annotation.stages import STAGES, chain
-from ..settings import Configuration, Labels, Name, Settings
+from ..settings import Configuration, JobSettings, Labels, Name
 
 
-class Judge(Settings):
+class Judge(JobSettings):
     """A stage of an annotation, or a label set that was read from a file."""
 
     stage: Name | None = None
@@ -52,6 +52,15 @@ class Judge(Settings):
         if self.ranked:
             assert self.top_percent is not None, "a ranking has a threshold"
         return self.rule.positives(docids, self.top_percent or 0)
+
+
+class CardSettings(JobSettings):
+    """Which questions of a pool are collected, and whose judgements."""
+
+    pool: Name
+    questions: int
+    seed: int
+    judges: tuple[Judge, ...]
 
 
 def judges_of_pools(configuration: Configuration, labels: Iterable[str]) -> dict[str, list[Judge]]:

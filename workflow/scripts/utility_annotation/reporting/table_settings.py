@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from ..labels.cost import Work
 from ..labels.sources import rule_of
-from ..settings import Cost, CostTable, Labels, LabelTable, Name, Settings
+from ..labels.work import Work
+from ..settings import Cost, CostTable, JobSettings, Labels, LabelTable, Name
 
 _DEFAULT_PERCENT = Labels.model_fields["top_percent"].default
 
 
-class LabelSettings(Settings):
+class LabelSettings(JobSettings):
     """What a table needs of a label set's settings; see :class:`..settings.Labels`."""
 
     source: str
@@ -33,14 +33,14 @@ class LabelSettings(Settings):
         return f"{self.source}, {self.top_percent:g} %" if self._ranked else self.source
 
 
-class LabelTableSettings(Settings):
+class LabelTableSettings(JobSettings):
     """A table and the settings of its label sets, by name."""
 
     table: LabelTable
     labels: dict[Name, LabelSettings]
 
 
-class CostTableSettings(Settings):
+class CostTableSettings(JobSettings):
     """A table, the prices, and the work behind the labels of each training; null where some labels came from a file."""
 
     table: CostTable

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
-
-import pyarrow.compute as pc
+from typing import TYPE_CHECKING, Any
 
 from ..annotation.stages import STAGES
-from ..labels.cost import Effort, Records, StageRecord, Work, work_of_labels
-from ..settings import Configuration, Cost, Name, Settings
+from ..labels.work import Work, work_of_labels
+from ..settings import Configuration, Cost, JobSettings, Name
 from .judges import Judge
 
+if TYPE_CHECKING:
+    from ..labels.cost import Records, StageRecord
 
-class StageToCount(Settings):
+
+class StageToCount(JobSettings):
     """A stage whose work is counted; ``shares`` names a stage whose likelihoods it takes, which computes them."""
 
     annotator: Name
@@ -22,7 +23,7 @@ class StageToCount(Settings):
     shares: Name | None = None
 
 
-class WorkSettings(Settings):
+class WorkSettings(JobSettings):
     """The stages and label sets of a pool; null where some labels came from a file."""
 
     pool: Name
@@ -59,6 +60,8 @@ def annotation_cost(settings: WorkSettings, records: Records) -> dict[str, Any]:
     Raises:
         InputError: a file that is needed was not given.
     """
+    from ..labels.cost import Effort  # here, as below, so that what is counted is planned without pyarrow
+
     return {
         "pool": settings.pool,
         "stages": [
@@ -73,6 +76,8 @@ def annotation_cost(settings: WorkSettings, records: Records) -> dict[str, Any]:
 
 
 def _figures(record: StageRecord, shares: str | None) -> dict[str, Any]:
+    import pyarrow.compute as pc
+
     everything = pc.is_valid(record.rows["query_id"]).combine_chunks()
     return {
         "questions": record.rows.num_rows,
@@ -93,6 +98,8 @@ def device(configuration: Configuration, stage: Mapping[str, Any]) -> str:
 
 def usd(prices: Cost, effort: Mapping[str, Any]) -> str:
     """The price of a stage, or of a label set."""
+    from ..labels.cost import Effort
+
     fields = {name: effort.get(name, 0) for name in ("judgements", "answers", "device_hours")}
     return amount(Effort(**fields).usd(prices))
 

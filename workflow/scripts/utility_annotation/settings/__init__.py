@@ -6,7 +6,7 @@ anything stale. One module per subject; :mod:`.whole` puts them together.
 """
 
 from .annotation import Annotator, Pointwise, Pool, PoolSource, Retries, Sampling
-from .base import BM25, UNTRAINED, Name, Settings, canonical, entry, member_section
+from .base import BM25, UNTRAINED, JobSettings, Name, Settings, canonical, entry, member_section
 from .data import Dataset, Download, Model, Part, Sample, Source, Split
 from .evaluation import Average, BertScore, Bm25, QuestionAnswering, Testset
 from .labels import Labels, QuerySubset
@@ -33,6 +33,7 @@ __all__ = [
     "EnginePerformance",
     "Group",
     "HumanPositive",
+    "JobSettings",
     "LabelChart",
     "LabelTable",
     "Labels",

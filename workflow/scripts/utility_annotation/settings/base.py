@@ -80,6 +80,12 @@ class Settings(BaseModel):
         return values if self._only is None else {name: values[name] for name in values if name in self._only}
 
 
+class JobSettings(Settings):
+    """Base of the settings of jobs; built when first used, as a script uses few of them."""
+
+    model_config = ConfigDict(defer_build=True)
+
+
 Entry = TypeVar("Entry")
 
 

@@ -16,6 +16,7 @@ import orjson
 
 from ...common.errors import InputError
 from ...common.progress import CountingReader
+from ..archives import on_disk
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _BUFFER_BYTES = 1 << 20
@@ -107,11 +108,6 @@ def damaged(error: Exception, path: Path, line: int) -> InputError:
         path=path,
         line=line,
     )
-
-
-def on_disk(path: Path) -> Path:
-    """The file on disk that ``path`` needs: the zip where the path leads on into one, else the path itself."""
-    return next((parent for parent in path.parents if parent.is_file()), path)
 
 
 def decode(line: bytes, path: Path, number: int) -> str:
