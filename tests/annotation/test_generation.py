@@ -219,6 +219,7 @@ def test_failed_answers_are_counted_by_outcome_and_score_nothing(laid_out: Path)
     }
 
 
+@pytest.mark.process
 def test_hotpotqa_from_passages_to_figures(
     shared_data: Path, root: Path, smollm2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -288,9 +288,7 @@ def test_a_damaged_record_of_speed_is_named(tmp_path: Path, content: str) -> Non
     record_speed(tmp_path, "relsel", Speed(100, 2.0))
     assert recorded_speed(tmp_path, "relsel") == Speed(100, 2.0)
     (tmp_path / "speeds" / "relsel" / "bad.json").write_text(content)
-    with pytest.raises(
-        InputError, match=r"bad\.json: this record of an engine's speed is damaged\. Fix: delete the file"
-    ):
+    with pytest.raises(InputError, match=r"bad\.json: this record of an engine's speed is damaged\. Fix: delete"):
         recorded_speed(tmp_path, "relsel")
 
 

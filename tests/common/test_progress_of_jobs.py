@@ -17,6 +17,8 @@ from tiny_bert import save_tiny_bert
 
 from utility_annotation.common import progress
 
+pytestmark = pytest.mark.process  # Java's, for BM25
+
 WAITING = r"(?:so far|in all)$"
 EXPECTED = {
     "prepare download": r"fetching corpus\.jsonl: [\d,]+ of [\d,]+ bytes",

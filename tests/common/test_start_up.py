@@ -18,12 +18,12 @@ WITHOUT = {
     "export": COMPUTING,
     "ingest": COMPUTING,
     "label": COMPUTING,
-    "plot": ("torch", "transformers", "ranx", "pandas", "scipy", "snakemake"),
+    "plot": ("torch", "transformers", "ranx", "numba", "scipy", "sklearn", "snakemake"),
     "pool": COMPUTING,
     "prepare": COMPUTING,
     "report": COMPUTING,
     "retrieve": COMPUTING,
-    "table": COMPUTING,
+    "table": tuple(name for name in COMPUTING if name != "pandas"),
 }
 
 IMPORT = "import importlib, sys; importlib.import_module(sys.argv[1]); print(*sys.modules)"

@@ -16,6 +16,8 @@ from utility_annotation.io.schemas import CORPUS, QRELS, QUERIES, RUN
 from utility_annotation.retrieval import bm25
 from utility_annotation.settings import Bm25
 
+pytestmark = pytest.mark.process  # Java's
+
 PASSAGES = [
     {"docid": "a b", "title": None, "text": "the quick brown fox"},
     {"docid": "é", "title": "Zebra", "text": "a quick\nzébra \t stripes"},
