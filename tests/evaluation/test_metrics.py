@@ -210,3 +210,11 @@ def test_the_script_writes_means_and_every_querys_value(tmp_path):
         "metric": ["mrr@10"] * 3,
         "value": [1.0, 0.5, 0.0],
     }
+
+
+def test_a_negative_grade_counts_as_none() -> None:
+    """DCG is 1 / log2(3) for a relevant passage in second place, and the ideal is 1; a grade of -2 takes nothing away."""
+    qrels = qrels_table({"1": {"spam": -2, "good": 1}})
+    run = run_table({"1": {"spam": 2.0, "good": 1.0}})
+    found = means(qrels, run, ["ndcg", "ndcg@10", "mrr", "recall@1"])
+    assert found == pytest.approx({"ndcg": 1 / np.log2(3), "ndcg@10": 1 / np.log2(3), "mrr": 0.5, "recall@1": 0.0})
