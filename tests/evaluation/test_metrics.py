@@ -213,7 +213,7 @@ def test_the_script_writes_means_and_every_querys_value(tmp_path):
 
 
 def test_a_negative_grade_counts_as_none() -> None:
-    """DCG is 1 / log2(3) for a relevant passage in second place, and the ideal is 1; a grade of -2 takes nothing away."""
+    """DCG is 1 / log2(3) for a relevant passage in second place, and the ideal is 1; a grade of -2 takes nothing."""
     qrels = qrels_table({"1": {"spam": -2, "good": 1}})
     run = run_table({"1": {"spam": 2.0, "good": 1.0}})
     found = means(qrels, run, ["ndcg", "ndcg@10", "mrr", "recall@1"])

@@ -85,7 +85,7 @@ def evaluate(qrels: pa.Table, run: pa.Table, metrics: Sequence[str], *, relevanc
     grades = qrels["grade"].to_numpy()
     best_first = np.lexsort((-grades, qrels_rows))
     places = np.arange(len(best_first)) - np.searchsorted(qrels_rows[best_first], qrels_rows[best_first])
-    judged[qrels_rows[best_first], places] = np.stack([qrels_keys, np.maximum(grades, 0)], axis=1)[best_first]
+    judged[qrels_rows[best_first], places] = np.stack([qrels_keys, grades], axis=1)[best_first]
 
     retrieved = np.full((len(query_ids), depth, 2), (_UNJUDGED, 0.0))
     retrieved[run_rows, ranks - 1, 0] = run_keys
