@@ -125,7 +125,7 @@ def done(root: Path, tmp_path_factory: pytest.TempPathFactory, slurm: None) -> P
 def test_the_report_and_the_table_are_made(done: Path) -> None:
     assert "utilsel-cl20" in (done / "results" / "report.html").read_text()
     with (done / "results" / "tables" / "retrieval.csv").open() as table:
-        values = {(row["run"], row["metric"]): float(row["value"]) for row in csv.DictReader(table)}
+        values = {(row["training"], row["metric"]): float(row["value"]) for row in csv.DictReader(table)}
     assert values.keys() == set(product(("bm25", *RUNS), ("mrr@10", "ndcg@10", "recall@100")))
 
 
