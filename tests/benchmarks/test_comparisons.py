@@ -14,6 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+pytestmark = pytest.mark.process
+
 SIZES = {"pool": 300, "labels": 300, "prompts": 20, "training": 1, "encoding": 60, "search": 2_000, "evaluation": 40}
 
 

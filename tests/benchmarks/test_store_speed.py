@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.process
+
 OPERATIONS = ["find", "list", "export to .gz", "find in the exported file", "prune", "find after pruning"]
 
 

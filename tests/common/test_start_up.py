@@ -20,7 +20,7 @@ WITHOUT = {
     "label": COMPUTING,
     "plot": ("torch", "transformers", "ranx", "numba", "scipy", "sklearn", "snakemake"),
     "pool": COMPUTING,
-    "prepare": COMPUTING,
+    "prepare": (*COMPUTING, "numpy", "pyarrow"),
     "report": COMPUTING,
     "retrieve": COMPUTING,
     "table": tuple(name for name in COMPUTING if name != "pandas"),
