@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import subprocess
@@ -10,7 +9,7 @@ import sys
 from pathlib import Path
 
 import measure
-from comparison import PROGRAMS, SCRIPTS, Command, Comparison, Making, Peer
+from comparison import PROGRAMS, Command, Comparison, Making, Peer
 
 PYTHON = sys.executable
 SHARDS = 64
@@ -38,14 +37,11 @@ def model_folder(name: str) -> Path:
 # Pools -------------------------------------------------------------------------------------------------------------
 
 
-def _build_pool(source: Path, output: Path) -> Command:
-    settings = {
-        "dataset": "generated",
-        "source": {"format": "tevatron", "path": str(source / "rows.jsonl")},
-        "shards": SHARDS,
-    }
-    outputs = [output / f"{shard:04d}-of-{SHARDS:04d}.parquet" for shard in range(SHARDS)]
-    return [PYTHON, SCRIPTS / "build_pool.py", "--settings", json.dumps(settings), "--output", *outputs]
+def _ours(work: str, *options: str | Path) -> Making:
+    def command(source: Path, output: Path) -> Command:
+        return [PYTHON, PROGRAMS / "ours.py", work, "--input", source, *options, "--output", output]
+
+    return command
 
 
 def _pool_peer(program: str, *options: str) -> Making:
@@ -66,7 +62,7 @@ POOL = Comparison(
     unit="queries",
     sizes=(5_750, 23_000, 92_000),
     generate=lambda folder, size: generate_input("rows", str(folder / "rows.jsonl"), "--queries", str(size)),
-    ours=_build_pool,
+    ours=_ours("pool", "--shards", str(SHARDS)),
     peers=(
         Peer("json loop", _pool_peer("pool_json_loop.py"), reach=5),
         Peer("datasets", _pool_peer("pool_datasets.py"), reach=3),
@@ -105,11 +101,7 @@ LABELS = Comparison(
     generate=lambda folder, size: generate_input(
         "annotated", str(folder), "--queries", str(size), "--shards", str(SHARDS)
     ),
-    ours=_merge(
-        SCRIPTS / "merge_labels.py",
-        "--settings",
-        json.dumps({"pool": "generated", "source": "utilsel", "annotator": "generated"}),
-    ),
+    ours=_ours("labels"),
     peers=(Peer("loop over rows", _merge(PROGRAMS / "labels_loop.py"), reach=10),),
     suffix=".parquet",
     why="122,751 questions on one thread: of 2.7 CPU seconds 0.5 go into writing parquet and 0.4 into reading it, "
@@ -175,7 +167,7 @@ def _generate_batches(folder: Path, steps: int) -> None:
 def _train(program: str) -> Making:
     def command(source: Path, output: Path) -> Command:
         steps = (source / "steps").read_text(encoding="utf-8")
-        task = ["--batches", source / "batches.json", "--steps", steps, "--cache-chunk", str(CHUNK)]
+        task = ["--batches", source / "batches.json", "--steps", steps, "--grad-cache-chunk", str(CHUNK)]
         return [PYTHON, PROGRAMS / program, "--model", model_folder(MINILM), *task, "--output", output]
 
     return command
@@ -209,15 +201,8 @@ def _generate_corpus(folder: Path, passages: int) -> None:
 
 
 def _encode(source: Path, output: Path) -> Command:
-    settings = {"backbone": {"model": MINILM, "pooling": "mean", "normalize": True, "passage_length": 256}}
-    performance = {"threads": len(os.sched_getaffinity(0))}
-    return [
-        PYTHON,
-        SCRIPTS / "encode.py",
-        *("--settings", json.dumps(settings), "--performance", json.dumps(performance)),
-        *("--model", model_folder(MINILM), "--corpus", source / "corpus.parquet", "--shard", "0000-of-0001"),
-        *("--output-vectors", output, "--output-docids", output.with_suffix(".parquet")),
-    ]
+    options = ["--model", model_folder(MINILM), "--threads", str(len(os.sched_getaffinity(0)))]
+    return _ours("encode", *options)(source, output)
 
 
 def _encode_sentence_transformers(source: Path, output: Path) -> Command:
@@ -275,20 +260,6 @@ SEARCH = Comparison(
 
 # Evaluation --------------------------------------------------------------------------------------------------------
 
-_EVALUATION = {
-    "backbone": "generated",
-    "run": "generated",
-    "testset": "generated",
-    "metrics": ["ndcg@10", "recall@100", "recall@1000", "map", "mrr"],
-    "relevance_level": 1,
-}
-
-
-def _evaluate(source: Path, output: Path) -> Command:
-    files = ["--run", source / "run.parquet", "--qrels", source / "qrels.parquet"]
-    outputs = ["--output", output.with_suffix(".json"), "--output-per-query", output]
-    return [PYTHON, SCRIPTS / "evaluate.py", "--settings", json.dumps(_EVALUATION), *files, *outputs]
-
 
 def _trec_eval(source: Path, output: Path) -> Command:
     files = ["--run", source / "run.parquet", "--qrels", source / "qrels.parquet"]
@@ -303,7 +274,7 @@ EVALUATION = Comparison(
     unit="queries",
     sizes=(436, 1_745, 6_980),
     generate=lambda folder, size: generate_input("run", str(folder), "--queries", str(size)),
-    ours=_evaluate,
+    ours=_ours("evaluate"),
     peers=(Peer("pytrec_eval", _trec_eval, reach=1),),
     suffix=".parquet",
     packages=("ranx", "numba", "pytrec-eval-terrier"),

@@ -3,7 +3,7 @@
 Timed is, for each step after the first: tokenising, the gradient, clipping and the optimiser's step. In a training a
 thread of its own tokenises the batch to come; here each step waits for its tokens, as the peer does.
 
-    python benchmarks/programs/train_ours.py --model FOLDER --batches FILE.json --steps 8 --cache-chunk 16 \
+    python benchmarks/programs/train_ours.py --model FOLDER --batches FILE.json --steps 8 --grad-cache-chunk 16 \
         --output FILE.safetensors
 """
 

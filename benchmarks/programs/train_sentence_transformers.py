@@ -5,7 +5,7 @@ step after the first: tokenising (a column of texts at a time, as its data colla
 the optimiser's step. The vectors have length 1, so that the scores are dot products.
 
     python benchmarks/programs/train_sentence_transformers.py --model FOLDER --batches FILE.json --steps 8 \
-        --cache-chunk 16 --output FILE.safetensors
+        --grad-cache-chunk 16 --output FILE.safetensors
 """
 
 from __future__ import annotations

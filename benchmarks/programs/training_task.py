@@ -41,7 +41,7 @@ class Task:
         parser.add_argument("--model", type=Path, required=True, help="model folder")
         parser.add_argument("--batches", type=Path, required=True, help="file of generate_passages.py batches")
         parser.add_argument("--steps", type=int, required=True, help="steps to time, after one to warm up")
-        parser.add_argument("--cache-chunk", type=int, required=True, help="texts encoded at a time")
+        parser.add_argument("--grad-cache-chunk", type=int, required=True, help="texts encoded at a time")
         parser.add_argument("--output", type=Path, required=True, help="gradient of the first step (safetensors)")
         arguments = parser.parse_args()
         content = json.loads(arguments.batches.read_text(encoding="utf-8"))
