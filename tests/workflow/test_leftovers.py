@@ -127,7 +127,7 @@ def test_a_half_file_that_nobody_recorded_is_named_with_the_mend(folder: Path) -
     result = snakemake(folder, "--cores", "1", INDEX)
     assert result.returncode != 0
     assert f"error: {CORPUS}: not a readable corpus file" in result.stderr
-    assert "remove the file and run the target again" in result.stderr
+    assert "delete the file and run the target again" in result.stderr
     (folder / CORPUS).unlink()
     assert snakemake(folder, "--cores", "1", INDEX).returncode == 0
 

@@ -24,7 +24,7 @@ def test_snakemake_s_terminal_shows_how_far_a_job_is(root: Path, tmp_path: Path)
     command = [sys.executable, "-m", "snakemake", "--cores", "1", "data/demo/corpus.parquet"]
     ended, shown = run_on_terminal(command, folder=folder)
     assert ended == 0, shown
-    progress = "ingest data/demo/corpus.parquet: reading resources/demo/beir/corpus.jsonl: "
+    progress = "ingest corpus data/demo/corpus.parquet: reading resources/demo/beir/corpus.jsonl: "
     (line,) = {line for line in shown.splitlines() if progress in line}
     assert " bytes, " in line
     assert line.partition(": ")[2] in (folder / "logs" / "ingest_corpus" / "demo.log").read_text()
