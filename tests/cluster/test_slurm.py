@@ -177,6 +177,7 @@ def test_a_job_that_runs_out_of_memory_gets_more(root: Path, tmp_path: Path, slu
     assert (first["TimeLimit"], second["TimeLimit"]) == ("02:00:00", "04:00:00"), "and more time"
 
 
+@pytest.mark.slow  # on a busy machine its three jobs outlast the time that the test waits
 def test_a_training_goes_on_after_scancel_and_after_its_wall_time(root: Path, tmp_path: Path, slurm: None) -> None:
     folder = small_demo(root, tmp_path)
     epochs, batch = 6, 2
