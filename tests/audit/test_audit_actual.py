@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_audit_report import audited
+from test_audit_page import audited
 
 from utility_annotation.audit.actual import compare, page
-from utility_annotation.audit.estimate import Estimate
-from utility_annotation.audit.plan import Job, Output
+from utility_annotation.audit.plan import Estimate, Job, Output
 from utility_annotation.common.errors import InputError
 
 MADE = 1_000_000.0
@@ -43,66 +42,59 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def compared(*estimates: Estimate) -> Any:
     """The stage of these jobs."""
-    (stage,) = compare(audited(*estimates, made=MADE)).stages
+    (stage,) = compare(audited(*estimates, made=MADE)).values()
     return stage
 
 
-def test_times_memory_tokens_and_bytes_stand_beside_what_was_predicted() -> None:
+def test_times_tokens_and_bytes_stand_beside_what_was_predicted() -> None:
     outputs = Output(path="results/a.parquet"), Output(path="results/a.json")
     annotation = estimate(0, "annotate_relsel", *outputs, prompt_tokens=50, new_tokens=5)
     benchmark("annotate_relsel", 0, 150)
     write("results/a.parquet", "x" * 30)
     write("results/a.json", json.dumps({"prompt_tokens": 60, "new_tokens": 4}))
     found = compared(annotation)
-    assert found.pairs["seconds"] == (100, 150)
-    assert found.pairs["gpu_seconds"] == (200, 300)
-    assert (found.pairs["prompt_tokens"], found.pairs["new_tokens"]) == ((50, 60), (5, 4))
-    assert found.pairs["bytes"] == (20, 30 + Path("results/a.json").stat().st_size)
-    assert found.peak_memory == 200 * 2**20
-    assert found.unfinished == 0
+    assert found["seconds"] == (100, 150)
+    assert found["gpu_seconds"] == (200, 300)
+    assert (found["prompt_tokens"], found["new_tokens"]) == ((50, 60), (5, 4))
+    assert found["results"] == (20, 30 + Path("results/a.json").stat().st_size)
+    assert found["done"] == (1, 1)
 
 
 def test_only_jobs_with_a_record_are_compared() -> None:
     benchmark("train", 0, 70)
     stage = compared(*(estimate(number, "train", Output(path=f"m{number}")) for number in range(3)))
-    assert (stage.jobs, stage.timed, stage.unfinished) == (3, 1, 3)
-    assert stage.pairs["seconds"] == (100, 70)
-    assert stage.pairs["bytes"] is None
+    assert stage["done"] == (3, 1)
+    assert stage["seconds"] == (100, 70)
+    assert stage["results"] is None
 
 
 def test_records_of_an_earlier_run_do_not_count() -> None:
     benchmark("train", 0, 70, after=-60)
     write("m0", "old", after=-60)
     stage = compared(estimate(0, "train", Output(path="m0")))
-    assert (stage.timed, stage.unfinished, stage.pairs["bytes"]) == (0, 1, None)
+    assert (stage["done"], stage["results"]) == ((1, 0), None)
 
 
 def test_a_training_without_a_benchmark_tells_its_own_seconds() -> None:
     write("m0/training.json", json.dumps({"seconds": 42.5}))
     os.utime("m0", (MADE + 60, MADE + 60))
-    assert compared(estimate(0, "train", Output(path="m0"))).pairs["seconds"] == (100, 42.5)
+    assert compared(estimate(0, "train", Output(path="m0")))["seconds"] == (100, 42.5)
 
 
-def test_temporary_files_are_no_unfinished_results() -> None:
-    benchmark("encode", 0, 70, memory="NA")
+def test_a_job_with_temporary_files_alone_is_done_with_its_record() -> None:
+    benchmark("encode", 0, 70)
     stage = compared(estimate(0, "encode", Output(path="v.npy", temporary=True)))
-    assert (stage.unfinished, stage.peak_memory, stage.pairs["bytes"]) == (0, None, None)
+    assert (stage["done"], stage["results"]) == ((1, 1), None)
 
 
 def test_what_was_not_predicted_is_in_no_pair() -> None:
     benchmark("train", 0, 70)
-    write("m0", "a model")
     unknown = estimate(0, "train", Output(path="m0"), seconds=None, bytes=(), unknown="a rate")
     stage = compared(unknown)
-    assert (stage.timed, stage.pairs["seconds"], stage.pairs["gpu_seconds"], stage.pairs["bytes"]) == (
-        1,
-        None,
-        None,
-        None,
-    )
+    assert (stage["done"], stage["seconds"]) == ((1, 1), None)
 
 
-def test_the_page_has_ratios_a_sum_and_what_is_lacking() -> None:
+def test_the_page_has_each_stage_and_a_sum() -> None:
     benchmark("train", 0, 50)
     benchmark("encode", 1, 150)
     estimates = [
@@ -110,27 +102,16 @@ def test_the_page_has_ratios_a_sum_and_what_is_lacking() -> None:
         estimate(1, "encode", Output(path="v", temporary=True)),
         estimate(2, "search", Output(path="r")),
     ]
-    text = page(compare(audited(*estimates, made=MADE)))
-    assert "| train | 1 | 1.7 min | 50 s | 3.3 min | 1.7 min | 0.50 |" in text
-    assert "| **in all** |  | 3.3 min | 3.3 min | 6.7 min | 6.7 min | 1.00 |" in text
-    assert "0.06 USD predicted, 0.06 USD actual" in text
-    assert "2.5 min from the first job to the last so far" in text
-    assert ": search.\n" in text, "no record of its time"
-    assert ": train (1), search (1).\n" in text, "no results"
-
-
-def test_wall_time_goes_from_the_first_start_to_the_last_result() -> None:
-    benchmark("train", 0, 50, after=60)
-    benchmark("train", 1, 30, after=100)
-    write("m1", "x", after=101)
-    plan = audited(estimate(0, "train", Output(path="m0")), estimate(1, "train", Output(path="m1")), made=MADE)
-    assert compare(plan).wall_seconds == (200, 91)
-    assert compare(plan.model_copy(update={"made": MADE + 999})).wall_seconds is None
+    text = page(compare(audited(*estimates, made=MADE)), 0.5)
+    assert "| train | 1 of 1 | 1.7 min | 50 s | 3.3 min | 1.7 min |" in text
+    assert "| search | 0 of 1 |  |" in text
+    assert "| **in all** | 2 of 3 | 3.3 min | 3.3 min | 6.7 min | 6.7 min |" in text
+    assert "GPU hours cost 0.06 USD predicted, 0.06 USD actual." in text
 
 
 def test_an_empty_benchmark_file_tells_nothing() -> None:
     write("benchmarks/jobs/train/0.tsv", "")
-    assert compared(estimate(0, "train")).timed == 0
+    assert compared(estimate(0, "train"))["seconds"] is None
 
 
 @pytest.mark.parametrize("text", ["s\tmax_rss\nfast\t1\n", "other\n1\n"])
@@ -144,4 +125,4 @@ def test_a_damaged_benchmark_file_is_named(text: str) -> None:
 def test_a_damaged_summary_is_named(text: str) -> None:
     write("a.json", text)
     with pytest.raises(InputError, match=r"a\.json"):
-        compared(estimate(0, "annotate_relsel", Output(path="a.json")))
+        compared(estimate(0, "annotate_relsel", Output(path="a.json"), prompt_tokens=5))

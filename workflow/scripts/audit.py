@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import math
 import os
 import sys
 import time
@@ -22,16 +21,18 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from utility_annotation.audit import actual, report
-from utility_annotation.audit.estimate import estimate, size_on_disk
+from utility_annotation.audit import actual
 from utility_annotation.audit.page import page
+from utility_annotation.audit.plan import Audit, size_on_disk
 from utility_annotation.audit.rates import Rates, own_rates
 from utility_annotation.audit.sizes import Sizes
-from utility_annotation.audit.tables import read_rates, read_sizes
+from utility_annotation.audit.tables import RateTable, read_sizes, read_table
 from utility_annotation.audit.workload import Workloads
 from utility_annotation.common.errors import InputError, run_script
 from utility_annotation.common.files import write_json, write_text
 from utility_annotation.common.progress import LOG, waiting
+from utility_annotation.engines.store_admin import summarise
+from utility_annotation.planning import annotation
 
 RESOURCES = Path(__file__).resolve().parents[2] / "resources"
 TABLES = RESOURCES / "audit"
@@ -43,7 +44,7 @@ def plan(arguments: argparse.Namespace, snakemake: Sequence[str]) -> None:
     from utility_annotation.running.dry_run import dry_run  # loads Snakemake, for which `actual` has no use
 
     made = time.time()
-    given, shipped = list(map(read_rates, arguments.rates)), read_rates(TABLES / "rates.yaml")
+    *given, shipped = (read_table(RateTable, path) for path in (*arguments.rates, TABLES / "rates.yaml"))
     published = read_sizes([*arguments.sizes, TABLES / "sizes.yaml"])
     known = Rates([*given, shipped], arguments.gpu).gpus()
     if arguments.gpu not in known:
@@ -54,23 +55,21 @@ def plan(arguments: argparse.Namespace, snakemake: Sequence[str]) -> None:
     with waiting("planning"):
         configuration, jobs = dry_run(snakemake)
     rates = Rates([*given, own_rates(configuration, arguments.gpu), shipped], arguments.gpu)
-    sizes = Sizes(configuration, published)
-    machine = report.Machine(
-        gpu=arguments.gpu,
-        gpus=arguments.gpus,
-        cores=arguments.cores,
-        cores_a_gpu=max((math.ceil(job.threads / job.gpus) for job in jobs if job.gpus), default=1),
-        usd_a_gpu_hour=configuration.cost.gpu_hour_usd,
-    )
     with waiting("counting what the jobs have to do"):
-        audit = report.audit(
-            estimate(jobs, Workloads(configuration, sizes, RESOURCES), rates),
-            rates,
-            machine,
+        workloads = Workloads(configuration, Sizes(configuration, published), rates, RESOURCES)
+        estimates = tuple(map(workloads.estimate, jobs))
+        stores = {name: Path(annotation.store(name)) for name in configuration.annotators}
+        audit = Audit(
             made=made,
-            arguments=snakemake,
+            arguments=tuple(snakemake),
+            gpu=arguments.gpu,
+            gpus=arguments.gpus,
+            cores=arguments.cores,
+            usd_a_gpu_hour=configuration.cost.gpu_hour_usd,
             on_disk=sum(map(size_on_disk, map(Path, ("raw", "data", "results")))) - size_on_disk(PLAN.parent),
-            sizes=sizes.origins,
+            stored={name: summarise(store).keys for name, store in stores.items() if store.is_dir()},
+            rates=tuple(rates.used.values()),
+            jobs=estimates,
         )
     # an audit after the run must not take the place of the one before it
     _tell(page(audit), audit.model_dump(mode="json"), arguments.output if jobs else None)
@@ -80,7 +79,7 @@ def compare(arguments: argparse.Namespace) -> None:
     """Compare a kept audit with what its jobs took since."""
     path = _beside(arguments.plan, ".json")
     try:
-        comparison = actual.compare(report.Audit.model_validate_json(path.read_bytes()))
+        audit = Audit.model_validate_json(path.read_bytes())
     except OSError:
         raise InputError(
             "there is no audit of a plan.", hint="make one before the run: `audit.py plan` or `make audit`.", path=path
@@ -89,7 +88,8 @@ def compare(arguments: argparse.Namespace) -> None:
         raise InputError(
             "this is no audit of a plan, or one of another version.", hint="make it again before a run.", path=path
         ) from None
-    _tell(actual.page(comparison), comparison.model_dump(mode="json"), arguments.output)
+    stages = actual.compare(audit)
+    _tell(actual.page(stages, audit.usd_a_gpu_hour), stages, arguments.output)
 
 
 def _tell(text: str, record: Any, output: Path | None) -> None:
@@ -128,7 +128,7 @@ def main(argv: list[str] | None) -> None:
     cores = os.cpu_count() or 1
     planning.add_argument("--gpus", type=count, default=8, help="GPUs there are (8)")
     planning.add_argument("--gpu", default="A800", help="their name in the tables of rates (A800)")
-    planning.add_argument("--cores", type=count, default=cores, help=f"CPU cores there are at least ({cores})")
+    planning.add_argument("--cores", type=count, default=cores, help=f"CPU cores there are ({cores})")
     planning.add_argument("--rates", type=Path, action="append", default=[], metavar="FILE", help="rates of yours")
     planning.add_argument("--sizes", type=Path, action="append", default=[], metavar="FILE", help="sizes of yours")
     comparing = commands.add_parser("actual", help="after it", description="Predicted and actual, stage by stage.")

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 import yaml
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-from ..annotation.stages import STAGES
 from ..common.errors import InputError
 from ..settings import Settings
 
@@ -36,7 +35,7 @@ UNITS = {
 """What each kind of work counts."""
 
 ANY = "*"
-"""The device, model or stage of an entry that holds for each that has no entry of its own."""
+"""The device or model of an entry that holds for each that has no entry of its own."""
 
 
 class Rate(Settings):
@@ -45,34 +44,24 @@ class Rate(Settings):
     device: str = Field(description="cpu, server, the name of a GPU, or * for each that has no entry of its own.")
     work: str = Field(description="The kind of work; resources/audit/rates.yaml says what it counts.")
     model: str | None = Field(None, description="The model that was measured: its hub name, package or folder.")
-    rate: float | None = Field(None, gt=0, description="Units a second, on one GPU or on `cores` cores.")
+    rate: float | None = Field(None, gt=0, description="Units a second, on one GPU or CPU core.")
     seconds: float | None = Field(None, ge=0, description="Seconds each, whatever the cores; in place of `rate`.")
     per: Literal["unit", "FLOP", "weight byte"] = Field(
         "unit",
         description="What `rate` counts. FLOP: floating-point operations, for any model by its parameters; weight "
         "byte: bytes of weights times replies under way, for any model by the size of its weights.",
     )
-    cores: int = Field(
-        1, ge=1, description="cpu: on how many cores it was measured; more or fewer count in proportion."
-    )
     basis: Literal["measured", "published", "derived"] = Field(
         description="derived: from other figures, by what `source` says."
     )
     source: str = Field(min_length=8, description="Where, on what and how it was measured, or how it was derived.")
 
-    @field_validator("work")
-    @classmethod
-    def _known(cls, work: str) -> str:
-        if work not in UNITS:
-            raise ValueError(f"no such kind of work; name one of {', '.join(UNITS)}")
-        return work
-
     @model_validator(mode="after")
-    def _one_figure(self) -> Rate:
+    def _sound(self) -> Rate:
+        if self.work not in UNITS:
+            raise ValueError(f"no kind of work is called {self.work}; name one of {', '.join(UNITS)}")
         if (self.rate is None) == (self.seconds is None):
             raise ValueError("give either `rate` or `seconds`")
-        if self.seconds is not None and self.per != "unit":
-            raise ValueError("`seconds` are those of one unit; leave `per` out")
         if self.basis == "derived" and not self.source.startswith("derived: "):
             raise ValueError("the source of a derived rate must begin with 'derived: ' and say how")
         return self
@@ -84,75 +73,43 @@ class RateTable(Settings):
     rates: tuple[Rate, ...]
 
 
-class Known(Settings):
-    """What all published sizes have."""
+class KnownFile(Settings):
+    """A published file of passages, questions, judgements, answers or training rows, known by the end of its path."""
 
+    path: str
     source: str = Field(min_length=8)
-
-
-class KnownCorpus(Known):
-    """A published corpus, known by the end of its path."""
-
-    path: str
-    passages: int = Field(ge=1)
-    words: float = Field(gt=0, description="Words per passage, title included.")
-
-
-class KnownQuestions(Known):
-    """A published file of questions, judgements, answers or training rows, known by the end of its path."""
-
-    path: str
-    questions: int = Field(ge=1)
-    answered: int | None = Field(None, ge=1, description="Those with an answer, where known.")
-    judgements: int | None = Field(None, ge=1)
-    words: float | None = Field(None, gt=0, description="Words per question.")
+    rows: int | None = Field(None, ge=1, description="Passages, questions, questions that are judged, training rows.")
+    words: float | None = Field(None, gt=0, description="Words per passage (title included) or per question.")
+    answered: int | None = Field(None, ge=1, description="Questions with an answer, where known.")
     passage_words: float | None = Field(None, gt=0, description="Training rows: words per passage.")
+    bytes: int | None = Field(None, ge=1, description="Where no `downloads` entry tells.")
 
 
-class KnownFile(Known):
-    """A published file whose size its publisher's list lacks, known by the end of its path."""
-
-    path: str
-    bytes: int = Field(ge=1)
-
-
-class KnownModel(Known):
+class KnownModel(Settings):
     """A published model."""
 
     model: str = Field(description="Its hub name, package or folder.")
+    source: str = Field(min_length=8)
     parameters: float = Field(gt=0, description="All of them.")
     multiplied: float = Field(gt=0, description="Those that each token is multiplied with: not the embedding table.")
     dimension: int = Field(ge=1, description="Width of its vectors.")
     bytes: int = Field(ge=1, description="Its weights on disk.")
 
 
-class KnownReplies(Known):
+class KnownReplies(Settings):
     """What an LLM replies, as far as it is known before it is asked."""
 
     model: str = Field(description="Its hub name, package or folder, or * for each that has no entry of its own.")
-    selected: dict[str, float] = Field(
-        description="Passages of a query's pool that a stage selects, by stage; * for each stage that is not named."
-    )
+    source: str = Field(min_length=8)
+    selected: dict[str, float] = Field(description="Passages of a query's pool that a stage selects, by stage.")
+    selected_otherwise: float = Field(gt=0, description="Those that any other stage selects.")
     answer_tokens: float = Field(gt=0, description="Tokens per answer.")
     thinking_tokens: float = Field(ge=0, description="Tokens per thought, where the model thinks first.")
-
-    @field_validator("selected")
-    @classmethod
-    def _by_stage(cls, selected: dict[str, float]) -> dict[str, float]:
-        if ANY not in selected or not selected.keys() <= {ANY, *STAGES} or min(selected.values()) <= 0:
-            raise ValueError(f"give a positive number for '{ANY}', and for any of {', '.join(STAGES)}")
-        return selected
-
-    def selected_by(self, stage: str) -> float:
-        """Passages that a stage selects."""
-        return self.selected.get(stage, self.selected[ANY])
 
 
 class SizeTable(Settings):
     """A file of published sizes."""
 
-    corpora: tuple[KnownCorpus, ...] = ()
-    questions: tuple[KnownQuestions, ...] = ()
     files: tuple[KnownFile, ...] = ()
     models: tuple[KnownModel, ...] = ()
     replies: tuple[KnownReplies, ...] = ()
@@ -167,26 +124,17 @@ def read_table(table: type[Table], path: Path) -> Table:
     try:
         return table.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except OSError as error:
-        problem, hint = f"this table cannot be read ({error.strerror})", "give an existing file."
+        problem = f"this table cannot be read ({error.strerror})"
     except yaml.YAMLError as error:
-        problem, hint = f"this is no YAML ({error})", "correct the file."
+        problem = f"this is no YAML ({error})"
     except ValidationError as error:
-        found = [
-            (".".join(map(str, each["loc"])), each["msg"].removeprefix("Value error, ")) for each in error.errors()
-        ]
+        found = [(".".join(map(str, e["loc"])), e["msg"].removeprefix("Value error, ")) for e in error.errors()]
         problem = "; ".join(f"{key}: {what}" for key, what in found)
-        hint = "compare it with the tables of resources/audit/."
-    raise InputError(f"{problem}.", hint=hint, path=path)
+    raise InputError(f"{problem}.", hint="compare it with the tables of resources/audit/.", path=path)
 
 
 def read_sizes(paths: Sequence[Path]) -> SizeTable:
     """Several files of sizes as one; what stands first counts."""
     tables = [read_table(SizeTable, path) for path in paths]
-    return SizeTable(
-        **{name: tuple(entry for table in tables for entry in getattr(table, name)) for name in SizeTable.model_fields}
-    )
-
-
-def read_rates(path: Path) -> RateTable:
-    """A file of rates."""
-    return read_table(RateTable, path)
+    names = SizeTable.model_fields
+    return SizeTable(**{name: tuple(entry for table in tables for entry in getattr(table, name)) for name in names})

@@ -32,14 +32,13 @@ def by_pieces(text: str) -> float:
     return _TOKENS_A_PIECE * sum(1 for _ in _PIECE.finditer(text))
 
 
-def counter(folder: Path | None) -> Counter:
+def counter(folder: Path) -> Counter:
     """Counts the tokens of a text as the model in ``folder`` reads it; by words and marks without such a folder."""
-    file = folder and folder / "tokenizer.json"
-    if file is None or not file.is_file():
+    if not (folder / "tokenizer.json").is_file():
         return by_pieces
     from tokenizers import Tokenizer
 
-    tokenizer = Tokenizer.from_file(str(file))
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     return lambda text: len(tokenizer.encode(text, add_special_tokens=False).ids)
 
 
@@ -50,10 +49,8 @@ def stand_in(words: float, skip: int = 0) -> str:
 
 def prompt_tokens(requests: Sequence[Request], count: Counter) -> float:
     """Tokens read for these requests; a scored text counts as read."""
-    return sum(_tokens(request, count) for request in requests)
-
-
-def _tokens(request: Request, count: Counter) -> float:
-    chat = request.context if isinstance(request, Continuation) else request.chat
-    read = sum(count(message.content) + _TOKENS_A_TURN for message in chat) + _TOKENS_A_TURN
-    return read + (count(request.text) if isinstance(request, Continuation) else 0)
+    total = 0.0
+    for request in requests:
+        chat, text = (request.context, request.text) if isinstance(request, Continuation) else (request.chat, "")
+        total += sum(count(message.content) + _TOKENS_A_TURN for message in chat) + _TOKENS_A_TURN + count(text)
+    return total

@@ -21,18 +21,16 @@ class Reads:
     """Work of CPUs, which is counted coarsely: what a job goes through, and what it leaves of each.
 
     Attributes:
-        what: passages of a corpus; questions or judgements of a split; candidates of a pool or of its labelled
-            questions; hits of a run.
+        what: passages of a corpus; questions of a split; candidates of a pool or of its labelled questions; hits of a
+            run.
         texts: whether it reads their texts, or ids and figures alone.
         bytes_each, bytes_a_word: bytes of its outputs together, for each that it goes through and for each word.
-        copies: what lies on the disk as plain text while it runs: its texts, or the corpus in which it looks them up.
     """
 
-    what: Literal["passages", "questions", "judgements", "candidates", "hits"]
+    what: Literal["passages", "questions", "candidates", "hits"]
     texts: bool = True
     bytes_each: float = 0
     bytes_a_word: float = 0
-    copies: Literal["texts", "corpus"] | None = None
 
 
 @dataclass(frozen=True)
@@ -65,11 +63,11 @@ REQUESTS: Mapping[str, Request] = {
     "prepare_model": Request(6000, work="model"),
     "ingest_corpus": Request(work=Reads("passages", bytes_each=4, bytes_a_word=TEXT_BYTES_A_WORD)),
     "ingest_queries": Request(work=Reads("questions", bytes_each=4, bytes_a_word=TEXT_BYTES_A_WORD)),
-    "ingest_qrels": Request(work=Reads("judgements", bytes_each=8)),
+    "ingest_qrels": Request(work=Reads("questions", bytes_each=8)),
     "ingest_answers": Request(work=Reads("questions", bytes_each=4, bytes_a_word=TEXT_BYTES_A_WORD)),
-    "find_duplicates": Request(work=Reads("candidates", copies="corpus")),
+    "find_duplicates": Request(work=Reads("candidates")),
     "mine_negatives": Request(work=Reads("candidates", texts=False, bytes_each=12)),
-    "build_pool": Request(work=Reads("candidates", bytes_each=8, bytes_a_word=TEXT_BYTES_A_WORD, copies="corpus")),
+    "build_pool": Request(work=Reads("candidates", bytes_each=8, bytes_a_word=TEXT_BYTES_A_WORD)),
     **{rule(name): Request(16000, stage.runtime, "annotation") for name, stage in STAGES.items()},
     "merge_labels": Request(4000, work=Reads("candidates", texts=False, bytes_each=8)),
     "label_quality": Request(4000, work=Reads("candidates", texts=False)),
@@ -78,7 +76,7 @@ REQUESTS: Mapping[str, Request] = {
     "train": Request(16000, 960, "training"),
     "encode": Request(8000, 240, "encoding"),
     "search": Request(16000, 240, "search"),
-    "bm25_index": Request(8000, 240, Reads("passages", bytes_a_word=INDEX_BYTES_A_WORD, copies="texts")),
+    "bm25_index": Request(8000, 240, Reads("passages", bytes_a_word=INDEX_BYTES_A_WORD)),
     "bm25_search": Request(8000, 240, Reads("hits", bytes_each=RUN_BYTES)),
     "match_answers": Request(4000, work=Reads("hits", bytes_each=8)),
     "merge_qrels": Request(4000),
@@ -88,6 +86,6 @@ REQUESTS: Mapping[str, Request] = {
     **dict.fromkeys(("average_metrics", "results_table", "label_table", "cost_table"), Request()),
     **dict.fromkeys(("plot_results", "plot_lines", "plot_labels", "plot_positives", "plot_positions"), Request()),
     **dict.fromkeys(("plot_training", "write_report", "export_model"), Request()),
-    "export_labels": Request(work=Reads("candidates", bytes_a_word=PLAIN_BYTES_A_WORD, copies="texts")),
+    "export_labels": Request(work=Reads("candidates", bytes_a_word=PLAIN_BYTES_A_WORD)),
 }
 """By rule, along the way of the workflow; the rules of pools, one a pool, share the entry ``build_pool``."""
