@@ -16,9 +16,7 @@ SUBMITTED = re.compile(r"(?:.+_)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def unfinished_jobs(folder: Path) -> list[str]:
-    """The ids of the user's SLURM jobs, waiting or running, that some `snakemake` submitted from a folder.
-
-    Empty where there is no SLURM. The job in which this process itself runs does not count.
+    """The ids of the user's SLURM jobs, but this process's own, that some `snakemake` submitted from a folder.
 
     Raises:
         InputError: SLURM does not answer.
@@ -35,18 +33,12 @@ def unfinished_jobs(folder: Path) -> list[str]:
             hint="make sure that there are none, or wait for SLURM.",
         ) from None
     jobs = (line.split("|", 2) for line in asked.stdout.splitlines())
-    return [
-        job
-        for job, name, place in jobs
-        if SUBMITTED.fullmatch(name) and _same(Path(place), folder) and job != os.environ.get("SLURM_JOB_ID")
-    ]
+    here = (job for job, name, at in jobs if SUBMITTED.fullmatch(name) and Path(at).exists() and folder.samefile(at))
+    return [job for job in here if job != os.environ.get("SLURM_JOB_ID")]
 
 
 def cancel(folder: Path, patience: float) -> list[str]:
-    """Cancel these jobs and wait until they are gone.
-
-    Returns:
-        the ids of the cancelled jobs.
+    """Cancel these jobs, wait until they are gone, and return their ids.
 
     Raises:
         InputError: some are still there after ``patience`` seconds.
@@ -63,7 +55,3 @@ def cancel(folder: Path, patience: float) -> list[str]:
             )
         time.sleep(0.5)
     return jobs
-
-
-def _same(one: Path, other: Path) -> bool:
-    return one.exists() and one.samefile(other)

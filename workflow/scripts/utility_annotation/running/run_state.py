@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 STAGES: Mapping[str, tuple[str, ...]] = {
     "fetch files and models": ("fetch", "unpack", "prepare_model"),
@@ -33,7 +34,7 @@ class Run:
     """How far a run is. Times are seconds on any one clock."""
 
     begun: float
-    planned: Counter[str] = field(default_factory=Counter)
+    planned: Counter[str]
     """Jobs by rule."""
     done: Counter[str] = field(default_factory=Counter)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -42,15 +43,12 @@ class Run:
     """Rule and start of each job."""
     failed: dict[int, str] = field(default_factory=dict)
     """Rule of each job that failed and that does not run again."""
-    first: dict[str, float] = field(default_factory=dict)
-    """When each stage began."""
 
     def start(self, job: int, rule: str, now: float) -> None:
         """A job starts, maybe again."""
         if rule in self.planned:
             self.failed.pop(job, None)
             self.running[job] = rule, now
-            self.first.setdefault(stage_of(rule), now)
 
     def finish(self, job: int, now: float) -> str | None:
         """A job ends well. Returns its stage where the stage is done now."""
@@ -78,31 +76,22 @@ class Run:
         wanted = set(map(stage_of, rules))
         return [stage for stage in dict.fromkeys((*STAGES, *map(stage_of, self.planned))) if stage in wanted]
 
-    def seconds_left(self, now: float) -> tuple[float, bool] | None:
-        """How long it takes yet, and whether that covers every rule; None before the first job is done.
+    def seconds_left(self, now: float) -> tuple[float, bool]:
+        """How long it takes yet, and whether that covers every rule.
 
         A job takes as long as the finished ones of its rule on average, and as many run side by side as until now.
         """
-        if not self.done:
-            return None
-        running = Counter(rule for rule, _ in self.running.values())
-        broken = Counter(self.failed.values())
-        work, complete = 0.0, True
-        for rule, planned in self.planned.items():
-            if self.done[rule]:
-                mean = self.seconds[rule] / self.done[rule]
-                work += mean * (planned - self.done[rule] - running[rule] - broken[rule])
-                work += sum(max(0.0, mean - (now - start)) for name, start in self.running.values() if name == rule)
-            elif planned > broken[rule]:
-                complete = False
-        busy = sum(self.seconds.values()) + sum(now - start for _, start in self.running.values())
-        return work / max(1.0, busy / max(now - self.begun, 1e-9)), complete
+        left = self.planned - self.done - Counter(self.failed.values())
+        means = {rule: seconds / self.done[rule] for rule, seconds in self.seconds.items()}
+        spent = [(means.get(rule, 0.0), now - start) for rule, start in self.running.values()]
+        work = sum(means.get(rule, 0.0) * number for rule, number in left.items()) - sum(map(min, spent))
+        busy = sum(self.seconds.values()) + sum(seconds for _, seconds in spent)
+        return work / max(1.0, busy / max(now - self.begun, 1e-9)), left.keys() <= means.keys()
 
 
 def clock(seconds: float) -> str:
     """Hours, minutes and seconds."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
+    return str(timedelta(seconds=round(seconds)))
 
 
 def jobs(number: int) -> str:
@@ -112,7 +101,7 @@ def jobs(number: int) -> str:
 
 def plan_line(run: Run) -> str:
     """What is to be done, by stage."""
-    stages = [f"{stage} {run.of_stage(stage)[1]:,}" for stage in run.stages(run.planned)]
+    stages = (f"{stage} {run.of_stage(stage)[1]:,}" for stage in run.stages(run.planned))
     return f"{jobs(run.planned.total())} to do: {', '.join(stages)}"
 
 
@@ -121,16 +110,13 @@ def status_line(run: Run, now: float) -> str:
     active = run.stages(rule for rule, _ in run.running.values())
     parts = ["{} {:,} of {:,}".format(stage, *run.of_stage(stage)) for stage in active]
     text = f"{_how_far(run, now)}  " + (f"now: {', '.join(parts)}" if parts else "waiting")
-    left = run.seconds_left(now)
-    if left is None or not (left[1] or round(left[0])):
-        return text
-    return f"{text}; {'about' if left[1] else 'at least'} {clock(left[0])} left"
+    seconds, complete = run.seconds_left(now)
+    return f"{text}; {'about' if complete else 'at least'} {clock(seconds)} left" if round(seconds) else text
 
 
 def stage_line(run: Run, stage: str, now: float) -> str:
     """A stage is done."""
-    took = clock(now - run.first.get(stage, now))
-    return f"{_how_far(run, now)}  {stage}: done ({jobs(run.of_stage(stage)[1])} in {took})"
+    return f"{_how_far(run, now)}  {stage}: done ({jobs(run.of_stage(stage)[1])})"
 
 
 def failure_line(rule: str, output: Sequence[str], logs: Sequence[str], cancelled: bool = False) -> str:

@@ -19,17 +19,9 @@ from ..planning.loading import load, write_resolved
 from ..planning.plan import Plan, Wildcards
 from .cluster import unfinished_jobs
 
-_LAST_LINES = 3
-
 
 def plan(config: Mapping[str, Any], workflow: Any, folder: Path) -> Plan:
-    """Read the configuration, and see whether this is a place to run in.
-
-    Args:
-        config: Snakemake's configuration.
-        workflow: Snakemake's workflow.
-        folder: of the Snakefile.
-    """
+    """Read Snakemake's configuration, and see whether this is a place to run the Snakefile of ``folder`` in."""
     try:
         raw = _with_own_resources(config, folder)
         read = load(raw, path=", ".join(map(str, workflow.configfiles)) or "the configuration")
@@ -72,7 +64,17 @@ def before_first_job(made: Plan, workflow: Any) -> None:
     """Stop a run that would fail or do harm; then write the configuration that its jobs read."""
     planned = list(workflow.dag.needrun_jobs())
     try:
-        _refuse_second_writer()
+        left = unfinished_jobs(Path())
+    except InputError as error:  # nor does SLURM take jobs, so only those of an earlier run could do harm
+        logger.warning(str(error))
+        left = []
+    try:
+        if left:  # of an earlier `snakemake`, killed since
+            raise InputError(
+                f"{len(left)} SLURM jobs of an earlier run in this folder are not finished: {' '.join(left)}. They "
+                "write the files that this run would make.",
+                hint="let them end, or cancel them with `make cluster-cancel`; then start again.",
+            )
         refusals.outputs_without_access((job.rule.name, str(file)) for job in planned for file in job.output)
         if "conda" not in map(str, workflow.deployment_settings.deployment_method):
             refusals.foreign_python()
@@ -80,21 +82,6 @@ def before_first_job(made: Plan, workflow: Any) -> None:
         write_resolved(made.configuration)
     except InputError as error:
         raise WorkflowError(str(error)) from None
-
-
-def _refuse_second_writer() -> None:
-    """Stop before jobs that an earlier `snakemake`, killed since, left in SLURM's queue are joined by their doubles."""
-    try:
-        jobs = unfinished_jobs(Path())
-    except InputError as error:  # nor does SLURM take jobs, so only those of an earlier run could do harm
-        logger.warning(str(error))
-        return
-    if jobs:
-        raise InputError(
-            f"{len(jobs)} SLURM jobs of an earlier run in this folder are not finished: {' '.join(jobs)}. They write "
-            "the files that this run would make.",
-            hint="let them end, or cancel them with `make cluster-cancel`; then start again.",
-        )
 
 
 def tell_what_failed(snakemake_logs: list[str]) -> None:
@@ -113,4 +100,4 @@ def last_words(log: Path) -> str:
     except OSError:
         return ""
     errors = [line for line in lines if line.startswith("error: ")]
-    return errors[-1] if errors else " / ".join(list(filter(None, lines))[-_LAST_LINES:])
+    return errors[-1] if errors else " / ".join(list(filter(None, lines))[-3:])
