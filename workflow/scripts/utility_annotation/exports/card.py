@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import yaml
 
@@ -13,9 +12,6 @@ from ..labels.sources import descriptions, rule_of
 from ..reporting.markup import markdown_table
 from ..settings import Annotator, JobSettings, Labels, Model, Name, Pool, canonical
 from .forms import ExportFormat
-
-if TYPE_CHECKING:
-    from .examples import Examples
 
 PAPER = (
     "H. Zhang et al., *Utility-Focused LLM Annotation for Retrieval and Retrieval-Augmented Generation*, EMNLP 2025, "
@@ -35,34 +31,18 @@ class ExportSettings(JobSettings):
     """The annotator's model, if it runs here."""
 
 
-@dataclass(frozen=True)
-class Counts:
-    """The content of an export in numbers."""
-
-    queries: int
-    without_positive: int
-    positives: int
-    negatives: int
-
-    @classmethod
-    def of(cls, examples: Examples) -> Counts:
-        """Count in one pass."""
-        queries = without = positives = negatives = 0
-        for example in examples:
-            queries += 1
-            without += not example.positives
-            positives += len(example.positives)
-            negatives += len(example.negatives)
-        return cls(queries, without, positives, negatives)
+def with_head(head: Mapping[str, Any], lines: Sequence[str]) -> str:
+    """A card as Markdown, with the head that the hub reads."""
+    return "\n".join(["---", yaml.safe_dump(head, sort_keys=False, allow_unicode=True).rstrip(), "---", "", *lines, ""])
 
 
-def card(settings: ExportSettings, form: ExportFormat, counts: Counts, quality: Mapping[str, Any]) -> str:
+def card(settings: ExportSettings, form: ExportFormat, counts: Mapping[str, int], quality: Mapping[str, Any]) -> str:
     """The card.
 
     Args:
         settings: the labels and what made them.
         form: the format of the files beside it.
-        counts: what the labels hold.
+        counts: numbers of questions, of those without a positive, of positives and of negatives.
         quality: the figures of ``results/quality/{labels}.json``.
     """
     head: dict[str, Any] = {
@@ -75,11 +55,9 @@ def card(settings: ExportSettings, form: ExportFormat, counts: Counts, quality: 
             {"config_name": part, "data_files": file} | ({"default": True} if number == 0 else {})
             for number, (part, file) in enumerate(form.files.items())
         ]
+    mean = counts["positives"] / max(1, counts["questions"])
+    rows = [(name, f"{counts[name]:,}") for name in ("questions", "without a positive", "positives", "negatives")]
     lines = [
-        "---",
-        yaml.safe_dump(head, sort_keys=False, allow_unicode=True).rstrip(),
-        "---",
-        "",
         f"# {settings.name}: labels of {settings.labels.pool}, in the format of {form.title}",
         "",
         f"A passage is a positive of a question by {descriptions()[settings.labels.source]}. The method is "
@@ -89,7 +67,7 @@ def card(settings: ExportSettings, form: ExportFormat, counts: Counts, quality: 
         "",
         "## What it holds",
         "",
-        *_held(counts),
+        *markdown_table(("", ""), [*rows, ("positives per question", f"{mean:.2f}")], texts=1),
         "",
         *_against_humans(settings.labels, quality),
         "## How to load it",
@@ -103,7 +81,7 @@ def card(settings: ExportSettings, form: ExportFormat, counts: Counts, quality: 
         "",
         "The texts come from the collection of the pool, and its licence applies to them.",
     ]
-    return "\n".join(lines) + "\n"
+    return with_head(head, lines)
 
 
 def _origin(settings: ExportSettings) -> list[str]:
@@ -137,18 +115,6 @@ def _origin(settings: ExportSettings) -> list[str]:
         if "answer" in STAGES[labels.source].reads:
             rows.append(("decoding of pseudo-answers", f"`{canonical(annotator.answer_sampling)}`"))
     return markdown_table(("", ""), rows, texts=2)
-
-
-def _held(counts: Counts) -> list[str]:
-    mean = counts.positives / counts.queries if counts.queries else 0
-    rows = [
-        ("questions", f"{counts.queries:,}"),
-        ("without a positive", f"{counts.without_positive:,}"),
-        ("positives", f"{counts.positives:,}"),
-        ("positives per question", f"{mean:.2f}"),
-        ("negatives", f"{counts.negatives:,}"),
-    ]
-    return markdown_table(("", ""), rows, texts=1)
 
 
 def _against_humans(labels: Labels, quality: Mapping[str, Any]) -> list[str]:

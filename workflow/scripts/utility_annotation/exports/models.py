@@ -8,13 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ..common.files import atomic_write, read_json, write_text
 from ..labels.sources import descriptions
 from ..reporting.markup import markdown_table
 from ..settings import Backbone, JobSettings, Labels, Model, Name, Training
-from .card import PAPER
+from .card import PAPER, with_head
 
 _SNAKEMAKE = ".snakemake_timestamp"
 
@@ -66,32 +64,26 @@ def model_card(settings: ModelExportSettings, training: Mapping[str, Any], metri
     }
     if settings.source.hub:
         head["base_model"] = settings.source.hub
-    return "\n".join(
-        [
-            "---",
-            yaml.safe_dump(head, sort_keys=False, allow_unicode=True).rstrip(),
-            "---",
-            "",
-            f"# {settings.name}: a dense retriever, {backbone.model} trained on labels {labels}",
-            "",
-            f"The method is that of {PAPER}.",
-            "",
-            "## Training",
-            "",
-            *markdown_table(("", ""), _training(settings, training, source), texts=2),
-            "",
-            *_evaluation(metrics),
-            "## How to load it",
-            "",
-            "```python",
-            *_loading(backbone),
-            "```",
-            "",
-            f"Similarity is the inner product{' of vectors of length 1' if backbone.normalize else ''}. "
-            "`training.json` beside this card has every setting, the curve and the versions.",
-            "",
-        ]
-    )
+    lines = [
+        f"# {settings.name}: a dense retriever, {backbone.model} trained on labels {labels}",
+        "",
+        f"The method is that of {PAPER}.",
+        "",
+        "## Training",
+        "",
+        *markdown_table(("", ""), _training(settings, training, source), texts=2),
+        "",
+        *_evaluation(metrics),
+        "## How to load it",
+        "",
+        "```python",
+        *_loading(backbone),
+        "```",
+        "",
+        f"Similarity is the inner product{' of vectors of length 1' if backbone.normalize else ''}. "
+        "`training.json` beside this card has every setting, the curve and the versions.",
+    ]
+    return with_head(head, lines)
 
 
 def _training(settings: ModelExportSettings, record: Mapping[str, Any], source: str) -> list[tuple[str, str]]:

@@ -219,7 +219,7 @@ def plot_positions(qualities: Sequence[Mapping[str, Any]], svg: Path) -> None:
                     for name in ("observed", "expected", "standard_deviation")
                 )
                 low, high = np.clip([expected - NORMAL_95 * deviation, expected + NORMAL_95 * deviation], 0, 100)
-                place, range_label = positions + shift, f"{label}, 95 % range if position has no effect"
+                place, range_label = positions + shift, "95 % range if position has no effect"
                 axis.bar(place, high - low, bottom=low, width=0.38, color=colour, alpha=0.25, label=range_label)
                 axis.plot(place, observed, color=colour, marker="o", markersize=4, linestyle="none", label=label)
             _describe(axis, quality["labels"], "position in the list shown", "% of the passages there")
