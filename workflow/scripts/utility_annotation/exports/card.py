@@ -31,9 +31,16 @@ class ExportSettings(JobSettings):
     """The annotator's model, if it runs here."""
 
 
-def with_head(head: Mapping[str, Any], lines: Sequence[str]) -> str:
-    """A card as Markdown, with the head that the hub reads."""
-    return "\n".join(["---", yaml.safe_dump(head, sort_keys=False, allow_unicode=True).rstrip(), "---", "", *lines, ""])
+def whole(head: Mapping[str, Any], *parts: str) -> str:
+    """A card as Markdown: the head that the hub reads, then the parts, of which empty ones are left out."""
+    written = yaml.safe_dump(head, sort_keys=False, allow_unicode=True)
+    return "\n\n".join([f"---\n{written}---", *filter(None, parts)]) + "\n"
+
+
+def table(rows: Sequence[Sequence[str]], *, texts: int, headings: Sequence[str] = ("", ""), title: str = "") -> str:
+    """A part of a card that has a title and a table; none without rows."""
+    lines = [f"## {title}", ""] if title else []
+    return "\n".join([*lines, *markdown_table(headings, rows, texts=texts)]) if rows else ""
 
 
 def card(settings: ExportSettings, form: ExportFormat, counts: Mapping[str, int], quality: Mapping[str, Any]) -> str:
@@ -57,34 +64,22 @@ def card(settings: ExportSettings, form: ExportFormat, counts: Mapping[str, int]
         ]
     mean = counts["positives"] / max(1, counts["questions"])
     rows = [(name, f"{counts[name]:,}") for name in ("questions", "without a positive", "positives", "negatives")]
-    lines = [
+    return whole(
+        head,
         f"# {settings.name}: labels of {settings.labels.pool}, in the format of {form.title}",
-        "",
         f"A passage is a positive of a question by {descriptions()[settings.labels.source]}. The method is "
         f"that of {PAPER}.",
-        "",
-        *_origin(settings),
-        "",
-        "## What it holds",
-        "",
-        *markdown_table(("", ""), [*rows, ("positives per question", f"{mean:.2f}")], texts=1),
-        "",
-        *_against_humans(settings.labels, quality),
-        "## How to load it",
-        "",
-        "```",
-        form.loading,
-        "```",
-        "",
+        table(_origin(settings), texts=2),
+        table([*rows, ("positives per question", f"{mean:.2f}")], texts=1, title="What it holds"),
+        table(_against_humans(settings.labels, quality), texts=1, title="Beside human labels"),
+        f"## How to load it\n\n```\n{form.loading}\n```",
         "A query's positives are in the order of its labels, best first if an LLM ranked them. "
         "Negatives are the other judged candidates, in the shuffled order of the pool.",
-        "",
         "The texts come from the collection of the pool, and its licence applies to them.",
-    ]
-    return with_head(head, lines)
+    )
 
 
-def _origin(settings: ExportSettings) -> list[str]:
+def _origin(settings: ExportSettings) -> list[tuple[str, str]]:
     pool, labels = settings.pool, settings.labels
     source = pool.source
     made_of = source.path or f"rankings of {', '.join(source.retrievers)} for test set {source.testset}"
@@ -114,10 +109,10 @@ def _origin(settings: ExportSettings) -> list[str]:
             rows.append(("decoding", f"`{canonical(annotator.sampling)}`, permutations: {annotator.permutations}"))
         if "answer" in STAGES[labels.source].reads:
             rows.append(("decoding of pseudo-answers", f"`{canonical(annotator.answer_sampling)}`"))
-    return markdown_table(("", ""), rows, texts=2)
+    return rows
 
 
-def _against_humans(labels: Labels, quality: Mapping[str, Any]) -> list[str]:
+def _against_humans(labels: Labels, quality: Mapping[str, Any]) -> list[tuple[str, str]]:
     """How the labels compare with the pool's human positives, unless they are these."""
     if labels.source == "human" or not quality["human_positives"]:
         return []
@@ -133,4 +128,4 @@ def _against_humans(labels: Labels, quality: Mapping[str, Any]) -> list[str]:
     if annotation:
         outcomes = ", ".join(f"{outcome} {number:,}" for outcome, number in annotation["outcomes"].items() if number)
         rows.append(("outcomes of the last stage", outcomes))
-    return ["## Beside human labels", "", *markdown_table(("", ""), rows, texts=1), ""]
+    return rows

@@ -110,11 +110,9 @@ def _flag_embedding(examples: Examples, folder: Path) -> None:
 
 def _beir(examples: Examples, folder: Path) -> None:
     """Corpus (the pool's passages), queries, and the positives as qrels."""
-    corpus = (
-        {"_id": passage["docid"], "title": passage["title"] or "", "text": passage["text"]}
-        for passage in _passages(examples)
-    )
-    _write_jsonl(folder / "corpus.jsonl", corpus)
+    pool = _passages(examples)
+    rows = ({"_id": each["docid"], "title": each["title"] or "", "text": each["text"]} for each in pool)
+    _write_jsonl(folder / "corpus.jsonl", rows)
     _write_jsonl(folder / "queries.jsonl", ({"_id": each.query_id, "text": each.query} for each in examples))
     (folder / "qrels").mkdir()
     with (folder / "qrels" / "train.tsv").open("w", encoding="utf-8") as file:
@@ -178,40 +176,36 @@ def _write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
 
 FORMS: dict[str, ExportFormat] = {
     "tevatron": ExportFormat(
-        title="Tevatron, version 1",
-        loading="python -m tevatron.retriever.driver.train --dataset_path train.jsonl …",
-        writer=_tevatron,
-        files={"train": _TRAIN},
+        "Tevatron, version 1",
+        "python -m tevatron.retriever.driver.train --dataset_path train.jsonl …",
+        _tevatron,
+        {"train": _TRAIN},
     ),
     "tevatron-v2": ExportFormat(
-        title="Tevatron, version 2",
-        loading="python -m tevatron.retriever.driver.train --dataset_path train.jsonl --corpus_path corpus.jsonl …",
-        writer=_tevatron_ids,
-        files={"train": _TRAIN, "corpus": "corpus.jsonl"},
+        "Tevatron, version 2",
+        "python -m tevatron.retriever.driver.train --dataset_path train.jsonl --corpus_path corpus.jsonl …",
+        _tevatron_ids,
+        {"train": _TRAIN, "corpus": "corpus.jsonl"},
     ),
     "sentence-transformers": ExportFormat(
-        title="sentence-transformers",
-        loading='train = load_dataset("parquet", data_files="train.parquet", split="train")\n'
+        "sentence-transformers",
+        'train = load_dataset("parquet", data_files="train.parquet", split="train")\n'
         "SentenceTransformerTrainer(model, train_dataset=train, loss=MultipleNegativesRankingLoss(model))",
-        writer=_sentence_transformers,
-        files={"train": "train.parquet"},
+        _sentence_transformers,
+        {"train": "train.parquet"},
     ),
     "flag-embedding": ExportFormat(
-        title="FlagEmbedding",
-        loading="python -m FlagEmbedding.finetune.embedder.encoder_only.base --train_data train.jsonl …",
-        writer=_flag_embedding,
-        files={"train": _TRAIN},
+        "FlagEmbedding",
+        "python -m FlagEmbedding.finetune.embedder.encoder_only.base --train_data train.jsonl …",
+        _flag_embedding,
+        {"train": _TRAIN},
     ),
     "beir": ExportFormat(
-        title="BEIR",
-        loading='GenericDataLoader(".").load(split="train")',
-        writer=_beir,
-        files={"corpus": "corpus.jsonl", "queries": "queries.jsonl"},
+        "BEIR",
+        'GenericDataLoader(".").load(split="train")',
+        _beir,
+        {"corpus": "corpus.jsonl", "queries": "queries.jsonl"},
     ),
-    "trec": ExportFormat(
-        title="TREC",
-        loading="trec_eval qrels.txt run.trec",
-        writer=_trec,
-    ),
+    "trec": ExportFormat("TREC", "trec_eval qrels.txt run.trec", _trec),
 }
 """By the name in a target: ``results/exports/labels/{labels}/{form}``."""
