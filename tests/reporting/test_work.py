@@ -15,7 +15,7 @@ from utility_annotation.common.files import write_json
 from utility_annotation.labels.cost import Records
 from utility_annotation.planning import jobs
 from utility_annotation.planning.loading import load
-from utility_annotation.reporting.work import amount, annotation_cost, device, usd
+from utility_annotation.reporting.work import amount, annotation_cost, usd
 from utility_annotation.settings import Configuration, Cost
 
 SUMMARY = {"prompt_tokens": 200, "new_tokens": 20, "engine_seconds": 3600.0, "load_seconds": 0.0, "earlier": None}
@@ -85,13 +85,6 @@ def test_a_stage_that_takes_the_likelihoods_of_another_has_no_hours_of_its_own()
         "utilsel": None,
         "utilrank": "utilsel",
     }
-
-
-@pytest.mark.parametrize(
-    ("annotator", "gpus", "expected"), [("llm", 0, "CPU"), ("llm", 1, "GPU"), ("served", 0, "server")]
-)
-def test_whose_hours_they_are_is_said(annotator: str, gpus: int, expected: str) -> None:
-    assert device(configuration(), {"annotator": annotator, "gpus": gpus}) == expected
 
 
 @pytest.mark.parametrize(

@@ -29,8 +29,7 @@ class Text(NamedTuple):
         text = visible(cut["text"])
         if len(text) <= _WHOLE_CHARACTERS and not cut["left_out"]:
             return cls(text, "", 0)
-        end = text.rfind(" ", _HEAD_CHARACTERS // 2, _HEAD_CHARACTERS)
-        end = end if end > 0 else _HEAD_CHARACTERS
+        end = max(0, text.rfind(" ", _HEAD_CHARACTERS // 2, _HEAD_CHARACTERS)) or _HEAD_CHARACTERS
         return cls(text[:end], text[end:], cut["left_out"])
 
 
@@ -52,20 +51,6 @@ def read_sample(path: Path) -> dict[str, Any]:
             f"{judge['name']}:{fact}" for judge, said in card["said"] for fact in (*said["facts"], *said["events"])
         )
     return sample
-
-
-def mark_text(mark: Mapping[str, Any] | None, judge: Mapping[str, Any], number: int) -> str:
-    """A mark in short: ✓ chosen, – shown and not chosen; the rank with a point, (the score), and, where it is not the
-    passage's number and replies call passages so, the [place] in the list.
-    """
-    if mark is None:
-        return ""
-    parts = ["✓"] if mark["positive"] else []
-    parts += [f"{mark['rank']}."] if mark["rank"] is not None else []
-    parts = parts or ["–"]
-    parts += [f"({mark['score']:.2f})".replace("-", "−")] if mark["score"] is not None else []
-    parts += [f"[{mark['place']}]"] if judge["numbered"] and mark["place"] != number else []
-    return " ".join(parts)
 
 
 def visible(text: str) -> str:

@@ -50,13 +50,12 @@ def collect(settings: CardSettings, results: Path, shards: int, truth: Path | No
         InputError: a file is missing, or does not belong to the pool.
     """
     judges = settings.judges
-    others = {
-        judge: _rows_of_labels(results / "labels" / f"{judge.labels}.parquet") for judge in judges if judge.labels
-    }
+    pools, annotation = results / "pools" / settings.pool, results / "annotation" / settings.pool
+    others = {judge: _rows_of_labels(results / f"labels/{judge.labels}.parquet") for judge in judges if judge.labels}
     groups: dict[tuple[int, tuple[str, ...]], list[str]] = defaultdict(list)
     shard_of: dict[str, str] = {}
     for shard in shard_names(shards):
-        pool = read_candidates(results / "pools" / settings.pool / f"{shard}.parquet")
+        pool = read_candidates(pools / f"{shard}.parquet")
         query_ids, candidates = pool["query_id"].to_pylist(), pool["candidates"].to_pylist()
         human = [_human(of_query) for of_query in candidates]
         shard_of |= dict.fromkeys(query_ids, shard)
@@ -64,7 +63,7 @@ def collect(settings: CardSettings, results: Path, shards: int, truth: Path | No
             if judge.labels:
                 rows: Iterable[Row | None] = map(others[judge].get, query_ids)
             else:
-                rows = _rows_of_shard(_of_stage(results, settings.pool, judge, shard), query_ids)
+                rows = _rows_of_shard(annotation / judge.folder / f"{shard}.parquet", query_ids)
             for query_id, row, marked in zip(query_ids, rows, human, strict=True):
                 if row is not None:
                     groups[place, facts(row["outcome"], judge.compared(row, marked), marked)].append(query_id)
@@ -75,10 +74,10 @@ def collect(settings: CardSettings, results: Path, shards: int, truth: Path | No
     cards: dict[str, dict[str, Any]] = {}
     for shard in dict.fromkeys(shard_of[query_id] for query_id in chosen):
         of_judges = [
-            others[judge] if judge.labels else _rows(_of_stage(results, settings.pool, judge, shard), chosen)
+            others[judge] if judge.labels else _rows(annotation / judge.folder / f"{shard}.parquet", chosen)
             for judge in judges
         ]
-        for query_id, row in _rows(results / "pools" / settings.pool / f"{shard}.parquet", chosen).items():
+        for query_id, row in _rows(pools / f"{shard}.parquet", chosen).items():
             cards[query_id] = _card(row, judges, [rows.get(query_id) for rows in of_judges])
     answers = _rows(truth, chosen) if truth else {}
     return {
@@ -106,11 +105,6 @@ def choose(groups: Mapping[Any, Sequence[str]], size: int, seed: int) -> list[st
     ]
     in_turn = (query_id for turn in zip_longest(*queues) for query_id in turn if query_id is not None)
     return list(dict.fromkeys(in_turn))[:size]
-
-
-def _of_stage(results: Path, pool: str, judge: Judge, shard: str) -> Path:
-    """A shard of a stage."""
-    return results / "annotation" / pool / str(judge.annotator) / str(judge.stage) / f"{shard}.parquet"
 
 
 def _rows_of_shard(path: Path, query_ids: Sequence[str]) -> list[Row]:
@@ -166,13 +160,7 @@ def judgement(judge: Judge, row: Row, candidates: Sequence[Row], kept: Sequence[
     one of ``marks``. Events are ``again`` (a request was repeated), ``cut`` (passages were cut to fit) and ``whole``
     (the whole pool was shown, because the relevance selection left nothing). A mark is null where the judge was not
     shown the passage. Otherwise it has ``positive``, the ``rank`` in a ranking, the ``score`` and the ``place`` in the
-    list that was shown, both from 1.
-
-    Args:
-        judge: the stage, or the label set.
-        row: what it says.
-        candidates: of the pool.
-        kept: what a relevance selection left, if one came before; where it left nothing, all candidates were shown.
+    list that was shown, both from 1. Shown is what an earlier relevance selection ``kept``, or else all candidates.
     """
     docids = [candidate["docid"] for candidate in candidates]
     human = _human(candidates)
@@ -183,22 +171,14 @@ def judgement(judge: Judge, row: Row, candidates: Sequence[Row], kept: Sequence[
     shown = [docid for docid in docids if docid in set(kept)] if kept else docids
     places = {docid: place for place, docid in enumerate(shown, 1)}
     marks = [
-        {
-            "positive": docid in selected,
-            "rank": ranks.get(docid),
-            "score": scores.get(docid),
-            "place": places[docid],
-        }
+        {"positive": docid in selected, "rank": ranks.get(docid), "score": scores.get(docid), "place": places[docid]}
         if docid in places
         else None
         for docid in docids
     ]
     replies = row.get("replies") or ()
-    events = {
-        "again": bool(replies) and row["attempts"] > len(replies),
-        "cut": row.get("cut_words") is not None,
-        "whole": row.get("whole_pool"),
-    }
+    again, cut_to_fit = bool(replies) and row["attempts"] > len(replies), row.get("cut_words") is not None
+    events = {"again": again, "cut": cut_to_fit, "whole": row.get("whole_pool")}
     return {
         "facts": facts(row["outcome"], judge.compared(row, human), human),
         "events": [name for name, holds in events.items() if holds],

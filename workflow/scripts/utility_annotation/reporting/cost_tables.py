@@ -28,29 +28,23 @@ def cost_cells(
 ) -> pd.DataFrame:
     """The tidy frame of a table, a row per training: USD, device hours, and the test set's metrics in percent.
 
-    Args:
-        settings: the table.
-        records: what tells how much work there was.
-        metrics: metrics files of the trainings.
-        paper: the published figures, whose rows are trainings.
+    The rows of the paper's figures are trainings, too.
 
     Raises:
         InputError: one of the records is missing.
     """
     table = settings.table
-    measured = read_metrics(metrics)
-    efforts = {
-        training: Effort(device_hours=None) if work is None else records.effort(work)
-        for training, work in ((training, settings.work[training]) for training in table.trainings)
-    }
-    worked = [(training, _COST, effort.usd(settings.prices)) for training, effort in efforts.items()]
-    worked += [(training, _HOURS, effort.device_hours) for training, effort in efforts.items()]
+    worked = []
+    for training in table.trainings:
+        work = settings.work[training]
+        effort = Effort(device_hours=None) if work is None else records.effort(work)
+        worked += [(training, _COST, effort.usd(settings.prices)), (training, _HOURS, effort.device_hours)]
     names = ["training", "metric"]
-    known = pd.concat([pd.DataFrame(worked, columns=[*names, "value"]), measured[[*names, "value"]]])
+    known = pd.concat([pd.DataFrame(worked, columns=[*names, "value"]), read_metrics(metrics)[[*names, "value"]]])
     paper = paper.drop(columns=["backbone", "column"]).rename(columns={"row": "training"})
     paper.loc[paper["metric"] == "hours", "published"] *= _GPUS_OF_THE_PAPER
     paper["metric"] = paper["metric"].replace("hours", _HOURS)
-    shown = [*known["metric"], *paper.loc[paper["training"].isin(table.trainings), "metric"]]
+    shown = [_COST, _HOURS, *known["metric"], *paper.loc[paper["training"].isin(table.trainings), "metric"]]
     frame = pd.DataFrame(product(table.trainings, dict.fromkeys(shown)), columns=names)
     frame = frame.merge(known, how="left", on=names).merge(paper, how="left", on=names)
     of_work = frame["metric"].isin([_COST, _HOURS])

@@ -6,7 +6,6 @@ tell apart.
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import MaxNLocator
 
 from ..common.errors import InputError
 from ..common.files import atomic_write
@@ -32,10 +31,8 @@ from .tables import metric_name, tidy, training_name
 with large_packages():
     import pandas as pd
 
-logger = logging.getLogger(__name__)
-
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-_INK, _GRID = "#222222", "#DDDDDD"
+_INK = "#222222"
 _TINT = 0.5  # of bars that lines cross
 _PANEL_WIDTH = 3.4
 _FEWEST_LISTS = 0.01  # share of the lists that reach to a position, for it to be drawn
@@ -48,7 +45,7 @@ _STYLE: Any = {
     "axes.spines.top": False,
     "axes.titlesize": 10,
     "font.size": 9,
-    "grid.color": _GRID,
+    "grid.color": "#DDDDDD",
     "legend.frameon": False,
     "svg.hashsalt": "utility-annotation",  # the same figure gives the same file
     "text.color": _INK,
@@ -56,11 +53,10 @@ _STYLE: Any = {
 
 
 @contextmanager
-def _panels(number: int, svg: Path, *, height: float, empty: str = "", title: str = "") -> Iterator[list[Axes]]:
+def _panels(number: int, svg: Path, *, height: float, empty: str, title: str = "") -> Iterator[list[Axes]]:
     """Axes of ``number`` panels of ``height`` inches, at most three in a row; saved as SVG and PNG on leaving.
 
-    What has a label in any panel has it in one legend above all. Where there is nothing to draw the figure says so with
-    the sentence ``empty``.
+    What has a label in any panel has it in one legend above all. Without panels the figure says ``empty``.
     """
     with matplotlib.rc_context(_STYLE):
         columns = min(3, max(1, number))
@@ -120,12 +116,7 @@ def plot_results(settings: ResultsTable, cells: pd.DataFrame, svg: Path) -> None
 
 
 def line_cells(settings: LineChart, metrics: Sequence[Path | str]) -> pd.DataFrame:
-    """The tidy frame of a chart: line by line from left to right, then the levels, which have no ``series`` and ``x``.
-
-    Args:
-        settings: the chart.
-        metrics: metrics files of its trainings.
-    """
+    """The tidy frame of a chart: line by line from left to right, then the levels, without ``series`` and ``x``."""
     points = [
         (series.name, f"{x:g}", training) for series in settings.series for x, training in sorted(series.points.items())
     ]
@@ -133,10 +124,7 @@ def line_cells(settings: LineChart, metrics: Sequence[Path | str]) -> pd.DataFra
     names = ["series", "x", "training"]
     place = {"backbone": settings.backbone, "column": settings.testset, "metric": settings.metric}
     frame = pd.DataFrame(points, columns=names).assign(**place)
-    cells = tidy(frame.merge(read_metrics(metrics), how="left"), [*names, "backbone"])
-    for training in cells.loc[cells["value"].isna(), "training"]:
-        logger.warning("%s of training %s was not computed, so it is left out.", settings.metric, training)
-    return cells
+    return tidy(frame.merge(read_metrics(metrics), how="left"), [*names, "backbone"])
 
 
 def plot_lines(settings: LineChart, cells: pd.DataFrame, svg: Path) -> None:
@@ -146,8 +134,7 @@ def plot_lines(settings: LineChart, cells: pd.DataFrame, svg: Path) -> None:
     empty = f"{settings.title}: nothing was evaluated."
     with _panels(min(1, len(computed)), svg, height=3.4, empty=empty) as axes:
         for axis in axes:
-            looks = zip(settings.series, cycle(_COLOURS), cycle("os^DvP"), strict=False)
-            for series, colour, marker in looks:
+            for series, colour, marker in zip(settings.series, cycle(_COLOURS), cycle("os^DvP"), strict=False):
                 line = computed[computed["series"] == series.name]
                 look: Any = {"color": colour, "marker": marker, "markersize": 5, "linewidth": 1.5, "label": series.name}
                 axis.plot(line["x"].astype(float), line["value"], **look)
@@ -158,9 +145,8 @@ def plot_lines(settings: LineChart, cells: pd.DataFrame, svg: Path) -> None:
             axis.set_title(settings.title)
             axis.set_xlabel(settings.x_label + (f"\nnot computed: {missing}" if missing else ""))
             axis.set_ylabel(f"{settings.testset}: {metric_name(settings.metric)} (percent)")
-            axis.xaxis.set_major_locator(FixedLocator(sorted({float(x) for x in computed["x"] if x})))
-            axis.xaxis.set_minor_locator(NullLocator())
-            axis.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+            ticks = sorted({float(x) for x in computed["x"] if x})
+            axis.set_xticks(ticks, [f"{x:g}" for x in ticks])
             axis.margins(y=0.12)
             axis.grid()
 
@@ -187,9 +173,7 @@ def plot_positives(qualities: Sequence[Mapping[str, Any]], svg: Path, title: str
             heading = f"{quality['labels']} (mean {selection['positives_per_query']:.1f})"
             _describe(axis, heading, "positives per query", "% of the queries")
             axis.set_xlim(-0.6, widest - 0.4)
-        top = max((axis.get_ylim()[1] for axis in axes), default=1)
-        for axis in axes:
-            axis.set_ylim(0, top)
+        _same_scale(axes)
 
 
 def selected_by_llm(qualities: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -224,9 +208,7 @@ def plot_positions(qualities: Sequence[Mapping[str, Any]], svg: Path) -> None:
                 axis.plot(place, observed, color=colour, marker="o", markersize=4, linestyle="none", label=label)
             _describe(axis, quality["labels"], "position in the list shown", "% of the passages there")
             axis.set_xlim(0.4, len(positions) + 0.6)
-        top = max((axis.dataLim.y1 for axis in axes), default=1)
-        for axis in axes:
-            axis.set_ylim(0, 1.05 * top)
+        _same_scale(axes)
 
 
 def plot_training(trainings: Sequence[Mapping[str, Any]], svg: Path) -> None:
@@ -241,6 +223,12 @@ def plot_training(trainings: Sequence[Mapping[str, Any]], svg: Path) -> None:
             axis.plot(list(losses), list(losses.values()), marker=marker, linewidth=1.3, **look)
             _describe(axis, f"{record['name']} ({record['training']['loss']})", "step", "loss")
             axis.set_ylim(bottom=0)
+
+
+def _same_scale(axes: Sequence[Axes]) -> None:
+    """One y axis from 0 for all panels."""
+    for axis in axes:
+        axis.set_ylim(0, 1.05 * max(other.dataLim.y1 for other in axes))
 
 
 def _describe(axis: Axes, heading: str, x: str, y: str) -> None:

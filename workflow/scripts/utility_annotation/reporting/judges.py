@@ -29,6 +29,11 @@ class Judge(JobSettings):
         return self.labels or f"{self.stage} · {self.annotator}"
 
     @property
+    def folder(self) -> str:
+        """The folder of the stage's shards within the annotation of a pool."""
+        return f"{self.annotator}/{self.stage}"
+
+    @property
     def narrowed_by(self) -> str | None:
         """The relevance selection that decided which passages the stage was shown, if one did."""
         return "relsel" if self.stage is not None and STAGES[self.stage].narrowed else None
@@ -87,7 +92,10 @@ def judges_of_pools(configuration: Configuration, labels: Iterable[str]) -> dict
     A union brings its members. Pools that only humans judged are left out.
     """
     pools: dict[str, dict[str, Judge]] = {}
-    for name, settings in _members(configuration, labels):
+    names = list(labels)
+    for name in names:  # grows by the members of unions
+        settings = configuration.labels[name]
+        names += settings.of
         for judge in _judges(configuration, name, settings):
             pools.setdefault(settings.pool, {}).setdefault(judge.name, judge)
     order = [*STAGES, None]
@@ -99,15 +107,6 @@ def judges_of_pools(configuration: Configuration, labels: Iterable[str]) -> dict
             key=lambda judge: (judge.stage is None, annotators.index(judge.annotator), order.index(judge.stage)),
         )
     return found
-
-
-def _members(configuration: Configuration, labels: Iterable[str]) -> Iterator[tuple[str, Labels]]:
-    for name in labels:
-        settings = configuration.labels[name]
-        if settings.source == "union":
-            yield from _members(configuration, settings.of)
-        else:
-            yield name, settings
 
 
 def _judges(configuration: Configuration, name: str, labels: Labels) -> Iterator[Judge]:

@@ -31,13 +31,7 @@ _NOTES = (
 def label_cells(
     settings: LabelTableSettings, qualities: Sequence[Mapping[str, Any]], paper: pd.DataFrame
 ) -> pd.DataFrame:
-    """The tidy frame of a table, a row per label set.
-
-    Args:
-        settings: the table.
-        qualities: figures of ``label_quality``.
-        paper: the published figures; an annotator's rows are those of its name.
-    """
+    """The tidy frame of a table, a row per label set; the paper's figures of an annotator are those of its name."""
     by_name = {quality["labels"]: quality for quality in qualities}
     cells = []
     for name, labels in settings.labels.items():

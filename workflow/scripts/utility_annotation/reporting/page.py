@@ -12,6 +12,7 @@ import importlib.metadata
 import json
 import platform
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,21 +23,15 @@ from ..common.files import read_json
 from ..labels.positions import NORMAL_95
 from ..labels.sources import SOURCES
 from ..settings import Configuration
-from .browser import Text, mark_text, read_sample, visible
+from .browser import Text, read_sample, visible
 from .cost_tables import cost_table
 from .label_tables import label_table
 from .metrics import read_training
 from .results import results_table
 from .tables import Table, metric_name, read_csv
-from .work import amount, device, usd
+from .work import amount, usd
 
 _EVALUATORS = ("ranx", "faiss-cpu", "pyserini", "scipy", "pyarrow", "pandas", "snakemake")
-_TITLES = {
-    "positives": "Positives per query",
-    "positions": "Selected passages and human positives by position in the list that the LLM was shown, as far as 1 % "
-    "of the lists reach",
-    "training": "Training loss",
-}
 
 
 def render(
@@ -64,11 +59,7 @@ def render(
         costs: files of :func:`.work.annotation_cost`, one per pool.
         samples: files of :func:`.cards.collect`, one per pool.
     """
-    charts = {name: chart.title for name, chart in configuration.label_charts.items()}
-    charts |= {name: chart.title for name, chart in configuration.line_charts.items()}
-    titles = _TITLES | charts | {name: f"{table.title}, as bars" for name, table in configuration.tables.items()}
     records = list(map(read_training, trainings))
-    pools = list(map(read_sample, samples))
     script = (template.parent / "annotations.js").read_text(encoding="utf-8")
     environment = Environment(
         loader=FileSystemLoader(template.parent),
@@ -77,10 +68,8 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"metric": metric_name, "tendency": tendency, "mark": mark_text}
+    environment.filters |= {"metric": metric_name, "tendency": tendency, "usd": partial(usd, configuration.cost)}
     environment.filters |= {"visible": visible, "shown": Text.of, "amount": amount}
-    environment.filters["device"] = lambda stage: device(configuration, stage)
-    environment.filters["usd"] = lambda effort: usd(configuration.cost, effort)
     return environment.get_template(template.name).render(
         configuration=configuration,
         settings=json.dumps(
@@ -89,16 +78,14 @@ def render(
         compared_with_humans=compared_with_humans(configuration),
         qualities=list(map(read_json, quality)),
         tables={path.stem: _table(configuration, path) for path in tables},
-        figures={path.stem: {"title": titles[path.stem], "source": _embedded(path)} for path in figures},
-        charts=list(charts),
+        figures={path.stem: base64.b64encode(path.read_bytes()).decode() for path in figures},
         trainings=records,
         versions=_versions(records),
         works=list(map(read_json, costs)),
-        pools=pools,
-        judge_names=dict.fromkeys(judge["name"] for pool in pools for judge in pool["judges"]),
+        pools=list(map(read_sample, samples)),
         style=Markup((template.parent / "style.css").read_text(encoding="utf-8")),
         script=Markup(script),
-        script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
+        script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
 
 
@@ -111,11 +98,6 @@ def _table(configuration: Configuration, path: Path) -> Table:
     return cost_table(configuration.cost_tables[name], configuration.cost, cells)
 
 
-def _embedded(svg: Path) -> str:
-    """A figure as the address of an image, so that its ids and styles stay its own."""
-    return "data:image/svg+xml;base64," + base64.b64encode(svg.read_bytes()).decode("ascii")
-
-
 def compared_with_humans(configuration: Configuration) -> bool:
     """Whether a table tests retrievers against one that was trained on human labels alone."""
     baselines = {table.baseline for table in configuration.tables.values() if table.baseline in configuration.trainings}
@@ -124,11 +106,7 @@ def compared_with_humans(configuration: Configuration) -> bool:
 
 
 def tendency(relative: Mapping[str, Any]) -> str:
-    """Whether passages stand ``earlier`` or ``later`` in their lists than chance puts them (p < 0.05), else nothing.
-
-    Args:
-        relative: their mean relative position and its standard error, see :meth:`..positions.ShownLists.relative`.
-    """
+    """Whether passages stand ``earlier`` or ``later`` in their lists than chance puts them (p < 0.05), else nothing."""
     mean, error = relative["mean"], relative["standard_error"]
     if mean is None or error is None or abs(mean - 0.5) <= max(NORMAL_95 * error, 1e-9):  # 1e-9: rounding
         return ""

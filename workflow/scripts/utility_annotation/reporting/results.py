@@ -21,11 +21,6 @@ from .tables import Column, Table, published_notes, tidy
 with large_packages():
     import pandas as pd
 
-_HEADS = {"backbone": "backbone", "training": "row"}
-
-
-_ROW = ["backbone", "row", "training", "group", "group_title", "second_baseline"]
-
 
 def table_rows(settings: ResultsTable) -> pd.DataFrame:
     """The rows of a table from top to bottom: BM25 if there are test sets, then each backbone's groups.
@@ -39,7 +34,7 @@ def table_rows(settings: ResultsTable) -> pd.DataFrame:
         for number, group in enumerate(settings.groups, 1):
             for name, training, second in sorted(group.shown(), key=lambda row: row.training != UNTRAINED):
                 rows.append((backbone, name, training, number, group.title, second))
-    return pd.DataFrame(rows, columns=_ROW)
+    return pd.DataFrame(rows, columns=["backbone", "row", "training", "group", "group_title", "second_baseline"])
 
 
 def result_cells(settings: ResultsTable, metrics: Sequence[Path | str], paper: pd.DataFrame) -> pd.DataFrame:
@@ -107,7 +102,7 @@ def results_table(settings: ResultsTable, cells: pd.DataFrame) -> Table:
             f"Significance: two-sided paired t-test over the queries, p < {settings.significance_level:g}. On an "
             "average, the test is stratified by test set."
         )
-    return Table(settings.title, _HEADS, cells, notes)
+    return Table(settings.title, {"backbone": "backbone", "training": "row"}, cells, notes)
 
 
 def _columns(settings: ResultsTable, results: pd.DataFrame, paper: pd.DataFrame) -> list[Column]:
@@ -119,11 +114,10 @@ def _columns(settings: ResultsTable, results: pd.DataFrame, paper: pd.DataFrame)
     answers = [f"{task}/{generator}" for task in settings.qa for generator in settings.generators]
     columns = []
     for name in (*settings.testsets, *answers):
-        metrics = sorted((metric for column, metric in known if column == name), key=_by_name_and_depth)
-        columns += [(name, metric) for metric in settings.metrics or metrics if metric in metrics]
+        metrics = sorted(
+            (metric.partition("@") for column, metric in known if column == name),
+            key=lambda parts: (parts[0], int(parts[2] or 0)),
+        )
+        names = ["".join(parts) for parts in metrics]
+        columns += [(name, metric) for metric in settings.metrics or names if metric in names]
     return columns
-
-
-def _by_name_and_depth(metric: str) -> tuple[str, int]:
-    name, _, depth = metric.partition("@")
-    return name, int(depth or 0)

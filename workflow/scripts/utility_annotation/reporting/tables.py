@@ -51,9 +51,8 @@ _TYPES = {
 }
 _EMPTY = {"str": "", "int64": 0, "bool": False}
 
-_MOST_COLUMNS = 10
-_MOST_PUBLISHED = 6
-"""So many columns stand beside each other on a page: of our figures, and of those with the paper's below."""
+_MOST_COLUMNS = 8
+"""So many columns stand beside each other on a page."""
 
 _OTHER_METRICS = {
     "positives_per_query": "Positives per query",
@@ -125,10 +124,9 @@ class Table:
 
     def bands(self) -> list[list[Column]]:
         """The columns that fit beside each other on a page; those of one name stay together."""
-        most = _MOST_PUBLISHED if self.cells["published"].notna().any() else _MOST_COLUMNS
         bands: list[list[Column]] = [[]]
         for _, columns in self.columns:
-            if bands[-1] and len(bands[-1]) + len(columns) > most:
+            if bands[-1] and len(bands[-1]) + len(columns) > _MOST_COLUMNS:
                 bands.append([])
             bands[-1] += columns
         return bands

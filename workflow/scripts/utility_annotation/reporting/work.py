@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from ..labels.cost import Effort, Records, StageRecord
-from ..settings import Configuration, Cost
+from ..settings import Cost
 from .settings import WorkSettings
 
 
@@ -38,22 +38,14 @@ def annotation_cost(settings: WorkSettings, records: Records) -> dict[str, Any]:
 
 
 def _figures(record: StageRecord, shares: str | None) -> dict[str, Any]:
+    sums = {"requests": "attempts", "prompt_tokens": "prompt_tokens", "new_tokens": "completion_tokens"}
     everything = pc.is_valid(record.rows["query_id"]).combine_chunks()
     return {
         "questions": record.rows.num_rows,
-        "requests": pc.sum(record.rows["attempts"]).as_py() or 0,
-        "prompt_tokens": pc.sum(record.rows["prompt_tokens"]).as_py() or 0,
-        "new_tokens": pc.sum(record.rows["completion_tokens"]).as_py() or 0,
+        **{name: pc.sum(record.rows[column]).as_py() or 0 for name, column in sums.items()},
         "device_hours": 0.0 if shares else record.device_hours(everything),
         "gpus": max((job["gpus"] for job in record.jobs), default=0),
     }
-
-
-def device(configuration: Configuration, stage: Mapping[str, Any]) -> str:
-    """The device that a stage's hours count; a job that asked for no GPU counts as one without."""
-    if stage["gpus"]:
-        return "GPU"
-    return "server" if configuration.annotators[stage["annotator"]].engine == "openai" else "CPU"
 
 
 def usd(prices: Cost, effort: Mapping[str, Any]) -> str:
