@@ -20,8 +20,6 @@ class Judge(JobSettings):
     """utilrank: the share of the ranked list that is positive; where label sets differ in it, that of the first."""
     shares: Name | None = None
     """The stage whose likelihoods it takes, which computes them."""
-    numbered: bool = False
-    """Whether its replies call passages by their place in the list that was shown."""
 
     @property
     def name(self) -> str:
@@ -122,5 +120,4 @@ def _judges(configuration: Configuration, name: str, labels: Labels) -> Iterator
             annotator=labels.annotator,
             top_percent=labels.top_percent if rule is not None and rule.ranked else None,
             shares=STAGES[stage].way(annotator.protocol).shares,
-            numbered=bool(rule and not rule.soft) and annotator.protocol == "listwise" and annotator.permutations == 1,
         )
