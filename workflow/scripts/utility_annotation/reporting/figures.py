@@ -203,9 +203,10 @@ def plot_positions(qualities: Sequence[Mapping[str, Any]], svg: Path) -> None:
                     for name in ("observed", "expected", "standard_deviation")
                 )
                 low, high = np.clip([expected - NORMAL_95 * deviation, expected + NORMAL_95 * deviation], 0, 100)
-                place, range_label = positions + shift, "95 % range if position has no effect"
-                axis.bar(place, high - low, bottom=low, width=0.38, color=colour, alpha=0.25, label=range_label)
+                place = positions + shift
+                axis.bar(place, high - low, bottom=low, width=0.38, color=colour, alpha=0.25)
                 axis.plot(place, observed, color=colour, marker="o", markersize=4, linestyle="none", label=label)
+            axis.bar(0, 0, color=_INK, alpha=0.25, label="95 % range if position has no effect")
             _describe(axis, quality["labels"], "position in the list shown", "% of the passages there")
             axis.set_xlim(0.4, len(positions) + 0.6)
         _same_scale(axes)
