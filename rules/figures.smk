@@ -1,10 +1,10 @@
-"""Takes: metrics, label quality, training records. Leaves: results/figures/{name}.svg and .png."""
+"""Takes: tables, metrics, label quality, training records. Leaves: results/figures/{name}.svg and .png."""
 
 
 rule plot_results:
     """A table's figures as bars."""
     input:
-        plan.of(results.table_metrics),
+        results.table_csv("{table}"),
     output:
         svg=report(
             "results/figures/{table}.svg",

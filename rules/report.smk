@@ -55,8 +55,6 @@ rule write_report:
     input:
         quality=results.shown_quality(CONFIG),
         tables=report_files.tables(CONFIG),
-        label_tables=report_files.label_tables(CONFIG),
-        cost_tables=report_files.cost_tables(CONFIG),
         figures=results.all_figures(CONFIG),
         models=results.shown_models(CONFIG),
         work=report_files.costs(CONFIG),

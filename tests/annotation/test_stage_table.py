@@ -24,9 +24,9 @@ from utility_annotation.planning import annotation, jobs, labels
 from utility_annotation.planning.loading import load
 from utility_annotation.planning.plan import Plan
 from utility_annotation.planning.tables import choices
-from utility_annotation.reporting.cards import CardFiles, CardSettings, collect
+from utility_annotation.reporting.cards import collect
 from utility_annotation.reporting.judges import judges_of_pools
-from utility_annotation.reporting.work import work_settings
+from utility_annotation.reporting.settings import CardSettings
 
 
 @pytest.mark.parametrize(
@@ -173,13 +173,11 @@ def test_a_new_stage_judges_in_the_report(tmp_path: Path) -> None:
     known = configuration(**SECTIONS)
     (judges,) = judges_of_pools(known, ["chosen"]).values()
     assert [(judge.stage, judge.narrowed_by) for judge in judges] == [("relsel", None), ("new", "relsel")]
-    assert [stage.stage for stage in work_settings(known, "pool", judges, ["chosen"]).stages] == ["relsel", "new"]
 
-    write_pool(tmp_path / "pools", POOL)
+    write_pool(tmp_path / "pools" / "pool", POOL)
     for stage, rows in (("relsel", SHOWN), ("new", CHOSEN)):
-        write_annotation(tmp_path / "annotation" / "judge" / stage, rows)
-    files = CardFiles(tmp_path / "pools", tmp_path / "annotation", tmp_path, shards=1)
-    found = collect(CardSettings(pool="pool", questions=9, seed=1, judges=tuple(judges)), files)
+        write_annotation(tmp_path / "annotation" / "pool" / "judge" / stage, rows)
+    found = collect(CardSettings(pool="pool", questions=9, seed=1, judges=tuple(judges)), tmp_path, shards=1)
     cards = {card["query_id"]: card for card in found["cards"]}
     assert [said["facts"] for said in cards["q1"]["judgements"]] == [("ok", "adds"), ("ok", "adds", "misses")]
     positive = [mark and mark["positive"] for mark in cards["q1"]["judgements"][1]["marks"]]

@@ -111,14 +111,11 @@ def test_a_new_form_is_exported_by_its_entry_alone(
 
 
 def test_an_unknown_form_is_refused(
-    labelled: Labelled, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    labelled: Labelled, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(SystemExit):
         run_script(labelled, "tevatorn", monkeypatch)
     assert "argument --format: invalid choice: 'tevatorn'" in capsys.readouterr().err
-    made = ExportSettings.model_validate(SETTINGS)
-    with pytest.raises(InputError, match=r"'tevatorn' is no format of labels \(did you mean 'tevatron'\?\)"):
-        export_labels(made, "tevatorn", labelled.labels, labelled.shards, labelled.quality, tmp_path / "out")
 
 
 def test_tevatron_rows_carry_the_passages_best_positive_first(labelled: Labelled, tmp_path: Path) -> None:
@@ -237,12 +234,6 @@ def test_the_card_of_human_labels_does_not_compare_them_with_themselves(labelled
     text = (export(labelled, "trec", tmp_path, source="human") / "README.md").read_text()
     assert "human positives of the pool" in text
     assert "Beside human labels" not in text
-
-
-def test_likelihoods_are_no_labels_to_hand_over(labelled: Labelled, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="likelihoods and have no positives"):
-        export(labelled, "tevatron", tmp_path, source="replug")
-    assert not (tmp_path / "tevatron").exists()
 
 
 def test_labels_without_any_positive_are_refused(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from utility_annotation.labels.cost import Effort, Records
 from utility_annotation.labels.shards import query_subset
 from utility_annotation.labels.work import Work, work_of_training
 from utility_annotation.planning.loading import load
-from utility_annotation.reporting.published import read_published
+from utility_annotation.reporting.metrics import read_published
 from utility_annotation.settings import Configuration, Cost, QuerySubset
 
 MS_MARCO_QUERIES, POOL_SIZE, GPUS = 491_007, 31, 8
@@ -55,10 +55,10 @@ def kinds(work: list[Work] | None) -> list[str]:
     ],
 )
 def test_the_papers_quantities_cost_what_its_table_17_says(root: Path, training: str, effort: Effort) -> None:
-    published = read_published(root / "resources" / "paper" / "published.csv", "17")
+    published = read_published("17", root / "resources" / "paper" / "published.csv").set_index(["row", "metric"])
     usd = effort.usd(Cost())
     assert usd is not None
-    assert round(usd) == published.loc[("", training, "", "cost_usd"), "published"]
+    assert round(usd) == published.loc[(training, "cost_usd"), "published"]
 
 
 @pytest.mark.parametrize(

@@ -401,9 +401,8 @@ def test_label_sets_from_files_that_judge_a_pool_are_read() -> None:
 
 
 def test_the_report_reads_every_table_and_training() -> None:
-    assert report.tables(WHOLE) == ["results/tables/retrieval.csv", "results/tables/answers.csv"]
-    assert report.label_tables(WHOLE) == ["results/tables/sets.csv"]
-    assert report.cost_tables(WHOLE) == ["results/tables/costs.csv"]
+    names = ("sets", "retrieval", "answers", "costs")
+    assert report.tables(WHOLE) == [f"results/tables/{name}.csv" for name in names]
     assert report.training_records(WHOLE) == [
         f"results/models/encoder/{name}/training.json" for name in ("human", "refined", "useful")
     ]

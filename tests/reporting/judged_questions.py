@@ -8,7 +8,8 @@ from typing import Any
 
 from utility_annotation.common.files import read_json, write_json
 from utility_annotation.io.schemas import ANNOTATION, ANSWERS, LABELS, POOL
-from utility_annotation.reporting.cards import CardFiles, CardSettings, collect
+from utility_annotation.reporting.cards import collect
+from utility_annotation.reporting.settings import CardSettings
 
 HOSTILE = (
     '</script><script>document.title="run"</script><img src=x onerror="document.title=1">\u202e\x00\x1b[31m" \'&amp;'
@@ -61,20 +62,11 @@ class JudgedPool:
     shards: int = 2
     truth: bool = True
 
-    @property
-    def files(self) -> CardFiles:
-        return CardFiles(
-            pool=self.folder / "pools" / "p",
-            annotation=self.folder / "annotation" / "p",
-            labels=self.folder / "labels",
-            shards=self.shards,
-            truth=self.folder / "truth.parquet" if self.truth else None,
-        )
-
     def collect(self, **settings: Any) -> tuple[Path, dict[str, Any]]:
         """The file of its cards, and what it holds."""
+        truth = self.folder / "truth.parquet"
         asked = {"pool": "p", "questions": 50, "seed": 13, "judges": JUDGES} | settings
-        found = collect(CardSettings.model_validate(asked), self.files)
+        found = collect(CardSettings.model_validate(asked), self.folder, self.shards, truth if self.truth else None)
         write_json(self.folder / "cards.json", found)
         return self.folder / "cards.json", read_json(self.folder / "cards.json")
 

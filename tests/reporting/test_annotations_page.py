@@ -15,7 +15,7 @@ from judged_questions import HOSTILE, LONG, JudgedPool, write_judged_pool
 
 from utility_annotation.planning.loading import load
 from utility_annotation.reporting.browser import Text, visible
-from utility_annotation.reporting.page import ReportFiles, render
+from utility_annotation.reporting.page import render
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 CONFIGURATION: dict[str, Any] = {
@@ -91,7 +91,7 @@ def write(root: Path, folder: Path, pool: JudgedPool, **settings: Any) -> Path:
     cards, _ = pool.collect(**settings)
     template = root / "resources" / "report" / "report.html.j2"
     page = folder / "report.html"
-    page.write_text(render(template, load(CONFIGURATION), ReportFiles(samples=[cards])), encoding="utf-8")
+    page.write_text(render(template, load(CONFIGURATION), samples=[cards]), encoding="utf-8")
     return page
 
 
@@ -174,7 +174,7 @@ def test_unseen_characters_are_written_as_numbers(text: str, shown: str) -> None
 def test_a_text_is_shown_in_two_parts_that_make_it_whole(text: str) -> None:
     found = Text.of({"text": text, "left_out": 0})
     assert found.head + found.rest == text
-    assert found.more == len(found.rest)
+    assert found.left_out == 0
     assert len(found.head) <= 420
 
 
@@ -267,5 +267,5 @@ def test_without_a_script_all_is_there_and_no_filter(page: Page) -> None:
 
 
 def test_where_nobody_judges_no_annotations_are_shown(root: Path) -> None:
-    page = Page(render(root / "resources" / "report" / "report.html.j2", load(CONFIGURATION), ReportFiles()))
+    page = Page(render(root / "resources" / "report" / "report.html.j2", load(CONFIGURATION)))
     assert "annotations" not in {attributes.get("id") for _, attributes in page.elements}

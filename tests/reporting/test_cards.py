@@ -107,7 +107,15 @@ def test_what_is_cut_says_by_how_much(cards: dict[str, dict[str, Any]]) -> None:
 def test_all_questions_are_counted_however_few_are_shown(pool: JudgedPool) -> None:
     found = pool.collect(questions=1)[1]
     assert (found["questions"], len(found["cards"])) == (4, 1)
-    assert found["judges"][RELSEL]["counts"] == {"ok adds": 1, "unparsable": 1, "ok same": 1, "empty misses": 1}
+    assert found["judges"][RELSEL]["counts"] == {
+        "ok": 2,
+        "unparsable": 1,
+        "empty": 1,
+        "same": 1,
+        "adds": 1,
+        "misses": 1,
+        "compared": 3,
+    }
 
 
 def test_the_number_of_shards_changes_nothing(pool: JudgedPool, tmp_path: Path) -> None:

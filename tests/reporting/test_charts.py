@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import logging
 import re
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,9 @@ from configured import write_configuration
 
 from utility_annotation.common.errors import InputError
 from utility_annotation.common.files import write_json
-from utility_annotation.reporting.figures import line_cells, plot_labels, plot_lines
+from utility_annotation.reporting.figures import line_cells, plot_lines, plot_positives
 from utility_annotation.reporting.tables import to_csv
-from utility_annotation.settings import LabelChart, LineChart
+from utility_annotation.settings import LineChart
 
 PNG = b"\x89PNG\r\n\x1a\n"
 CHART: dict[str, Any] = {
@@ -90,23 +89,16 @@ def test_the_points_stand_beside_the_figure_from_left_to_right(tmp_path: Path) -
     ]
 
 
-def test_what_was_not_computed_is_left_out_and_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.WARNING):
-        found = lines(tmp_path, metrics(tmp_path, all=0.4, few=0.3))
+def test_what_was_not_computed_is_left_out_and_told(tmp_path: Path) -> None:
+    found = lines(tmp_path, metrics(tmp_path, all=0.4, few=0.3))
     assert "not computed: fifth, human" in found
     assert "20" not in found
     assert not any("human (" in text for text in found)
     assert ["selected", "20", "fifth", ""] in points(tmp_path)
-    assert "mrr@10 of training fifth was not computed" in caplog.text
 
 
 def test_a_chart_without_any_figure_says_so(tmp_path: Path) -> None:
     assert lines(tmp_path, metrics(tmp_path, **ALL), metric="map@10") == ["By share: nothing was evaluated."]
-
-
-def test_metrics_of_another_test_set_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="on train has no place"):
-        lines(tmp_path, metrics(tmp_path, testset="train", all=0.4))
 
 
 def test_two_lines_of_one_name_are_refused() -> None:
@@ -123,24 +115,20 @@ def test_the_same_points_give_the_same_file(tmp_path: Path) -> None:
     assert first == second
 
 
-def labels(folder: Path, names: list[str], qualities: list[dict[str, Any]]) -> list[str]:
-    settings = LabelChart.model_validate({"title": "Positives", "labels": names})
-    plot_labels(settings, qualities, folder / "figure.svg")
+def labels(folder: Path, qualities: list[dict[str, Any]]) -> list[str]:
+    plot_positives(qualities, folder / "figure.svg", "Positives")
     return texts(folder)
 
 
 def test_label_sets_are_drawn_in_the_order_of_the_chart(tmp_path: Path) -> None:
-    found = labels(tmp_path, ["utilsel", "human"], [quality("human", [0, 9]), quality("utilsel", [1, 2, 1])])
+    found = labels(tmp_path, [quality("utilsel", [1, 2, 1]), quality("human", [0, 9])])
     assert "Positives" in found
     assert [text for text in found if "mean" in text] == ["utilsel (mean 1.0)", "human (mean 1.0)"]
 
 
-@pytest.mark.parametrize(
-    ("name", "problem"), [("replug", "has scores, but no positives"), ("other", "has no figures here")]
-)
-def test_a_label_set_that_cannot_be_drawn_is_told(tmp_path: Path, name: str, problem: str) -> None:
-    with pytest.raises(InputError, match=problem):
-        labels(tmp_path, [name], [quality("replug", None)])
+def test_a_label_set_that_cannot_be_drawn_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="has scores, but no positives"):
+        labels(tmp_path, [quality("replug", None)])
 
 
 def test_the_script_draws_the_charts_of_a_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,17 +7,18 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utility_annotation.reporting.choice import Choice
+from utility_annotation.reporting.cards import choose
 
 GROUPS = st.sets(st.sampled_from("abcde"), min_size=1)
 QUESTIONS = st.dictionaries(st.text(max_size=4), GROUPS, max_size=40)
 
 
 def chosen(questions: dict[str, set[str]], size: int, seed: int = 13) -> list[str]:
-    choice = Choice(size, seed)
-    for query_id, groups in questions.items():
-        choice.offer(query_id, groups)
-    return choice.chosen()
+    groups: dict[str, list[str]] = {}
+    for query_id, of_question in questions.items():
+        for group in of_question:
+            groups.setdefault(group, []).append(query_id)
+    return choose(groups, size, seed)
 
 
 @given(QUESTIONS, st.integers(0, 50))
@@ -55,10 +56,3 @@ def test_the_rarest_comes_first_where_there_is_not_room_for_all() -> None:
 def test_another_seed_chooses_others() -> None:
     questions = {str(number): {"all"} for number in range(1000)}
     assert set(chosen(questions, 20, seed=1)) != set(chosen(questions, 20, seed=2))
-
-
-def test_all_questions_of_a_group_are_counted() -> None:
-    choice = Choice(2, 13)
-    for number in range(7):
-        choice.offer(str(number), ["odd" if number % 2 else "even"])
-    assert choice.counts == {"even": 4, "odd": 3}

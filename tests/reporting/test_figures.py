@@ -13,9 +13,16 @@ import pytest
 from configured import write_configuration
 
 from utility_annotation.common.files import write_json
-from utility_annotation.reporting.figures import plot_positions, plot_positives, plot_results, plot_training
-from utility_annotation.reporting.results import read_results, result_cells
-from utility_annotation.reporting.trainings import TrainingRecord
+from utility_annotation.reporting.figures import (
+    plot_positions,
+    plot_positives,
+    plot_results,
+    plot_training,
+    selected_by_llm,
+)
+from utility_annotation.reporting.metrics import read_published, read_training
+from utility_annotation.reporting.results import result_cells
+from utility_annotation.reporting.tables import to_csv
 from utility_annotation.settings import ResultsTable
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -45,11 +52,11 @@ def metrics(folder: Path, backbone: str, run: str, value: float) -> Path:
     return path
 
 
-def training(folder: Path, backbone: str, run: str) -> TrainingRecord:
+def training(folder: Path, backbone: str, run: str) -> dict[str, Any]:
     path = folder / backbone / run / "training.json"
     curve = [[step, 1, 2.0 / step, 1e-5] for step in range(1, 6)]
     write_json(path, {"training": {"loss": "summarglh"}, "curve": curve})
-    return TrainingRecord.read(path)
+    return read_training(path)
 
 
 def table(*runs: str) -> dict[str, Any]:
@@ -65,6 +72,10 @@ def texts(folder: Path) -> set[str]:
     return set(re.findall(r"<!-- (.+?) -->", text))
 
 
+def plot_selected(qualities: list[dict[str, Any]], svg: Path) -> None:
+    plot_positives(selected_by_llm(qualities), svg)
+
+
 def drawn(plot: Callable[..., None], folder: Path, *inputs: Any) -> set[str]:
     plot(*inputs, folder / "figure.svg")
     return texts(folder)
@@ -72,7 +83,7 @@ def drawn(plot: Callable[..., None], folder: Path, *inputs: Any) -> set[str]:
 
 def bars(folder: Path, table: dict[str, Any], files: list[Path]) -> set[str]:
     settings = ResultsTable.model_validate(table)
-    return drawn(plot_results, folder, settings, result_cells(settings, read_results(settings, files)))
+    return drawn(plot_results, folder, settings, result_cells(settings, files, read_published(None, None)))
 
 
 def test_positives_are_drawn_for_each_llm_selection_only(tmp_path: Path) -> None:
@@ -82,7 +93,7 @@ def test_positives_are_drawn_for_each_llm_selection_only(tmp_path: Path) -> None
         quality("rank", "utilrank", [0, 4]),
         quality("replug", "replug", None),
     ]
-    titles = {text for text in drawn(plot_positives, tmp_path, qualities) if "mean" in text}
+    titles = {text for text in drawn(plot_selected, tmp_path, qualities) if "mean" in text}
     assert titles == {"utilsel (mean 1.0)", "rank (mean 1.0)"}
 
 
@@ -101,7 +112,7 @@ def test_positions_to_which_few_lists_reach_are_not_drawn(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     ("plot", "without"),
-    [(plot_positives, quality("human", "human", [0, 9])), (plot_positions, positions("human", None))],
+    [(plot_selected, quality("human", "human", [0, 9])), (plot_positions, positions("human", None))],
     ids=["positives", "positions"],
 )
 def test_a_figure_without_data_says_so(tmp_path: Path, plot: Any, without: dict[str, Any]) -> None:
@@ -133,7 +144,7 @@ def test_training_has_a_panel_per_training_and_a_colour_per_backbone(tmp_path: P
 
 
 def draw_positives(folder: Path) -> None:
-    drawn(plot_positives, folder, [quality("utilsel", "utilsel", [1, 2, 1])])
+    drawn(plot_selected, folder, [quality("utilsel", "utilsel", [1, 2, 1])])
 
 
 def draw_positions(folder: Path) -> None:
@@ -174,6 +185,9 @@ def test_the_script_draws_the_figures_of_a_configuration(tmp_path: Path, monkeyp
     write_json(Path("results/quality/useful.json"), selected)
     shown = table("human", "utilsel") | {"with_bm25": False}
     file = write_configuration(tmp_path, tables={"main": shown})
+    settings = ResultsTable.model_validate(shown)
+    files = [Path("results/metrics/minilm") / name / "dev.json" for name in ("human", "utilsel")]
+    to_csv(result_cells(settings, files, read_published(None, None)), "results/tables/main.csv")
     script.main(["results", "--config", file, "--figure", "main", "--output", "figure.svg"])
     assert {"dev: MRR@10", "50.0"} <= texts(tmp_path)
     for command, expected in (

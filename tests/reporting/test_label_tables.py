@@ -9,11 +9,10 @@ import pytest
 import table as script
 from configured import write_configuration
 
-from utility_annotation.common.errors import InputError
 from utility_annotation.common.files import write_json
 from utility_annotation.reporting.label_tables import label_cells, label_table
-from utility_annotation.reporting.published import figures_beside
-from utility_annotation.reporting.table_settings import LabelTableSettings
+from utility_annotation.reporting.metrics import read_published
+from utility_annotation.reporting.settings import LabelTableSettings
 from utility_annotation.reporting.tables import Table
 from utility_annotation.reporting.writers import to_latex, to_markdown
 
@@ -48,9 +47,12 @@ QUALITIES = [
 
 
 def table(*names: str, qualities: list[dict[str, Any]] = QUALITIES, **changes: Any) -> Table:
-    raw = {"table": {"title": "Labels", "labels": names} | changes, "labels": {name: LABELS[name] for name in names}}
+    raw = {
+        "table": {"title": "Labels", "labels": names} | changes,
+        "labels": {name: {"pool": "p"} | LABELS[name] for name in names},
+    }
     settings = LabelTableSettings.model_validate(raw)
-    paper = figures_beside(settings.table.published, PUBLISHED)
+    paper = read_published(settings.table.published, PUBLISHED)
     return label_table(settings.table, label_cells(settings, qualities, paper))
 
 
@@ -114,11 +116,6 @@ def test_the_latex_table_uses_booktabs_and_escapes() -> None:
     assert r"\begin{tabular}{lllrrrrrr}" in text
     assert r"\toprule" in text
     assert r"qwen-utilrank & qwen-2.5-32b-int8 & utilrank, 10 \% & 70.0 & 84.8" in text
-
-
-def test_a_label_set_without_figures_is_told() -> None:
-    with pytest.raises(InputError, match="shows label set human, whose figures are not given"):
-        table("human", qualities=[quality("other", 1.0, None)])
 
 
 def test_the_script_writes_all_formats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

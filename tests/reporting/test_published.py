@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from utility_annotation.common.errors import InputError
-from utility_annotation.reporting.published import Place, figures_beside, read_published
+from utility_annotation.reporting.metrics import read_published
 
-HEAD = "table,backbone,row,column,metric,value,doubtful\n"
 TABLES = ("1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "12", "13", "14", "16", "17")
 TASKS = {
     ("4", "msmarco-qa"): "msmarco-qa-top1",
@@ -20,6 +20,15 @@ TASKS = {
 }
 
 
+class Place(NamedTuple):
+    """Where a figure stands."""
+
+    backbone: str
+    row: str
+    column: str
+    metric: str
+
+
 @pytest.fixture(scope="module")
 def ours(root: Path) -> dict[tuple[str, Place], tuple[float, bool]]:
     """Table and place of each figure, with whether it is doubtful."""
@@ -27,7 +36,7 @@ def ours(root: Path) -> dict[tuple[str, Place], tuple[float, bool]]:
     return {
         (table, Place(*place)): (value, doubtful)
         for table in TABLES
-        for place, value, doubtful in read_published(path, table).itertuples(name=None)
+        for *place, value, doubtful in read_published(table, path).itertuples(name=None, index=False)
     }
 
 
@@ -81,24 +90,17 @@ def test_what_was_hard_to_read_is_doubtful(ours: dict[tuple[str, Place], tuple[f
     assert doubtful == {("16", f"utilrank-{percent} loss={loss}") for percent in (40, 50) for loss in losses}
 
 
-@pytest.mark.parametrize(
-    ("text", "table", "message"),
-    [
-        ("table,row\n", "1", "does not have the columns"),
-        (HEAD + "1,a,b,c,d,x,false\n", "1", "line 2: value 'x' is not a number"),
-        (HEAD + "1,a,b,c,d,1.0,maybe\n", "1", "line 2: .*doubtful 'maybe'"),
-        (HEAD + "1,a,b,c,d,1.0,false\n1,a,b,c,d,2.0,false\n", "1", "line 3: a, b, c, d is there twice"),
-        (HEAD + "1,a,b,c,d,1.0,false\n", "2", "there is no table '2'"),
-    ],
-)
-def test_a_broken_file_is_refused_with_its_line(tmp_path: Path, text: str, table: str, message: str) -> None:
-    path = tmp_path / "published.csv"
-    path.write_text(text)
-    with pytest.raises(InputError, match=rf"published\.csv.*{message}"):
-        read_published(path, table)
+def test_every_figure_is_there_once(root: Path, ours: dict[tuple[str, Place], tuple[float, bool]]) -> None:
+    lines = (root / "resources" / "paper" / "published.csv").read_text().splitlines()
+    assert len(lines) - 1 == len(ours)
+
+
+def test_a_table_that_the_paper_does_not_have_is_told(root: Path) -> None:
+    with pytest.raises(InputError, match=r"published\.csv.*there is no table '99'"):
+        read_published("99", root / "resources" / "paper" / "published.csv")
 
 
 def test_figures_that_are_asked_for_must_be_given() -> None:
-    assert figures_beside(None, None).empty
+    assert read_published(None, None).empty
     with pytest.raises(InputError, match="this table has `published`, but the paper's figures are not given"):
-        figures_beside("17", None)
+        read_published("17", None)

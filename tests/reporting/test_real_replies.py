@@ -11,8 +11,9 @@ from test_annotations_page import CONFIGURATION, ELEMENTS, Page
 from utility_annotation.common.files import write_json
 from utility_annotation.io.schemas import ANNOTATION, POOL
 from utility_annotation.planning.loading import load
-from utility_annotation.reporting.cards import CardFiles, CardSettings, collect
-from utility_annotation.reporting.page import ReportFiles, render
+from utility_annotation.reporting.cards import collect
+from utility_annotation.reporting.page import render
+from utility_annotation.reporting.settings import CardSettings
 
 SHARD = "0000-of-0001.parquet"
 JUDGES = [{"stage": "utilsel-truth", "annotator": "llm"}]
@@ -38,13 +39,12 @@ def test_fifty_questions_make_a_page_of_less_than_two_megabytes(root: Path, shar
         said = {"query_id": query_id, "outcome": "ok" if docids else "empty", "docids": docids, "whole_pool": False}
         asked = {"attempts": 1, "prompt_tokens": 3000, "completion_tokens": len(row["response"]) // 4}
         annotation.append(said | asked | {"replies": [row["response"]], "finish_reason": "stop"})
-    POOL.write(tmp_path / "pool" / SHARD, POOL.rows(pool))
-    ANNOTATION.write(tmp_path / "annotation" / "llm" / "utilsel-truth" / SHARD, ANNOTATION.rows(annotation))
+    POOL.write(tmp_path / "pools" / "p" / SHARD, POOL.rows(pool))
+    ANNOTATION.write(tmp_path / "annotation" / "p" / "llm" / "utilsel-truth" / SHARD, ANNOTATION.rows(annotation))
     settings = CardSettings.model_validate({"pool": "p", "questions": 50, "seed": 13, "judges": JUDGES})
-    files = CardFiles(pool=tmp_path / "pool", annotation=tmp_path / "annotation", labels=tmp_path, shards=1)
-    write_json(tmp_path / "cards.json", collect(settings, files))
-    template, made = root / "resources" / "report" / "report.html.j2", ReportFiles(samples=[tmp_path / "cards.json"])
-    html = render(template, load(CONFIGURATION), made)
+    write_json(tmp_path / "cards.json", collect(settings, tmp_path, shards=1))
+    template = root / "resources" / "report" / "report.html.j2"
+    html = render(template, load(CONFIGURATION), samples=[tmp_path / "cards.json"])
     page = Page(html)
     assert sum(attributes.get("class") == "card" for _, attributes in page.elements) == min(50, len(rows))
     assert {tag for tag, _ in page.elements} <= ELEMENTS

@@ -14,9 +14,9 @@ import yaml
 from utility_annotation.common.files import write_json, write_text
 from utility_annotation.planning import loading
 from utility_annotation.reporting import page as pages
-from utility_annotation.reporting.page import ReportFiles, compared_with_humans, tendency
+from utility_annotation.reporting.metrics import read_training
+from utility_annotation.reporting.page import compared_with_humans, tendency
 from utility_annotation.reporting.tables import tidy, to_csv
-from utility_annotation.reporting.trainings import TrainingRecord
 
 CONFIGURATION = {
     "models": {"small-llm": {"hub": "org/llm", "revision": "abc"}, "encoder": {"path": "models/encoder"}},
@@ -121,7 +121,7 @@ def write_cells(path: Path, names: list[str], *cells: dict[str, Any]) -> None:
     to_csv(tidy(pd.DataFrame([empty | cell for cell in cells]), names), path)
 
 
-def write_inputs(folder: Path) -> ReportFiles:
+def write_inputs(folder: Path) -> dict[str, list[Path]]:
     """One of each input of the report."""
     shared = {"queries": 44, "candidates": 400, "human_positives": 44, "annotator": "llm", "annotation": ANNOTATION}
     selection = {"precision": 29.5, "recall": 84.75, "positives_per_query": 2.9, "distribution": [3, 10, 31]}
@@ -179,19 +179,17 @@ def write_inputs(folder: Path) -> ReportFiles:
             "versions": {"torch": "9.8.7"},
         },
     )
-    return ReportFiles(
-        quality=[folder / f"{name}.json" for name in ("utilsel", "union", "replug")],
-        tables=[folder / "main.csv"],
-        label_tables=[folder / "table1.csv"],
-        cost_tables=[folder / "table17.csv"],
-        figures=[folder / f"{name}.svg" for name in FIGURES],
-        costs=[folder / "work.json"],
-        trainings=[folder / "minilm" / "human" / "training.json"],
-    )
+    return {
+        "quality": [folder / f"{name}.json" for name in ("utilsel", "union", "replug")],
+        "tables": [folder / f"{name}.csv" for name in ("main", "table1", "table17")],
+        "figures": [folder / f"{name}.svg" for name in FIGURES],
+        "costs": [folder / "work.json"],
+        "trainings": [folder / "minilm" / "human" / "training.json"],
+    }
 
 
-def render(template: Path, files: ReportFiles, configuration: dict[str, Any] = CONFIGURATION) -> Page:
-    return Page(pages.render(template, loading.load(configuration), files))
+def render(template: Path, files: dict[str, list[Path]], configuration: dict[str, Any] = CONFIGURATION) -> Page:
+    return Page(pages.render(template, loading.load(configuration), **files))
 
 
 @pytest.fixture
@@ -208,8 +206,8 @@ def page(tmp_path: Path, template: Path) -> Page:
     "row",
     [
         ["", "BM25", "50.0"],
-        ["", "First & last"],
-        ["minilm", "untrained", ""],
+        ["minilm", "First & last"],
+        ["", "untrained", ""],
         ["", "human", "61.2+61.5 (−0.3)"],
         ["selected", "utilsel", "llm", "44", "2.90", "29.5", "84.8"],
         ["selected", "0.25", "0.67", "1,234", "56", "7", "89"],
@@ -337,7 +335,7 @@ def test_versions_of_the_trainings_are_named(page: Page) -> None:
 
 
 def test_the_page_of_an_empty_configuration_says_so(template: Path) -> None:
-    text = render(template, ReportFiles()).text
+    text = render(template, {}).text
     assert "asks for no table" in text
     assert "No labels were made" in text
     assert "Nothing was trained" in text
@@ -362,7 +360,7 @@ def test_a_comparison_with_human_labels_is_claimed_only_where_there_is_one(
     template: Path, configuration: dict[str, Any], said: bool
 ) -> None:
     assert compared_with_humans(loading.load(configuration)) == said
-    assert ("trained on human labels" in " ".join(render(template, ReportFiles(), configuration).text.split())) == said
+    assert ("trained on human labels" in " ".join(render(template, {}, configuration).text.split())) == said
 
 
 def test_the_script_writes_the_page(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -374,5 +372,5 @@ def test_the_script_writes_the_page(template: Path, tmp_path: Path, monkeypatch:
 
 
 def test_a_training_is_named_by_its_folders(tmp_path: Path) -> None:
-    found = TrainingRecord.read(write_inputs(tmp_path).trainings[0])
-    assert (found.backbone, found.training, found.loss_name) == ("minilm", "human", "singlelh")
+    found = read_training(write_inputs(tmp_path)["trainings"][0])
+    assert (found["backbone"], found["name"]) == ("minilm", "human")

@@ -13,14 +13,12 @@ import table as script
 from configured import write_configuration
 from pydantic import ValidationError
 
-from utility_annotation.common.errors import InputError
 from utility_annotation.common.files import write_json
 from utility_annotation.io.schemas import PER_QUERY
-from utility_annotation.reporting.markup import latex_text
-from utility_annotation.reporting.published import Place, no_figures
-from utility_annotation.reporting.results import compared_cells, read_results, results_table, table_rows
+from utility_annotation.reporting.metrics import PLACE
+from utility_annotation.reporting.results import result_cells, results_table, table_rows
 from utility_annotation.reporting.tables import Table, metric_name, read_csv, to_csv, with_texts
-from utility_annotation.reporting.writers import to_latex, to_markdown
+from utility_annotation.reporting.writers import latex_text, to_latex, to_markdown
 from utility_annotation.settings import Group, ResultsTable
 
 SETTINGS = ResultsTable(
@@ -35,14 +33,17 @@ HUMAN = [0.1, 0.2, 0.3, 0.2]
 BETTER = [0.2, 0.4, 0.6, 0.6]
 
 
-def write_results(folder: Path, values: dict[tuple[str, str], list[float]], metric: str = "mrr@10") -> tuple[Any, Any]:
-    """Metrics and per-query files of (backbone, training) → per-query values on ``dev``."""
-    metrics, per_query = [], []
+Paper = dict[tuple[str, str, str, str], tuple[float, bool]]
+"""Figures by backbone, row, column and metric, each with whether it is doubtful."""
+
+
+def write_results(folder: Path, values: dict[tuple[str, str], list[float]], metric: str = "mrr@10") -> list[Path]:
+    """Metrics files, with per-query files beside them, of (backbone, training) → per-query values on ``dev``."""
+    metrics = []
     for (backbone, run), of_run in values.items():
         metrics.append(folder / backbone / run / "dev.json")
-        per_query.append(folder / backbone / run / "dev.per-query.parquet")
         rows = [{"query_id": f"q{place}", "metric": metric, "value": value} for place, value in enumerate(of_run)]
-        PER_QUERY.write(per_query[-1], PER_QUERY.rows(rows))
+        PER_QUERY.write(metrics[-1].with_suffix(".per-query.parquet"), PER_QUERY.rows(rows))
         write_json(
             metrics[-1],
             {
@@ -53,33 +54,25 @@ def write_results(folder: Path, values: dict[tuple[str, str], list[float]], metr
                 "metrics": {metric: sum(of_run) / len(of_run)},
             },
         )
-    return metrics, per_query
+    return metrics
 
 
-def frame(
-    settings: ResultsTable, metrics: Any, per_query: Any, paper: dict[Place, tuple[float, bool]] | None = None
-) -> pd.DataFrame:
-    """The cells of a table, the paper's figures given with whether they are doubtful."""
-    return compared_cells(settings, read_results(settings, metrics, per_query), published(paper or {}))
-
-
-def published(figures: dict[Place, tuple[float, bool]]) -> pd.DataFrame:
-    if not figures:
-        return no_figures()
-    index = pd.MultiIndex.from_tuples(list(figures), names=Place._fields)
-    return pd.DataFrame(list(figures.values()), columns=["published", "doubtful"], index=index)
+def frame(settings: ResultsTable, metrics: list[Path], paper: Paper | None = None) -> pd.DataFrame:
+    """The cells of a table."""
+    lines = [(*place, *figure) for place, figure in (paper or {}).items()]
+    return result_cells(settings, metrics, pd.DataFrame(lines, columns=[*PLACE, "published", "doubtful"], dtype=object))
 
 
 def cells(tmp_path: Path, values: dict[tuple[str, str], list[float]], **changes: Any) -> dict[tuple[str, str], Any]:
     """The only cell of each row."""
     settings = SETTINGS.model_copy(update=changes)
-    found = with_texts(frame(settings, *write_results(tmp_path, values)))
+    found = with_texts(frame(settings, write_results(tmp_path, values)))
     return {(cell.backbone, cell.row): cell for cell in found.itertuples()}
 
 
 def table(tmp_path: Path, values: dict[tuple[str, str], list[float]], **changes: Any) -> Table:
     settings = SETTINGS.model_copy(update=changes)
-    return results_table(settings, frame(settings, *write_results(tmp_path, values)))
+    return results_table(settings, frame(settings, write_results(tmp_path, values)))
 
 
 def grid(markdown: str) -> list[list[str]]:
@@ -182,7 +175,7 @@ def test_metrics_are_ordered_by_name_and_depth(tmp_path: Path) -> None:
         },
     )
     settings = ResultsTable(title="t", testsets=("dev",))
-    found = frame(settings, [tmp_path / "m.json"], [tmp_path / "none.parquet"])
+    found = frame(settings, [tmp_path / "m.json"])
     assert list(found["metric"]) == ["mrr@10", "recall@20", "recall@1000"]
 
 
@@ -217,27 +210,6 @@ def test_csv_returns_the_same_cells(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(read_csv(tmp_path / "table.csv"), written, check_exact=True)
 
 
-@pytest.mark.parametrize(
-    ("testset", "run", "copies", "message"),
-    [("test", "human", 1, "has no place"), ("dev", "utilrank", 1, "has no place"), ("dev", "human", 2, "given twice")],
-)
-def test_metrics_of_another_table_are_refused(
-    tmp_path: Path, testset: str, run: str, copies: int, message: str
-) -> None:
-    path = tmp_path / "metrics.json"
-    write_json(
-        path, {"backbone": "minilm", "training": run, "testset": testset, "queries": 1, "metrics": {"mrr@10": 1.0}}
-    )
-    with pytest.raises(InputError, match=rf"metrics\.json: .*{message}"):
-        read_results(SETTINGS, [path] * copies, [path] * copies)
-
-
-def test_each_metrics_file_needs_its_per_query_file(tmp_path: Path) -> None:
-    metrics, per_query = write_results(tmp_path, {("minilm", "human"): HUMAN, ("minilm", "utilsel"): BETTER})
-    with pytest.raises(InputError, match="2 metrics files come with 1 files of per-query values"):
-        read_results(SETTINGS, metrics, per_query[:1])
-
-
 @pytest.mark.parametrize(("metric", "name"), [("ndcg@10", "nDCG@10"), ("mrr@10", "MRR@10"), ("rbp.8", "rbp.8")])
 def test_metrics_are_named_as_in_papers(metric: str, name: str) -> None:
     assert metric_name(metric) == name
@@ -254,7 +226,7 @@ def test_the_script_writes_all_formats(tmp_path: Path, monkeypatch: pytest.Monke
         by_row = {line["row"]: line for line in csv.DictReader(lines)}
     assert (by_row["utilsel"]["value"], by_row["utilsel"]["marks"]) == ("45.0", "+†")
     assert "**45.0**" in Path("t.md").read_text(encoding="utf-8")
-    assert r"\textbf{45.0}$^{+\dagger}$" in Path("t.tex").read_text(encoding="utf-8")
+    assert r"\textbf{45.0}\textsuperscript{+$\dagger$}" in Path("t.tex").read_text(encoding="utf-8")
 
 
 def test_each_group_has_its_own_second_baseline(tmp_path: Path) -> None:
@@ -291,16 +263,16 @@ def test_a_training_may_stand_in_several_rows_under_other_names(tmp_path: Path) 
 
 
 PAPER = {
-    Place("minilm", "utilsel", "dev", "mrr@10"): (46.5, False),
-    Place("minilm", "replug", "dev", "mrr@10"): (33.8, True),
-    Place("minilm", "human", "dev", "recall@1000"): (98.6, False),
+    ("minilm", "utilsel", "dev", "mrr@10"): (46.5, False),
+    ("minilm", "replug", "dev", "mrr@10"): (33.8, True),
+    ("minilm", "human", "dev", "recall@1000"): (98.6, False),
 }
 
 
 def test_the_papers_figure_stands_beside_ours_with_the_difference(tmp_path: Path) -> None:
     settings = SETTINGS.model_copy(update={"published": "2"})
     files = write_results(tmp_path, {("minilm", "human"): HUMAN, ("minilm", "utilsel"): BETTER})
-    found = frame(settings, *files, PAPER)
+    found = frame(settings, files, PAPER)
     by_place = found.set_index(["row", "metric"])
     assert by_place.loc[("utilsel", "mrr@10"), "difference"] == pytest.approx(-1.5)
     text = to_markdown(results_table(settings, found))
@@ -309,12 +281,12 @@ def test_the_papers_figure_stands_beside_ours_with_the_difference(tmp_path: Path
     assert shown["replug"] == ["<br><small>33.8?</small>", ""], "a doubtful figure says so; ours stays empty"
     assert shown["human"][1] == "<br><small>98.6</small>", "a column without ours still shows the paper's figure"
     lines = to_latex(results_table(settings, found)).splitlines()
-    place = lines.index(r" & utilsel & \textbf{45.0}$^{+}$ &  \\[-1pt]")
-    assert lines[place + 1] == r" &  & {\scriptsize 46.5 ($-$1.5)} &  \\[1pt]"
+    ours, theirs = r"\textbf{45.0}\textsuperscript{+}", r"\scriptsize 46.5 ($-$1.5)"
+    assert rf" & utilsel & \shortstack[r]{{{ours}\\{theirs}}} &  \\" in lines
 
 
 def test_a_question_answering_column_is_named_by_task_and_generator(tmp_path: Path) -> None:
-    metrics, per_query = write_results(tmp_path, {("minilm", "human"): HUMAN})
+    metrics = write_results(tmp_path, {("minilm", "human"): HUMAN})
     write_json(
         tmp_path / "qa.json",
         {
@@ -327,7 +299,7 @@ def test_a_question_answering_column_is_named_by_task_and_generator(tmp_path: Pa
         },
     )
     settings = SETTINGS.model_copy(update={"qa": ("nq-qa",), "generators": ("llm", "other")})
-    found = frame(settings, [*metrics, tmp_path / "qa.json"], [*per_query, tmp_path / "none.parquet"])
+    found = frame(settings, [*metrics, tmp_path / "qa.json"])
     shown = {(cell.row, cell.column, cell.metric): cell.shown for cell in with_texts(found).itertuples()}
     assert shown["human", "nq-qa/llm", "em"] == "50.0"
     assert shown["human", "dev", "mrr@10"] == "20.0"
@@ -338,15 +310,14 @@ def test_a_question_answering_column_is_named_by_task_and_generator(tmp_path: Pa
 def test_an_average_is_tested_by_test_set(tmp_path: Path) -> None:
     """t = .275 / √(.25 · .00333 / 4 + .25 · 1.62 / 2) = .6108 with 1.002 degrees of freedom: p ≈ 1 − 2 atan(t) / π."""
     ours = {"big/1": 0.5, "big/2": 0.6, "big/3": 0.5, "big/4": 0.6, "small/1": -0.9, "small/2": 0.9}
-    metrics, per_query = [], []
+    metrics = []
     for run, values in (("human", dict.fromkeys(ours, 0.0)), ("utilsel", ours)):
         metrics.append(tmp_path / f"{run}.json")
-        per_query.append(tmp_path / f"{run}.parquet")
         figures = {"backbone": "minilm", "training": run, "testset": "dev", "queries": 6, "metrics": {"mrr@10": 0.1}}
         write_json(metrics[-1], figures | {"weights": {"big": 0.5, "small": 0.5}})
         rows = [{"query_id": query_id, "metric": "mrr@10", "value": value} for query_id, value in values.items()]
-        PER_QUERY.write(per_query[-1], PER_QUERY.rows(rows))
-    found = frame(SETTINGS, metrics, per_query).set_index("row")
+        PER_QUERY.write(metrics[-1].with_suffix(".per-query.parquet"), PER_QUERY.rows(rows))
+    found = frame(SETTINGS, metrics).set_index("row")
     assert found.loc["utilsel", "p_baseline"] == pytest.approx(1 - 2 * math.atan(0.6108) / math.pi, abs=1e-3)
 
 
@@ -370,7 +341,7 @@ def test_only_the_metrics_asked_for_are_shown_in_that_order(tmp_path: Path) -> N
         },
     )
     settings = ResultsTable(title="t", testsets=("dev",), metrics=("b", "mrr@10"))
-    found = frame(settings, [tmp_path / "m.json"], [tmp_path / "none.parquet"])
+    found = frame(settings, [tmp_path / "m.json"])
     assert list(found["metric"]) == ["b", "mrr@10"]
 
 
@@ -387,14 +358,14 @@ def test_a_group_without_a_title_is_set_apart(tmp_path: Path) -> None:
     groups = (Group(title="first", trainings=("human",)), Group(trainings=("utilsel",)))
     found = table(tmp_path, {("minilm", "human"): HUMAN}, groups=groups, with_bm25=False)
     assert [row[1] for row in grid(to_markdown(found))[1:]] == ["*first*", "human", "", "utilsel"]
-    assert r"\addlinespace" in to_latex(found)
+    assert r" &  &  \\" in to_latex(found).splitlines()
 
 
 def test_no_row_is_kept_for_bm25_where_there_are_no_test_sets() -> None:
     settings = ResultsTable(
         title="t", backbones=("minilm",), groups=(Group(trainings=("human",)),), qa=("nq-qa",), generators=("llm",)
     )
-    assert [row.row for row in table_rows(settings)] == ["human"]
+    assert list(table_rows(settings)["row"]) == ["human"]
     with pytest.raises(ValidationError, match="`testsets` and `with_bm25` alone"):
         ResultsTable(title="t", qa=("nq-qa",), generators=("llm",))
 
@@ -402,14 +373,14 @@ def test_no_row_is_kept_for_bm25_where_there_are_no_test_sets() -> None:
 NAMES = [f"test-set-{number}" for number in range(14)]
 
 
-def wide(paper: dict[Place, tuple[float, bool]]) -> Table:
+def wide(paper: Paper) -> Table:
     """A table of fourteen test sets of which nothing was computed but what is published."""
     settings = SETTINGS.model_copy(update={"testsets": tuple(NAMES), "with_bm25": False, "published": "3"})
-    return results_table(settings, frame(settings, [], [], paper))
+    return results_table(settings, frame(settings, [], paper))
 
 
 def test_a_wide_table_comes_as_several_with_the_same_rows() -> None:
-    paper = {Place("minilm", "human", name, "ndcg@10"): (float(place), False) for place, name in enumerate(NAMES)}
+    paper = {("minilm", "human", name, "ndcg@10"): (float(place), False) for place, name in enumerate(NAMES)}
     found = wide(paper)
     grids = [text for text in to_markdown(found).split("\n\n") if text.startswith("|")]
     assert len(grids) > 1
@@ -423,7 +394,7 @@ def test_a_wide_table_comes_as_several_with_the_same_rows() -> None:
 
 def test_columns_of_one_name_stay_together() -> None:
     metrics = [f"ndcg@{depth}" for depth in range(1, 6)]
-    found = wide({Place("minilm", "human", name, metric): (1.0, False) for name in NAMES for metric in metrics}).bands()
+    found = wide({("minilm", "human", name, metric): (1.0, False) for name in NAMES for metric in metrics}).bands()
     assert [column for band in found for column in band] == [(name, metric) for name in NAMES for metric in metrics]
     assert all(len(band) % len(metrics) == 0 for band in found)
 

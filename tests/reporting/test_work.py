@@ -13,9 +13,9 @@ from judged_questions import write_judged_pool
 
 from utility_annotation.common.files import write_json
 from utility_annotation.labels.cost import Records
+from utility_annotation.planning import jobs
 from utility_annotation.planning.loading import load
-from utility_annotation.reporting.judges import judges_of_pools
-from utility_annotation.reporting.work import amount, annotation_cost, device, usd, work_settings
+from utility_annotation.reporting.work import amount, annotation_cost, usd
 from utility_annotation.settings import Configuration, Cost
 
 SUMMARY = {"prompt_tokens": 200, "new_tokens": 20, "engine_seconds": 3600.0, "load_seconds": 0.0, "earlier": None}
@@ -29,7 +29,8 @@ LABELS = {
 
 def configuration(labels: dict[str, Any] = LABELS) -> Configuration:
     annotators = CONFIGURATION["annotators"] | {"served": {"engine": "openai", "served_model_name": "far"}}
-    return load(CONFIGURATION | {"annotators": annotators, "labels": labels, "trainings": {}})
+    shown = {"label_tables": {"t": {"title": "t", "labels": list(labels)}}}
+    return load(CONFIGURATION | {"annotators": annotators, "labels": labels, "trainings": {}} | shown)
 
 
 def write_jobs(folder: Path, gpus: int = 0) -> None:
@@ -41,8 +42,7 @@ def write_jobs(folder: Path, gpus: int = 0) -> None:
 
 def counted(folder: Path, gpus: int = 0) -> dict[str, Any]:
     write_jobs(folder, gpus)
-    settings = configuration()
-    asked = work_settings(settings, "p", judges_of_pools(settings, LABELS)["p"], list(LABELS))
+    asked = jobs.annotation_cost(configuration(), pool="p")
     records = Records((folder / "pools").rglob("*.parquet"), (folder / "annotation").rglob("*.parquet"))
     return annotation_cost(asked, records)
 
@@ -78,20 +78,13 @@ def test_a_label_set_has_the_work_of_humans_and_devices(tmp_path: Path) -> None:
 
 def test_a_stage_that_takes_the_likelihoods_of_another_has_no_hours_of_its_own() -> None:
     settings = configuration({"ranked": {"pool": "p", "source": "utilrank", "annotator": "small"}})
-    asked = work_settings(settings, "p", judges_of_pools(settings, ["ranked"])["p"], ["ranked"])
+    asked = jobs.annotation_cost(settings, pool="p")
     assert {stage.stage: stage.shares for stage in asked.stages} == {
         "relsel": None,
         "answer": None,
         "utilsel": None,
         "utilrank": "utilsel",
     }
-
-
-@pytest.mark.parametrize(
-    ("annotator", "gpus", "expected"), [("llm", 0, "CPU"), ("llm", 1, "GPU"), ("served", 0, "server")]
-)
-def test_whose_hours_they_are_is_said(annotator: str, gpus: int, expected: str) -> None:
-    assert device(configuration(), {"annotator": annotator, "gpus": gpus}) == expected
 
 
 @pytest.mark.parametrize(

@@ -8,16 +8,14 @@ from __future__ import annotations
 import argparse
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
-
-from pydantic.fields import FieldInfo
+from typing import Any
 
 from utility_annotation.common.errors import run_script
 from utility_annotation.common.files import write_text
 from utility_annotation.planning.tables import choices
-from utility_annotation.settings import Configuration, Settings, member_section
+from utility_annotation.settings import Configuration
 
 HEAD = """# Configuration
 
@@ -37,182 +35,27 @@ in `config/`:
 # yaml-language-server: $schema=schema.json
 ```
 
+[What the paper leaves open](../docs/reproduce-the-paper.md#what-the-paper-leaves-open) has the reasons behind
+`config/paper.yaml`.
+
 `workflow/scripts/describe_configuration.py` writes this page and `schema.json` from the code. Do not edit them by hand.
 """
 
 
-TAIL = """
-## What the paper leaves open
+TYPES = {"string": "text", "integer": "whole number", "number": "number", "boolean": "`true`, `false`"}
 
-The paper does not state everything that `config/paper.yaml` has to set. Each of these choices is a key that you can
-change.
-
-| question | key | choice | reason |
-| --- | --- | --- | --- |
-"""
-
-DECISIONS = (
-    (
-        "Which of MS MARCO's 502,939 judged training questions are used?",
-        "`pools.msmarco-train.source`",
-        "the 491,007 of Tevatron's file",
-        "It is the paper's number. The file fixes the questions and the negatives.",
-    ),
-    (
-        "Do passages have their titles?",
-        "`pools.NAME.titles`, `datasets.NAME.titles`",
-        "not on MS MARCO, elsewhere yes",
-        "MS MARCO's collection has no titles, and passages must look the same in training and in search.",
-    ),
-    (
-        "What is the temperature of the scores?",
-        "`trainings.NAME.temperature`",
-        "1",
-        "The losses' equations use the plain dot products of [CLS] vectors.",
-    ),
-    (
-        "What is the temperature of the LLMs?",
-        "`annotators.NAME.sampling`",
-        "0; 0.6 for Qwen3, which thinks",
-        "Decoding is greedy wherever the paper names no other setting.",
-    ),
-    (
-        "How long can an answer be?",
-        "`annotators.NAME.answer_sampling.max_new_tokens`",
-        "128",
-        "It leaves room for a few sentences. An answer that is cut off is kept and counted as truncated.",
-    ),
-    (
-        "How many tokens does a passage have in training and search?",
-        "`backbones.NAME.passage_length`",
-        "156",
-        "The paper says 140 to 156.",
-    ),
-    (
-        "Whose likelihoods does REPLUG use?",
-        "`labels.replug.annotator`",
-        "Qwen-2.5-32B",
-        "It makes the other label sets of the same tables, and it fits the paper's 70 hours.",
-    ),
-    (
-        "Which LLM judged the hybrid test?",
-        "`labels.hybrid.annotator`",
-        "Qwen-2.5-32B",
-        "It is the stronger annotator in table 1.",
-    ),
-    (
-        "Which retrievers mined NQ's negatives, besides BM25?",
-        "`pools.nq-train.source.retrievers`",
-        "RetroMAE and Contriever trained on human labels",
-        "They are the paper's two backbones, and human labels favour none of the compared methods.",
-    ),
-    (
-        "What does `pos-all` draw in table 10's second stage?",
-        "`trainings.utilsel-cl20-pos-all`",
-        "all human positives, with summarglh",
-        "Only the second stage then differs between the two rows.",
-    ),
-    (
-        "Which ratios does figure 3a show?",
-        "`line_charts.figure3a.series`",
-        "0, 10, 20, 30, 50 and 100 %",
-        "They are the ratios of the tables, and both ends.",
-    ),
-    (
-        "Which encoder and layer does BERTScore use?",
-        "`qa.NAME.bert_score`",
-        "RoBERTa-large, layer 17",
-        "It is its authors' default for English.",
-    ),
-    (
-        "Which parameters does BM25 have?",
-        "`bm25`",
-        "k1 0.9, b 0.4",
-        "They are Anserini's defaults, whose published figures agree with tables 3 and 14.",
-    ),
-)
-"""Question, key, choice, reason."""
+Node = dict[str, Any]
+"""A part of a JSON schema."""
 
 
 def reference() -> str:
     """The whole page as Markdown."""
-    decisions = "".join(f"| {' | '.join(decision)} |\n" for decision in DECISIONS)
-    return (
-        HEAD + "".join(_section(name, field) for name, field in Configuration.model_fields.items()) + TAIL + decisions
-    )
-
-
-def _section(name: str, field: FieldInfo) -> str:
-    section = member_section(field.annotation)
-    by_name = " *(by name)*" if get_origin(field.annotation) is dict else ""
-    assert section is not None, f"{name} is no section"
-    head = f"\n## `{name}`{by_name}\n\n{field.description}\n\n| key | values | default | meaning |\n"
-    path = f"{name}.*" if by_name else name
-    return head + "| --- | --- | --- | --- |\n" + "".join(_rows(section, field.default, "", path, choices()))
-
-
-def _rows(
-    section: type[Settings], given: Any, prefix: str, path: str, known: Mapping[str, Mapping[str, str]]
-) -> Iterator[str]:
-    """One line per key.
-
-    Args:
-        section: the section whose keys these are.
-        given: the section's default, whose values go before those of its keys; anything else where it has none.
-        prefix: what stands before a key on the page.
-        path: the section's place in the configuration, with ``*`` for any name.
-        known: the names that a setting may take from a table of the library, by its place.
-    """
-    for name, field in section.model_fields.items():
-        inner = member_section(field.annotation)
-        by_name = get_origin(field.annotation) is dict
-        key, place = f"{prefix}{name}" + (".NAME" if by_name else ""), f"{path}.{name}" + (".*" if by_name else "")
-        if inner is None:
-            names = known.get(place, {})
-            values = _values(field.annotation, names)
-            default = _default(field, getattr(given, name) if isinstance(given, Settings) else field.default)
-            yield f"| `{key}` | {values} | {default} | {_cell(_meaning(field, names))} |\n"
-        else:
-            default = "required" if field.is_required() else "none" if field.default is None else "as below"
-            yield f"| `{key}` | section | {default} | {_cell(field.description)} |\n"
-            yield from _rows(inner, field.default, f"{key}.", place, known)
-
-
-def _meaning(field: FieldInfo, names: Mapping[str, str]) -> str:
-    """The description, and what each of the names means."""
-    described = "; ".join(f"{name}: {description}" for name, description in names.items())
-    return " ".join(filter(None, (field.description, f"{described}." if described else "")))
-
-
-def _values(annotation: Any, names: Iterable[str] = ()) -> str:
-    if get_origin(annotation) is Literal:
-        return ", ".join(f"`{value}`" for value in get_args(annotation))
-    arguments = [argument for argument in get_args(annotation) if argument not in (type(None), ...)]
-    if type(None) in get_args(annotation):
-        return f"{_values(arguments[0], names)} or none"
-    if get_origin(annotation) is tuple:
-        if get_origin(arguments[0]) is tuple:  # pairs, given as a mapping
-            return " to ".join(map(_values, get_args(arguments[0])))
-        return f"list of {_values(arguments[0], names)}"
-    if arguments:
-        return _values(arguments[0], names)
-    if names:
-        return ", ".join(f"`{name}`" for name in names)
-    return {"str": "text", "int": "whole number", "float": "number", "bool": "`true`, `false`"}[annotation.__name__]
-
-
-def _default(field: FieldInfo, value: Any) -> str:
-    if field.is_required():
-        return "required"
-    if value is None or value in ("", ()):
-        return "none"
-    if isinstance(value, bool):
-        return f"`{str(value).lower()}`"
-    return f"`{', '.join(value)}`" if isinstance(value, tuple) else f"`{value}`"
-
-
-def _cell(text: str | None) -> str:
-    return (text or "").replace("|", "\\|")
+    sections = []
+    for name, section in _expanded(Configuration.model_json_schema())["properties"].items():
+        members, by_name = _members(section), "" if "properties" in section else " *(by name)*"
+        head = f"\n## `{name}`{by_name}\n\n{section['description']}\n\n| key | values | default | meaning |\n"
+        sections.append(head + "| --- | --- | --- | --- |\n" + "".join(_rows(members, "")))
+    return HEAD + "".join(sections)
 
 
 def schema() -> str:
@@ -220,34 +63,78 @@ def schema() -> str:
 
     No key is required: a file may change single keys of another one. The workflow checks the whole.
     """
-    written = Configuration.model_json_schema()
-    whole = _expanded(written, written["$defs"], "", choices())
+    whole = {"$schema": "http://json-schema.org/draft-07/schema#"} | _expanded(Configuration.model_json_schema())
     whole["description"] = "A configuration of the workflow, or keys that change another one."
-    return (
-        json.dumps({"$schema": "http://json-schema.org/draft-07/schema#"} | whole, indent=1, ensure_ascii=False) + "\n"
-    )
+    text = json.dumps(whole)
+    kept = json.loads(text, object_hook=lambda node: {name: node[name] for name in node if name != "required"})
+    return json.dumps(kept, indent=1, ensure_ascii=False) + "\n"
 
 
-_LEFT_OUT = ("$defs", "$ref", "title", "required", "prefixItems")
+def _rows(section: Node, prefix: str) -> Iterator[str]:
+    """One line per key of a section; ``prefix`` stands before a key on the page."""
+    for name, node in section["properties"].items():
+        member = _members(node)
+        key = f"{prefix}{name}" + ("" if member is node or node.get("type") != "object" else ".NAME")
+        values, default = _values(member if "properties" in member else node), _default(node.get("default"))
+        if "properties" in member and "anyOf" not in node:
+            default = "as below"
+        if name in section.get("required", ()):
+            default = "required"
+        description = node.get("description", "").replace("|", "\\|")
+        yield f"| `{key}` | {values} | {default} | {description} |\n"
+        if values == "section":
+            yield from _rows(member, f"{key}.")
 
 
-def _expanded(
-    node: Mapping[str, Any], parts: Mapping[str, Any], path: str, known: Mapping[str, Mapping[str, str]]
-) -> dict[str, Any]:
+def _members(node: Node) -> Node:
+    """What stands below a key: the values of a mapping, the entries of a list, or a section that may be left out."""
+    if "properties" in node:
+        return node
+    for inner in (node.get("additionalProperties"), node.get("items"), *node.get("patternProperties", {}).values()):
+        if isinstance(inner, dict):
+            return _members(inner)
+    return next((_members(each) for each in node.get("anyOf", ()) if "properties" in _members(each)), node)
+
+
+def _values(node: Node) -> str:
+    if "properties" in node:
+        return "section"
+    if "anyOf" in node:
+        return " or ".join("none" if each.get("type") == "null" else _values(each) for each in node["anyOf"])
+    if "enum" in node or "examples" in node:
+        return ", ".join(f"`{str(value).removesuffix('@10')}`" for value in node.get("enum") or node["examples"])
+    if node["type"] == "array":
+        return f"list of {_values(node['items'])}"
+    if node["type"] == "object":
+        names = [_values(node["propertyNames"])] if "enum" in node.get("propertyNames", {}) else []
+        return " to ".join([*names, _values(_members(node))])
+    return TYPES[node["type"]]
+
+
+def _default(value: Any) -> str:
+    if value in (None, ""):
+        return "none"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    return f"`{', '.join(value)}`" if isinstance(value, list) else f"`{value}`"
+
+
+def _expanded(node: Node, path: str = "", parts: Node | None = None) -> Node:
     """A part of pydantic's schema with every reference replaced by what it names.
 
     Args:
-        node: the part.
-        parts: what references name.
+        node: the part; the whole schema to begin with.
         path: the part's place in the configuration, with ``*`` for any name.
-        known: the names that a setting may take from a table of the library, by its place.
+        parts: what references name.
     """
+    parts = parts or node["$defs"]
     if "$ref" in node:
         node = {**parts[node["$ref"].rpartition("/")[2]], **node}
-    if _is_pairs(node):  # given as a mapping
-        name = node["items"]["prefixItems"][1]
-        node = {"type": "object", "additionalProperties": name, "description": node.get("description", "")}
-    kept = {name: value for name, value in node.items() if name not in _LEFT_OUT and value not in ([], {}, None)}
+    pair = node.get("items", {}).get("prefixItems", ())
+    if len(pair) == 2:  # pairs, given as a mapping
+        node = {"type": "object", "additionalProperties": pair[1], "description": node.get("description", "")}
+    dropped = ("$defs", "$ref", "title", "prefixItems")
+    kept = {name: value for name, value in node.items() if name not in dropped and value not in ([], {}, None)}
     if isinstance(kept.get("default"), dict):  # of a section, whose keys show it
         values = kept.pop("default")
         shown = {key: {"default": values[key]} if key in values else {} for key in kept["properties"]}
@@ -257,32 +144,23 @@ def _expanded(
     for name in ("properties", "patternProperties"):
         if name in kept:
             below = {key: f"{path}.{key if name == 'properties' else '*'}".lstrip(".") for key in kept[name]}
-            kept[name] = {key: _expanded(kept[name][key], parts, below[key], known) for key in kept[name]}
+            kept[name] = {key: _expanded(kept[name][key], below[key], parts) for key in kept[name]}
             kept["additionalProperties"] = False
     if isinstance(kept.get("additionalProperties"), dict):
-        kept["additionalProperties"] = _expanded(kept["additionalProperties"], parts, f"{path}.*", known)
+        kept["additionalProperties"] = _expanded(kept["additionalProperties"], f"{path}.*", parts)
     if "items" in kept:
-        kept["items"] = _expanded(kept["items"], parts, path, known)
+        kept["items"] = _expanded(kept["items"], path, parts)
     if "anyOf" in kept:
-        kept["anyOf"] = [_expanded(each, parts, path, known) for each in kept["anyOf"]]
-    if path in known and kept.get("type") == "string":
-        kept |= _named(path, known[path])
+        kept["anyOf"] = [_expanded(each, path, parts) for each in kept["anyOf"]]
+    names = choices().get(path, {})  # of entries of a table of the library
+    if names and "description" in kept:
+        kept["description"] += " " + "; ".join(f"{name}: {text}" for name, text in names.items()) + "."
+    if names and kept.get("type") == "string":
+        kept["enum"] = list(names)
+        if path == "testsets.*.metrics":  # metrics of retrieval have a cutoff besides
+            kept["pattern"] = f"^({'|'.join(map(re.escape, kept.pop('enum')))})(@[1-9][0-9]*)?$"
+            kept["examples"] = [f"{name}@10" for name in names]
     return kept
-
-
-def _is_pairs(node: Mapping[str, Any]) -> bool:
-    items = node.get("items")
-    return isinstance(items, Mapping) and len(items.get("prefixItems", ())) == 2
-
-
-def _named(path: str, names: Mapping[str, str]) -> dict[str, Any]:
-    """What a setting takes that names an entry of a table; metrics of retrieval have a cutoff besides."""
-    if path == "testsets.*.metrics":
-        return {
-            "pattern": f"^({'|'.join(map(re.escape, names))})(@[1-9][0-9]*)?$",
-            "examples": [f"{n}@10" for n in names],
-        }
-    return {"enum": list(names)}
 
 
 def main(argv: list[str] | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,14 @@ from utility_annotation.planning import jobs, report
 from utility_annotation.planning import results as files
 from utility_annotation.planning.command import Commands, configuration_of
 from utility_annotation.reporting import figures
-from utility_annotation.reporting.tables import to_csv
+from utility_annotation.reporting.metrics import read_training
+from utility_annotation.reporting.tables import read_csv, to_csv
 
 
 def results(arguments: argparse.Namespace) -> None:
     """A table's figures as bars."""
-    from utility_annotation.reporting.results import read_results, result_cells
-
-    configuration, name = configuration_of(arguments), arguments.figure
-    settings = jobs.results_table(configuration, table=name)
-    found = read_results(settings, files.table_metrics(configuration, table=name))
-    figures.plot_results(settings, result_cells(settings, found), arguments.output)
+    settings = jobs.results_table(configuration_of(arguments), table=arguments.figure)
+    figures.plot_results(settings, read_csv(files.table_csv(arguments.figure)), arguments.output)
 
 
 def lines(arguments: argparse.Namespace) -> None:
@@ -38,30 +36,29 @@ def labels(arguments: argparse.Namespace) -> None:
     """Distribution of positives per query of a chart's label sets."""
     configuration, name = configuration_of(arguments), arguments.figure
     settings = jobs.plot_labels(configuration, label_chart=name)
-    quality: list[Any] = [read_json(path) for path in files.label_chart_quality(configuration, label_chart=name)]
-    figures.plot_labels(settings, quality, arguments.output)
+    quality = _read(files.label_chart_quality(configuration, label_chart=name))
+    figures.plot_positives(quality, arguments.output, settings.title)
 
 
 def positives(arguments: argparse.Namespace) -> None:
     """Distribution of positives per query of all label sets that are trained on."""
-    figures.plot_positives(_shown_quality(arguments), arguments.output)
+    quality = _read(files.shown_quality(configuration_of(arguments)))
+    figures.plot_positives(figures.selected_by_llm(quality), arguments.output)
 
 
 def positions(arguments: argparse.Namespace) -> None:
     """Where in the lists shown to the LLM the selected passages stand, and the human positives."""
-    figures.plot_positions(_shown_quality(arguments), arguments.output)
+    figures.plot_positions(_read(files.shown_quality(configuration_of(arguments))), arguments.output)
 
 
 def training(arguments: argparse.Namespace) -> None:
     """Training loss by step of every shown training."""
-    from utility_annotation.reporting.trainings import TrainingRecord
-
     records = map(Path, report.training_records(configuration_of(arguments)))
-    figures.plot_training(list(map(TrainingRecord.read, records)), arguments.output)
+    figures.plot_training(list(map(read_training, records)), arguments.output)
 
 
-def _shown_quality(arguments: argparse.Namespace) -> list[Any]:
-    return [read_json(path) for path in files.shown_quality(configuration_of(arguments))]
+def _read(paths: Iterable[str]) -> list[Any]:
+    return list(map(read_json, paths))
 
 
 def main(argv: list[str] | None) -> None:

@@ -15,19 +15,12 @@ from utility_annotation.planning.command import Commands, configuration_of
 
 def sample(arguments: argparse.Namespace) -> None:
     """Collect questions of a pool with their passages and all that humans and annotators said of them."""
-    from utility_annotation.reporting.cards import CardFiles, collect
+    from utility_annotation.reporting.cards import collect
 
     configuration, pool = configuration_of(arguments), arguments.pool
-    truth = pools.truth(configuration, pool=pool)
-    shards = configuration.pools[pool].shards
-    here = CardFiles(
-        pool=Path("results/pools", pool),
-        annotation=Path("results/annotation", pool),
-        labels=Path("results/labels"),
-        shards=shards,
-        truth=Path(truth[0]) if truth else None,
-    )
-    write_json(arguments.output, collect(jobs.sample_annotations(configuration, pool=pool), here))
+    truth = next(map(Path, pools.truth(configuration, pool=pool)), None)
+    settings, shards = jobs.sample_annotations(configuration, pool=pool), configuration.pools[pool].shards
+    write_json(arguments.output, collect(settings, Path("results"), shards, truth))
 
 
 def cost(arguments: argparse.Namespace) -> None:
@@ -44,20 +37,20 @@ def cost(arguments: argparse.Namespace) -> None:
 
 def page(arguments: argparse.Namespace) -> None:
     """Write one page, readable offline: what was run, the labels, the retrievers, the figures, annotations."""
-    from utility_annotation.reporting.page import ReportFiles, render
+    from utility_annotation.reporting.page import render
 
     configuration = configuration_of(arguments)
-    made = ReportFiles(
+    html = render(
+        arguments.template,
+        configuration,
         quality=_paths(results.shown_quality(configuration)),
         tables=_paths(files.tables(configuration)),
-        label_tables=_paths(files.label_tables(configuration)),
-        cost_tables=_paths(files.cost_tables(configuration)),
         figures=_paths(results.all_figures(configuration)),
         trainings=_paths(files.training_records(configuration)),
         costs=_paths(files.costs(configuration)),
         samples=_paths(files.samples(configuration)),
     )
-    write_text(arguments.output, render(arguments.template, configuration, made))
+    write_text(arguments.output, html)
 
 
 def _paths(names: Iterable[str]) -> list[Path]:

@@ -11,21 +11,20 @@ from utility_annotation.common.files import read_json, write_text
 from utility_annotation.planning import jobs
 from utility_annotation.planning import results as files
 from utility_annotation.planning.command import Commands, configuration_of
-from utility_annotation.reporting.published import figures_beside
+from utility_annotation.reporting.metrics import read_published
 from utility_annotation.reporting.tables import Table, to_csv
 from utility_annotation.reporting.writers import to_latex, to_markdown
 
 
 def results(arguments: argparse.Namespace) -> None:
     """Retrievers against test sets and question answering, with significance marks."""
-    from utility_annotation.reporting.results import compared_cells, read_results, results_table
+    from utility_annotation.reporting.results import result_cells, results_table
 
     configuration, name = configuration_of(arguments), arguments.table
     settings = jobs.results_table(configuration, table=name)
-    metrics = files.table_metrics(configuration, table=name)
-    found = read_results(settings, metrics, files.table_per_query(configuration, table=name))
-    paper = figures_beside(settings.published, arguments.published)
-    _write(results_table(settings, compared_cells(settings, found, paper)), arguments.output)
+    paper = read_published(settings.published, arguments.published)
+    cells = result_cells(settings, files.table_metrics(configuration, table=name), paper)
+    _write(results_table(settings, cells), arguments.output)
 
 
 def labels(arguments: argparse.Namespace) -> None:
@@ -35,7 +34,7 @@ def labels(arguments: argparse.Namespace) -> None:
     configuration, name = configuration_of(arguments), arguments.table
     settings = jobs.label_table(configuration, label_table=name)
     qualities: list[Any] = [read_json(path) for path in files.label_table_quality(configuration, label_table=name)]
-    paper = figures_beside(settings.table.published, arguments.published)
+    paper = read_published(settings.table.published, arguments.published)
     _write(label_table(settings.table, label_cells(settings, qualities, paper)), arguments.output)
 
 
@@ -51,9 +50,8 @@ def costs(arguments: argparse.Namespace) -> None:
         map(Path, files.cost_table_annotations(configuration, cost_table=name)),
     )
     metrics = files.cost_table_metrics(configuration, cost_table=name)
-    paper = figures_beside(settings.table.published, arguments.published)
-    cells = cost_cells(settings, records, metrics, paper)
-    _write(cost_table(settings.table, settings.prices, cells), arguments.output)
+    paper = read_published(settings.table.published, arguments.published)
+    _write(cost_table(settings.table, settings.prices, cost_cells(settings, records, metrics, paper)), arguments.output)
 
 
 def _write(table: Table, output: Path) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import yaml
 
@@ -13,9 +12,6 @@ from ..labels.sources import descriptions, rule_of
 from ..reporting.markup import markdown_table
 from ..settings import Annotator, JobSettings, Labels, Model, Name, Pool, canonical
 from .forms import ExportFormat
-
-if TYPE_CHECKING:
-    from .examples import Examples
 
 PAPER = (
     "H. Zhang et al., *Utility-Focused LLM Annotation for Retrieval and Retrieval-Augmented Generation*, EMNLP 2025, "
@@ -35,34 +31,25 @@ class ExportSettings(JobSettings):
     """The annotator's model, if it runs here."""
 
 
-@dataclass(frozen=True)
-class Counts:
-    """The content of an export in numbers."""
-
-    queries: int
-    without_positive: int
-    positives: int
-    negatives: int
-
-    @classmethod
-    def of(cls, examples: Examples) -> Counts:
-        """Count in one pass."""
-        queries = without = positives = negatives = 0
-        for example in examples:
-            queries += 1
-            without += not example.positives
-            positives += len(example.positives)
-            negatives += len(example.negatives)
-        return cls(queries, without, positives, negatives)
+def whole(head: Mapping[str, Any], *parts: str) -> str:
+    """A card as Markdown: the head that the hub reads, then the parts, of which empty ones are left out."""
+    written = yaml.safe_dump(head, sort_keys=False, allow_unicode=True)
+    return "\n\n".join([f"---\n{written}---", *filter(None, parts)]) + "\n"
 
 
-def card(settings: ExportSettings, form: ExportFormat, counts: Counts, quality: Mapping[str, Any]) -> str:
+def table(rows: Sequence[Sequence[str]], *, texts: int, headings: Sequence[str] = ("", ""), title: str = "") -> str:
+    """A part of a card that has a title and a table; none without rows."""
+    lines = [f"## {title}", ""] if title else []
+    return "\n".join([*lines, *markdown_table(headings, rows, texts=texts)]) if rows else ""
+
+
+def card(settings: ExportSettings, form: ExportFormat, counts: Mapping[str, int], quality: Mapping[str, Any]) -> str:
     """The card.
 
     Args:
         settings: the labels and what made them.
         form: the format of the files beside it.
-        counts: what the labels hold.
+        counts: numbers of questions, of those without a positive, of positives and of negatives.
         quality: the figures of ``results/quality/{labels}.json``.
     """
     head: dict[str, Any] = {
@@ -75,38 +62,24 @@ def card(settings: ExportSettings, form: ExportFormat, counts: Counts, quality: 
             {"config_name": part, "data_files": file} | ({"default": True} if number == 0 else {})
             for number, (part, file) in enumerate(form.files.items())
         ]
-    lines = [
-        "---",
-        yaml.safe_dump(head, sort_keys=False, allow_unicode=True).rstrip(),
-        "---",
-        "",
+    mean = counts["positives"] / max(1, counts["questions"])
+    rows = [(name, f"{counts[name]:,}") for name in ("questions", "without a positive", "positives", "negatives")]
+    return whole(
+        head,
         f"# {settings.name}: labels of {settings.labels.pool}, in the format of {form.title}",
-        "",
         f"A passage is a positive of a question by {descriptions()[settings.labels.source]}. The method is "
         f"that of {PAPER}.",
-        "",
-        *_origin(settings),
-        "",
-        "## What it holds",
-        "",
-        *_held(counts),
-        "",
-        *_against_humans(settings.labels, quality),
-        "## How to load it",
-        "",
-        "```",
-        form.loading,
-        "```",
-        "",
+        table(_origin(settings), texts=2),
+        table([*rows, ("positives per question", f"{mean:.2f}")], texts=1, title="What it holds"),
+        table(_against_humans(settings.labels, quality), texts=1, title="Beside human labels"),
+        f"## How to load it\n\n```\n{form.loading}\n```",
         "A query's positives are in the order of its labels, best first if an LLM ranked them. "
         "Negatives are the other judged candidates, in the shuffled order of the pool.",
-        "",
         "The texts come from the collection of the pool, and its licence applies to them.",
-    ]
-    return "\n".join(lines) + "\n"
+    )
 
 
-def _origin(settings: ExportSettings) -> list[str]:
+def _origin(settings: ExportSettings) -> list[tuple[str, str]]:
     pool, labels = settings.pool, settings.labels
     source = pool.source
     made_of = source.path or f"rankings of {', '.join(source.retrievers)} for test set {source.testset}"
@@ -136,22 +109,10 @@ def _origin(settings: ExportSettings) -> list[str]:
             rows.append(("decoding", f"`{canonical(annotator.sampling)}`, permutations: {annotator.permutations}"))
         if "answer" in STAGES[labels.source].reads:
             rows.append(("decoding of pseudo-answers", f"`{canonical(annotator.answer_sampling)}`"))
-    return markdown_table(("", ""), rows, texts=2)
+    return rows
 
 
-def _held(counts: Counts) -> list[str]:
-    mean = counts.positives / counts.queries if counts.queries else 0
-    rows = [
-        ("questions", f"{counts.queries:,}"),
-        ("without a positive", f"{counts.without_positive:,}"),
-        ("positives", f"{counts.positives:,}"),
-        ("positives per question", f"{mean:.2f}"),
-        ("negatives", f"{counts.negatives:,}"),
-    ]
-    return markdown_table(("", ""), rows, texts=1)
-
-
-def _against_humans(labels: Labels, quality: Mapping[str, Any]) -> list[str]:
+def _against_humans(labels: Labels, quality: Mapping[str, Any]) -> list[tuple[str, str]]:
     """How the labels compare with the pool's human positives, unless they are these."""
     if labels.source == "human" or not quality["human_positives"]:
         return []
@@ -167,4 +128,4 @@ def _against_humans(labels: Labels, quality: Mapping[str, Any]) -> list[str]:
     if annotation:
         outcomes = ", ".join(f"{outcome} {number:,}" for outcome, number in annotation["outcomes"].items() if number)
         rows.append(("outcomes of the last stage", outcomes))
-    return ["## Beside human labels", "", *markdown_table(("", ""), rows, texts=1), ""]
+    return rows

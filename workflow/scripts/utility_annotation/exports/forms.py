@@ -1,17 +1,26 @@
-"""The formats of exported labels: one entry per format."""
+"""The formats of exported labels: a function per format, which fills a folder, and its entry in the table of them all.
+
+All formats but TREC and BEIR hold training examples, and leave out a query without a positive. pyarrow is imported only
+for the format that needs it, so that planning does not.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from . import writers
-from .writers import TRAIN
+import orjson
+
+from ..common.errors import InputError
 
 if TYPE_CHECKING:
-    from .examples import Examples
+    from .examples import Example, Examples, Passage
+
+_TRAIN = "train.jsonl"
+_ROWS = 10_000
+"""Rows per row group of parquet."""
 
 
 @dataclass(frozen=True)
@@ -32,42 +41,171 @@ class ExportFormat:
     files: Mapping[str, str] = field(default_factory=dict)
 
 
+def _tevatron(examples: Examples, folder: Path) -> None:
+    """Rows with the passages in them."""
+
+    def passages(of: list[Passage]) -> list[Passage]:
+        return [{"docid": each["docid"], "title": each["title"] or "", "text": each["text"]} for each in of]
+
+    _write_jsonl(
+        folder / _TRAIN,
+        (
+            {
+                "query_id": example.query_id,
+                "query": example.query,
+                "positive_passages": passages(example.positives),
+                "negative_passages": passages(example.negatives),
+            }
+            for example in _trainable(examples)
+        ),
+    )
+
+
+def _tevatron_ids(examples: Examples, folder: Path) -> None:
+    """Rows of ids, and a corpus whose texts include their titles, since that version reads no title."""
+    _write_jsonl(
+        folder / _TRAIN,
+        (
+            {
+                "query_id": example.query_id,
+                "query_text": example.query,
+                "positive_document_ids": [passage["docid"] for passage in example.positives],
+                "negative_document_ids": [passage["docid"] for passage in example.negatives],
+            }
+            for example in _trainable(examples)
+        ),
+    )
+    corpus = _passages(_trainable(examples))
+    _write_jsonl(folder / "corpus.jsonl", ({"docid": each["docid"], "text": _text(each)} for each in corpus))
+
+
+def _sentence_transformers(examples: Examples, folder: Path) -> None:
+    """A row per positive: anchor, positive, and as many negatives as every query has, at most five."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    negatives = min(5, min((len(example.negatives) for example in _trainable(examples)), default=0))
+    columns = ["anchor", "positive", *(f"negative_{number + 1}" for number in range(negatives))]
+    schema = pa.schema([pa.field(column, pa.string(), nullable=False) for column in columns])
+    with pq.ParquetWriter(folder / "train.parquet", schema, compression="zstd") as writer:
+        rows: list[dict[str, str]] = []
+        for example in _trainable(examples):
+            others = map(_text, example.negatives[:negatives])
+            shared = dict(zip(columns, (example.query, "", *others), strict=True))
+            rows += [shared | {"positive": _text(positive)} for positive in example.positives]
+            if len(rows) >= _ROWS:
+                writer.write_table(pa.Table.from_pylist(rows, schema))
+                rows = []
+        writer.write_table(pa.Table.from_pylist(rows, schema))
+
+
+def _flag_embedding(examples: Examples, folder: Path) -> None:
+    """Rows of texts."""
+    rows = (
+        {"query": each.query, "pos": list(map(_text, each.positives)), "neg": list(map(_text, each.negatives))}
+        for each in _trainable(examples)
+    )
+    _write_jsonl(folder / _TRAIN, rows)
+
+
+def _beir(examples: Examples, folder: Path) -> None:
+    """Corpus (the pool's passages), queries, and the positives as qrels."""
+    pool = _passages(examples)
+    rows = ({"_id": each["docid"], "title": each["title"] or "", "text": each["text"]} for each in pool)
+    _write_jsonl(folder / "corpus.jsonl", rows)
+    _write_jsonl(folder / "queries.jsonl", ({"_id": each.query_id, "text": each.query} for each in examples))
+    (folder / "qrels").mkdir()
+    with (folder / "qrels" / "train.tsv").open("w", encoding="utf-8") as file:
+        file.write("query-id\tcorpus-id\tscore\n")
+        for example in examples:
+            query_id = _column(example.query_id)
+            file.writelines(f"{query_id}\t{_column(passage['docid'])}\t1\n" for passage in example.positives)
+
+
+def _trec(examples: Examples, folder: Path) -> None:
+    """Qrels with every judged candidate, and the topics."""
+    with (folder / "qrels.txt").open("w", encoding="utf-8") as file:
+        for example in examples:
+            query_id = _column(example.query_id)
+            for grade, passages in ((1, example.positives), (0, example.negatives)):
+                file.writelines(f"{query_id} 0 {_column(passage['docid'])} {grade}\n" for passage in passages)
+    with (folder / "topics.tsv").open("w", encoding="utf-8") as file:
+        file.writelines(f"{_column(example.query_id)}\t{' '.join(example.query.split())}\n" for example in examples)
+
+
+def _text(passage: Passage) -> str:
+    """Title and text, as models read them."""
+    from ..io.schemas import passage_text
+
+    return passage_text(passage["title"], passage["text"])
+
+
+def _column(identifier: str) -> str:
+    """An id as a column of a text file.
+
+    Raises:
+        InputError: it has white space in it.
+    """
+    if identifier.split() != [identifier]:
+        raise InputError(
+            f"the id {identifier!r} has white space in it, which this format cannot hold.",
+            hint="export another format: JSON lines can hold any id.",
+        )
+    return identifier
+
+
+def _trainable(examples: Iterable[Example]) -> Iterator[Example]:
+    return (example for example in examples if example.positives)
+
+
+def _passages(examples: Iterable[Example]) -> Iterator[Passage]:
+    """Every passage once, in order of first appearance."""
+    seen: set[str] = set()
+    for example in examples:
+        for passage in (*example.positives, *example.negatives):
+            if passage["docid"] not in seen:
+                seen.add(passage["docid"])
+                yield passage
+
+
+def _write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write one JSON object per line."""
+    with path.open("wb") as file:
+        file.writelines(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows)
+
+
 FORMS: dict[str, ExportFormat] = {
     "tevatron": ExportFormat(
-        title="Tevatron, version 1",
-        loading="python -m tevatron.retriever.driver.train --dataset_path train.jsonl …",
-        writer=writers.tevatron,
-        files={"train": TRAIN},
+        "Tevatron, version 1",
+        "python -m tevatron.retriever.driver.train --dataset_path train.jsonl …",
+        _tevatron,
+        {"train": _TRAIN},
     ),
     "tevatron-v2": ExportFormat(
-        title="Tevatron, version 2",
-        loading="python -m tevatron.retriever.driver.train --dataset_path train.jsonl --corpus_path corpus.jsonl …",
-        writer=writers.tevatron_ids,
-        files={"train": TRAIN, "corpus": "corpus.jsonl"},
+        "Tevatron, version 2",
+        "python -m tevatron.retriever.driver.train --dataset_path train.jsonl --corpus_path corpus.jsonl …",
+        _tevatron_ids,
+        {"train": _TRAIN, "corpus": "corpus.jsonl"},
     ),
     "sentence-transformers": ExportFormat(
-        title="sentence-transformers",
-        loading='train = load_dataset("parquet", data_files="train.parquet", split="train")\n'
+        "sentence-transformers",
+        'train = load_dataset("parquet", data_files="train.parquet", split="train")\n'
         "SentenceTransformerTrainer(model, train_dataset=train, loss=MultipleNegativesRankingLoss(model))",
-        writer=writers.sentence_transformers,
-        files={"train": "train.parquet"},
+        _sentence_transformers,
+        {"train": "train.parquet"},
     ),
     "flag-embedding": ExportFormat(
-        title="FlagEmbedding",
-        loading="python -m FlagEmbedding.finetune.embedder.encoder_only.base --train_data train.jsonl …",
-        writer=writers.flag_embedding,
-        files={"train": TRAIN},
+        "FlagEmbedding",
+        "python -m FlagEmbedding.finetune.embedder.encoder_only.base --train_data train.jsonl …",
+        _flag_embedding,
+        {"train": _TRAIN},
     ),
     "beir": ExportFormat(
-        title="BEIR",
-        loading='GenericDataLoader(".").load(split="train")',
-        writer=writers.beir,
-        files={"corpus": "corpus.jsonl", "queries": "queries.jsonl"},
+        "BEIR",
+        'GenericDataLoader(".").load(split="train")',
+        _beir,
+        {"corpus": "corpus.jsonl", "queries": "queries.jsonl"},
     ),
-    "trec": ExportFormat(
-        title="TREC",
-        loading="trec_eval qrels.txt run.trec",
-        writer=writers.trec,
-    ),
+    "trec": ExportFormat("TREC", "trec_eval qrels.txt run.trec", _trec),
 }
 """By the name in a target: ``results/exports/labels/{labels}/{form}``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,9 @@ from typing import Any
 from ..common.errors import InputError
 from ..common.files import atomic_write, read_json, write_text
 from ..common.progress import LOG
-from ..labels.sources import is_soft
-from ..settings import entry
-from .card import Counts, ExportSettings, card
-from .examples import examples
+from ..training.data import join
+from .card import ExportSettings, card
+from .examples import Examples
 from .forms import FORMS
 
 
@@ -30,22 +30,20 @@ def export_labels(
         output: the folder, written whole or not at all.
 
     Raises:
-        InputError: an unknown format; labels that are likelihoods; labels without any positive; labels of another
-            pool; an id that the format cannot hold.
+        InputError: labels without any positive; labels of another pool; an id that the format cannot hold.
     """
-    if is_soft(settings.labels.source):
-        raise InputError(
-            f"labels {settings.name} are likelihoods and have no positives.",
-            hint="export labels of another source.",
-        )
-    known = entry(FORMS, form, "format of labels")
     figures: Any = read_json(quality)
     with atomic_write(output) as folder:
         folder.mkdir()
-        with examples(labels, pools, folder / ".joined.arrow") as labelled:
-            counts = Counts.of(labelled)
-            if not counts.positives:
-                raise InputError("no query has a positive.", hint="check the labels' quality.", path=labels)
-            known.writer(labelled, folder)
-        write_text(folder / "README.md", card(settings, known, counts, figures))
-    LOG.info(f"{output}: {counts.queries} queries, {counts.positives} positives, {counts.negatives} negatives")
+        joined = folder / ".joined.arrow"
+        join(labels, pools, joined)
+        counts: Counter[str] = Counter()
+        for example in Examples(joined):
+            held = {"positives": len(example.positives), "negatives": len(example.negatives)}
+            counts.update(held | {"questions": 1, "without a positive": not example.positives})
+        if not counts["positives"]:
+            raise InputError("no query has a positive.", hint="check the labels' quality.", path=labels)
+        FORMS[form].writer(Examples(joined), folder)
+        joined.unlink()
+        write_text(folder / "README.md", card(settings, FORMS[form], counts, figures))
+    LOG.info(f"{output}: " + ", ".join(f"{number} {what}" for what, number in counts.items()))

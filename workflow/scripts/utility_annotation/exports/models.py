@@ -8,15 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ..common.files import atomic_write, read_json, write_text
 from ..labels.sources import descriptions
-from ..reporting.markup import markdown_table
 from ..settings import Backbone, JobSettings, Labels, Model, Name, Training
-from .card import PAPER
-
-_SNAKEMAKE = ".snakemake_timestamp"
+from .card import PAPER, table, whole
 
 
 class ModelExportSettings(JobSettings):
@@ -42,9 +37,9 @@ def export_model(settings: ModelExportSettings, model: Path, metrics: Sequence[P
         output: the folder, written whole or not at all.
     """
     training: Any = read_json(model / "training.json")
-    figures: list[Any] = [read_json(path) for path in metrics]
+    figures: list[Any] = list(map(read_json, metrics))
     with atomic_write(output) as folder:
-        shutil.copytree(model, folder, copy_function=_link_or_copy, ignore=shutil.ignore_patterns(_SNAKEMAKE))
+        shutil.copytree(model, folder, copy_function=_link_or_copy, ignore=shutil.ignore_patterns(".snakemake_*"))
         write_text(folder / "README.md", model_card(settings, training, figures))
 
 
@@ -66,86 +61,53 @@ def model_card(settings: ModelExportSettings, training: Mapping[str, Any], metri
     }
     if settings.source.hub:
         head["base_model"] = settings.source.hub
-    return "\n".join(
-        [
-            "---",
-            yaml.safe_dump(head, sort_keys=False, allow_unicode=True).rstrip(),
-            "---",
-            "",
-            f"# {settings.name}: a dense retriever, {backbone.model} trained on labels {labels}",
-            "",
-            f"The method is that of {PAPER}.",
-            "",
-            "## Training",
-            "",
-            *markdown_table(("", ""), _training(settings, training, source), texts=2),
-            "",
-            *_evaluation(metrics),
-            "## How to load it",
-            "",
-            "```python",
-            *_loading(backbone),
-            "```",
-            "",
-            f"Similarity is the inner product{' of vectors of length 1' if backbone.normalize else ''}. "
-            "`training.json` beside this card has every setting, the curve and the versions.",
-            "",
-        ]
+    figures = [
+        (str(of_testset["testset"]), metric, f"{100 * value:.1f}")
+        for of_testset in metrics
+        for metric, value in of_testset["metrics"].items()
+        if value is not None
+    ]
+    return whole(
+        head,
+        f"# {settings.name}: a dense retriever, {backbone.model} trained on labels {labels}",
+        f"The method is that of {PAPER}.",
+        table(_training(settings, training, source), texts=2, title="Training"),
+        table(figures, texts=2, headings=("test set", "metric", "%"), title="Evaluation"),
+        f"## How to load it\n\n```python\n{_loading(backbone)}\n```",
+        f"Similarity is the inner product{' of vectors of length 1' if backbone.normalize else ''}. "
+        "`training.json` beside this card has every setting, the curve and the versions.",
     )
 
 
 def _training(settings: ModelExportSettings, record: Mapping[str, Any], source: str) -> list[tuple[str, str]]:
     training = Training.model_validate(record["training"])
     batch, queries = record["effective_batch"], record["queries"]
-    first = settings.init_from
+    start = f"training {training.init_from}, which started from {source}" if training.init_from else source
+    sizes = f"{batch['queries']} questions × {batch['passages_a_query']} passages"
+    rate = f"learning rate {training.learning_rate:g}, {record['schedule']}"
     return [
-        (
-            "starts from",
-            f"training {training.init_from}, which started from {source}" if training.init_from else source,
-        ),
-        *([("labels of that first stage", descriptions()[first.source])] if first else []),
+        ("starts from", start),
+        *([("labels of that first stage", descriptions()[settings.init_from.source])] if settings.init_from else []),
         ("labels", f"{training.labels} of pool {settings.labels.pool}: {descriptions()[settings.labels.source]}"),
         ("questions", f"{queries['used']:,} ({queries['without_positive']:,} more have no positive)"),
         ("loss", f"{training.loss}, temperature {training.temperature:g}"),
         ("positives", f"{training.positives}; human positive: {training.human_positive}"),
-        (
-            "effective batch",
-            f"{batch['queries']} questions × {batch['passages_a_query']} passages, over {record['processes']} "
-            f"process(es); negatives: {batch['negatives']}",
-        ),
+        ("effective batch", f"{sizes}, over {record['processes']} process(es); negatives: {batch['negatives']}"),
         ("steps", f"{record['steps']:,} in {training.epochs:g} epoch(s)"),
-        (
-            "optimiser",
-            f"{record['optimizer']}, learning rate {training.learning_rate:g}, {record['schedule']}, "
-            f"{training.precision}",
-        ),
+        ("optimiser", f"{record['optimizer']}, {rate}, {training.precision}"),
     ]
 
 
-def _evaluation(metrics: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A row per test set or average and metric, in percent."""
-    rows = [
-        (str(figures["testset"]), metric, f"{100 * value:.1f}")
-        for figures in metrics
-        for metric, value in figures["metrics"].items()
-        if value is not None
-    ]
-    return ["## Evaluation", "", *markdown_table(("test set", "metric", "%"), rows, texts=2), ""] if rows else []
-
-
-def _loading(backbone: Backbone) -> list[str]:
-    def encoding(name: str, text: str, prefix: str, length: int) -> str:
+def _loading(backbone: Backbone) -> str:
+    """Python code that encodes a question and a passage as they were encoded in training."""
+    lines = ["from sentence_transformers import SentenceTransformer", "", 'model = SentenceTransformer("this/folder")']
+    for name, text, prefix, length in (
+        ("queries", "a question", backbone.query_prefix, backbone.query_length),
+        ("passages", "a title and a text", backbone.passage_prefix, backbone.passage_length),
+    ):
         prompt = f", prompt={prefix!r}" if prefix else ""
-        return f'{name} = model.encode(["{text}"]{prompt})  # cut to {length} tokens in training'
-
-    return [
-        "from sentence_transformers import SentenceTransformer",
-        "",
-        'model = SentenceTransformer("this/folder")',
-        encoding("queries", "a question", backbone.query_prefix, backbone.query_length),
-        encoding("passages", "a title and a text", backbone.passage_prefix, backbone.passage_length),
-        "print(queries @ passages.T)",
-    ]
+        lines.append(f'{name} = model.encode(["{text}"]{prompt})  # cut to {length} tokens in training')
+    return "\n".join([*lines, "print(queries @ passages.T)"])
 
 
 def _link_or_copy(source: str, target: str) -> None:

@@ -15,9 +15,9 @@ from ..annotation.stages import ANSWER_REPLY, EVERY_STAGE, STAGES
 from ..common.errors import InputError
 from ..labels.settings import QualitySettings
 from ..labels.sources import is_soft
+from ..labels.work import work_of_labels
 from ..pools.settings import MiningSettings
-from ..reporting.judges import CardSettings
-from ..reporting.table_settings import CostTableSettings, LabelSettings, LabelTableSettings
+from ..reporting.settings import CardSettings, CostTableSettings, LabelTableSettings, WorkSettings
 from ..settings import (
     Annotator,
     Backbone,
@@ -42,7 +42,6 @@ from .data import split_of
 if TYPE_CHECKING:
     from ..exports.card import ExportSettings
     from ..exports.models import ModelExportSettings
-    from ..reporting.work import WorkSettings
 
 
 def prepare_model(configuration: Configuration, *, model: str) -> Model:
@@ -228,14 +227,8 @@ def results_table(configuration: Configuration, *, table: str) -> ResultsTable:
 def label_table(configuration: Configuration, *, label_table: str) -> LabelTableSettings:
     """A label table and what it shows of its label sets' settings."""
     table = configuration.label_tables[label_table]
-    shown = {name: configuration.labels[name] for name in table.labels}
-    return LabelTableSettings(
-        table=table,
-        labels={
-            name: LabelSettings(source=it.source, annotator=it.annotator, top_percent=it.top_percent)
-            for name, it in shown.items()
-        },
-    )
+    shown = {name: configuration.labels[name].only("source", "annotator", "top_percent") for name in table.labels}
+    return LabelTableSettings(table=table, labels=shown)
 
 
 def cost_table(configuration: Configuration, *, cost_table: str) -> CostTableSettings:
@@ -263,10 +256,10 @@ def sample_annotations(configuration: Configuration, *, pool: str) -> CardSettin
 
 def annotation_cost(configuration: Configuration, *, pool: str) -> WorkSettings:
     """The stages and label sets of a pool whose work is counted."""
-    from ..reporting.work import work_settings
-
-    judges = report.judges(configuration)[pool]
-    return work_settings(configuration, pool, judges, report.shown_labels(configuration))
+    stages = [judge.only("annotator", "stage", "shares") for judge in report.judges(configuration)[pool] if judge.stage]
+    own = [name for name in report.shown_labels(configuration) if configuration.labels[name].pool == pool]
+    work = {name: work_of_labels(configuration, name) for name in own}
+    return WorkSettings(pool=pool, stages=tuple(stages), labels=work)
 
 
 def write_report(configuration: Configuration) -> Configuration:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from ..pools.shards import shard_names
 from ..reporting.judges import Judge, judges_of_pools
 from ..settings import Configuration
@@ -85,22 +83,8 @@ def label_files(configuration: Configuration, *, pool: str) -> list[str]:
 
 
 def tables(configuration: Configuration) -> list[str]:
-    """The tables of retrieval and question answering, in the form in which the page reads them."""
-    return _csv(configuration.tables)
-
-
-def label_tables(configuration: Configuration) -> list[str]:
-    """The tables of label sets."""
-    return _csv(configuration.label_tables)
-
-
-def cost_tables(configuration: Configuration) -> list[str]:
-    """The tables of costs."""
-    return _csv(configuration.cost_tables)
-
-
-def _csv(names: Iterable[str]) -> list[str]:
-    return [f"results/tables/{name}.csv" for name in names]
+    """All tables in the form in which the page reads them."""
+    return list(map(results.table_csv, results.tables(configuration)))
 
 
 def training_records(configuration: Configuration) -> list[str]:

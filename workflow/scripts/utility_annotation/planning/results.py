@@ -35,8 +35,13 @@ def table_metrics(configuration: Configuration, *, table: str) -> list[str]:
 
 
 def table_per_query(configuration: Configuration, *, table: str) -> list[str]:
-    """The per-query files of a table, in the order of its metrics files."""
+    """The per-query files beside a table's metrics files."""
     return [f"{cell}.per-query.parquet" for cell in cells(configuration, table)]
+
+
+def table_csv(table: str) -> str:
+    """The tidy form of a table."""
+    return f"results/tables/{table}.csv"
 
 
 def table_published(configuration: Configuration, *, table: str) -> list[str]:

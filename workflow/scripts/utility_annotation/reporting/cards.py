@@ -6,200 +6,194 @@ first, one shard after the other. Everything else is read of the chosen question
 
 from __future__ import annotations
 
-from collections import Counter
+import heapq
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from ..common.errors import InputError
-from ..io.schemas import ANNOTATION, ANSWERS, LABELS, POOL, Schema
-from ..labels.shards import ANNOTATE_AGAIN, flat, lengths_of, read_candidates, to_numpy
+from ..common.hashing import random_place
+from ..io.schemas import ANNOTATION, LABELS
+from ..labels.shards import ANNOTATE_AGAIN, read_candidates
 from ..pools.shards import shard_names
-from .choice import Choice
-from .judges import CardSettings, Judge, facts
-from .marks import best, cut, judgement, labelled
+from .judges import Judge, best, facts
+from .settings import CardSettings
 
-_PASSAGE_CHARACTERS = 6_000
-_BATCH_QUESTIONS = 256
+_PASSAGE_CHARACTERS, _REPLY_CHARACTERS = 6_000, 20_000
+_BESIDES = ("whole_pool", "attempts", "cut_words", "prompt_tokens", "completion_tokens", "finish_reason")
 
-
-@dataclass(frozen=True)
-class CardFiles:
-    """Where the files lie.
-
-    Attributes:
-        pool: folder of the pool's shards.
-        annotation: folder of the pool's annotation, with a folder per annotator and in it one per stage.
-        labels: folder of the label sets.
-        shards: number of the pool's shards.
-        truth: ground-truth answers, if there are any.
-    """
-
-    pool: Path
-    annotation: Path
-    labels: Path
-    shards: int
-    truth: Path | None = None
-
-    def of_judge(self, judge: Judge, shard: str) -> Path:
-        """A shard of a stage."""
-        return self.annotation / str(judge.annotator) / str(judge.stage) / f"{shard}.parquet"
+Row = Mapping[str, Any]
+"""A question's row of the annotation; a label set of others has the same ``outcome``, ``docids`` and ``scores``."""
 
 
-def collect(settings: CardSettings, files: CardFiles) -> dict[str, Any]:
+def collect(settings: CardSettings, results: Path, shards: int, truth: Path | None = None) -> dict[str, Any]:
     """The cards of a pool, ready for JSON.
 
     ``questions`` is the number of the pool's, ``judges`` names who judged, each with the ``counts`` of all questions by
-    what :func:`~.judges.facts` says of them, joined by spaces. A card holds the question, its passages in the pool's
-    order, ground-truth answers (null where there are none), and for each judge a judgement: the ``facts``, for each
-    passage a mark, and other columns of the annotation's row, see :mod:`.marks`; null where a label set lacks the
-    question.
+    what :func:`~.judges.facts` says of them, and of those that were ``compared`` with humans. A card holds the
+    question, its passages in the pool's order, ground-truth answers (null where there are none), and for each judge
+    what :func:`judgement` says; null where a label set lacks the question.
+
+    Args:
+        settings: the pool, its judges, and how many questions are shown.
+        results: the folder with the pool's files, its annotation and the label sets.
+        shards: number of the pool's shards.
+        truth: ground-truth answers, if there are any.
 
     Raises:
         InputError: a file is missing, or does not belong to the pool.
     """
-    label_sets = {
-        judge: _positives(files.labels / f"{judge.labels}.parquet") for judge in settings.judges if judge.labels
-    }
-    choice = Choice(settings.questions, settings.seed)
-    counts: dict[Judge, Counter[str]] = {judge: Counter() for judge in settings.judges}
+    judges = settings.judges
+    pools, annotation = results / "pools" / settings.pool, results / "annotation" / settings.pool
+    others = {judge: _rows_of_labels(results / f"labels/{judge.labels}.parquet") for judge in judges if judge.labels}
+    groups: dict[tuple[int, tuple[str, ...]], list[str]] = defaultdict(list)
     shard_of: dict[str, str] = {}
-    questions = 0
-    for shard in shard_names(files.shards):
-        query_ids, found = _facts_of_shard(settings.judges, files, shard, label_sets)
-        questions += len(query_ids)
-        for judge, of_judge in found.items():
-            counts[judge].update(text for text in of_judge if text is not None)
-        for query_id, *texts in zip(query_ids, *found.values(), strict=True):
-            choice.offer(query_id, {f"{place} {text}" for place, text in enumerate(texts) if text is not None})
-            shard_of[query_id] = shard
-    chosen = choice.chosen()
+    for shard in shard_names(shards):
+        pool = read_candidates(pools / f"{shard}.parquet")
+        query_ids, candidates = pool["query_id"].to_pylist(), pool["candidates"].to_pylist()
+        human = [_human(of_query) for of_query in candidates]
+        shard_of |= dict.fromkeys(query_ids, shard)
+        for place, judge in enumerate(judges):
+            if judge.labels:
+                rows: Iterable[Row | None] = map(others[judge].get, query_ids)
+            else:
+                rows = _rows_of_shard(annotation / judge.folder / f"{shard}.parquet", query_ids)
+            for query_id, row, marked in zip(query_ids, rows, human, strict=True):
+                if row is not None:
+                    groups[place, facts(row["outcome"], judge.compared(row, marked), marked)].append(query_id)
+    counts: list[Counter[str]] = [Counter() for _ in judges]
+    for (place, found), members in groups.items():
+        counts[place].update(dict.fromkeys([*found, *["compared"] * (len(found) > 1)], len(members)))
+    chosen = choose(groups, settings.questions, settings.seed)
     cards: dict[str, dict[str, Any]] = {}
     for shard in dict.fromkeys(shard_of[query_id] for query_id in chosen):
-        wanted = [query_id for query_id in chosen if shard_of[query_id] == shard]
-        cards |= _cards_of_shard(settings.judges, files, shard, label_sets, wanted)
-    truth = _rows(ANSWERS, files.truth, chosen) if files.truth else {}
+        of_judges = [
+            others[judge] if judge.labels else _rows(annotation / judge.folder / f"{shard}.parquet", chosen)
+            for judge in judges
+        ]
+        for query_id, row in _rows(pools / f"{shard}.parquet", chosen).items():
+            cards[query_id] = _card(row, judges, [rows.get(query_id) for rows in of_judges])
+    answers = _rows(truth, chosen) if truth else {}
     return {
         "pool": settings.pool,
-        "questions": questions,
-        "judges": [judge.model_dump() | {"name": judge.name, "counts": counts[judge]} for judge in settings.judges],
-        "cards": [cards[query_id] | {"truth": truth.get(query_id, {}).get("answers")} for query_id in chosen],
+        "questions": len(shard_of),
+        "judges": [
+            judge.model_dump()
+            | {"name": judge.name, "soft": judge.soft, "ranked": judge.ranked, "counts": counts[place]}
+            | {"marks": judge.labels is not None or judge.rule is not None}
+            for place, judge in enumerate(judges)
+        ],
+        "cards": [cards[query_id] | {"truth": answers.get(query_id, {}).get("answers")} for query_id in chosen],
     }
 
 
-def _facts_of_shard(
-    judges: Sequence[Judge], files: CardFiles, shard: str, label_sets: Mapping[Judge, Mapping[str, list[str]]]
-) -> tuple[list[str], dict[Judge, list[str | None]]]:
-    """The shard's query ids, and for each judge the facts of each query, joined; None where a label set lacks it."""
-    path = files.pool / f"{shard}.parquet"
-    pool = read_candidates(path)
-    query_ids = pool["query_id"].to_pylist()
-    human = _human(pool)
-    found: dict[Judge, list[str | None]] = {}
-    for judge in judges:
-        if judge.labels:
-            said: Iterable[Any] = (
-                (None if positives is None else "ok" if positives else "empty", positives)
-                for positives in map(label_sets[judge].get, query_ids)
-            )
-        else:
-            said = _said(judge, files.of_judge(judge, shard), pool, human)
-        found[judge] = [
-            None if outcome is None else " ".join(facts(outcome, positives, marked))
-            for (outcome, positives), marked in zip(said, human, strict=True)
-        ]
-    return query_ids, found
+def choose(groups: Mapping[Any, Sequence[str]], size: int, seed: int) -> list[str]:
+    """Questions in which rare things are well represented: as many as asked for, or all that there are.
+
+    They are taken in turn from one group after the other, the rarest group first, so that each has its share. The
+    choice depends on the seed, the ids and their groups only, not on the order of the questions.
+    """
+    queues = [
+        heapq.nsmallest(size, groups[group], key=lambda query_id: (random_place(query_id, seed), query_id))
+        for group in sorted(groups, key=lambda group: (len(groups[group]), str(group)))
+    ]
+    in_turn = (query_id for turn in zip_longest(*queues) for query_id in turn if query_id is not None)
+    return list(dict.fromkeys(in_turn))[:size]
 
 
-def _human(pool: pa.Table) -> list[frozenset[str]]:
-    """The passages that humans marked, of each query."""
-    candidates = flat(pool["candidates"])
-    marked = to_numpy(pc.struct_field(candidates, "human"))
-    lengths = lengths_of(pool["candidates"])
-    owners = np.repeat(np.arange(len(lengths)), lengths)[marked]
-    docids = pc.struct_field(candidates, "docid").filter(pa.array(marked)).to_pylist()
-    found: list[set[str]] = [set() for _ in range(len(lengths))]
-    for owner, docid in zip(owners.tolist(), docids, strict=True):
-        found[owner].add(docid)
-    return list(map(frozenset, found))
-
-
-def _said(
-    judge: Judge, path: Path, pool: pa.Table, human: Sequence[frozenset[str]]
-) -> Iterable[tuple[str, list[str] | None]]:
-    """Outcome and chosen passages of every query of a shard, in the pool's order."""
-    column = "scores" if judge.soft else "docids"
-    rows = ANNOTATION.read(path, ["query_id", "outcome", column])
-    if not rows["query_id"].combine_chunks().equals(pool["query_id"].combine_chunks()):
+def _rows_of_shard(path: Path, query_ids: Sequence[str]) -> list[Row]:
+    """Outcome and result of every query of a shard, in the pool's order."""
+    rows = ANNOTATION.read(path, ["query_id", "outcome", "docids", "scores"]).to_pylist()
+    if [row["query_id"] for row in rows] != query_ids:
         raise InputError("these are not the queries of the pool's shard, in its order.", hint=ANNOTATE_AGAIN, path=path)
-    outcomes, results = rows["outcome"].to_pylist(), rows[column].to_pylist()
-    if judge.soft:
-        return zip(outcomes, (best(*pair) for pair in zip(results, map(len, human), strict=True)), strict=True)
-    return zip(outcomes, map(judge.positives, results), strict=True)
+    return rows
 
 
-def _positives(path: Path) -> dict[str, list[str]]:
-    """The positives of every query of a label set."""
-    found: dict[str, list[str]] = {}
+def _rows_of_labels(path: Path) -> dict[str, Row]:
+    """A label set as an annotation, by query id: its positives are listed."""
+    positives: dict[str, list[str]] = defaultdict(list)
     for batch in LABELS.batches(path, rows=1 << 16):
-        for query_id in pc.unique(batch["query_id"]).to_pylist():
-            found.setdefault(query_id, [])
-        for row in batch.filter(pc.greater(batch["label"], 0)).select(["query_id", "docid"]).to_pylist():
-            found[row["query_id"]].append(row["docid"])
-    return found
-
-
-def _rows(schema: Schema, path: Path, query_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """The rows of some queries, by query id; of row groups without any of them the ids alone are read."""
-    wanted = pa.array(query_ids, pa.string())
-    found: dict[str, dict[str, Any]] = {}
-    with schema.open(path) as file:
-        for group in range(file.num_row_groups):
-            ids = file.read_row_group(group, columns=["query_id"])["query_id"]
-            if not pc.any(pc.is_in(ids, value_set=wanted)).as_py():
-                continue
-            for batch in file.iter_batches(batch_size=_BATCH_QUESTIONS, row_groups=[group]):
-                kept = batch.filter(pc.is_in(batch["query_id"], value_set=wanted))
-                found |= {row["query_id"]: row for row in kept.to_pylist()}
-    return found
-
-
-def _cards_of_shard(
-    judges: Sequence[Judge],
-    files: CardFiles,
-    shard: str,
-    label_sets: Mapping[Judge, Mapping[str, list[str]]],
-    query_ids: Sequence[str],
-) -> dict[str, dict[str, Any]]:
-    pool = _rows(POOL, files.pool / f"{shard}.parquet", query_ids)
-    said = {
-        judge: _rows(ANNOTATION, files.of_judge(judge, shard), query_ids) for judge in judges if judge.stage is not None
+        for row in batch.select(["query_id", "docid", "label"]).to_pylist():
+            positives[row["query_id"]] += [row["docid"]] if row["label"] > 0 else []
+    return {
+        query_id: {"outcome": "ok" if docids else "empty", "docids": docids, "scores": None}
+        for query_id, docids in positives.items()
     }
-    by_stage = {(judge.annotator, judge.stage): rows for judge, rows in said.items()}
-    cards = {}
-    for query_id, row in pool.items():
-        judgements: list[dict[str, Any] | None] = []
-        for judge in judges:
-            if judge.stage is None:
-                judgements.append(labelled(label_sets[judge].get(query_id), row["candidates"]))
-                continue
-            narrowing = by_stage[judge.annotator, judge.narrowed_by][query_id] if judge.narrowed_by else {}
-            kept = narrowing.get("docids")
-            judgements.append(judgement(judge, said[judge][query_id], row["candidates"], kept))
-        passages = [
+
+
+def _rows(path: Path, query_ids: Sequence[str]) -> dict[str, Row]:
+    """The rows of those of these queries that a file has, by query id."""
+    wanted = pc.field("query_id").isin(pa.array(query_ids, pa.string()))
+    return {row["query_id"]: row for row in pq.read_table(path, filters=wanted).to_pylist()}
+
+
+def _card(row: Row, judges: Sequence[Judge], said: Sequence[Row | None]) -> dict[str, Any]:
+    by_stage: dict[tuple[str | None, str | None], Row | None] = {
+        (judge.annotator, judge.stage): found for judge, found in zip(judges, said, strict=True) if judge.stage
+    }
+    narrowing = [by_stage.get((judge.annotator, judge.narrowed_by)) or {} for judge in judges]
+    return {
+        "query_id": row["query_id"],
+        "query": row["query"],
+        "passages": [
             {"docid": entry["docid"], "title": entry["title"], "human": entry["human"]}
             | cut(entry["text"], _PASSAGE_CHARACTERS)
             for entry in row["candidates"]
-        ]
-        cards[query_id] = {
-            "query_id": query_id,
-            "query": row["query"],
-            "passages": passages,
-            "judgements": judgements,
-        }
-    return cards
+        ],
+        "judgements": [
+            None if found is None else judgement(judge, found, row["candidates"], before.get("docids"))
+            for judge, found, before in zip(judges, said, narrowing, strict=True)
+        ],
+    }
+
+
+def judgement(judge: Judge, row: Row, candidates: Sequence[Row], kept: Sequence[str] | None) -> dict[str, Any]:
+    """The judgement of one judge on one question.
+
+    It has the ``facts``, the ``answer``, ``replies`` and other columns of the row, ``events`` and, for each passage,
+    one of ``marks``. Events are ``again`` (a request was repeated), ``cut`` (passages were cut to fit) and ``whole``
+    (the whole pool was shown, because the relevance selection left nothing). A mark is null where the judge was not
+    shown the passage. Otherwise it has ``positive``, the ``rank`` in a ranking, the ``score`` and the ``place`` in the
+    list that was shown, both from 1. Shown is what an earlier relevance selection ``kept``, or else all candidates.
+    """
+    docids = [candidate["docid"] for candidate in candidates]
+    human = _human(candidates)
+    scores = {entry["docid"]: entry["score"] for entry in row["scores"] or ()}
+    order = best(row["scores"], len(docids)) if judge.soft else row["docids"] if judge.ranked else None
+    ranks = {docid: rank for rank, docid in enumerate(order or (), 1)}
+    selected = set(judge.positives(row["docids"]) or ())
+    shown = [docid for docid in docids if docid in set(kept)] if kept else docids
+    places = {docid: place for place, docid in enumerate(shown, 1)}
+    marks = [
+        {"positive": docid in selected, "rank": ranks.get(docid), "score": scores.get(docid), "place": places[docid]}
+        if docid in places
+        else None
+        for docid in docids
+    ]
+    replies = row.get("replies") or ()
+    again, cut_to_fit = bool(replies) and row["attempts"] > len(replies), row.get("cut_words") is not None
+    events = {"again": again, "cut": cut_to_fit, "whole": row.get("whole_pool")}
+    return {
+        "facts": facts(row["outcome"], judge.compared(row, human), human),
+        "events": [name for name, holds in events.items() if holds],
+        "marks": marks,
+        "answer": None if row.get("answer") is None else cut(row["answer"], _REPLY_CHARACTERS),
+        "replies": [cut(reply, _REPLY_CHARACTERS) for reply in replies],
+        **{name: row.get(name) for name in _BESIDES},
+    }
+
+
+def _human(candidates: Sequence[Row]) -> set[str]:
+    """The passages that humans marked."""
+    return {candidate["docid"] for candidate in candidates if candidate["human"]}
+
+
+def cut(text: str, characters: int) -> dict[str, Any]:
+    """A text of at most so many characters, and how many more it has."""
+    return {"text": text[:characters], "left_out": max(0, len(text) - characters)}

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from ..common.importing import large_packages
-from ..labels.cost import Effort, Records, Work
+from ..labels.cost import Effort, Records
 from ..settings import Cost, CostTable
 from .metrics import read_metrics
-from .table_settings import CostTableSettings
+from .settings import CostTableSettings
 from .tables import Table, published_notes, tidy
 
 with large_packages():
@@ -28,31 +28,30 @@ def cost_cells(
 ) -> pd.DataFrame:
     """The tidy frame of a table, a row per training: USD, device hours, and the test set's metrics in percent.
 
-    Args:
-        settings: the table.
-        records: what tells how much work there was.
-        metrics: metrics files of the trainings.
-        paper: the published figures, whose rows are trainings.
+    The rows of the paper's figures are trainings, too.
 
     Raises:
-        InputError: a file does not belong to the table, or one of the records is missing.
+        InputError: one of the records is missing.
     """
     table = settings.table
-    measured = read_metrics(metrics, {(table.backbone, training, table.testset) for training in table.trainings})
-    efforts = [(training, _effort(settings.work[training], records)) for training in table.trainings]
-    worked = [(training, _COST, effort.usd(settings.prices)) for training, effort in efforts]
-    worked += [(training, _HOURS, effort.device_hours) for training, effort in efforts]
+    worked = []
+    for training in table.trainings:
+        work = settings.work[training]
+        effort = Effort(device_hours=None) if work is None else records.effort(work)
+        worked += [(training, _COST, effort.usd(settings.prices)), (training, _HOURS, effort.device_hours)]
     names = ["training", "metric"]
-    known = pd.concat([pd.DataFrame(worked, columns=[*names, "value"]), measured[[*names, "value"]]])
-    paper = _in_gpu_hours(paper.droplevel(["backbone", "column"]))
-    published = [metric for training, metric in paper.index if training in table.trainings]
-    places = product(table.trainings, dict.fromkeys([*known["metric"], *published]))
-    frame = pd.DataFrame(places, columns=names).merge(known, how="left", on=names)
+    known = pd.concat([pd.DataFrame(worked, columns=[*names, "value"]), read_metrics(metrics)[[*names, "value"]]])
+    paper = paper.drop(columns=["backbone", "column"]).rename(columns={"row": "training"})
+    paper.loc[paper["metric"] == "hours", "published"] *= _GPUS_OF_THE_PAPER
+    paper["metric"] = paper["metric"].replace("hours", _HOURS)
+    shown = [_COST, _HOURS, *known["metric"], *paper.loc[paper["training"].isin(table.trainings), "metric"]]
+    frame = pd.DataFrame(product(table.trainings, dict.fromkeys(shown)), columns=names)
+    frame = frame.merge(known, how="left", on=names).merge(paper, how="left", on=names)
     of_work = frame["metric"].isin([_COST, _HOURS])
     dear = (frame["metric"] == _COST) & (frame.loc[frame["metric"] == _COST, "value"].max() >= _DEAR_USD)
     frame["column"] = np.where(of_work, "", table.testset)
     frame["decimals"] = np.where(of_work, np.where(dear, 0, 2), 1)
-    return tidy(frame.join(paper, on=names), ["training"])
+    return tidy(frame, ["training"])
 
 
 def cost_table(settings: CostTable, prices: Cost, cells: pd.DataFrame) -> Table:
@@ -68,14 +67,3 @@ def cost_table(settings: CostTable, prices: Cost, cells: pd.DataFrame) -> Table:
         *published_notes(settings.published, cells),
     ]
     return Table(settings.title, {"training": "training"}, cells, notes)
-
-
-def _effort(work: Sequence[Work] | None, records: Records) -> Effort:
-    return Effort(device_hours=None) if work is None else records.effort(work)
-
-
-def _in_gpu_hours(paper: pd.DataFrame) -> pd.DataFrame:
-    """The paper's figures by training and by the name of our metric, its hours as those of one GPU."""
-    hours = paper.index.get_level_values("metric") == "hours"
-    figures = paper.assign(published=paper["published"] * np.where(hours, _GPUS_OF_THE_PAPER, 1))
-    return figures.rename(index={"hours": _HOURS}, level="metric")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
+from typing import Any
 
 from ..annotation.label_rules import LabelRule
 from ..annotation.stages import STAGES, chain
@@ -17,6 +18,8 @@ class Judge(JobSettings):
     labels: Name | None = None
     top_percent: float | None = None
     """utilrank: the share of the ranked list that is positive; where label sets differ in it, that of the first."""
+    shares: Name | None = None
+    """The stage whose likelihoods it takes, which computes them."""
 
     @property
     def name(self) -> str:
@@ -24,11 +27,14 @@ class Judge(JobSettings):
         return self.labels or f"{self.stage} · {self.annotator}"
 
     @property
+    def folder(self) -> str:
+        """The folder of the stage's shards within the annotation of a pool."""
+        return f"{self.annotator}/{self.stage}"
+
+    @property
     def narrowed_by(self) -> str | None:
         """The relevance selection that decided which passages the stage was shown, if one did."""
-        if self.stage is None or not STAGES[self.stage].narrowed:
-            return None
-        return next(name for name in STAGES[self.stage].reads if name in STAGES and STAGES[name].labels is not None)
+        return "relsel" if self.stage is not None and STAGES[self.stage].narrowed else None
 
     @property
     def rule(self) -> LabelRule | None:
@@ -47,34 +53,22 @@ class Judge(JobSettings):
 
     def positives(self, docids: list[str] | None) -> list[str] | None:
         """The passages that count as chosen, of those that were listed; None where nothing was listed, or chosen."""
-        if docids is None or self.rule is None:
-            return None
-        if self.ranked:
-            assert self.top_percent is not None, "a ranking has a threshold"
-        return self.rule.positives(docids, self.top_percent or 0)
+        if self.labels or docids is None:
+            return docids
+        return None if self.rule is None else self.rule.positives(docids, self.top_percent or 0)
+
+    def compared(self, row: Mapping[str, Any], human: Collection[str]) -> list[str] | None:
+        """The passages that are compared with those that humans marked: the positives of an annotation's row.
+
+        Of likelihoods as many of the best as humans marked, though none is a positive.
+        """
+        return best(row["scores"], len(human)) if self.soft else self.positives(row["docids"])
 
 
-class CardSettings(JobSettings):
-    """Which questions of a pool are collected, and whose judgements."""
-
-    pool: Name
-    questions: int
-    seed: int
-    judges: tuple[Judge, ...]
-
-
-def judges_of_pools(configuration: Configuration, labels: Iterable[str]) -> dict[str, list[Judge]]:
-    """Pool → who judged it, for these label sets: annotator by annotator, each along its stages, files last.
-
-    A union brings its members. Pools that only humans judged are left out.
-    """
-    pools: dict[str, dict[tuple[str | None, str | None, str | None], Judge]] = {}
-    for name, settings in _members(configuration, labels):
-        found = pools.setdefault(settings.pool, {})
-        for judge in _judges(configuration, name, settings):
-            found.setdefault((judge.annotator, judge.stage, judge.labels), judge)
-    ordered = {pool: _in_order(list(judges.values())) for pool, judges in pools.items()}
-    return {pool: judges for pool, judges in ordered.items() if judges}
+def best(scores: Collection[Mapping[str, Any]] | None, count: int) -> list[str] | None:
+    """The passages with the highest scores, best first; None where there are no scores."""
+    ordered = sorted(scores or (), key=lambda entry: -entry["score"])
+    return [entry["docid"] for entry in ordered[:count]] if ordered else None
 
 
 def facts(outcome: str, positives: Collection[str] | None, human: Set[str]) -> tuple[str, ...]:
@@ -90,13 +84,27 @@ def facts(outcome: str, positives: Collection[str] | None, human: Set[str]) -> t
     return (outcome, *(name for name, holds in compared if holds))
 
 
-def _members(configuration: Configuration, labels: Iterable[str]) -> Iterator[tuple[str, Labels]]:
-    for name in labels:
+def judges_of_pools(configuration: Configuration, labels: Iterable[str]) -> dict[str, list[Judge]]:
+    """Pool → who judged it, for these label sets: annotator by annotator, each along its stages, files last.
+
+    A union brings its members. Pools that only humans judged are left out.
+    """
+    pools: dict[str, dict[str, Judge]] = {}
+    names = list(labels)
+    for name in names:  # grows by the members of unions
         settings = configuration.labels[name]
-        if settings.source == "union":
-            yield from _members(configuration, settings.of)
-        else:
-            yield name, settings
+        names += settings.of
+        for judge in _judges(configuration, name, settings):
+            pools.setdefault(settings.pool, {}).setdefault(judge.name, judge)
+    order = [*STAGES, None]
+    found = {}
+    for pool, judges in pools.items():
+        annotators = [judge.annotator for judge in judges.values()]
+        found[pool] = sorted(
+            judges.values(),
+            key=lambda judge: (judge.stage is None, annotators.index(judge.annotator), order.index(judge.stage)),
+        )
+    return found
 
 
 def _judges(configuration: Configuration, name: str, labels: Labels) -> Iterator[Judge]:
@@ -104,20 +112,12 @@ def _judges(configuration: Configuration, name: str, labels: Labels) -> Iterator
         yield Judge(labels=name)
     if labels.annotator is None:
         return
-    for stage in chain(labels.source, configuration.annotators[labels.annotator].protocol):
+    annotator = configuration.annotators[labels.annotator]
+    for stage in chain(labels.source, annotator.protocol):
         rule = STAGES[stage].labels
-        threshold = labels.top_percent if rule is not None and rule.ranked else None
-        yield Judge(stage=stage, annotator=labels.annotator, top_percent=threshold)
-
-
-def _in_order(judges: list[Judge]) -> list[Judge]:
-    annotators = list(dict.fromkeys(judge.annotator for judge in judges if judge.annotator))
-
-    order = list(STAGES)
-
-    def place(judge: Judge) -> tuple[int, int]:
-        if judge.stage is None or judge.annotator is None:
-            return len(annotators), 0
-        return annotators.index(judge.annotator), order.index(judge.stage)
-
-    return sorted(judges, key=place)
+        yield Judge(
+            stage=stage,
+            annotator=labels.annotator,
+            top_percent=labels.top_percent if rule is not None and rule.ranked else None,
+            shares=STAGES[stage].way(annotator.protocol).shares,
+        )

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..common.errors import InputError
 from ..common.importing import large_packages
-from ..settings import LabelTable
-from .table_settings import LabelTableSettings
+from ..labels.sources import rule_of
+from ..settings import Labels, LabelTable
+from .settings import LabelTableSettings
 from .tables import Table, published_notes, tidy
 
 with large_packages():
     import pandas as pd
 
 _NAMES = ("labels", "annotator", "strategy")
+_DEFAULT_PERCENT = Labels.model_fields["top_percent"].default
 _DECIMALS = {"precision": 1, "recall": 1, "positives_per_query": 1, "kappa": 3, "empty": 1, "unparsable": 1}
 _NOTES = (
     "Precision and recall: of the human positives among a label set's positives, over all queries together, in "
@@ -30,35 +31,27 @@ _NOTES = (
 def label_cells(
     settings: LabelTableSettings, qualities: Sequence[Mapping[str, Any]], paper: pd.DataFrame
 ) -> pd.DataFrame:
-    """The tidy frame of a table, a row per label set.
-
-    Args:
-        settings: the table.
-        qualities: figures of ``label_quality``.
-        paper: the published figures; an annotator's rows are those of its name.
-
-    Raises:
-        InputError: the figures of a label set are missing.
-    """
+    """The tidy frame of a table, a row per label set; the paper's figures of an annotator are those of its name."""
     by_name = {quality["labels"]: quality for quality in qualities}
     cells = []
-    for name in settings.table.labels:
-        if name not in by_name:
-            raise InputError(
-                f"the table {settings.table.title!r} shows label set {name}, whose figures are not given.",
-                hint="give the quality of all its label sets.",
-            )
-        labels, figures = settings.labels[name], _figures(by_name[name])
-        row = (name, labels.annotator or "", labels.strategy, labels.published_row)
-        cells += [(*row, metric, figures.get(metric), decimals) for metric, decimals in _DECIMALS.items()]
-    frame = pd.DataFrame(cells, columns=[*_NAMES, "published_row", "metric", "value", "decimals"])
-    return tidy(frame.join(paper.droplevel("column"), on=["annotator", "published_row", "metric"]), _NAMES)
+    for name, labels in settings.labels.items():
+        rule, strategy, row = rule_of(labels.source), labels.source, labels.source
+        if rule is not None and rule.ranked:
+            strategy = f"{labels.source}, {labels.top_percent:g} %"
+            row = row if labels.top_percent == _DEFAULT_PERCENT else ""  # the paper's table has no other
+        figures = _figures(by_name[name])
+        place = (name, labels.annotator or "", strategy, row)
+        cells += [(*place, metric, figures.get(metric), decimals) for metric, decimals in _DECIMALS.items()]
+    frame = pd.DataFrame(cells, columns=[*_NAMES, "row", "metric", "value", "decimals"])
+    paper = paper.drop(columns="column").rename(columns={"backbone": "annotator"})
+    return tidy(frame.merge(paper, how="left", on=["annotator", "row", "metric"]), _NAMES)
 
 
 def label_table(settings: LabelTable, cells: pd.DataFrame) -> Table:
     """A table of these cells, with its notes."""
-    heads = dict(zip(_NAMES, _NAMES, strict=True))
-    return Table(settings.title, heads, cells, [*_NOTES, *published_notes(settings.published, cells)])
+    return Table(
+        settings.title, {name: name for name in _NAMES}, cells, [*_NOTES, *published_notes(settings.published, cells)]
+    )
 
 
 def _figures(quality: Mapping[str, Any]) -> dict[str, float | None]:

@@ -1,33 +1,20 @@
-"""Tables in Markdown and text in LaTeX."""
+"""Tables in Markdown, for every module that writes one."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "−": "$-$",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    **{character: f"\\{character}" for character in "&%$#_{}"},
-}
 
+def markdown_table(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], *, texts: int, aligned: bool = False
+) -> list[str]:
+    """Lines of a Markdown table; the first ``texts`` columns stand to the left and the others to the right.
 
-def markdown_line(texts: Sequence[str]) -> str:
-    """One row of a Markdown table."""
-    return "| " + " | ".join(text.replace("|", r"\|") for text in texts) + " |"
-
-
-def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, texts: int) -> list[str]:
-    """Lines of a Markdown table, the first ``texts`` columns to the left and the others to the right."""
+    An aligned table lines up as plain text as well.
+    """
     rule = ["---"] * texts + ["---:"] * (len(headings) - texts)
-    return [markdown_line(headings), markdown_line(rule), *map(markdown_line, rows)]
-
-
-def latex_text(text: str) -> str:
-    """Plain text as LaTeX shows it."""
-    return re.sub(r"[\\~^−<>|&%$#_{}]", lambda found: _LATEX[found[0]], text)
+    grid = [[text.replace("|", r"\|") for text in row] for row in (headings, rule, *rows)]
+    widths = [max(map(len, column)) if aligned else 0 for column in zip(*grid, strict=True)]
+    sides = ["<"] * texts + [">"] * (len(headings) - texts)
+    line = "| " + " | ".join(f"{{:{side}{width}}}" for side, width in zip(sides, widths, strict=True)) + " |"
+    return [line.format(*row) for row in grid]

@@ -1,10 +1,10 @@
-"""Reading the metrics files that tables and charts show."""
+"""Reading what tables and charts show: our figures, the paper's, and the records of trainings."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from itertools import zip_longest
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from ..common.errors import InputError
@@ -17,47 +17,62 @@ with large_packages():
 KEY = ["backbone", "training", "column", "metric"]
 """What names a figure; the column is a test set, an average, or ``QA/GENERATOR``."""
 
-_FIGURE = ["value", "queries", "per_query", "weights"]
+PLACE = ["backbone", "row", "column", "metric"]
+"""What names a figure of the paper: the row of a backbone (table 1: of an annotator), and the metric of a column, which
+is empty where a table has no test sets."""
 
 
-def read_metrics(
-    paths: Sequence[Path | str],
-    wanted: Collection[tuple[str, str, str]],
-    per_query: Sequence[Path | str] | None = None,
-) -> pd.DataFrame:
+def read_metrics(paths: Sequence[Path | str]) -> pd.DataFrame:
     """The figures of metrics files, one per line.
 
-    Args:
-        paths: the files.
-        wanted: backbone, training and column of those that belong here.
-        per_query: files of per-query values; the i-th belongs to the i-th metrics file.
-
     Returns:
-        The columns of ``KEY``, ``value`` (percent), ``queries`` (their number), ``per_query`` (the file) and, for an
-        average, ``weights`` of its test sets.
-
-    Raises:
-        InputError: a file does not belong here, is given twice, or lacks its per-query file.
+        The columns of ``KEY``, ``value`` (percent), ``queries`` (their number), ``per_query`` (the file beside it with
+        their values) and, for an average, ``weights`` of its test sets.
     """
-    if per_query is not None and len(per_query) != len(paths):
-        raise InputError(
-            f"{len(paths)} metrics files come with {len(per_query)} files of per-query values.",
-            hint="give one of each for each training and test set, in the same order.",
-        )
-    known = set()
     lines = []
-    for path, values in zip_longest(paths, per_query or ()):
+    for path in map(Path, paths):
         found: Any = read_json(path)
         column = f"{found['qa']}/{found['generator']}" if "qa" in found else found["testset"]
         place = (found["backbone"], found["training"], column)
-        if place not in wanted or place in known:
-            what = "is given twice for" if place in known else "has no place in"
-            raise InputError(
-                f"training {place[1]} of backbone {place[0]} on {column} {what} this table or figure.",
-                hint="give the metrics of its own backbones, trainings and columns, once each.",
-                path=path,
-            )
-        known.add(place)
-        figures = found["metrics"].items()
-        lines += [(*place, name, 100 * x, found["queries"], values, found.get("weights")) for name, x in figures]
-    return pd.DataFrame(lines, columns=[*KEY, *_FIGURE]).astype(dict.fromkeys(KEY, "str") | {"value": "float64"})
+        shared = (found["queries"], path.with_suffix(".per-query.parquet"), found.get("weights"))
+        lines += [(*place, name, 100 * value, *shared) for name, value in found["metrics"].items()]
+    columns = [*KEY, "value", "queries", "per_query", "weights"]
+    return pd.DataFrame(lines, columns=columns).astype(dict.fromkeys(KEY, "str") | {"value": "float64"})
+
+
+def read_published(table: str | None, path: Path | str | None) -> pd.DataFrame:
+    """The paper's figures that stand beside ours, one per line of resources/paper/published.csv.
+
+    Args:
+        table: a table's setting ``published``: the number of the paper's table, or None where nothing stands beside.
+        path: the file, if it was given.
+
+    Returns:
+        The columns of ``PLACE``, ``published`` (the figure in the paper's unit, percent for all metrics) and
+        ``doubtful`` (whether it was hard to read in the source).
+
+    Raises:
+        InputError: the paper has no such table, or its figures are asked for and not given.
+    """
+    if table is None:
+        return pd.DataFrame(columns=[*PLACE, "published", "doubtful"]).astype(dict.fromkeys(PLACE, "str"))
+    if path is None:
+        raise InputError("this table has `published`, but the paper's figures are not given.", hint="give --published.")
+    types = dict.fromkeys(["table", *PLACE], "str")
+    lines = pd.read_csv(path, dtype=types, keep_default_na=False).rename(columns={"value": "published"})
+    if table not in set(lines["table"]):
+        raise InputError(f"there is no table {table!r}.", hint="correct the table's `published`.", path=path)
+    return lines[lines["table"] == table].drop(columns="table")
+
+
+def read_training(path: Path) -> dict[str, Any]:
+    """The record ``…/{backbone}/{training}/training.json``, with the names of its folders and its losses.
+
+    ``losses`` are by 1-based step; ``first_loss`` and ``last_loss`` are their means over a tenth of the steps.
+    """
+    record: Any = read_json(path)
+    losses = {step: loss for step, _, loss, *_ in record["curve"]}
+    curve, tenth = list(losses.values()), max(1, len(losses) // 10)
+    means = {"first_loss": fmean(curve[:tenth]), "last_loss": fmean(curve[-tenth:])}
+    place = path.absolute().parent
+    return record | means | {"backbone": place.parent.name, "name": place.name, "losses": losses}

@@ -12,7 +12,7 @@ import importlib.metadata
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,97 +23,79 @@ from ..common.files import read_json
 from ..labels.positions import NORMAL_95
 from ..labels.sources import SOURCES
 from ..settings import Configuration
-from .browser import ShownPool, Text, visible
+from .browser import Text, read_sample, visible
 from .cost_tables import cost_table
 from .label_tables import label_table
+from .metrics import read_training
 from .results import results_table
-from .tables import by_name, metric_name, read_csv
-from .trainings import TrainingRecord
-from .work import amount, device, usd
+from .tables import Table, metric_name, read_csv
+from .work import amount, usd
 
 _EVALUATORS = ("ranx", "faiss-cpu", "pyserini", "scipy", "pyarrow", "pandas", "snakemake")
-_TITLES = {
-    "positives": "Positives per query",
-    "positions": "Selected passages and human positives by position in the list that the LLM was shown, as far as 1 % "
-    "of the lists reach",
-    "training": "Training loss",
-}
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A figure as it stands in the page: an SVG embedded as an image, so that its ids and styles stay its own."""
-
-    title: str
-    source: str
-
-    @classmethod
-    def read(cls, path: Path, title: str) -> Picture:
-        """Embed an SVG file."""
-        return cls(title, "data:image/svg+xml;base64," + base64.b64encode(path.read_bytes()).decode("ascii"))
-
-
-@dataclass(frozen=True)
-class ReportFiles:
-    """What the page shows.
-
-    Attributes:
-        quality: JSON files of ``label_quality``, one per label set.
-        tables, label_tables, cost_tables: CSV files of :func:`.tables.to_csv`, each named as its table.
-        figures: SVG files; one named as a table stands with that table, ``positives`` and ``positions`` with the
-            labels, ``training`` with the trainings, and charts by themselves.
-        trainings: the records that trainings leave beside their models.
-        costs: files of :func:`.work.annotation_cost`, one per pool.
-        samples: files of :func:`.cards.collect`, one per pool.
-    """
-
-    quality: Sequence[Path] = ()
-    tables: Sequence[Path] = ()
-    label_tables: Sequence[Path] = ()
-    cost_tables: Sequence[Path] = ()
-    figures: Sequence[Path] = ()
-    trainings: Sequence[Path] = ()
-    costs: Sequence[Path] = ()
-    samples: Sequence[Path] = ()
-
-
-def render(template: Path, configuration: Configuration, files: ReportFiles) -> str:
+def render(
+    template: Path,
+    configuration: Configuration,
+    *,
+    quality: Sequence[Path] = (),
+    tables: Sequence[Path] = (),
+    figures: Sequence[Path] = (),
+    trainings: Sequence[Path] = (),
+    costs: Sequence[Path] = (),
+    samples: Sequence[Path] = (),
+) -> str:
     """The page as HTML.
 
     Args:
         template: the Jinja template; whatever it inserts is escaped. Beside it stand what it includes, the page's style
             (``style.css``) and script (``annotations.js``).
         configuration: what was asked for.
-        files: what was made of it.
+        quality: JSON files of ``label_quality``, one per label set.
+        tables: CSV files of :func:`.tables.to_csv`, each named as its table.
+        figures: SVG files; one named as a table stands with that table, ``positives`` and ``positions`` with the
+            labels, ``training`` with the trainings, and charts by themselves.
+        trainings: the records that trainings leave beside their models.
+        costs: files of :func:`.work.annotation_cost`, one per pool.
+        samples: files of :func:`.cards.collect`, one per pool.
     """
-    charts = {name: chart.title for name, chart in configuration.label_charts.items()}
-    charts |= {name: chart.title for name, chart in configuration.line_charts.items()}
-    titles = _TITLES | charts | {name: f"{table.title}, as bars" for name, table in configuration.tables.items()}
-    pictures = {path.stem: Picture.read(path, titles[path.stem]) for path in files.figures}
-    labels, costs = configuration.label_tables, configuration.cost_tables
-    trainings = list(map(TrainingRecord.read, files.trainings))
-    pools = [ShownPool.read(path, configuration) for path in files.samples]
+    records = list(map(read_training, trainings))
     script = (template.parent / "annotations.js").read_text(encoding="utf-8")
-    page = _environment(template.parent, configuration).get_template(template.name)
-    return page.render(
+    environment = Environment(
+        loader=FileSystemLoader(template.parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"metric": metric_name, "tendency": tendency, "usd": partial(usd, configuration.cost)}
+    environment.filters |= {"visible": visible, "shown": Text.of, "amount": amount}
+    return environment.get_template(template.name).render(
         configuration=configuration,
-        settings=_settings(configuration),
+        settings=json.dumps(
+            configuration.model_dump(mode="json", exclude={"performance"}), indent=2, ensure_ascii=False
+        ),
         compared_with_humans=compared_with_humans(configuration),
-        qualities=list(map(read_json, files.quality)),
-        tables={path.stem: results_table(configuration.tables[path.stem], read_csv(path)) for path in files.tables},
-        label_tables=[label_table(labels[path.stem], read_csv(path)) for path in files.label_tables],
-        cost_tables=[cost_table(costs[path.stem], configuration.cost, read_csv(path)) for path in files.cost_tables],
-        figures=pictures,
-        charts=[pictures[name] for name in charts if name in pictures],
-        trainings=trainings,
-        versions=_versions(trainings),
-        works=list(map(read_json, files.costs)),
-        pools=pools,
-        judge_names=dict.fromkeys(judge.judge.name for pool in pools for judge in pool.judges),
+        qualities=list(map(read_json, quality)),
+        tables={path.stem: _table(configuration, path) for path in tables},
+        figures={path.stem: base64.b64encode(path.read_bytes()).decode() for path in figures},
+        trainings=records,
+        versions=_versions(records),
+        works=list(map(read_json, costs)),
+        pools=list(map(read_sample, samples)),
         style=Markup((template.parent / "style.css").read_text(encoding="utf-8")),
         script=Markup(script),
-        script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
+        script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
+
+
+def _table(configuration: Configuration, path: Path) -> Table:
+    name, cells = path.stem, read_csv(path)
+    if name in configuration.tables:
+        return results_table(configuration.tables[name], cells)
+    if name in configuration.label_tables:
+        return label_table(configuration.label_tables[name], cells)
+    return cost_table(configuration.cost_tables[name], configuration.cost, cells)
 
 
 def compared_with_humans(configuration: Configuration) -> bool:
@@ -123,38 +105,15 @@ def compared_with_humans(configuration: Configuration) -> bool:
     return any(source in SOURCES and SOURCES[source].human for source in sources)
 
 
-def _environment(folder: Path, configuration: Configuration) -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(folder),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"metric": metric_name, "by_name": by_name, "tendency": tendency}
-    environment.filters |= {"visible": visible, "shown": Text.of, "amount": amount}
-    environment.filters["device"] = lambda stage: device(configuration, stage)
-    environment.filters["usd"] = lambda effort: usd(configuration.cost, effort)
-    return environment
-
-
-def _settings(configuration: Configuration) -> str:
-    return json.dumps(configuration.model_dump(mode="json", exclude={"performance"}), indent=2, ensure_ascii=False)
-
-
 def tendency(relative: Mapping[str, Any]) -> str:
-    """Whether passages stand ``earlier`` or ``later`` in their lists than chance puts them (p < 0.05), else nothing.
-
-    Args:
-        relative: their mean relative position and its standard error, see :meth:`..positions.ShownLists.relative`.
-    """
+    """Whether passages stand ``earlier`` or ``later`` in their lists than chance puts them (p < 0.05), else nothing."""
     mean, error = relative["mean"], relative["standard_error"]
     if mean is None or error is None or abs(mean - 0.5) <= max(NORMAL_95 * error, 1e-9):  # 1e-9: rounding
         return ""
     return "earlier" if mean < 0.5 else "later"
 
 
-def _versions(trainings: Sequence[TrainingRecord]) -> dict[str, str]:
+def _versions(trainings: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Name → version of what trained the models, and of what evaluated them where this page is written."""
     used: dict[str, set[str]] = {"python": {platform.python_version()}}
     for name in _EVALUATORS:
@@ -163,6 +122,6 @@ def _versions(trainings: Sequence[TrainingRecord]) -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     for training in trainings:
-        for name, version in training.record["versions"].items():
+        for name, version in training["versions"].items():
             used.setdefault(name, set()).add(version)
     return {name: ", ".join(sorted(versions)) for name, versions in sorted(used.items())}

@@ -9,114 +9,76 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from ..common.importing import large_packages
 from ..evaluation.significance import paired_t_test, per_query_values
 from ..settings import BM25, UNTRAINED, ResultsTable
-from .metrics import KEY, read_metrics
-from .published import Place, no_figures
-from .tables import Column, Table, published_notes, tidy, with_texts
+from .metrics import KEY, PLACE, read_metrics
+from .tables import Column, Table, published_notes, tidy
 
 with large_packages():
     import pandas as pd
 
-_HEADS = {"backbone": "backbone", "training": "row"}
-_NAMES = ("backbone", "row", "training")
 
-
-class TableRow(NamedTuple):
-    """A row: backbone, its name in the table, the training that it shows, number and title of its group, and the
-    group's second baseline."""
-
-    backbone: str
-    row: str
-    training: str
-    group: int = 0
-    group_title: str = ""
-    second_baseline: str | None = None
-
-
-def table_rows(settings: ResultsTable) -> list[TableRow]:
+def table_rows(settings: ResultsTable) -> pd.DataFrame:
     """The rows of a table from top to bottom: BM25 if there are test sets, then each backbone's groups.
 
     Within its group the untrained backbone stands first.
     """
-    rows = [TableRow(BM25, BM25, BM25)] if settings.with_bm25 and settings.testsets else []
+    rows: list[tuple[object, ...]] = [(BM25, BM25, BM25, 0, "", None)] * (
+        settings.with_bm25 and bool(settings.testsets)
+    )
     for backbone in settings.backbones:
         for number, group in enumerate(settings.groups, 1):
-            shown = sorted(group.shown(), key=lambda row: row.training != UNTRAINED)
-            rows += [
-                TableRow(backbone, row.name, row.training, number, group.title, row.second_baseline) for row in shown
-            ]
-    return rows
+            for name, training, second in sorted(group.shown(), key=lambda row: row.training != UNTRAINED):
+                rows.append((backbone, name, training, number, group.title, second))
+    return pd.DataFrame(rows, columns=["backbone", "row", "training", "group", "group_title", "second_baseline"])
 
 
-def read_results(
-    settings: ResultsTable, metrics: Sequence[Path | str], per_query: Sequence[Path | str] | None = None
-) -> pd.DataFrame:
-    """The figures of a table, see :func:`.metrics.read_metrics`."""
-    rows, names = table_rows(settings), _column_names(settings)
-    return read_metrics(metrics, {(row.backbone, row.training, name) for row in rows for name in names}, per_query)
-
-
-def result_cells(settings: ResultsTable, results: pd.DataFrame, paper: pd.DataFrame | None = None) -> pd.DataFrame:
-    """The tidy frame of a table, without tests; a cell that was not computed is empty.
+def result_cells(settings: ResultsTable, metrics: Sequence[Path | str], paper: pd.DataFrame) -> pd.DataFrame:
+    """The tidy frame of a table; a cell that was not computed is empty.
 
     Args:
         settings: the table.
-        results: of :func:`read_results`.
-        paper: the published figures of :func:`.published.read_published`.
+        metrics: metrics files of the table, each with its per-query values beside it.
+        paper: the published figures of :func:`.metrics.read_published`.
+
+    Raises:
+        InputError: trainings that are compared have different queries.
     """
-    paper = no_figures() if paper is None else paper
+    results = read_metrics(metrics)
     columns = pd.DataFrame(_columns(settings, results, paper), columns=["column", "metric"], dtype="str")
-    cells = pd.DataFrame(table_rows(settings)).merge(columns, how="cross").merge(results, how="left", on=KEY)
-    cells = tidy(cells.join(paper, on=list(Place._fields)), _NAMES)
-    shown = pd.to_numeric(with_texts(cells)["shown"].str.replace("−", "-"))
+    cells = table_rows(settings).merge(columns, how="cross").merge(results, how="left", on=KEY)
+    gain, p_baseline = _compared(cells, pd.Series(settings.baseline, cells.index, dtype="str"))
+    second_gain, p_second = _compared(cells, cells["second_baseline"].astype("str"))
+    level = settings.significance_level
+    marks = pd.Series("", cells.index, dtype="str").mask((p_baseline < level) & (gain > 0), "+")
+    marks = marks.mask((p_baseline < level) & (gain < 0), "−")
+    marks += np.where((p_second < level) & (second_gain > 0), "†", "")
+    cells = cells.assign(marks=marks, p_baseline=p_baseline, p_second_baseline=p_second)
+    cells = tidy(cells.merge(paper, how="left", on=PLACE), ["backbone", "row", "training"])
+    shown = cells["value"].map(lambda value: round(value, 1))
     blocks = shown.groupby([cells[name] for name in ("backbone", "column", "metric")])
     standing = blocks.rank(method="dense", ascending=False).where(blocks.transform("nunique") > 1)
     return cells.assign(standing=standing.map({1: "best", 2: "second"}).fillna("").astype("str"))
 
 
-def compared_cells(settings: ResultsTable, results: pd.DataFrame, paper: pd.DataFrame | None = None) -> pd.DataFrame:
-    """The same with p-values and marks.
-
-    Raises:
-        InputError: two trainings that are compared do not have the same queries.
-    """
-    cells = result_cells(settings, results, paper)
-    seconds = {(row.backbone, row.row): row.second_baseline for row in table_rows(settings)}
-    second = [seconds[place] for place in zip(cells["backbone"], cells["row"], strict=True)]
-    gain, p_baseline = _tests(cells, results, [settings.baseline] * len(cells))
-    second_gain, p_second = _tests(cells, results, second)
-    level = settings.significance_level
-    marks = np.where(p_baseline < level, np.where(gain > 0, "+", "−"), "")
-    daggers = np.where((p_second < level) & (second_gain > 0), "†", "")
-    marks = pd.Series(marks, cells.index, dtype="str") + daggers
-    return cells.assign(marks=marks, p_baseline=p_baseline, p_second_baseline=p_second)
-
-
-def _tests(
-    cells: pd.DataFrame, results: pd.DataFrame, baselines: Sequence[str | None]
-) -> tuple[np.ndarray, np.ndarray]:
+def _compared(cells: pd.DataFrame, baselines: pd.Series) -> tuple[pd.Series, pd.Series]:
     """By how much each cell is better than its baseline on the same backbone, and the p-value of that.
 
-    NaN where one of them was not computed, where there is no baseline, and for a baseline itself.
+    Both are empty where one of the two was not computed, where there is no baseline, and for a baseline itself.
     """
-    ours = cells[KEY].merge(results, how="left", on=KEY)
-    theirs = cells[KEY].assign(training=pd.Series(baselines, cells.index, dtype="str"))
-    compared = (theirs["training"] != cells["training"]) & (cells["backbone"] != BM25)
-    theirs = theirs.merge(results, how="left", on=KEY)
-    gain = (ours["value"] - theirs["value"]).where(compared).to_numpy(float)
-    p_values = np.full(len(cells), np.nan)
+    figures = cells.drop_duplicates(KEY).set_index(KEY)[["value", "per_query"]]
+    theirs = cells[KEY].assign(training=baselines).join(figures, on=KEY)
+    gain = (cells["value"] - theirs["value"]).where(cells["training"] != baselines)
+    p_values = pd.Series(np.nan, cells.index)
     values = cache(per_query_values)
-    for place in np.flatnonzero(~np.isnan(gain)):
-        metric = cells["metric"].iloc[place]
-        files = ours["per_query"].iloc[place], theirs["per_query"].iloc[place]
-        first, second = (values(file, metric) for file in files)
-        p_values[place] = paired_t_test(first, second, ours["weights"].iloc[place])
+    for place in gain.dropna().index:
+        ours, metric = cells.loc[place], cells.loc[place, "metric"]
+        first, second = (values(file, metric) for file in (ours["per_query"], theirs.loc[place, "per_query"]))
+        p_values[place] = paired_t_test(first, second, ours["weights"])
     return gain, p_values
 
 
@@ -130,7 +92,7 @@ def results_table(settings: ResultsTable, cells: pd.DataFrame) -> Table:
         counts = (f"{cell.column} {cell.queries}" for cell in computed.itertuples())
         notes.append("Queries: " + ", ".join(counts) + ".")
     notes += published_notes(settings.published, cells)
-    seconds = list(dict.fromkeys(row.second_baseline for row in table_rows(settings) if row.second_baseline))
+    seconds = list(dict.fromkeys(group.second_baseline for group in settings.groups if group.second_baseline))
     if settings.baseline:
         notes.append(f"Marks + and −: significantly better or worse than {settings.baseline} of the same backbone.")
     if seconds:
@@ -140,25 +102,22 @@ def results_table(settings: ResultsTable, cells: pd.DataFrame) -> Table:
             f"Significance: two-sided paired t-test over the queries, p < {settings.significance_level:g}. On an "
             "average, the test is stratified by test set."
         )
-    return Table(settings.title, _HEADS, cells, notes)
-
-
-def _column_names(settings: ResultsTable) -> list[str]:
-    """Test sets and averages, then each task with each generator."""
-    return [*settings.testsets, *(f"{task}/{generator}" for task in settings.qa for generator in settings.generators)]
+    return Table(settings.title, {"backbone": "backbone", "training": "row"}, cells, notes)
 
 
 def _columns(settings: ResultsTable, results: pd.DataFrame, paper: pd.DataFrame) -> list[Column]:
-    """Name and metric of each column; metrics as the table lists them, else by name and depth."""
-    known = {*zip(results["column"], results["metric"], strict=True)} | {place[2:] for place in paper.index}
+    """Name and metric of each column: test sets and averages, then each task with each generator.
+
+    Metrics stand as the table lists them, else by name and depth.
+    """
+    known = {(*place,) for found in (results, paper) for place in found[["column", "metric"]].itertuples(index=False)}
+    answers = [f"{task}/{generator}" for task in settings.qa for generator in settings.generators]
     columns = []
-    for name in _column_names(settings):
-        metrics = sorted((metric for column, metric in known if column == name), key=_by_name_and_depth)
-        shown = [metric for metric in settings.metrics if metric in metrics] if settings.metrics else metrics
-        columns += [(name, metric) for metric in shown]
+    for name in (*settings.testsets, *answers):
+        metrics = sorted(
+            (metric.partition("@") for column, metric in known if column == name),
+            key=lambda parts: (parts[0], int(parts[2] or 0)),
+        )
+        names = ["".join(parts) for parts in metrics]
+        columns += [(name, metric) for metric in settings.metrics or names if metric in names]
     return columns
-
-
-def _by_name_and_depth(metric: str) -> tuple[str, int]:
-    name, _, depth = metric.partition("@")
-    return name, int(depth or 0)

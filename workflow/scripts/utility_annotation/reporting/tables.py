@@ -18,7 +18,7 @@ What is not known is empty.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -51,8 +51,8 @@ _TYPES = {
 }
 _EMPTY = {"str": "", "int64": 0, "bool": False}
 
-_PAGE_WIDTH = 96  # characters that a page holds side by side
-_FIGURE_WIDTH, _PUBLISHED_WIDTH = 7, 12  # of them for "45.0" with marks, and for "38.6? (−0.4)"
+_MOST_COLUMNS = 8
+"""So many columns stand beside each other on a page."""
 
 _OTHER_METRICS = {
     "positives_per_query": "Positives per query",
@@ -72,17 +72,13 @@ class Row(NamedTuple):
 
     Attributes:
         heads: its names; the backbone stands only where its block begins.
-        group_title: heading of its group.
-        starts_group: whether the row is the first of its group.
-        starts_block: whether it is the first of its backbone.
-        cells: by column, each a line of :func:`with_texts`.
+        cells: by column, each a line of :func:`with_texts`; none in the heading of a group.
+        apart: whether it begins a group after another one.
     """
 
-    heads: Sequence[str]
-    group_title: str
-    starts_group: bool
-    starts_block: bool
+    heads: list[str]
     cells: Mapping[Column, Any]
+    apart: bool
 
 
 @dataclass(frozen=True)
@@ -102,47 +98,38 @@ class Table:
     notes: Sequence[str]
 
     @property
-    def columns(self) -> list[Column]:
-        """The columns from left to right."""
-        found = self.cells[["column", "metric"]].drop_duplicates()
-        return list(found.itertuples(index=False, name=None))
+    def columns(self) -> list[tuple[str, list[Column]]]:
+        """The columns from left to right; those of one name stand together, under that name."""
+        found = self.cells[["column", "metric"]].drop_duplicates().itertuples(index=False, name=None)
+        return [(name, list(group)) for name, group in groupby(found, key=lambda column: column[0])]
 
     def rows(self) -> list[Row]:
-        """The rows from top to bottom."""
+        """The rows from top to bottom; a row with the heading goes before a group that has one."""
         rows: list[Row] = []
-        before: Any = None
-        for names, lines in self.cells.groupby(list(self.heads.values()), sort=False):
-            cells = list(with_texts(lines).itertuples())
-            place = (names[0] if "backbone" in self.cells else "", cells[0].group)
-            starts_block = before is None or before[0] != place[0]
+        before: tuple[str, int] | None = None
+        for names, lines in with_texts(self.cells).groupby(list(self.heads.values()), sort=False):
+            cells = {(cell.column, cell.metric): cell for cell in lines.itertuples()}
             heads = list(map(training_name, names))
-            if "backbone" in self.cells and (not starts_block or names[0] == BM25):
-                heads[0] = ""
-            of_column = {(cell.column, cell.metric): cell for cell in cells}
-            rows.append(Row(heads, cells[0].group_title, place != before, starts_block, of_column))
-            before = place
+            backbone, group, title = heads[0], int(lines["group"].iloc[0]), lines["group_title"].iloc[0]
+            apart = False
+            if "backbone" in self.heads:
+                heads[0] = "" if names[0] == BM25 or (before and before[0] == backbone) else backbone
+                apart = before not in (None, (backbone, group))
+                if title and before != (backbone, group):
+                    rows.append(Row([heads[0], title], {}, apart))
+                    heads[0], apart = "", False
+                before = backbone, group
+            rows.append(Row(heads, cells, apart))
         return rows
 
     def bands(self) -> list[list[Column]]:
         """The columns that fit beside each other on a page; those of one name stay together."""
-        heads = self.cells[list(self.heads.values())]
-        room = _PAGE_WIDTH - sum(int(heads[name].str.len().max()) for name in heads) if len(heads) else _PAGE_WIDTH
-        figure = _PUBLISHED_WIDTH if self.cells["published"].notna().any() else _FIGURE_WIDTH
-        bands: list[list[Column]] = []
-        left = 0
-        for name, columns in by_name(self.columns):
-            width = max(len(name), figure * len(columns))
-            if not bands or width > left:
+        bands: list[list[Column]] = [[]]
+        for _, columns in self.columns:
+            if bands[-1] and len(bands[-1]) + len(columns) > _MOST_COLUMNS:
                 bands.append([])
-                left = room
             bands[-1] += columns
-            left -= width
         return bands
-
-
-def by_name(columns: Iterable[Column]) -> list[tuple[str, list[Column]]]:
-    """Neighbouring columns of one name, under that name."""
-    return [(name, list(group)) for name, group in groupby(columns, key=lambda column: column[0])]
 
 
 def tidy(cells: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
@@ -157,8 +144,8 @@ def tidy(cells: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     cells = cells.assign(**{name: value for name, value in empty.items() if name not in cells})
     cells["doubtful"] = cells["doubtful"].eq(True)
     cells = cells[[*names, *_TYPES]].astype(dict.fromkeys(names, "str") | _TYPES)
-    cells["value"] = cells["value"].map(_rounded)
-    cells["difference"] = (cells["value"] - cells["published"]).map(_rounded)
+    cells["value"] = cells["value"].round(6)
+    cells["difference"] = (cells["value"] - cells["published"]).round(6)
     return cells
 
 
@@ -220,7 +207,3 @@ def metric_name(metric: str) -> str:
 def training_name(training: str) -> str:
     """A training as tables and figures show it."""
     return "BM25" if training == BM25 else training
-
-
-def _rounded(value: float) -> float:
-    return round(value, 6)

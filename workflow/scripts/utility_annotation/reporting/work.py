@@ -2,52 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..annotation.stages import STAGES
-from ..labels.work import Work, work_of_labels
-from ..settings import Configuration, Cost, JobSettings, Name
-from .judges import Judge
+import pyarrow.compute as pc
 
-if TYPE_CHECKING:
-    from ..labels.cost import Records, StageRecord
-
-
-class StageToCount(JobSettings):
-    """A stage whose work is counted; ``shares`` names a stage whose likelihoods it takes, which computes them."""
-
-    annotator: Name
-    stage: Name
-    shares: Name | None = None
-
-
-class WorkSettings(JobSettings):
-    """The stages and label sets of a pool; null where some labels came from a file."""
-
-    pool: Name
-    stages: tuple[StageToCount, ...]
-    labels: dict[Name, list[Work] | None]
-
-
-def work_settings(
-    configuration: Configuration, pool: str, judges: Sequence[Judge], labels: Sequence[str]
-) -> WorkSettings:
-    """The work to count in a pool: the stages of these judges, and these label sets as far as they label it."""
-    stages = [
-        StageToCount(
-            annotator=judge.annotator,
-            stage=judge.stage,
-            shares=STAGES[judge.stage].way(configuration.annotators[judge.annotator].protocol).shares,
-        )
-        for judge in judges
-        if judge.stage is not None and judge.annotator is not None
-    ]
-    own = [name for name in labels if configuration.labels[name].pool == pool]
-    return WorkSettings(
-        pool=pool, stages=tuple(stages), labels={name: work_of_labels(configuration, name) for name in own}
-    )
+from ..labels.cost import Effort, Records, StageRecord
+from ..settings import Cost
+from .settings import WorkSettings
 
 
 def annotation_cost(settings: WorkSettings, records: Records) -> dict[str, Any]:
@@ -60,13 +23,12 @@ def annotation_cost(settings: WorkSettings, records: Records) -> dict[str, Any]:
     Raises:
         InputError: a file that is needed was not given.
     """
-    from ..labels.cost import Effort  # here, as below, so that what is counted is planned without pyarrow
-
     return {
         "pool": settings.pool,
         "stages": [
-            stage.model_dump() | _figures(records.stage(settings.pool, stage.annotator, stage.stage), stage.shares)
-            for stage in settings.stages
+            judge.model_dump()
+            | _figures(records.stage(settings.pool, str(judge.annotator), str(judge.stage)), judge.shares)
+            for judge in settings.stages
         ],
         "labels": {
             name: asdict(Effort(device_hours=None) if work is None else records.effort(work))
@@ -76,30 +38,18 @@ def annotation_cost(settings: WorkSettings, records: Records) -> dict[str, Any]:
 
 
 def _figures(record: StageRecord, shares: str | None) -> dict[str, Any]:
-    import pyarrow.compute as pc
-
+    sums = {"requests": "attempts", "prompt_tokens": "prompt_tokens", "new_tokens": "completion_tokens"}
     everything = pc.is_valid(record.rows["query_id"]).combine_chunks()
     return {
         "questions": record.rows.num_rows,
-        "requests": pc.sum(record.rows["attempts"]).as_py() or 0,
-        "prompt_tokens": pc.sum(record.rows["prompt_tokens"]).as_py() or 0,
-        "new_tokens": pc.sum(record.rows["completion_tokens"]).as_py() or 0,
+        **{name: pc.sum(record.rows[column]).as_py() or 0 for name, column in sums.items()},
         "device_hours": 0.0 if shares else record.device_hours(everything),
         "gpus": max((job["gpus"] for job in record.jobs), default=0),
     }
 
 
-def device(configuration: Configuration, stage: Mapping[str, Any]) -> str:
-    """The device that a stage's hours count; a job that asked for no GPU counts as one without."""
-    if stage["gpus"]:
-        return "GPU"
-    return "server" if configuration.annotators[stage["annotator"]].engine == "openai" else "CPU"
-
-
 def usd(prices: Cost, effort: Mapping[str, Any]) -> str:
     """The price of a stage, or of a label set."""
-    from ..labels.cost import Effort
-
     fields = {name: effort.get(name, 0) for name in ("judgements", "answers", "device_hours")}
     return amount(Effort(**fields).usd(prices))
 
