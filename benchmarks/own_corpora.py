@@ -142,7 +142,7 @@ def _trec(grades: dict[tuple[str, str], int]) -> None:
 
 def _configuration(corpus: Source, questions: Source, qrels: Source) -> dict[str, Any]:
     """What is edited, and: humans judge all questions held out, the LLM the sample of them that -small takes."""
-    split = {"queries": questions, "qrels": qrels, "unknown_passages": "drop"}
+    split = {"queries": questions, "qrels": qrels, "unknown_passages": "keep"}
     held_out = {**split, "part": {"percent": [80, 100]}, "unknown_queries": "drop", "judged_only": True}
     return {
         "datasets": {

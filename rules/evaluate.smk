@@ -22,9 +22,10 @@ rule merge_qrels:
     params:
         script=plan.script("evaluate.py"),
         config=plan.configuration_file,
+        settings=plan.settings(jobs.merge_qrels),
         code=plan.code("evaluate.py", "labels"),
     shell:
-        "python {params.script} labels --config {params.config} --qrels {input.qrels}"
+        "python {params.script} labels --config {params.config} --testset {wildcards.testset} --qrels {input.qrels}"
         " --labels {input.labels} --duplicates {input.duplicates} --output {output} > {log} 2>&1"
 
 

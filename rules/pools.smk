@@ -33,6 +33,7 @@ rule mine_negatives:
         queries=plan.of(pools.queries),
         qrels=plan.of(pools.qrels),
         runs=plan.of(pools.runs),
+        corpus=plan.of(pools.corpus),
         duplicates=plan.of(pools.duplicates),
     output:
         "results/mined/{pool}.jsonl",
@@ -47,8 +48,8 @@ rule mine_negatives:
         code=plan.code("pool.py", "negatives"),
     shell:
         "python {params.script} negatives --config {params.config} --pool {wildcards.pool}"
-        " --queries {input.queries} --qrels {input.qrels} --duplicates {input.duplicates} --output {output}"
-        " > {log} 2>&1"
+        " --queries {input.queries} --qrels {input.qrels} --corpus {input.corpus} --duplicates {input.duplicates}"
+        " --output {output} > {log} 2>&1"
 
 
 for pool in CONFIG.pools:

@@ -30,7 +30,7 @@ def files(folder: Path, human: Grades, labels: Grades) -> dict[str, Path]:
 
 
 def run_script(folder: Path, **paths: Path) -> None:
-    script.main(arguments("labels", config=write_configuration(folder / "config.yaml"), **paths))
+    script.main(arguments("labels", testset="test", config=write_configuration(folder / "config.yaml"), **paths))
 
 
 def grades(path: Path) -> dict[tuple[str, str], int]:
@@ -49,6 +49,12 @@ def test_the_higher_grade_counts_and_questions_without_labels_are_left_out(
         run_script(tmp_path, **paths)
     assert grades(paths["output"]) == {("q1", "a"): 1, ("q1", "b"): 1, ("q1", "c"): 3, ("q2", "a"): 1}
     assert "1 labelled questions have no relevant passage" in caplog.text
+
+
+def test_a_positive_label_is_relevant_at_every_relevance_level(tmp_path: Path) -> None:
+    paths = files(tmp_path, {("q", "related"): 1, ("q", "perfect"): 3}, {("q", "useful"): 1, ("q", "perfect"): 1})
+    merge_qrels(**paths, relevance_level=2)
+    assert grades(paths["output"]) == {("q", "perfect"): 3, ("q", "related"): 1, ("q", "useful"): 2}
 
 
 def test_a_passage_that_only_the_labels_call_relevant_counts_in_the_metrics(tmp_path: Path) -> None:

@@ -19,8 +19,10 @@ from trec_runs import read_run
 from utility_annotation.common.errors import InputError
 from utility_annotation.evaluation.metrics import evaluate
 from utility_annotation.io.formats import msmarco, trec
-from utility_annotation.io.schemas import PER_QUERY, QRELS, RUN
+from utility_annotation.io.ingest import ingest_qrels, ingest_queries
+from utility_annotation.io.schemas import CORPUS, PER_QUERY, QRELS, RUN
 from utility_annotation.retrieval.runs import rank
+from utility_annotation.settings import Split
 
 TREC_EVAL_NAMES = {
     "mrr": "recip_rank",
@@ -218,3 +220,33 @@ def test_a_negative_grade_counts_as_none() -> None:
     run = run_table({"1": {"spam": 2.0, "good": 1.0}})
     found = means(qrels, run, ["ndcg", "ndcg@10", "mrr", "recall@1"])
     assert found == pytest.approx({"ndcg": 1 / np.log2(3), "ndcg@10": 1 / np.log2(3), "mrr": 0.5, "recall@1": 0.0})
+
+
+def test_judgements_of_passages_that_the_corpus_lacks_count(tmp_path: Path) -> None:
+    """The shape of ArguAna: 1,406 questions with one relevant passage each, of which the corpus lacks 5."""
+    lacking = range(0, 1406, 300)
+    corpus = [{"docid": f"d{n}", "title": None, "text": "text"} for n in range(1406) if n not in lacking]
+    CORPUS.write(tmp_path / "corpus.parquet", CORPUS.rows(corpus))
+    (tmp_path / "queries.tsv").write_text("".join(f"q{n}\ttext\n" for n in range(1406)))
+    (tmp_path / "qrels.txt").write_text("".join(f"q{n} 0 d{n} 1\nq{n} 0 d{n - 1} 1\n" for n in range(1, 1406)))
+    with (tmp_path / "qrels.txt").open("a") as file:
+        file.write("q0 0 d0 1\n")
+    split = Split(
+        queries={"format": "msmarco", "path": str(tmp_path / "queries.tsv")},
+        qrels={"format": "trec", "path": str(tmp_path / "qrels.txt")},
+        unknown_passages="keep",
+    )
+    ingest_queries(split, tmp_path / "queries.parquet")
+    ingest_qrels(split, tmp_path / "corpus.parquet", tmp_path / "queries.parquet", tmp_path / "qrels.parquet")
+    run = {f"q{n}": {f"d{n - n % 7}": 2.0, f"d{n}": 1.0, "d1": 0.5} for n in range(1406)}
+    run = {query_id: {d: s for d, s in hits.items() if int(d[1:]) not in lacking} for query_id, hits in run.items()}
+    found = evaluate(QRELS.read(tmp_path / "qrels.parquet"), run_table(run), ["ndcg", "recall@3", "map"])
+    judged: dict[str, dict[str, int]] = {}
+    for line in (tmp_path / "qrels.txt").read_text().splitlines():
+        query_id, _, docid, grade = line.split()
+        judged.setdefault(query_id, {})[docid] = int(grade)
+    expected = pytrec_eval.RelevanceEvaluator(judged, {"ndcg", "recall.3", "map"}).evaluate(run)
+    assert len(found.query_ids) == 1406
+    for metric, name in (("ndcg", "ndcg"), ("recall@3", "recall_3"), ("map", "map")):
+        values = [expected[query_id][name] if query_id in expected else 0.0 for query_id in found.query_ids]
+        np.testing.assert_allclose(found.values[metric], values, atol=1e-9, err_msg=metric)

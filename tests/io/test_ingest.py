@@ -82,17 +82,22 @@ def test_judged_only(raw: Path, out: Path) -> None:
     assert QUERIES.read(out / "queries.parquet")["query_id"].to_pylist() == ["q1"]
 
 
-def test_judgements_of_unknown_passages_are_dropped_on_demand(
+def test_judgements_of_unknown_passages_are_kept_and_counted_on_demand(
     raw: Path, out: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (raw / "qrels.tsv").write_bytes(b"q1\t0\td9\t1\nq1\t0\td2\t1\nq2\t0\td8\t1\n")
-    split = Split(queries=source(raw / "queries.tsv"), qrels=source(raw / "qrels.tsv"), unknown_passages="drop")
+    split = Split(queries=source(raw / "queries.tsv"), qrels=source(raw / "qrels.tsv"), unknown_passages="keep")
     ingest_corpus(dataset(raw / "collection.tsv"), out / "corpus.parquet")
     ingest_queries(split, out / "queries.parquet")
     with caplog.at_level(logging.WARNING):
         ingest_qrels(split, out / "corpus.parquet", out / "queries.parquet", out / "qrels.parquet")
-    assert QRELS.read(out / "qrels.parquet")["docid"].to_pylist() == ["d2"]
-    assert "dropped 2 judgements" in caplog.text
+    assert QRELS.read(out / "qrels.parquet")["docid"].to_pylist() == ["d9", "d2", "d8"]
+    assert "2 judgements are of passages that the corpus lacks" in caplog.text
+
+
+def test_the_old_name_of_keep_is_told(raw: Path) -> None:
+    with pytest.raises(ValueError, match="`drop` is now `keep`"):
+        Split(queries=source(raw / "queries.tsv"), unknown_passages="drop")
 
 
 def test_scifact(shared_data: Path, out: Path) -> None:
@@ -169,18 +174,18 @@ def test_judgements_and_answers_of_unknown_queries_are_dropped_on_demand(
         qrels=source(raw / "qrels.tsv"),
         answers=source(raw / "answers.jsonl", "jsonl"),
         unknown_queries="drop",
-        unknown_passages="drop",
+        unknown_passages="keep",
     )
     ingest_corpus(dataset(raw / "collection.tsv"), out / "corpus.parquet")
     ingest_queries(split, out / "queries.parquet")
     with caplog.at_level(logging.WARNING):
-        assert ingest_qrels(split, out / "corpus.parquet", out / "queries.parquet", out / "qrels.parquet") == 1
+        assert ingest_qrels(split, out / "corpus.parquet", out / "queries.parquet", out / "qrels.parquet") == 2
         assert ingest_answers(split, out / "queries.parquet", out / "answers.parquet") == 1
-    assert QRELS.read(out / "qrels.parquet").to_pylist() == [{"query_id": "q1", "docid": "d2", "grade": 1}]
+    assert QRELS.read(out / "qrels.parquet")["docid"].to_pylist() == ["d2", "d7"]
     assert ANSWERS.read(out / "answers.parquet").to_pylist() == [{"query_id": "q2", "answers": ["two"]}]
     for message in (
         "dropped 2 judgements of questions that the split lacks",
-        "dropped 1 judgements of passages that the corpus lacks",
+        "1 judgements are of passages that the corpus lacks",
         "dropped the answers to 1 questions that the split lacks",
         "1 of 2 queries have no answer",
     ):
@@ -225,10 +230,10 @@ def test_dpr_as_a_whole_dataset(raw: Path, out: Path) -> None:
     ]
     (raw / "train.json.gz").write_bytes(gzip.compress(json.dumps(questions).encode()))
     train = source(raw / "train.json.gz", "dpr")
-    split = Split(queries=train, qrels=train, answers=train, judged_only=True, unknown_passages="drop")
+    split = Split(queries=train, qrels=train, answers=train, judged_only=True, unknown_passages="keep")
     assert ingest_corpus(dataset(raw / "psgs_w100.tsv", "dpr"), out / "corpus.parquet") == 2
     assert ingest_queries(split, out / "queries.parquet") == 1
-    assert ingest_qrels(split, out / "corpus.parquet", out / "queries.parquet", out / "qrels.parquet") == 1
+    assert ingest_qrels(split, out / "corpus.parquet", out / "queries.parquet", out / "qrels.parquet") == 2
     with pytest.raises(InputError, match=r"train\.json\.gz, item 2: query '2' is not among .* unknown_queries to drop"):
         ingest_answers(split, out / "queries.parquet", out / "answers.parquet")
 

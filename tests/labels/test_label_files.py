@@ -48,6 +48,12 @@ def label(
 EXPECTED = {("q1", "c"): 1, ("q1", "d"): 0, ("q2", "b"): 0, ("q2", "a"): 1, ("q2", "c"): 1}
 
 
+def test_grades_below_the_relevance_level_are_negative(tmp_path: Path) -> None:
+    judged = [("q2", "c", 3), ("q1", "c", 1), ("q2", "b", 0), ("q2", "a", 2)]
+    rows, _ = label(tmp_path, trec(tmp_path / "qrels", judged), relevance_level=2)
+    assert {pair for pair, value in rows.items() if value} == {("q2", "a"), ("q2", "c")}
+
+
 def test_grades_of_one_or_more_are_positive_and_queries_that_are_not_named_are_left_out(tmp_path: Path) -> None:
     judged = [("q2", "c", 3), ("q1", "c", 1), ("q2", "b", 0), ("q2", "a", 2)]
     rows, merged = label(tmp_path, trec(tmp_path / "qrels", judged))

@@ -20,8 +20,11 @@ from utility_annotation.pools.build import build_pool
 from utility_annotation.pools.mining import MiningSettings, _interleaved, mine
 from utility_annotation.settings import Pool
 
-RETRIEVED = MiningSettings(format="retrieved", depth=None, size=4)
-MERGED = MiningSettings(format="merged", depth=None, size=4)
+RETRIEVED = MiningSettings(format="retrieved", depth=None, size=4, relevance_level=1)
+MERGED = MiningSettings(format="merged", depth=None, size=4, relevance_level=1)
+
+LACKING = "lacking"
+"""A docid that the corpus lacks."""
 
 
 def _write(
@@ -39,7 +42,14 @@ def _write(
         rows = [{"query_id": q, "docid": d, "rank": rank, "score": -float(rank)} for q, d, rank in run]
         paths.append(folder / f"{number}.parquet")
         RUN.write(paths[-1], RUN.rows(rows))
+    docids = {docid for rows in (qrels, *runs) for _, docid, _ in rows if docid != LACKING}
+    _write_corpus(folder / "corpus.parquet", docids)
     return folder / "queries.parquet", folder / "qrels.parquet", paths
+
+
+def _write_corpus(path: Path, docids: set[str]) -> None:
+    rows = [{"docid": docid, "title": None, "text": f"text of {docid}"} for docid in sorted(docids)]
+    CORPUS.write(path, CORPUS.rows(rows))
 
 
 def _mined(path: Path) -> list[dict[str, object]]:
@@ -53,7 +63,7 @@ def test_negatives_are_the_best_ranked_passages_that_are_not_relevant(tmp_path: 
         [("a", "x", 2), ("a", "good", 1), ("a", "bad", 3), ("a", "y", 4)],
         [("a", "y", 1), ("a", "z", 2)],
     )
-    assert mine(RETRIEVED, queries, qrels, runs, tmp_path / "rows.jsonl") == 1
+    assert mine(RETRIEVED, queries, qrels, runs, tmp_path / "corpus.parquet", tmp_path / "rows.jsonl") == 1
     assert _mined(tmp_path / "rows.jsonl") == [
         {
             "query_id": "a",
@@ -67,14 +77,36 @@ def test_negatives_are_the_best_ranked_passages_that_are_not_relevant(tmp_path: 
 def test_a_split_without_a_relevant_passage_is_refused(tmp_path: Path) -> None:
     queries, qrels, runs = _write(tmp_path, [("a", "x", 0)], [("a", "x", 1)])
     with pytest.raises(InputError, match="no question has a relevant passage"):
-        mine(RETRIEVED, queries, qrels, runs, tmp_path / "rows.jsonl")
+        mine(RETRIEVED, queries, qrels, runs, tmp_path / "corpus.parquet", tmp_path / "rows.jsonl")
     assert not (tmp_path / "rows.jsonl").exists()
+
+
+def test_a_relevant_passage_that_the_corpus_lacks_is_left_out_and_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    judged = [("a", "good", 1), ("a", LACKING, 1), ("b", LACKING, 2)]
+    queries, qrels, runs = _write(tmp_path, judged, [("a", "x", 1), ("b", "y", 1)])
+    with caplog.at_level(logging.INFO):
+        mine(RETRIEVED, queries, qrels, runs, tmp_path / "corpus.parquet", tmp_path / "rows.jsonl")
+    (row,) = _mined(tmp_path / "rows.jsonl")
+    assert (row["query_id"], row["positive_document_ids"]) == ("a", ["good"])
+    assert "2 judgements of passages that the corpus lacks left out of the pool" in caplog.text
+    assert "1 questions without a relevant passage left out" in caplog.text
+
+
+def test_a_passage_below_the_relevance_level_is_a_negative(tmp_path: Path) -> None:
+    """TREC DL's grade 1 is related, not relevant."""
+    queries, qrels, runs = _write(tmp_path, [("a", "two", 2), ("a", "one", 1)], [("a", "one", 1), ("a", "x", 2)])
+    settings = RETRIEVED.model_copy(update={"relevance_level": 2})
+    mine(settings, queries, qrels, runs, tmp_path / "corpus.parquet", tmp_path / "rows.jsonl")
+    (row,) = _mined(tmp_path / "rows.jsonl")
+    assert (row["positive_document_ids"], row["negative_document_ids"]) == (["two"], ["one", "x"])
 
 
 def test_a_question_that_no_retriever_searched_is_refused(tmp_path: Path) -> None:
     queries, qrels, runs = _write(tmp_path, [("a", "x", 1), ("b", "x", 1)], [("a", "y", 1)])
     with pytest.raises(InputError, match="no retriever has a passage for query 'b'"):
-        mine(RETRIEVED, queries, qrels, runs, tmp_path / "rows.jsonl")
+        mine(RETRIEVED, queries, qrels, runs, tmp_path / "corpus.parquet", tmp_path / "rows.jsonl")
     assert not (tmp_path / "rows.jsonl").exists()
 
 
@@ -82,7 +114,7 @@ def test_rankings_are_read_down_to_the_depth(tmp_path: Path) -> None:
     ranked = [("a", docid, rank) for rank, docid in enumerate("uvwx", 1)]
     queries, qrels, runs = _write(tmp_path, [("a", "good", 1)], ranked, [("a", "y", 1), ("a", "u", 2), ("a", "z", 3)])
     shallow = RETRIEVED.model_copy(update={"depth": 2, "size": 9})
-    mine(shallow, queries, qrels, runs, tmp_path / "rows.jsonl")
+    mine(shallow, queries, qrels, runs, tmp_path / "corpus.parquet", tmp_path / "rows.jsonl")
     assert _mined(tmp_path / "rows.jsonl")[0]["negative_document_ids"] == ["u", "y", "v"]
 
 
@@ -96,7 +128,7 @@ def test_a_merged_pool_holds_what_was_retrieved_and_nothing_else(tmp_path: Path)
     """Of the relevant passages ``unfound`` was not retrieved, and ``best`` lies beyond the size."""
     judged = [("a", "unfound", 1), ("a", "best", 2), ("a", "good", 1), ("a", "y", 0)]
     queries, qrels, runs = _write(tmp_path, judged, *RANKED)
-    assert mine(MERGED, queries, qrels, runs, tmp_path / "rows.jsonl") == 2
+    assert mine(MERGED, queries, qrels, runs, tmp_path / "corpus.parquet", tmp_path / "rows.jsonl") == 2
     rows = [(row["positive_document_ids"], row["negative_document_ids"]) for row in _mined(tmp_path / "rows.jsonl")]
     assert rows == [(["good"], ["x", "y", "v"]), ([], ["w"])]
 
@@ -114,7 +146,15 @@ def test_a_merged_pool_needs_no_judgements_and_leaves_out_what_no_retriever_foun
     config = write_configuration(Path("config.yaml"), pools=pools)
     with caplog.at_level(logging.INFO):
         script.main(
-            arguments("negatives", config=config, pool="merged", queries=queries, qrels=[], output="rows.jsonl")
+            arguments(
+                "negatives",
+                config=config,
+                pool="merged",
+                queries=queries,
+                qrels=[],
+                corpus="corpus.parquet",
+                output="rows.jsonl",
+            )
         )
     (row,) = _mined(tmp_path / "rows.jsonl")
     assert (row["positive_document_ids"], row["negative_document_ids"]) == ([], ["x", "good"])
@@ -124,13 +164,13 @@ def test_a_merged_pool_needs_no_judgements_and_leaves_out_what_no_retriever_foun
 def test_runs_without_any_passage_make_no_pool(tmp_path: Path) -> None:
     queries, qrels, runs = _write(tmp_path, [("a", "x", 1)], [])
     with pytest.raises(InputError, match="no retriever has a passage for any question"):
-        mine(MERGED, queries, qrels, runs, tmp_path / "rows.jsonl")
+        mine(MERGED, queries, qrels, runs, tmp_path / "corpus.parquet", tmp_path / "rows.jsonl")
     assert not (tmp_path / "rows.jsonl").exists()
 
 
 def test_a_pool_of_merged_rankings_keeps_human_flags(tmp_path: Path) -> None:
     queries, qrels, runs = _write(tmp_path, [("a", "good", 1)], *RANKED)
-    mine(MERGED, queries, qrels, runs, tmp_path / "rows.jsonl")
+    mine(MERGED, queries, qrels, runs, tmp_path / "corpus.parquet", tmp_path / "rows.jsonl")
     passages = sorted({docid for run in RANKED for _, docid, _ in run})
     corpus = [{"docid": docid, "title": None, "text": f"text of {docid}"} for docid in passages]
     CORPUS.write(tmp_path / "corpus.parquet", CORPUS.rows(corpus))
@@ -160,8 +200,16 @@ def test_real_runs_interleaved(shared_data: Path, tmp_path: Path) -> None:
     QRELS.write(tmp_path / "qrels.parquet", QRELS.rows(judged))
     QUERIES.write(tmp_path / "queries.parquet", QUERIES.rows([{"query_id": q, "text": "?"} for q in top]))
     runs = [tmp_path / f"{name}.parquet" for name in names]
-    settings = MiningSettings(format="merged", depth=20, size=40)
-    mine(settings, tmp_path / "queries.parquet", tmp_path / "qrels.parquet", runs, tmp_path / "rows.jsonl")
+    _write_corpus(tmp_path / "corpus.parquet", {row["docid"] for row in judged}.union(*top.values()))
+    settings = MiningSettings(format="merged", depth=20, size=40, relevance_level=1)
+    mine(
+        settings,
+        tmp_path / "queries.parquet",
+        tmp_path / "qrels.parquet",
+        runs,
+        tmp_path / "corpus.parquet",
+        tmp_path / "rows.jsonl",
+    )
     relevant = {(row["query_id"], row["docid"]) for row in judged if row["grade"] >= 1}
     for row in _mined(tmp_path / "rows.jsonl"):
         positives, negatives = set(row["positive_document_ids"]), set(row["negative_document_ids"])
@@ -189,7 +237,7 @@ def test_a_merged_pool_holds_one_of_the_copies_and_goes_on_to_the_next_passage(t
     ranked = [("a", d, rank) for rank, d in enumerate(("v", "w", "x", "y", "z", "u"), 1)]
     queries, _, runs = _write(tmp_path, [("a", "x", 0)], ranked)
     copies = _copies(tmp_path, ("a", "x", "v"), ("b", "y", "w"))
-    mine(MERGED, queries, None, runs, tmp_path / "rows.jsonl", copies)
+    mine(MERGED, queries, None, runs, tmp_path / "corpus.parquet", tmp_path / "rows.jsonl", copies)
     assert _mined(tmp_path / "rows.jsonl")[0]["negative_document_ids"] == ["v", "w", "y", "z"]
 
 
@@ -197,7 +245,7 @@ def test_of_copies_the_relevant_one_is_taken_wherever_it_was_found(tmp_path: Pat
     ranked = [("a", d, rank) for rank, d in enumerate(("v", "w", "x"), 1)]
     queries, qrels, runs = _write(tmp_path, [("a", "x", 1), ("a", "unfound", 1)], ranked)
     copies = _copies(tmp_path, ("a", "x", "w"), ("a", "unfound", "v"))
-    mine(MERGED, queries, qrels, runs, tmp_path / "rows.jsonl", copies)
+    mine(MERGED, queries, qrels, runs, tmp_path / "corpus.parquet", tmp_path / "rows.jsonl", copies)
     (row,) = _mined(tmp_path / "rows.jsonl")
     assert (row["positive_document_ids"], row["negative_document_ids"]) == (["unfound", "x"], [])
 
@@ -206,6 +254,6 @@ def test_a_copy_of_a_positive_is_no_hard_negative(tmp_path: Path) -> None:
     ranked = [("a", d, rank) for rank, d in enumerate(("v", "w", "x"), 1)]
     queries, qrels, runs = _write(tmp_path, [("a", "good", 1), ("a", "same", 1)], ranked)
     copies = _copies(tmp_path, ("a", "good", "v"), ("a", "same", "v"), ("a", "x", "w"))
-    mine(RETRIEVED, queries, qrels, runs, tmp_path / "rows.jsonl", copies)
+    mine(RETRIEVED, queries, qrels, runs, tmp_path / "corpus.parquet", tmp_path / "rows.jsonl", copies)
     (row,) = _mined(tmp_path / "rows.jsonl")
     assert (row["positive_document_ids"], row["negative_document_ids"]) == (["good"], ["w"])

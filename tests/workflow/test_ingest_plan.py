@@ -57,7 +57,7 @@ def test_what_is_ingested(folder: Path) -> None:
     [
         (False, {"answered_only": True, "unknown_queries": "drop"}, {"corpus", "qrels"}),
         (True, {"answered_only": True}, {"qrels", "answers"}),
-        (True, {"unknown_queries": "drop", "unknown_passages": "drop"}, {"queries", "qrels", "answers"}),
+        (True, {"unknown_queries": "drop", "unknown_passages": "keep"}, {"queries", "qrels", "answers"}),
     ],
 )
 def test_what_a_setting_makes_stale(folder: Path, titles: bool, split: dict, stale: set[str]) -> None:

@@ -19,7 +19,8 @@ def labels(arguments: argparse.Namespace) -> None:
     """Judge by the positives of a label set, beside human judgements or alone."""
     from utility_annotation.evaluation.merged_qrels import merge_qrels
 
-    merge_qrels(arguments.qrels, arguments.labels, arguments.output, arguments.duplicates)
+    level = jobs.merge_qrels(configuration_of(arguments), testset=arguments.testset).relevance_level
+    merge_qrels(arguments.qrels, arguments.labels, arguments.output, arguments.duplicates, level)
 
 
 def answers(arguments: argparse.Namespace) -> None:
@@ -77,6 +78,7 @@ def main(argv: list[str] | None) -> None:
     """Command line; see ``--help``."""
     commands = Commands(__doc__)
     parser = commands.add(labels, "labels")
+    parser.add_argument("--testset", required=True, help="a name from `testsets`")
     parser.add_argument("--qrels", type=Path, nargs="?", help="human judgements (parquet), if they are to count")
     parser.add_argument("--labels", required=True, type=Path, help="labels (parquet)")
     parser.add_argument("--duplicates", type=Path, nargs="?", help="copies that the labelled pool lacks (parquet)")

@@ -17,9 +17,17 @@ from utility_annotation.pools.shards import shard_files
 def duplicates(arguments: argparse.Namespace) -> None:
     """Name the passages found for a question that say the same, word for word or nearly."""
     configuration = configuration_of(arguments)
-    depth = jobs.find_duplicates(configuration, pool=arguments.pool).depth
+    settings = jobs.find_duplicates(configuration, pool=arguments.pool)
     runs = list(map(Path, pools.runs(configuration, pool=arguments.pool)))
-    name_duplicates(depth, arguments.queries, arguments.qrels, runs, arguments.corpus, arguments.output)
+    name_duplicates(
+        settings.depth,
+        arguments.queries,
+        arguments.qrels,
+        runs,
+        arguments.corpus,
+        arguments.output,
+        settings.relevance_level,
+    )
 
 
 def negatives(arguments: argparse.Namespace) -> None:
@@ -27,7 +35,7 @@ def negatives(arguments: argparse.Namespace) -> None:
     configuration = configuration_of(arguments)
     settings = jobs.mine_negatives(configuration, pool=arguments.pool)
     runs = list(map(Path, pools.runs(configuration, pool=arguments.pool)))
-    mine(settings, arguments.queries, arguments.qrels, runs, arguments.output, arguments.duplicates)
+    mine(settings, arguments.queries, arguments.qrels, runs, arguments.corpus, arguments.output, arguments.duplicates)
 
 
 def build(arguments: argparse.Namespace) -> None:
@@ -44,9 +52,8 @@ def main(argv: list[str] | None) -> None:
         parser.add_argument("--pool", required=True, help="a name from `pools`, whose retrievers' runs are read")
         parser.add_argument("--queries", type=Path, required=True, help="the split's questions (parquet)")
         parser.add_argument("--qrels", type=Path, nargs="?", help="the split's qrels (parquet), if it has any")
-        if run is duplicates:
-            parser.add_argument("--corpus", type=Path, required=True, help="the dataset's corpus (parquet)")
-        else:
+        parser.add_argument("--corpus", type=Path, required=True, help="the dataset's corpus (parquet)")
+        if run is negatives:
             parser.add_argument("--duplicates", type=Path, nargs="?", help="copies that are left out (parquet)")
         parser.add_argument("--output", type=Path, required=True, help="file to write (parquet, or JSON lines)")
     parser = commands.add(build, "build")

@@ -15,11 +15,13 @@ from ..io.schemas import DUPLICATES, LABELS, QRELS, iter_rows
 _LOG = logging.getLogger(__name__)
 
 
-def merge_qrels(qrels: Path | None, labels: Path, output: Path, duplicates: Path | None = None) -> int:
+def merge_qrels(
+    qrels: Path | None, labels: Path, output: Path, duplicates: Path | None = None, relevance_level: int = 1
+) -> int:
     """Write the higher of both grades of each passage, for the questions that are labelled; return their number.
 
-    A positive label counts as grade 1. Questions without labels are left out, even if humans judged them. The log
-    counts labelled questions without any relevant passage.
+    A positive label counts as grade ``relevance_level``. Questions without labels are left out, even if humans judged
+    them. The log counts labelled questions without any relevant passage.
 
     Args:
         qrels: human judgements, schema ``QRELS``; None to use the labels alone.
@@ -27,6 +29,7 @@ def merge_qrels(qrels: Path | None, labels: Path, output: Path, duplicates: Path
         output: the judgements, schema ``QRELS``, to write, ordered by query id and docid.
         duplicates: schema ``DUPLICATES``, if the labelled pool keeps one of several copies of a passage: its label then
             applies to all copies.
+        relevance_level: the lowest grade that is relevant in the test set.
 
     Raises:
         InputError: the labels are scores, or no question has a judgement.
@@ -42,7 +45,7 @@ def merge_qrels(qrels: Path | None, labels: Path, output: Path, duplicates: Path
     positives = table.filter(pc.greater(table["label"], 0)).select(["query_id", "docid"])
     if duplicates is not None:
         positives = _with_copies(positives, duplicates)
-    positives = positives.append_column("grade", pa.repeat(pa.scalar(1, pa.int32()), positives.num_rows))
+    positives = positives.append_column("grade", pa.repeat(pa.scalar(relevance_level, pa.int32()), positives.num_rows))
     human = QRELS.read(qrels) if qrels is not None else QRELS.rows([])
     human = human.filter(pc.is_in(human["query_id"], value_set=query_ids))
     both = pa.concat_tables([human, positives.cast(human.schema)])
@@ -51,7 +54,7 @@ def merge_qrels(qrels: Path | None, labels: Path, output: Path, duplicates: Path
     if not both.num_rows:
         raise InputError("no labelled question has a judgement.", hint="look at the labels' quality file.", path=labels)
     QRELS.write(output, both.cast(QRELS.schema))
-    relevant = both.filter(pc.greater(both["grade"], 0))
+    relevant = both.filter(pc.greater_equal(both["grade"], relevance_level))
     without = len(query_ids) - pc.count_distinct(relevant["query_id"]).as_py()
     _LOG.info("%d judgements of %d labelled questions", both.num_rows, len(query_ids))
     if without:

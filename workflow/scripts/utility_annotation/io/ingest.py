@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -78,8 +77,9 @@ def ingest_qrels(split: Split, corpus: Path, queries: Path, output: Path) -> int
     """Write the split's qrels, checked against its corpus and queries; return the number of judgements.
 
     Raises:
-        InputError: a bad line, a pair that stands twice, a judgement of an unknown query or passage unless
-            ``unknown_queries`` or ``unknown_passages`` is ``drop``; no judgement left; or a split without qrels.
+        InputError: a bad line, a pair that stands twice, a judgement of an unknown query unless ``unknown_queries`` is
+            ``drop``, or of an unknown passage unless ``unknown_passages`` is ``keep``; no judgement left; or a split
+            without qrels.
     """
     source = split.qrels
     if source is None:
@@ -89,25 +89,31 @@ def ingest_qrels(split: Split, corpus: Path, queries: Path, output: Path) -> int
     unknown.difference_update(_ids(CORPUS, corpus))
 
     def rows() -> Iterator[Judgement]:
-        dropped: Counter[str] = Counter()
+        dropped = kept = 0
         for judgement in read_judgements(source):
             if judgement.query_id not in known_queries:
                 if split.unknown_queries == "error":
                     raise _unknown_query(judgement, source, queries)
-                dropped["questions that the split"] += 1
-            elif judgement.docid not in unknown:
-                yield judgement
-            elif split.unknown_passages == "drop":
-                dropped["passages that the corpus"] += 1
-            else:
-                raise InputError(
-                    f"the judged passage {judgement.docid!r} is not in the corpus ({corpus}).",
-                    hint="add the passage to the corpus, remove the line, or set the split's unknown_passages to drop.",
-                    path=source.path,
-                    line=judgement.line,
-                )
-        for what, count in dropped.items():
-            _LOG.warning("%s: dropped %d judgements of %s lacks", source.path, count, what)
+                dropped += 1
+                continue
+            if judgement.docid in unknown:
+                if split.unknown_passages == "error":
+                    raise InputError(
+                        f"the judged passage {judgement.docid!r} is not in the corpus ({corpus}).",
+                        hint="add the passage, remove the line, or set the split's unknown_passages to keep.",
+                        path=source.path,
+                        line=judgement.line,
+                    )
+                kept += 1
+            yield judgement
+        if dropped:
+            _LOG.warning("%s: dropped %d judgements of questions that the split lacks", source.path, dropped)
+        if kept:
+            _LOG.warning(
+                "%s: %d judgements are of passages that the corpus lacks; they count in the evaluation",
+                source.path,
+                kept,
+            )
 
     return _write(QRELS, rows, source.path, output)
 

@@ -38,8 +38,8 @@ _BLOCK_ROWS = 1 << 16
 def label_from_file(settings: Labels, pools: Sequence[Path | str], output: Path | str) -> Merged:
     """Label a pool by a file of judgements, see :func:`~.labels.shards.write_labels`.
 
-    A grade of 1 or more is positive; all other candidates of a query in the file are negative. Queries of the pool that
-    are not in the file are left out and counted. A repeated judgement counts once.
+    A grade of ``relevance_level`` or more is positive. All other candidates of a query in the file are negative.
+    Queries of the pool that are not in the file are left out and counted. A repeated judgement counts once.
 
     Args:
         settings: the file, what to do with passages outside the pool, and the queries chosen from the pool.
@@ -53,7 +53,7 @@ def label_from_file(settings: Labels, pools: Sequence[Path | str], output: Path 
     if settings.file is None:
         raise InputError(f"labels of source {settings.source} name no file.", hint="give `file` in these labels.")
     source = settings.file
-    judged = _read(source)
+    judged = _read(source, settings.relevance_level)
     chosen = chosen_queries(pools, settings.queries)
     query_ids = pa.concat_tables(POOL.read(pool, ["query_id"]) for pool in pools)["query_id"]
     numbers = pc.index_in(judged.query_ids, value_set=query_ids)
@@ -87,7 +87,7 @@ class _Judged:
     lines: Integers
 
 
-def _read(source: Source) -> _Judged:
+def _read(source: Source, relevance_level: int) -> _Judged:
     """All judgements, in Arrow's memory: the ids and a few words per row."""
     query_ids: list[pa.Array] = []
     docids: list[pa.Array] = []
@@ -102,7 +102,7 @@ def _read(source: Source) -> _Judged:
     for judgement in read_judgements(source):
         block[0].append(judgement.query_id)
         block[1].append(judgement.docid)
-        positive.append(judgement.grade >= 1)
+        positive.append(judgement.grade >= relevance_level)
         lines.append(judgement.line)
         if len(block[0]) == _BLOCK_ROWS:
             flush()

@@ -76,16 +76,31 @@ def ingest_answers(configuration: Configuration, *, dataset: str, split: str) ->
     return split_of(configuration, dataset, split).only("queries", "answers", "unknown_queries")
 
 
-def find_duplicates(configuration: Configuration, *, pool: str) -> PoolSource:
-    """How far down the rankings passages are compared."""
-    return configuration.pools[pool].source.only("depth")
+class DuplicateSettings(JobSettings):
+    """Which of the passages found for a question are compared."""
+
+    depth: int | None
+    relevance_level: int
+
+
+def find_duplicates(configuration: Configuration, *, pool: str) -> DuplicateSettings:
+    """How far down the rankings passages are compared, and which judged ones."""
+    settings = configuration.pools[pool]
+    return DuplicateSettings(depth=settings.source.depth, relevance_level=settings.relevance_level)
 
 
 def mine_negatives(configuration: Configuration, *, pool: str) -> MiningSettings:
     """A pool as far as the rows that are mined for it depend on it."""
     settings = configuration.pools[pool]
     source = settings.source
-    return MiningSettings.model_validate({"format": source.format, "depth": source.depth, "size": settings.size})
+    return MiningSettings.model_validate(
+        {
+            "format": source.format,
+            "depth": source.depth,
+            "size": settings.size,
+            "relevance_level": settings.relevance_level,
+        }
+    )
 
 
 def build_pool(configuration: Configuration, *, pool: str) -> Pool:
@@ -166,6 +181,17 @@ def bm25_search(configuration: Configuration, *, testset: str) -> Bm25SearchSett
     return Bm25SearchSettings(
         bm25=configuration.bm25, depth=settings.depth, drop_query_document=settings.drop_query_document
     )
+
+
+class MergeQrelsSettings(JobSettings):
+    """The grade that a positive label counts as."""
+
+    relevance_level: int
+
+
+def merge_qrels(configuration: Configuration, *, testset: str) -> MergeQrelsSettings:
+    """The relevance level of a test set."""
+    return MergeQrelsSettings(relevance_level=configuration.testsets[testset].relevance_level)
 
 
 class MatchSettings(JobSettings):

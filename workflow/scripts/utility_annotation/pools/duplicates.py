@@ -43,7 +43,13 @@ class Duplicate(NamedTuple):
 
 
 def name_duplicates(
-    depth: int | None, queries: Path, qrels: Path | None, runs: Sequence[Path], corpus: Path, output: Path
+    depth: int | None,
+    queries: Path,
+    qrels: Path | None,
+    runs: Sequence[Path],
+    corpus: Path,
+    output: Path,
+    relevance_level: int = 1,
 ) -> int:
     """Write the duplicates among each question's passages; return their number.
 
@@ -56,15 +62,16 @@ def name_duplicates(
         runs: schema ``RUN``, one per retriever.
         corpus: schema ``CORPUS``.
         output: schema ``DUPLICATES``.
+        relevance_level: the lowest grade of a relevant passage.
 
     Raises:
-        InputError: a run or the qrels name a passage that the corpus lacks.
+        InputError: a run has a passage that the corpus lacks.
     """
     with QUERIES.open(queries) as file:
         progress = Progress("comparing passages", file.metadata.num_rows, "questions")
     counts: Counter[str] = Counter()
     pairs: Counter[tuple[str, str]] = Counter()
-    found = found_passages(depth, queries, qrels, runs)
+    found = found_passages(depth, queries, qrels, runs, corpus, relevance_level)
     with PassageStore(corpus, output.parent) as store, DUPLICATES.writer(output) as writer:
         while block := list(islice(found, _BLOCK_QUERIES)):
             texts = _texts(block, store, corpus)
@@ -124,8 +131,8 @@ def _texts(block: Sequence[Found], store: PassageStore, corpus: Path) -> dict[st
     for docid in wanted:
         if docid not in passages:
             raise InputError(
-                f"passage {docid!r} was retrieved or judged, but the corpus lacks it.",
-                hint="delete the run and the qrels of this dataset and make them again.",
+                f"passage {docid!r} was retrieved, but the corpus lacks it.",
+                hint="delete the runs of this dataset and search it again.",
                 path=corpus,
             )
     return {docid: passage_text(*passage) for docid, passage in passages.items()}

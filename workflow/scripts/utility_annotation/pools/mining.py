@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import orjson
+import pyarrow.compute as pc
 
 from ..common.errors import InputError
 from ..common.files import atomic_write
 from ..common.progress import counted
-from ..io.schemas import DUPLICATES, QRELS, QUERIES, iter_rows
+from ..io.schemas import CORPUS, DUPLICATES, QRELS, QUERIES, iter_rows
 from ..retrieval.runs import read_rankings
 from .settings import MiningSettings
 
@@ -31,9 +32,14 @@ class Found(NamedTuple):
     relevant: list[str]
 
 
-def found_passages(depth: int | None, queries: Path, qrels: Path | None, runs: Sequence[Path]) -> Iterator[Found]:
-    """Every question with the union of its rankings, interleaved rank by rank, and its passages of grade 1 or more."""
-    judged = _relevant(qrels) if qrels is not None else {}
+def found_passages(
+    depth: int | None, queries: Path, qrels: Path | None, runs: Sequence[Path], corpus: Path, relevance_level: int
+) -> Iterator[Found]:
+    """Every question with the union of its rankings, interleaved rank by rank, and its relevant passages.
+
+    A relevant passage that the corpus lacks is left out; the log counts them.
+    """
+    judged = _relevant(qrels, corpus, relevance_level) if qrels is not None else {}
     rankings = [read_rankings(run, depth) for run in counted(runs, "reading", "runs")]
     for row in iter_rows(QUERIES, [queries]):
         query_id = row["query_id"]
@@ -46,13 +52,15 @@ def mine(
     queries: Path,
     qrels: Path | None,
     runs: Sequence[Path],
+    corpus: Path,
     output: Path,
     duplicates: Path | None = None,
 ) -> int:
     """Write one training row per query; return the number of rows.
 
-    The runs' rankings, each down to ``depth``, are interleaved rank by rank. A passage with a grade of at least 1 is a
-    positive. Of several copies one is taken: a positive if there is one, else the best ranked.
+    The runs' rankings, each down to ``depth``, are interleaved rank by rank. A passage with a grade of at least
+    ``relevance_level`` is a positive, if the corpus has it. Of several copies one is taken: a positive if there is one,
+    else the best ranked.
 
     ``retrieved``: positives are all judged positives of the query, in the order of the qrels. Negatives are the other
     passages that the runs rank highest, up to ``size`` in all; a passage judged as not relevant (grade 0 or less) can
@@ -62,10 +70,11 @@ def mine(
     positives; without qrels there are none. Queries without any retrieved passage are left out.
 
     Args:
-        settings: the pool's format, depth and size.
+        settings: the pool's format, depth, size and relevance level.
         queries: schema ``QUERIES``.
         qrels: schema ``QRELS``, or None for a ``merged`` pool of a split that has none.
         runs: schema ``RUN``, one per retriever.
+        corpus: schema ``CORPUS``.
         output: JSONL with ``query_id``, ``query_text``, ``positive_document_ids`` and ``negative_document_ids``.
         duplicates: schema ``DUPLICATES``, to leave copies out; None keeps copies.
 
@@ -77,7 +86,7 @@ def mine(
     copies = _copies(duplicates) if duplicates is not None else {}
     left_out = rows = dropped = 0
     with atomic_write(output) as temporary, temporary.open("wb") as file:
-        for question in found_passages(settings.depth, queries, qrels, runs):
+        for question in found_passages(settings.depth, queries, qrels, runs, corpus, settings.relevance_level):
             if not (question.relevant if retrieved else question.retrieved):
                 left_out += 1
                 continue
@@ -146,12 +155,24 @@ def _merged(found: list[str], relevant: list[str], size: int) -> tuple[list[str]
     return [docid for docid in shown if docid in known], [docid for docid in shown if docid not in known]
 
 
-def _relevant(qrels: Path) -> dict[str, list[str]]:
-    """Each query's docids with a grade of at least 1, in the order of the qrels."""
+def _relevant(qrels: Path, corpus: Path, relevance_level: int) -> dict[str, list[str]]:
+    """Each query's relevant docids that the corpus has, in the order of the qrels."""
+    relevant = QRELS.read(qrels)
+    relevant = relevant.filter(pc.greater_equal(relevant["grade"], relevance_level))
+    lacking = set(relevant["docid"].to_pylist())
+    with CORPUS.open(corpus) as file:
+        for batch in file.iter_batches(columns=["docid"]):
+            known = pc.is_in(batch["docid"], value_set=relevant["docid"].combine_chunks())
+            lacking.difference_update(batch["docid"].filter(known).to_pylist())
     positives: dict[str, list[str]] = {}
-    for row in QRELS.read(qrels).to_pylist():
-        if row["grade"] >= 1:
+    left_out = 0
+    for row in relevant.to_pylist():
+        if row["docid"] in lacking:
+            left_out += 1
+        else:
             positives.setdefault(row["query_id"], []).append(row["docid"])
+    if left_out:
+        _LOG.warning("%s: %d judgements of passages that the corpus lacks left out of the pool", qrels, left_out)
     return positives
 
 

@@ -13,3 +13,4 @@ class MiningSettings(JobSettings):
     format: Literal["retrieved", "merged"]
     depth: int | None
     size: int
+    relevance_level: int

@@ -71,6 +71,12 @@ class Pool(Settings):
         ge=2,
         description="Maximum number of candidates per query (n + 1): the human positives, filled up with negatives.",
     )
+    relevance_level: int = Field(
+        1,
+        ge=1,
+        description="retrieved, merged: the lowest grade that makes a passage a human positive. In TREC DL a passage "
+        "of grade 1 is related but not relevant, so use 2.",
+    )
     seed: int = Field(
         42,
         description="Seed of the shuffle. The order of a query's candidates depends only on this seed and the query's "
@@ -83,6 +89,12 @@ class Pool(Settings):
         description="Number of annotation shards. Each stage has one job per shard. A hash of a query's id decides "
         "its shard.",
     )
+
+    @model_validator(mode="after")
+    def _rows_have_grades(self) -> Pool:
+        if self.relevance_level > 1 and not self.source.searched:
+            raise ValueError(f"rows of format {self.source.format} have no grades, so `relevance_level` must be 1")
+        return self
 
 
 class Sampling(Settings):

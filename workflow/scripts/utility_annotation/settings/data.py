@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from .base import Name, Settings
 
@@ -107,16 +107,23 @@ class Split(Settings):
     )
     answered_only: bool = Field(False, description="Keep only the questions that have an answer.")
     sample: Sample | None = Field(None, description="Keep a random choice of the questions that are left.")
-    unknown_passages: Literal["error", "drop"] = Field(
+    unknown_passages: Literal["error", "keep"] = Field(
         "error",
-        description="What to do with a judgement of a passage that the corpus lacks; drop leaves it out and logs how "
-        "many there were.",
+        description="What to do with a judgement of a passage that the corpus lacks. keep counts it in the evaluation, "
+        "as trec_eval does: the passage is relevant and cannot be retrieved. Pools leave it out.",
     )
     unknown_queries: Literal["error", "drop"] = Field(
         "error",
         description="What to do with a judgement of a question that the split lacks, or with an answer to one; drop "
         "leaves it out and logs how many there were.",
     )
+
+    @field_validator("unknown_passages", mode="before")
+    @classmethod
+    def _renamed(cls, value: object) -> object:
+        if value == "drop":
+            raise ValueError("`drop` is now `keep`: the judgements count in the evaluation, and pools leave them out")
+        return value
 
     @model_validator(mode="after")
     def _what_is_asked_for_is_there(self) -> Split:

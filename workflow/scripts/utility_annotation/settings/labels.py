@@ -38,8 +38,12 @@ class Labels(Settings):
     of: tuple[Name, ...] = Field((), description="union: names from `labels`, all of the same pool.")
     file: Source | None = Field(
         None,
-        description="file: positives as qrels (trec, beir, msmarco, jsonl; grade 1 or higher) or training rows "
-        "(tevatron).",
+        description="file: positives as qrels (trec, beir, msmarco, jsonl) or training rows (tevatron).",
+    )
+    relevance_level: int = Field(
+        1,
+        ge=1,
+        description="file: the lowest grade that is positive. Human labels take the `relevance_level` of their pool.",
     )
     unknown_passages: Literal["error", "drop"] = Field(
         "error",
@@ -54,4 +58,6 @@ class Labels(Settings):
             raise ValueError("labels of source union need two label sets or more as `of`, others none")
         if (self.source == "file") != (self.file is not None):
             raise ValueError("labels of source file need `file`, others must have none")
+        if self.source != "file" and self.relevance_level > 1:
+            raise ValueError("only labels of source file have a `relevance_level`; pools have one of their own")
         return self
