@@ -152,7 +152,7 @@ def run_jobs(run: Callable[..., None], demo: Path, folder: Path) -> None:
     bm25 = "results/runs/bm25/bm25/test.parquet"
     run("retrieve bm25-index", corpus=corpus, output="index")
     run("retrieve bm25-search", testset="test", index="index", queries=queries, output=bm25)
-    run("pool negatives", pool="pool", queries=queries, qrels=qrels, output="results/mined/pool.jsonl")
+    run("pool negatives", pool="pool", queries=queries, qrels=qrels, corpus=corpus, output="results/mined/pool.jsonl")
     run("pool build", pool="pool", corpus=corpus, output="results/pools/pool")
     labels = "results/labels/human.parquet"
     run("label merge", labels="human", output=labels)

@@ -33,6 +33,9 @@ TREC_EVAL_NAMES = {
     "recall@3": "recall_3",
     "precision@3": "P_3",
     "success@3": "success_3",
+    "rprec": "Rprec",
+    "bpref": "bpref",
+    "infap": "infAP",
 }
 
 
@@ -67,7 +70,19 @@ def test_it_is_trec_eval_on_any_run(qrels, run, level):
     found = evaluate(qrels_table(qrels), run_table(run), list(TREC_EVAL_NAMES), relevance_level=level)
     assert found.query_ids == list(qrels)
     assert found.missing == len(qrels.keys() - run.keys())
-    families = {"recip_rank", "map", "map_cut.3", "ndcg", "ndcg_cut.3", "recall.3", "P.3", "success.3"}
+    families = {
+        "recip_rank",
+        "map",
+        "map_cut.3",
+        "ndcg",
+        "ndcg_cut.3",
+        "recall.3",
+        "P.3",
+        "success.3",
+        "Rprec",
+        "bpref",
+        "infAP",
+    }
     # With nothing but negative grades of a query, pytrec_eval's nDCG reads memory that is not its own, and may not end.
     judged = {
         query_id: grades if max(grades.values()) >= 0 else dict.fromkeys(grades, 0)
@@ -250,3 +265,17 @@ def test_judgements_of_passages_that_the_corpus_lacks_count(tmp_path: Path) -> N
     for metric, name in (("ndcg", "ndcg"), ("recall@3", "recall_3"), ("map", "map")):
         values = [expected[query_id][name] if query_id in expected else 0.0 for query_id in found.query_ids]
         np.testing.assert_allclose(found.values[metric], values, atol=1e-9, err_msg=metric)
+
+
+def test_rank_biased_precision_and_judged_passages_by_hand() -> None:
+    qrels = qrels_table({"q": {"a": 1, "b": 0, "c": 2}})
+    run = run_table({"q": {"a": 4.0, "unjudged": 3.0, "c": 2.0, "b": 1.0}})
+    found = means(qrels, run, ["rbp-50", "rbp-80", "rbp-50@2", "judged@2", "judged@4", "judged@8"])
+    assert found == {
+        "rbp-50": pytest.approx(0.5 * (1 + 0.25)),
+        "rbp-80": pytest.approx(0.2 * (1 + 0.64)),
+        "rbp-50@2": pytest.approx(0.5),
+        "judged@2": 0.5,
+        "judged@4": 0.75,
+        "judged@8": 0.375,
+    }

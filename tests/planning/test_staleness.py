@@ -159,7 +159,7 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
     ),
     ({"train", "cost_table", "export_model", *JUDGES}, {"trainings/useful/labels": "both"}),
     ({"train", "export_model"}, {"trainings/refined/init_from": "human"}),
-    ({"search", "bm25_search"}, {"testsets/dev/depth": 500, "testsets/dev/drop_query_document": True}),
+    ({"search", "bm25_search"}, {"testsets/dev/depth": 2000, "testsets/dev/drop_query_document": True}),
     ({"evaluate"}, {"testsets/dev/metrics": ["mrr@10"]}),
     ({"evaluate", "merge_qrels"}, {"testsets/dev/relevance_level": 2}),
     ({"evaluate", "match_answers"}, {"testsets/answered/metrics": ["success@5"]}),

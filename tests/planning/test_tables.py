@@ -169,6 +169,8 @@ def fits(place: str, setting: str) -> bool:
             {"loss": "rand1lh"},
             "trainings.replug: loss kl goes with labels that are likelihoods",
         ),
+        ("testsets/demo-dev", {"metrics": ["rprec@10"]}, "it has no cutoff; write rprec"),
+        ("testsets/demo-dev", {"metrics": ["recall@1000"]}, "recall@1000 looks further down than `depth`, 100"),
         ("testsets/demo-dev", {"metrics": ["precision"]}, "without a cutoff; give it one, as in precision@10"),
         ("testsets/demo-dev", {"relevant": "answers", "metrics": ["map"]}, "map: with relevant: answers only"),
         ("qa/demo", {"metrics": ["bert-score"]}, "qa.demo: the metric bert-score needs `bert_score`"),

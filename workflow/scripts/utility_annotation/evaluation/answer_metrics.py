@@ -5,13 +5,15 @@ A metric loads its packages when it is computed, so that reading names does not 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from . import squad
+from .bleu_counts import BLEU_COUNTS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,10 +36,12 @@ class Scores(NamedTuple):
     Attributes:
         values: one per question.
         figure: the value for all questions; None if it is the mean of ``values``.
+        counts: by name, one per question: what ``figure`` is computed from.
     """
 
     values: Sequence[float] | np.ndarray
     figure: float | None = None
+    counts: Mapping[str, np.ndarray] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,18 @@ class Answered:
         return bleu(*self.words)
 
 
+class Pooled(NamedTuple):
+    """How a figure follows from sums over questions.
+
+    Attributes:
+        counts: names of the counts.
+        figure: takes sums in the order of ``counts``, shape (..., counts), and returns the figures.
+    """
+
+    counts: tuple[str, ...]
+    figure: Callable[[np.ndarray], np.ndarray]
+
+
 @dataclass(frozen=True)
 class AnswerMetric:
     """A metric of answers.
@@ -78,12 +94,14 @@ class AnswerMetric:
         label: the name in tables and figures.
         description: for the reference of the configuration.
         needs_encoder: whether it compares by an encoder, which ``bert_score`` of the setting names.
+        pooled: for a figure that is no mean over questions; differences are then tested by a paired bootstrap.
     """
 
     function: Callable[[Answered], Scores]
     label: str
     description: str
     needs_encoder: bool = False
+    pooled: Pooled | None = None
 
 
 def _each(function: Callable[[str, Sequence[str]], float], answered: Answered) -> Scores:
@@ -92,7 +110,17 @@ def _each(function: Callable[[str, Sequence[str]], float], answered: Answered) -
 
 def _bleu(order: int, answered: Answered) -> Scores:
     bleu = answered.bleus[order - 1]
-    return Scores(bleu.sentences, bleu.corpus)
+    return Scores(bleu.sentences, bleu.corpus, bleu.counts)
+
+
+def _bleu_of_counts(order: int, sums: np.ndarray) -> np.ndarray:
+    from .msmarco_qa import bleu_of_counts
+
+    return bleu_of_counts(order, sums)
+
+
+def _pooled_bleu(order: int) -> Pooled:
+    return Pooled(BLEU_COUNTS, partial(_bleu_of_counts, order))
 
 
 def _rouge_l(answered: Answered) -> Scores:
@@ -126,21 +154,25 @@ ANSWER_METRICS: dict[str, AnswerMetric] = {
         function=partial(_bleu, 1),
         label="BLEU-1",
         description="BLEU of single words, by the official MS MARCO QA scorer",
+        pooled=_pooled_bleu(1),
     ),
     "bleu-2": AnswerMetric(
         function=partial(_bleu, 2),
         label="BLEU-2",
         description="BLEU of up to 2 words in a row, by the official MS MARCO QA scorer",
+        pooled=_pooled_bleu(2),
     ),
     "bleu-3": AnswerMetric(
         function=partial(_bleu, 3),
         label="BLEU-3",
         description="BLEU of up to 3 words in a row, by the official MS MARCO QA scorer",
+        pooled=_pooled_bleu(3),
     ),
     "bleu-4": AnswerMetric(
         function=partial(_bleu, 4),
         label="BLEU-4",
         description="BLEU of up to 4 words in a row, by the official MS MARCO QA scorer",
+        pooled=_pooled_bleu(4),
     ),
     "rouge-l": AnswerMetric(
         function=_rouge_l,

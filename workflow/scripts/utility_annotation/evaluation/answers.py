@@ -22,18 +22,20 @@ class AnswerEvaluation:
         query_ids: every question that has a ground-truth answer.
         values: by metric, one value per question; shape (questions,).
         figures: by metric, the value for all questions: the mean of ``values``, or for BLEU the corpus BLEU.
+        counts: by name, one per question: what figures that are no mean are computed from.
     """
 
     query_ids: list[str]
     values: dict[str, np.ndarray]
     figures: dict[str, float]
+    counts: dict[str, np.ndarray]
 
     def per_query(self) -> pa.Table:
-        """A table of schema ``PER_QUERY``."""
+        """A table of schema ``PER_QUERY``: the values of each metric, and the counts."""
         return PER_QUERY.rows(
             [
                 {"query_id": query_id, "metric": metric, "value": value}
-                for metric, values in self.values.items()
+                for metric, values in (self.values | self.counts).items()
                 for query_id, value in zip(self.query_ids, values.tolist(), strict=True)
             ]
         )
@@ -73,8 +75,10 @@ def evaluate_answers(
     answered = Answered(texts, known, encoder)
     values: dict[str, np.ndarray] = {}
     figures: dict[str, float] = {}
+    counts: dict[str, np.ndarray] = {}
     for metric, chosen_metric in chosen.items():
         scores = chosen_metric.function(answered)
         values[metric] = np.where(failed, 0.0, np.asarray(scores.values))
         figures[metric] = float(values[metric].mean()) if scores.figure is None else scores.figure
-    return AnswerEvaluation(query_ids, values, figures)
+        counts |= scores.counts
+    return AnswerEvaluation(query_ids, values, figures, counts)

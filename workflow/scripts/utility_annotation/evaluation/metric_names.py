@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..common.errors import InputError
@@ -31,6 +32,7 @@ class Metric:
         needs_cutoff: whether it is defined only with a cutoff.
         uses_grades: whether every grade counts, so that it takes no relevance level.
         needs_all_relevant: whether it depends on relevant passages that were not retrieved.
+        takes_cutoff: whether it can have a cutoff.
     """
 
     function: Callable[[np.ndarray, np.ndarray, int, int], np.ndarray]
@@ -39,6 +41,7 @@ class Metric:
     needs_cutoff: bool = False
     uses_grades: bool = False
     needs_all_relevant: bool = False
+    takes_cutoff: bool = True
 
 
 def _ranx() -> Any:
@@ -69,6 +72,80 @@ def _precision(judged: np.ndarray, retrieved: np.ndarray, cutoff: int, level: in
 
 def _hit_rate(judged: np.ndarray, retrieved: np.ndarray, cutoff: int, level: int) -> np.ndarray:
     return _ranx().hit_rate(judged, retrieved, cutoff, level)
+
+
+def _retrieved_grades(judged: np.ndarray, retrieved: np.ndarray) -> np.ndarray:
+    """The grade of each retrieved passage, NaN for an unjudged one; shape (queries, depth)."""
+    import numpy as np
+
+    grades = np.full(retrieved.shape[:2], np.nan)
+    for row, (known, found) in enumerate(zip(judged, retrieved[..., 0], strict=True)):
+        order = np.argsort(known[:, 0])
+        places = order[np.searchsorted(known[order, 0], found).clip(max=len(order) - 1)]
+        here = (known[places, 0] == found) & (found >= 0)
+        grades[row, here] = known[places[here], 1]
+    return grades
+
+
+def _relevant(judged: np.ndarray, level: int) -> np.ndarray:
+    """The number of relevant passages per query."""
+    return ((judged[..., 0] >= 0) & (judged[..., 1] >= level)).sum(axis=1)
+
+
+def _r_precision(judged: np.ndarray, retrieved: np.ndarray, cutoff: int, level: int) -> np.ndarray:
+    import numpy as np
+
+    relevant = _relevant(judged, level)
+    hits = _retrieved_grades(judged, retrieved) >= level
+    within = np.arange(hits.shape[1]) < relevant[:, None]
+    return (hits & within).sum(axis=1) / relevant.clip(min=1)
+
+
+def _bpref(judged: np.ndarray, retrieved: np.ndarray, cutoff: int, level: int) -> np.ndarray:
+    """C. Buckley and E. Voorhees, *Retrieval Evaluation with Incomplete Information*, SIGIR 2004; as trec_eval 9."""
+    import numpy as np
+
+    relevant = _relevant(judged, level)
+    there, grade = judged[..., 0] >= 0, judged[..., 1]
+    others = (there & (grade >= 0) & (grade < level)).sum(axis=1)
+    grades = _retrieved_grades(judged, retrieved)
+    above = np.cumsum((grades >= 0) & (grades < level), axis=1)
+    bound = np.minimum(relevant, others)[:, None]
+    credit = 1 - np.minimum(above, relevant[:, None]) / bound.clip(min=1)
+    return np.where(grades >= level, credit, 0.0).sum(axis=1) / relevant.clip(min=1)
+
+
+def _inferred_average_precision(judged: np.ndarray, retrieved: np.ndarray, cutoff: int, level: int) -> np.ndarray:
+    """E. Yilmaz and J. Aslam, *Estimating Average Precision with Incomplete and Imperfect Judgments*, CIKM 2006."""
+    import numpy as np
+
+    epsilon = 1e-5  # trec_eval's
+    grades = _retrieved_grades(judged, retrieved)
+    hits, misses = grades >= level, (grades >= 0) & (grades < level)
+    earlier_hits: np.ndarray = np.cumsum(hits, axis=1) - hits
+    earlier_misses = np.cumsum(misses, axis=1)
+    rank = np.arange(1, grades.shape[1] + 1)
+    judged_above = earlier_hits + earlier_misses
+    pooled_above = judged_above + np.cumsum(grades < 0, axis=1)  # a negative grade: in the pool, but not judged
+    precision = (earlier_hits + epsilon) / (judged_above + 2 * epsilon)
+    value = 1 / rank + pooled_above / rank * precision
+    return np.where(hits, value, 0.0).sum(axis=1) / _relevant(judged, level).clip(min=1)
+
+
+def _rank_biased_precision(
+    persistence: float, judged: np.ndarray, retrieved: np.ndarray, cutoff: int, level: int
+) -> np.ndarray:
+    """A. Moffat and J. Zobel, *Rank-Biased Precision for Measurement of Retrieval Effectiveness*, TOIS 27(1), 2008."""
+    import numpy as np
+
+    hits = _retrieved_grades(judged, retrieved)[:, : cutoff or None] >= level
+    return (hits * (1 - persistence) * persistence ** np.arange(hits.shape[1])).sum(axis=1)
+
+
+def _judged(judged: np.ndarray, retrieved: np.ndarray, cutoff: int, level: int) -> np.ndarray:
+    import numpy as np
+
+    return (~np.isnan(_retrieved_grades(judged, retrieved)[:, :cutoff])).sum(axis=1) / cutoff
 
 
 METRICS: dict[str, Metric] = {
@@ -107,6 +184,49 @@ METRICS: dict[str, Metric] = {
         label="Success",
         description="1 if any relevant passage is retrieved, otherwise 0",
     ),
+    "rprec": Metric(
+        function=_r_precision,
+        label="R-precision",
+        description="precision at the number of relevant passages (trec_eval's Rprec)",
+        needs_all_relevant=True,
+        takes_cutoff=False,
+    ),
+    "bpref": Metric(
+        function=_bpref,
+        label="bpref",
+        description="share of judged non-relevant passages ranked below the relevant ones; unjudged ones do not count",
+        needs_all_relevant=True,
+        takes_cutoff=False,
+    ),
+    "infap": Metric(
+        function=_inferred_average_precision,
+        label="infAP",
+        description="average precision estimated from incomplete judgements",
+        needs_all_relevant=True,
+        takes_cutoff=False,
+    ),
+    "rbp-50": Metric(
+        function=partial(_rank_biased_precision, 0.50),
+        label="RBP-50",
+        description="rank-biased precision of a reader who goes on to the next rank with probability 0.50",
+    ),
+    "rbp-80": Metric(
+        function=partial(_rank_biased_precision, 0.80),
+        label="RBP-80",
+        description="rank-biased precision of a reader who goes on to the next rank with probability 0.80",
+    ),
+    "rbp-95": Metric(
+        function=partial(_rank_biased_precision, 0.95),
+        label="RBP-95",
+        description="rank-biased precision of a reader who goes on to the next rank with probability 0.95",
+    ),
+    "judged": Metric(
+        function=_judged,
+        label="Judged",
+        description="share of the ranks down to the cutoff that hold a judged passage",
+        needs_cutoff=True,
+        uses_grades=True,
+    ),
 }
 """By the name before the cutoff in ``testsets.*.metrics``."""
 
@@ -127,6 +247,8 @@ def parse(metric: str) -> tuple[str, int]:
         )
     if METRICS[name].needs_cutoff and match[2] is None:
         raise InputError(f"{metric!r} is not a known metric without a cutoff.", hint=f"give it one, as in {metric}@10.")
+    if not METRICS[name].takes_cutoff and match[2] is not None:
+        raise InputError(f"{metric!r} is not a known metric: it has no cutoff.", hint=f"write {name}.")
     return name, int(match[2] or 0)
 
 

@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..io.formats.msmarco_qa import NO_ANSWER
+from .bleu_counts import BLEU_COUNTS, MAX_ORDER
 
-MAX_ORDER = 4
-"""BLEU-1 to BLEU-4 are computed."""
+_TINY, _SMALL = 1e-15, 1e-9
+"""coco-caption's constants against a division by zero."""
 
 
 class Bleu(NamedTuple):
@@ -23,10 +24,12 @@ class Bleu(NamedTuple):
     Attributes:
         corpus: BLEU of all answers together, from their summed n-gram counts and lengths; from 0 to 1.
         sentences: BLEU of each answer alone; shape (answers,). Their mean is not ``corpus``.
+        counts: by name of :data:`BLEU_COUNTS`, what ``corpus`` is computed from; shape (answers,) each.
     """
 
     corpus: float
     sentences: np.ndarray
+    counts: dict[str, np.ndarray]
 
 
 def tokenise(texts: Iterable[str]) -> list[str]:
@@ -50,10 +53,32 @@ def bleu(answers: Sequence[str], references: Sequence[Sequence[str]]) -> list[Bl
         answers: tokenised; one per question.
         references: tokenised; at least one per question.
     """
-    from pycocoevalcap.bleu.bleu import Bleu as CocoBleu
+    from pycocoevalcap.bleu.bleu_scorer import BleuScorer
 
-    corpus, sentences = CocoBleu(MAX_ORDER).compute_score(*_by_question(answers, references), verbose=0)
-    return [Bleu(figure, np.array(values)) for figure, values in zip(corpus, sentences, strict=True)]
+    scorer = BleuScorer(n=MAX_ORDER)
+    for answer, several in zip(answers, references, strict=True):
+        scorer += (answer, list(several))
+    corpus, sentences = scorer.compute_score(option="closest")
+    rows = []
+    for count in scorer.ctest:
+        length = count["testlen"]
+        closest = min((abs(reference - length), reference) for reference in count["reflen"])[1]
+        rows.append([length, closest, *count["correct"], *count["guess"]])
+    counts = dict(zip(BLEU_COUNTS, np.array(rows, np.float64).T, strict=True))
+    return [Bleu(figure, np.array(values), counts) for figure, values in zip(corpus, sentences, strict=True)]
+
+
+def bleu_of_counts(order: int, sums: np.ndarray) -> np.ndarray:
+    """Corpus BLEU from summed counts, as coco-caption computes it.
+
+    Args:
+        order: 1 to :data:`MAX_ORDER`.
+        sums: shape (..., counts), the counts in the order of :data:`BLEU_COUNTS`.
+    """
+    correct, guessed = sums[..., 2 : 2 + order], sums[..., 2 + MAX_ORDER : 2 + MAX_ORDER + order]
+    precision = np.prod((correct + _TINY) / (guessed + _SMALL), axis=-1) ** (1 / order)
+    ratio = (sums[..., 0] + _TINY) / (sums[..., 1] + _SMALL)
+    return precision * np.exp(np.minimum(0.0, 1 - 1 / ratio))
 
 
 def rouge_l(answers: Sequence[str], references: Sequence[Sequence[str]]) -> np.ndarray:

@@ -110,17 +110,19 @@ def _testset(place: str, testset: Testset) -> Iterator[str]:
     unfit = []
     for metric in testset.metrics:
         try:
-            name, _ = parse(metric)
+            name, cutoff = parse(metric)
         except InputError as error:
             yield f"{place}.metrics: {error.problem.removesuffix('.')}; {error.hint.removesuffix('.')}"
             continue
         if METRICS[name].needs_all_relevant:
             unfit.append(metric)
+        if cutoff > testset.depth:
+            yield f"{place}.metrics: {metric} looks further down than `depth`, {testset.depth}"
     if testset.relevant == "answers" and unfit:
         fit = [name for name, metric in METRICS.items() if not metric.needs_all_relevant]
         yield (
             f"{place}.metrics: {', '.join(unfit)}: with relevant: answers only retrieved passages are judged, so that "
-            f"nobody knows how many relevant ones there are; use {'@k, '.join(fit)}@k"
+            f"nobody knows how many relevant ones there are; use one of {', '.join(fit)}"
         )
 
 

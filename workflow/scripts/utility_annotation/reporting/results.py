@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from ..common.importing import large_packages
-from ..evaluation.significance import paired_t_test, per_query_values
+from ..evaluation.answer_metrics import ANSWER_METRICS, Pooled
+from ..evaluation.significance import RESAMPLES, paired_bootstrap, paired_t_test, per_query_values
 from ..settings import BM25, UNTRAINED, ResultsTable
 from .metrics import KEY, PLACE, read_metrics
 from .tables import Column, Table, published_notes, tidy
@@ -77,9 +78,19 @@ def _compared(cells: pd.DataFrame, baselines: pd.Series) -> tuple[pd.Series, pd.
     values = cache(per_query_values)
     for place in gain.dropna().index:
         ours, metric = cells.loc[place], cells.loc[place, "metric"]
-        first, second = (values(file, metric) for file in (ours["per_query"], theirs.loc[place, "per_query"]))
-        p_values[place] = paired_t_test(first, second, ours["weights"])
+        files = ours["per_query"], theirs.loc[place, "per_query"]
+        if pooled := _pooled(metric):
+            first, second = ([values(file, count) for count in pooled.counts] for file in files)
+            p_values[place] = paired_bootstrap(first, second, pooled.figure)
+        else:
+            one, other = (values(file, metric) for file in files)
+            p_values[place] = paired_t_test(one, other, ours["weights"])
     return gain, p_values
+
+
+def _pooled(metric: str) -> Pooled | None:
+    """How a metric follows from sums over questions, if it is no mean over them."""
+    return ANSWER_METRICS[metric].pooled if metric in ANSWER_METRICS else None
 
 
 def results_table(settings: ResultsTable, cells: pd.DataFrame) -> Table:
@@ -102,6 +113,8 @@ def results_table(settings: ResultsTable, cells: pd.DataFrame) -> Table:
             f"Significance: two-sided paired t-test over the queries, p < {settings.significance_level:g}. On an "
             "average, the test is stratified by test set."
         )
+        if any(map(_pooled, cells["metric"])):
+            notes.append(f"BLEU, which is no mean: paired bootstrap of the corpus figure, {RESAMPLES:,} resamples.")
     return Table(settings.title, {"backbone": "backbone", "training": "row"}, cells, notes)
 
 

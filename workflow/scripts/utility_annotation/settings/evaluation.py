@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from .base import Name, Settings
+from .metrics import MetricName
 
 
 class Testset(Settings):
@@ -14,10 +15,11 @@ class Testset(Settings):
 
     dataset: Name = Field(description="A name from `datasets`.")
     split: Name = Field(description="A split of that dataset.")
-    metrics: tuple[str, ...] = Field(
+    metrics: tuple[MetricName, ...] = Field(
         ("mrr@10", "recall@1000", "ndcg@10"),
         min_length=1,
-        description="Metrics, each with a cutoff (ndcg@10) or over the whole ranking (map).",
+        description="Metrics, each with a cutoff (ndcg@10) or over the whole ranking (map). The spellings of trec_eval "
+        "and ranx (ndcg_cut_10, P_10, MRR@10) are understood. No cutoff is beyond `depth`. The default ends there.",
     )
     relevant: Literal["qrels", "labels", "answers"] = Field(
         "qrels",
@@ -37,6 +39,15 @@ class Testset(Settings):
     drop_query_document: bool = Field(
         False, description="Whether to drop the document that has the query's own id (ArguAna, Quora)."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_metrics_end_at_the_depth(cls, values: Any) -> Any:
+        depth = values.get("depth") if isinstance(values, dict) else None
+        if not isinstance(depth, int) or "metrics" in values:
+            return values
+        parts = (metric.split("@") for metric in cls.model_fields["metrics"].default)
+        return {**values, "metrics": [f"{name}@{min(int(cutoff), max(depth, 1))}" for name, cutoff in parts]}
 
     @model_validator(mode="after")
     def _answers_or_labels(self) -> Testset:
@@ -70,7 +81,7 @@ class QuestionAnswering(Settings):
     style: Literal["short", "sentence"] = Field(
         "short", description="The form of the answers: short (NQ, HotpotQA), or full sentences (MS MARCO QA)."
     )
-    metrics: tuple[str, ...] = Field(("em", "f1"), min_length=1, description="Metrics of the answers.")
+    metrics: tuple[MetricName, ...] = Field(("em", "f1"), min_length=1, description="Metrics of the answers.")
     bert_score: BertScore | None = Field(
         None, description="The encoder of bert-score; leave it out without that metric."
     )

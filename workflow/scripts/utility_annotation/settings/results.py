@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from pydantic import Field, field_validator, model_validator
 
 from .base import Name, Settings
+from .metrics import MetricName
 
 
 class ShownTraining(NamedTuple):
@@ -59,7 +60,7 @@ class ResultsTable(Settings):
     testsets: tuple[Name, ...] = Field((), description="Test sets and averages, one group of columns each.")
     qa: tuple[Name, ...] = Field((), description="Question answering, one group of columns per generator.")
     generators: tuple[Name, ...] = Field((), description="Names from `annotators`: the LLMs that answer.")
-    metrics: tuple[str, ...] = Field((), description="Which of the computed metrics to show; all by default.")
+    metrics: tuple[MetricName, ...] = Field((), description="Which of the computed metrics to show; all by default.")
     with_bm25: bool = Field(True, description="Whether BM25 is the first row of a table with test sets.")
     baseline: Name | None = Field("human", description="The training that + and − compare with; null for no marks.")
     significance_level: float = Field(0.05, gt=0, lt=1, description="A difference with a lower p is marked.")
@@ -117,7 +118,7 @@ class LineChart(Settings):
     x_label: str = Field(description="Label of the x axis.")
     backbone: Name = Field(description="The backbone of the trainings.")
     testset: Name = Field(description="A test set or an average.")
-    metric: str = Field(description="A metric of that test set.")
+    metric: MetricName = Field(description="A metric of that test set.")
     series: tuple[Series, ...] = Field(min_length=1, description="The lines.")
     levels: tuple[Name, ...] = Field((), description="Trainings drawn as horizontal lines.")
 
