@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from terminal import run_on_terminal
 
-from utility_annotation.common.progress import CountingReader, Progress, counted, waiting
+from utility_annotation.common.progress import Progress, counted, waiting
 
 JOB = """
 import sys, time
@@ -90,12 +90,12 @@ def test_work_that_counts_nothing_gives_signs_of_life_until_it_ends(caplog: pyte
     assert re.fullmatch(r"indexing: 0:00:00 so far", caplog.messages[0])
 
 
-def test_bytes_are_counted_as_they_are_read(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("utility_annotation.common.progress._SECONDS_BETWEEN_LOG_LINES", 0.0)
+def test_work_that_shows_its_position_is_looked_at(caplog: pytest.LogCaptureFixture) -> None:
     stream = io.BytesIO(b"x" * 3000)
-    with caplog.at_level(logging.INFO), io.BufferedReader(CountingReader(stream, "reading", 3000), 1000) as reader:
-        assert reader.read(1) == b"x"
-        assert caplog.messages[-1].startswith("reading: 1,000 of 3,000 bytes")
-        assert len(reader.read()) == 2999
-    assert caplog.messages[-1].startswith("reading: 3,000 of 3,000 bytes")
-    assert stream.closed
+    with caplog.at_level(logging.INFO):
+        with Progress("reading", 3000, "bytes", interval=0.02).watching(stream.tell):
+            stream.read(1000)
+            time.sleep(0.1)
+            assert caplog.messages[-1].startswith("reading: 1,000 of 3,000 bytes")
+            stream.read()
+        assert caplog.messages[-1].startswith("reading: 3,000 of 3,000 bytes")

@@ -65,8 +65,13 @@ def test_room_is_the_least_of_the_model_s_limits_and_the_user_s(
 
 def test_prompts_without_room_say_how_much_of_them_there_is_room_for(tiny_model: Path, annotator: Annotator) -> None:
     tokens = ChatTokenizer(tiny_model, annotator.model_copy(update={"max_model_len": 100}))
-    failures = tokens.without_room([[0] * 80, [0] * 160], [20, 20])
-    assert failures == {1: TooLong("160 prompt tokens, but the model has room for 80", 0.5)}
+    requests = [
+        ReplyRequest((Message("user", text),), Sampling(max_new_tokens=20)) for text in ("hello", "hello " * 99)
+    ]
+    served, failed = tokens.tokenised(requests, 2)
+    length = len(tokens.prompts([requests[1].chat])[0])
+    assert (served.index, served.ids) == (0, tokens.prompts([requests[0].chat])[0])
+    assert failed == (1, TooLong(f"{length} prompt tokens, but the model has room for 80", 80 / length))
 
 
 def test_reply_ends_with_the_turn_and_says_so(tiny_model: Path, annotator: Annotator) -> None:

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from utility_annotation.common.errors import InputError
+from utility_annotation.engines.chat_tokens import Tokenised
 from utility_annotation.engines.protocol import (
     Completion,
     Continuation,
@@ -161,10 +162,11 @@ def test_log_likelihood_that_is_no_number_is_a_failure(tiny_model: Path, annotat
 
 def test_batches_keep_the_token_budget_and_hold_every_prompt_once(engine: TransformersEngine) -> None:
     sequences = [[0] * length for length in (5, 300, 120, 7, 900, 1, 60)]
-    batches = list(engine._batches(sequences, range(7), room=10))
-    assert sorted(index for batch in batches for index in batch) == list(range(7))
+    requests = [Tokenised(index, None, ids, len(ids)) for index, ids in enumerate(sequences)]
+    batches = list(engine._batches(requests, room=10))
+    assert sorted(asked.index for batch in batches for asked in batch) == list(range(7))
     for batch in batches:
-        longest = max(len(sequences[index]) for index in batch)
+        longest = max(len(asked.ids) for asked in batch)
         assert len(batch) == 1 or len(batch) * (longest + 10) <= 600
 
 

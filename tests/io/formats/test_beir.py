@@ -84,7 +84,7 @@ def test_a_folder_without_the_file(tmp_path: Path) -> None:
     [
         (b"q1\td1\t1\nq2\td1\t1\n", 1, "where BEIR has its header"),
         (b"query-id\tcorpus-id\tscore\nq1\td1\n", 2, "2 columns where 3 are due"),
-        (b"query-id\tcorpus-id\tscore\nq1\td1\t1.5\n", 2, "`grade` is str '1.5'"),
+        (b"query-id\tcorpus-id\tscore\nq1\td1\t1.5\n", 2, "`score` is str '1.5'"),
         (b"query-id\tcorpus-id\tscore\n\td1\t1\n", 2, "`query-id` is empty"),
         (b"q1 Q0 d1 1\n", 1, "1 column where 3 are due"),
     ],

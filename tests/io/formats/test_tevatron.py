@@ -75,7 +75,7 @@ GOOD = {"docid": "1", "title": "t", "text": "x"}
         ({**GOOD, "docid": ""}, "`docid` is empty"),
         ({**GOOD, "title": 0}, "`title` is int"),
         ({"text": "x"}, "`docid` is missing"),
-        ("x", "`passage` is str"),
+        ("x", "`negative_passages` is missing or no list of objects"),
     ],
 )
 def test_bad_passages(tmp_path: Path, passage: object, problem: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -105,9 +106,9 @@ def annotate(
                 unfinished.append(case)
             else:
                 rows[case.place] = row
-                progress.outcome(row["outcome"])
+                progress.outcomes[row["outcome"]] += 1
         cases = unfinished
-    if len(items) > 1 and progress.in_vain:
+    if len(items) > 1 and progress.failed == progress.done > 0:
         reason = " ".join(progress.last_failure.split()).rstrip(".")
         raise InputError(
             f"every request of this shard failed, the last one with: {reason}.",
@@ -116,7 +117,8 @@ def annotate(
         )
     with ANNOTATION.writer(output) as writer:
         writer.write_rows([rows[place] for place in range(len(items))])
-    progress.finish()
+    progress.what = "annotated"
+    progress.tell()
     return progress
 
 
@@ -216,7 +218,7 @@ def _answered(
             requests[key] = case.requests[place]
         if not case.open:
             yield case
-    progress.expect(len(requests))
+    progress.total = (progress.total or 0) + len(requests)
 
     def hand_over(key: str, result: Result) -> Iterator[_Case]:
         for case, place in waiting.pop(key):
@@ -224,16 +226,20 @@ def _answered(
             if not case.open:
                 yield case
 
-    for key, stored in (store.find(requests) if progress.may_be_stored else {}).items():
-        progress.add_stored()
+    # Retries are in the store only if an earlier job made them, which has then stored what came before them.
+    may_be_stored = progress.skipped or progress.failed == progress.made
+    for key, stored in (store.find(requests) if may_be_stored else {}).items():
+        progress.skip(1)
         yield from hand_over(key, stored)
     unknown = [key for key in requests if key in waiting]
-    with progress.engine():
+    start = time.monotonic()
+    with progress.watching():
         for index, result in _run(engine, [requests[key] for key in unknown]):
-            progress.add(result)
+            progress.count(result)
             if not isinstance(result, Failure):
                 store.add(unknown[index], result)
             yield from hand_over(unknown[index], result)
+    progress.engine_seconds += time.monotonic() - start
 
 
 def _run(engine: Engine, requests: Sequence[Request]) -> Iterator[tuple[int, Result]]:

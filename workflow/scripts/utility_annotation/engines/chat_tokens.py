@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,23 @@ def annotator_fingerprint(folder: Path | str, annotator: Annotator) -> str:
 def sampling_seed(seed: int, prompt: Sequence[int]) -> int:
     """The seed of one reply (56 bits), from the sampling's seed and the prompt: prompts are sampled independently."""
     return int.from_bytes(hashlib.sha256(f"{seed} {list(prompt)}".encode()).digest()[:7])
+
+
+@dataclass(frozen=True)
+class Tokenised:
+    """A request as token ids.
+
+    Attributes:
+        index: its place among the requests.
+        request: a reply request or a continuation.
+        ids: token ids of the prompt, and of the text to score after it.
+        context: how many of them are the prompt's.
+    """
+
+    index: int
+    request: Any
+    ids: list[int]
+    context: int
 
 
 class ChatTokenizer:
@@ -118,28 +136,32 @@ class ChatTokenizer:
             completion_tokens=len(new) if end is None else end + 1,
         )
 
-    def without_room(self, prompts: Sequence[Sequence[int]], new_tokens: Sequence[int]) -> dict[int, Failure]:
-        """The prompts, by index, that exceed the context together with their new tokens."""
-        failures: dict[int, Failure] = {}
-        for index, (prompt, new) in enumerate(zip(prompts, new_tokens, strict=True)):
-            room = max(self.max_tokens - new, 0)
-            if len(prompt) > room:
-                reason = f"{len(prompt)} prompt tokens, but the model has room for {room}"
-                failures[index] = TooLong(reason, room / len(prompt))
-        return failures
-
-    def unscorable(
-        self, pairs: Sequence[tuple[Sequence[int], Sequence[int]]], *, generated: int = 0
-    ) -> dict[int, Failure]:
-        """The pairs of :meth:`continuations`, by index, that have no likelihood or exceed the context.
+    def tokenised(
+        self, requests: Sequence[Any], block: int, *, generated: int = 0
+    ) -> Iterator[Tokenised | tuple[int, Failure]]:
+        """Requests of one kind as token ids, or the failure of one that has no text to score or exceeds the context.
 
         Args:
-            pairs: token ids of each context and text.
+            requests: reply requests or continuations.
+            block: how many of them are tokenised together.
             generated: tokens that the engine generates and drops after a scored text.
         """
-        failures = self.without_room([context for context, _ in pairs], [len(text) + generated for _, text in pairs])
-        empty = Failure("an empty text has no log-likelihood")
-        return failures | {index: empty for index, (_, text) in enumerate(pairs) if not text}
+        for start in range(0, len(requests), block):
+            part = requests[start : start + block]
+            if isinstance(part[0], Continuation):
+                pairs = self.continuations(part)
+            else:
+                pairs = [(prompt, []) for prompt in self.prompts([request.chat for request in part])]
+            for index, (request, (context, text)) in enumerate(zip(part, pairs, strict=True), start):
+                new = len(text) + generated if isinstance(request, Continuation) else request.sampling.max_new_tokens
+                room = max(self.max_tokens - new, 0)
+                if isinstance(request, Continuation) and not text:
+                    yield index, Failure("an empty text has no log-likelihood")
+                elif len(context) > room:
+                    reason = f"{len(context)} prompt tokens, but the model has room for {room}"
+                    yield index, TooLong(reason, room / len(context))
+                else:
+                    yield Tokenised(index, request, context + text, len(context))
 
     def _ids(self, texts: list[str]) -> list[list[int]]:
         return self.tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []

@@ -21,17 +21,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, model_validator
 
 from ..common.errors import InputError
 from ..settings import Annotator, Performance, Sampling
-from .chat_tokens import ChatTokenizer, annotator_fingerprint
-from .protocol import Completion, Continuation, Failure, LogLikelihood, ReplyRequest, TooLong
+from .chat_tokens import ChatTokenizer, Tokenised, annotator_fingerprint
+from .protocol import Completion, Continuation, Failure, LogLikelihood, ReplyRequest, TooLong, scored
 from .server import Question, Server
-
-_Request = TypeVar("_Request")
 
 _PROMPTS_AT_A_TIME = 16
 """Prompts tokenised together: enough for the tokenizer's threads, few enough that no server waits."""
@@ -94,7 +92,7 @@ class OpenAIEngine:
         Raises:
             InputError: the server cannot be reached, refuses the key, the URL or the model, or takes no token ids.
         """
-        return self._server.ask(self._way.replies(requests))
+        return self._server.ask(self._way.questions(requests))
 
     def log_likelihood(self, requests: Sequence[Continuation]) -> Iterator[tuple[int, LogLikelihood | Failure]]:
         """See :class:`~.protocol.Engine`.
@@ -102,7 +100,7 @@ class OpenAIEngine:
         Raises:
             InputError: as above; the server gives no log-likelihoods of a prompt; or there is no model folder.
         """
-        return self._server.ask(self._way.likelihoods(requests))
+        return self._server.ask(self._way.questions(requests))
 
 
 _Natural = Annotated[int, Field(ge=0, lt=2**31)]
@@ -172,19 +170,14 @@ class _TokenIds:
         self.special_tokens = self._tokens.special_tokens
         self._model = annotator.served_model_name
 
-    def replies(self, requests: Sequence[ReplyRequest]) -> Iterator[tuple[int, Question[Completion] | Failure]]:
-        for start, part in _parts(requests):
-            prompts = self._tokens.prompts([request.chat for request in part])
-            failures = self._tokens.without_room(prompts, [request.sampling.max_new_tokens for request in part])
-            for place, (request, prompt) in enumerate(zip(part, prompts, strict=True)):
-                yield start + place, failures.get(place) or self._reply(request, prompt)
-
-    def likelihoods(self, requests: Sequence[Continuation]) -> Iterator[tuple[int, Question[LogLikelihood] | Failure]]:
-        for start, part in _parts(requests):
-            pairs = self._tokens.continuations(part)
-            failures = self._tokens.unscorable(pairs)
-            for place, (context, text) in enumerate(pairs):
-                yield start + place, failures.get(place) or self._likelihood(context, text)
+    def questions(self, requests: Sequence[Any]) -> Iterator[tuple[int, Question[Any] | Failure]]:
+        for asked in self._tokens.tokenised(requests, _PROMPTS_AT_A_TIME):
+            if isinstance(asked, tuple):
+                yield asked
+            elif isinstance(asked.request, Continuation):
+                yield asked.index, self._likelihood(asked)
+            else:
+                yield asked.index, self._reply(asked.request, asked.ids)
 
     def _reply(self, request: ReplyRequest, prompt: list[int]) -> Question[Completion]:
         sampling = request.sampling
@@ -207,12 +200,12 @@ class _TokenIds:
             partial(_refused, new_tokens=sampling.max_new_tokens),
         )
 
-    def _likelihood(self, context: list[int], text: list[int]) -> Question[LogLikelihood]:
-        body = {"model": self._model, "prompt": context + text, "max_tokens": 1, "temperature": 0.0}
+    def _likelihood(self, asked: Tokenised) -> Question[LogLikelihood]:
+        body = {"model": self._model, "prompt": asked.ids, "max_tokens": 1, "temperature": 0.0}
         return Question(
             "completions",
             body | {"echo": True, "logprobs": 1},
-            partial(self._read_likelihood, context=len(context), text=len(text)),
+            partial(self._read_likelihood, asked=asked),
             partial(_refused, new_tokens=1),
         )
 
@@ -228,20 +221,22 @@ class _TokenIds:
         completion = Completion(choice.text, "stop", len(prompt), counted if generated is None else generated)
         return _finished(completion, choice.finish_reason, limit, generated)
 
-    def _read_likelihood(self, content: bytes, *, context: int, text: int) -> LogLikelihood | Failure:
+    def _read_likelihood(self, content: bytes, *, asked: Tokenised) -> LogLikelihood | Failure:
         answer = _TextAnswer.model_validate_json(content)
         logprobs = answer.choices[0].logprobs
-        own = logprobs.token_logprobs[context : context + text] if logprobs else []
+        own = logprobs.token_logprobs[asked.context : len(asked.ids)] if logprobs else []
         found = [value for value in own if value is not None]
-        if len(found) != text:
+        if len(found) != len(asked.ids) - asked.context:
             raise InputError(
                 "the server gives no log-likelihoods of a prompt (`echo` with `logprobs`).",
                 hint="for likelihoods use a server that gives them, such as vLLM's, or another engine.",
             )
-        _check_prompt(answer.usage or _Usage(), context + text)
-        if any(not math.isfinite(value) or value <= _LEAST_LOG_PROBABILITY for value in found):
-            return Failure("the model's log-likelihood is not a finite number")
-        return LogLikelihood(math.fsum(found), text, context)
+        _check_prompt(answer.usage or _Usage(), len(asked.ids))
+        return scored(
+            math.fsum(value if value > _LEAST_LOG_PROBABILITY else -math.inf for value in found),
+            len(found),
+            asked.context,
+        )
 
 
 class _Messages:
@@ -258,14 +253,13 @@ class _Messages:
         self.fingerprint = f"openai/{annotator.served_model_name}/{'thinking' if annotator.thinking else 'plain'}"
         self._model, self._thinking = annotator.served_model_name, annotator.thinking
 
-    def replies(self, requests: Sequence[ReplyRequest]) -> Iterator[tuple[int, Question[Completion]]]:
+    def questions(self, requests: Sequence[Any]) -> Iterator[tuple[int, Question[Any] | Failure]]:
+        if any(isinstance(request, Continuation) for request in requests):
+            raise InputError(
+                "log-likelihoods need a tokenizer, but the annotator names none.",
+                hint="set `annotators.*.model` to the model that the server runs.",
+            )
         return ((number, self._reply(request)) for number, request in enumerate(requests))
-
-    def likelihoods(self, requests: Sequence[Continuation]) -> Iterator[tuple[int, Question[LogLikelihood]]]:
-        raise InputError(
-            "log-likelihoods need a tokenizer, but the annotator names none.",
-            hint="set `annotators.*.model` to the model that the server runs.",
-        )
 
     def _reply(self, request: ReplyRequest) -> Question[Completion]:
         sampling = request.sampling
@@ -295,11 +289,6 @@ class _Messages:
             text = f"<think>{thought}{end}{text}"
         completion = Completion(text, "stop", usage.prompt_tokens or 0, usage.generated or 0)
         return _finished(completion, choice.finish_reason, limit, usage.generated)
-
-
-def _parts(requests: Sequence[_Request]) -> Iterator[tuple[int, Sequence[_Request]]]:
-    for start in range(0, len(requests), _PROMPTS_AT_A_TIME):
-        yield start, requests[start : start + _PROMPTS_AT_A_TIME]
 
 
 def _decoding(sampling: Sampling) -> dict[str, Any]:

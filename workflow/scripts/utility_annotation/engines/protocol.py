@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -98,6 +99,13 @@ def tokens(result: Result) -> tuple[int, int]:
     if isinstance(result, LogLikelihood):
         return result.prompt_tokens + result.tokens, 0
     return 0, 0
+
+
+def scored(total: float, tokens: int, prompt_tokens: int) -> LogLikelihood | Failure:
+    """A log-likelihood, or a failure if the model's numbers overflow."""
+    if math.isfinite(total):
+        return LogLikelihood(total, tokens, prompt_tokens)
+    return Failure("the model's log-likelihood is not a finite number")
 
 
 class Engine(Protocol):

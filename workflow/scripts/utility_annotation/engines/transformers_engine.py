@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ..common.devices import choose_device, use_threads
 from ..common.importing import large_packages
 from ..settings import Annotator, Performance, Sampling
-from .chat_tokens import ChatTokenizer, annotator_fingerprint, sampling_seed
-from .protocol import Completion, Continuation, Failure, LogLikelihood, ReplyRequest
+from .chat_tokens import ChatTokenizer, Tokenised, annotator_fingerprint, sampling_seed
+from .protocol import Completion, Continuation, Failure, LogLikelihood, ReplyRequest, scored
 
 with large_packages():
     import torch
@@ -65,85 +64,76 @@ class TransformersEngine:
     @torch.inference_mode()
     def generate(self, requests: Sequence[ReplyRequest]) -> Iterator[tuple[int, Completion | Failure]]:
         """See :class:`~.protocol.Engine`. A sampled reply depends on the seed and its own prompt, not on its batch."""
-        prompts = self.tokens.prompts([request.chat for request in requests])
-        failures = self.tokens.without_room(prompts, [request.sampling.max_new_tokens for request in requests])
-        yield from failures.items()
-        alike: dict[Sampling, list[int]] = {}
-        for index, request in enumerate(requests):
-            if index not in failures:
-                alike.setdefault(request.sampling, []).append(index)
-        for sampling, indices in alike.items():
-            run = partial(self._generate, prompts=prompts, sampling=sampling)
-            for batch in self._batches(prompts, indices, room=sampling.max_new_tokens):
-                yield from self._with_smaller_batches(batch, run)
+        alike: dict[Sampling, list[Tokenised]] = {}
+        for asked in self._tokenised(requests):
+            if isinstance(asked, tuple):
+                yield asked
+            else:
+                alike.setdefault(asked.request.sampling, []).append(asked)
+        for sampling, group in alike.items():
+            for batch in self._batches(group, room=sampling.max_new_tokens):
+                yield from self._with_smaller_batches(batch, self._generate)
 
     @torch.inference_mode()
     def log_likelihood(self, requests: Sequence[Continuation]) -> Iterator[tuple[int, LogLikelihood | Failure]]:
         """See :class:`~.protocol.Engine`."""
-        pairs = self.tokens.continuations(requests)
-        failures = self.tokens.unscorable(pairs)
-        yield from failures.items()
-        sequences = [context + text for context, text in pairs]
-        lengths = [len(text) for _, text in pairs]
-        scorable = [index for index in range(len(pairs)) if index not in failures]
-        for batch in self._batches(sequences, scorable):
-            yield from self._with_smaller_batches(batch, partial(self._score, sequences=sequences, lengths=lengths))
+        scorable: list[Tokenised] = []
+        for asked in self._tokenised(requests):
+            if isinstance(asked, tuple):
+                yield asked
+            else:
+                scorable.append(asked)
+        for batch in self._batches(scorable):
+            yield from self._with_smaller_batches(batch, self._score)
 
-    def _generate(
-        self, batch: list[int], prompts: list[list[int]], sampling: Sampling
-    ) -> list[tuple[int, Completion | Failure]]:
-        stop_ids = self.tokens.stop_ids
-        ids, mask = self._padded([prompts[index] for index in batch])
+    def _tokenised(self, requests: Sequence[Any]) -> Iterator[Tokenised | tuple[int, Failure]]:
+        return self.tokens.tokenised(requests, max(len(requests), 1))
+
+    def _generate(self, batch: list[Tokenised]) -> list[Completion]:
+        stop_ids, sampling = self.tokens.stop_ids, batch[0].request.sampling
+        ids, mask = self._padded(batch)
         config = GenerationConfig(
             max_new_tokens=sampling.max_new_tokens,
             do_sample=False,
             eos_token_id=stop_ids,
             pad_token_id=stop_ids[0],
         )
-        processors = _samplers(sampling, [prompts[index] for index in batch], self.device)
+        processors = _samplers(sampling, [asked.ids for asked in batch], self.device)
         output = self.model.generate(
             input_ids=ids, attention_mask=mask, generation_config=config, logits_processor=processors
         )
         replies = output[:, ids.shape[1] :].tolist()
-        return [(index, self.tokens.completion(prompts[index], new)) for index, new in zip(batch, replies, strict=True)]
+        return [self.tokens.completion(asked.ids, new) for asked, new in zip(batch, replies, strict=True)]
 
-    def _score(
-        self, batch: list[int], sequences: list[list[int]], lengths: list[int]
-    ) -> list[tuple[int, LogLikelihood | Failure]]:
+    def _score(self, batch: list[Tokenised]) -> list[LogLikelihood | Failure]:
         """Padding is on the left, so that continuations end together and only the last logits are computed."""
-        ids, mask = self._padded([sequences[index] for index in batch])
-        longest = max(lengths[index] for index in batch)
+        ids, mask = self._padded(batch)
+        counts = [len(asked.ids) - asked.context for asked in batch]
         positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
         logits = self.model(
-            input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False, logits_to_keep=longest + 1
+            input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False, logits_to_keep=max(counts) + 1
         ).logits
-        results: list[tuple[int, LogLikelihood | Failure]] = []
-        for row, index in enumerate(batch):
-            count = lengths[index]
+        results = []
+        for row, (asked, count) in enumerate(zip(batch, counts, strict=True)):
             predicted = logits[row, -count - 1 : -1].float()
             chosen = predicted.gather(1, ids[row, -count:, None])[:, 0]
             total = float((chosen - predicted.logsumexp(dim=1)).double().sum())
-            if total == total and abs(total) != float("inf"):
-                results.append((index, LogLikelihood(total, count, len(sequences[index]) - count)))
-            else:
-                results.append((index, Failure("the model's log-likelihood is not a finite number")))
+            results.append(scored(total, count, asked.context))
         return results
 
-    def _batches(self, sequences: list[list[int]], indices: Sequence[int], *, room: int = 0) -> Iterator[list[int]]:
-        """Batches of indices, longest sequence first; padded tokens and ``room`` per row stay within the budget."""
-        order = sorted(indices, key=lambda index: -len(sequences[index]))
-        batch: list[int] = []
-        for index in order:
-            longest = len(sequences[batch[0]]) if batch else 0
-            if batch and (len(batch) + 1) * (longest + room) > self.batch_tokens:
+    def _batches(self, requests: Sequence[Tokenised], *, room: int = 0) -> Iterator[list[Tokenised]]:
+        """Batches, longest sequence first; padded tokens and ``room`` per row stay within the budget."""
+        batch: list[Tokenised] = []
+        for asked in sorted(requests, key=lambda asked: -len(asked.ids)):
+            if batch and (len(batch) + 1) * (len(batch[0].ids) + room) > self.batch_tokens:
                 yield batch
                 batch = []
-            batch.append(index)
+            batch.append(asked)
         if batch:
             yield batch
 
     def _with_smaller_batches(
-        self, batch: list[int], run: Callable[[list[int]], list[tuple[int, _Outcome]]]
+        self, batch: list[Tokenised], run: Callable[[list[Tokenised]], Sequence[_Outcome]]
     ) -> Iterator[tuple[int, _Outcome | Failure]]:
         """Run a batch. If memory does not suffice, run its halves, down to the one prompt that does not fit."""
         try:
@@ -152,24 +142,24 @@ class TransformersEngine:
             if not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in str(error):
                 raise
         else:
-            yield from results
+            yield from zip((asked.index for asked in batch), results, strict=True)
             return
         if len(batch) == 1:
-            yield batch[0], Failure("out of memory on this prompt alone")
+            yield batch[0].index, Failure("out of memory on this prompt alone")
         else:
             logger.warning("out of memory on %d prompts, trying smaller batches", len(batch))
             half = len(batch) // 2
             yield from self._with_smaller_batches(batch[:half], run)
             yield from self._with_smaller_batches(batch[half:], run)
 
-    def _padded(self, sequences: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+    def _padded(self, batch: list[Tokenised]) -> tuple[torch.Tensor, torch.Tensor]:
         """Token ids (rows, longest) padded on the left with any id, and the mask that hides it."""
-        longest = max(map(len, sequences))
-        ids = torch.full((len(sequences), longest), self.tokens.stop_ids[0])
+        longest = max(len(asked.ids) for asked in batch)
+        ids = torch.full((len(batch), longest), self.tokens.stop_ids[0])
         mask = torch.zeros_like(ids)
-        for row, sequence in enumerate(sequences):
-            ids[row, longest - len(sequence) :] = torch.tensor(sequence)
-            mask[row, longest - len(sequence) :] = 1
+        for row, asked in enumerate(batch):
+            ids[row, longest - len(asked.ids) :] = torch.tensor(asked.ids)
+            mask[row, longest - len(asked.ids) :] = 1
         return ids.to(self.device), mask.to(self.device)
 
 

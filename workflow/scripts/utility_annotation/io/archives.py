@@ -6,7 +6,6 @@ Zip archives are not unpacked: their members are read in place (:mod:`utility_an
 from __future__ import annotations
 
 import difflib
-import io
 import logging
 import shutil
 import tarfile
@@ -15,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from ..common.errors import InputError
 from ..common.files import atomic_write
-from ..common.progress import CountingReader
+from ..common.progress import Progress
 
 _LOG = logging.getLogger(__name__)
 
@@ -47,8 +46,9 @@ def unpack(archive: Path, member: str, output: Path) -> None:
     names: list[str] = []
     try:
         with (
-            CountingReader(archive.open("rb"), f"looking for {member} in {archive}", archive.stat().st_size) as stream,
-            tarfile.open(fileobj=io.BufferedReader(stream), mode="r|*") as tar,
+            archive.open("rb") as stream,
+            Progress(f"looking for {member} in {archive}", archive.stat().st_size, "bytes").watching(stream.tell),
+            tarfile.open(fileobj=stream, mode="r|*") as tar,
         ):
             while (found := tar.next()) is not None:
                 if PurePosixPath(found.name) == wanted:

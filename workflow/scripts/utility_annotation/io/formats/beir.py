@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...common.errors import InputError
-from . import fields, jsonl, lines
+from . import jsonl, lines
+from .fields import Row
 from .rows import Judgement, PassageRow, Query
 
 _QRELS = ("query-id", "corpus-id", "score")
@@ -42,13 +43,8 @@ def read_judgements(path: Path) -> Iterator[Judgement]:
             )
         break
     for number, line in rows:
-        query_id, docid, grade = lines.columns(line, _QRELS, path, number)
-        yield Judgement(
-            number,
-            fields.identifier(query_id, "query-id", path, number),
-            fields.identifier(docid, "corpus-id", path, number),
-            fields.grade(grade, path, number),
-        )
+        row = Row(path, number, dict(zip(_QRELS, lines.columns(line, _QRELS, path, number), strict=True)))
+        yield Judgement(number, row.identifier("query-id"), row.identifier("corpus-id"), row.grade("score"))
 
 
 def locate(path: Path, pattern: str) -> Path:

@@ -13,7 +13,7 @@ from typing import IO, Any
 import ijson
 
 from ...common.errors import InputError, ItemNumber
-from . import lines
+from . import fields, lines
 
 _BLANK = b" \t\r\n"
 
@@ -33,6 +33,11 @@ def iter_objects(path: Path) -> Iterator[tuple[ItemNumber, dict[str, Any]]]:
                 line=number,
             )
         yield number, value
+
+
+def rows(path: Path) -> Iterator[fields.Row]:
+    """The same objects as rows."""
+    return fields.rows(path, iter_objects(path))
 
 
 def iter_column(path: Path, name: str) -> Iterator[tuple[ItemNumber, str, Any]]:

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...common.errors import InputError
-from . import documents, fields, lines
+from . import documents, lines
+from .fields import Row
 from .rows import Answers, Judgement, PassageRow, Query
 
 _HEADER = ("id", "text", "title")
@@ -31,31 +32,30 @@ def read_passages(path: Path) -> Iterator[PassageRow]:
     for number, record in records:
         if len(record) != len(_HEADER):
             raise lines.wrong_columns(len(record), _HEADER, path, number, "tabs")
-        docid, text, title = record
-        yield PassageRow(number, *fields.passage({"id": docid, "title": title, "text": text}, "id", path, number))
+        row = Row(path, number, dict(zip(_HEADER, record, strict=True)))
+        yield PassageRow(number, *row.passage("id"))
 
 
 def read_queries(path: Path) -> Iterator[Query]:
     """The questions of a training JSON."""
-    for number, row in documents.iter_objects(path):
-        yield Query(number, str(number), fields.text(row.get("question"), "question", path, number))
+    return (Query(row.line, str(row.line), row.text("question")) for row in documents.rows(path))
 
 
 def read_judgements(path: Path) -> Iterator[Judgement]:
-    """The positives of a training JSON, each with grade 1 and once a question.
+    """The positives of a training JSON, each with grade 1 and once per question.
 
     A passage's id stands under ``passage_id`` in NQ's file and under ``psg_id`` in TriviaQA's.
     """
-    for number, row in documents.iter_objects(path):
-        docids = (_docid(passage, path, number) for passage in _passages(row.get("positive_ctxs"), path, number))
+    for row in documents.rows(path):
+        passages = row.objects("positive_ctxs")
+        docids = (passage.identifier("psg_id" if "psg_id" in passage.values else "passage_id") for passage in passages)
         for docid in dict.fromkeys(docids):
-            yield Judgement(number, str(number), docid, 1)
+            yield Judgement(row.line, str(row.line), docid, 1)
 
 
 def read_answers(path: Path) -> Iterator[Answers]:
     """The answers of a training JSON."""
-    for number, row in documents.iter_objects(path):
-        yield Answers(number, str(number), fields.answers(row.get("answers"), "answers", path, number))
+    return (Answers(row.line, str(row.line), row.answers("answers")) for row in documents.rows(path))
 
 
 def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -81,19 +81,3 @@ def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
             path=path,
             line=first,
         ) from None
-
-
-def _passages(value: object, path: Path, number: int) -> list[dict[str, object]]:
-    if not isinstance(value, list) or not all(isinstance(passage, dict) for passage in value):
-        raise InputError(
-            "`positive_ctxs` is missing or no list of objects.",
-            hint="give it as a list of passages, empty if there is none.",
-            path=path,
-            line=number,
-        )
-    return value
-
-
-def _docid(passage: dict[str, object], path: Path, number: int) -> str:
-    name = "psg_id" if "psg_id" in passage else "passage_id"
-    return fields.identifier(passage.get(name), name, path, number)

@@ -1,8 +1,8 @@
-"""Checks of single values: each returns the value in its schema's type, or raises InputError with file and line."""
+"""A row of a file and its typed values. A value that is missing or malformed raises InputError with file and line."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,90 +11,101 @@ from ...common.errors import InputError
 _INT32 = range(-(2**31), 2**31)
 
 
-def identifier(value: object, name: str, path: Path, line: int) -> str:
-    """An id: a string that is not empty, or an integer, which becomes a string."""
-    if type(value) is int:
-        return str(value)
-    if type(value) is not str:
-        raise _wrong(value, name, "a string", path, line)
-    if is_blank(value):
-        raise InputError(f"`{name}` is empty.", hint="give every row an id.", path=path, line=line)
-    return value
+class Row:
+    """The values of one row by name, and where the row stands."""
+
+    __slots__ = ("line", "path", "values")
+
+    def __init__(self, path: Path, line: int, values: Mapping[str, Any]) -> None:
+        self.path, self.line, self.values = path, line, values
+
+    def error(self, problem: str, hint: str) -> InputError:
+        """An error about this row."""
+        return InputError(problem, hint=hint, path=self.path, line=self.line)
+
+    def identifier(self, name: str) -> str:
+        """An id: a string that is not empty, or an integer, which becomes a string."""
+        return self._identifier(self.values.get(name), name)
+
+    def identifiers(self, name: str) -> list[str]:
+        """A list of ids; the list may be empty."""
+        return [self._identifier(item, name) for item in self._list(name)]
+
+    def text(self, name: str) -> str:
+        """A text that is not empty."""
+        return self._text(self.values.get(name), name, "give the row its text, or remove the row.")
+
+    def strings(self, name: str) -> list[str]:
+        """A list of texts. The list may be empty, a text may not."""
+        return [self._text(item, name, "remove the empty string.") for item in self._list(name)]
+
+    def answers(self, name: str) -> list[str]:
+        """A published list of answers, without the blank ones; the list may be empty."""
+        found = self._list(name)
+        return [self._text(item, name, "") for item in found if not (type(item) is str and is_blank(item))]
+
+    def passage(self, docid: str, title: str = "title", text: str = "text") -> tuple[str, str | None, str]:
+        """(docid, title, text) under these names. A title that is absent, null or blank is None.
+
+        The text may be empty if there is a title: TREC-COVID and others hold titles without an abstract.
+        """
+        identifier, heading = self.identifier(docid), self.values.get(title)
+        if heading is not None and type(heading) is not str:
+            raise self._wrong(heading, title, "a string or null")
+        if heading is None or is_blank(heading):
+            return identifier, None, self.text(text)
+        return identifier, heading, "" if self.values.get(text) == "" else self.text(text)
+
+    def grade(self, name: str) -> int:
+        """A relevance grade: an integer of 32 bits, as a number or in plain decimal digits."""
+        value = self.values.get(name)
+        if type(value) is str and value.isascii() and value.removeprefix("-").isdigit():
+            value = int(value)
+        if type(value) is not int or value not in _INT32:
+            raise self._wrong(value, name, "an integer")
+        return value
+
+    def objects(self, name: str) -> list[Row]:
+        """A list of objects as rows; the list may be empty."""
+        items = self.values.get(name)
+        if type(items) is not list or not all(isinstance(item, Mapping) for item in items):
+            raise self.error(
+                f"`{name}` is missing or no list of objects.", "give it as a list of passages, empty if there is none."
+            )
+        return [Row(self.path, self.line, item) for item in items]
+
+    def _identifier(self, value: object, name: str) -> str:
+        return str(value) if type(value) is int else self._text(value, name, "give every row an id.")
+
+    def _text(self, value: object, name: str, hint: str) -> str:
+        if type(value) is not str:
+            raise self._wrong(value, name, "a string")
+        if is_blank(value):
+            raise self.error(f"`{name}` is empty.", hint)
+        return value
+
+    def _list(self, name: str) -> list[Any]:
+        value = self.values.get(name)
+        if type(value) is not list:
+            raise self._wrong(value, name, "a list")
+        return value
+
+    def _wrong(self, value: object, name: str, due: str) -> InputError:
+        if name not in self.values:
+            return self.error(
+                f"`{name}` is missing; the row has {', '.join(self.values) or 'nothing'}.",
+                f"give every row `{name}`; the formats jsonl and parquet take another name for it in the source's "
+                "`columns`, such as {docid: id, text: body}.",
+            )
+        found = "missing or null" if value is None else f"{type(value).__name__} {str(value)[:40]!r}"
+        return self.error(f"`{name}` is {found}, not {due}.", f"give `{name}` as {due}.")
 
 
-def text(value: object, name: str, path: Path, line: int) -> str:
-    """A text that is not empty."""
-    if type(value) is not str:
-        raise _wrong(value, name, "a string", path, line)
-    if is_blank(value):
-        raise InputError(f"`{name}` is empty.", hint="give the row its text, or remove the row.", path=path, line=line)
-    return value
-
-
-def title(value: object, path: Path, line: int, name: str = "title") -> str | None:
-    """A title; one that is absent, null or empty is None, any other string stays as it is."""
-    if value is None:
-        return None
-    if type(value) is not str:
-        raise _wrong(value, name, "a string or null", path, line)
-    return None if is_blank(value) else value
-
-
-def passage(
-    row: object, docid: str, path: Path, line: int, title_name: str = "title", text_name: str = "text"
-) -> tuple[str, str | None, str]:
-    """(docid, title, text) of a JSON passage, which stand under the keys that are given.
-
-    An empty text is accepted where there is a title to read: TREC-COVID and others hold titles without an abstract.
-    """
-    if not isinstance(row, Mapping):
-        raise _wrong(row, "passage", "an object", path, line)
-    found_title = title(row.get(title_name), path, line, title_name)
-    found_text = row.get(text_name)
-    if not (found_title is not None and found_text == ""):
-        found_text = text(found_text, text_name, path, line)
-    return identifier(row.get(docid), docid, path, line), found_title, found_text
-
-
-def grade(value: str | int | object, path: Path, line: int, name: str = "grade") -> int:
-    """A relevance grade: an integer of 32 bits, as a number or in plain decimal digits."""
-    if type(value) is str and value.isascii() and value.removeprefix("-").isdigit():
-        value = int(value)
-    if type(value) is not int or value not in _INT32:
-        raise _wrong(value, name, "an integer", path, line)
-    return value
-
-
-def strings(value: object, name: str, path: Path, line: int) -> list[str]:
-    """A list of texts, none of them empty; the list may be."""
-    return [text(item, name, path, line) for item in _list(value, name, path, line)]
-
-
-def answers(value: object, name: str, path: Path, line: int) -> list[str]:
-    """A published list of answers; it may be empty, and a blank answer in it is none."""
-    return [
-        text(item, name, path, line)
-        for item in _list(value, name, path, line)
-        if not (type(item) is str and is_blank(item))
-    ]
-
-
-def identifiers(value: object, name: str, path: Path, line: int) -> list[str]:
-    """A list of ids; the list may be empty."""
-    return [identifier(item, name, path, line) for item in _list(value, name, path, line)]
+def rows(path: Path, numbered: Iterable[tuple[int, Mapping[str, Any]]]) -> Iterator[Row]:
+    """Rows of a file from their lines or items and their values."""
+    return (Row(path, line, values) for line, values in numbered)
 
 
 def is_blank(value: str) -> bool:
     """Whether a string is empty or nothing but white space."""
     return not value or value.isspace()
-
-
-def _list(value: Any, name: str, path: Path, line: int) -> list[Any]:
-    if type(value) is not list:
-        raise _wrong(value, name, "a list", path, line)
-    return value
-
-
-def _wrong(value: object, name: str, due: str, path: Path, line: int) -> InputError:
-    found = "missing or null" if value is None else f"{type(value).__name__} {str(value)[:40]!r}"
-    return InputError(f"`{name}` is {found}, not {due}.", hint=f"give `{name}` as {due}.", path=path, line=line)

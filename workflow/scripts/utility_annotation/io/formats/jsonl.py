@@ -1,4 +1,4 @@
-"""JSON lines, an object each; see :mod:`.records` for their keys."""
+"""JSON lines, one object per line; see :mod:`.records` for the keys."""
 
 from __future__ import annotations
 
@@ -6,29 +6,30 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from . import lines, records
+from .fields import Row
 from .rows import Answers, Judgement, PassageRow, Query
+
+
+def rows(path: Path) -> Iterator[Row]:
+    """The object of each line."""
+    return (Row(path, number, lines.json_object(line, path, number)) for number, line in lines.iter_lines(path))
 
 
 def read_passages(path: Path, columns: records.Columns = records.OWN_NAMES) -> Iterator[PassageRow]:
     """``{"docid": …, "title": …, "text": …}``; the title may be absent."""
-    return records.passages(_rows(path), path, columns)
+    return records.passages(rows(path), columns)
 
 
 def read_queries(path: Path, columns: records.Columns = records.OWN_NAMES) -> Iterator[Query]:
     """``{"query_id": …, "text": …}``."""
-    return records.queries(_rows(path), path, columns)
+    return records.queries(rows(path), columns)
 
 
 def read_judgements(path: Path, columns: records.Columns = records.OWN_NAMES) -> Iterator[Judgement]:
     """``{"query_id": …, "docid": …, "grade": …}``."""
-    return records.judgements(_rows(path), path, columns)
+    return records.judgements(rows(path), columns)
 
 
 def read_answers(path: Path, columns: records.Columns = records.OWN_NAMES) -> Iterator[Answers]:
     """``{"query_id": …, "answers": […]}``; the list may be empty, an answer may not."""
-    return records.answers(_rows(path), path, columns)
-
-
-def _rows(path: Path) -> records.Records:
-    for number, line in lines.iter_lines(path):
-        yield number, lines.json_object(line, path, number)
+    return records.answers(rows(path), columns)

@@ -15,7 +15,7 @@ from typing import IO
 import orjson
 
 from ...common.errors import InputError
-from ...common.progress import CountingReader
+from ...common.progress import Progress
 from ..archives import on_disk
 
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -83,16 +83,15 @@ def open_bytes(path: Path) -> Iterator[IO[bytes]]:
             name = path.relative_to(container).as_posix()
             if name not in archive.namelist():
                 raise InputError("the zip file has no such member.", hint="correct the path after `.zip/`.", path=path)
-            size = archive.getinfo(name).file_size
-            with io.BufferedReader(
-                CountingReader(archive.open(name), f"reading {path}", size), _BUFFER_BYTES
-            ) as stream:
-                yield stream
+            progress = Progress(f"reading {path}", archive.getinfo(name).file_size, "bytes")
+            with archive.open(name) as member, progress.watching(member.tell):
+                buffered = io.BufferedReader(member, _BUFFER_BYTES)  # type: ignore[type-var]  # it has readinto
+                yield buffered
         return
     if not path.is_file():
         raise InputError("there is no such file.", hint="correct `path`, or fetch the file.", path=path)
-    file = CountingReader(io.FileIO(path), f"reading {path}", path.stat().st_size)
-    with io.BufferedReader(file, _BUFFER_BYTES) as stream:
+    progress = Progress(f"reading {path}", path.stat().st_size, "bytes")
+    with io.BufferedReader(io.FileIO(path), _BUFFER_BYTES) as stream, progress.watching(stream.raw.tell):
         if path.suffix == ".gz" or stream.peek(2)[:2] == _GZIP_MAGIC:
             with gzip.open(stream) as unpacked, io.BufferedReader(unpacked, _BUFFER_BYTES) as lines:
                 yield lines

@@ -1,4 +1,4 @@
-"""MS MARCO's passage files: tab-separated without quoting, so that a quotation mark is a character like any other."""
+"""MS MARCO's passage files: tab-separated without quoting. A quotation mark is a character like any other."""
 
 from __future__ import annotations
 
@@ -14,20 +14,18 @@ read_judgements = trec.read_judgements
 
 def read_passages(path: Path) -> Iterator[PassageRow]:
     """``collection.tsv``: passage id, text. The passages have no titles."""
-    for line, docid, text in _pairs(path, ("passage id", "text")):
-        yield PassageRow(line, docid, None, text)
+    return (PassageRow(line, docid, None, text) for line, docid, text in _pairs(path, ("passage id", "text")))
 
 
 def read_queries(path: Path) -> Iterator[Query]:
     """``queries.*.tsv``: query id, text."""
-    for row in _pairs(path, ("query id", "text")):
-        yield Query(*row)
+    return (Query(*row) for row in _pairs(path, ("query id", "text")))
 
 
 def _pairs(path: Path, names: tuple[str, str]) -> Iterator[tuple[int, str, str]]:
     for number, line in lines.iter_lines(path):
         identifier, text = lines.columns(line, names, path, number)
         if fields.is_blank(identifier) or fields.is_blank(text):
-            fields.identifier(identifier, names[0], path, number)
-            fields.text(text, names[1], path, number)
+            row = fields.Row(path, number, {names[0]: identifier, names[1]: text})
+            identifier, text = row.identifier(names[0]), row.text(names[1])
         yield number, identifier, text

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ...common.errors import InputError, ItemNumber
-from . import documents, fields
+from . import documents
+from .fields import Row
 from .rows import Answers, Query
 
 NO_ANSWER = "No Answer Present."
@@ -21,20 +22,20 @@ NO_ANSWER = "No Answer Present."
 def read_queries(path: Path) -> Iterator[Query]:
     """Columns ``query_id`` and ``query``."""
     for number, query_id, query in _rows(path, "query"):
-        yield Query(number, query_id, fields.text(query, "query", path, number))
+        yield Query(number, query_id, Row(path, number, {"query": query}).text("query"))
 
 
 def read_answers(path: Path) -> Iterator[Answers]:
     """Columns ``query_id`` and ``answers``; a question with only ``NO_ANSWER`` or blanks has an empty list."""
     for number, query_id, answers in _rows(path, "answers"):
-        found = fields.answers(answers, "answers", path, number)
+        found = Row(path, number, {"answers": answers}).answers("answers")
         yield Answers(number, query_id, [answer for answer in found if answer.strip() != NO_ANSWER])
 
 
 def _rows(path: Path, column: str) -> Iterator[tuple[ItemNumber, str, Any]]:
     """(number, query id, value) of a column's rows."""
     ids = {
-        key: fields.identifier(value, "query_id", path, number)
+        key: Row(path, number, {"query_id": value}).identifier("query_id")
         for number, key, value in documents.iter_column(path, "query_id")
     }
     number = 0

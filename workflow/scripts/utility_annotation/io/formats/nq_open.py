@@ -1,32 +1,24 @@
-"""NQ-open: one ``{"question": …, "answer": [...]}`` a line. Its questions have no ids and are known by their text."""
+"""NQ-open: one ``{"question": …, "answer": [...]}`` per line. A question has no id; its text identifies it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import fields, lines
+from . import jsonl
 from .rows import Answers, Query
 
 
 def read_queries(path: Path) -> Iterator[Query]:
-    """The questions; the number of its line is a question's id."""
-    for number, question, _ in _rows(path):
-        yield Query(number, str(number), question)
+    """The questions; the id of a question is the number of its line."""
+    return (Query(row.line, str(row.line), row.text("question")) for row in jsonl.rows(path))
 
 
 def read_answers(path: Path) -> Iterator[Answers]:
-    """The answers; in place of an id stands the question as ``normalised`` writes it."""
-    for number, question, answers in _rows(path):
-        yield Answers(number, normalised(question), fields.answers(answers, "answer", path, number))
+    """The answers; the question, as ``normalised`` writes it, replaces the id."""
+    return (Answers(row.line, normalised(row.text("question")), row.answers("answer")) for row in jsonl.rows(path))
 
 
 def normalised(question: str) -> str:
-    """A question without what differs between copies of it: case, white space, and question marks at its end."""
+    """A question without what differs between its copies: case, white space, and question marks at its end."""
     return " ".join(question.casefold().split()).rstrip("? ")
-
-
-def _rows(path: Path) -> Iterator[tuple[int, str, object]]:
-    for number, line in lines.iter_lines(path):
-        row = lines.json_object(line, path, number)
-        yield number, fields.text(row.get("question"), "question", path, number), row.get("answer")

@@ -1,4 +1,4 @@
-"""Parquet files of others; see :mod:`.records` for their columns. Rows count from 1."""
+"""Parquet files of other publishers; see :mod:`.records` for the columns. Rows count from 1."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from ...common.errors import InputError, ItemNumber
 from ...common.progress import counted
 from . import records
+from .fields import Row
 from .rows import Answers, Judgement, PassageRow, Query
 
 _BATCH_ROWS = 4096
@@ -15,49 +16,48 @@ _BATCH_ROWS = 4096
 
 def read_passages(path: Path, columns: records.Columns = records.OWN_NAMES) -> Iterator[PassageRow]:
     """Columns ``docid``, ``title`` (may be absent) and ``text``."""
-    return records.passages(_rows(path, ("docid", "text"), ("title",), columns), path, columns)
+    return records.passages(_rows(path, columns, "docid", "text", optional="title"), columns)
 
 
 def read_queries(path: Path, columns: records.Columns = records.OWN_NAMES) -> Iterator[Query]:
     """Columns ``query_id`` and ``text``."""
-    return records.queries(_rows(path, ("query_id", "text"), (), columns), path, columns)
+    return records.queries(_rows(path, columns, "query_id", "text"), columns)
 
 
 def read_judgements(path: Path, columns: records.Columns = records.OWN_NAMES) -> Iterator[Judgement]:
     """Columns ``query_id``, ``docid`` and ``grade``."""
-    return records.judgements(_rows(path, ("query_id", "docid", "grade"), (), columns), path, columns)
+    return records.judgements(_rows(path, columns, "query_id", "docid", "grade"), columns)
 
 
 def read_answers(path: Path, columns: records.Columns = records.OWN_NAMES) -> Iterator[Answers]:
     """Columns ``query_id`` and ``answers`` (a list of strings)."""
-    return records.answers(_rows(path, ("query_id", "answers"), (), columns), path, columns)
+    return records.answers(_rows(path, columns, "query_id", "answers"), columns)
 
 
-def _rows(path: Path, needed: tuple[str, ...], optional: tuple[str, ...], columns: records.Columns) -> records.Records:
-    """The rows, of the named columns alone, in flat memory.
+def _rows(path: Path, columns: records.Columns, *needed: str, optional: str = "") -> Iterator[Row]:
+    """The rows of the named columns, in flat memory. An optional column must exist if ``columns`` names it.
 
     Raises:
-        InputError: no such file, no parquet file, or a column that it lacks.
+        InputError: the file does not exist, is no parquet file, or lacks a column.
     """
     import pyarrow as pa  # here, so that a configuration is checked without it
     import pyarrow.parquet as pq
 
-    wanted = [columns.get(name, name) for name in needed]
-    named = [columns[name] for name in optional if name in columns]  # asked for, so it has to be there
+    wanted = [columns.get(name, name) for name in needed] + [columns[name] for name in columns if name == optional]
     try:
         with pq.ParquetFile(path) as file:
             found = file.schema_arrow.names
-            if lacking := [name for name in (*wanted, *named) if name not in found]:
+            if lacking := [name for name in wanted if name not in found]:
                 raise InputError(
                     f"it has no column {', '.join(map(repr, lacking))}; its columns are {', '.join(found)}.",
                     hint="name the columns in the source's `columns`, such as {docid: id}, or rename them.",
                     path=path,
                 )
-            read = wanted + [name for name in (columns.get(name, name) for name in optional) if name in found]
+            read = wanted + [optional] * (optional in found and optional not in columns)
             batches = file.iter_batches(batch_size=_BATCH_ROWS, columns=read)
-            rows = (row for batch in batches for row in batch.to_pylist())
-            for number, row in enumerate(counted(rows, f"reading {path.name}", "rows", file.metadata.num_rows), 1):
-                yield ItemNumber(number), row
+            values = (row for batch in batches for row in batch.to_pylist())
+            for number, row in enumerate(counted(values, f"reading {path.name}", "rows", file.metadata.num_rows), 1):
+                yield Row(path, ItemNumber(number), row)
     except FileNotFoundError:
         raise InputError("there is no such file.", hint="correct `path`, or fetch the file.", path=path) from None
     except (pa.ArrowInvalid, OSError) as error:

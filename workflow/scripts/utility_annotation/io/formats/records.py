@@ -1,80 +1,41 @@
-"""Rows of files whose columns have names: JSON lines and parquet.
+"""Rows whose values have names: JSON objects, parquet rows, tables with a header.
 
-The names are the schemas' own (``docid``, ``title``, ``text``; ``query_id``, ``text``; ``query_id``, ``docid``,
-``grade``; ``query_id``, ``answers``), or whatever ``columns`` of a Source says instead; other columns are left aside.
+The names are those of the schemas (``docid``, ``title``, ``text``; ``query_id``, ``text``; ``query_id``, ``docid``,
+``grade``; ``query_id``, ``answers``), or what ``columns`` says instead. Other values are ignored.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
 
-from ...common.errors import InputError
-from . import fields
+from .fields import Row
 from .rows import Answers, Judgement, PassageRow, Query
 
-Records = Iterator[tuple[int, Mapping[str, object]]]
-"""(line or item, row)."""
-
 Columns = Mapping[str, str]
-"""A schema's column → its name in the file; one that is not given has its own name."""
+"""A schema's column → its name in the file; a column that is not given has its own name."""
 
 OWN_NAMES: Columns = {}
 
 
-def passages(records: Records, path: Path, columns: Columns) -> Iterator[PassageRow]:
+def passages(rows: Iterable[Row], columns: Columns = OWN_NAMES) -> Iterator[PassageRow]:
     """Passages; the title may be absent."""
     docid, title, text = (columns.get(name, name) for name in ("docid", "title", "text"))
-    for number, row in records:
-        _check(row, (docid, text), path, number)
-        yield PassageRow(number, *fields.passage(row, docid, path, number, title, text))
+    return (PassageRow(row.line, *row.passage(docid, title, text)) for row in rows)
 
 
-def queries(records: Records, path: Path, columns: Columns) -> Iterator[Query]:
+def queries(rows: Iterable[Row], columns: Columns = OWN_NAMES) -> Iterator[Query]:
     """Questions."""
-    query_id, text = columns.get("query_id", "query_id"), columns.get("text", "text")
-    for number, row in records:
-        _check(row, (query_id, text), path, number)
-        yield Query(
-            number,
-            fields.identifier(row.get(query_id), query_id, path, number),
-            fields.text(row.get(text), text, path, number),
-        )
+    query_id, text = (columns.get(name, name) for name in ("query_id", "text"))
+    return (Query(row.line, row.identifier(query_id), row.text(text)) for row in rows)
 
 
-def judgements(records: Records, path: Path, columns: Columns) -> Iterator[Judgement]:
+def judgements(rows: Iterable[Row], columns: Columns = OWN_NAMES) -> Iterator[Judgement]:
     """Relevance judgements."""
     query_id, docid, grade = (columns.get(name, name) for name in ("query_id", "docid", "grade"))
-    for number, row in records:
-        _check(row, (query_id, docid, grade), path, number)
-        yield Judgement(
-            number,
-            fields.identifier(row.get(query_id), query_id, path, number),
-            fields.identifier(row.get(docid), docid, path, number),
-            fields.grade(row.get(grade), path, number, grade),
-        )
+    return (Judgement(row.line, row.identifier(query_id), row.identifier(docid), row.grade(grade)) for row in rows)
 
 
-def answers(records: Records, path: Path, columns: Columns) -> Iterator[Answers]:
+def answers(rows: Iterable[Row], columns: Columns = OWN_NAMES) -> Iterator[Answers]:
     """Short answers; the list may be empty, an answer may not."""
-    query_id, column = columns.get("query_id", "query_id"), columns.get("answers", "answers")
-    for number, row in records:
-        _check(row, (query_id, column), path, number)
-        yield Answers(
-            number,
-            fields.identifier(row.get(query_id), query_id, path, number),
-            fields.strings(row.get(column), column, path, number),
-        )
-
-
-def _check(row: Mapping[str, object], names: tuple[str, ...], path: Path, number: int) -> None:
-    """Refuse a row that lacks one of these names, and say which it has."""
-    for name in names:
-        if name not in row:
-            raise InputError(
-                f"`{name}` is missing; the row has {', '.join(row) or 'nothing'}.",
-                hint=f"give every row `{name}`; the formats jsonl and parquet take another name for it in the source's "
-                "`columns`, such as {docid: id, text: body}.",
-                path=path,
-                line=number,
-            )
+    query_id, found = (columns.get(name, name) for name in ("query_id", "answers"))
+    return (Answers(row.line, row.identifier(query_id), row.strings(found)) for row in rows)

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...common.errors import InputError
-from . import fields, lines
+from . import jsonl, lines
+from .fields import Row
 from .rows import Judgement, TrainingRow
 
 if TYPE_CHECKING:
@@ -20,23 +20,18 @@ if TYPE_CHECKING:
 
 def read_rows(path: Path) -> Iterator[TrainingRow]:
     """Version 1: ``query_id``, ``query``, ``positive_passages``, ``negative_passages`` of ``{docid, title, text}``."""
-    for number, line in lines.iter_lines(path):
-        yield read_row(line, path, number)
+    return (read_row(line, path, number) for number, line in lines.iter_lines(path))
 
 
 def read_row(line: bytes, path: Path, number: int) -> TrainingRow:
     """A line of version 1."""
-    row = lines.json_object(line, path, number)
-    _check_version(row, "positive_passages", "positive_document_ids", "tevatron-ids", path, number)
+    row = Row(path, number, lines.json_object(line, path, number))
+    _check_version(row, "positive_passages", "positive_document_ids", "tevatron-ids")
+    query_id, query = row.identifier("query_id"), row.text("query")
     passages: dict[str, tuple[str | None, str]] = {}
-    return TrainingRow(
-        number,
-        fields.identifier(row.get("query_id"), "query_id", path, number),
-        fields.text(row.get("query"), "query", path, number),
-        _take_passages(row, "positive_passages", passages, path, number),
-        _take_passages(row, "negative_passages", passages, path, number),
-        passages,
-    )
+    positives = _take_passages(row, "positive_passages", passages)
+    negatives = _take_passages(row, "negative_passages", passages)
+    return TrainingRow(number, query_id, query, positives, negatives, passages)
 
 
 def read_plain_rows(block: bytes) -> pa.Table | None:
@@ -88,47 +83,30 @@ def read_plain_rows(block: bytes) -> pa.Table | None:
 
 def read_id_rows(path: Path) -> Iterator[TrainingRow]:
     """Version 2: ``query_id``, ``query_text``, ``positive_document_ids`` and ``negative_document_ids``."""
-    for number, line in lines.iter_lines(path):
-        row = lines.json_object(line, path, number)
-        _check_version(row, "positive_document_ids", "positive_passages", "tevatron", path, number)
-        yield TrainingRow(
-            number,
-            fields.identifier(row.get("query_id"), "query_id", path, number),
-            fields.text(row.get("query_text"), "query_text", path, number),
-            fields.identifiers(row.get("positive_document_ids"), "positive_document_ids", path, number),
-            fields.identifiers(row.get("negative_document_ids"), "negative_document_ids", path, number),
-            {},
-        )
+    for row in jsonl.rows(path):
+        _check_version(row, "positive_document_ids", "positive_passages", "tevatron")
+        query_id, text = row.identifier("query_id"), row.text("query_text")
+        positives, negatives = row.identifiers("positive_document_ids"), row.identifiers("negative_document_ids")
+        yield TrainingRow(row.line, query_id, text, positives, negatives, {})
 
 
 def read_judgements(path: Path) -> Iterator[Judgement]:
     """The positives of rows of either version, each with grade 1 and once a question."""
-    for number, line in lines.iter_lines(path):
-        row = lines.json_object(line, path, number)
-        query_id = fields.identifier(row.get("query_id"), "query_id", path, number)
-        if "positive_document_ids" in row:
-            docids = fields.identifiers(row["positive_document_ids"], "positive_document_ids", path, number)
+    for row in jsonl.rows(path):
+        query_id = row.identifier("query_id")
+        if "positive_document_ids" in row.values:
+            docids = row.identifiers("positive_document_ids")
         else:
-            docids = _take_passages(row, "positive_passages", {}, path, number)
+            docids = _take_passages(row, "positive_passages", {})
         for docid in dict.fromkeys(docids):
-            yield Judgement(number, query_id, docid, 1)
+            yield Judgement(row.line, query_id, docid, 1)
 
 
-def _take_passages(
-    row: dict[str, object], key: str, passages: dict[str, tuple[str | None, str]], path: Path, line: int
-) -> list[str]:
-    """The docids under ``key``, in order; titles and texts go into ``passages``, where the first of a docid wins."""
-    items = row.get(key)
-    if type(items) is not list:
-        raise InputError(
-            f"`{key}` is missing or no list.",
-            hint="give it as a list of passages, empty if there is none.",
-            path=path,
-            line=line,
-        )
+def _take_passages(row: Row, key: str, passages: dict[str, tuple[str | None, str]]) -> list[str]:
+    """The docids under ``key``, in order; adds titles and texts to ``passages``, where the first of a docid stays."""
     docids = []
-    for item in items:
-        docid, title, text = _plain(item) or fields.passage(item, "docid", path, line)
+    for item in row.objects(key):
+        docid, title, text = _plain(item.values) or item.passage("docid")
         passages.setdefault(docid, (title, text))
         docids.append(docid)
     return docids
@@ -143,7 +121,7 @@ def _blanks(column: pa.Array | pa.ChunkedArray) -> bool:
 
 
 def _plain(item: Any) -> tuple[str, str | None, str] | None:
-    """What ``fields.passage`` returns for a passage with nothing unusual, several times faster; else None."""
+    """What ``Row.passage`` returns for a passage with nothing unusual, several times faster; else None."""
     try:
         docid, title, text = item["docid"], item.get("title"), item["text"]
         if docid.isspace() or text.isspace() or (title is not None and title.isspace()) or not (docid and text):
@@ -153,11 +131,9 @@ def _plain(item: Any) -> tuple[str, str | None, str] | None:
         return None
 
 
-def _check_version(row: dict[str, object], due: str, other: str, other_format: str, path: Path, line: int) -> None:
-    if due not in row and other in row:
-        raise InputError(
+def _check_version(row: Row, due: str, other: str, other_format: str) -> None:
+    if due not in row.values and other in row.values:
+        raise row.error(
             f"this row has `{other}` and no `{due}`: it is of the other Tevatron version.",
-            hint=f"set the pool's source.format to {other_format}.",
-            path=path,
-            line=line,
+            f"set the pool's source.format to {other_format}.",
         )

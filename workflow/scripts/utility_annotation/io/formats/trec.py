@@ -11,7 +11,8 @@ from pathlib import Path
 from ...common.errors import InputError
 from ...common.files import atomic_write
 from ...common.progress import Progress
-from . import fields, lines
+from . import lines
+from .fields import Row
 from .rows import Judgement
 
 _QRELS = ("query id", "iteration", "docid", "grade")
@@ -26,7 +27,7 @@ def read_judgements(path: Path) -> Iterator[Judgement]:
         columns = text.split()
         if len(columns) != len(_QRELS):
             raise lines.wrong_columns(len(columns), _QRELS, path, number, "blanks or tabs")
-        yield Judgement(number, columns[0], columns[2], fields.grade(columns[3], path, number))
+        yield Judgement(number, columns[0], columns[2], Row(path, number, {"grade": columns[3]}).grade("grade"))
 
 
 def write_run(run: Path | str, path: Path | str, tag: str) -> None:
