@@ -100,7 +100,8 @@ def test_a_curriculum_of_x_percent_has_human_labels_of_x_percent(paper: Configur
         if percent:
             labels = paper.labels[paper.trainings[name].labels]
             assert (labels.source, labels.queries.percent) == ("human", percent)
-            assert paper.trainings[name].init_from == series.points[0]
+            first = paper.trainings[paper.trainings[name].init_from or ""]
+            assert (first.labels, first.positives) == (paper.trainings[series.points[0]].labels, "pos-one")
 
 
 def test_thresholds_of_utility_ranking_are_what_their_names_say(paper: Configuration) -> None:

@@ -51,7 +51,7 @@ def test_a_draw_keeps_the_rules(rows, drawn_run, epoch, average):
     drawn = draw_from(labels, drawn_run, human=tuple(human), epoch=epoch, average=average)
     positives, negatives = set(drawn.positives), set(drawn.negatives)
     assert len(positives) + len(negatives) == len(drawn.positives) + len(drawn.negatives) <= drawn_run.train_group_size
-    assert len(positives) < drawn_run.train_group_size
+    assert len(positives) < drawn_run.train_group_size or drawn_run.positives == "pos-one"
     assert not positives & negatives
     assert not negatives & (labelled | set(drawn.protected))
     assert labelled <= set(drawn.protected)
@@ -65,7 +65,7 @@ def test_a_draw_keeps_the_rules(rows, drawn_run, epoch, average):
         assert len(positives & human) >= min(len(human), 1)
 
 
-@pytest.mark.parametrize(("positives", "expected"), [("pos-one", 1), ("pos-avg", 3), ("pos-all", 4)])
+@pytest.mark.parametrize(("positives", "expected"), [("pos-avg", 3), ("pos-all", 4)])
 def test_number_of_positives(positives, expected):
     drawn = draw_from(LABELS, run(positives=positives), average=3)
     assert (len(drawn.positives), len(drawn.negatives)) == (expected, 8 - expected)
@@ -80,13 +80,27 @@ def test_positives_and_negatives_are_drawn_evenly_over_epochs():
     """4 positives, 1 drawn: each about 1/4 of 4,000 epochs (standard deviation 27); 27 negatives, 7 drawn."""
     positives, negatives = Counter(), Counter()
     for epoch in range(4000):
-        drawn = draw_from(LABELS, run(positives="pos-one"), epoch=epoch)
+        drawn = draw_from(LABELS, run(loss="rand1lh"), epoch=epoch)
         positives.update(drawn.positives)
         negatives.update(drawn.negatives)
     assert positives.keys() == set(range(4))
     assert all(abs(count - 1000) < 140 for count in positives.values())
     assert negatives.keys() == set(range(4, 31))
     assert all(abs(count - 4000 * 7 / 27) < 140 for count in negatives.values())
+
+
+def test_pos_one_draws_one_positive_and_fills_up_from_all_other_candidates():
+    """4 of 31 positive, 1 drawn first, 7 of the other 30 beside: 3 × 7/30 further positives on average."""
+    draws = [draw_from(LABELS, run(positives="pos-one"), epoch=epoch) for epoch in range(4000)]
+    assert {len(drawn.positives) + len(drawn.negatives) for drawn in draws} == {8}
+    counts = [len(drawn.positives) for drawn in draws]
+    assert min(counts) == 1
+    assert np.mean(counts) == pytest.approx(1 + 3 * 7 / 30, abs=0.05)
+
+
+def test_pos_one_with_a_single_positive_draws_negatives_beside_it():
+    drawn = draw_from([0.0, 1.0, 0.0, 0.0], run(positives="pos-one"))
+    assert (drawn.positives, sorted(drawn.negatives)) == ((1,), [0, 2, 3])
 
 
 def test_a_draw_depends_on_seed_epoch_and_query_alone():
@@ -122,7 +136,7 @@ def test_human_positive_that_the_llm_did_not_mark():
     """random: a negative like others; exclusion: never used; inclusion: always a positive."""
     labels = [0.0, 1.0, 0.0, 0.0]
     draws = {
-        policy: draw_from(labels, run(human_positive=policy, positives="pos-one"), human=(0,))
+        policy: draw_from(labels, run(human_positive=policy, loss="rand1lh"), human=(0,))
         for policy in ("random", "exclusion", "inclusion")
     }
     assert 0 in draws["random"].negatives

@@ -70,7 +70,9 @@ class BertScore(Settings):
     """The encoder of BERTScore."""
 
     model: Name = Field(description="A name from `models`.")
-    layer: int = Field(ge=0, description="The layer whose vectors are compared (17 for roberta-large).")
+    layer: int = Field(
+        ge=0, description="The layer whose vectors are compared (9 for bert-base-uncased, 17 for roberta-large)."
+    )
 
 
 class QuestionAnswering(Settings):

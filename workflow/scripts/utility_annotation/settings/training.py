@@ -33,8 +33,8 @@ class Training(Settings):
     loss: str = Field("summarglh", description="The loss over a query's positives.")
     positives: PositiveSampling = Field(
         "pos-all",
-        description="How many of a query's positives are drawn each epoch: one, the mean number of positives per "
-        "query, or all.",
+        description="How a query's positives are drawn each epoch. pos-one: one, and the other places go to any other "
+        "candidates, positives included; pos-avg: the mean number of positives per query; pos-all: all.",
     )
     human_positive: HumanPositive = Field(
         "random",

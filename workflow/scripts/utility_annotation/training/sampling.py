@@ -71,9 +71,10 @@ def draw(
 ) -> Draw:
     """Draw ``training.train_group_size`` candidates of one query, or as many as there are.
 
-    At least one place is left to a negative, but with soft labels. A loss of a single positive draws one; if it is the
-    first one, the one of lowest rank, or, where none is on a list, the first of the pool. The other losses draw one
-    (``pos-one``), ``average`` (``pos-avg``) or all (``pos-all``). With ``inclusion`` human positives come first.
+    A loss of a single positive draws one; if it is the first one, the one of lowest rank, or, where none is on a list,
+    the first of the pool. The other losses draw ``average`` (``pos-avg``) or all (``pos-all``), and leave at least one
+    place to a negative. ``pos-one`` draws one positive and fills up with any other candidates, of which positives count
+    as positives (paper, appendix B.2). With ``inclusion`` human positives come first.
 
     Args:
         query_id: the query.
@@ -94,6 +95,13 @@ def draw(
     elif loss.positives == "first":
         listed = sorted(first or others, key=lambda index: (ranks[index] == 0, ranks[index]))
         positives = listed[:1]
+    elif loss.positives == "several" and training.positives == "pos-one":
+        positives = _sample(generator, first, others, 1)
+        rest = [index for index in _indices(positive | negative) if index not in positives]
+        beside = _sample(generator, [], rest, training.train_group_size - len(positives))
+        positives += [index for index in beside if positive[index]]
+        negatives = [index for index in beside if not positive[index]]
+        return Draw(tuple(positives), tuple(negatives), tuple(_indices(~negative)))
     else:
         wanted = {"pos-one": 1, "pos-avg": average, "pos-all": len(labels)}[training.positives]
         wanted = wanted if loss.positives == "several" else 1
