@@ -52,7 +52,8 @@ def test_rows_are_joined_by_key_and_not_by_place(tmp_path: Path) -> None:
     ("published", "read"),
     [
         (["No Answer Present."], []),
-        (["No Answer Present.", "Paris"], ["Paris"]),
+        (["No Answer Present.", "Paris"], []),
+        (["Paris", " No Answer Present. "], []),
         ([""], []),
         ([], []),
         (["no answer present in the text"], ["no answer present in the text"]),

@@ -26,10 +26,15 @@ def read_queries(path: Path) -> Iterator[Query]:
 
 
 def read_answers(path: Path) -> Iterator[Answers]:
-    """Columns ``query_id`` and ``answers``; a question with only ``NO_ANSWER`` or blanks has an empty list."""
+    """Columns ``query_id`` and ``answers``.
+
+    A question with ``NO_ANSWER`` among its answers has an empty list, as in the official scorer, and so has one with
+    blanks only.
+    """
     for number, query_id, answers in _rows(path, "answers"):
         found = Row(path, number, {"answers": answers}).answers("answers")
-        yield Answers(number, query_id, [answer for answer in found if answer.strip() != NO_ANSWER])
+        unanswered = any(answer.strip() == NO_ANSWER for answer in found)
+        yield Answers(number, query_id, [] if unanswered else found)
 
 
 def _rows(path: Path, column: str) -> Iterator[tuple[ItemNumber, str, Any]]:
