@@ -416,3 +416,12 @@ def test_a_bad_local_copy_is_refused(
 @pytest.mark.parametrize("name", ["absent.bin", "raw/a/a.bin"])
 def test_a_local_copy_that_is_not_there(server: Server, output: Path, tmp_path: Path, name: str) -> None:
     assert "is not there" in failure(server, output, local=str(tmp_path / name))
+
+
+@pytest.mark.parametrize("content", [b"", b"a few bytes"])
+def test_a_small_file_is_checked_as_a_whole(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "published").write_bytes(content)
+    url = (tmp_path / "published").as_uri()
+    download = Download(url=url, md5=hashlib.md5(content).hexdigest(), bytes=len(content))
+    fetch_file(download, tmp_path / "out" / "published", QUICK)
+    assert (tmp_path / "out" / "published").read_bytes() == content

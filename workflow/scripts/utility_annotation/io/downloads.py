@@ -125,6 +125,7 @@ def _bring(download: Download, file: BinaryIO, record: Path, patience: Patience)
         whole = whole and before == 0
         try:
             _request(download, file, record, patience.timeout)
+            file.flush()
             return whole
         except (OSError, http.client.HTTPException) as error:
             reason = _passing_reason(download, error)
