@@ -193,7 +193,7 @@ def test_the_papers_audit_is_the_page_that_is_shown(root: Path, fresh: Path, tmp
     arguments = ("paper", "--configfile", "config/paper.yaml", "--gpus", "8", "--output", str(output))
     page = plan(fresh, *arguments)
     audit = kept(tmp_path, "paper.json")
-    assert numbers(audit)["train"] == 48
+    assert numbers(audit)["train"] == 51
     assert not [job.unknown for job in audit.jobs if job.unknown]
     hours = sum(
         (estimate.seconds or 0) / 3600
