@@ -54,6 +54,12 @@ def test_grades_below_the_relevance_level_are_negative(tmp_path: Path) -> None:
     assert {pair for pair, value in rows.items() if value} == {("q2", "a"), ("q2", "c")}
 
 
+def test_a_relevance_level_that_no_grade_reaches_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no passage has a grade of 3 or more.*`relevance_level`"):
+        label(tmp_path, trec(tmp_path / "qrels", [("q1", "c", 1), ("q2", "b", 2)]), relevance_level=3)
+    assert not (tmp_path / "labels.parquet").exists()
+
+
 def test_grades_of_one_or_more_are_positive_and_queries_that_are_not_named_are_left_out(tmp_path: Path) -> None:
     judged = [("q2", "c", 3), ("q1", "c", 1), ("q2", "b", 0), ("q2", "a", 2)]
     rows, merged = label(tmp_path, trec(tmp_path / "qrels", judged))

@@ -157,7 +157,7 @@ def _expanded(node: Node, path: str = "", parts: Node | None = None) -> Node:
         kept["description"] += " " + "; ".join(f"{name}: {text}" for name, text in names.items()) + "."
     if names and kept.get("type") == "string":
         kept["enum"] = list(names)
-        if path == "testsets.*.metrics":  # metrics of retrieval have a cutoff besides
+        if path == "testsets.*.metrics":  # metrics of retrieval can have a cutoff
             kept["pattern"] = f"^({'|'.join(map(re.escape, kept.pop('enum')))})(@[1-9][0-9]*)?$"
             kept["examples"] = [f"{name}@10" for name in names]
     return kept

@@ -189,8 +189,17 @@ def _write(path: Path, lines: Iterable[bytes]) -> None:
     with atomic_write(path) as temporary:
         with gzip.open(temporary, "wb", 1) if path.suffix == ".gz" else temporary.open("wb") as out:
             out.writelines(lines)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
+        _sync(temporary)
+    _sync(path.parent)  # before a prune deletes the files that this one replaces
+
+
+def _sync(path: Path) -> None:
+    """Put a file or the entries of a folder on the disk, as a power failure must not lose what was paid for."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _is_day_old(path: Path) -> bool:

@@ -54,7 +54,8 @@ def evaluate(qrels: pa.Table, run: pa.Table, metrics: Sequence[str], *, relevanc
     """Evaluate a run against judgements.
 
     Args:
-        qrels: table of schema ``QRELS``. A negative grade counts as 0.
+        qrels: table of schema ``QRELS``. A passage with a negative grade is not relevant; for bpref and infAP it
+            is not judged.
         run: table of schema ``RUN``; its ranks decide. Queries without a judgement are ignored.
         metrics: names like ``mrr@10``, as :func:`.metric_names.parse` reads them.
         relevance_level: smallest grade that counts as relevant; metrics that use every grade ignore it.

@@ -47,13 +47,20 @@ def label_from_file(settings: Labels, pools: Sequence[Path | str], output: Path 
         output: the file to write.
 
     Raises:
-        InputError: a bad line, two judgements of one passage that disagree, no query left, or, unless
+        InputError: a bad line, two judgements of one passage that disagree, a ``relevance_level`` above 1 that no grade
+            reaches, no query left, or, unless
             ``unknown_passages`` is ``drop``, a judgement of a query or passage that the pool lacks.
     """
     if settings.file is None:
         raise InputError(f"labels of source {settings.source} name no file.", hint="give `file` in these labels.")
     source = settings.file
     judged = _read(source, settings.relevance_level)
+    if settings.relevance_level > 1 and not judged.positive.any():
+        raise InputError(
+            f"no passage has a grade of {settings.relevance_level} or more, so none is positive.",
+            hint="lower `relevance_level` of these labels, or name a file with positives.",
+            path=source.path,
+        )
     chosen = chosen_queries(pools, settings.queries)
     query_ids = pa.concat_tables(POOL.read(pool, ["query_id"]) for pool in pools)["query_id"]
     numbers = pc.index_in(judged.query_ids, value_set=query_ids)

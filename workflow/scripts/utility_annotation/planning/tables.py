@@ -121,8 +121,8 @@ def _testset(place: str, testset: Testset) -> Iterator[str]:
     if testset.relevant == "answers" and unfit:
         fit = [name for name, metric in METRICS.items() if not metric.needs_all_relevant]
         yield (
-            f"{place}.metrics: {', '.join(unfit)}: with relevant: answers only retrieved passages are judged, so that "
-            f"nobody knows how many relevant ones there are; use one of {', '.join(fit)}"
+            f"{place}.metrics: {', '.join(unfit)}: with relevant: answers only retrieved passages are judged, so "
+            f"the number of relevant ones is unknown; use one of {', '.join(fit)}"
         )
 
 

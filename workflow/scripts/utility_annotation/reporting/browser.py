@@ -34,7 +34,7 @@ class Text(NamedTuple):
 
 
 def read_sample(path: Path) -> dict[str, Any]:
-    """A file of :func:`.cards.collect`, with what its page needs besides.
+    """A file of :func:`.cards.collect`, with what else its page needs.
 
     ``alone`` is whether the pool has one annotator only; then the ``title`` of a judge does without it. A card gets
     ``said``, who judged its question and what they said, and ``tokens``, all facts and events for the page's filter, a

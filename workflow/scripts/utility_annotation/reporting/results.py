@@ -1,7 +1,8 @@
 """The tables of results: retrievers against test sets and question answering, with significance marks.
 
 Significance (paper, tables 2 to 5): two-sided paired t-test over the queries, within the same backbone; ``+`` and
-``−`` against the baseline (Human), ``†`` for better than the second baseline (REPLUG of the same group).
+``−`` against the baseline (Human), ``†`` for better than the second baseline (REPLUG of the same group). A figure that
+is no mean over questions, such as BLEU, has a paired bootstrap instead.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from ..evaluation.answer_metrics import ANSWER_METRICS, Pooled
 from ..evaluation.significance import RESAMPLES, paired_bootstrap, paired_t_test, per_query_values
 from ..settings import BM25, UNTRAINED, ResultsTable
 from .metrics import KEY, PLACE, read_metrics
-from .tables import Column, Table, published_notes, tidy
+from .tables import Column, Table, metric_name, published_notes, tidy
 
 with large_packages():
     import pandas as pd
@@ -113,8 +114,9 @@ def results_table(settings: ResultsTable, cells: pd.DataFrame) -> Table:
             f"Significance: two-sided paired t-test over the queries, p < {settings.significance_level:g}. On an "
             "average, the test is stratified by test set."
         )
-        if any(map(_pooled, cells["metric"])):
-            notes.append(f"BLEU, which is no mean: paired bootstrap of the corpus figure, {RESAMPLES:,} resamples.")
+        if pooled := [metric for metric in dict.fromkeys(cells["metric"]) if _pooled(metric)]:
+            names = ", ".join(map(metric_name, pooled))
+            notes.append(f"{names}: paired bootstrap of the figure over all questions, {RESAMPLES:,} resamples.")
     return Table(settings.title, {"backbone": "backbone", "training": "row"}, cells, notes)
 
 

@@ -17,6 +17,8 @@ from snakemake.settings.types import (
     ExecutionSettings,
     OutputSettings,
     ResourceSettings,
+    StorageSettings,
+    WorkflowSettings,
 )
 
 from ..audit.plan import Job, Output
@@ -52,6 +54,8 @@ def dry_run(arguments: Sequence[str]) -> tuple[Configuration, list[Job]]:
                     overwrite_resources=options.set_resources,
                     default_resources=options.default_resources,
                 ),
+                storage_settings=StorageSettings(notemp=options.notemp),
+                workflow_settings=WorkflowSettings(consider_ancient=options.consider_ancient),
                 config_settings=ConfigSettings(
                     config=parse_config(options.config), configfiles=options.configfile, config_args=options.config
                 ),

@@ -25,8 +25,8 @@ _WITH_CUTOFF = re.compile(r"(.+?)(?:@|_cut[_.]|[_.])(\d+)")
 def metric_name(spelling: object) -> object:
     """A metric's name with its cutoff, such as ``ndcg@10``, from the spelling of trec_eval, ranx or ir_measures.
 
-    ``ndcg_cut_10``, ``P_10``, ``MRR@10`` and ``recip_rank`` are understood, and ``rbp.95`` as ``rbp-95``. An unknown
-    name stays as it is.
+    ``ndcg_cut_10``, ``P_10``, ``MRR@10`` and ``recip_rank`` are understood, and ``rbp.95`` as ``rbp-95``. Whether there
+    is such a metric is not checked here.
     """
     if not isinstance(spelling, str):
         return spelling

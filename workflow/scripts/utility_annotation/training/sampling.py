@@ -90,6 +90,7 @@ def draw(
     first = _indices(positive & human) if training.human_positive == "inclusion" else []
     others = [index for index in _indices(positive) if index not in first]
     loss = LOSSES[training.loss]
+    negatives: list[int] | None = None
     if loss.soft_labels:
         positives = _sample(generator, first, others, training.train_group_size)
     elif loss.positives == "first":
@@ -100,13 +101,13 @@ def draw(
         rest = [index for index in _indices(positive | negative) if index not in positives]
         beside = _sample(generator, [], rest, training.train_group_size - len(positives))
         positives += [index for index in beside if positive[index]]
-        negatives = [index for index in beside if not positive[index]]
-        return Draw(tuple(positives), tuple(negatives), tuple(_indices(~negative)))
+        negatives = [index for index in beside if index not in positives]
     else:
         wanted = {"pos-one": 1, "pos-avg": average, "pos-all": len(labels)}[training.positives]
         wanted = wanted if loss.positives == "several" else 1
         positives = _sample(generator, first, others, min(wanted, training.train_group_size - 1))
-    negatives = _sample(generator, [], _indices(negative), training.train_group_size - len(positives))
+    if negatives is None:
+        negatives = _sample(generator, [], _indices(negative), training.train_group_size - len(positives))
     return Draw(tuple(positives), tuple(negatives), tuple(_indices(~negative)))
 
 
