@@ -13,6 +13,7 @@ from several import run_processes
 from tiny_bert import WORDS
 
 from utility_annotation.settings import Backbone
+from utility_annotation.training.dropout import prepare
 from utility_annotation.training.encoder import Encoder
 from utility_annotation.training.gradients import Pass, backward
 from utility_annotation.training.losses import lse_pair
@@ -39,6 +40,7 @@ def write_gradients(model: Path, texts_path: Path, grad_cache_chunk: int, output
     positives = torch.tensor(content["positives"])
     with processes("cpu") as world:
         encoder = Encoder.load(model, BACKBONE).train()
+        prepare(encoder.model)
         loss = backward(
             encoder,
             encoder.token_ids([texts[text] for text in world.share(len(texts))], "passage"),
@@ -80,9 +82,24 @@ def test_gradient_equals_plain_back_propagation(tiny_still, texts, tmp_path, pla
         torch.testing.assert_close(load_file(tmp_path / "gradients" / str(rank)), plain, rtol=1e-4, atol=1e-5)
 
 
-def test_with_dropout_the_second_pass_of_gradient_caching_draws_the_masks_of_the_first(tiny, texts, tmp_path):
-    """One chunk holds all texts, with caching and without: equal only if both passes have the same masks."""
-    for grad_cache_chunk in (0, 100):
-        write_gradients(tiny, texts, grad_cache_chunk, tmp_path / str(grad_cache_chunk))
-    without, cached = (load_file(tmp_path / str(grad_cache_chunk) / "0") for grad_cache_chunk in (0, 100))
-    torch.testing.assert_close(cached, without, rtol=1e-5, atol=1e-6)
+@pytest.fixture(scope="module")
+def with_dropout(tiny: Path, texts: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, torch.Tensor]:
+    """One process, one chunk."""
+    output = tmp_path_factory.mktemp("dropout")
+    write_gradients(tiny, texts, 0, output)
+    return load_file(output / "0")
+
+
+@pytest.mark.parametrize("grad_cache_chunk", [1, 2, 100])
+def test_dropout_does_not_depend_on_the_chunks(tiny, texts, tmp_path, with_dropout, plain, grad_cache_chunk):
+    write_gradients(tiny, texts, grad_cache_chunk, tmp_path)
+    torch.testing.assert_close(load_file(tmp_path / "0"), with_dropout, rtol=1e-4, atol=1e-5)
+    assert (with_dropout["loss"] - plain["loss"]).abs() > 1e-3
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(("count", "grad_cache_chunk"), [(2, 0), (3, 2)])
+def test_dropout_does_not_depend_on_the_processes(tiny, texts, tmp_path, with_dropout, count, grad_cache_chunk):
+    run_processes(count, write_gradients, tiny, texts, grad_cache_chunk, tmp_path)
+    for rank in range(count):
+        torch.testing.assert_close(load_file(tmp_path / str(rank)), with_dropout, rtol=1e-4, atol=1e-5)

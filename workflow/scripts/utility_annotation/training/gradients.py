@@ -4,13 +4,12 @@ Every process encodes its share of the batch's texts and gathers the vectors of 
 computes the whole loss on these vectors as leaves, takes the gradient of its own share, and propagates it back through
 its own encoder pass. The parameters' gradients are summed over the processes. With gradient caching the first pass
 keeps no graph, and each chunk is encoded a second time for the backward pass (Gao et al., Scaling Deep Contrastive
-Learning Batch Size under Memory Limited Setup, 2021). All variants give the same gradient, up to float error and
-dropout masks, which are drawn per chunk.
+Learning Batch Size under Memory Limited Setup, 2021). All variants give the same gradient, up to float error: dropout
+masks depend on the seed, the step and the text alone.
 """
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .dropout import TextDropout, text_seeds
 from .encoder import Encoder, length_batches
 from .processes import World
 
@@ -32,7 +32,7 @@ class Pass:
     Attributes:
         grad_cache_chunk: texts encoded at a time with gradient caching; 0 turns it off.
         precision: fp32, bf16 or fp16 (autocast; vectors and loss are fp32 always).
-        seed: decides the dropout masks, together with step, process and chunk.
+        seed: decides the dropout masks, together with step and text.
     """
 
     grad_cache_chunk: int
@@ -74,12 +74,13 @@ def backward(
         scale: the loss scaling that fp16 needs.
     """
     share = world.share(texts)
+    seeds = text_seeds(how.seed, step, share)
     chunks = how.chunks([len(ids) for ids in token_ids], world.device)
 
     def encode(chunk: int) -> Tensor:
         input_ids, mask = encoder.pad([token_ids[index] for index in chunks[chunk]])
-        torch.manual_seed(_dropout_seed(how.seed, step, world.rank, chunk))
-        with _autocast(world.device, how.precision):
+        masks = TextDropout(seeds[chunks[chunk]].to(world.device))
+        with masks, _autocast(world.device, how.precision):
             return encoder(input_ids.to(world.device), mask.to(world.device))
 
     vectors = torch.zeros(texts, encoder.dimension, device=world.device)
@@ -109,8 +110,3 @@ def _autocast(device: torch.device, precision: str) -> Iterator[None]:
     dtype = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
     with nullcontext() if dtype is None else torch.autocast(device.type, dtype):
         yield
-
-
-def _dropout_seed(*parts: int) -> int:
-    """One 63-bit seed from several numbers."""
-    return random.Random(" ".join(map(str, parts))).getrandbits(63)

@@ -24,6 +24,7 @@ from ..settings import Backbone, Training, TrainPerformance, canonical
 from . import checkpoint
 from .batches import Batch, assemble
 from .data import TrainingData, join
+from .dropout import prepare
 from .encoder import Encoder
 from .gradients import Pass, backward
 from .losses import LOSSES
@@ -92,6 +93,7 @@ def train(
         data = TrainingData(scratch / "data.arrow")
         plan = make_plan(data, training)
         encoder = Encoder.load(inputs.model, backbone).to(world.device).train()
+        prepare(encoder.model)
         trainer = _Trainer(encoder, data, plan, performance, world)
         trainer.state = checkpoint.restore(scratch, encoder, trainer.optimizer)
         if trainer.state.loss_scale:
