@@ -50,10 +50,10 @@ def files(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def retrieved(files: Path, passages: int) -> dict[str, list[str]]:
+def retrieved(files: Path, passages: int, *, titles: bool = True) -> dict[str, list[str]]:
     names = ("queries", "truth", "run", "corpus")
     paths = [files / f"{name}.parquet" for name in names]
-    items = read_retrieved(*paths, passages=passages)
+    items = read_retrieved(*paths, passages=passages, titles=titles)
     return {item.query_id: [passage.text for passage in item.passages] for item in items}
 
 
@@ -62,6 +62,10 @@ def test_answered_questions_come_in_their_order_with_their_best_passages_first(f
     assert list(shown) == ["q4", "q2", "q1"]
     assert shown["q1"] == ["text of d3", "First text of d1"]
     assert shown["q2"] == ["text of d2", "text of d3"]
+
+
+def test_titles_can_be_left_out(files: Path) -> None:
+    assert retrieved(files, 2, titles=False)["q1"] == ["text of d3", "text of d1"]
 
 
 def test_a_question_without_passages_is_asked_all_the_same(files: Path) -> None:

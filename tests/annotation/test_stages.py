@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from utility_annotation.annotation.answers import AnswerStage
-from utility_annotation.annotation.items import Item, Passage, keep_relevant, read_pool, with_answers, with_truth
+from utility_annotation.annotation.items import (
+    Item,
+    Passage,
+    keep_relevant,
+    read_items,
+    read_pool,
+    with_answers,
+    with_truth,
+)
 from utility_annotation.annotation.listwise import Listwise
 from utility_annotation.annotation.prompts import PromptSanitizer, PromptTemplate
 from utility_annotation.annotation.relevance import QuestionLikelihood
@@ -71,6 +79,11 @@ def scored(*means: float) -> list[LogLikelihood]:
 def test_missing_title_is_not_a_word(tmp_path: Path) -> None:
     (item,) = read_pool(pool_file(tmp_path / "pool.parquet", 1))
     assert [passage.text for passage in item.passages] == ["Title text a 0", "text b 0", "text c 0", "text d 0"]
+
+
+def test_titles_can_be_left_out(tmp_path: Path) -> None:
+    (item,) = read_items(pool_file(tmp_path / "pool.parquet", 1), {}, titles=False)
+    assert [passage.text for passage in item.passages] == ["text a 0", "text b 0", "text c 0", "text d 0"]
 
 
 def test_passages_are_cut_to_words_and_questions_and_answers_are_not() -> None:

@@ -40,8 +40,8 @@ def labelled(tmp_path: Path) -> Labelled:
     return write_labelled(tmp_path, CANDIDATES, POSITIVES)
 
 
-def export(labelled: Labelled, form: str, folder: Path, **labels: Any) -> Path:
-    chosen = SETTINGS | {"labels": SETTINGS["labels"] | labels}
+def export(labelled: Labelled, form: str, folder: Path, *, titles: bool = True, **labels: Any) -> Path:
+    chosen = SETTINGS | {"labels": SETTINGS["labels"] | labels, "pool": SETTINGS["pool"] | {"titles": titles}}
     if labels.get("source") in ("human", "replug"):
         chosen["labels"] = {"pool": "small", "source": labels["source"]}
         chosen |= {"annotator": None, "model": None}
@@ -128,6 +128,11 @@ def test_tevatron_rows_carry_the_passages_best_positive_first(labelled: Labelled
             negatives(query_id),
         )
         assert row.passages == {docid: (TEXTS[docid][0] or None, TEXTS[docid][1]) for docid in CANDIDATES[query_id]}
+
+
+def test_titles_that_retrievers_do_not_read_are_not_exported(labelled: Labelled, tmp_path: Path) -> None:
+    for row in tevatron.read_rows(export(labelled, "tevatron", tmp_path, titles=False) / "train.jsonl"):
+        assert row.passages == {docid: (None, TEXTS[docid][1]) for docid in CANDIDATES[row.query_id]}
 
 
 def test_tevatrons_second_version_has_ids_and_a_corpus_in_which_each_stands_once(

@@ -43,11 +43,11 @@ EXPECTED: list[tuple[str, dict[str, str], set[str]]] = [
     ("ingest_answers", {"dataset": "data", "split": "dev"}, {"queries", "answers", "unknown_queries"}),
     ("find_duplicates", {"pool": "found"}, {"depth", "relevance_level"}),
     ("mine_negatives", {"pool": "found"}, {"format", "depth", "size", "relevance_level"}),
-    ("build_pool", {"pool": "rows"}, fields(Pool)),
-    ("build_pool", {"pool": "found"}, fields(Pool)),
+    ("build_pool", {"pool": "rows"}, fields(Pool) - {"titles"}),
+    ("build_pool", {"pool": "found"}, fields(Pool) - {"titles"}),
     ("merge_labels", {"labels": "ranked"}, fields(Labels)),
     ("label_quality", {"labels": "ranked"}, {"labels", "source", "annotator"}),
-    ("train", {"backbone": "encoder", "training": "human"}, {"training", "backbone"}),
+    ("train", {"backbone": "encoder", "training": "human"}, {"training", "backbone", "titles"}),
     ("encode", {"backbone": "encoder"}, {"model", "pooling", "normalize", "passage_prefix", "passage_length"}),
     (
         "search",
@@ -101,7 +101,9 @@ def test_every_job_of_a_rule_has_settings_and_the_order_of_keys_in_the_configura
         assert canonical(RULES[rule](load(turned), **dict(each))) == settings
 
 
-ALWAYS = {"model", "engine", "served_model_name", "protocol", "passage_words", "max_model_len", "precision"}
+ALWAYS = {"model", "engine", "served_model_name", "protocol", "passage_words", "titles", "max_model_len"} | {
+    "precision"
+}
 LISTED = {"sampling", "thinking", "retries", "structured_outputs", "permutations"}
 ANSWERED = {"answer_sampling", "thinking", "retries"}
 LISTWISE = {

@@ -56,7 +56,8 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
     ),
     ({"ingest_qrels"}, {"datasets/data/splits/dev/unknown_passages": "keep"}),
     ({"ingest_qrels", "ingest_answers"}, {"datasets/data/splits/dev/unknown_queries": "drop"}),
-    ({"build_pool", "export_labels"}, {"pools/rows/source/path": "own/new.jsonl", "pools/rows/titles": False}),
+    ({"build_pool", "export_labels"}, {"pools/rows/source/path": "own/new.jsonl"}),
+    ({"train", "export_labels"}, {"pools/rows/titles": False}),
     ({"build_pool"}, {"pools/ids/source/format": "tevatron"}),
     ({"build_pool", "mine_negatives", "export_labels"}, {"pools/found/size": 5}),
     ({"build_pool", "export_labels"}, {"pools/rows/size": 5, "pools/rows/seed": 1, "pools/rows/shards": 3}),
@@ -75,6 +76,7 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
         {
             "annotators/list/model": "bert",
             "annotators/list/passage_words": 99,
+            "annotators/list/titles": False,
             "annotators/list/max_model_len": 999,
             "annotators/list/precision": "fp32",
             "annotators/list/thinking": True,

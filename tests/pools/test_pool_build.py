@@ -157,7 +157,7 @@ def test_ids_with_a_corpus_give_the_same_pool(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("form", ["tevatron", "tevatron-ids"])
 @pytest.mark.parametrize("titles", [True, False])
-def test_titles(tmp_path: Path, form: str, titles: bool) -> None:
+def test_a_pool_holds_titles_whoever_reads_them(tmp_path: Path, form: str, titles: bool) -> None:
     CORPUS.write(
         tmp_path / "corpus.parquet",
         CORPUS.table({"docid": ["a", "b"], "title": ["A", None], "text": ["text of a", "text of b"]}),
@@ -169,9 +169,42 @@ def test_titles(tmp_path: Path, form: str, titles: bool) -> None:
     build_pool(pool(source, form, titles=titles), outputs(tmp_path / "pool"), corpus)
     (candidates,) = read(outputs(tmp_path / "pool")).values()
     assert sorted((each["docid"], each["title"], each["text"]) for each in candidates) == [
-        ("a", "A" if titles else None, "text of a"),
+        ("a", "A", "text of a"),
         ("b", None, "text of b"),
     ]
+
+
+def test_dprs_training_json_makes_the_pool_of_the_same_rows(tmp_path: Path) -> None:
+    def contexts(docids: str) -> list[dict]:
+        return [{"psg_id": docid, "title": "", "text": f"text of {docid}"} for docid in docids]
+
+    document = [
+        {
+            "question": "question 1",
+            "positive_ctxs": contexts("ba"),
+            "hard_negative_ctxs": contexts("dc"),
+            "negative_ctxs": contexts("efcb"),
+        },
+        {"question": "question 2", "positive_ctxs": contexts("a"), "negative_ctxs": contexts("b")},
+        {"question": "question 3", "positive_ctxs": [], "hard_negative_ctxs": contexts("ab")},
+    ]
+    (tmp_path / "dpr.json.gz").write_bytes(gzip.compress(orjson.dumps(document)))
+    rows = [row("1", ["b", "a"], ["d", "c", "e", "f"]), row("2", ["a"], ["b"]), row("3", [], ["a", "b"])]
+    build_pool(pool(tmp_path / "dpr.json.gz", "dpr", size=5, shards=2), outputs(tmp_path / "dpr", 2))
+    build_pool(pool(write(tmp_path / "a.jsonl", rows), size=5, shards=2), outputs(tmp_path / "rows", 2))
+    built = read(outputs(tmp_path / "dpr", 2))
+    assert built == read(outputs(tmp_path / "rows", 2))
+    ranks = {each["rank"]: (each["docid"], each["human"]) for each in built["1"]}
+    assert ranks == {1: ("b", True), 2: ("a", True), 3: ("d", False), 4: ("c", False), 5: ("e", False)}
+
+
+def test_a_bad_passage_of_dprs_is_named(tmp_path: Path) -> None:
+    good = {"passage_id": "a", "title": "", "text": "text"}
+    document = [{"question": "q", "positive_ctxs": [good]}, {"question": "q", "positive_ctxs": [good | {"text": 1}]}]
+    (tmp_path / "dpr.json").write_bytes(orjson.dumps(document))
+    with pytest.raises(InputError, match=r"dpr\.json, item 2: .*`text`"):
+        build_pool(pool(tmp_path / "dpr.json", "dpr"), outputs(tmp_path / "pool"))
+    assert not list((tmp_path / "pool").glob("*"))
 
 
 def test_odd_queries_are_kept_and_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -238,12 +271,11 @@ ODD_ROW = st.fixed_dictionaries(
 @given(
     rows=st.lists(ODD_ROW, min_size=1, max_size=3),
     ending=st.sampled_from([b"", b"\n", b"\r\n", b"\n\n", b" ", b"[]", b"{}", b'{"query_id": 1}']),
-    titles=st.booleans(),
 )
-def test_a_plain_block_gives_what_its_rows_give_one_by_one(rows, ending, titles, tmp_path_factory) -> None:
+def test_a_plain_block_gives_what_its_rows_give_one_by_one(rows, ending, tmp_path_factory) -> None:
     folder = tmp_path_factory.mktemp("pool")
     (folder / "a.jsonl").write_bytes(b"\n".join(map(orjson.dumps, rows)) + ending)
-    settings = pool(folder / "a.jsonl", size=5, shards=2, titles=titles)
+    settings = pool(folder / "a.jsonl", size=5, shards=2)
 
     def built(name: str) -> tuple[object, ...]:
         paths = outputs(folder / name, 2)

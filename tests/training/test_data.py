@@ -31,6 +31,19 @@ def test_every_labelled_query_has_its_candidates_labels_and_texts(collection, jo
             assert pool.human[index] == by_docid[docid]["human"]
 
 
+def test_titles_can_be_left_out(collection, tmp_path):
+    for candidates in collection.pool.values():
+        candidates[0]["title"] = "Title"
+    collection.write()
+    texts = {}
+    for titles in (True, False):
+        path = tmp_path / f"{titles}.arrow"
+        join(collection.labels_path, collection.shards, path, titles=titles)
+        data = TrainingData(path)
+        texts[titles] = [data.passage(0, place) for place in range(len(data.candidates(0).docids))]
+    assert texts[True] == [f"Title {texts[False][0]}", *texts[False][1:]]
+
+
 def test_places_do_not_depend_on_the_order_of_shards(collection, joined):
     ids = [
         [data.candidates(place).query_id for place in range(10)] for data in (joined(), joined(collection.shards[::-1]))

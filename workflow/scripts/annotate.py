@@ -22,10 +22,10 @@ def annotate(arguments: argparse.Namespace) -> None:
     read = {
         reads: _truth(arguments) if reads == TRUTH else arguments.annotation / reads / file for reads in entry.reads
     }
-    items = read_items(arguments.pool / file, read)
+    settings = jobs.annotate(configuration, annotator=arguments.annotator, stage=name)
+    items = read_items(arguments.pool / file, read, titles=settings.titles)
     output = arguments.annotation / name / file
     job = StageJob(name, arguments.model, arguments.prompt, arguments.store, output, output.with_suffix(".json"))
-    settings = jobs.annotate(configuration, annotator=arguments.annotator, stage=name)
     run(job, settings, configuration.performance, items, entry.make)
 
 

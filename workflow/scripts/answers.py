@@ -32,6 +32,7 @@ def generate(arguments: argparse.Namespace) -> None:
         Path(files.run(configuration, retriever=arguments.retriever, qa=arguments.qa)),
         Path(files.corpus(configuration, qa=arguments.qa)),
         passages=settings.passages,
+        titles=settings.generator.titles,
     )
     output: Path = arguments.output
     job = StageJob(

@@ -23,7 +23,7 @@ def train_retriever(arguments: argparse.Namespace) -> None:
     transformers.utils.logging.disable_progress_bar()
     use_threads(configuration.performance.threads)
     train(
-        Inputs(arguments.model, arguments.labels, tuple(shard_files(arguments.pool, shards))),
+        Inputs(arguments.model, arguments.labels, tuple(shard_files(arguments.pool, shards)), settings.titles),
         settings.training,
         settings.backbone,
         configuration.performance.train,

@@ -48,14 +48,14 @@ class Item:
         return replace(self, passages=passages)
 
 
-def read_pool(path: Path | str) -> list[Item]:
-    """The queries of a pool shard, each with its whole pool."""
+def read_pool(path: Path | str, *, titles: bool = True) -> list[Item]:
+    """The queries of a pool shard, each with its whole pool, with or without the passages' titles."""
     return [
         Item(
             query_id=row["query_id"],
             query=row["query"],
             passages=tuple(
-                Passage(candidate["docid"], passage_text(candidate["title"], candidate["text"]))
+                Passage(candidate["docid"], passage_text(candidate["title"] if titles else None, candidate["text"]))
                 for candidate in row["candidates"]
             ),
         )
@@ -115,18 +115,19 @@ _READERS = {"answer": with_answers, TRUTH: with_truth}
 """What each kind of input adds to the items; any other stage's selection narrows them."""
 
 
-def read_items(pool: Path, read: Mapping[str, Path]) -> list[Item]:
+def read_items(pool: Path, read: Mapping[str, Path], *, titles: bool = True) -> list[Item]:
     """The queries of a pool shard as a stage shows them.
 
     Args:
         pool: the shard (schema ``POOL``).
         read: the files of the earlier stages, or of the ground-truth answers (``TRUTH``), by name and in the order in
             which they are read.
+        titles: whether the passages have their titles.
 
     Raises:
         InputError: a file lacks a query of the shard, or selects a passage outside its pool.
     """
-    items: Iterable[Item] = read_pool(pool)
+    items: Iterable[Item] = read_pool(pool, titles=titles)
     for name, path in read.items():
         items = _READERS.get(name, keep_relevant)(items, path)
     return list(items)

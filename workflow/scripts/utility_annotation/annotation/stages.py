@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .prompts import PromptTemplate
     from .shard import Stage
 
-EVERY_STAGE = ("model", "engine", "served_model_name", "protocol", "passage_words", "max_model_len")
+EVERY_STAGE = ("model", "engine", "served_model_name", "protocol", "passage_words", "titles", "max_model_len")
 """Keys of an annotator that decide the result of every stage; with a local model, ``precision`` too."""
 
 _SELECTION_REPLY = ("sampling", "thinking", "retries", "structured_outputs", "permutations")

@@ -36,7 +36,7 @@ def export_labels(
     with atomic_write(output) as folder:
         folder.mkdir()
         joined = folder / ".joined.arrow"
-        join(labels, pools, joined)
+        join(labels, pools, joined, titles=settings.pool.titles)
         counts: Counter[str] = Counter()
         for example in Examples(joined):
             held = {"positives": len(example.positives), "negatives": len(example.negatives)}

@@ -104,11 +104,11 @@ def mine_negatives(configuration: Configuration, *, pool: str) -> MiningSettings
 
 
 def build_pool(configuration: Configuration, *, pool: str) -> Pool:
-    """A pool, its source as the kind of rows that it is built from."""
+    """A pool, its source as the kind of rows that it is built from. Its shards hold the titles in any case."""
     settings = configuration.pools[pool]
     rows = "tevatron-ids" if settings.source.searched else settings.source.format
     source = PoolSource.model_validate({"format": rows, "path": pools.source(configuration, pool=pool)})
-    return settings.model_copy(update={"source": source})
+    return settings.model_copy(update={"source": source}).only(*(key for key in Pool.model_fields if key != "titles"))
 
 
 def annotate(configuration: Configuration, *, annotator: str, stage: str) -> Annotator:
@@ -138,11 +138,14 @@ class TrainSettings(JobSettings):
 
     training: Training
     backbone: Backbone
+    titles: bool
 
 
 def train(configuration: Configuration, *, backbone: str, training: str) -> TrainSettings:
-    """A training with its backbone."""
-    return TrainSettings(training=configuration.trainings[training], backbone=configuration.backbones[backbone])
+    """A training with its backbone, and whether its pool's titles are read."""
+    settings = configuration.trainings[training]
+    pool = configuration.pools[configuration.labels[settings.labels].pool]
+    return TrainSettings(training=settings, backbone=configuration.backbones[backbone], titles=pool.titles)
 
 
 def encode(configuration: Configuration, *, backbone: str) -> Backbone:

@@ -29,8 +29,7 @@ def corpus(configuration: Configuration, *, pool: str) -> str:
 
 def corpus_of_ids(configuration: Configuration, *, pool: str) -> list[str]:
     """The corpus that supplies the texts of a pool whose rows hold ids only."""
-    whole = configuration.pools[pool].source.format == "tevatron"
-    return [] if whole else [corpus(configuration, pool=pool)]
+    return [] if configuration.pools[pool].source.carries_passages else [corpus(configuration, pool=pool)]
 
 
 def queries(configuration: Configuration, *, pool: str) -> str:

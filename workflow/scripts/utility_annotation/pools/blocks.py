@@ -6,7 +6,7 @@ A block of plain rows is made by column, a block with unusual rows by row; the r
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..common.errors import InputError
-from ..io.formats import lines, tevatron
+from ..io.formats import dpr, lines, tevatron
 from ..io.formats.rows import TrainingRow
 from ..io.passages import PassageStore
 from ..io.schemas import CANDIDATE, POOL
@@ -56,26 +56,32 @@ class Block:
 
 
 def own_passages(source: Path, settings: Pool) -> Iterator[Block]:
-    """Version 1: a row carries its passages.
+    """Rows that carry their passages.
 
     Raises:
         InputError: a bad line, or a query without any passage.
     """
+    if settings.source.format == "dpr":
+        rows = dpr.read_rows(source)
+        while block := list(islice(rows, _BLOCK_ROWS)):
+            yield _carried(block, settings, source)
+        return
     for first, data in lines.iter_blocks(source):
         table = tevatron.read_plain_rows(data)
         if table is not None:
             yield _plain_block(table, first, settings)
         else:
             rows = (tevatron.read_row(line, source, number) for number, line in lines.lines_of(data, first))
-            chosen = []
-            for row in rows:
-                human, hard = choose(row.positives, row.negatives, settings.size)
-                chosen.append((row, _candidates(human, hard, row.passages)))
-            yield _block(chosen, settings, source)
+            yield _carried(rows, settings, source)
+
+
+def _carried(rows: Iterable[TrainingRow], settings: Pool, source: Path) -> Block:
+    chosen = ((row, choose(row.positives, row.negatives, settings.size)) for row in rows)
+    return _block([(row, _candidates(*kept, row.passages)) for row, kept in chosen], settings, source)
 
 
 def stored_passages(source: Path, settings: Pool, store: PassageStore, corpus: Path) -> Iterator[Block]:
-    """Version 2: the corpus has the passages, looked up for many rows at a time.
+    """Rows of ids: the corpus has the passages, looked up for many rows at a time.
 
     Raises:
         InputError: as :func:`own_passages`, and for a docid that the corpus lacks.
@@ -131,7 +137,6 @@ def _block(chosen: list[Chosen], settings: Pool, source: Path) -> Block:
             pa.array([chosen[place][0].query for place in order], pa.string()),
             np.array([len(chosen[place][1]) for place in order], np.int64),
             [pa.array(column, field.type) for column, field in zip(columns, CANDIDATE, strict=True)],
-            settings,
         ),
         shards[order],
         counts,
@@ -177,19 +182,14 @@ def _plain_block(table: pa.Table, first: int, settings: Pool) -> Block:
                 pa.array(is_human[shuffle]),
                 pa.array(place[shuffle] + 1, pa.int32()),
             ],
-            settings,
         ),
         shards[order],
         _counts(there, human, lengths, settings),
     )
 
 
-def _pool_rows(
-    query_ids: pa.Array, queries: pa.Array, lengths: np.ndarray, columns: list[pa.Array], settings: Pool
-) -> pa.Table:
+def _pool_rows(query_ids: pa.Array, queries: pa.Array, lengths: np.ndarray, columns: list[pa.Array]) -> pa.Table:
     """Rows of schema ``POOL`` of columns of ``CANDIDATE``, one query's candidates after the other's."""
-    if not settings.titles:
-        columns[CANDIDATE.get_field_index("title")] = pa.nulls(len(columns[0]), pa.string())
     candidates = pa.ListArray.from_arrays(
         pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int32()),
         pa.StructArray.from_arrays(columns, fields=list(CANDIDATE)),

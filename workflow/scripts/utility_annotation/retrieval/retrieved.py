@@ -15,7 +15,9 @@ from .runs import read_rankings
 logger = logging.getLogger(__name__)
 
 
-def read_retrieved(queries: Path, answers: Path, run: Path, corpus: Path, *, passages: int) -> list[Item]:
+def read_retrieved(
+    queries: Path, answers: Path, run: Path, corpus: Path, *, passages: int, titles: bool = True
+) -> list[Item]:
     """Every question that has a ground-truth answer, with its highest-ranked passages, best first.
 
     A question without a retrieved passage (BM25 finds none if no word matches) stays: the LLM then answers from what it
@@ -27,6 +29,7 @@ def read_retrieved(queries: Path, answers: Path, run: Path, corpus: Path, *, pas
         run: schema ``RUN``.
         corpus: schema ``CORPUS``.
         passages: the number of passages per question.
+        titles: whether the passages have their titles.
 
     Raises:
         InputError: no question has a ground-truth answer, or the run names a passage that the corpus lacks.
@@ -46,7 +49,9 @@ def read_retrieved(queries: Path, answers: Path, run: Path, corpus: Path, *, pas
             hint="delete the run and search this corpus again.",
             path=run,
         )
-    texts = {docid: Passage(docid, passage_text(*content)) for docid, content in found.items()}
+    texts = {
+        docid: Passage(docid, passage_text(title if titles else None, text)) for docid, (title, text) in found.items()
+    }
     items = [
         Item(
             query_id=question["query_id"],

@@ -12,13 +12,14 @@ from .base import Name, Settings
 class PoolSource(Settings):
     """Positives and hard negatives: published ones, or passages that this workflow retrieves."""
 
-    format: Literal["tevatron", "tevatron-ids", "retrieved", "merged"] = Field(
+    format: Literal["tevatron", "tevatron-ids", "dpr", "retrieved", "merged"] = Field(
         "tevatron",
         description="tevatron: training rows that hold their passages (version 1); tevatron-ids: rows with document "
-        "ids only (version 2), the texts come from the corpus; retrieved: the passages of the qrels, filled up with "
-        "the top passages of `retrievers`; merged: the top passages of `retrievers` alone, with or without qrels.",
+        "ids only (version 2), the texts come from the corpus; dpr: DPR's training JSON, hard negatives first; "
+        "retrieved: the passages of the qrels, filled up with the top passages of `retrievers`; merged: the top "
+        "passages of `retrievers` alone, with or without qrels.",
     )
-    path: str | None = Field(None, description="tevatron, tevatron-ids: the JSONL file, plain or gzip.")
+    path: str | None = Field(None, description="tevatron, tevatron-ids, dpr: the file, plain or gzip.")
     testset: Name | None = Field(
         None, description="retrieved, merged: the test set to search. It belongs to the pool's dataset and split."
     )
@@ -38,6 +39,11 @@ class PoolSource(Settings):
         "one if there is one. Copies have the same words; case, punctuation and white space do not count. "
         "results/mined/POOL.duplicates.parquet lists copies and near-duplicates.",
     )
+
+    @property
+    def carries_passages(self) -> bool:
+        """Whether its rows hold the texts of their passages."""
+        return self.format in ("tevatron", "dpr")
 
     @property
     def searched(self) -> bool:
@@ -63,8 +69,8 @@ class Pool(Settings):
     source: PoolSource = Field(description="Where the passages come from.")
     titles: bool = Field(
         True,
-        description="Whether passages keep their titles. Use the same value as in `datasets` when both feed one "
-        "retriever.",
+        description="Whether retrievers read the titles of these passages in training, and exports hold them. Use the "
+        "same value as in `datasets` when both feed one retriever. An annotator has its own `titles`.",
     )
     size: int = Field(
         31,
@@ -177,6 +183,7 @@ class Annotator(Settings):
         "without white space (Chinese, Japanese, Thai, …) each character counts as a word. A word of more than 50 "
         "characters counts once for every 50 characters.",
     )
+    titles: bool = Field(True, description="Whether the LLM reads the titles of passages.")
     max_model_len: int | None = Field(
         None,
         ge=64,

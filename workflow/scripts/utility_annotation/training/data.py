@@ -89,10 +89,11 @@ class TrainingData:
         return labels, human, np.repeat(places, counts)
 
 
-def join(labels: Path | str, pools: Sequence[Path | str], path: Path | str) -> None:
+def join(labels: Path | str, pools: Sequence[Path | str], path: Path | str, *, titles: bool = True) -> None:
     """Write one Arrow file (temporary name, then rename): a row per labelled query with its candidates and labels.
 
-    Memory holds the ids, the labels and one piece of the pool at a time, never all texts.
+    Memory holds the ids, the labels and one piece of the pool at a time, never all texts. Without ``titles`` every
+    title is null.
 
     Raises:
         InputError: there are no labels; a labelled query is in no pool file or in two, or has other candidates there.
@@ -103,15 +104,19 @@ def join(labels: Path | str, pools: Sequence[Path | str], path: Path | str) -> N
     with atomic_write(path) as temporary, pa.ipc.new_file(temporary, _SCHEMA) as file:
         for pool in counted(pools, "joining labels and pool", "shards"):
             for batch in POOL.batches(pool):
-                file.write_batch(_join_batch(batch, rows, pool))
+                file.write_batch(_join_batch(batch, rows, pool, titles=titles))
         rows.check_all_found()
 
 
-def _join_batch(batch: pa.RecordBatch, rows: LabelRows, pool: Path | str) -> pa.RecordBatch:
+def _join_batch(batch: pa.RecordBatch, rows: LabelRows, pool: Path | str, *, titles: bool) -> pa.RecordBatch:
     found = rows.of_shard(pa.Table.from_batches([batch]), pool)
     kept = batch.filter(pa.array(found.labelled))
     candidates = kept.column("candidates")
     offsets = pa.array(np.concatenate([[0], np.cumsum(candidates.value_lengths().to_numpy())]), pa.int32())
+    if not titles:
+        columns = candidates.flatten().flatten()
+        columns[CANDIDATE.get_field_index("title")] = pa.nulls(len(columns[0]), pa.string())
+        candidates = pa.ListArray.from_arrays(offsets, pa.StructArray.from_arrays(columns, fields=list(CANDIDATE)))
     return pa.record_batch(
         [
             kept.column("query_id"),

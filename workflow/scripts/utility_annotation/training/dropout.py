@@ -61,7 +61,7 @@ class TextDropout(TorchFunctionMode):
 def prepare(model: PreTrainedModel) -> None:
     """Make the model compute attention in steps: a fused kernel draws its own masks for the attention weights."""
     modules = any(module.p for module in model.modules() if isinstance(module, torch.nn.Dropout))
-    if modules or getattr(model.config, "attention_dropout", 0.0):
+    if modules or getattr(model.config, "attention_dropout", None):
         model.set_attn_implementation("eager")
 
 

@@ -44,15 +44,17 @@ class Inputs:
         model: the folder of the encoder that it starts from: a backbone, or another training's model (curriculum).
         labels: the labels.
         pools: the shards of the labelled pool.
+        titles: whether the titles of passages are read.
     """
 
     model: Path
     labels: Path
     pools: tuple[Path, ...]
+    titles: bool = True
 
     def digest(self, training: Training, backbone: Backbone) -> str:
         """Identifies this training: two trainings share it only if all settings and file contents are equal."""
-        digest = hashlib.sha256((canonical(training) + canonical(backbone)).encode())
+        digest = hashlib.sha256(f"{canonical(training)}{canonical(backbone)}{self.titles}".encode())
         for path in (*sorted(self.model.glob("*.safetensors")), self.labels, *self.pools):
             if path.is_file():
                 with path.open("rb") as file:
@@ -112,7 +114,7 @@ def _prepare_scratch(inputs: Inputs, checkpoints: Path, scratch: Path) -> None:
     for stale in (*(path for path in checkpoints.iterdir() if path != scratch), *scratch.glob(".*.partial")):
         shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
     if not (scratch / "data.arrow").exists():
-        join(inputs.labels, inputs.pools, scratch / "data.arrow")
+        join(inputs.labels, inputs.pools, scratch / "data.arrow", titles=inputs.titles)
 
 
 class _Trainer:

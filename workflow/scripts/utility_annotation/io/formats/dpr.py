@@ -13,9 +13,11 @@ from pathlib import Path
 from ...common.errors import InputError
 from . import documents, lines
 from .fields import Row
-from .rows import Answers, Judgement, PassageRow, Query
+from .rows import Answers, Judgement, PassageRow, Query, TrainingRow
 
 _HEADER = ("id", "text", "title")
+_POSITIVES = "positive_ctxs"
+_NEGATIVES = ("hard_negative_ctxs", "negative_ctxs")
 
 
 def read_passages(path: Path) -> Iterator[PassageRow]:
@@ -42,20 +44,37 @@ def read_queries(path: Path) -> Iterator[Query]:
 
 
 def read_judgements(path: Path) -> Iterator[Judgement]:
-    """The positives of a training JSON, each with grade 1 and once per question.
-
-    A passage's id stands under ``passage_id`` in NQ's file and under ``psg_id`` in TriviaQA's.
-    """
+    """The positives of a training JSON, each with grade 1 and once per question."""
     for row in documents.rows(path):
-        passages = row.objects("positive_ctxs")
-        docids = (passage.identifier("psg_id" if "psg_id" in passage.values else "passage_id") for passage in passages)
+        docids = (passage.identifier(_id_key(passage)) for passage in row.objects(_POSITIVES))
         for docid in dict.fromkeys(docids):
             yield Judgement(row.line, str(row.line), docid, 1)
+
+
+def read_rows(path: Path) -> Iterator[TrainingRow]:
+    """The questions of a training JSON with their passages; among the negatives the hard ones come first."""
+    for row in documents.rows(path):
+        passages: dict[str, tuple[str | None, str]] = {}
+        docids: dict[str, list[str]] = {}
+        for key in (_POSITIVES, *(key for key in _NEGATIVES if key in row.values)):
+            for each in row.objects(key):
+                docid, title, text = each.passage(_id_key(each))
+                passages.setdefault(docid, (title, text))
+                docids.setdefault(key, []).append(docid)
+        negatives = [docid for key in _NEGATIVES for docid in docids.get(key, ())]
+        yield TrainingRow(
+            row.line, str(row.line), row.text("question"), docids.get(_POSITIVES, []), negatives, passages
+        )
 
 
 def read_answers(path: Path) -> Iterator[Answers]:
     """The answers of a training JSON."""
     return (Answers(row.line, str(row.line), row.answers("answers")) for row in documents.rows(path))
+
+
+def _id_key(passage: Row) -> str:
+    """Where a passage's id stands: NQ's file has ``passage_id``, TriviaQA's has ``psg_id``."""
+    return "psg_id" if "psg_id" in passage.values else "passage_id"
 
 
 def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
