@@ -30,7 +30,8 @@ rule plot_results:
 rule plot_lines:
     """A metric by a number that trainings differ in (figures 3a and 3b of the paper)."""
     input:
-        plan.of(results.line_chart_metrics),
+        metrics=plan.of(results.line_chart_metrics),
+        quality=plan.of(results.line_chart_quality),
     output:
         svg=report(
             "results/figures/{line_chart}.svg",

@@ -6,6 +6,7 @@ rule results_table:
     input:
         metrics=plan.of(results.table_metrics),
         per_query=plan.of(results.table_per_query),
+        quality=plan.of(results.table_quality),
         published=plan.resource_of(results.table_published),
     output:
         markdown=report(

@@ -160,7 +160,7 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
         },
     ),
     ({"train", "cost_table", "export_model", *JUDGES}, {"trainings/useful/labels": "both"}),
-    ({"train", "export_model"}, {"trainings/refined/init_from": "human"}),
+    ({"train", "export_model", "results_table"}, {"trainings/refined/init_from": "human"}),
     ({"search", "bm25_search"}, {"testsets/dev/depth": 2000, "testsets/dev/drop_query_document": True}),
     ({"evaluate"}, {"testsets/dev/metrics": ["mrr@10"]}),
     ({"evaluate", "merge_qrels"}, {"testsets/dev/relevance_level": 2}),
@@ -180,6 +180,7 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
             "tables/retrieval/title": "New",
             "tables/retrieval/metrics": ["mrr@10"],
             "tables/retrieval/with_bm25": False,
+            "tables/retrieval/label_metrics": ["precision"],
             "tables/retrieval/baseline": "refined",
             "tables/retrieval/significance_level": 0.01,
             "tables/retrieval/published": "3",
@@ -210,6 +211,7 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
         {
             "line_charts/shares/title": "New",
             "line_charts/shares/x_label": "new",
+            "line_charts/shares/label_metrics": ["recall"],
             "line_charts/shares/backbone": "other",
             "line_charts/shares/testset": "judged",
             "line_charts/shares/metric": "ndcg@10",
@@ -237,6 +239,7 @@ BESIDE: dict[str, dict[str, Any]] = {
     "testsets/labelled/labels": {"labels/asked-again": WHOLE.labels["asked"].model_dump(mode="json")},
     "cost_tables/costs/backbone": OTHER_BACKBONE,
     "line_charts/shares/backbone": OTHER_BACKBONE,
+    "line_charts/shares/testset": {"testsets/judged/metrics": ["mrr@10"]},
 }
 """What stands beside a key before and after its change, so that the configuration is a valid one."""
 

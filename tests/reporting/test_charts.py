@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from configured import write_configuration
 
 from utility_annotation.common.errors import InputError
 from utility_annotation.common.files import write_json
+from utility_annotation.labels.annotators import SharedJudge
 from utility_annotation.reporting.figures import line_cells, plot_lines, plot_positives
+from utility_annotation.reporting.settings import LineChartSettings
 from utility_annotation.reporting.tables import to_csv
 from utility_annotation.settings import LineChart
 
@@ -57,9 +60,17 @@ def texts(folder: Path) -> list[str]:
     return re.findall(r"<!-- (.+?) -->", (folder / "figure.svg").read_text(encoding="utf-8"))
 
 
-def lines(folder: Path, files: list[Path], **changes: Any) -> list[str]:
-    settings = LineChart.model_validate(CHART | changes)
-    cells = line_cells(settings, files)
+def lines(
+    folder: Path,
+    files: list[Path],
+    labels_of: dict[str, str] | None = None,
+    qualities: Sequence[dict[str, Any]] = (),
+    shared_judges: tuple[SharedJudge, ...] = (),
+    **changes: Any,
+) -> list[str]:
+    chart = LineChart.model_validate(CHART | changes)
+    settings = LineChartSettings(chart=chart, labels=labels_of or {}, shared_judges=shared_judges)
+    cells = line_cells(settings, files, qualities)
     to_csv(cells, folder / "figure.csv")
     plot_lines(settings, cells, folder / "figure.svg")
     return texts(folder)
@@ -99,6 +110,31 @@ def test_what_was_not_computed_is_left_out_and_told(tmp_path: Path) -> None:
 
 def test_a_chart_without_any_figure_says_so(tmp_path: Path) -> None:
     assert lines(tmp_path, metrics(tmp_path, **ALL), metric="map@10") == ["By share: nothing was evaluated."]
+
+
+def test_figures_of_the_labels_have_panels_of_their_own(tmp_path: Path) -> None:
+    """Figure 3b: MRR@10, and precision and recall of the labels, by threshold."""
+    selections = {"wide": (20.0, 90.0), "narrow": (60.0, 50.0), "people": (100.0, 100.0)}
+    qualities = [
+        {"labels": name, "selection": {"precision": precision, "recall": recall, "positives_per_query": 1.0}}
+        for name, (precision, recall) in selections.items()
+    ]
+    of = {"all": "wide", "fifth": "narrow", "few": "narrow", "human": "people"}
+    found = lines(tmp_path, metrics(tmp_path, **ALL), of, qualities, label_metrics=["precision", "recall"])
+    names = ("dev: MRR@10", "labels: Precision", "labels: Recall")
+    assert {"By share", *(f"{name} (percent)" for name in names)} <= set(found)
+    with (tmp_path / "figure.csv").open(newline="") as file:
+        drawn = {(line["training"], line["metric"]): float(line["value"]) for line in csv.DictReader(file)}
+    assert drawn["all", "precision"] == 20
+    assert drawn["fifth", "recall"] == 50
+    assert drawn["human", "precision"] == 100
+    assert drawn["human", "mrr@10"] == 38.6
+
+
+def test_a_judge_that_made_labels_is_told_below_the_figure(tmp_path: Path) -> None:
+    shared = SharedJudge(testset="dev", annotator="qwen", trainings=("all",))
+    found = lines(tmp_path, metrics(tmp_path, **ALL), shared_judges=(shared,))
+    assert "dev is judged by qwen, which made labels" in found
 
 
 def test_two_lines_of_one_name_are_refused() -> None:

@@ -22,6 +22,7 @@ from utility_annotation.reporting.figures import (
 )
 from utility_annotation.reporting.metrics import read_published, read_training
 from utility_annotation.reporting.results import result_cells
+from utility_annotation.reporting.settings import ResultsTableSettings
 from utility_annotation.reporting.tables import to_csv
 from utility_annotation.settings import ResultsTable
 
@@ -83,7 +84,11 @@ def drawn(plot: Callable[..., None], folder: Path, *inputs: Any) -> set[str]:
 
 def bars(folder: Path, table: dict[str, Any], files: list[Path]) -> set[str]:
     settings = ResultsTable.model_validate(table)
-    return drawn(plot_results, folder, settings, result_cells(settings, files, read_published(None, None)))
+    return drawn(plot_results, folder, settings, cells_of(settings, files))
+
+
+def cells_of(settings: ResultsTable, files: list[Path]) -> pd.DataFrame:
+    return result_cells(ResultsTableSettings(table=settings), files, read_published(None, None))
 
 
 def test_positives_are_drawn_for_each_llm_selection_only(tmp_path: Path) -> None:
@@ -187,7 +192,7 @@ def test_the_script_draws_the_figures_of_a_configuration(tmp_path: Path, monkeyp
     file = write_configuration(tmp_path, tables={"main": shown})
     settings = ResultsTable.model_validate(shown)
     files = [Path("results/metrics/minilm") / name / "dev.json" for name in ("human", "utilsel")]
-    to_csv(result_cells(settings, files, read_published(None, None)), "results/tables/main.csv")
+    to_csv(cells_of(settings, files), "results/tables/main.csv")
     script.main(["results", "--config", file, "--figure", "main", "--output", "figure.svg"])
     assert {"dev: MRR@10", "50.0"} <= texts(tmp_path)
     for command, expected in (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from pydantic import ValidationError
 
 from utility_annotation.common.files import write_json
 from utility_annotation.io.schemas import PER_QUERY
+from utility_annotation.labels.annotators import SharedJudge
 from utility_annotation.reporting.metrics import PLACE
 from utility_annotation.reporting.results import result_cells, results_table, table_rows
+from utility_annotation.reporting.settings import ResultsTableSettings
 from utility_annotation.reporting.tables import Table, metric_name, read_csv, to_csv, with_texts
 from utility_annotation.reporting.writers import latex_text, to_latex, to_markdown
 from utility_annotation.settings import Group, ResultsTable
@@ -57,10 +60,18 @@ def write_results(folder: Path, values: dict[tuple[str, str], list[float]], metr
     return metrics
 
 
-def frame(settings: ResultsTable, metrics: list[Path], paper: Paper | None = None) -> pd.DataFrame:
+def frame(
+    settings: ResultsTable,
+    metrics: list[Path],
+    paper: Paper | None = None,
+    labels: dict[str, str] | None = None,
+    qualities: Sequence[dict[str, Any]] = (),
+) -> pd.DataFrame:
     """The cells of a table."""
     lines = [(*place, *figure) for place, figure in (paper or {}).items()]
-    return result_cells(settings, metrics, pd.DataFrame(lines, columns=[*PLACE, "published", "doubtful"], dtype=object))
+    published = pd.DataFrame(lines, columns=[*PLACE, "published", "doubtful"], dtype=object)
+    shown = ResultsTableSettings(table=settings, labels=labels or {}, shared_judges=())
+    return result_cells(shown, metrics, published, qualities)
 
 
 def cells(tmp_path: Path, values: dict[tuple[str, str], list[float]], **changes: Any) -> dict[tuple[str, str], Any]:
@@ -305,6 +316,37 @@ def test_a_question_answering_column_is_named_by_task_and_generator(tmp_path: Pa
     assert shown["human", "dev", "mrr@10"] == "20.0"
     assert shown["utilsel", "nq-qa/llm", "em"] == ""
     assert "nq-qa/llm<br>EM" in to_markdown(results_table(settings, found))
+
+
+def test_figures_of_the_labels_stand_in_columns_of_their_own(tmp_path: Path) -> None:
+    """Table 16 has the mean number of positives; a figure of labels is no result, so it has no mark and no standing."""
+    settings = SETTINGS.model_copy(update={"label_metrics": ("positives_per_query", "precision")})
+    files = write_results(tmp_path, {("minilm", "human"): HUMAN, ("minilm", "utilsel"): BETTER})
+    qualities = [
+        {"labels": "people", "selection": {"precision": 100.0, "positives_per_query": 1.07}},
+        {"labels": "llm", "selection": {"precision": None, "positives_per_query": 3.25}},
+        {"labels": "scores", "selection": None},
+    ]
+    labels = {"human": "people", "replug": "scores", "utilsel": "llm"}
+    found = frame(settings, files, labels=labels, qualities=qualities)
+    of_labels = found[found["column"] == "labels"].set_index(["row", "metric"])
+    assert of_labels["value"].dropna().to_dict() == {
+        ("human", "positives_per_query"): 1.07,
+        ("human", "precision"): 100.0,
+        ("utilsel", "positives_per_query"): 3.25,
+    }
+    assert set(of_labels["marks"]) | set(of_labels["standing"]) == {""}
+    columns = grid(to_markdown(results_table(settings, found)))
+    assert columns[0][-2:] == ["labels<br>Positives per query", "labels<br>Precision"]
+    assert [row[-2] for row in columns if row[1] == "utilsel"] == ["3.2"]
+
+
+def test_a_judge_that_made_labels_is_told_below_the_table(tmp_path: Path) -> None:
+    shared = [SharedJudge(testset="dev", annotator="qwen", trainings=("utilsel", "utilrank"))]
+    cells = frame(SETTINGS, write_results(tmp_path, {("minilm", "human"): HUMAN}))
+    notes = results_table(SETTINGS, cells, shared).notes
+    assert [note for note in notes if all(name in note for name in ("dev", "qwen", "utilsel, utilrank"))]
+    assert results_table(SETTINGS, cells).notes == [note for note in notes if "qwen" not in note]
 
 
 def test_an_average_is_tested_by_test_set(tmp_path: Path) -> None:

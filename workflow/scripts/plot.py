@@ -20,14 +20,15 @@ from utility_annotation.reporting.tables import read_csv, to_csv
 def results(arguments: argparse.Namespace) -> None:
     """A table's figures as bars."""
     settings = jobs.results_table(configuration_of(arguments), table=arguments.figure)
-    figures.plot_results(settings, read_csv(files.table_csv(arguments.figure)), arguments.output)
+    figures.plot_results(settings.table, read_csv(files.table_csv(arguments.figure)), arguments.output)
 
 
 def lines(arguments: argparse.Namespace) -> None:
     """A metric by a number that trainings differ in."""
     configuration, name = configuration_of(arguments), arguments.figure
     settings = jobs.plot_lines(configuration, line_chart=name)
-    cells = figures.line_cells(settings, files.line_chart_metrics(configuration, line_chart=name))
+    quality = _read(files.line_chart_quality(configuration, line_chart=name))
+    cells = figures.line_cells(settings, files.line_chart_metrics(configuration, line_chart=name), quality)
     to_csv(cells, arguments.output.with_suffix(".csv"))
     figures.plot_lines(settings, cells, arguments.output)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,10 @@ def results(arguments: argparse.Namespace) -> None:
 
     configuration, name = configuration_of(arguments), arguments.table
     settings = jobs.results_table(configuration, table=name)
-    paper = read_published(settings.published, arguments.published)
-    cells = result_cells(settings, files.table_metrics(configuration, table=name), paper)
-    _write(results_table(settings, cells), arguments.output)
+    paper = read_published(settings.table.published, arguments.published)
+    qualities = _read(files.table_quality(configuration, table=name))
+    cells = result_cells(settings, files.table_metrics(configuration, table=name), paper, qualities)
+    _write(results_table(settings.table, cells, settings.shared_judges), arguments.output)
 
 
 def labels(arguments: argparse.Namespace) -> None:
@@ -33,7 +35,7 @@ def labels(arguments: argparse.Namespace) -> None:
 
     configuration, name = configuration_of(arguments), arguments.table
     settings = jobs.label_table(configuration, label_table=name)
-    qualities: list[Any] = [read_json(path) for path in files.label_table_quality(configuration, label_table=name)]
+    qualities = _read(files.label_table_quality(configuration, label_table=name))
     paper = read_published(settings.table.published, arguments.published)
     _write(label_table(settings.table, label_cells(settings, qualities, paper)), arguments.output)
 
@@ -51,7 +53,12 @@ def costs(arguments: argparse.Namespace) -> None:
     )
     metrics = files.cost_table_metrics(configuration, cost_table=name)
     paper = read_published(settings.table.published, arguments.published)
-    _write(cost_table(settings.table, settings.prices, cost_cells(settings, records, metrics, paper)), arguments.output)
+    cells = cost_cells(settings, records, metrics, paper)
+    _write(cost_table(settings.table, settings.prices, cells, settings.shared_judges), arguments.output)
+
+
+def _read(paths: Iterable[str]) -> list[Any]:
+    return list(map(read_json, paths))
 
 
 def _write(table: Table, output: Path) -> None:

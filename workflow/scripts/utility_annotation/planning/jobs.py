@@ -13,11 +13,19 @@ from typing import TYPE_CHECKING
 
 from ..annotation.stages import ANSWER_REPLY, EVERY_STAGE, STAGES
 from ..common.errors import InputError
+from ..labels.annotators import shared_judges
 from ..labels.settings import QualitySettings
 from ..labels.sources import is_soft
 from ..labels.work import work_of_labels
 from ..pools.settings import MiningSettings
-from ..reporting.settings import CardSettings, CostTableSettings, LabelTableSettings, WorkSettings
+from ..reporting.settings import (
+    CardSettings,
+    CostTableSettings,
+    LabelTableSettings,
+    LineChartSettings,
+    ResultsTableSettings,
+    WorkSettings,
+)
 from ..settings import (
     Annotator,
     Backbone,
@@ -28,11 +36,9 @@ from ..settings import (
     JobSettings,
     LabelChart,
     Labels,
-    LineChart,
     Model,
     Pool,
     PoolSource,
-    ResultsTable,
     Split,
     Training,
 )
@@ -248,9 +254,14 @@ def evaluate_answers(configuration: Configuration, *, qa: str) -> EvaluateAnswer
     return EvaluateAnswersSettings(metrics=task.metrics, layer=task.bert_score.layer if task.bert_score else None)
 
 
-def results_table(configuration: Configuration, *, table: str) -> ResultsTable:
-    """A table of retrieval and question answering."""
-    return configuration.tables[table]
+def results_table(configuration: Configuration, *, table: str) -> ResultsTableSettings:
+    """A table of retrieval and question answering, and what it shows of its trainings' labels."""
+    settings = configuration.tables[table]
+    return ResultsTableSettings(
+        table=settings,
+        labels=results.table_labels(configuration, table=table),
+        shared_judges=shared_judges(configuration, (row.training for row in settings.shown()), settings.testsets),
+    )
 
 
 def label_table(configuration: Configuration, *, label_table: str) -> LabelTableSettings:
@@ -262,13 +273,23 @@ def label_table(configuration: Configuration, *, label_table: str) -> LabelTable
 
 def cost_table(configuration: Configuration, *, cost_table: str) -> CostTableSettings:
     """A cost table, the prices, and the work behind the labels of each training."""
-    work = results.cost_table_work(configuration, cost_table=cost_table)
-    return CostTableSettings(table=configuration.cost_tables[cost_table], prices=configuration.cost, work=work)
+    table = configuration.cost_tables[cost_table]
+    return CostTableSettings(
+        table=table,
+        prices=configuration.cost,
+        shared_judges=shared_judges(configuration, table.trainings, [table.testset]),
+        work=results.cost_table_work(configuration, cost_table=cost_table),
+    )
 
 
-def plot_lines(configuration: Configuration, *, line_chart: str) -> LineChart:
-    """A chart of a metric by a number."""
-    return configuration.line_charts[line_chart]
+def plot_lines(configuration: Configuration, *, line_chart: str) -> LineChartSettings:
+    """A chart of a metric by a number, and what it shows of its trainings' labels."""
+    chart = configuration.line_charts[line_chart]
+    return LineChartSettings(
+        chart=chart,
+        labels=results.line_chart_labels(configuration, line_chart=line_chart),
+        shared_judges=shared_judges(configuration, chart.trainings(), [chart.testset]),
+    )
 
 
 def plot_labels(configuration: Configuration, *, label_chart: str) -> LabelChart:

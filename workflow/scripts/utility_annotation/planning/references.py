@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from itertools import chain
 
 from ..annotation.stages import STAGES
 from ..labels.sources import is_soft, needs_truth
@@ -140,6 +139,22 @@ def _testset(configuration: Configuration, name: str, testset: Testset) -> Itera
         yield f"{place}: labels.{testset.labels} are not of its dataset and split"
 
 
+def _not_computed(
+    configuration: Configuration, place: str, metrics: Iterable[str], names: Iterable[str]
+) -> Iterator[str]:
+    """Metrics that are shown although none of these test sets, averages and tasks of question answering has them."""
+    found: set[str] = set()
+    for name in names:
+        if name in configuration.qa:
+            found |= set(configuration.qa[name].metrics)
+        each = [configuration.testsets.get(member) for member in _members(configuration, [name], set())]
+        members = [set(testset.metrics) for testset in each if testset is not None]
+        found |= set.intersection(*members) if members else set()
+    for metric in metrics:
+        if found and metric not in found:
+            yield f"{place} names {metric!r}, which is not computed there{nearest(metric, sorted(found))}"
+
+
 def _judged(configuration: Configuration, place: str, name: str) -> Iterator[str]:
     """A test set or average that is shown: it exists, and there is something to judge by."""
     yield from _unknown(place, name, [*configuration.testsets, *configuration.averages], "testsets")
@@ -203,7 +218,8 @@ def _results(configuration: Configuration) -> Iterator[str]:
         place = f"line_charts.{name}"
         yield from _unknown(f"{place}.backbone", lines.backbone, configuration.backbones, "backbones")
         yield from _judged(configuration, f"{place}.testset", lines.testset)
-        for training in chain(lines.levels, *(series.points.values() for series in lines.series)):
+        yield from _not_computed(configuration, f"{place}.metric", [lines.metric], [lines.testset])
+        for training in lines.trainings():
             yield from _unknown(f"{place}.series", training, known, "trainings")
 
 
@@ -219,6 +235,7 @@ def _results_table(configuration: Configuration, place: str, table: ResultsTable
             yield f"{place}: the baseline {baseline!r} must be one of its trainings, or null for no marks"
     for testset in table.testsets:
         yield from _judged(configuration, f"{place}.testsets", testset)
+    yield from _not_computed(configuration, f"{place}.metrics", table.metrics, (*table.testsets, *table.qa))
     for task in table.qa:
         yield from _unknown(f"{place}.qa", task, configuration.qa, "qa")
     for generator in table.generators:

@@ -39,6 +39,35 @@ def table_per_query(configuration: Configuration, *, table: str) -> list[str]:
     return [f"{cell}.per-query.parquet" for cell in cells(configuration, table)]
 
 
+def table_labels(configuration: Configuration, *, table: str) -> dict[str, str]:
+    """By training, the label set whose figures a table shows beside it; none without ``label_metrics``."""
+    settings = configuration.tables[table]
+    return _labels(configuration, (row.training for row in settings.shown()), settings.label_metrics)
+
+
+def table_quality(configuration: Configuration, *, table: str) -> list[str]:
+    """The quality files of these label sets."""
+    return [labels.quality(name) for name in dict.fromkeys(table_labels(configuration, table=table).values())]
+
+
+def line_chart_labels(configuration: Configuration, *, line_chart: str) -> dict[str, str]:
+    """The same of a line chart."""
+    chart = configuration.line_charts[line_chart]
+    return _labels(configuration, chart.trainings(), chart.label_metrics)
+
+
+def line_chart_quality(configuration: Configuration, *, line_chart: str) -> list[str]:
+    """The same of a line chart."""
+    return [
+        labels.quality(name) for name in dict.fromkeys(line_chart_labels(configuration, line_chart=line_chart).values())
+    ]
+
+
+def _labels(configuration: Configuration, trainings: Iterable[str], metrics: Iterable[str]) -> dict[str, str]:
+    known = configuration.trainings
+    return {name: known[name].labels for name in trainings if name in known} if metrics else {}
+
+
 def table_csv(table: str) -> str:
     """The tidy form of a table."""
     return f"results/tables/{table}.csv"
@@ -72,8 +101,7 @@ def label_chart_quality(configuration: Configuration, *, label_chart: str) -> li
 def line_chart_metrics(configuration: Configuration, *, line_chart: str) -> list[str]:
     """The metrics files of a line chart's trainings."""
     chart = configuration.line_charts[line_chart]
-    points = [name for series in chart.series for name in series.points.values()]
-    return _metrics(chart.backbone, [*points, *chart.levels], chart.testset)
+    return _metrics(chart.backbone, chart.trainings(), chart.testset)
 
 
 def cost_table_metrics(configuration: Configuration, *, cost_table: str) -> list[str]:
@@ -172,8 +200,7 @@ def shown_trainings(configuration: Configuration) -> list[tuple[str, str]]:
     ]
     pairs += [(table.backbone, name) for table in configuration.cost_tables.values() for name in table.trainings]
     for chart in configuration.line_charts.values():
-        drawn = [name for series in chart.series for name in series.points.values()]
-        pairs += [(chart.backbone, name) for name in (*drawn, *chart.levels)]
+        pairs += [(chart.backbone, name) for name in chart.trainings()]
     return [pair for pair in dict.fromkeys(pairs) if pair[1] != UNTRAINED]
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 
 from ..common.importing import large_packages
+from ..labels.annotators import SharedJudge
 from ..labels.cost import Effort, Records
 from ..settings import Cost, CostTable
 from .metrics import read_metrics
 from .settings import CostTableSettings
-from .tables import Table, published_notes, tidy
+from .tables import Table, judge_notes, published_notes, tidy
 
 with large_packages():
     import pandas as pd
@@ -54,7 +55,9 @@ def cost_cells(
     return tidy(frame, ["training"])
 
 
-def cost_table(settings: CostTable, prices: Cost, cells: pd.DataFrame) -> Table:
+def cost_table(
+    settings: CostTable, prices: Cost, cells: pd.DataFrame, shared_judges: Iterable[SharedJudge] = ()
+) -> Table:
     """A table of these cells, with its notes."""
     notes = [
         "Cost: of the labels alone, those of a training's first stages included. "
@@ -64,6 +67,7 @@ def cost_table(settings: CostTable, prices: Cost, cells: pd.DataFrame) -> Table:
         "shard. A job on a CPU, or one that asks a server, counts as one GPU.",
         "Metrics in percent. An empty cell is not known: the labels come from a file, the completions were made "
         "elsewhere, so that the engine's speed is not recorded here, or the metric was not computed.",
+        *judge_notes(shared_judges),
         *published_notes(settings.published, cells),
     ]
     return Table(settings.title, {"training": "training"}, cells, notes)

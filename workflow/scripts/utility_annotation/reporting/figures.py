@@ -24,9 +24,10 @@ from ..common.files import atomic_write
 from ..common.importing import large_packages
 from ..labels.positions import NORMAL_95
 from ..labels.sources import SOURCES
-from ..settings import BM25, UNTRAINED, LineChart, ResultsTable
+from ..settings import BM25, UNTRAINED, ResultsTable
 from .metrics import read_metrics
-from .tables import metric_name, tidy, training_name
+from .settings import LineChartSettings
+from .tables import LABELS, label_frame, metric_name, tidy, training_name
 
 with large_packages():
     import pandas as pd
@@ -83,7 +84,8 @@ def plot_results(settings: ResultsTable, cells: pd.DataFrame, svg: Path) -> None
 
     The cells are those of :func:`.results.result_cells`.
     """
-    columns = list(cells.dropna(subset="value").groupby(["column", "metric"], sort=False))
+    shown = cells[cells["column"] != LABELS].dropna(subset="value")
+    columns = list(shown.groupby(["column", "metric"], sort=False))
     backbones = settings.backbones or (BM25,)
     all_rows = {row.name: row.training for row in settings.shown()} or {training_name(BM25): BM25}
     rows = {name: training for name, training in all_rows.items() if training != UNTRAINED} or all_rows
@@ -115,36 +117,53 @@ def plot_results(settings: ResultsTable, cells: pd.DataFrame, svg: Path) -> None
             axis.grid(axis="x")
 
 
-def line_cells(settings: LineChart, metrics: Sequence[Path | str]) -> pd.DataFrame:
-    """The tidy frame of a chart: line by line from left to right, then the levels, without ``series`` and ``x``."""
+def line_cells(
+    settings: LineChartSettings, metrics: Sequence[Path | str], qualities: Sequence[Mapping[str, Any]] = ()
+) -> pd.DataFrame:
+    """The tidy frame of a chart: line by line from left to right, then the levels, without ``series`` and ``x``.
+
+    The figures of labels, one after the other, follow those of the test set.
+    """
+    chart = settings.chart
     points = [
-        (series.name, f"{x:g}", training) for series in settings.series for x, training in sorted(series.points.items())
+        (series.name, f"{x:g}", training) for series in chart.series for x, training in sorted(series.points.items())
     ]
-    points += [("", "", training) for training in settings.levels]
+    points += [("", "", training) for training in chart.levels]
     names = ["series", "x", "training"]
-    place = {"backbone": settings.backbone, "column": settings.testset, "metric": settings.metric}
-    frame = pd.DataFrame(points, columns=names).assign(**place)
-    return tidy(frame.merge(read_metrics(metrics), how="left"), [*names, "backbone"])
+    frame = pd.DataFrame(points, columns=names).assign(backbone=chart.backbone)
+    found = read_metrics(metrics)
+    parts = [frame.assign(column=chart.testset, metric=chart.metric).merge(found, how="left")]
+    of_labels = label_frame(settings.labels, qualities, chart.label_metrics)
+    for metric in chart.label_metrics:
+        parts.append(frame.assign(column=LABELS, metric=metric).merge(of_labels, how="left"))
+    return tidy(pd.concat(parts, ignore_index=True), [*names, "backbone"])
 
 
-def plot_lines(settings: LineChart, cells: pd.DataFrame, svg: Path) -> None:
-    """A metric by a number that trainings differ in (figures 3a and 3b of the paper), and what was not computed."""
-    computed = cells.dropna(subset="value")
-    missing = ", ".join(cells.loc[cells["value"].isna(), "training"])
-    empty = f"{settings.title}: nothing was evaluated."
-    with _panels(min(1, len(computed)), svg, height=3.4, empty=empty) as axes:
-        for axis in axes:
-            for series, colour, marker in zip(settings.series, cycle(_COLOURS), cycle("os^DvP"), strict=False):
+def plot_lines(settings: LineChartSettings, cells: pd.DataFrame, svg: Path) -> None:
+    """A metric by a number that trainings differ in (figures 3a and 3b of the paper), and what was not computed.
+
+    The figures of the trainings' labels are panels of their own.
+    """
+    chart = settings.chart
+    panels = list(cells.dropna(subset="value").groupby(["column", "metric"], sort=False))
+    missing = ", ".join(dict.fromkeys(cells.loc[cells["value"].isna(), "training"]))
+    notes = [chart.x_label, *([f"not computed: {missing}"] if missing else [])]
+    notes += [f"{each.testset} is judged by {each.annotator}, which made labels" for each in settings.shared_judges]
+    empty = f"{chart.title}: nothing was evaluated."
+    with _panels(len(panels), svg, height=3.4, empty=empty, title=chart.title if len(panels) > 1 else "") as axes:
+        for axis, ((column, metric), computed) in zip(axes, panels, strict=True):
+            for series, colour, marker in zip(chart.series, cycle(_COLOURS), cycle("os^DvP"), strict=False):
                 line = computed[computed["series"] == series.name]
                 look: Any = {"color": colour, "marker": marker, "markersize": 5, "linewidth": 1.5, "label": series.name}
                 axis.plot(line["x"].astype(float), line["value"], **look)
             levels = computed[computed["x"] == ""].itertuples()
             for level, style in zip(levels, cycle(_LEVEL_LINES), strict=False):
-                label = f"{level.training} ({level.value:.1f})"
+                label = level.training if len(panels) > 1 else f"{level.training} ({level.value:.1f})"
                 axis.axhline(level.value, color=_INK, linestyle=style, linewidth=1.2, label=label)
-            axis.set_title(settings.title)
-            axis.set_xlabel(settings.x_label + (f"\nnot computed: {missing}" if missing else ""))
-            axis.set_ylabel(f"{settings.testset}: {metric_name(settings.metric)} (percent)")
+            axis.set_title("" if len(panels) > 1 else chart.title)
+            axis.set_xlabel("\n".join(notes))
+            unit = "" if metric == "positives_per_query" else " (percent)"
+            axis.set_ylabel(f"{column}: {metric_name(metric)}{unit}")
             ticks = sorted({float(x) for x in computed["x"] if x})
             axis.set_xticks(ticks, [f"{x:g}" for x in ticks])
             axis.margins(y=0.12)

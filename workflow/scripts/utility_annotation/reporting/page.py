@@ -20,6 +20,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ..common.files import read_json
+from ..labels.annotators import shared_judges
 from ..labels.positions import NORMAL_95
 from ..labels.sources import SOURCES
 from ..settings import Configuration
@@ -92,10 +93,14 @@ def render(
 def _table(configuration: Configuration, path: Path) -> Table:
     name, cells = path.stem, read_csv(path)
     if name in configuration.tables:
-        return results_table(configuration.tables[name], cells)
+        shown = configuration.tables[name]
+        shared = shared_judges(configuration, (row.training for row in shown.shown()), shown.testsets)
+        return results_table(shown, cells, shared)
     if name in configuration.label_tables:
         return label_table(configuration.label_tables[name], cells)
-    return cost_table(configuration.cost_tables[name], configuration.cost, cells)
+    priced = configuration.cost_tables[name]
+    shared = shared_judges(configuration, priced.trainings, [priced.testset])
+    return cost_table(priced, configuration.cost, cells, shared)
 
 
 def compared_with_humans(configuration: Configuration) -> bool:

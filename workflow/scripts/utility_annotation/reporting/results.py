@@ -7,18 +7,21 @@ is no mean over questions, such as BLEU, has a paired bootstrap instead.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..common.importing import large_packages
 from ..evaluation.answer_metrics import ANSWER_METRICS, Pooled
 from ..evaluation.significance import RESAMPLES, paired_bootstrap, paired_t_test, per_query_values
+from ..labels.annotators import SharedJudge
 from ..settings import BM25, UNTRAINED, ResultsTable
 from .metrics import KEY, PLACE, read_metrics
-from .tables import Column, Table, metric_name, published_notes, tidy
+from .settings import ResultsTableSettings
+from .tables import LABELS, Column, Table, judge_notes, label_frame, metric_name, published_notes, tidy
 
 with large_packages():
     import pandas as pd
@@ -39,29 +42,40 @@ def table_rows(settings: ResultsTable) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["backbone", "row", "training", "group", "group_title", "second_baseline"])
 
 
-def result_cells(settings: ResultsTable, metrics: Sequence[Path | str], paper: pd.DataFrame) -> pd.DataFrame:
+def result_cells(
+    settings: ResultsTableSettings,
+    metrics: Sequence[Path | str],
+    paper: pd.DataFrame,
+    qualities: Sequence[Mapping[str, Any]] = (),
+) -> pd.DataFrame:
     """The tidy frame of a table; a cell that was not computed is empty.
 
     Args:
-        settings: the table.
+        settings: the table and its trainings' labels.
         metrics: metrics files of the table, each with its per-query values beside it.
         paper: the published figures of :func:`.metrics.read_published`.
+        qualities: figures of the labels, where the table has ``label_metrics``.
 
     Raises:
         InputError: trainings that are compared have different queries.
     """
-    results = read_metrics(metrics)
-    columns = pd.DataFrame(_columns(settings, results, paper), columns=["column", "metric"], dtype="str")
-    cells = table_rows(settings).merge(columns, how="cross").merge(results, how="left", on=KEY)
-    gain, p_baseline = _compared(cells, pd.Series(settings.baseline, cells.index, dtype="str"))
+    table, results, rows = settings.table, read_metrics(metrics), table_rows(settings.table)
+    columns = pd.DataFrame(_columns(table, results, paper), columns=["column", "metric"], dtype="str")
+    cells = rows.merge(columns, how="cross").merge(results, how="left", on=KEY)
+    gain, p_baseline = _compared(cells, pd.Series(table.baseline, cells.index, dtype="str"))
     second_gain, p_second = _compared(cells, cells["second_baseline"].astype("str"))
-    level = settings.significance_level
+    level = table.significance_level
     marks = pd.Series("", cells.index, dtype="str").mask((p_baseline < level) & (gain > 0), "+")
     marks = marks.mask((p_baseline < level) & (gain < 0), "−")
     marks += np.where((p_second < level) & (second_gain > 0), "†", "")
     cells = cells.assign(marks=marks, p_baseline=p_baseline, p_second_baseline=p_second)
+    if table.label_metrics:
+        of_labels = rows.merge(pd.DataFrame({"metric": table.label_metrics}), how="cross")
+        of_labels = of_labels.assign(column=LABELS, marks="")
+        found = label_frame(settings.labels, qualities, table.label_metrics)
+        cells = pd.concat([cells, of_labels.merge(found, how="left")], ignore_index=True)
     cells = tidy(cells.merge(paper, how="left", on=PLACE), ["backbone", "row", "training"])
-    shown = cells["value"].map(lambda value: round(value, 1))
+    shown = cells["value"].map(lambda value: round(value, 1)).where(cells["column"] != LABELS)
     blocks = shown.groupby([cells[name] for name in ("backbone", "column", "metric")])
     standing = blocks.rank(method="dense", ascending=False).where(blocks.transform("nunique") > 1)
     return cells.assign(standing=standing.map({1: "best", 2: "second"}).fillna("").astype("str"))
@@ -94,7 +108,7 @@ def _pooled(metric: str) -> Pooled | None:
     return ANSWER_METRICS[metric].pooled if metric in ANSWER_METRICS else None
 
 
-def results_table(settings: ResultsTable, cells: pd.DataFrame) -> Table:
+def results_table(settings: ResultsTable, cells: pd.DataFrame, shared_judges: Iterable[SharedJudge] = ()) -> Table:
     """A table of these cells, with its notes."""
     notes = [
         "Percent. Within a backbone's block, bold is best and underlined second best. An empty cell was not computed."
@@ -103,6 +117,11 @@ def results_table(settings: ResultsTable, cells: pd.DataFrame) -> Table:
     if len(computed):
         counts = (f"{cell.column} {cell.queries}" for cell in computed.itertuples())
         notes.append("Queries: " + ", ".join(counts) + ".")
+    if settings.label_metrics:
+        notes.append(
+            "Labels: those that a training reads. Precision and recall: of the human positives among their positives."
+        )
+    notes += judge_notes(shared_judges)
     notes += published_notes(settings.published, cells)
     seconds = list(dict.fromkeys(group.second_baseline for group in settings.groups if group.second_baseline))
     if settings.baseline:

@@ -2,9 +2,33 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
+from ..labels.annotators import SharedJudge
 from ..labels.work import Work
-from ..settings import Cost, CostTable, JobSettings, Labels, LabelTable, Name
+from ..settings import Cost, CostTable, JobSettings, Labels, LabelTable, LineChart, Name, ResultsTable
 from .judges import Judge
+
+
+class ResultsTableSettings(JobSettings):
+    """A table, and what it shows of the configuration beside.
+
+    Attributes:
+        labels: by training, the label set that it reads, where the table has ``label_metrics``.
+        shared_judges: where the figures of a training favour what the test set's judge favours.
+    """
+
+    table: ResultsTable
+    labels: dict[Name, Name] = Field({})
+    shared_judges: tuple[SharedJudge, ...] = ()
+
+
+class LineChartSettings(JobSettings):
+    """A chart; the others are those of :class:`ResultsTableSettings`."""
+
+    chart: LineChart
+    labels: dict[Name, Name] = Field({})
+    shared_judges: tuple[SharedJudge, ...] = ()
 
 
 class LabelTableSettings(JobSettings):
@@ -15,11 +39,12 @@ class LabelTableSettings(JobSettings):
 
 
 class CostTableSettings(JobSettings):
-    """A table, the prices, and the work behind the labels of each training; null where some labels came from a file."""
+    """A table, the prices, shared judges, and the work behind each training's labels; null for those of a file."""
 
     table: CostTable
     prices: Cost
     work: dict[Name, list[Work] | None]
+    shared_judges: tuple[SharedJudge, ...] = ()
 
 
 class CardSettings(JobSettings):

@@ -18,7 +18,7 @@ What is not known is empty.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -28,6 +28,7 @@ from ..common.files import atomic_write
 from ..common.importing import large_packages
 from ..evaluation.answer_metrics import ANSWER_METRICS
 from ..evaluation.metric_names import METRICS
+from ..labels.annotators import SharedJudge
 from ..settings import BM25
 
 with large_packages():
@@ -55,6 +56,8 @@ _MOST_COLUMNS = 8
 """So many columns stand beside each other on a page."""
 
 _OTHER_METRICS = {
+    "precision": "Precision",
+    "recall": "Recall",
     "positives_per_query": "Positives per query",
     "kappa": "Kappa",
     "empty": "Empty",
@@ -62,6 +65,9 @@ _OTHER_METRICS = {
     "cost_usd": "Cost (USD)",
     "device_hours": "GPU hours",
 }
+
+LABELS = "labels"
+"""The column of the figures of a training's labels."""
 
 Column = tuple[str, str]
 """What a column is of, and its metric."""
@@ -160,6 +166,27 @@ def published_notes(table: str | None, cells: pd.DataFrame) -> list[str]:
     if cells["doubtful"].any():
         notes.append("A question mark (?): the paper's figure was hard to read in its source.")
     return notes
+
+
+def judge_notes(shared: Iterable[SharedJudge]) -> list[str]:
+    """Where a test set's judge also made the labels of a training that is shown."""
+    return [
+        f"{each.testset} is judged by {each.annotator}, an LLM that also made labels of {', '.join(each.trainings)}. "
+        "These figures favour what that LLM favours."
+        for each in shared
+    ]
+
+
+def label_frame(
+    labels: Mapping[str, str], qualities: Iterable[Mapping[str, Any]], metrics: Sequence[str]
+) -> pd.DataFrame:
+    """Figures of the labels that trainings read: the columns ``training``, ``column``, ``metric`` and ``value``."""
+    by_name = {quality["labels"]: quality["selection"] or {} for quality in qualities}
+    cells = [
+        (training, LABELS, metric, by_name[name].get(metric)) for training, name in labels.items() for metric in metrics
+    ]
+    columns = ["training", "column", "metric", "value"]
+    return pd.DataFrame(cells, columns=columns).astype({"value": "float64"})
 
 
 def to_csv(cells: pd.DataFrame, path: Path | str) -> None:

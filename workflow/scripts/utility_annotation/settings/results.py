@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, field_validator, model_validator
 
@@ -17,6 +17,9 @@ class ShownTraining(NamedTuple):
     name: str
     training: str
     second_baseline: str | None
+
+
+LabelMetric = Literal["precision", "recall", "positives_per_query"]
 
 
 class Group(Settings):
@@ -61,6 +64,9 @@ class ResultsTable(Settings):
     qa: tuple[Name, ...] = Field((), description="Question answering, one group of columns per generator.")
     generators: tuple[Name, ...] = Field((), description="Names from `annotators`: the LLMs that answer.")
     metrics: tuple[MetricName, ...] = Field((), description="Which of the computed metrics to show; all by default.")
+    label_metrics: tuple[LabelMetric, ...] = Field(
+        (), description="Figures of the labels that each training reads, in columns of their own, against human labels."
+    )
     with_bm25: bool = Field(True, description="Whether BM25 is the first row of a table with test sets.")
     baseline: Name | None = Field("human", description="The training that + and − compare with; null for no marks.")
     significance_level: float = Field(0.05, gt=0, lt=1, description="A difference with a lower p is marked.")
@@ -119,8 +125,15 @@ class LineChart(Settings):
     backbone: Name = Field(description="The backbone of the trainings.")
     testset: Name = Field(description="A test set or an average.")
     metric: MetricName = Field(description="A metric of that test set.")
+    label_metrics: tuple[LabelMetric, ...] = Field(
+        (), description="Figures of the labels that each training reads, in panels of their own, against human labels."
+    )
     series: tuple[Series, ...] = Field(min_length=1, description="The lines.")
     levels: tuple[Name, ...] = Field((), description="Trainings drawn as horizontal lines.")
+
+    def trainings(self) -> list[str]:
+        """Every training that is drawn, some perhaps twice."""
+        return [*(name for series in self.series for name in series.points.values()), *self.levels]
 
     @model_validator(mode="after")
     def _lines_told_apart(self) -> LineChart:

@@ -1,0 +1,37 @@
+"""Where the judge of a test set also made labels of a training."""
+
+from __future__ import annotations
+
+from whole import WHOLE, at_places
+
+from utility_annotation.labels.annotators import SharedJudge, annotators_of_training, shared_judges
+
+TRAININGS = ("untrained", "human", "useful", "refined")
+
+
+def test_labels_of_members_and_of_first_stages_count() -> None:
+    united = at_places({"trainings/human/labels": "both"})
+    assert annotators_of_training(united, "human") == {"list"}
+    assert {name: annotators_of_training(WHOLE, name) for name in TRAININGS} == {
+        "untrained": set(),
+        "human": set(),
+        "useful": {"list"},
+        "refined": {"list"},
+    }
+
+
+def test_a_judge_of_its_own_is_not_shared() -> None:
+    assert shared_judges(WHOLE, TRAININGS, ["dev", "judged", "answered"]) == ()
+
+
+def test_a_judge_that_made_labels_is_found_through_averages_and_first_stages() -> None:
+    shared = SharedJudge(testset="labelled", annotator="list", trainings=("useful", "refined"))
+    assert shared_judges(WHOLE, TRAININGS, ["means"]) == (shared,)
+
+
+def test_two_annotators_with_the_same_weights_are_one_judge() -> None:
+    same = at_places({"labels/judged/annotator": "point"})
+    shared = SharedJudge(testset="judged", annotator="point", trainings=("useful",))
+    assert shared_judges(same, ["human", "useful"], ["judged"]) == (shared,)
+    other = at_places({"labels/judged/annotator": "point", "annotators/point/model": "bert"})
+    assert shared_judges(other, ["human", "useful"], ["judged"]) == ()

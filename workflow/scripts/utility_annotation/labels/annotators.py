@@ -1,0 +1,62 @@
+"""Which LLMs made labels, and where the same LLM judges a test set and made the labels of a training shown on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..settings import Configuration, JobSettings, Name
+
+
+class SharedJudge(JobSettings):
+    """A test set whose judge also made labels of trainings: their figures on it favour what the judge favours."""
+
+    testset: Name
+    annotator: Name
+    trainings: tuple[Name, ...]
+
+
+def annotators_of_labels(configuration: Configuration, name: str) -> set[str]:
+    """The annotators behind a label set, those of its members included."""
+    labels = configuration.labels[name]
+    own = {labels.annotator} if labels.annotator else set()
+    return own.union(*(annotators_of_labels(configuration, member) for member in labels.of))
+
+
+def annotators_of_training(configuration: Configuration, name: str) -> set[str]:
+    """The annotators behind the labels of a training and of its first stages; none of an untrained backbone."""
+    found: set[str] = set()
+    stage: str | None = name
+    while stage in configuration.trainings:
+        found |= annotators_of_labels(configuration, configuration.trainings[stage].labels)
+        stage = configuration.trainings[stage].init_from
+    return found
+
+
+def shared_judges(
+    configuration: Configuration, trainings: Iterable[str], testsets: Iterable[str]
+) -> tuple[SharedJudge, ...]:
+    """The shared judges among these trainings and test sets; averages count as their test sets.
+
+    Two annotators with the same weights, or the same name on their server, are the same LLM.
+    """
+    behind = {name: _llms(configuration, annotators_of_training(configuration, name)) for name in trainings}
+    shared = []
+    for testset in _single(configuration, testsets):
+        labels = configuration.testsets[testset].labels
+        for judge in sorted(annotators_of_labels(configuration, labels)) if labels else ():
+            if same := tuple(name for name in behind if _llms(configuration, [judge]) & behind[name]):
+                shared.append(SharedJudge(testset=testset, annotator=judge, trainings=same))
+    return tuple(shared)
+
+
+def _llms(configuration: Configuration, annotators: Iterable[str]) -> set[str]:
+    found = (configuration.annotators[name] for name in annotators)
+    return {each.served_model_name or str(each.model) for each in found}
+
+
+def _single(configuration: Configuration, testsets: Iterable[str]) -> dict[str, None]:
+    found: dict[str, None] = {}
+    for name in testsets:
+        average = configuration.averages.get(name)
+        found |= {name: None} if average is None else _single(configuration, average.testsets)
+    return found
