@@ -7,14 +7,16 @@ rule encode:
         model=plan.of(training.model),
         corpus="data/{dataset}/corpus.parquet",
     output:
-        vectors=temp("results/embeddings/{backbone}/{training}/{dataset}/{shard}.npy"),
+        vectors=temp(
+            "results/embeddings/{backbone}/{training}/{dataset}{length}/{shard}.npy"
+        ),
         docids=temp(
-            "results/embeddings/{backbone}/{training}/{dataset}/{shard}.docids.parquet"
+            "results/embeddings/{backbone}/{training}/{dataset}{length}/{shard}.docids.parquet"
         ),
     log:
-        "logs/encode/{backbone}-{training}-{dataset}-{shard}.log",
+        "logs/encode/{backbone}-{training}-{dataset}{length}-{shard}.log",
     benchmark:
-        "benchmarks/jobs/encode/{backbone}-{training}-{dataset}-{shard}.tsv"
+        "benchmarks/jobs/encode/{backbone}-{training}-{dataset}{length}-{shard}.tsv"
     conda:
         "../envs/core.yaml"
     threads: CONFIG.performance.threads
@@ -29,8 +31,9 @@ rule encode:
         code=plan.code("retrieve.py", "encode", entries.encode),
     shell:
         "python {params.script} encode --config {params.config} --backbone {wildcards.backbone}"
-        " --model {input.model} --corpus {input.corpus} --shard {wildcards.shard}"
-        " --output results/embeddings/{wildcards.backbone}/{wildcards.training}/{wildcards.dataset} > {log} 2>&1"
+        " --length={wildcards.length} --model {input.model} --corpus {input.corpus} --shard {wildcards.shard}"
+        " --output results/embeddings/{wildcards.backbone}/{wildcards.training}/{wildcards.dataset}{wildcards.length}"
+        " > {log} 2>&1"
 
 
 rule search:

@@ -53,6 +53,7 @@ CONFIGURATION: dict[str, Any] = {
     "testsets": {
         "t": {"dataset": "d", "split": "test", "depth": 100, "metrics": ["mrr@10"]},
         "found": {"dataset": "d", "split": "train", "depth": 8},
+        "cut": {"dataset": "d", "split": "test", "query_length": 9},
     },
     "qa": {"q": {"testset": "t", "passages": 2}},
 }
@@ -134,7 +135,7 @@ def test_a_download_is_as_large_as_published(workloads: Workloads) -> None:
 
 
 def test_vectors_have_two_bytes_a_dimension(workloads: Workloads) -> None:
-    encode = job("encode", 2, backbone="b", training="r", dataset="d", shard="0000-of-0004")
+    encode = job("encode", 2, backbone="b", training="r", dataset="d", length="", shard="0000-of-0004")
     assert workloads.estimate(encode).bytes[0] == 10_000 / 4 * 768 * 2
     assert amounts(workloads, encode)["encode"] == pytest.approx(10_000 / 4 * (50 * WORDS_TO_TOKENS + 2))
 
@@ -144,6 +145,13 @@ def test_search_scores_every_passage_for_every_question(workloads: Workloads) ->
     assert amounts(workloads, search)["score"] == 2 * 30 * 10_000 * 768
     assert amounts(workloads, search)["load"] == 10_000 * 768 * 2
     assert sum(workloads.estimate(search).bytes) == 30 * 100 * 54
+
+
+def test_encoding_reads_as_many_tokens_as_the_lengths_of_a_test_set_allow(workloads: Workloads) -> None:
+    encode = job("encode", 2, backbone="b", training="r", dataset="d", length="@40", shard="0000-of-0004")
+    assert amounts(workloads, encode)["encode"] == 10_000 / 4 * 40
+    search = job("search", 2, backbone="b", training="r", testset="cut")
+    assert amounts(workloads, search)["encode"] == 30 * 9
 
 
 def test_training_reads_its_passages_in_every_epoch_padded_to_the_longest(workloads: Workloads) -> None:

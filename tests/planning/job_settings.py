@@ -46,6 +46,8 @@ def _values(configuration: Configuration, rule: str, parameter: str) -> Iterable
         return STAGES
     if parameter == "split":
         return {split for dataset in configuration.datasets.values() for split in dataset.splits}
+    if parameter == "length":
+        return "", "@99"
     if parameter == "qa":
         return configuration.qa
     section = {"generator": "annotators", "labels": "labels"}.get(parameter, f"{parameter}s")

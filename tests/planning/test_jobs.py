@@ -46,7 +46,14 @@ EXPECTED: list[tuple[str, dict[str, str], set[str]]] = [
     ("merge_labels", {"labels": "ranked"}, fields(Labels)),
     ("label_quality", {"labels": "ranked"}, {"labels", "source", "annotator"}),
     ("train", {"backbone": "encoder", "training": "human"}, {"training", "backbone", "titles"}),
-    ("encode", {"backbone": "encoder"}, {"model", "pooling", "normalize", "passage_prefix", "passage_length"}),
+    *(
+        (
+            "encode",
+            {"backbone": "encoder", "length": length},
+            {"model", "pooling", "normalize", "passage_prefix", "passage_length"},
+        )
+        for length in ("", "@350")
+    ),
     (
         "search",
         {"backbone": "encoder", "testset": "dev"},
@@ -150,6 +157,15 @@ def test_what_a_job_does_not_depend_on_is_not_there_for_it() -> None:
     assert queries.qrels is None, "which of the questions are kept does not depend on them"
     searching = jobs.search(WHOLE, backbone="encoder", testset="dev")
     assert searching.backbone.passage_length == Backbone.model_fields["passage_length"].default
+
+
+def test_a_search_and_an_encoding_take_the_lengths_of_the_test_set_where_it_has_some() -> None:
+    own = at_places({"testsets/dev/query_length": 64, "testsets/dev/passage_length": 350})
+    names = {"backbone": "encoder"}
+    assert [jobs.search(own, testset=name, **names).backbone.query_length for name in ("dev", "judged")] == [64, 32]
+    assert [jobs.encode(own, length=length, **names).passage_length for length in ("@350", "")] == [350, 156]
+    longer = at_places({"backbones/encoder/passage_length": 200})
+    assert jobs.encode(longer, length="@350", **names) == jobs.encode(own, length="@350", **names)
 
 
 @pytest.mark.parametrize(

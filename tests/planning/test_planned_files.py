@@ -362,6 +362,29 @@ def test_figures_of_labels_and_trainings_are_drawn_where_some_training_is_shown(
     assert results.all_figures(bare) == results.all_charts(bare)
 
 
+def test_test_sets_share_the_vectors_of_a_corpus_where_their_passage_lengths_are_equal() -> None:
+    own = at_places(
+        {
+            "testsets/dev/query_length": 64,
+            "testsets/judged/passage_length": 350,
+            "testsets/answered/passage_length": 350,
+            "testsets/asked/passage_length": 156,
+            "backbones/longer": {"model": "bert", "passage_length": 350},
+        }
+    )
+    folders = {
+        backbone: {
+            testset: retrieval.embeddings_folder(own, backbone=backbone, training="human", testset=testset)
+            for testset in ("dev", "asked", "judged", "answered")
+        }
+        for backbone in ("encoder", "longer")
+    }
+    shared, apart = (f"results/embeddings/encoder/human/data{suffix}" for suffix in ("", "@350"))
+    assert folders["encoder"] == {"dev": shared, "asked": shared, "judged": apart, "answered": apart}
+    shared, apart = (f"results/embeddings/longer/human/data{suffix}" for suffix in ("", "@156"))
+    assert folders["longer"] == {"dev": shared, "asked": apart, "judged": shared, "answered": shared}
+
+
 def test_every_label_set_has_its_quality() -> None:
     files = labels.everything(WHOLE)
     assert len(files) == 2 * len(RAW["labels"])

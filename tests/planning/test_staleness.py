@@ -162,6 +162,9 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
     ({"train", "cost_table", "export_model", *JUDGES}, {"trainings/useful/labels": "both"}),
     ({"train", "export_model", "results_table"}, {"trainings/refined/init_from": "human"}),
     ({"search", "bm25_search"}, {"testsets/dev/depth": 2000, "testsets/dev/drop_query_document": True}),
+    ({"search"}, {"testsets/dev/query_length": 64}),
+    # the length is in the paths of the vectors that a search reads
+    (set(), {"testsets/dev/passage_length": 350}),
     ({"evaluate"}, {"testsets/dev/metrics": ["mrr@10"]}),
     ({"evaluate", "merge_qrels"}, {"testsets/dev/relevance_level": 2}),
     ({"evaluate", "match_answers"}, {"testsets/answered/metrics": ["success@5"]}),

@@ -36,7 +36,7 @@ CONFIGURATION = {
     "labels": {"human": {"pool": "pool", "source": "human"}},
     "backbones": {"minilm": {"model": "encoder"}},
     "trainings": {"human": {"labels": "human", "loss": "singlelh"}},
-    "testsets": {"dev": {"dataset": "demo", "split": "dev"}},
+    "testsets": {"dev": {"dataset": "demo", "split": "dev", "query_length": 64}},
     "tables": {
         "main": {
             "title": "Retrievers <on> dev & more",
@@ -216,6 +216,7 @@ def page(tmp_path: Path, template: Path) -> Page:
         ["selected", "40", "3", "5", "1", "1", "2", "12,345", "678"],
         ["minilm", "human", "singlelh", "2.500", "0.750", "41", "3", "8 × 6", "20", "1.5", "2 × cpu"],
         ["llm", "annotator", "small-llm (hub org/llm, revision abc), listwise, transformers, bf16"],
+        ["dev", "test set", "demo, dev: 1000 passages retrieved per query, queries cut to 64 tokens"],
         ["human", "human", "backbone", "singlelh", "pos-all", "random", "2", "3e-05", "1"],
         ["Labels", "Annotator", "Strategy", "Precision", "Kappa"],
         ["a | b", "llm", "utilsel", "29.530.5 (−1.0)", ""],
@@ -239,6 +240,7 @@ def page(tmp_path: Path, template: Path) -> Page:
         "replies",
         "training",
         "model",
+        "lengths of a test set",
         "run",
         "headings of compared labels",
         "compared labels",

@@ -156,6 +156,62 @@ def test_the_script_finds_a_passage_by_its_own_text(tmp_path, folder, corpus, mo
     assert len((tmp_path / "run.trec").read_text().splitlines()) == len(run)
 
 
+QUESTIONS = {f"q{row}": " ".join(np.random.default_rng(row).choice(WORDS, size=60)) for row in range(4)}
+"""As long as the tiny model's positions."""
+
+
+@pytest.fixture
+def searched(tmp_path, folder, corpus, monkeypatch):
+    """The scores of these questions (rows) by the scripts, for a test set with lengths of its own, and the vectors."""
+    monkeypatch.chdir(tmp_path)
+    table = pa.table({"query_id": list(QUESTIONS), "text": list(QUESTIONS.values())}, schema=QUERIES.schema)
+    QUERIES.write(tmp_path / "queries.parquet", table)
+
+    def of_lengths(suffix: str, **lengths: int) -> tuple[np.ndarray, np.ndarray]:
+        config = write_configuration(
+            tmp_path / "config.yaml",
+            backbones={"encoder": BACKBONE.model_copy(update={"query_length": 32, "passage_length": 8})},
+            testsets={"test": {"dataset": "data", "split": "train", "depth": 23, **lengths}},
+        )
+        output = tmp_path / f"results/embeddings/encoder/untrained/data{suffix}"
+        common = {"config": config, "backbone": "encoder", "model": folder}
+        files = {"corpus": corpus, "output": output}
+        script.main(arguments("encode", length=suffix, shard="0000-of-0001", **files, **common))
+        files = {"queries": tmp_path / "queries.parquet", "output": tmp_path / "run.parquet"}
+        script.main(arguments("search", training="untrained", testset="test", **files, **common))
+        vectors = np.load(output / "0000-of-0001.npy").astype(np.float32)
+        scores = {
+            (row["query_id"], row["docid"]): row["score"] for row in RUN.read(tmp_path / "run.parquet").to_pylist()
+        }
+        docids = CORPUS.read(corpus)["docid"].to_pylist()
+        return np.array([[scores[query_id, docid] for docid in docids] for query_id in QUESTIONS]), vectors
+
+    return of_lengths
+
+
+def test_the_lengths_of_a_test_set_reach_the_tokenizer(searched, folder, corpus):
+    found = []
+    for query_length, passage_length in ((32, 8), (64, 8), (64, 16)):
+        lengths = {"query_length": query_length, "passage_length": passage_length}
+        scores, vectors = searched("" if passage_length == 8 else "@16", **lengths)
+        encoder = Encoder.load(folder, BACKBONE.model_copy(update=lengths))
+        with torch.no_grad():
+            queries = torch.cat(
+                [encoder(*encoder.pad(encoder.token_ids([text], "query"))) for text in QUESTIONS.values()]
+            )
+        np.testing.assert_allclose(vectors, one_by_one(encoder, corpus), atol=2e-3)
+        np.testing.assert_allclose(scores, queries.numpy() @ vectors.T, rtol=1e-4)
+        found.append(scores)
+    assert not np.allclose(found[0], found[1], rtol=1e-3)
+    assert not np.allclose(found[1], found[2], rtol=1e-3)
+
+
+@pytest.mark.parametrize(("key", "suffix"), [("query_length", ""), ("passage_length", "@65")])
+def test_a_length_of_a_test_set_beyond_the_models_positions_is_refused(searched, key, suffix):
+    with pytest.raises(InputError, match=f"{key} is 65, but the model has 64 positions.*that of the test set"):
+        searched(suffix, **{key: 65})
+
+
 def test_only_the_side_that_a_job_encodes_is_held_against_the_models_positions(folder):
     """The model has 64 positions, fewer than the default number of passage tokens."""
     searching = Backbone(model="tiny", query_length=16)

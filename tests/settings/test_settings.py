@@ -59,6 +59,15 @@ def test_the_own_corpus_takes_human_labels_in_small(root: Path) -> None:
     assert configuration.trainings["utilsel-human"].init_from == "utilsel"
 
 
+CHART = {
+    "title": "Chart",
+    "x_label": "share",
+    "backbone": "minilm",
+    "testset": "demo-dev",
+    "series": [{"name": "line", "points": {1: "human"}}],
+}
+
+
 @pytest.mark.parametrize(
     ("path", "value", "expected"),
     [
@@ -90,6 +99,16 @@ def test_the_own_corpus_takes_human_labels_in_small(root: Path) -> None:
             "tables/retrieval/baseline",
             "utilsel-cl30",
             "the baseline 'utilsel-cl30' must be one of its trainings, or null",
+        ),
+        (
+            "tables/retrieval/metrics",
+            ["mrr@10", "mrr@100"],
+            "tables.retrieval.metrics names 'mrr@100', which is not computed there (did you mean 'mrr@10'?)",
+        ),
+        (
+            "line_charts",
+            {"chart": CHART | {"metric": "ndcg@20"}},
+            "line_charts.chart.metric names 'ndcg@20', which is not computed there (did you mean 'ndcg@10'?)",
         ),
         ("annotators/smollm2/model", None, "engine transformers needs `model`"),
         ("annotators/smollm2/engine", "openai", "engine openai needs `served_model_name`"),
@@ -157,6 +176,7 @@ def test_the_own_corpus_takes_human_labels_in_small(root: Path) -> None:
             {"dataset": "demo", "split": "train", "relevant": "labels"},
             "relevant: labels needs `labels`, a label set",
         ),
+        ("testsets/demo-dev/query_length", 3, "query_length: Input should be greater than or equal to 4"),
         ("pools/demo-train/source/duplicates", "drop", "are taken as published, so leave `duplicates` out"),
         ("datasets/demo/corpus/columns", {"docid": "id"}, "`columns` are for the formats jsonl and parquet"),
         ("datasets/demo/splits/dev/part", {"percent": [80, 0]}, "two numbers from 0 to 100, the lower one first"),
@@ -208,6 +228,27 @@ def test_a_key_of_version_1_is_refused_with_its_new_name(demo: dict[str, Any], p
 
 def test_every_renamed_key_is_tried() -> None:
     assert {_place_of_old_key(*old)[1] for old in OLD_KEYS} == set(RENAMED)
+
+
+@pytest.mark.parametrize("key", ["query_length", "passage_length"])
+def test_a_length_of_a_test_set_that_only_bm25_searches_is_refused(demo: dict[str, Any], key: str) -> None:
+    lexical = {"dataset": "demo", "split": "dev", key: 64}
+    demo["testsets"] |= {"lexical": lexical, "other": {"dataset": "demo", "split": "dev"}}
+    load(demo)  # the files of a test set that no table shows can be asked for by name
+    demo["tables"]["lexical"] = {"title": "BM25", "testsets": ["mean"], "baseline": None}
+    demo["averages"] = {"mean": {"testsets": ["lexical", "other"]}}
+    with pytest.raises(
+        InputError, match=f"testsets.lexical.{key} has no effect, as only BM25 searches.*remove the key"
+    ):
+        load(demo)
+    source = {"format": "merged", "testset": "lexical", "retrievers": ["bm25/bm25", "minilm/untrained"]}
+    demo["pools"]["mined"] = {"dataset": "demo", "split": "dev", "source": source}
+    load(demo)
+    demo["pools"]["mined"]["source"]["retrievers"] = ["bm25/bm25"]
+    with pytest.raises(InputError, match=f"testsets.lexical.{key} has no effect"):
+        load(demo)
+    demo["tables"]["lexical"] |= {"backbones": ["minilm"], "groups": [{"trainings": ["untrained"]}]}
+    load(demo)
 
 
 def test_replug_needs_ground_truth_answers(demo: dict[str, Any]) -> None:

@@ -187,6 +187,14 @@ TABLE_OF_CHANGES: dict[str, tuple[Change, Counter[str]]] = {
         setting(trainings__utilsel__temperature=0.04),
         trained(2),
     ),
+    "the length of a test set's queries": (
+        setting(testsets__demo_dev__query_length=64),
+        searched(6) - Counter(bm25_search=1, evaluate=1),
+    ),
+    "the length of a test set's passages": (
+        setting(testsets__demo_dev__passage_length=200),
+        searched(6) - Counter(bm25_search=1, evaluate=1),
+    ),
     "how the report looks": (
         text("resources/report/style.css", ".card {", ".card { color: red;"),
         Counter(write_report=1),

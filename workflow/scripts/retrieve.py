@@ -21,7 +21,8 @@ def encode(arguments: argparse.Namespace) -> None:
         from utility_annotation.retrieval.encoding import encode_corpus
         from utility_annotation.training.encoder import Encoder
     configuration = configuration_of(arguments)
-    backbone, performance = jobs.encode(configuration, backbone=arguments.backbone), configuration.performance
+    backbone = jobs.encode(configuration, backbone=arguments.backbone, length=arguments.length)
+    performance = configuration.performance
     use_threads(performance.threads)
     device = choose_device(performance.encode.device, performance.encode.gpus, "encode")
     encode_corpus(
@@ -98,6 +99,7 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--backbone", required=True, help="a name from `backbones`")
     parser.add_argument("--model", required=True, type=Path, help="model folder")
     parser.add_argument("--corpus", required=True, type=Path, help="corpus (parquet)")
+    parser.add_argument("--length", default="", help="such as @350; empty for the backbone's own passage length")
     parser.add_argument("--shard", required=True, help="such as 0003-of-0064")
     parser.add_argument("--output", required=True, type=Path, help="folder for SHARD.npy (fp16), SHARD.docids.parquet")
     parser = commands.add(search, "search")

@@ -18,7 +18,7 @@ from ..annotation.names import TRUTH
 from ..annotation.prompts import PromptSanitizer, PromptTemplate
 from ..annotation.stages import STAGES
 from ..engines.protocol import Failure, ReplyRequest
-from ..planning import annotation, answers
+from ..planning import annotation, answers, jobs, retrieval
 from ..planning.resources import REQUESTS, RUN_BYTES, Closely, Reads
 from ..settings import Annotator, Configuration
 from .plan import Estimate, Job
@@ -248,8 +248,8 @@ class Workloads:
         return self._taking(job, (_START_ENCODER, self._encoder("train", tokens, backbone.model)), (weights,))
 
     def _encoding(self, job: Job) -> Estimate:
-        dataset = job.wildcards["dataset"]
-        backbone = self.configuration.backbones[job.wildcards["backbone"]]
+        dataset, length = job.wildcards["dataset"], job.wildcards["length"]
+        backbone = jobs.encode(self.configuration, backbone=job.wildcards["backbone"], length=length)
         corpus = self.sizes.corpus(dataset)
         passages = corpus.number / self.configuration.datasets[dataset].shards
         tokens = passages * min(backbone.passage_length, corpus.words * WORDS_TO_TOKENS + 2)
@@ -258,8 +258,9 @@ class Workloads:
         return self._taking(job, amounts, (vectors, passages * 6))
 
     def _search(self, job: Job) -> Estimate:
-        backbone = self.configuration.backbones[job.wildcards["backbone"]]
-        questions, corpus = self._searched(job.wildcards["testset"])
+        names = {name: job.wildcards[name] for name in ("backbone", "testset")}
+        backbone = retrieval.encoder(self.configuration, **names)
+        questions, corpus = self._searched(names["testset"])
         figures = corpus.number * self.sizes.model(backbone.model).dimension
         tokens = questions.number * min(backbone.query_length, questions.words * WORDS_TO_TOKENS + 2)
         amounts = (
@@ -268,7 +269,7 @@ class Workloads:
             Amount("load", figures * 2),
             Amount("score", 2.0 * questions.number * figures),
         )
-        return self._taking(job, amounts, (self._hits(job.wildcards["testset"]) * RUN_BYTES / 2,) * 2)
+        return self._taking(job, amounts, (self._hits(names["testset"]) * RUN_BYTES / 2,) * 2)
 
     def _answer_evaluation(self, job: Job) -> Estimate:
         task = self.configuration.qa[job.wildcards["qa"]]

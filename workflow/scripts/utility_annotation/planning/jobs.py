@@ -42,7 +42,7 @@ from ..settings import (
     Split,
     Training,
 )
-from . import pools, report, results
+from . import pools, report, results, retrieval
 from .data import split_of
 
 if TYPE_CHECKING:
@@ -154,9 +154,12 @@ def train(configuration: Configuration, *, backbone: str, training: str) -> Trai
     return TrainSettings(training=settings, backbone=configuration.backbones[backbone], titles=pool.titles)
 
 
-def encode(configuration: Configuration, *, backbone: str) -> Backbone:
-    """A backbone as far as vectors of passages depend on it."""
-    return configuration.backbones[backbone].only("model", "pooling", "normalize", "passage_prefix", "passage_length")
+def encode(configuration: Configuration, *, backbone: str, length: str) -> Backbone:
+    """A backbone as far as vectors of passages depend on it; ``length`` is empty, or such as ``@350``."""
+    settings = configuration.backbones[backbone]
+    if length:
+        settings = settings.model_copy(update={"passage_length": int(length.removeprefix("@"))})
+    return settings.only("model", "pooling", "normalize", "passage_prefix", "passage_length")
 
 
 class SearchSettings(JobSettings):
@@ -170,7 +173,8 @@ class SearchSettings(JobSettings):
 def search(configuration: Configuration, *, backbone: str, testset: str) -> SearchSettings:
     """A test set as far as its runs depend on it, and the backbone as far as vectors of questions do."""
     settings = configuration.testsets[testset]
-    side = configuration.backbones[backbone].only("model", "pooling", "normalize", "query_prefix", "query_length")
+    encoder = retrieval.encoder(configuration, backbone=backbone, testset=testset)
+    side = encoder.only("model", "pooling", "normalize", "query_prefix", "query_length")
     return SearchSettings.model_construct(
         backbone=side, depth=settings.depth, drop_query_document=settings.drop_query_document
     )

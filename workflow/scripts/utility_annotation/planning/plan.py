@@ -179,6 +179,7 @@ class Plan:
             "label_chart": one_of(known.label_charts),
             "label_table": one_of(known.label_tables),
             "labels": one_of(known.labels),
+            "length": r"(@\d+)?",
             "line_chart": one_of(known.line_charts),
             "model": one_of(known.models),
             "pool": one_of(known.pools),

@@ -38,6 +38,7 @@ def problems(configuration: Configuration) -> Iterator[str]:
         yield from _training(configuration, name, training)
     for name, testset in configuration.testsets.items():
         yield from _testset(configuration, name, testset)
+    yield from _lengths(configuration)
     yield from _averages(configuration)
     yield from _question_answering(configuration)
     yield from _results(configuration)
@@ -153,6 +154,30 @@ def _not_computed(
     for metric in metrics:
         if found and metric not in found:
             yield f"{place} names {metric!r}, which is not computed there{nearest(metric, sorted(found))}"
+
+
+def _lengths(configuration: Configuration) -> Iterator[str]:
+    """Only a backbone has lengths, so those of a test set that BM25 alone searches would be read and ignored."""
+    by_backbone: dict[str, bool] = {}
+    for shown, backbone in _searches(configuration):
+        for name in _members(configuration, [shown], set()):
+            by_backbone[name] = by_backbone.get(name, False) or backbone
+    for name, testset in configuration.testsets.items():
+        for key in ("query_length", "passage_length"):
+            if getattr(testset, key) is not None and not by_backbone.get(name, bool(configuration.backbones)):
+                yield f"testsets.{name}.{key} has no effect, as only BM25 searches this test set: remove the key"
+
+
+def _searches(configuration: Configuration) -> Iterator[tuple[str, bool]]:
+    """Each test set or average that a table, a chart or a pool rests on, and whether a backbone searches it."""
+    for table in configuration.tables.values():
+        tasks = (configuration.qa[name].testset for name in table.qa if name in configuration.qa)
+        yield from ((name, bool(table.backbones)) for name in (*table.testsets, *tasks))
+    yield from ((table.testset, True) for table in configuration.cost_tables.values())
+    yield from ((chart.testset, True) for chart in configuration.line_charts.values())
+    for source in (pool.source for pool in configuration.pools.values()):
+        if source.testset is not None:
+            yield source.testset, any(name != f"{BM25}/{BM25}" for name in source.retrievers)
 
 
 def _judged(configuration: Configuration, place: str, name: str) -> Iterator[str]:

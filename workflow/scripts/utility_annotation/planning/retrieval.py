@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..common.errors import InputError
 from ..pools.shards import shard_names
-from ..settings import Configuration
+from ..settings import Backbone, Configuration
 from . import data, labels, pools
 
 
@@ -30,6 +30,14 @@ def index(configuration: Configuration, *, testset: str) -> str:
     return f"results/bm25/{configuration.testsets[testset].dataset}"
 
 
+def encoder(configuration: Configuration, *, backbone: str, testset: str) -> Backbone:
+    """A backbone with the lengths of a test set in place of its own, where the test set has some."""
+    settings = configuration.testsets[testset]
+    lengths = {"query_length": settings.query_length, "passage_length": settings.passage_length}
+    own = {key: length for key, length in lengths.items() if length is not None}
+    return configuration.backbones[backbone].model_copy(update=own)
+
+
 def vectors(configuration: Configuration, *, backbone: str, training: str, testset: str) -> list[str]:
     """The embeddings of that corpus, a file per shard."""
     return [f"{shard}.npy" for shard in _embeddings(configuration, backbone, training, testset)]
@@ -41,8 +49,10 @@ def docids(configuration: Configuration, *, backbone: str, training: str, testse
 
 
 def embeddings_folder(configuration: Configuration, *, backbone: str, training: str, testset: str) -> str:
-    """The folder of both."""
-    return f"results/embeddings/{backbone}/{training}/{configuration.testsets[testset].dataset}"
+    """The folder of both: the dataset's, with ``@`` and the passage length if that is not the backbone's."""
+    length = encoder(configuration, backbone=backbone, testset=testset).passage_length
+    suffix = "" if length == configuration.backbones[backbone].passage_length else f"@{length}"
+    return f"results/embeddings/{backbone}/{training}/{configuration.testsets[testset].dataset}{suffix}"
 
 
 def _embeddings(configuration: Configuration, backbone: str, training: str, testset: str) -> list[str]:

@@ -21,7 +21,9 @@ class PoolSource(Settings):
     )
     path: str | None = Field(None, description="tevatron, tevatron-ids, dpr: the file, plain or gzip.")
     testset: Name | None = Field(
-        None, description="retrieved, merged: the test set to search. It belongs to the pool's dataset and split."
+        None,
+        description="retrieved, merged: the test set to search, with its depth and its lengths. It belongs to the "
+        "pool's dataset and split.",
     )
     retrievers: tuple[str, ...] = Field(
         ("bm25/bm25",),

@@ -39,6 +39,17 @@ class Testset(Settings):
     drop_query_document: bool = Field(
         False, description="Whether to drop the document that has the query's own id (ArguAna, Quora)."
     )
+    query_length: int | None = Field(
+        None,
+        ge=4,
+        description="Maximum number of query tokens in this test set's searches, special tokens included; by default "
+        "the backbone's. Training keeps the backbone's. BM25 reads whole queries and passages.",
+    )
+    passage_length: int | None = Field(
+        None,
+        ge=4,
+        description="The same for passages. A retriever encodes a corpus once for each length that its test sets have.",
+    )
 
     @model_validator(mode="before")
     @classmethod

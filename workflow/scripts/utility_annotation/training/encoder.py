@@ -86,7 +86,7 @@ class Encoder(torch.nn.Module):
             if positions is not None and backbone.depends_on(key) and getattr(backbone, key) > positions:
                 raise InputError(
                     f"{key} is {getattr(backbone, key)}, but the model has {positions} positions.",
-                    hint=f"set {key} to at most {positions}.",
+                    hint=f"set `{key}` to at most {positions}: that of the test set if it has one, or the backbone's.",
                     path=folder,
                 )
         if getattr(model, "pooler", None) is not None:
