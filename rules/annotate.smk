@@ -33,7 +33,7 @@ for stage, entry in STAGES.items():
         resources:
             mem_mb=plan.memory(rule_name),
             runtime=plan.runtime(rule_name),
-            gpu=CONFIG.performance.annotate.gpus,
+            gpu=plan.of(annotation.gpus),
             engine=1,
         params:
             script=plan.script("annotate.py"),

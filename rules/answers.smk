@@ -29,7 +29,7 @@ rule generate_answers:
     resources:
         mem_mb=plan.memory("generate_answers"),
         runtime=plan.runtime("generate_answers"),
-        gpu=CONFIG.performance.annotate.gpus,
+        gpu=plan.of(annotation.generator_gpus),
     params:
         script=plan.script("answers.py"),
         config=plan.configuration_file,

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from utility_annotation.labels.annotators import shared_judges
 from utility_annotation.planning.loading import load
 from utility_annotation.settings import BM25, Average, Configuration, ResultsTable
 
@@ -53,6 +54,7 @@ def _cells(paper: Configuration, table: ResultsTable) -> Iterator[tuple[str, str
 def test_every_published_result_has_its_cell_and_every_cell_its_published_result(
     paper: Configuration, published: list[dict[str, str]]
 ) -> None:
+    """Of table 8's figures on HotpotQA we have no transcript."""
     for name, table in paper.tables.items():
         assert name == f"table{table.published}"
         cells = set(_cells(paper, table))
@@ -61,7 +63,8 @@ def test_every_published_result_has_its_cell_and_every_cell_its_published_result
             for row in published
             if row["table"] == table.published
         }
-        assert found == cells, name
+        unpublished = {cell for cell in cells if name == "table8" and cell[2] == "hotpotqa"}
+        assert found == cells - unpublished, name
     elsewhere = {table.published for table in (*paper.label_tables.values(), *paper.cost_tables.values())}
     assert {row["table"] for row in published} == elsewhere | {table.published for table in paper.tables.values()}
 
@@ -87,11 +90,31 @@ def test_trainings_have_the_papers_settings(paper: Configuration) -> None:
         second_stage = training.init_from is not None
         assert (training.epochs, training.learning_rate) == ((1 if second_stage else 2), 3e-5), name
         assert (training.train_group_size, training.global_batch_size) == (16, 16 * 8), name
+        assert (training.warmup_ratio, training.precision, training.max_grad_norm) == (0, "fp16", 8), name
         assert paper.labels[training.labels].source == "human" or not second_stage, name
     assert paper.trainings["utilrank"].loss == "rand1lh"
     assert paper.pools["msmarco-train"].size == 31
     for backbone in paper.backbones.values():
         assert (backbone.pooling, backbone.normalize, backbone.query_length) == ("cls", False, 32)
+
+
+def test_the_hybrid_tests_judge_made_no_labels_of_a_shown_training(paper: Configuration) -> None:
+    assert paper.labels["hybrid"].annotator == "gpt-4o-mini"
+    assert shared_judges(paper, paper.trainings, paper.testsets) == ()
+
+
+def test_nq_is_labelled_in_what_retrievers_find_and_its_baseline_trains_on_dprs_own_passages(
+    paper: Configuration,
+) -> None:
+    found, published = (paper.pools[paper.labels[name].pool] for name in ("nq-utilsel", "nq-human"))
+    assert (found.source.format, found.source.retrievers[:2]) == ("merged", ("bm25/bm25", "retromae/utilsel"))
+    assert published.source.format == "dpr"
+    assert paper.trainings["nq-human-first1lh"].loss == "first1lh"
+
+
+def test_prompts_show_titles_and_training_on_ms_marco_does_not(paper: Configuration) -> None:
+    assert all(annotator.titles for annotator in paper.annotators.values())
+    assert not paper.pools["msmarco-train"].titles
 
 
 def test_a_curriculum_of_x_percent_has_human_labels_of_x_percent(paper: Configuration) -> None:

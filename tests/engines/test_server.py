@@ -43,6 +43,7 @@ from utility_annotation.engines.chat_tokens import ChatTokenizer
 from utility_annotation.engines.openai_engine import OpenAIEngine
 from utility_annotation.engines.protocol import Completion, Continuation, Failure, LogLikelihood, TooLong
 from utility_annotation.io.schemas import ANNOTATION
+from utility_annotation.settings import ServerPerformance
 
 
 def worded(message: str) -> dict[str, object]:
@@ -237,6 +238,22 @@ def test_wrong_key_ends_the_job_and_names_the_variable(monkeypatch: pytest.Monke
         list(hosted(scripted.url).generate(asked(*map(str, range(50)))))
     assert KEY not in str(raised.value)
     assert len(scripted.received) <= 4
+
+
+def test_a_model_with_a_server_of_its_own_is_asked_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JUDGE_KEY", KEY)
+    refusal = Answer({"error": {"message": "wrong key"}}, 401)
+    with ScriptedServer(lambda received: chat_answer()) as common, ScriptedServer(lambda received: refusal) as own:
+        servers = {"judge": ServerPerformance(url=own.url, api_key_env="JUDGE_KEY")}
+        both = performance(common.url)
+        both = both.model_copy(update={"annotate": both.annotate.model_copy(update={"servers": servers})})
+        judge = HOSTED.model_copy(update={"served_model_name": "judge"})
+        problem = r"JUDGE_KEY.*`performance\.annotate\.servers\.judge\.api_key_env`"
+        with pytest.raises(InputError, match=problem):
+            list(OpenAIEngine(None, judge, both).generate(asked("q")))
+        assert (len(common.received), own.received[0].headers["authorization"]) == (0, f"Bearer {KEY}")
+        list(OpenAIEngine(None, HOSTED, both).generate(asked("q")))
+        assert (len(common.received), len(own.received)) == (1, 1)
 
 
 @pytest.mark.parametrize(

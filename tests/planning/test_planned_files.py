@@ -249,6 +249,12 @@ def test_an_evaluation_of_answers_asks_for_gpus_where_it_encodes() -> None:
     assert answers.bert_score_gpus(tuned, qa="plain") == 0
 
 
+def test_a_job_that_asks_a_server_needs_no_gpu() -> None:
+    tuned = at_places({"performance/annotate/gpus": 2})
+    assert annotation.gpus(tuned, annotator="list") == annotation.generator_gpus(tuned, generator="list") == 2
+    assert annotation.gpus(tuned, annotator="served") == annotation.generator_gpus(tuned, generator="served") == 0
+
+
 def test_a_test_set_without_labels_has_no_label_file() -> None:
     with pytest.raises(InputError, match=r"test set dev has no `labels`\. Fix: give testsets\.dev\.labels"):
         retrieval.label_file(WHOLE, testset="dev")

@@ -110,6 +110,11 @@ CHART = {
             {"chart": CHART | {"metric": "ndcg@20"}},
             "line_charts.chart.metric names 'ndcg@20', which is not computed there (did you mean 'ndcg@10'?)",
         ),
+        (
+            "performance",
+            {"annotate": {"servers": {"judge": {"url": "http://far/v1"}}}},
+            "performance.annotate.servers names 'judge', which no annotator serves",
+        ),
         ("annotators/smollm2/model", None, "engine transformers needs `model`"),
         ("annotators/smollm2/engine", "openai", "engine openai needs `served_model_name`"),
         (

@@ -49,8 +49,8 @@ def run(
     """Open engine, template and store, and annotate the items.
 
     The summary holds the counts of :meth:`~.progress.AnnotationProgress.summary`, the seconds of loading the engine,
-    and the GPUs that the job asked for (0 on a CPU, or on a GPU that no scheduler assigned). If the engine made
-    nothing, ``earlier`` holds the recorded work of all earlier jobs of this annotator and stage, a
+    and the GPUs that the job asked for (0 with a server, on a CPU, or on a GPU that no scheduler assigned). If the
+    engine made nothing, ``earlier`` holds the recorded work of all earlier jobs of this annotator and stage, a
     :class:`~.throughput.Speed`.
     """
     job.output.parent.mkdir(parents=True, exist_ok=True)
@@ -62,7 +62,8 @@ def run(
         stage = make_stage(annotator, PromptTemplate(job.prompt, PromptSanitizer(engine.special_tokens)))
         shown = [item.cut(annotator.passage_words) for item in items]
         progress = annotate(shown, stage, engine, store, annotator.retries, job.output)
-    summary = progress.summary() | {"load_seconds": load_seconds, "gpus": performance.annotate.gpus}
+    gpus = 0 if annotator.engine == "openai" else performance.annotate.gpus
+    summary = progress.summary() | {"load_seconds": load_seconds, "gpus": gpus}
     made = summary["prompt_tokens"] + summary["new_tokens"]
     speed = Speed(made, summary["engine_seconds"] * device_count(summary))
     if made:

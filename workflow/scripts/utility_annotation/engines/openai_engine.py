@@ -81,7 +81,7 @@ class OpenAIEngine:
     """
 
     def __init__(self, folder: Path | str | None, annotator: Annotator, performance: Performance) -> None:
-        self._server = Server(performance.annotate.server)
+        self._server = Server(*performance.annotate.server_of(annotator.served_model_name))
         self._way = _Messages(annotator) if folder is None else _TokenIds(folder, annotator)
         self.fingerprint = self._way.fingerprint
         self.special_tokens = self._way.special_tokens

@@ -95,15 +95,15 @@ class Server:
         InputError: the URL or the key is not valid.
     """
 
-    def __init__(self, settings: ServerPerformance) -> None:
-        self.settings = settings
+    def __init__(self, place: str, settings: ServerPerformance) -> None:
+        self.place, self.settings = place, settings
         self._url = settings.url.rstrip("/")
-        self._local = _is_local(settings.url)
+        self._local = _is_local(settings.url, place)
         self._key = os.environ.get(settings.api_key_env, "").strip()
         if not (self._key.isascii() and self._key.isprintable()):
             raise InputError(
                 f"the environment variable {settings.api_key_env} holds characters that a key cannot have.",
-                hint="set it to the key alone (`performance.annotate.server.api_key_env` names the variable).",
+                hint=f"set it to the key alone (`{place}.api_key_env` names the variable).",
             )
         self._served = 0
         self._in_vain = 0
@@ -165,9 +165,8 @@ class Server:
         if (idle and all(fault.busy for fault in faults)) or self._in_vain == max(_IN_VAIN, self.settings.concurrency):
             raise InputError(
                 f"{self._url}: {outcome.reason.rstrip('.')}; and no other request was served in that time.",
-                hint="fix or start the server, or correct `performance.annotate.server.url`; if it wants fewer "
-                "requests, lower `performance.annotate.server.concurrency` or raise `performance.annotate.server."
-                "attempts`. Stored completions are kept.",
+                hint=f"fix or start the server, or correct `{self.place}.url`; if it wants fewer requests, lower "
+                f"`{self.place}.concurrency` or raise `{self.place}.attempts`. Stored completions are kept.",
             )
         return Failure(f"{outcome.reason}, at the last of {len(faults)} attempts")
 
@@ -230,12 +229,11 @@ class Server:
         problem = f"{self._url}: the server answers {response.status_code}: {words}."
         if response.status_code in (401, 402, 403):
             sent = "a key was sent" if self._key else "no key was sent, since that variable is not set"
-            variable = f"{self.settings.api_key_env} (`performance.annotate.server.api_key_env`)"
+            variable = f"{self.settings.api_key_env} (`{self.place}.api_key_env`)"
             return InputError(problem, hint=f"put a valid key into the environment variable {variable}; {sent}.")
         return InputError(
             problem,
-            hint="correct `performance.annotate.server.url` (it usually ends in /v1) or "
-            "`annotators.*.served_model_name`.",
+            hint=f"correct `{self.place}.url` (it usually ends in /v1) or `annotators.*.served_model_name`.",
         )
 
     def _words(self, response: httpx2.Response) -> str:
@@ -275,13 +273,13 @@ async def _give_up(tasks: Iterable[asyncio.Task[Any]], client: httpx2.AsyncClien
     await client.aclose()
 
 
-def _is_local(url: str) -> bool:
+def _is_local(url: str, place: str) -> bool:
     """Whether a URL points to this machine.
 
     Raises:
         InputError: it is no server's URL, or holds a user or password.
     """
-    hint = "set `performance.annotate.server.url` to something like http://127.0.0.1:8000/v1."
+    hint = f"set `{place}.url` to something like http://127.0.0.1:8000/v1."
     try:
         parsed = httpx2.URL(url)
     except httpx2.InvalidURL:

@@ -23,6 +23,17 @@ def model(configuration: Configuration, *, annotator: str) -> list[str]:
     return [f"data/models/{name}"] if name else []
 
 
+def gpus(configuration: Configuration, *, annotator: str) -> int:
+    """GPUs of a job that asks an LLM; none where a server has it."""
+    served = configuration.annotators[annotator].engine == "openai"
+    return 0 if served else configuration.performance.annotate.gpus
+
+
+def generator_gpus(configuration: Configuration, *, generator: str) -> int:
+    """GPUs of a job that asks the LLM that answers; none where a server has it."""
+    return gpus(configuration, annotator=generator)
+
+
 def generator_model(configuration: Configuration, *, generator: str) -> list[str]:
     """Folder of the LLM that answers; none where a server has it."""
     return model(configuration, annotator=generator)

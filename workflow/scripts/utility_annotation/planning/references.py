@@ -39,6 +39,10 @@ def problems(configuration: Configuration) -> Iterator[str]:
     for name, testset in configuration.testsets.items():
         yield from _testset(configuration, name, testset)
     yield from _lengths(configuration)
+    served = [each.served_model_name for each in configuration.annotators.values() if each.served_model_name]
+    for name in configuration.performance.annotate.servers:
+        if name not in served:
+            yield f"performance.annotate.servers names {name!r}, which no annotator serves{nearest(name, served)}"
     yield from _averages(configuration)
     yield from _question_answering(configuration)
     yield from _results(configuration)

@@ -41,6 +41,15 @@ class EnginePerformance(Settings):
         "python", description="vllm: the Python interpreter of its jobs, if vLLM has its own environment."
     )
     server: ServerPerformance = Field(ServerPerformance(), description="openai: the server.")
+    servers: dict[str, ServerPerformance] = Field(
+        {}, description="openai: by `served_model_name`, a server other than `server`, such as that of a second judge."
+    )
+
+    def server_of(self, served_model_name: str | None) -> tuple[str, ServerPerformance]:
+        """The server of a model, after its place in the configuration."""
+        if served_model_name in self.servers:
+            return f"performance.annotate.servers.{served_model_name}", self.servers[served_model_name]
+        return "performance.annotate.server", self.server
 
 
 class TrainPerformance(Settings):
