@@ -59,6 +59,7 @@ _OTHER_METRICS = {
     "kappa": "Kappa",
     "empty": "Empty",
     "unparsable": "Unparsable",
+    "completed": "Completed",
     "cost_usd": "Cost (USD)",
     "device_hours": "GPU hours",
 }
