@@ -40,11 +40,107 @@ def test_selection_is_read_in_reply_order(text: str, numbers: tuple[int, ...]) -
     assert read_selection(reply(text), 5) == Reading("ok", numbers)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "**My selection:[[3],[1]]**",
+        "**My selection:** [[3],[1]]",
+        "`My selection:[[3],[1]]`",
+        "My selection: `[[3],[1]]`.",
+        "- My selection:[[3],[1]]",
+        "* My selection:[[3],[1]]",
+        "### My selection:[[3],[1]]",
+        "My selection: [3,1]",
+        "My selection: [[3, 1]]",
+        "My selection:[[3], 1]",
+        "My selection:[[3],[1],]",
+        "My selection:\n[[3],[1]]",
+        "**My selection:**\n\n```json\n[[3],[1]]\n```",
+        "```\nMy selection:[[3],[1]]\n```\nThey answer the question.",
+        r"My selection:\[\[3\],\[1\]\]",
+        "My selection\uff1a[[3]\uff0c[1]]",
+        "My selection:[[3],\n[1]]",
+        "My selection:[[3]\n,[1]]",
+        "My selection:[\n  [3],\n  [1]\n]",
+        "My selection:\n- [3],\n- [1]",
+    ],
+)
+def test_a_decorated_or_wrapped_selection_is_read_whole(text: str) -> None:
+    assert read_selection(reply(text), 5) == Reading("ok", (3, 1))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1. [2] > [1] > [3]",
+        "Ranking: [2] > [1] > [3]",
+        "My ranking: [2] > [1] > [3].",
+        "**Final ranking:** [2] > [1] > [3]",
+        "The answer:\n**[2] > [1] > [3]**",
+        "Here is my ranking:\n\n`[2] > [1] > [3]`\n\nPassage [3] is of little use.",
+        "```text\n[2] > [1] > [3]\n```",
+        "[2] > [1] > [3]\n[2] > [1] > [3]",
+        r"$\[2\] > \[1\] > \[3\]$",
+        "[2] &gt; [1] &gt; [3]",
+        "[2] > [1] >\n[3]",
+        "[2] > [1]\n> [3]",
+        "[2]\n>\n[1]\n>\n[3]",
+        "[2] > [\n1] > [3]",
+        "1. [2] >\n2. [1] >\n3. [3]",
+    ],
+)
+def test_a_decorated_or_wrapped_ranking_is_read_whole(text: str) -> None:
+    assert read_ranking(reply(text), 5) == Reading("ok", (2, 1, 3))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "My selection:[[1]]\n[2]",
+        "My selection:[[1]]\n\n, [2]",
+        "My selection:[[1]],\nand [2]",
+        "My selection:\n- [1]\n- [3]",
+        "My selection:[[1],\nwhich is good, and [2]]",
+        "My selection:[[1]\n[2]]",
+        "My selection:[1\n2]",
+        "My selection:[1*2]",
+        "My selection:~~[[1]]~~",
+        "My selection:[[1-3]]",
+        "My selection:[[1]] and [[2]]",
+        "> My selection:[[1]]",
+    ],
+)
+def test_no_selection_is_read_in_part(text: str) -> None:
+    assert read_selection(reply(text), 30) == Reading("unparsable")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[2] > [1]\n[3]",
+        "[3]\n[2] > [1]",
+        "[2] > [1] >\nthe rest",
+        "[2] > [1] > ...",
+        "[2] > [1] >",
+        "I rank them [4] >\n[2] > [1]",
+        "I rank them [4] >\n[2]\n[3] > [1]",
+        "[2] > [1]\n> [3] is not useful",
+        "[2] > [1\n2] > [3]",
+        "[2] > [1]\n[1] > [2]",
+        "1. [2] > [1]\n2. [3] > [4]",
+        "1. [2]\n2. [1]",
+        "First: [1] > [2]",
+    ],
+)
+def test_no_ranking_is_read_in_part(text: str) -> None:
+    assert read_ranking(reply(text), 30) == Reading("unparsable")
+
+
 @pytest.mark.parametrize("number", ["0", "-1", "99", "+6", "000"])
 def test_number_outside_the_pool_never_marks_a_passage(number: str) -> None:
     assert read_selection(reply(f"My selection:[[{number}],[2]]"), 5) == Reading("ok", (2,))
     assert read_selection(reply(f"My selection:[[{number}]]"), 5) == Reading("unparsable")
-    assert read_ranking(reply(f"[{number}] > [2]"), 3) == Reading("ok", (2, 1, 3))
+    assert read_ranking(reply(f"[{number}] > [2]"), 3) == Reading("ok", (2,))
     assert read_ranking(reply(f"[{number}] > [{number}]"), 3) == Reading("unparsable")
 
 
@@ -75,7 +171,7 @@ def test_reply_cut_off_before_its_selection_is_truncated() -> None:
     assert read_selection(reply("My selection:[[1],[2", "length"), 5) == Reading("truncated")
 
 
-@pytest.mark.parametrize("rest", ["\n", "\nThe reason is", "\n\nIt"])
+@pytest.mark.parametrize("rest", ["\nThe reason is", "\n\nIt", "\n**T"])
 def test_reply_cut_off_after_a_complete_selection_is_read(rest: str) -> None:
     assert read_selection(reply(f"My selection:[[1]]{rest}", "length"), 5) == Reading("ok", (1,))
 
@@ -87,7 +183,10 @@ def test_reply_cut_off_after_a_complete_selection_is_read(rest: str) -> None:
         "My selection:[]",
         "My selection:[[1],[2]]",
         "My selection:[[1]]\nNo:\nMy selection:[[2],",
+        "My selection:[[1]]\n",
+        "My selection:[1]\n,",
         "My selection:[[1]]\nMy sel",
+        "My selection:[[1]]\n- **My selection :",
         "My selection:[[1]]\n  my selection",
         "<think>\nEasy.</think>My selection:[[1]]",
     ],
@@ -98,14 +197,15 @@ def test_selection_that_may_have_gone_on_where_it_was_cut_off_is_not_read(text: 
 
 @given(
     st.lists(st.integers(0, 9), min_size=1, max_size=5),
-    st.sampled_from(["My selection:[{}]", "My selection: {}", "my selection:[ {} ]."]),
+    st.sampled_from(["My selection:[{}]", "My selection: {}", "my selection:[ {} ].", "**My selection:**\n[{}]"]),
+    st.sampled_from([",", ",\n", "\n, "]),
     st.sampled_from(["", "Passage [4] is good.\n", "My selection would be [3].\n"]),
     st.sampled_from(["", "\n", "\nThat was easy.", "\n[9]"]),
 )
 def test_no_beginning_of_a_reply_reads_as_another_selection(
-    numbers: list[int], form: str, before: str, after: str
+    numbers: list[int], form: str, comma: str, before: str, after: str
 ) -> None:
-    text = before + form.format(",".join(f"[{number}]" for number in numbers)) + after
+    text = before + form.format(comma.join(f"[{number}]" for number in numbers)) + after
     whole = read_selection(reply(text), 8)
     for cut_off in range(len(text) + 1):
         assert read_selection(reply(text[:cut_off], "length"), 8) in (whole, Reading("truncated"))
@@ -141,6 +241,7 @@ THOUGHTS = {
     "Gemma": ("<|channel>thought", "<channel|>"),
     "Kimi": ("\u25c1think\u25b7", "\u25c1/think\u25b7"),
     "Cohere": ("<|START_THINKING|>", "<|END_THINKING|>"),
+    "a chat model": ("<thinking>", "</thinking>"),
     "gpt-oss": ("<|channel|>analysis<|message|>", "<|end|><|start|>assistant<|channel|>final<|message|>"),
 }
 
@@ -168,15 +269,29 @@ def test_single_passage_is_ranked_by_naming_it_and_several_need_a_comparison() -
     assert read_ranking(reply("[3]"), 5) == Reading("unparsable")
 
 
+def completed(numbers: tuple[int, ...], n: int) -> list[int]:
+    """The authors of the real replies add what a reply leaves out."""
+    return [*numbers, *(number for number in range(1, n + 1) if number not in numbers)]
+
+
 def test_every_real_ranking_reply_reads_as_its_authors_read_it(shared_data: Path) -> None:
     lines = (shared_data / "parsing" / "listwise_parse_cases.jsonl").read_text().splitlines()
     cases = [json.loads(line) for line in lines]
     wrong = [
         case["qid"]
         for case in cases
-        if list(read_ranking(reply(case["response"]), case["num_passages"]).numbers) != case["expected_order"]
+        if completed(read_ranking(reply(case["response"]), case["num_passages"]).numbers, case["num_passages"])
+        != case["expected_order"]
     ]
     assert (len(cases), wrong) == (162, [])
+
+
+@pytest.mark.parametrize("form", ["**Ranking:** {}", "```\n{}\n```", "1. {}", "{}\nPassage [7] is off topic."])
+@pytest.mark.parametrize("separator", [" > ", " >\n", "\n> "])
+def test_real_rankings_read_alike_in_every_form(shared_data: Path, form: str, separator: str) -> None:
+    lines = (shared_data / "parsing" / "listwise_parse_cases.jsonl").read_text().splitlines()
+    for text in (json.loads(line)["response"].strip() for line in lines):
+        assert read_ranking(reply(form.format(text.replace(" > ", separator))), 20) == read_ranking(reply(text), 20)
 
 
 def real_verdicts(shared_data: Path) -> list[dict]:
@@ -218,9 +333,9 @@ def test_selection_is_the_valid_numbers_once_in_order(numbers: list[int], n: int
 
 
 @given(st.permutations(range(1, 13)), st.integers(2, 12))
-def test_ranking_keeps_the_reply_and_appends_the_rest_in_order(order: list[int], listed: int) -> None:
+def test_ranking_is_what_the_reply_names(order: list[int], listed: int) -> None:
     reading = read_ranking(reply(" > ".join(f"[{number}]" for number in order[:listed])), 12)
-    assert reading.numbers == (*order[:listed], *sorted(order[listed:]))
+    assert reading.numbers == tuple(order[:listed])
 
 
 @given(st.integers(1, 31), st.data())

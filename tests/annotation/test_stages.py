@@ -23,6 +23,7 @@ from utility_annotation.annotation.relevance import QuestionLikelihood
 from utility_annotation.annotation.replies import RANKING, SELECTION
 from utility_annotation.annotation.replug import ReplugStage
 from utility_annotation.annotation.utility import AnswerGain, selection_stage
+from utility_annotation.annotation.votes import shown_order
 from utility_annotation.common.errors import InputError
 from utility_annotation.engines.protocol import Completion, Failure, LogLikelihood
 from utility_annotation.io.schemas import ANNOTATION, ANSWERS, POOL
@@ -121,9 +122,29 @@ def test_thinking_is_never_parsed(annotator: Annotator, template) -> None:
     assert stage.row(ITEM, said("My selection:[[1]]", "length"))["outcome"] == "truncated"
 
 
-def test_ranking_keeps_every_passage(annotator: Annotator, template) -> None:
-    row = Listwise(annotator, template("utilrank"), RANKING).row(ITEM, said("[3] > [1]"))
-    assert row["docids"] == ["c", "a", "b"]
+@pytest.mark.parametrize(
+    ("text", "docids", "named"),
+    [("[3] > [2] > [1]", ["c", "b", "a"], 3), ("[3] > [1]", ["c", "a", "b"], 2), ("All.", None, None)],
+)
+def test_ranking_is_completed_in_the_pools_order_and_says_so(
+    annotator: Annotator, template, text: str, docids: list[str] | None, named: int | None
+) -> None:
+    row = Listwise(annotator, template("utilrank"), RANKING).row(ITEM, said(text))
+    assert (row["docids"], row["named"]) == (docids, named)
+
+
+def test_what_no_permutation_names_follows_in_the_pools_order(annotator: Annotator, template) -> None:
+    """Passages a to f are shown in several orders, and each reply puts f before e."""
+    item = replace(ITEM, passages=tuple(Passage(docid, docid) for docid in "abcdef"))
+    stage = Listwise(annotator.model_copy(update={"permutations": 3}), template("utilrank"), RANKING)
+    orders = [[passage.docid for passage in shown_order("q", number, item.passages)] for number in range(3)]
+    replies = [said(f"[{order.index('f') + 1}] > [{order.index('e') + 1}]")[0] for order in orders]
+    row = stage.row(item, replies)
+    assert (row["docids"], row["named"]) == ([*"feabcd"], 2)
+
+
+def test_a_selection_names_no_ranking(annotator: Annotator, template) -> None:
+    assert Listwise(annotator, template("relsel"), SELECTION).row(ITEM, said("My selection:[[3]]"))["named"] is None
 
 
 def test_pseudo_answer_sees_the_relevant_passages_only(annotator: Annotator, template, tmp_path: Path) -> None:

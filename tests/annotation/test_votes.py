@@ -43,6 +43,20 @@ def test_rankings_are_merged_by_mean_rank(rankings: list[list[str]]) -> None:
     assert [mean[docid] for docid in merged] == sorted(mean.values())
 
 
+@given(st.lists(st.lists(st.sampled_from(DOCIDS), unique=True, min_size=1), min_size=1, max_size=7))
+def test_partial_rankings_merge_as_if_what_they_leave_out_shared_their_last_ranks(rankings: list[list[str]]) -> None:
+    named = {docid for ranking in rankings for docid in ranking}
+    mean = {
+        docid: sum(
+            ranking.index(docid) if docid in ranking else (len(ranking) + len(named) - 1) / 2 for ranking in rankings
+        )
+        for docid in named
+    }
+    merged = merge_rankings(rankings)
+    assert set(merged) == named
+    assert [mean[docid] for docid in merged] == sorted(mean.values())
+
+
 @given(st.permutations(DOCIDS), st.integers(2, 6))
 def test_passes_that_agree_keep_their_ranking(ranking: list[str], permutations: int) -> None:
     assert merge_rankings([ranking] * permutations) == ranking

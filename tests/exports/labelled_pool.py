@@ -24,7 +24,7 @@ QUALITY: dict[str, Any] = {
     "human_positives": 4,
     "selection": {"precision": 50.0, "recall": None},
     "agreement": {"kappa": 0.25},
-    "annotation": {"outcomes": {"ok": 3, "empty": 1, "error": 0}},
+    "annotation": {"outcomes": {"ok": 3, "empty": 1, "error": 0}, "completed": 2},
 }
 
 

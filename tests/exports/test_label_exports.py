@@ -231,6 +231,7 @@ def test_the_card_says_what_it_is(labelled: Labelled, tmp_path: Path, form: str)
     for row in ("questions | 4", "without a positive | 1", "positives | 4", "per question | 1.00", "negatives | 11"):
         assert f"{row} |" in card.text
     assert "| precision of the human positives, % | 50.0 |" in card.text
+    assert "| rankings of only some of the passages | 2 |" in card.text
     assert "| Cohen's kappa | 0.250 |" in card.text
     assert "ok 3, empty 1" in card.text
 

@@ -40,6 +40,7 @@ ROWS = {
         "query_id": "q1",
         "outcome": "ok",
         "docids": ["d1"],
+        "named": None,
         "answer": None,
         "scores": [{"docid": "d1", "score": -0.5}],
         "whole_pool": False,
@@ -88,6 +89,13 @@ def test_an_empty_cell_is_refused(schema: schemas.Schema, row: dict, tmp_path: P
     with pytest.raises(InputError, match=r"column \w+ of .* has 1 empty cells"):
         schema.write(tmp_path / "a.parquet", schema.rows([ROWS[schema] | {"query_id": "q0"}, row]))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_of_a_version_without_a_column_is_refused_by_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "old.parquet"
+    pq.write_table(ANNOTATION.rows([ROWS[ANNOTATION]]).drop_columns("named"), path)
+    with pytest.raises(InputError, match=r"of another version: it lacks columns named \(int32\)\. Fix: delete"):
+        ANNOTATION.read(path, ["query_id"])
 
 
 def test_an_empty_cell_within_a_candidate_is_refused(tmp_path: Path) -> None:

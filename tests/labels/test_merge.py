@@ -107,6 +107,16 @@ def test_utilrank_takes_the_floor_of_the_share_and_at_least_one(
     assert positives(labels) == {("q", docid) for docid in ranking[:expected]}
 
 
+@pytest.mark.parametrize(("named", "expected"), [(1, "d"), (3, "d"), (4, "dc"), (8, "dcba")])
+def test_a_passage_that_completes_a_ranking_is_on_no_list(tmp_path: Path, named: int, expected: str) -> None:
+    pool = {"q": [(docid, False) for docid in "abcdefgh"], "whole": [("a", False), ("b", False)]}
+    annotation = {"q": {"docids": list("dcbahgfe"), "named": named}, "whole": {"docids": ["b", "a"]}}
+    labels, _ = merge(tmp_path, pool, annotation, source="utilrank", top_percent=50)
+    assert positives(labels) == {*(("q", docid) for docid in expected), ("whole", "b")}
+    assert listed(tmp_path) == {"q": list("dcbahgfe"[:named]), "whole": ["b", "a"]}
+    assert len(labels) == 10
+
+
 def test_replug_labels_are_the_candidates_log_likelihoods(tmp_path: Path) -> None:
     scores = {"q1": {"c": -1.5, "d": -0.25}, "q2": {"a": -3.0, "c": -2.0, "b": -4.0}}
     annotation = {

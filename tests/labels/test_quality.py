@@ -45,6 +45,7 @@ def quality(
     relevance: dict[str, dict[str, Any]] = RELEVANCE,
     shards: int = 2,
     pool: Pool = POOL,
+    annotation: dict[str, dict[str, Any]] = ANNOTATION,
 ) -> dict[str, Any]:
     rows = [
         {"query_id": query_id, "docid": docid, "label": label, "source": source}
@@ -57,7 +58,7 @@ def quality(
         QualitySettings(labels="mine", source=source, annotator="llm"),
         tmp_path / "labels.parquet",
         write_pool(tmp_path / "pool", pool, shards),
-        write_annotation(tmp_path / "annotation", ANNOTATION, shards),
+        write_annotation(tmp_path / "annotation", annotation, shards),
         write_annotation(tmp_path / "relevance", relevance, shards) if narrowed else [],
     )
 
@@ -85,10 +86,21 @@ def test_annotation_is_counted_over_all_shards(tmp_path: Path) -> None:
     assert quality(tmp_path, "utilsel", SELECTED)["annotation"] == {
         "queries": 4,
         "outcomes": {"ok": 2, "empty": 1, "unparsable": 1, "truncated": 0, "error": 0},
+        "completed": None,
         "whole_pool": 1,
         "prompt_tokens": 400,
         "completion_tokens": 40,
     }
+
+
+def test_rankings_that_name_only_some_of_the_passages_are_counted(tmp_path: Path) -> None:
+    rows: dict[str, dict[str, Any]] = {
+        "q1": {"docids": ["b", "a"], "named": 1},
+        "q2": {"docids": ["c", "a", "b"], "named": 3},
+        "q3": {"docids": ["c", "a", "b"], "named": 2},
+        "q4": {"outcome": "error"},
+    }
+    assert quality(tmp_path, "utilrank", SELECTED, annotation=rows)["annotation"]["completed"] == 2
 
 
 def test_nothing_selected_anywhere_has_no_precision(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ RANKED = {
     "q1": {"docids": ["c", "a"], "replies": ["[2] > [1]"]},
     "q2": {"docids": ["c", "d", "b"], "replies": ["[2] > [3] > [1]"], "whole_pool": True},
     "q3": {"docids": ["c"], "replies": ["[1]"]},
-    "q4": {"docids": ["a", "b", "c", "d"], "replies": ["[1] > [2] > [3] > [4]"], "whole_pool": True},
+    "q4": {"docids": ["a", "b", "c", "d"], "named": 2, "replies": ["[1] > [2]"], "whole_pool": True},
 }
 SCORES = {"q1": "abcd", "q2": "cbd", "q3": "cdab", "q4": "dabc"}
 """REPLUG's candidates, most likely first."""

@@ -79,6 +79,15 @@ def test_a_ranking_has_ranks_and_its_top_is_chosen(cards: dict[str, dict[str, An
     assert marks(cards["q1"], UTILRANK) == [(False, 2, None, 1), None, (True, 1, None, 2), None]
 
 
+def test_what_was_added_to_a_ranking_has_no_rank_and_is_not_chosen(cards: dict[str, dict[str, Any]]) -> None:
+    assert [mark and mark[:2] for mark in marks(cards["q4"], UTILRANK)] == [
+        *((True, 1), (False, 2)),
+        *[(False, None)] * 2,
+    ]
+    assert cards["q4"]["judgements"][UTILRANK]["events"] == ["whole", "completed"]
+    assert cards["q1"]["judgements"][UTILRANK]["events"] == []
+
+
 def test_likelihoods_have_scores_and_ranks_and_choose_nothing(cards: dict[str, dict[str, Any]]) -> None:
     assert marks(cards["q2"], REPLUG) == [(False, 2, -1.5, 1), (False, 1, -0.5, 2), (False, 3, -2.5, 3)]
 

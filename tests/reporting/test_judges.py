@@ -76,7 +76,12 @@ def test_a_relevance_selection_narrows_the_stages_that_read_it(stage: str, expec
     [(10, ["a", "b", "c"], ["a"]), (70, ["a", "b", "c"], ["a", "b"]), (10, [], []), (10, None, None)],
 )
 def test_the_top_of_a_ranking_is_chosen(percent: float, docids: list[str] | None, chosen: list[str] | None) -> None:
-    assert Judge(stage="utilrank", annotator="a", top_percent=percent).positives(docids) == chosen
+    assert Judge(stage="utilrank", annotator="a", top_percent=percent).positives({"docids": docids}) == chosen
+
+
+def test_what_was_added_to_a_ranking_is_never_chosen() -> None:
+    judge = Judge(stage="utilrank", annotator="a", top_percent=100)
+    assert judge.positives({"docids": ["a", "b", "c"], "named": 2}) == ["a", "b"]
 
 
 @pytest.mark.parametrize(

@@ -26,21 +26,23 @@ LABELS: dict[str, dict[str, Any]] = {
 PUBLISHED = Path(__file__).parents[2] / "resources" / "paper" / "published.csv"
 
 
-def quality(labels: str, precision: float | None, kappa: float | None, *unread: int) -> dict[str, Any]:
+def quality(
+    labels: str, precision: float | None, kappa: float | None, *unread: int, completed: int | None = None
+) -> dict[str, Any]:
     """Figures of a label set of 200 queries; ``unread``: empty, unparsable, truncated, error."""
     outcomes = dict(zip(("empty", "unparsable", "truncated", "error"), unread, strict=False))
     return {
         "labels": labels,
         "selection": precision and {"precision": precision, "recall": 84.8, "positives_per_query": 2.9},
         "agreement": kappa and {"kappa": kappa},
-        "annotation": {"queries": 200, "outcomes": {"ok": 1} | outcomes} if unread else None,
+        "annotation": {"queries": 200, "outcomes": {"ok": 1} | outcomes, "completed": completed} if unread else None,
     }
 
 
 QUALITIES = [
     quality("human", 100.0, None),
     quality("qwen-utilsel", 30.0, 0.4, 3, 4, 1, 1),
-    quality("qwen-utilrank", 70.0, 0.5, 0, 0, 0, 0),
+    quality("qwen-utilrank", 70.0, 0.5, 0, 0, 0, 0, completed=30),
     quality("qwen-utilrank-20", 40.0, 0.5, 0, 0, 0, 0),
     quality("qwen-replug", None, None, 0, 0, 0, 2),
 ]
@@ -67,17 +69,17 @@ def test_a_row_per_label_set_with_its_strategy_and_figures() -> None:
     qwen = "qwen-2.5-32b-int8"
     assert headings[:3] == ["labels", "annotator", "strategy"]
     assert [heading.lower() for heading in headings[3:]] == [
-        *("precision", "recall", "positives per query", "kappa", "empty", "unparsable")
+        *("precision", "recall", "positives per query", "kappa", "empty", "unparsable", "completed")
     ]
     assert found == [
-        ["qwen-utilsel", qwen, "utilsel", "30.0", "84.8", "2.9", "0.400", "1.5", "3.0"],
-        ["qwen-utilrank", qwen, "utilrank, 10 %", "70.0", "84.8", "2.9", "0.500", "0.0", "0.0"],
-        ["human", "", "human", "100.0", "84.8", "2.9", "", "", ""],
+        ["qwen-utilsel", qwen, "utilsel", "30.0", "84.8", "2.9", "0.400", "1.5", "3.0", ""],
+        ["qwen-utilrank", qwen, "utilrank, 10 %", "70.0", "84.8", "2.9", "0.500", "0.0", "0.0", "15.0"],
+        ["human", "", "human", "100.0", "84.8", "2.9", "", "", "", ""],
     ]
 
 
 def test_scores_have_no_precision_and_recall() -> None:
-    assert rows("qwen-replug")[1][3:] == ["", "", "", "", "0.0", "1.0"]
+    assert rows("qwen-replug")[1][3:] == ["", "", "", "", "0.0", "1.0", ""]
 
 
 def test_the_papers_figures_stand_below_those_of_the_same_annotator_and_strategy() -> None:
@@ -104,7 +106,7 @@ def test_the_papers_ranking_is_that_of_its_threshold() -> None:
 def test_a_frame_has_a_line_per_label_set_and_figure() -> None:
     cells = table("qwen-utilsel").cells
     assert list(cells["metric"]) == [
-        "precision", "recall", "positives_per_query", "kappa", "empty", "unparsable",
+        "precision", "recall", "positives_per_query", "kappa", "empty", "unparsable", "completed",
     ]  # fmt: skip
     first = cells.iloc[0]
     assert (first["labels"], first["annotator"], first["strategy"]) == ("qwen-utilsel", "qwen-2.5-32b-int8", "utilsel")
@@ -113,7 +115,7 @@ def test_a_frame_has_a_line_per_label_set_and_figure() -> None:
 
 def test_the_latex_table_uses_booktabs_and_escapes() -> None:
     text = to_latex(table("qwen-utilrank"))
-    assert r"\begin{tabular}{lllrrrrrr}" in text
+    assert r"\begin{tabular}{lllrrrrrrr}" in text
     assert r"\toprule" in text
     assert r"qwen-utilrank & qwen-2.5-32b-int8 & utilrank, 10 \% & 70.0 & 84.8" in text
 

@@ -51,6 +51,7 @@ CONFIGURATION = {
 ANNOTATION = {
     "queries": 50,
     "outcomes": {"ok": 40, "empty": 3, "unparsable": 5, "truncated": 1, "error": 1},
+    "completed": 7,
     "whole_pool": 2,
     "prompt_tokens": 12345,
     "completion_tokens": 678,
@@ -213,7 +214,7 @@ def page(tmp_path: Path, template: Path) -> Page:
         ["selected", "0.25", "0.67", "1,234", "56", "7", "89"],
         ["selected", "0.400 ± 0.020earlier", "0.520 ± 0.031", "1.000", "3.0", "as a list"],
         ["scored", "replug", "llm", "44", "51.0", "66.6", "3.2"],
-        ["selected", "40", "3", "5", "1", "1", "2", "12,345", "678"],
+        ["selected", "40", "3", "5", "1", "1", "2", "7", "12,345", "678"],
         ["minilm", "human", "singlelh", "2.500", "0.750", "41", "3", "8 × 6", "20", "1.5", "2 × cpu"],
         ["llm", "annotator", "small-llm (hub org/llm, revision abc), listwise, transformers, bf16"],
         ["dev", "test set", "demo, dev: 1000 passages retrieved per query, queries cut to 64 tokens"],

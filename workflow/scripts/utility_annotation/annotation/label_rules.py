@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 class Listed:
     """The passages that a stage listed for a block of queries, one query after the other.
 
+    Those that were added to complete a ranking are not among them.
+
     Attributes:
         place: place of each passage in its query's list, from 0; shape (passages,).
         length: passages in the list of its query; shape (passages,).
@@ -37,7 +39,7 @@ class LabelRule:
             every candidate.
         label: the label of each listed passage, fp32; a candidate that is not listed has the label 0.
         soft: whether labels are likelihoods, without positives; only the loss ``kl`` takes them.
-        ranked: whether the list orders all shown passages; ``top_percent`` of it are then positives.
+        ranked: whether the list orders the shown passages; ``top_percent`` of it are then positives.
     """
 
     column: Literal["docids", "scores"]
@@ -77,7 +79,10 @@ SELECTED = LabelRule("docids", _selected)
 """Every passage of the selection is a positive."""
 
 TOP_RANKED = LabelRule("docids", _top_ranked, ranked=True)
-"""The first ``top_percent`` of the ranking are positives, at least one (the paper's utility ranking)."""
+"""The first ``top_percent`` of the ranking are positives, at least one (the paper's utility ranking).
+
+A passage that the LLM left out is not in its ranking, so it is never positive and does not make the share larger.
+"""
 
 LIKELIHOODS = LabelRule("scores", _likelihoods, soft=True)
 """The score itself is the label (REPLUG)."""

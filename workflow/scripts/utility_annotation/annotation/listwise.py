@@ -55,6 +55,7 @@ class Listwise:
         """Docids in reply order: an empty list for an empty selection, null if nothing could be read.
 
         The readable replies of several permutations are merged. If there is none, the outcome of the last reply counts.
+        In a ranking, the passages that no reply names follow in the pool's order, and ``named`` counts those before.
         """
         readings = self._readings(item, results)
         read = [
@@ -63,10 +64,14 @@ class Listwise:
             if reading.outcome in ("ok", "empty")
         ]
         docids = self._form.merge(read) if read else None
+        named = len(docids) if docids and self._form.complete else None
+        if docids and named:
+            docids += [passage.docid for passage in item.passages if passage.docid not in docids]
         last = [result for result in results if isinstance(result, Completion)][-1]
         return {
             "outcome": [*readings.values()][-1].outcome if docids is None else "ok" if docids else "empty",
             "docids": docids,
+            "named": named,
             "replies": [result.text if isinstance(result, Completion) else "" for result in results],
             "finish_reason": last.finish_reason,
         }

@@ -1,7 +1,8 @@
 """Strict reading of an LLM's replies.
 
-Only a line that consists of the requested form is read, and thoughts are skipped, so that numbers in a thought, an
-explanation or a quoted passage count for nothing.
+Only lines that consist of the requested form are read, and thoughts are skipped, so that numbers in a thought, an
+explanation or a quoted passage count for nothing. Markdown around the form is no part of it: bold, code, a code fence,
+a bullet or an escape. A form that is wrapped over several lines is read whole or not at all.
 """
 
 from __future__ import annotations
@@ -9,20 +10,55 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ..engines.protocol import Completion
 from ..engines.thinking import after_thinking
 from .votes import merge_rankings, merge_selections
 
-_BEGUN = "my selection:"
-_NUMBER = r"\[\s*[+-]?\d{1,9}\s*\]"
-_LIST = rf"{_NUMBER}(?:\s*,\s*{_NUMBER})*"
-_SELECTION = re.compile(
-    rf"My selection:\s*(?P<list>\[\s*{_LIST}\s*\]|{_LIST}|\[\s*\]|\[\s*\[\s*\]\s*\])\s*\.?", re.IGNORECASE
-)
-_RANKING = re.compile(rf"(?P<list>{_NUMBER}(?:\s*>\s*{_NUMBER})*)\s*\.?")
+_BEGUN = "myselection:"
 _DIGITS = re.compile(r"[+-]?\d+")
+_FENCE = re.compile(r"\s*(?:`{3,}|~{3,})\s*\w*\s*")
+_OTHER_SIGNS = str.maketrans("\uff1a\uff0c\uff1e\uff3b\uff3d", ":,>[]")
+_ESCAPE = re.compile(r"\\(?=[\[\]>*_`.-])")
+_BULLET = re.compile(r"(?:[-+•]|\d{1,3}[.)]) (?=\D)")
+_EMPHASIS = re.compile(r"(?<!\d)[*_`]+(?!\d)")
+_OPEN = re.compile(r"(?:(?:^|[\]\d]) ?[,>]|\[)\Z")
+"""What decorates a line; and the end of a line that goes on in the next: a separator after a number, or a bracket."""
+
+
+class _Form(NamedTuple):
+    """A requested form, for lines of single spaces.
+
+    Attributes:
+        label: the words before it.
+        piece: a part of it.
+        whole: all of it; the group ``list`` has its numbers.
+    """
+
+    label: re.Pattern[str]
+    piece: re.Pattern[str]
+    whole: re.Pattern[str]
+
+
+def _form(label: str, content: str, *, labelled: bool) -> _Form:
+    patterns = (
+        label,
+        rf"(?:{label})?(?=.*[\[\]\d])[\[\]\d ,>+.-]+",
+        rf"(?:{label} ?){'' if labelled else '?'}(?P<list>{content}) ?\.?",
+    )
+    return _Form(*(re.compile(pattern, re.IGNORECASE) for pattern in patterns))
+
+
+_INTEGER = r"[+-]?\d{1,9}"
+_NUMBER = rf"\[ ?{_INTEGER} ?\]"
+_GROUP = rf"\[ ?{_INTEGER}(?: ?, ?{_INTEGER})* ?,? ?\]"
+_NESTED = rf"\[ ?(?:{_INTEGER}|{_GROUP})(?: ?, ?(?:{_INTEGER}|{_GROUP}))* ?,? ?\]"
+_SELECTION = _form(r"my selection ?:", rf"{_NESTED}|{_GROUP}(?: ?, ?{_GROUP})*|\[ ?\]|\[ ?\[ ?\] ?\]", labelled=True)
+_RANKED = r"(?:(?:my|the|final) )*(?:ranking|order|answer) ?:"
+_RANKING = _form(_RANKED, rf"{_NUMBER}(?: ?> ?{_NUMBER})+", labelled=False)
+_SINGLE = _form(_RANKED, rf"{_NUMBER}(?: ?> ?{_NUMBER})*", labelled=False)
+"""A ranking compares two passages or more; of a single passage it may name that alone."""
 
 
 @dataclass(frozen=True)
@@ -52,49 +88,42 @@ class ReplyForm:
         read: what a reply says.
         guide: the regular expression, for n passages, of the replies that structured outputs admit; each is readable.
         merge: one list of docids from those of several permutations.
+        complete: whether passages that no reply names follow the list.
     """
 
     read: Reader
     guide: Callable[[int], str]
     merge: Callable[[Sequence[Sequence[str]]], list[str]]
+    complete: bool = False
 
 
 def read_selection(completion: Completion, n: int, *, thinking: bool = False) -> Reading:
-    """Read ``My selection:[[i],[j],...]`` over passages 1…n.
+    """Read ``My selection:[[i],[j],...]`` over passages 1…n, with ``[i,j]`` and ``[i],[j]`` for the list too.
 
-    The form must fill a line of its own. Numbers outside 1…n are dropped; a selection of such numbers only is
-    unparsable, and so are several lines that select differently. The line in which the token limit cut a reply off is
-    not read; if it may have been a selection, nothing is.
+    Nothing else may stand on its lines. Numbers outside 1…n are dropped; a selection of such numbers only is
+    unparsable, and so are several selections that differ. If the token limit cut the reply off, a selection is read
+    only if a later line has begun that cannot belong to it, nor be another selection.
     """
-    text = after_thinking(completion.text, thinking=thinking)
-    last = completion.text.rpartition("\n")[2].strip().casefold()
-    if text and last and completion.finish_reason == "length":
-        if last.startswith(_BEGUN) or _BEGUN.startswith(last):
+    text = after_thinking(completion.text, thinking=thinking) or ""
+    if completion.finish_reason == "length":
+        last = _plain(completion.text.rpartition("\n")[2]).casefold().replace(" ", "")
+        if not last[:1].isalpha() or last.startswith(_BEGUN) or _BEGUN.startswith(last):
             return _nothing_read(completion)
         text = text.rpartition("\n")[0]
-    lists = [match["list"] for match in _full_lines(_SELECTION, text)]
-    readings = {_valid_numbers(found, n) for found in lists}
-    if len(readings) != 1:
-        return _nothing_read(completion)
-    (numbers,) = readings
-    if numbers:
-        return Reading("ok", numbers)
-    return Reading("empty") if not any(_DIGITS.search(found) for found in lists) else _nothing_read(completion)
+    return _read(completion, _lists(_SELECTION, text), n)
 
 
 def read_ranking(completion: Completion, n: int, *, thinking: bool = False) -> Reading:
-    """Read ``[i] > [j] > ...`` over passages 1…n; passages that the reply leaves out follow in their given order.
+    """Read ``[i] > [j] > ...`` over passages 1…n, with or without a label such as ``Ranking:``.
 
-    The form must fill a line of its own and, where there are two passages or more, compare at least two. A reply that
-    the token limit cut off is truncated: a ranking does not say where it ends.
+    The reading has the passages that the reply names, which may be only some. Nothing else may stand on the ranking's
+    lines and, where there are two passages or more, it must compare at least two. Several rankings that differ are
+    unparsable. A reply that the token limit cut off is truncated: a ranking does not say where it ends.
     """
-    text = after_thinking(completion.text, thinking=thinking)
-    lists = [match["list"] for match in _full_lines(_RANKING, text) if n == 1 or ">" in match["list"]]
-    readings = {_valid_numbers(found, n) for found in lists} - {()}
-    if len(readings) != 1 or completion.finish_reason == "length":
+    text = after_thinking(completion.text, thinking=thinking) or ""
+    if completion.finish_reason == "length":
         return _nothing_read(completion)
-    (numbers,) = readings
-    return Reading("ok", (*numbers, *(number for number in range(1, n + 1) if number not in numbers)))
+    return _read(completion, _lists(_SINGLE if n == 1 else _RANKING, text), n)
 
 
 def selection_guide(n: int) -> str:
@@ -110,16 +139,52 @@ def ranking_guide(n: int) -> str:
 
 
 SELECTION = ReplyForm(read_selection, selection_guide, merge_selections)
-RANKING = ReplyForm(read_ranking, ranking_guide, merge_rankings)
+RANKING = ReplyForm(read_ranking, ranking_guide, merge_rankings, complete=True)
 
 
 def _number_guide(n: int) -> str:
     return rf"\[({'|'.join(map(str, range(1, n + 1)))})\]"
 
 
-def _full_lines(form: re.Pattern[str], text: str | None) -> list[re.Match[str]]:
-    matches = (form.fullmatch(line.strip()) for line in (text or "").split("\n"))
-    return [match for match in matches if match]
+def _read(completion: Completion, lists: Sequence[str], n: int) -> Reading:
+    """The content of the forms found in a reply, if they agree."""
+    readings = {_valid_numbers(found, n) for found in lists}
+    if len(readings) != 1:
+        return _nothing_read(completion)
+    (numbers,) = readings
+    if numbers:
+        return Reading("ok", numbers)
+    return Reading("empty") if not any(_DIGITS.search(found) for found in lists) else _nothing_read(completion)
+
+
+def _lists(form: _Form, text: str) -> list[str]:
+    """The lists of all forms in a text, each in one line or wrapped over several."""
+    blocks: list[list[str]] = []
+    for line in filter(None, map(_plain, text.split("\n"))):
+        if blocks and _continues(form, blocks[-1], line):
+            blocks[-1].append(line)
+        else:
+            blocks.append([line])
+    return [match["list"] for match in map(form.whole.fullmatch, map(" ".join, blocks)) if match]
+
+
+def _continues(form: _Form, before: Sequence[str], line: str) -> bool:
+    """Whether a line may continue the lines before it. If that makes no form of them, none of them is read."""
+    if form.label.match(line):
+        return False
+    if _OPEN.search(before[-1]) or form.label.fullmatch(before[-1]) or line[0] in ",>]":
+        return True
+    pieces = form.piece.fullmatch(before[-1]) and form.piece.fullmatch(line)
+    return bool(pieces) and not (form.whole.fullmatch(line) and form.whole.fullmatch(" ".join(before)))
+
+
+def _plain(line: str) -> str:
+    """A line without Markdown around its words, and with single spaces; blank if it opens or ends a code block."""
+    if _FENCE.fullmatch(line):
+        return ""
+    line = _ESCAPE.sub("", line.translate(_OTHER_SIGNS).replace("&gt;", ">"))
+    line = _BULLET.sub("", " ".join(line.split()).strip("#*_`$ "), count=1)
+    return " ".join(_EMPHASIS.sub("", line).split())
 
 
 def _valid_numbers(found: str, n: int) -> tuple[int, ...]:

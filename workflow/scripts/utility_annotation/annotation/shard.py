@@ -70,8 +70,10 @@ def annotate(
       majority); unparsable (no reply has the requested form, retries included); truncated (the token limit cut the
       reply off); error (a request failed; with several permutations: all failed).
     - ``docids``: relsel, utilsel, utilsel-truth: the selection, in reply order (pointwise: best first). utilrank: all
-      shown passages, most useful first. An empty list if the outcome is empty; null if nothing could be read, and in
-      other stages.
+      shown passages, most useful first, and in the pool's order those that no reply names. An empty list if the outcome
+      is empty; null if nothing could be read, and in other stages.
+    - ``named``: listwise utilrank: how many of the docids any reply names; they come first. If there are more docids,
+      the ranking was completed, and labels leave out what was added. Null in other stages.
     - ``answer``: the pseudo-answer, also if it is truncated. Null in other stages.
     - ``scores``: pointwise relsel: mean log-likelihood of the question (nats per token), of every passage shown.
       Pointwise utilsel, utilrank: gain in mean log-likelihood of the pseudo-answer (nats per token); utilsel-truth: of

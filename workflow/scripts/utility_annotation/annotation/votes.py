@@ -35,9 +35,14 @@ def merge_selections(selections: Sequence[Sequence[str]]) -> list[str]:
 
 
 def merge_rankings(rankings: Sequence[Sequence[str]]) -> list[str]:
-    """The docids by mean rank over rankings of the same docids; ties in the order of the first ranking."""
-    ranks: dict[str, list[int]] = defaultdict(list)
+    """All docids of the rankings by mean rank; ties in the order in which the rankings first name them.
+
+    The docids that a ranking does not name share the ranks after its last one: each has their mean.
+    """
+    docids = list(dict.fromkeys(docid for ranking in rankings for docid in ranking))
+    ranks: dict[str, list[float]] = defaultdict(list)
     for ranking in rankings:
-        for rank, docid in enumerate(ranking):
-            ranks[docid].append(rank)
-    return sorted(ranks, key=lambda docid: fmean(ranks[docid]))
+        found = {docid: rank for rank, docid in enumerate(ranking)}
+        for docid in docids:
+            ranks[docid].append(found.get(docid, (len(found) + len(docids) - 1) / 2))
+    return sorted(docids, key=lambda docid: fmean(ranks[docid]))

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 
+_TAG = r"(?:\w+:)?(?:think(?:ing)?|thought|reasoning)(?::\w+)?"
 _THINKING = {
-    r"<(?:\w+:)?think(?::\w+)?>": r"</(?:\w+:)?think(?::\w+)?>",
+    f"<{_TAG}>": f"</{_TAG}>",
     r"\[THINK\]": r"\[/THINK\]",
     "\u25c1think\u25b7": "\u25c1/think\u25b7",
     r"<\|START_THINKING\|>": r"<\|END_THINKING\|>",
     r"<\|channel>thought": r"<channel\|>",
     r"<\|channel\|>analysis<\|message\|>": r"<\|channel\|>final<\|message\|>",
 }
-"""What opens and ends a thought: most models' (Seed's, MiniMax's and Hunyuan's have a name in it); Mistral's; Kimi's;
-Cohere's; the channels of Gemma and of gpt-oss. Regular expressions."""
+"""What opens and ends a thought: most models' (Seed's, MiniMax's and Hunyuan's have a name in it; some chat models
+write another word); Mistral's; Kimi's; Cohere's; the channels of Gemma and of gpt-oss. Regular expressions."""
 _START_OF_THINKING = re.compile("|".join(_THINKING))
 _END_OF_THINKING = re.compile("|".join(_THINKING.values()))
 _OPEN_AT_THE_END = re.compile(rf"(?:{_START_OF_THINKING.pattern})\s*\Z")

@@ -128,4 +128,6 @@ def _against_humans(labels: Labels, quality: Mapping[str, Any]) -> list[tuple[st
     if annotation:
         outcomes = ", ".join(f"{outcome} {number:,}" for outcome, number in annotation["outcomes"].items() if number)
         rows.append(("outcomes of the last stage", outcomes))
+        if annotation["completed"]:
+            rows.append(("rankings of only some of the passages", f"{annotation['completed']:,}"))
     return rows

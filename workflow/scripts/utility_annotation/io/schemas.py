@@ -103,6 +103,13 @@ class Schema:
             found.field(name).type != self.schema.field(name).type for name in found.names
         ):
             file.close()
+            lacks = [field for field in self.schema if field.name not in found.names]
+            if lacks and len(found) + len(lacks) == len(self.schema):
+                raise InputError(
+                    f"this {self.name} file is of another version: it lacks {_describe(lacks)}.",
+                    hint=_REGENERATE,
+                    path=path,
+                )
             raise InputError(
                 f"this is no {self.name} file: it has {_describe(found)}, not {_describe(self.schema)}.",
                 hint=_REGENERATE,
@@ -194,8 +201,8 @@ class Writer:
             )
 
 
-def _describe(schema: pa.Schema) -> str:
-    return "columns " + ", ".join(f"{field.name} ({field.type})" for field in schema)
+def _describe(fields: Iterable[pa.Field]) -> str:
+    return "columns " + ", ".join(f"{field.name} ({field.type})" for field in fields)
 
 
 def _schema(*fields: tuple[str, pa.DataType] | pa.Field) -> pa.Schema:
@@ -237,6 +244,7 @@ ANNOTATION = Schema(
         ("query_id", _STRING),
         ("outcome", _STRING),
         pa.field("docids", pa.list_(_STRING)),
+        pa.field("named", pa.int32()),
         pa.field("answer", _STRING),
         pa.field("scores", pa.list_(pa.struct([("docid", _STRING), ("score", pa.float64())]))),
         ("whole_pool", pa.bool_()),
@@ -250,8 +258,9 @@ ANNOTATION = Schema(
     unique=("query_id",),
 )
 """One row per query and stage. ``docids``: the selection or ranking in reply order (relsel, utilsel, utilrank);
-``answer``: the pseudo-answer; ``scores``: one score per candidate (pointwise protocol, replug). ``whole_pool`` is true
-where an empty or failed relevance selection made the stage fall back to the whole pool.
+``named``: how many of a ranking's docids the replies name; ``answer``: the pseudo-answer; ``scores``: one score per
+candidate (pointwise protocol, replug). ``whole_pool`` is true where an empty or failed relevance selection made the
+stage fall back to the whole pool.
 :func:`utility_annotation.annotation.shard.annotate` writes and explains all columns."""
 
 LABELS = Schema(

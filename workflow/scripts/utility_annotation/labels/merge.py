@@ -49,7 +49,8 @@ def merge_labels(
     """Merge the shards of a pool and of one annotation stage into one file, see :func:`~.labels.shards.write_labels`.
 
     If a query's outcome is ``empty``, all its candidates are negative; an empty replug row has no scores and is left
-    out. Queries with an outcome other than ``ok`` and ``empty`` are left out and counted.
+    out. Queries with an outcome other than ``ok`` and ``empty`` are left out and counted. A passage that was added to
+    complete a ranking is on no list: it is negative and has no rank, and the threshold does not count it.
 
     Args:
         settings: threshold and subset of queries.
@@ -118,9 +119,9 @@ def _label_shard(
 
 
 def _read_annotation(source: str, rule: LabelRule, path: Path, pool: pa.Table) -> pa.Table:
-    """The shard's rows in the pool's order: query_id, outcome and the column of the rule."""
+    """The shard's rows in the pool's order: query_id, outcome, named and the column of the rule."""
     column = rule.column
-    annotation = ANNOTATION.read(path, ["query_id", "outcome", column]).combine_chunks()
+    annotation = ANNOTATION.read(path, ["query_id", "outcome", "named", column]).combine_chunks()
     place = pc.index_in(pool["query_id"], value_set=annotation["query_id"])
     missing = pc.filter(pool["query_id"], pc.is_null(place))
     if len(missing):
@@ -180,12 +181,15 @@ def _block_labels(
     labels = np.zeros(int(lengths_of(pool["candidates"]).sum()), np.float32)
     ranks = np.zeros(len(labels), np.int32)
     place_in_list = np.arange(len(places)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    length = np.repeat(to_numpy(pc.coalesce(annotation["named"].take(pa.array(rows)), pa.array(lengths))), lengths)
+    named = place_in_list < length
+    places, place_in_list, length = places[named], place_in_list[named], length[named]
     if not scored:
         ranks[places] = 1 + place_in_list
     labels[places] = rule.label(
         Listed(
             place=place_in_list,
-            length=np.repeat(lengths, lengths),
+            length=length,
             score=_scores(annotation, lengths, pool, entries, path)
             if scored
             else np.full(len(places), np.nan, np.float32),

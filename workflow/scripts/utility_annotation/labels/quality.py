@@ -74,7 +74,8 @@ def label_quality(
     shown to the model the selected passages and the human positives are, see :class:`~.positions.ShownLists`;
     ``human_in_pool``, the places of human positives in the whole pools, checks the shuffle. ``ranking`` (replug) says
     where the human positives rank when a query's candidates are sorted by likelihood. ``annotation`` counts the
-    outcomes and tokens of the last stage; it is null for labels of source human, union and file.
+    outcomes and tokens of the last stage, and as ``completed`` the rankings whose replies name only some of the
+    passages (null if no reply is a ranking); it is null for labels of source human, union and file.
 
     Args:
         settings: the label set.
@@ -216,12 +217,13 @@ def _ranking(judged: Judged) -> dict[str, Any]:
 
 
 def _annotation(annotations: Sequence[Path | str]) -> dict[str, Any]:
-    columns = ["outcome", "whole_pool", "prompt_tokens", "completion_tokens"]
+    columns = ["outcome", "docids", "named", "whole_pool", "prompt_tokens", "completion_tokens"]
     rows = pa.concat_tables([ANNOTATION.read(path, columns) for path in annotations])
     counts = {count["values"]: count["counts"] for count in pc.value_counts(rows["outcome"]).to_pylist()}
     return {
         "queries": rows.num_rows,
         "outcomes": {outcome: counts.get(outcome, 0) for outcome in OUTCOMES},
+        "completed": pc.sum(pc.less(rows["named"], pc.list_value_length(rows["docids"]))).as_py(),
         "whole_pool": pc.sum(rows["whole_pool"].cast(pa.int64())).as_py() or 0,
         "prompt_tokens": pc.sum(rows["prompt_tokens"]).as_py() or 0,
         "completion_tokens": pc.sum(rows["completion_tokens"]).as_py() or 0,

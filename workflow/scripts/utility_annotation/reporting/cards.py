@@ -22,11 +22,11 @@ from ..common.hashing import random_place
 from ..io.schemas import ANNOTATION, LABELS
 from ..labels.shards import ANNOTATE_AGAIN, read_candidates
 from ..pools.shards import shard_names
-from .judges import Judge, best, facts
+from .judges import Judge, best, facts, listed
 from .settings import CardSettings
 
 _PASSAGE_CHARACTERS, _REPLY_CHARACTERS = 6_000, 20_000
-_BESIDES = ("whole_pool", "attempts", "cut_words", "prompt_tokens", "completion_tokens", "finish_reason")
+_BESIDES = ("named", "whole_pool", "attempts", "cut_words", "prompt_tokens", "completion_tokens", "finish_reason")
 
 Row = Mapping[str, Any]
 """A question's row of the annotation; a label set of others has the same ``outcome``, ``docids`` and ``scores``."""
@@ -109,7 +109,7 @@ def choose(groups: Mapping[Any, Sequence[str]], size: int, seed: int) -> list[st
 
 def _rows_of_shard(path: Path, query_ids: Sequence[str]) -> list[Row]:
     """Outcome and result of every query of a shard, in the pool's order."""
-    rows = ANNOTATION.read(path, ["query_id", "outcome", "docids", "scores"]).to_pylist()
+    rows = ANNOTATION.read(path, ["query_id", "outcome", "docids", "named", "scores"]).to_pylist()
     if [row["query_id"] for row in rows] != query_ids:
         raise InputError("these are not the queries of the pool's shard, in its order.", hint=ANNOTATE_AGAIN, path=path)
     return rows
@@ -157,17 +157,18 @@ def judgement(judge: Judge, row: Row, candidates: Sequence[Row], kept: Sequence[
     """The judgement of one judge on one question.
 
     It has the ``facts``, the ``answer``, ``replies`` and other columns of the row, ``events`` and, for each passage,
-    one of ``marks``. Events are ``again`` (a request was repeated), ``cut`` (passages were cut to fit) and ``whole``
-    (the whole pool was shown, because the relevance selection left nothing). A mark is null where the judge was not
-    shown the passage. Otherwise it has ``positive``, the ``rank`` in a ranking, the ``score`` and the ``place`` in the
-    list that was shown, both from 1. Shown is what an earlier relevance selection ``kept``, or else all candidates.
+    one of ``marks``. Events are ``again`` (a request was repeated), ``cut`` (passages were cut to fit), ``whole``
+    (the whole pool was shown, because the relevance selection left nothing) and ``completed`` (a ranking names only
+    some of the passages). A mark is null where the judge was not shown the passage. Otherwise it has ``positive``, the
+    ``rank`` in a ranking, the ``score`` and the ``place`` in the list that was shown, both from 1. Shown is what an
+    earlier relevance selection ``kept``, or else all candidates.
     """
     docids = [candidate["docid"] for candidate in candidates]
     human = _human(candidates)
     scores = {entry["docid"]: entry["score"] for entry in row["scores"] or ()}
-    order = best(row["scores"], len(docids)) if judge.soft else row["docids"] if judge.ranked else None
+    order = best(row["scores"], len(docids)) if judge.soft else listed(row) if judge.ranked else None
     ranks = {docid: rank for rank, docid in enumerate(order or (), 1)}
-    selected = set(judge.positives(row["docids"]) or ())
+    selected = set(judge.positives(row) or ())
     shown = [docid for docid in docids if docid in set(kept)] if kept else docids
     places = {docid: place for place, docid in enumerate(shown, 1)}
     marks = [
@@ -179,6 +180,7 @@ def judgement(judge: Judge, row: Row, candidates: Sequence[Row], kept: Sequence[
     replies = row.get("replies") or ()
     again, cut_to_fit = bool(replies) and row["attempts"] > len(replies), row.get("cut_words") is not None
     events = {"again": again, "cut": cut_to_fit, "whole": row.get("whole_pool")}
+    events["completed"] = len(listed(row) or ()) < len(row["docids"] or ())
     return {
         "facts": facts(row["outcome"], judge.compared(row, human), human),
         "events": [name for name, holds in events.items() if holds],

@@ -51,8 +51,9 @@ class Judge(JobSettings):
         """Whether the stage puts all that it was shown in an order."""
         return self.rule is not None and self.rule.ranked
 
-    def positives(self, docids: list[str] | None) -> list[str] | None:
+    def positives(self, row: Mapping[str, Any]) -> list[str] | None:
         """The passages that count as chosen, of those that were listed; None where nothing was listed, or chosen."""
+        docids = listed(row)
         if self.labels or docids is None:
             return docids
         return None if self.rule is None else self.rule.positives(docids, self.top_percent or 0)
@@ -62,7 +63,12 @@ class Judge(JobSettings):
 
         Of likelihoods as many of the best as humans marked, though none is a positive.
         """
-        return best(row["scores"], len(human)) if self.soft else self.positives(row["docids"])
+        return best(row["scores"], len(human)) if self.soft else self.positives(row)
+
+
+def listed(row: Mapping[str, Any]) -> list[str] | None:
+    """The docids of a row, without those that were added to complete a ranking."""
+    return None if row["docids"] is None else row["docids"][: row.get("named")]
 
 
 def best(scores: Collection[Mapping[str, Any]] | None, count: int) -> list[str] | None:

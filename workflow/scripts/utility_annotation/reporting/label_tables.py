@@ -16,7 +16,15 @@ with large_packages():
 
 _NAMES = ("labels", "annotator", "strategy")
 _DEFAULT_PERCENT = Labels.model_fields["top_percent"].default
-_DECIMALS = {"precision": 1, "recall": 1, "positives_per_query": 1, "kappa": 3, "empty": 1, "unparsable": 1}
+_DECIMALS = {
+    "precision": 1,
+    "recall": 1,
+    "positives_per_query": 1,
+    "kappa": 3,
+    "empty": 1,
+    "unparsable": 1,
+    "completed": 1,
+}
 _NOTES = (
     "Precision and recall: of the human positives among a label set's positives, over all queries together, in "
     "percent. A human positive is what the pool's source calls one.",
@@ -24,6 +32,8 @@ _NOTES = (
     "below 1.",
     "Empty: percent of the queries for which the LLM selected nothing. Unparsable: percent of the queries without a "
     "readable reply, because it lacks the form, was cut off or failed.",
+    "Completed: percent of the queries whose ranking names only some of the passages. The others follow, none of them "
+    "positive.",
     "An empty cell: not defined for these labels, or not known.",
 )
 
@@ -62,5 +72,7 @@ def _figures(quality: Mapping[str, Any]) -> dict[str, float | None]:
         outcomes, queries = annotation["outcomes"], annotation["queries"]
         unreadable = sum(outcomes[outcome] for outcome in ("unparsable", "truncated", "error"))
         figures["empty"] = 100 * outcomes["empty"] / queries if queries else None
+        completed = annotation["completed"]
+        figures["completed"] = 100 * completed / queries if queries and completed is not None else None
         figures["unparsable"] = 100 * unreadable / queries if queries else None
     return figures

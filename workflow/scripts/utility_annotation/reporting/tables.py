@@ -62,6 +62,7 @@ _OTHER_METRICS = {
     "kappa": "Kappa",
     "empty": "Empty",
     "unparsable": "Unparsable",
+    "completed": "Completed",
     "cost_usd": "Cost (USD)",
     "device_hours": "GPU hours",
 }

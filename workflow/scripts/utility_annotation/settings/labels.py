@@ -33,7 +33,8 @@ class Labels(Settings):
         10,
         gt=0,
         le=100,
-        description="utilrank: the percentage of the ranking that is positive, from its top, and at least one passage.",
+        description="utilrank: the percentage of the ranking that is positive, from its top, and at least one passage. "
+        "A passage that the LLM did not rank is negative.",
     )
     of: tuple[Name, ...] = Field((), description="union: names from `labels`, all of the same pool.")
     file: Source | None = Field(
