@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
+import yaml
+from snakemake.utils import update_config
 from whole import WHOLE, at_places
 
 from utility_annotation.labels.annotators import SharedJudge, annotators_of_training, shared_judges
+from utility_annotation.planning.loading import load
 
 TRAININGS = ("untrained", "human", "useful", "refined")
 
@@ -27,6 +33,17 @@ def test_a_judge_of_its_own_is_not_shared() -> None:
 def test_a_judge_that_made_labels_is_found_through_averages_and_first_stages() -> None:
     shared = SharedJudge(testset="labelled", annotator="list", trainings=("useful", "refined"))
     assert shared_judges(WHOLE, TRAININGS, ["means"]) == (shared,)
+
+
+def test_an_own_corpus_may_have_a_judge_of_its_own(root: Path) -> None:
+    configuration: dict[str, Any] = {}
+    shared = {}
+    for name in ("own-corpus", "own-corpus-judge"):
+        update_config(configuration, yaml.safe_load((root / "config" / f"{name}.yaml").read_text()))
+        loaded = load(configuration)
+        shared[name] = shared_judges(loaded, ["untrained", "utilsel"], ["held-out"])
+    same = SharedJudge(testset="held-out", annotator="llm", trainings=("utilsel",))
+    assert shared == {"own-corpus": (same,), "own-corpus-judge": ()}
 
 
 def test_two_annotators_with_the_same_weights_are_one_judge() -> None:

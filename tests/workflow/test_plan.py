@@ -52,6 +52,7 @@ SHIPPED = {
     "scifact": ["scifact.yaml"],
     "own-corpus": ["own-corpus.yaml"],
     "own-corpus-human": ["own-corpus.yaml", "own-corpus-human.yaml"],
+    "own-corpus-judge": ["own-corpus.yaml", "own-corpus-judge.yaml"],
     "own-corpus-small": ["own-corpus.yaml", "own-corpus-human.yaml", "own-corpus-small.yaml"],
 }
 """Each with the files that stand below it; paper.yaml has a file of tests for itself."""
