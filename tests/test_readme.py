@@ -15,6 +15,7 @@ SPELLED_OUT = {
     "LABEL_CHART": "FIGURE",
     "AVERAGE": "TESTSET",
     "EXPORT_FORMAT": "FORMAT",
+    "DATASETLENGTH": "DATASET",
 }
 """Wildcards that stand in the table under the name of another."""
 
