@@ -24,7 +24,7 @@ from utility_annotation.engines.throughput import Speed, record_speed, recorded_
 from utility_annotation.io.schemas import ANNOTATION, ANSWERS, POOL
 from utility_annotation.labels.cost import Records
 from utility_annotation.labels.work import Work
-from utility_annotation.settings import Annotator, Pointwise, Sampling
+from utility_annotation.settings import Annotator, Sampling
 
 QUERIES = 6
 SHARD = "0000-of-0001"
@@ -113,9 +113,8 @@ def test_chain_of_stages_gives_every_query_its_row(files: Path, root: Path, tiny
         model="tiny",
         protocol=protocol,
         precision="fp32",
-        sampling=Sampling(max_new_tokens=4),
+        sampling=Sampling(max_new_tokens=4 if protocol == "listwise" else 512),
         answer_sampling=Sampling(max_new_tokens=4),
-        pointwise=Pointwise(relevant_percent=50),
     )
 
     def run(stage: str) -> list[dict[str, Any]]:

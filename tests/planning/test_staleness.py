@@ -107,8 +107,6 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
         {"annotate", "export_labels"},
         {"annotators/point/pointwise/relevant_percent": 20, "annotators/point/pointwise/minimum_gain": 0.1},
     ),
-    # a listwise annotator has no scores
-    ({"export_labels"}, {"annotators/list/pointwise/minimum_gain": 0.1}),
     # a pointwise ranking takes the likelihoods of the selection, which so is a stage of the same labels
     ({"annotate", "export_labels", "generate_answers", *JUDGES}, {"annotators/point/protocol": "listwise"}),
     ({"merge_labels", "label_table", "export_labels", "sample_annotations"}, {"labels/ranked/top_percent": 20}),
@@ -154,12 +152,12 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
             "trainings/useful/weight_decay": 0.1,
             "trainings/useful/max_grad_norm": 2.0,
             "trainings/useful/temperature": 0.1,
-            "trainings/useful/answer_temperature": 0.1,
             "trainings/useful/precision": "fp32",
             "trainings/useful/seed": 1,
         },
     ),
     ({"train", "cost_table", "export_model", *JUDGES}, {"trainings/useful/labels": "both"}),
+    ({"train"}, {"trainings/likely/answer_temperature": 0.1}),
     ({"train", "export_model", "results_table"}, {"trainings/refined/init_from": "human"}),
     ({"search", "bm25_search"}, {"testsets/dev/depth": 2000, "testsets/dev/drop_query_document": True}),
     ({"search"}, {"testsets/dev/query_length": 64}),

@@ -51,7 +51,7 @@ def scores_of(collection: Collection) -> list[Path]:
 @pytest.mark.parametrize("source", ["human", "replug"])
 def test_only_the_chosen_queries_are_trained_on(collection: Collection, tiny_still: Path, source: str) -> None:
     """With human labels: a second stage. The texts of all other queries change, and the model does not."""
-    run = {"loss": {"human": "singlelh", "replug": "kl"}[source], "positives": "pos-one"}
+    run = {"loss": {"human": "singlelh", "replug": "kl"}[source]}
     _, before = trained(collection, tiny_still, "first", {"loss": "summarglh"})
     first = collection.folder / "first" / "model"
     annotations = scores_of(collection) if source == "replug" else []

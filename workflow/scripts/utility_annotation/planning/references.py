@@ -19,7 +19,7 @@ from ..settings import (
     Training,
 )
 from ..settings.base import nearest
-from . import tables
+from . import ignored, tables
 
 
 def problems(configuration: Configuration) -> Iterator[str]:
@@ -49,6 +49,7 @@ def problems(configuration: Configuration) -> Iterator[str]:
     yield from _target_names(configuration)
 
     yield from tables.problems(configuration)
+    yield from ignored.problems(configuration)
 
 
 def _unknown(place: str, name: str | None, section: Iterable[str], kind: str) -> Iterator[str]:

@@ -1,0 +1,54 @@
+"""Settings that can have no effect beside others. They are errors: whoever set them expects one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..labels.sources import rule_of
+from ..settings import Configuration, Settings
+from ..training.losses import LOSSES
+
+
+def problems(configuration: Configuration) -> Iterator[str]:
+    """One sentence for each setting that differs from its default and that no job would read."""
+    for place, settings, keys, why in _without_effect(configuration):
+        for key in keys:
+            if getattr(settings, key) != type(settings).model_fields[key].get_default(call_default_factory=True):
+                yield f"{place}.{key} has no effect {why}: remove the key"
+
+
+def _without_effect(configuration: Configuration) -> Iterator[tuple[str, Settings, tuple[str, ...], str]]:
+    for name, model in configuration.models.items():
+        if model.hub is None:
+            yield f"models.{name}", model, ("revision",), "without `hub`"
+    for name, dataset in configuration.datasets.items():
+        for part, split in dataset.splits.items():
+            place = f"datasets.{name}.splits.{part}"
+            if split.qrels is None:
+                yield place, split, ("unknown_passages",), "without `qrels`"
+            if split.qrels is None and split.answers is None:
+                yield place, split, ("unknown_queries",), "without `qrels` and `answers`"
+    for name, pool in configuration.pools.items():
+        if not pool.source.searched:
+            why = f"on rows of format {pool.source.format}"
+            yield f"pools.{name}.source", pool.source, ("depth", "retrievers"), why
+    for name, annotator in configuration.annotators.items():
+        unread = "sampling" if annotator.protocol == "pointwise" else "pointwise"
+        yield f"annotators.{name}", annotator, (unread,), f"under the protocol {annotator.protocol}"
+    for name, labels in configuration.labels.items():
+        rule = rule_of(labels.source)
+        if rule is None or not rule.ranked:
+            yield f"labels.{name}", labels, ("top_percent",), f"on labels of source {labels.source}"
+        if labels.source != "file":
+            yield f"labels.{name}", labels, ("unknown_passages",), f"on labels of source {labels.source}"
+    for name, training in configuration.trainings.items():
+        loss = LOSSES.get(training.loss)
+        if loss is not None and (loss.soft_labels or loss.positives != "several"):
+            yield f"trainings.{name}", training, ("positives",), f"with loss {training.loss}"
+        if loss is not None and not loss.soft_labels:
+            yield f"trainings.{name}", training, ("answer_temperature",), f"with loss {training.loss}"
+    for name, table in configuration.tables.items():
+        if table.baseline is None and not any(group.second_baseline for group in table.groups):
+            yield f"tables.{name}", table, ("significance_level",), "without a baseline"
+        if not any(row.training in configuration.trainings for row in table.shown()):
+            yield f"tables.{name}", table, ("label_metrics",), "without trainings"
