@@ -120,3 +120,28 @@ rule bm25_search:
     shell:
         "python {params.script} bm25-search --config {params.config} --testset {wildcards.testset}"
         " --index {input.index} --queries {input.queries} --output {output.run} > {log} 2>&1"
+
+
+rule read_external_run:
+    """Take over a run that others made."""
+    input:
+        file=plan.watched(retrieval.external_files, ancient),
+        queries=plan.of(retrieval.queries),
+    output:
+        "results/runs/external/{external_run}/{testset}.parquet",
+    log:
+        "logs/read_external_run/{external_run}-{testset}.log",
+    conda:
+        "../envs/core.yaml"
+    resources:
+        mem_mb=plan.memory("read_external_run"),
+    params:
+        script=plan.script("retrieve.py"),
+        config=plan.configuration_file,
+        settings=plan.settings(jobs.read_external_run),
+        content=plan.content(retrieval.external_files),
+        code=plan.code("retrieve.py", "read_external_run"),
+    shell:
+        "python {params.script} read-external-run --config {params.config}"
+        " --external-run {wildcards.external_run} --testset {wildcards.testset} --queries {input.queries}"
+        " --output {output} > {log} 2>&1"

@@ -29,8 +29,11 @@ def every_job(configuration: Configuration, rule: str) -> Iterator[Names]:
     parameters = list(inspect.signature(RULES[rule]).parameters)[1:]
     for values in product(*(_values(configuration, rule, parameter) for parameter in parameters)):
         names = dict(zip(parameters, values, strict=True))
-        if "split" not in names or names["split"] in configuration.datasets[names["dataset"]].splits:
-            yield tuple(names.items())
+        if "split" in names and names["split"] not in configuration.datasets[names["dataset"]].splits:
+            continue
+        if "external_run" in names and names["testset"] not in configuration.external_runs[names["external_run"]].files:
+            continue
+        yield tuple(names.items())
 
 
 def _values(configuration: Configuration, rule: str, parameter: str) -> Iterable[str]:

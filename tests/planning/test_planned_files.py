@@ -93,6 +93,7 @@ EXPECTED: list[tuple[Callable[..., Any], dict[str, str], Any]] = [
     (labels.members, {"labels": "both"}, ["results/labels/useful.parquet", "results/labels/theirs.parquet"]),
     (labels.members, {"labels": "useful"}, []),
     (labels.outside_files, {"labels": "theirs"}, ["own/theirs.txt"]),
+    (retrieval.external_files, {"external_run": "splade", "testset": "dev"}, ["own/splade.trec"]),
     (labels.outside_files, {"labels": "useful"}, []),
     (training.model, {"backbone": "encoder", "training": "untrained"}, "data/models/bert"),
     (training.model, {"backbone": "encoder", "training": "human"}, "results/models/encoder/human"),
@@ -276,6 +277,8 @@ def test_every_setting_that_names_an_outside_file_is_known() -> None:
         "pools.rows.source.path": "own/rows.jsonl",
         "pools.ids.source.path": "own/ids.jsonl",
         "labels.theirs.file.path": "own/theirs.txt",
+        "external_runs.splade.files.dev": "own/splade.trec",
+        "external_runs.splade.files.judged": "own/splade.trec",
     }
 
 

@@ -48,6 +48,7 @@ def test_files_that_no_rule_makes_and_that_are_not_there_are_missing() -> None:
         "own/asked.jsonl": ["datasets.data.splits.asked.queries.path"],
         "own/ids.jsonl": ["pools.ids.source.path"],
         "own/theirs.txt": ["labels.theirs.file.path"],
+        "own/splade.trec": ["external_runs.splade.files.dev", "external_runs.splade.files.judged"],
         "mine/zipped.zip": ["downloads.zipped.local"],
     }
 

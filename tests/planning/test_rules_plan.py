@@ -209,6 +209,7 @@ def test_wildcards_are_the_names_of_the_configuration(plan: Plan) -> None:
     assert patterns["retriever"].split("|") == [
         "bm25/bm25",
         *(f"encoder/{name}" for name in ("human", "likely", "refined", "untrained", "useful")),
+        "external/splade",
     ]
     assert Plan(at_places({"averages": {}, "tables": {}}), Path()).wildcard_patterns()["average"] == "none"
 

@@ -159,7 +159,11 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
     ({"train", "cost_table", "export_model", *JUDGES}, {"trainings/useful/labels": "both"}),
     ({"train"}, {"trainings/likely/answer_temperature": 0.1}),
     ({"train", "export_model", "results_table"}, {"trainings/refined/init_from": "human"}),
-    ({"search", "bm25_search"}, {"testsets/dev/depth": 2000, "testsets/dev/drop_query_document": True}),
+    (
+        {"search", "bm25_search", "read_external_run"},
+        {"testsets/dev/depth": 2000, "testsets/dev/drop_query_document": True},
+    ),
+    ({"read_external_run"}, {"external_runs/splade/files": {"dev": "own/new.trec", "judged": "own/splade.trec"}}),
     ({"search"}, {"testsets/dev/query_length": 64}),
     # the length is in the paths of the vectors that a search reads
     (set(), {"testsets/dev/passage_length": 350}),
@@ -181,6 +185,7 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
             "tables/retrieval/title": "New",
             "tables/retrieval/metrics": ["mrr@10"],
             "tables/retrieval/with_bm25": False,
+            "tables/retrieval/external_runs": ["splade"],
             "tables/retrieval/label_metrics": ["precision"],
             "tables/retrieval/baseline": "refined",
             "tables/retrieval/significance_level": 0.01,

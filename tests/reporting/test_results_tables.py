@@ -318,6 +318,32 @@ def test_a_question_answering_column_is_named_by_task_and_generator(tmp_path: Pa
     assert "nq-qa/llm<br>EM" in to_markdown(results_table(settings, found))
 
 
+def test_runs_of_others_stand_after_bm25_and_are_tested_against_the_baseline_of_the_only_backbone(
+    tmp_path: Path,
+) -> None:
+    found = cells(
+        tmp_path,
+        {("external", "splade"): BETTER, ("minilm", "human"): HUMAN, ("minilm", "utilsel"): HUMAN},
+        external_runs=("splade",),
+    )
+    assert list(found)[:3] == [("bm25", "bm25"), ("external", "splade"), ("minilm", "untrained")]
+    assert (found["external", "splade"].marks, found["minilm", "utilsel"].marks) == ("+", "")
+    assert found["external", "splade"].p_baseline == pytest.approx(0.0305, abs=1e-4)
+
+
+def test_with_several_backbones_a_run_of_others_has_no_baseline(tmp_path: Path) -> None:
+    values = {("external", "splade"): BETTER, ("minilm", "human"): HUMAN, ("other", "human"): HUMAN}
+    found = cells(tmp_path, values, external_runs=("splade",), backbones=("minilm", "other"))
+    assert found["external", "splade"].marks == ""
+
+
+def test_a_run_of_others_may_be_the_baseline(tmp_path: Path) -> None:
+    values = {("external", "splade"): HUMAN, ("minilm", "human"): BETTER, ("bm25", "bm25"): BETTER}
+    found = cells(tmp_path, values, external_runs=("splade",), baseline="splade")
+    assert (found["minilm", "human"].marks, found["external", "splade"].marks) == ("+", "")
+    assert math.isnan(found["bm25", "bm25"].p_baseline)
+
+
 def test_figures_of_the_labels_stand_in_columns_of_their_own(tmp_path: Path) -> None:
     """Table 16 has the mean number of positives; a figure of labels is no result, so it has no mark and no standing."""
     settings = SETTINGS.model_copy(update={"label_metrics": ("positives_per_query", "precision")})

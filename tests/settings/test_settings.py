@@ -115,6 +115,9 @@ CHART = {
             {"annotate": {"servers": {"judge": {"url": "http://far/v1"}}}},
             "performance.annotate.servers names 'judge', which no annotator serves",
         ),
+        ("external_runs", {"splade": {"files": {"deev": "a.trec"}}}, "external_runs.splade.files names 'deev'"),
+        ("tables/retrieval/external_runs", ["splade"], "tables.retrieval.external_runs names 'splade'"),
+        ("backbones/external", {"model": "all-minilm-l6-v2"}, "backbones.external: this name is reserved"),
         ("annotators/smollm2/model", None, "engine transformers needs `model`"),
         ("annotators/smollm2/engine", "openai", "engine openai needs `served_model_name`"),
         (

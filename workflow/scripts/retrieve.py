@@ -92,6 +92,21 @@ def bm25_search(arguments: argparse.Namespace) -> None:
     write_run(arguments.output, arguments.output.with_suffix(".trec"), tag="bm25")
 
 
+def read_external_run(arguments: argparse.Namespace) -> None:
+    """Take over a run that others made."""
+    from utility_annotation.retrieval.external import external_run
+
+    configuration, testset = configuration_of(arguments), arguments.testset
+    settings = jobs.read_external_run(configuration, external_run=arguments.external_run, testset=testset)
+    run = external_run(
+        Path(settings.path),
+        arguments.queries,
+        depth=settings.depth,
+        drop_query_document=settings.drop_query_document,
+    )
+    RUN.write(arguments.output, run)
+
+
 def main(argv: list[str] | None) -> None:
     """Command line; see ``--help``."""
     commands = Commands(__doc__)
@@ -117,6 +132,11 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--index", required=True, type=Path, help="index (folder)")
     parser.add_argument("--queries", required=True, type=Path, help="questions (parquet)")
     parser.add_argument("--output", required=True, type=Path, help="run (parquet); a TREC run is written beside it")
+    parser = commands.add(read_external_run, "read-external-run")
+    parser.add_argument("--external-run", required=True, help="a name from `external_runs`")
+    parser.add_argument("--testset", required=True, help="a name from `testsets`")
+    parser.add_argument("--queries", required=True, type=Path, help="questions (parquet)")
+    parser.add_argument("--output", required=True, type=Path, help="run (parquet)")
     commands.run(argv)
 
 

@@ -28,6 +28,9 @@ def outside_settings(configuration: Configuration) -> Iterator[tuple[str, str]]:
     for name, labels in configuration.labels.items():
         if labels.file is not None:
             yield f"labels.{name}.file.path", labels.file.path
+    for name, run in configuration.external_runs.items():
+        for testset, path in run.files.items():
+            yield f"external_runs.{name}.files.{testset}", path
 
 
 def download_of(configuration: Configuration, path: str) -> tuple[str, str] | None:

@@ -196,6 +196,24 @@ def bm25_search(configuration: Configuration, *, testset: str) -> Bm25SearchSett
     )
 
 
+class ExternalRunSettings(JobSettings):
+    """What of a run of others is kept."""
+
+    path: str
+    depth: int
+    drop_query_document: bool
+
+
+def read_external_run(configuration: Configuration, *, external_run: str, testset: str) -> ExternalRunSettings:
+    """The file of an external run, and a test set as far as its runs depend on it."""
+    settings = configuration.testsets[testset]
+    return ExternalRunSettings(
+        path=configuration.external_runs[external_run].files[testset],
+        depth=settings.depth,
+        drop_query_document=settings.drop_query_document,
+    )
+
+
 class MergeQrelsSettings(JobSettings):
     """The grade that a positive label counts as."""
 

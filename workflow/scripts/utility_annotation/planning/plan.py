@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 from ..common.code_digest import code_digest
 from ..common.file_digest import content_digest
 from ..exports.forms import FORMS
-from ..settings import BM25, UNTRAINED, Configuration, Settings, canonical
+from ..settings import BM25, EXTERNAL, UNTRAINED, Configuration, Settings, canonical
 from . import data, labels, results
 from .loading import resolved_name
 from .resources import REQUESTS
@@ -167,6 +167,7 @@ class Plan:
     def wildcard_patterns(self) -> dict[str, str]:
         """Every wildcard as the alternatives that the configuration allows."""
         known = self.configuration
+        external = [f"{EXTERNAL}/{name}" for name in known.external_runs]
         retrievers = [f"{b}/{name}" for b in known.backbones for name in (UNTRAINED, *known.trainings)]
         return {
             "annotator": one_of(known.annotators),
@@ -175,6 +176,7 @@ class Plan:
             "cost_table": one_of(known.cost_tables),
             "dataset": one_of(known.datasets),
             "export_format": one_of(FORMS),
+            "external_run": one_of(known.external_runs),
             "generator": one_of(known.annotators),
             "label_chart": one_of(known.label_charts),
             "label_table": one_of(known.label_tables),
@@ -184,7 +186,7 @@ class Plan:
             "model": one_of(known.models),
             "pool": one_of(known.pools),
             "qa": one_of(known.qa),
-            "retriever": one_of([f"{BM25}/{BM25}", *retrievers]),
+            "retriever": one_of([f"{BM25}/{BM25}", *external, *retrievers]),
             "shard": r"\d{4}-of-\d{4}",
             "split": one_of({split for dataset in known.datasets.values() for split in dataset.splits}),
             "table": one_of(known.tables),

@@ -9,6 +9,7 @@ from ..annotation.stages import STAGES
 from ..labels.sources import is_soft, needs_truth
 from ..settings import (
     BM25,
+    EXTERNAL,
     UNTRAINED,
     Configuration,
     Labels,
@@ -19,7 +20,7 @@ from ..settings import (
     Training,
 )
 from ..settings.base import nearest
-from . import ignored, tables
+from . import ignored, retrieval, tables
 
 
 def problems(configuration: Configuration) -> Iterator[str]:
@@ -32,8 +33,8 @@ def problems(configuration: Configuration) -> Iterator[str]:
         yield from _labels(configuration, name, labels)
     for name, backbone in configuration.backbones.items():
         yield from _unknown(f"backbones.{name}.model", backbone.model, configuration.models, "models")
-        if name == BM25:
-            yield f"backbones.{name}: the name {BM25} is the baseline's own"
+        if name in (BM25, EXTERNAL):
+            yield f"backbones.{name}: this name is reserved"
     for name, training in configuration.trainings.items():
         yield from _training(configuration, name, training)
     for name, testset in configuration.testsets.items():
@@ -43,6 +44,9 @@ def problems(configuration: Configuration) -> Iterator[str]:
     for name in configuration.performance.annotate.servers:
         if name not in served:
             yield f"performance.annotate.servers names {name!r}, which no annotator serves{nearest(name, served)}"
+    for name, run in configuration.external_runs.items():
+        for searched in run.files:
+            yield from _unknown(f"external_runs.{name}.files", searched, configuration.testsets, "testsets")
     yield from _averages(configuration)
     yield from _question_answering(configuration)
     yield from _results(configuration)
@@ -85,6 +89,9 @@ def _pool(configuration: Configuration, name: str, pool: Pool) -> Iterator[str]:
     if pool.source.format == "retrieved" and split is not None and split.qrels is None:
         yield f"{place}: a source of format retrieved needs datasets.{pool.dataset}.splits.{pool.split}.qrels"
     known = [f"{BM25}/{BM25}"]
+    known += [
+        f"{EXTERNAL}/{run}" for run, has in configuration.external_runs.items() if pool.source.testset in has.files
+    ]
     known += [f"{b}/{training}" for b in configuration.backbones for training in (UNTRAINED, *configuration.trainings)]
     for retriever in pool.source.retrievers:
         yield from _unknown(f"{place}.source.retrievers", retriever, known, "backbones/trainings")
@@ -182,7 +189,7 @@ def _searches(configuration: Configuration) -> Iterator[tuple[str, bool]]:
     yield from ((chart.testset, True) for chart in configuration.line_charts.values())
     for source in (pool.source for pool in configuration.pools.values()):
         if source.testset is not None:
-            yield source.testset, any(name != f"{BM25}/{BM25}" for name in source.retrievers)
+            yield source.testset, any(name.partition("/")[0] not in (BM25, EXTERNAL) for name in source.retrievers)
 
 
 def _judged(configuration: Configuration, place: str, name: str) -> Iterator[str]:
@@ -257,12 +264,19 @@ def _results_table(configuration: Configuration, place: str, table: ResultsTable
     for backbone in table.backbones:
         yield from _unknown(f"{place}.backbones", backbone, configuration.backbones, "backbones")
     shown = {row.training for row in table.shown()}
-    baselines = {table.baseline, *(group.second_baseline for group in table.groups)} if table.groups else set()
+    compared = table.groups or table.baseline in table.external_runs
+    baselines = {table.baseline, *(group.second_baseline for group in table.groups)} if compared else set()
     for training in sorted(shown):
         yield from _unknown(f"{place}.groups", training, known, "trainings")
     for baseline in sorted(filter(None, baselines)):
-        if baseline not in shown:
+        if baseline not in shown and baseline not in table.external_runs:
             yield f"{place}: the baseline {baseline!r} must be one of its trainings, or null for no marks"
+    for name in table.external_runs:
+        yield from _unknown(f"{place}.external_runs", name, configuration.external_runs, "external_runs")
+        if name in configuration.external_runs:
+            tasks = [configuration.qa[task].testset for task in table.qa if task in configuration.qa]
+            if retrieval.external_testsets(configuration, name).isdisjoint([*table.testsets, *tasks]):
+                yield f"{place}: external_runs.{name} has no file for any of its test sets"
     for testset in table.testsets:
         yield from _judged(configuration, f"{place}.testsets", testset)
     yield from _not_computed(configuration, f"{place}.metrics", table.metrics, (*table.testsets, *table.qa))

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from ..labels.work import Work, work_of_training
 from ..pools.shards import shard_names
-from ..settings import BM25, UNTRAINED, Configuration
-from . import annotation, labels, pools, training
+from ..settings import BM25, EXTERNAL, UNTRAINED, Configuration
+from . import annotation, labels, pools, retrieval, training
 
 PUBLISHED = "paper/published.csv"
 """The paper's figures, below resources/."""
@@ -19,14 +19,23 @@ def cells(configuration: Configuration, table: str) -> list[str]:
     baseline = [f"{BM25}/{BM25}"] if settings.with_bm25 else []
     names = dict.fromkeys(row.training for row in settings.shown())
     trained = [f"{backbone}/{name}" for backbone in settings.backbones for name in names]
-    retrieval = [f"results/metrics/{row}/{testset}" for row in baseline + trained for testset in settings.testsets]
+    found = [f"results/metrics/{row}/{testset}" for row in baseline + trained for testset in settings.testsets]
+    external = {name: retrieval.external_testsets(configuration, name) for name in settings.external_runs}
+    found += [
+        f"results/metrics/{EXTERNAL}/{name}/{testset}"
+        for name, evaluated in external.items()
+        for testset in settings.testsets
+        if testset in evaluated
+    ]
+    trained += [f"{EXTERNAL}/{name}" for name in external]
     answers = [
         f"results/rag/{row}/{qa}/{generator}/metrics"
         for row in trained
         for qa in settings.qa
+        if not row.startswith(f"{EXTERNAL}/") or configuration.qa[qa].testset in external[row.partition("/")[2]]
         for generator in settings.generators
     ]
-    return retrieval + answers
+    return found + answers
 
 
 def table_metrics(configuration: Configuration, *, table: str) -> list[str]:

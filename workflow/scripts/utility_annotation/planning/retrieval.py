@@ -61,6 +61,33 @@ def _embeddings(configuration: Configuration, backbone: str, training: str, test
     return [f"{folder}/{name}" for name in shard_names(shards)]
 
 
+def external_files(configuration: Configuration, *, external_run: str, testset: str) -> list[str]:
+    """The file of an external run on a test set.
+
+    Raises:
+        InputError: the run has none.
+    """
+    files = configuration.external_runs[external_run].files
+    if testset not in files:
+        raise InputError(
+            f"external run {external_run} has no file for test set {testset}.",
+            hint=f"name one at external_runs.{external_run}.files.{testset}.",
+        )
+    return [data.outside_file(configuration, files[testset])]
+
+
+def external_testsets(configuration: Configuration, name: str) -> set[str]:
+    """The test sets and averages on which an external run is evaluated."""
+    found = set(configuration.external_runs[name].files)
+    while new := {
+        average
+        for average, settings in configuration.averages.items()
+        if average not in found and found.issuperset(settings.testsets)
+    }:
+        found |= new
+    return found
+
+
 def label_file(configuration: Configuration, *, testset: str) -> str:
     """The label set whose positives are relevant in a test set beside what its qrels say.
 

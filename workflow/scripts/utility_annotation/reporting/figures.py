@@ -24,7 +24,7 @@ from ..common.files import atomic_write
 from ..common.importing import large_packages
 from ..labels.positions import NORMAL_95
 from ..labels.sources import SOURCES
-from ..settings import BM25, UNTRAINED, ResultsTable
+from ..settings import BM25, EXTERNAL, UNTRAINED, ResultsTable
 from .metrics import read_metrics
 from .settings import LineChartSettings
 from .tables import LABELS, label_frame, metric_name, tidy, training_name
@@ -108,6 +108,9 @@ def plot_results(settings: ResultsTable, cells: pd.DataFrame, svg: Path) -> None
                     axis.axvline(value, color=colour, linestyle=":", linewidth=2, label=name)
             if settings.backbones and (BM25, BM25) in figures:
                 axis.axvline(figures[BM25, BM25], color=_INK, linestyle="--", linewidth=1.2, label="BM25")
+            for name, style in zip(settings.external_runs, cycle(_LEVEL_LINES[1:]), strict=False):
+                if (EXTERNAL, name) in figures:
+                    axis.axvline(figures[EXTERNAL, name], color=_INK, linestyle=style, linewidth=1.2, label=name)
             axis.set_title(f"{column}: {metric_name(metric)}")
             axis.set_xlabel("percent")
             axis.set_xlim(0, 1.2 * max(figures.values()) or 1)

@@ -18,7 +18,7 @@ from ..common.importing import large_packages
 from ..evaluation.answer_metrics import ANSWER_METRICS, Pooled
 from ..evaluation.significance import RESAMPLES, paired_bootstrap, paired_t_test, per_query_values
 from ..labels.annotators import SharedJudge
-from ..settings import BM25, UNTRAINED, ResultsTable
+from ..settings import BM25, EXTERNAL, UNTRAINED, ResultsTable
 from .metrics import KEY, PLACE, read_metrics
 from .settings import ResultsTableSettings
 from .tables import LABELS, Column, Table, judge_notes, label_frame, metric_name, published_notes, tidy
@@ -28,13 +28,14 @@ with large_packages():
 
 
 def table_rows(settings: ResultsTable) -> pd.DataFrame:
-    """The rows of a table from top to bottom: BM25 if there are test sets, then each backbone's groups.
+    """The rows of a table from top to bottom: BM25 if there are test sets, runs of others, each backbone's groups.
 
     Within its group the untrained backbone stands first.
     """
     rows: list[tuple[object, ...]] = [(BM25, BM25, BM25, 0, "", None)] * (
         settings.with_bm25 and bool(settings.testsets)
     )
+    rows += [(EXTERNAL, name, name, 0, "", None) for name in settings.external_runs]
     for backbone in settings.backbones:
         for number, group in enumerate(settings.groups, 1):
             for name, training, second in sorted(group.shown(), key=lambda row: row.training != UNTRAINED):
@@ -62,8 +63,13 @@ def result_cells(
     table, results, rows = settings.table, read_metrics(metrics), table_rows(settings.table)
     columns = pd.DataFrame(_columns(table, results, paper), columns=["column", "metric"], dtype="str")
     cells = rows.merge(columns, how="cross").merge(results, how="left", on=KEY)
-    gain, p_baseline = _compared(cells, pd.Series(table.baseline, cells.index, dtype="str"))
-    second_gain, p_second = _compared(cells, cells["second_baseline"].astype("str"))
+    of_backbone = cells["backbone"]
+    if table.baseline in table.external_runs:
+        compared = pd.Series(EXTERNAL, cells.index).where(of_backbone != BM25)
+    else:  # a run of others has no backbone of ours, unless there is one alone
+        compared = of_backbone.where((of_backbone != EXTERNAL) | (len(table.backbones) != 1), *table.backbones[:1])
+    gain, p_baseline = _compared(cells, compared, pd.Series(table.baseline, cells.index, dtype="str"))
+    second_gain, p_second = _compared(cells, of_backbone, cells["second_baseline"].astype("str"))
     level = table.significance_level
     marks = pd.Series("", cells.index, dtype="str").mask((p_baseline < level) & (gain > 0), "+")
     marks = marks.mask((p_baseline < level) & (gain < 0), "−")
@@ -81,14 +87,15 @@ def result_cells(
     return cells.assign(standing=standing.map({1: "best", 2: "second"}).fillna("").astype("str"))
 
 
-def _compared(cells: pd.DataFrame, baselines: pd.Series) -> tuple[pd.Series, pd.Series]:
-    """By how much each cell is better than its baseline on the same backbone, and the p-value of that.
+def _compared(cells: pd.DataFrame, backbones: pd.Series, baselines: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """By how much each cell is better than its baseline on that backbone, and the p-value of that.
 
     Both are empty where one of the two was not computed, where there is no baseline, and for a baseline itself.
     """
     figures = cells.drop_duplicates(KEY).set_index(KEY)[["value", "per_query"]]
-    theirs = cells[KEY].assign(training=baselines).join(figures, on=KEY)
-    gain = (cells["value"] - theirs["value"]).where(cells["training"] != baselines)
+    theirs = cells[KEY].assign(backbone=backbones, training=baselines).join(figures, on=KEY)
+    itself = (cells["training"] == baselines) & (cells["backbone"] == backbones)
+    gain = (cells["value"] - theirs["value"]).where(~itself)
     p_values = pd.Series(np.nan, cells.index)
     values = cache(per_query_values)
     for place in gain.dropna().index:
@@ -125,7 +132,8 @@ def results_table(settings: ResultsTable, cells: pd.DataFrame, shared_judges: It
     notes += published_notes(settings.published, cells)
     seconds = list(dict.fromkeys(group.second_baseline for group in settings.groups if group.second_baseline))
     if settings.baseline:
-        notes.append(f"Marks + and −: significantly better or worse than {settings.baseline} of the same backbone.")
+        whose = "" if settings.baseline in settings.external_runs else " of the same backbone"
+        notes.append(f"Marks + and −: significantly better or worse than {settings.baseline}{whose}.")
     if seconds:
         notes.append(f"Mark †: significantly better than {' or '.join(seconds)} of the same group and backbone.")
     if settings.baseline or seconds:

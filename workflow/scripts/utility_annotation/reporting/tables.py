@@ -29,7 +29,7 @@ from ..common.importing import large_packages
 from ..evaluation.answer_metrics import ANSWER_METRICS
 from ..evaluation.metric_names import METRICS
 from ..labels.annotators import SharedJudge
-from ..settings import BM25
+from ..settings import BM25, EXTERNAL
 
 with large_packages():
     import pandas as pd
@@ -120,7 +120,7 @@ class Table:
             backbone, group, title = heads[0], int(lines["group"].iloc[0]), lines["group_title"].iloc[0]
             apart = False
             if "backbone" in self.heads:
-                heads[0] = "" if names[0] == BM25 or (before and before[0] == backbone) else backbone
+                heads[0] = "" if names[0] in (BM25, EXTERNAL) or (before and before[0] == backbone) else backbone
                 apart = before not in (None, (backbone, group))
                 if title and before != (backbone, group):
                     rows.append(Row([heads[0], title], {}, apart))

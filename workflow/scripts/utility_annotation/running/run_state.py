@@ -14,7 +14,7 @@ STAGES: Mapping[str, tuple[str, ...]] = {
     "annotate": ("annotate_",),
     "make labels": ("merge_labels", "label_quality"),
     "train": ("train",),
-    "retrieve": ("bm25_", "encode", "search"),
+    "retrieve": ("bm25_", "encode", "search", "read_external_run"),
     "answer questions": ("generate_answers", "evaluate_answers"),
     "evaluate": ("merge_qrels", "match_answers", "evaluate", "average_metrics"),
     "make tables": ("results_table", "label_table", "cost_table"),

@@ -6,9 +6,9 @@ anything stale. One module per subject; :mod:`.whole` puts them together.
 """
 
 from .annotation import Annotator, Pointwise, Pool, PoolSource, Retries, Sampling
-from .base import BM25, UNTRAINED, JobSettings, Name, Settings, canonical, entry, member_section
+from .base import BM25, EXTERNAL, UNTRAINED, JobSettings, Name, Settings, canonical, entry, member_section
 from .data import Dataset, Download, Model, Part, Sample, Source, Split
-from .evaluation import Average, BertScore, Bm25, QuestionAnswering, Testset
+from .evaluation import Average, BertScore, Bm25, ExternalRun, QuestionAnswering, Testset
 from .labels import Labels, QuerySubset
 from .performance import EncodePerformance, EnginePerformance, Performance, ServerPerformance, TrainPerformance
 from .report import ReportSettings
@@ -18,6 +18,7 @@ from .whole import Configuration
 
 __all__ = [
     "BM25",
+    "EXTERNAL",
     "UNTRAINED",
     "Annotator",
     "Average",
@@ -31,6 +32,7 @@ __all__ = [
     "Download",
     "EncodePerformance",
     "EnginePerformance",
+    "ExternalRun",
     "Group",
     "HumanPositive",
     "JobSettings",

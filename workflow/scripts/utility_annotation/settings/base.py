@@ -26,6 +26,9 @@ UNTRAINED = "untrained"
 BM25 = "bm25"
 """Backbone and training name of the BM25 baseline."""
 
+EXTERNAL = "external"
+"""Backbone name of runs that others made; the training name is theirs in `external_runs`."""
+
 
 RENAMED = {
     "runs": "trainings",

@@ -71,6 +71,14 @@ class Testset(Settings):
         return self
 
 
+class ExternalRun(Settings):
+    """A retriever that others ran: its rankings are files."""
+
+    files: dict[Name, str] = Field(
+        min_length=1, description="By test set, the path of a TREC run (query id, Q0, docid, rank, score, tag)."
+    )
+
+
 class Average(Settings):
     """The mean of a metric over several test sets, all with the same weight."""
 

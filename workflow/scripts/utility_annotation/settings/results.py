@@ -68,7 +68,12 @@ class ResultsTable(Settings):
         (), description="Figures of the labels that each training reads, in columns of their own, against human labels."
     )
     with_bm25: bool = Field(True, description="Whether BM25 is the first row of a table with test sets.")
-    baseline: Name | None = Field("human", description="The training that + and − compare with; null for no marks.")
+    external_runs: tuple[Name, ...] = Field((), description="Names from `external_runs`, rows after BM25.")
+    baseline: Name | None = Field(
+        "human",
+        description="The training that + and − compare with, on the same backbone, or one of the table's "
+        "`external_runs`; null for no marks. With one backbone the external runs are compared with it too.",
+    )
     significance_level: float = Field(0.05, gt=0, lt=1, description="A difference with a lower p is marked.")
     published: str | None = Field(
         None, description="Number of the paper's table. Its figures (resources/paper/published.csv) stand beside ours."
@@ -84,8 +89,11 @@ class ResultsTable(Settings):
             raise ValueError("`qa` and `generators` go together")
         if not self.testsets and not self.qa:
             raise ValueError("a table needs `testsets` or `qa`")
-        if bool(self.backbones) != bool(self.groups) or not (self.groups or (self.with_bm25 and self.testsets)):
-            raise ValueError("a table needs rows: `backbones` and `groups`, or `testsets` and `with_bm25` alone")
+        others = (self.with_bm25 and self.testsets) or self.external_runs
+        if bool(self.backbones) != bool(self.groups) or not (self.groups or others):
+            raise ValueError(
+                "a table needs rows: `backbones` and `groups`, `external_runs`, or `testsets` and `with_bm25` alone"
+            )
         names = [row.name for row in self.shown()]
         if len(set(names)) != len(names):
             raise ValueError("two rows have the same name")

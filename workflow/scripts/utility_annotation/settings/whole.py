@@ -7,7 +7,7 @@ from pydantic import Field
 from .annotation import Annotator, Pool
 from .base import Name, Settings
 from .data import Dataset, Download, Model
-from .evaluation import Average, Bm25, QuestionAnswering, Testset
+from .evaluation import Average, Bm25, ExternalRun, QuestionAnswering, Testset
 from .labels import Labels
 from .performance import Performance
 from .report import ReportSettings
@@ -30,6 +30,9 @@ class Configuration(Settings):
     trainings: dict[Name, Training] = Field({}, description="Trainings; each one can be combined with each backbone.")
     testsets: dict[Name, Testset] = Field({}, description="Evaluations of retrieval.")
     averages: dict[Name, Average] = Field({}, description="Means over test sets, shown like a test set.")
+    external_runs: dict[Name, ExternalRun] = Field(
+        {}, description="Runs that others made. They are rows of tables, and retrievers of pools as `external/NAME`."
+    )
     qa: dict[Name, QuestionAnswering] = Field({}, description="Evaluations of question answering.")
     bm25: Bm25 = Field(Bm25(), description="The lexical baseline.")
     tables: dict[Name, ResultsTable] = Field({}, description="Tables of retrieval and question answering.")

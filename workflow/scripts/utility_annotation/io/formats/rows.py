@@ -22,6 +22,15 @@ class Query(NamedTuple):
     text: str
 
 
+class Hit(NamedTuple):
+    """A line of a run."""
+
+    line: int
+    query_id: str
+    docid: str
+    score: float
+
+
 class Judgement(NamedTuple):
     """A relevance judgement (schema ``QRELS``)."""
 

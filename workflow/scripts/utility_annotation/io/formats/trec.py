@@ -5,6 +5,7 @@ The module imports no pyarrow until a run is written, so that checking a configu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,9 +14,10 @@ from ...common.files import atomic_write
 from ...common.progress import Progress
 from . import lines
 from .fields import Row
-from .rows import Judgement
+from .rows import Hit, Judgement
 
 _QRELS = ("query id", "iteration", "docid", "grade")
+_RUN = ("query id", "Q0", "docid", "rank", "score", "tag")
 
 
 def read_judgements(path: Path) -> Iterator[Judgement]:
@@ -28,6 +30,22 @@ def read_judgements(path: Path) -> Iterator[Judgement]:
         if len(columns) != len(_QRELS):
             raise lines.wrong_columns(len(columns), _QRELS, path, number, "blanks or tabs")
         yield Judgement(number, columns[0], columns[2], Row(path, number, {"grade": columns[3]}).grade("grade"))
+
+
+def read_run(path: Path) -> Iterator[Hit]:
+    """A run: query id, an unused column, docid, rank, score, tag."""
+    for number, line in lines.iter_lines(path):
+        columns = lines.decode(line, path, number).split()
+        if len(columns) != len(_RUN):
+            raise lines.wrong_columns(len(columns), _RUN, path, number, "blanks or tabs")
+        query_id, _, docid, _, text, _ = columns
+        try:
+            score = float(text)
+        except ValueError:
+            score = math.nan
+        if not math.isfinite(score):
+            raise InputError(f"the score {text!r} is no number.", hint="correct the line.", path=path, line=number)
+        yield Hit(number, query_id, docid, score)
 
 
 def write_run(run: Path | str, path: Path | str, tag: str) -> None:
