@@ -331,3 +331,12 @@ def test_list_of_structure_covers_the_demo_s_tokenizer(tiny_model: Path) -> None
     assert {
         token for token in known if token.startswith("<|") and PromptSanitizer(STRUCTURE).text(token) == token
     } == set()
+
+
+def test_of_several_choices_the_one_of_the_lowest_index_counts() -> None:
+    choices = [
+        {"index": index, "message": {"content": f"choice {index}"}, "finish_reason": "stop"} for index in (2, 0, 1)
+    ]
+    with ScriptedServer(lambda received: Answer({"choices": choices})) as scripted:
+        (reply,) = collected(hosted(scripted.url).generate(asked("q")))
+    assert reply.text == "choice 0"

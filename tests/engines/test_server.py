@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import logging
 import signal
 import socket
@@ -224,7 +226,7 @@ def test_failure_gives_the_server_s_words_trimmed_and_on_one_line() -> None:
     with ScriptedServer(lambda received: Answer({"error": {"message": "no\n\x00way " * 500}}, 400)) as scripted:
         (result,) = collected(hosted(scripted.url).generate(asked("q")))
     assert type(result) is Failure
-    assert result.reason.startswith("the server answers 400: no \x00way no")
+    assert result.reason.startswith(r"the server answers 400: no \x00way no")
     assert len(result.reason) < 400
     assert len(scripted.received) == 1
 
@@ -409,6 +411,75 @@ def test_what_a_server_asks_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "_LONGEST_PAUSE", 0.05)
     with ScriptedServer(on_first_try(Answer(status=429, headers={"Retry-After": "86400"}))) as scripted:
         assert collected(hosted(scripted.url).generate(asked("q"))) == [GOOD]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_an_answer_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch, packed: bool) -> None:
+    monkeypatch.setattr(server, "_LARGEST_ANSWER", 1 << 20)
+    body = b" " * (1 << 22)
+    endless = Answer(gzip.compress(body), headers={"Content-Encoding": "gzip"}) if packed else Answer(body)
+    with ScriptedServer(on_first_try(endless)) as scripted:
+        assert collected(hosted(scripted.url).generate(asked("q"))) == [GOOD]
+    assert len(scripted.received) == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (b"[" * 100_000, {}),
+        (b'{"error": ' * 5000, {}),
+        (b"\xff\xfe words", {"Content-Type": "text/plain; charset=klingon"}),
+        (b"words", {"Content-Type": "text/plain; charset=utf-7,\x01"}),
+        (b"words", {"Retry-After": "Thu, 99 Foo 99999999999 99:99:99 GMT"}),
+        (b"words", {"Retry-After": "1e400"}),
+    ],
+)
+@pytest.mark.parametrize("status", [400, 503])
+def test_odd_refusals_are_failures_of_one_request(body: bytes, headers: dict[str, str], status: int) -> None:
+    def script(received: Received) -> Answer:
+        return Answer(body, status, headers) if said(received) == "odd" else chat_answer()
+
+    with ScriptedServer(script) as scripted:
+        good, odd = collected(hosted(scripted.url, attempts=1).generate(asked("good", "odd")))
+    assert good == GOOD
+    assert f"the server answers {status}" in odd.reason
+
+
+@pytest.mark.parametrize("form", ["{key}", "Bearer {key}", "{base64}"])
+def test_a_key_that_a_server_echoes_reaches_no_reply(monkeypatch: pytest.MonkeyPatch, form: str) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    secrets = {"key": KEY, "base64": base64.b64encode(f"Bearer {KEY}".encode()).decode().rstrip("=")}
+    with ScriptedServer(lambda received: chat_answer(f"you sent {form.format(**secrets)}!")) as scripted:
+        (reply,) = collected(hosted(scripted.url).generate(asked("q")))
+    assert reply.text.startswith("you sent ")
+    assert reply.text.endswith("***!")
+    assert not any(secret in reply.text for secret in secrets.values())
+
+
+def test_text_of_a_server_steers_no_terminal() -> None:
+    words = "\x1b[2Jerror: forged\u202e\nerror: another line"
+    refusal = Answer({"error": words}, 401)
+    with ScriptedServer(lambda received: refusal) as scripted, pytest.raises(InputError) as raised:
+        list(hosted(scripted.url).generate(asked("q")))
+    assert str(raised.value).isprintable()
+
+
+@pytest.mark.parametrize("proxy", ["ftp://proxy", "http://proxy:port"])
+def test_a_malformed_proxy_is_named(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    with pytest.raises(InputError, match="HTTPS_PROXY"):
+        list(hosted("https://far.example/v1").generate(asked("q")))
+
+
+@pytest.mark.parametrize("host", ["127.1", "localhost.", "[::ffff:127.0.0.1]", "0x7f.1", "[::1]", "127.8.9.10"])
+def test_other_spellings_of_this_machine_use_no_proxy(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    with ScriptedServer(lambda received: chat_answer()) as scripted:
+        url = scripted.url.replace("127.0.0.1", host)
+        engine = hosted(url, attempts=1)
+        assert engine._server._local
+        if host == "127.1":
+            assert collected(engine.generate(asked("q"))) == [GOOD]
 
 
 # Many at a time

@@ -176,3 +176,31 @@ def test_a_file_of_another_contract_is_explained(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("title", "expected"), [(None, "x"), ("", "x"), ("T", "T x")])
 def test_a_missing_title_is_no_word(title: str | None, expected: str) -> None:
     assert passage_text(title, "x") == expected
+
+
+def test_a_flipped_bit_is_an_error_that_names_the_file_or_changes_nothing(tmp_path: Path) -> None:
+    path, damaged = tmp_path / "run.parquet", tmp_path / "damaged.parquet"
+    rows = [{"query_id": f"q{n}", "docid": f"d{n}", "rank": n, "score": n / 7} for n in range(1, 300)]
+    RUN.write(path, RUN.rows(rows))
+    whole, content = RUN.read(path), path.read_bytes()
+    noticed = silent = 0
+    for place in range(0, len(content), max(1, len(content) // 400)):
+        flipped = bytearray(content)
+        flipped[place] ^= 1 << place % 8
+        damaged.write_bytes(flipped)
+        try:
+            silent += not RUN.read(damaged).equals(whole)
+        except InputError as error:
+            noticed += "damaged.parquet" in str(error)
+    assert silent == 0
+    assert noticed > 300
+
+
+def test_damage_within_a_file_is_told_of_the_file_piece_by_piece_too(tmp_path: Path) -> None:
+    path = tmp_path / "run.parquet"
+    RUN.write(path, RUN.rows([{"query_id": f"q{n}", "docid": f"d{n}", "rank": 1, "score": 1.0} for n in range(5000)]))
+    content = bytearray(path.read_bytes())
+    content[200] ^= 4
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"run\.parquet: this run file is damaged .*regenerate"):
+        list(RUN.batches(path))

@@ -11,6 +11,7 @@ import pytest
 import report as script
 import yaml
 
+from utility_annotation.common.errors import InputError
 from utility_annotation.common.files import write_json, write_text
 from utility_annotation.planning import loading
 from utility_annotation.reporting import page as pages
@@ -165,7 +166,7 @@ def write_inputs(folder: Path) -> dict[str, list[Path]]:
     write_cells(folder / "table17.csv", ["training"], costs)
     write_json(folder / "work.json", WORK)
     for name in FIGURES:
-        write_text(folder / f"{name}.svg", "<svg xmlns='http://www.w3.org/2000/svg'/>")
+        write_text(folder / f"{name}.svg", "<svg xmlns='http://www.w3.org/2000/svg'></svg>\n")
     write_json(
         folder / "minilm" / "human" / "training.json",
         {
@@ -201,6 +202,15 @@ def template(root: Path) -> Path:
 @pytest.fixture
 def page(tmp_path: Path, template: Path) -> Page:
     return render(template, write_inputs(tmp_path))
+
+
+@pytest.mark.parametrize("kind", ["quality", "tables", "figures", "costs", "trainings"])
+def test_a_file_that_is_cut_short_makes_no_report(tmp_path: Path, template: Path, kind: str) -> None:
+    files = write_inputs(tmp_path)
+    damaged = files[kind][0]
+    damaged.write_bytes(damaged.read_bytes()[:-9])
+    with pytest.raises(InputError, match=rf"{damaged.name}: this .* (is cut short|is damaged).*regenerate"):
+        render(template, files)
 
 
 @pytest.mark.parametrize(

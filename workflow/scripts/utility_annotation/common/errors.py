@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gc
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -14,6 +15,10 @@ from pathlib import Path
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """The operating system's ways to say that a disk, a quota or a file is full."""
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""Control characters, line separators, and marks that turn the direction of what follows."""
+
+_LINES = re.compile(r"\s*[\r\n]+\s*")
 _LARGE_FOLDERS = ("results", "data", "raw")
 """The folders of a working folder that hold the large files."""
 
@@ -25,6 +30,11 @@ class ItemNumber(int):
 def place(line: int) -> str:
     """A row's place in its file: ``line 3``, or ``item 3`` for an ``ItemNumber``."""
     return f"{'item' if isinstance(line, ItemNumber) else 'line'} {line}"
+
+
+def printable(text: str) -> str:
+    """A text on one line, its other control characters spelled out: text from outside must not steer a terminal."""
+    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), _LINES.sub(" ", text))
 
 
 class InputError(Exception):
@@ -40,7 +50,7 @@ class InputError(Exception):
     def __init__(self, problem: str, *, hint: str, path: Path | str | None = None, line: int | None = None) -> None:
         self.problem, self.hint, self.path, self.line = problem, hint, path, line
         where = "" if path is None else f"{path}, {place(line)}: " if line is not None else f"{path}: "
-        super().__init__(f"{where}{problem} Fix: {hint}")
+        super().__init__(printable(f"{where}{problem} Fix: {hint}"))
 
 
 class NoRoom(InputError):

@@ -30,7 +30,7 @@ def content_digest(path: Path | str, cache: Path | str) -> str:
     kept = Path(cache) / f"{hashlib.blake2b(str(path).encode(), digest_size=16).hexdigest()}.json"
     status = path.stat()
     stamp = {"path": str(path), "bytes": status.st_size, "modified_ns": status.st_mtime_ns}
-    with suppress(OSError, ValueError):
+    with suppress(OSError, InputError):
         known: Any = read_json(kept)
         if isinstance(known, dict) and {name: known.get(name) for name in stamp} == stamp and "digest" in known:
             return str(known["digest"])

@@ -12,6 +12,8 @@ import orjson
 
 from .errors import InputError, NoRoom, lacks_room
 
+REGENERATE = "delete the file and run the target again to regenerate it."
+
 
 @contextmanager
 def atomic_write(path: Path | str, needed: int | None = None) -> Iterator[Path]:
@@ -90,5 +92,12 @@ def write_json(path: Path | str, value: object) -> None:
 
 
 def read_json(path: Path | str) -> object:
-    """Read a JSON file that this workflow wrote."""
-    return orjson.loads(Path(path).read_bytes())
+    """Read a JSON file that this workflow wrote.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    try:
+        return orjson.loads(Path(path).read_bytes())
+    except orjson.JSONDecodeError as error:
+        raise InputError(f"this file is damaged ({error}).", hint=REGENERATE, path=path) from None

@@ -21,7 +21,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, Field, model_validator
 
@@ -124,6 +124,7 @@ class _LogProbabilities(BaseModel):
 
 
 class _TextChoice(BaseModel):
+    index: int = 0
     text: str
     finish_reason: str
     token_ids: list[_Natural] | None = None
@@ -133,6 +134,9 @@ class _TextChoice(BaseModel):
 class _TextAnswer(BaseModel):
     choices: list[_TextChoice] = Field(min_length=1)
     usage: _Usage | None = None
+
+
+_Choice = TypeVar("_Choice", "_TextChoice", "_ChatChoice")
 
 
 class _Reply(BaseModel):
@@ -152,6 +156,7 @@ class _Reply(BaseModel):
 
 
 class _ChatChoice(BaseModel):
+    index: int = 0
     message: _Reply
     finish_reason: str
 
@@ -211,7 +216,7 @@ class _TokenIds:
 
     def _read_reply(self, content: bytes, *, prompt: list[int], limit: int) -> Completion | Failure:
         answer = _TextAnswer.model_validate_json(content)
-        choice, usage = answer.choices[0], answer.usage or _Usage()
+        choice, usage = _first(answer.choices), answer.usage or _Usage()
         _check_prompt(usage, len(prompt))
         if choice.token_ids is not None:
             completion = self._tokens.completion(prompt, choice.token_ids)
@@ -223,7 +228,7 @@ class _TokenIds:
 
     def _read_likelihood(self, content: bytes, *, asked: Tokenised) -> LogLikelihood | Failure:
         answer = _TextAnswer.model_validate_json(content)
-        logprobs = answer.choices[0].logprobs
+        logprobs = _first(answer.choices).logprobs
         own = logprobs.token_logprobs[asked.context : len(asked.ids)] if logprobs else []
         found = [value for value in own if value is not None]
         if len(found) != len(asked.ids) - asked.context:
@@ -282,13 +287,18 @@ class _Messages:
 
     def _read_reply(self, content: bytes, *, limit: int) -> Completion | Failure:
         answer = _ChatAnswer.model_validate_json(content)
-        choice, usage = answer.choices[0], answer.usage or _Usage()
+        choice, usage = _first(answer.choices), answer.usage or _Usage()
         thought, text = choice.message.thought, choice.message.content or ""
         if thought:  # the server took it out of the reply; if the reply was cut off within it, nothing follows
             end = "" if choice.finish_reason == "length" and not text else "</think>"
             text = f"<think>{thought}{end}{text}"
         completion = Completion(text, "stop", usage.prompt_tokens or 0, usage.generated or 0)
         return _finished(completion, choice.finish_reason, limit, usage.generated)
+
+
+def _first(choices: list[_Choice]) -> _Choice:
+    """The choice of the lowest index; only one is asked for."""
+    return min(choices, key=lambda choice: choice.index)
 
 
 def _decoding(sampling: Sampling) -> dict[str, Any]:

@@ -7,11 +7,13 @@ are not followed, so that the key goes only to the server that the user named.
 from __future__ import annotations
 
 import asyncio
+import base64
 import ipaddress
 import json
 import logging
 import os
 import random
+import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,7 +25,7 @@ import httpx2
 import orjson
 from pydantic import ValidationError
 
-from ..common.errors import InputError
+from ..common.errors import InputError, printable
 from ..settings import ServerPerformance
 from .protocol import Failure
 
@@ -46,6 +48,10 @@ _IN_VAIN = 5
 _WORDS = 300
 """Characters of a server's explanation that a message quotes."""
 _SECONDS_BETWEEN_WARNINGS = 5.0
+_LARGEST_ANSWER = 1 << 26
+"""Bytes of an answer, unpacked. A longer one is given up, as memory has an end."""
+_SHORTEST_SECRET = 8
+"""Characters of a key that is masked in replies; a shorter one could be any word."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +111,7 @@ class Server:
                 f"the environment variable {settings.api_key_env} holds characters that a key cannot have.",
                 hint=f"set it to the key alone (`{place}.api_key_env` names the variable).",
             )
+        self._secrets = _forms_of(self._key)
         self._served = 0
         self._in_vain = 0
         self._at_the_server = 0
@@ -181,11 +188,13 @@ class Server:
         self._at_the_server += 1
         try:
             async with asyncio.timeout(self.settings.timeout):
-                response = await client.post(f"{self._url}/{question.path}", content=body)
+                response, content = await _post(client, f"{self._url}/{question.path}", body)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
             return _Fault(f"no connection to the server ({self._named(error)})", busy=True)
         except TimeoutError:
             return _Fault(f"no answer within {self.settings.timeout:g} s")
+        except _TooLarge:
+            return _Fault(f"the answer has more than {_LARGEST_ANSWER >> 20} MB")
         except httpx2.RequestError as error:
             return _Fault(f"the connection broke ({self._named(error)})")
         finally:
@@ -193,7 +202,7 @@ class Server:
         status = response.status_code
         if response.is_success:
             try:
-                answer = question.read(response.content)
+                answer = question.read(self._masked(content))
             except ValidationError as error:
                 return _Fault(f"the server's answer does not follow the protocol ({_first_problem(error)})")
             except InputError as error:
@@ -204,28 +213,35 @@ class Server:
             self._in_vain = 0
             return answer
         if status in (408, 429) or status >= 500:
-            reason = f"the server answers {status}: {self._words(response)}"
+            reason = f"the server answers {status}: {self._words(response, content)}"
             return _Fault(reason, busy=status in _BUSY, pause=_retry_after(response))
         if status in _REFUSED_TO_ALL or response.is_redirect or (status == 403 and not self._served):
-            raise self._refusal(response)
-        return question.refused(status, self._words(response))
+            raise self._refusal(response, content)
+        return question.refused(status, self._words(response, content))
 
     def _client(self) -> httpx2.AsyncClient:
         headers = {"Content-Type": "application/json"}
         if self._key:
             headers["Authorization"] = f"Bearer {self._key}"
         at_a_time = self.settings.concurrency
-        return httpx2.AsyncClient(
-            headers=headers,
-            timeout=httpx2.Timeout(None, connect=min(_CONNECT_TIMEOUT, self.settings.timeout)),
-            limits=httpx2.Limits(max_connections=at_a_time, max_keepalive_connections=at_a_time),
-            follow_redirects=False,
-            trust_env=not self._local,
-        )
+        try:
+            return httpx2.AsyncClient(
+                headers=headers,
+                timeout=httpx2.Timeout(None, connect=min(_CONNECT_TIMEOUT, self.settings.timeout)),
+                limits=httpx2.Limits(max_connections=at_a_time, max_keepalive_connections=at_a_time),
+                follow_redirects=False,
+                trust_env=not self._local,
+                verify=httpx2.create_ssl_context(),  # SSL_CERT_FILE counts for a server on this machine too
+            )
+        except (ValueError, httpx2.InvalidURL) as error:
+            raise InputError(
+                f"a proxy of the environment is not valid ({self._named(error)}).",
+                hint="correct HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY.",
+            ) from None
 
-    def _refusal(self, response: httpx2.Response) -> InputError:
+    def _refusal(self, response: httpx2.Response, content: bytes) -> InputError:
         """A refusal that every other question would get too."""
-        words = self._words(response).rstrip(".")
+        words = self._words(response, content).rstrip(".")
         problem = f"{self._url}: the server answers {response.status_code}: {words}."
         if response.status_code in (401, 402, 403):
             sent = "a key was sent" if self._key else "no key was sent, since that variable is not set"
@@ -236,29 +252,64 @@ class Server:
             hint=f"correct `{self.place}.url` (it usually ends in /v1) or `annotators.*.served_model_name`.",
         )
 
-    def _words(self, response: httpx2.Response) -> str:
+    def _words(self, response: httpx2.Response, content: bytes) -> str:
         """The server's own explanation, on one line, without the key."""
         if response.is_redirect:
-            return self._without_key(f"redirect to {response.headers.get('location')}")[:_WORDS]
+            return printable(self._without_key(f"redirect to {response.headers.get('location')}"))[:_WORDS]
         try:
-            said = response.json()
+            said = orjson.loads(content)
             while isinstance(said, dict):
                 said = next(said[key] for key in ("error", "message", "detail", "msg") if key in said)
         except (ValueError, StopIteration):
-            said = response.text
+            said = content.decode("utf-8", "replace")
         text = said if isinstance(said, str) else json.dumps(said)
-        return self._without_key(" ".join(text.split()))[:_WORDS] or "no explanation"
+        return printable(self._without_key(" ".join(text.split())))[:_WORDS] or "no explanation"
 
     def _named(self, error: Exception) -> str:
-        return self._without_key(str(error)) or type(error).__name__
+        return printable(self._without_key(str(error))) or type(error).__name__
 
     def _without_key(self, text: str) -> str:
-        return text.replace(self._key, "***") if self._key else text
+        return self._masked(text.encode("utf-8", "replace")).decode("utf-8", "replace")
+
+    def _masked(self, content: bytes) -> bytes:
+        """What a server sends, without the key: an echo of it must not reach logs, annotations or the store."""
+        for secret in self._secrets:
+            content = content.replace(secret, b"***")
+        return content
 
     def _warn(self, reason: str) -> None:
         if time.monotonic() - self._last_warning >= _SECONDS_BETWEEN_WARNINGS:
             self._last_warning = time.monotonic()
             logger.warning("%s: %s; trying again", self._url, reason)
+
+
+class _TooLarge(Exception):
+    """An answer is larger than memory should hold."""
+
+
+async def _post(client: httpx2.AsyncClient, url: str, body: bytes) -> tuple[httpx2.Response, bytes]:
+    """The response to a request, and its content, unpacked.
+
+    Raises:
+        _TooLarge: the content is too long.
+    """
+    parts: list[bytes] = []
+    size = 0
+    async with client.stream("POST", url, content=body) as response:
+        async for part in response.aiter_bytes():
+            size += len(part)
+            if size > _LARGEST_ANSWER:
+                raise _TooLarge
+            parts.append(part)
+    return response, b"".join(parts)
+
+
+def _forms_of(key: str) -> list[bytes]:
+    """A key as a server may echo it: as it is, and in base64."""
+    if len(key) < _SHORTEST_SECRET:
+        return []
+    plain = key.encode()
+    return [plain, base64.b64encode(plain).rstrip(b"="), base64.b64encode(b"Bearer " + plain).rstrip(b"=")]
 
 
 async def _first_done(tasks: Iterable[asyncio.Task[_Answer]]) -> set[asyncio.Task[_Answer]]:
@@ -289,10 +340,15 @@ def _is_local(url: str, place: str) -> bool:
         raise InputError(problem, hint="remove them; the key comes from the environment.")
     if parsed.scheme not in ("http", "https") or not parsed.host or parsed.query or parsed.fragment:
         raise InputError(f"{url!r} is not the URL of a server.", hint=hint)
+    host = parsed.host.rstrip(".")
     try:
-        return ipaddress.ip_address(parsed.host).is_loopback
+        address = ipaddress.ip_address(host)
     except ValueError:
-        return parsed.host == "localhost"
+        try:
+            address = ipaddress.ip_address(socket.inet_aton(host))  # the system's other spellings, such as 127.1
+        except OSError:
+            return host == "localhost"
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 def _retry_after(response: httpx2.Response) -> float:
@@ -300,7 +356,7 @@ def _retry_after(response: httpx2.Response) -> float:
     stated = response.headers.get("retry-after", "0")
     try:
         return max(float(stated), 0.0) if stated.replace(".", "", 1).isdigit() else _seconds_until(stated)
-    except ValueError:
+    except (ValueError, TypeError, OverflowError):
         return 0.0
 
 

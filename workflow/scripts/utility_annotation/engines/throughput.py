@@ -65,7 +65,7 @@ def _read(path: Path) -> Speed:
     try:
         record: Any = read_json(path)
         return Speed(int(record["tokens"]), float(record["device_seconds"]))
-    except (ValueError, KeyError, TypeError):
+    except (InputError, ValueError, KeyError, TypeError):
         raise InputError(
             "this record of an engine's speed is damaged.",
             hint="delete the file; only the cost of labels is computed from it.",

@@ -7,7 +7,7 @@ fit.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -18,11 +18,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ..common.errors import InputError
-from ..common.files import atomic_write
+from ..common.files import REGENERATE, atomic_write
 from ..common.hashing import row_hashes
 from ..common.progress import Progress
-
-_REGENERATE = "delete the file and run the target again to regenerate it."
 
 
 class RepeatedKey(InputError):
@@ -88,16 +86,30 @@ class Schema:
                 yield batch
                 progress.add(batch.num_rows)
 
-    def open(self, path: Path | str) -> pq.ParquetFile:
-        """Open a file and check its schema against this schema; closes with a ``with`` block."""
+    @contextmanager
+    def open(self, path: Path | str) -> Iterator[pq.ParquetFile]:
+        """Open a file, check its schema against this schema, and close it at the end of the ``with`` block.
+
+        Raises:
+            InputError: as :meth:`read`; a page's checksum is wrong, on opening or within the block.
+        """
         try:
-            file = pq.ParquetFile(path, memory_map=True)
+            with self._open(path) as file:
+                yield file
+        except (pa.ArrowException, OSError) as error:
+            if isinstance(error, OSError) and error.errno is not None:  # the system's, not Arrow's
+                raise
+            raise InputError(f"this {self.name} file is damaged ({error}).", hint=REGENERATE, path=path) from None
+
+    def _open(self, path: Path | str) -> pq.ParquetFile:
+        try:
+            file = pq.ParquetFile(path, memory_map=True, page_checksum_verification=True)
         except FileNotFoundError:
             raise InputError(
                 f"there is no {self.name} file.", hint="run the target that makes it.", path=path
             ) from None
         except (pa.ArrowInvalid, OSError) as error:
-            raise InputError(f"not a readable {self.name} file ({error}).", hint=_REGENERATE, path=path) from None
+            raise InputError(f"not a readable {self.name} file ({error}).", hint=REGENERATE, path=path) from None
         found = file.schema_arrow
         if found.names != self.schema.names or any(
             found.field(name).type != self.schema.field(name).type for name in found.names
@@ -107,12 +119,12 @@ class Schema:
             if lacks and len(found) + len(lacks) == len(self.schema):
                 raise InputError(
                     f"this {self.name} file is of another version: it lacks {_describe(lacks)}.",
-                    hint=_REGENERATE,
+                    hint=REGENERATE,
                     path=path,
                 )
             raise InputError(
                 f"this is no {self.name} file: it has {_describe(found)}, not {_describe(self.schema)}.",
-                hint=_REGENERATE,
+                hint=REGENERATE,
                 path=path,
             )
         return file
@@ -149,7 +161,9 @@ class Writer:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             self._temporary = stack.enter_context(atomic_write(self.path))
-            self._writer = pq.ParquetWriter(self._temporary, self.schema.schema, compression="zstd")
+            self._writer = pq.ParquetWriter(
+                self._temporary, self.schema.schema, compression="zstd", write_page_checksum=True
+            )
             self._context = stack.pop_all()
         return self
 

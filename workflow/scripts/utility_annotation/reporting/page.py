@@ -19,7 +19,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from ..common.files import read_json
+from ..common.errors import InputError
+from ..common.files import REGENERATE, read_json
 from ..labels.annotators import shared_judges
 from ..labels.positions import NORMAL_95
 from ..labels.sources import SOURCES
@@ -79,7 +80,7 @@ def render(
         compared_with_humans=compared_with_humans(configuration),
         qualities=list(map(read_json, quality)),
         tables={path.stem: _table(configuration, path) for path in tables},
-        figures={path.stem: base64.b64encode(path.read_bytes()).decode() for path in figures},
+        figures={path.stem: _embedded(path) for path in figures},
         trainings=records,
         versions=_versions(records),
         works=list(map(read_json, costs)),
@@ -88,6 +89,13 @@ def render(
         script=Markup(script),
         script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
+
+
+def _embedded(svg: Path) -> str:
+    content = svg.read_bytes()
+    if not content.rstrip().endswith(b"</svg>"):
+        raise InputError("this figure is cut short.", hint=REGENERATE, path=svg)
+    return base64.b64encode(content).decode()
 
 
 def _table(configuration: Configuration, path: Path) -> Table:

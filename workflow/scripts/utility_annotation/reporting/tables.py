@@ -24,7 +24,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..common.files import atomic_write
+from ..common.errors import InputError
+from ..common.files import REGENERATE, atomic_write
 from ..common.importing import large_packages
 from ..evaluation.answer_metrics import ANSWER_METRICS
 from ..evaluation.metric_names import METRICS
@@ -197,7 +198,13 @@ def to_csv(cells: pd.DataFrame, path: Path | str) -> None:
 
 
 def read_csv(path: Path | str) -> pd.DataFrame:
-    """Read the tidy frame that :func:`to_csv` wrote."""
+    """Read the tidy frame that :func:`to_csv` wrote.
+
+    Raises:
+        InputError: the file is cut short.
+    """
+    if not Path(path).read_bytes().endswith(b"\n"):
+        raise InputError("this table is cut short.", hint=REGENERATE, path=path)
     return pd.read_csv(
         path,
         dtype=defaultdict(lambda: "str", _TYPES),
