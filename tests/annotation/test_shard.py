@@ -390,3 +390,27 @@ def test_equal_requests_are_made_once(engine, template, tmp_path: Path) -> None:
     assert len(segment.read_text().splitlines()) == 3
     first, second = ANNOTATION.read(tmp_path / "out").to_pylist()
     assert first["scores"] == second["scores"]
+
+
+@pytest.mark.parametrize(("count", "ends"), [(19, False), (20, True)])
+def test_a_shard_of_which_no_reply_can_be_read_ends_the_job_with_one_of_them(
+    annotator: Annotator, template, tmp_path: Path, count: int, ends: bool
+) -> None:
+    stage = Listwise(annotator, template("relsel"), SELECTION)
+    talking = Scripted(lambda request: "Sure! Here are my thoughts.")
+    with CompletionStore(tmp_path / "store") as store:
+        if not ends:
+            annotate(items(count), stage, talking, store, NONE, tmp_path / "out")
+            assert {row["outcome"] for row in rows_of(tmp_path / "out")} == {"unparsable"}
+            return
+        with pytest.raises(InputError, match=r"20 questions .* One says: 'Sure! Here are my thoughts\.'\..*store"):
+            annotate(items(count), stage, talking, store, NONE, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_readable_reply_is_enough_for_a_shard(annotator: Annotator, template, tmp_path: Path) -> None:
+    stage = Listwise(annotator, template("relsel"), SELECTION)
+    mostly = Scripted(lambda request: "My selection:[[1]]" if "question 7?" in str(request.chat) else "Sure!")
+    with CompletionStore(tmp_path / "store") as store:
+        annotate(items(30), stage, mostly, store, NONE, tmp_path / "out")
+    assert len(rows_of(tmp_path / "out")) == 30

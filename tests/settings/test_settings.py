@@ -115,6 +115,11 @@ CHART = {
             {"annotate": {"servers": {"judge": {"url": "http://far/v1"}}}},
             "performance.annotate.servers names 'judge', which no annotator serves",
         ),
+        *(
+            (f"tables/{name}", {"title": "T", "testsets": ["demo-dev"]}, f"{name}: a table or figure cannot have this")
+            for name in ("all", "labels", "paper", "train", "search", "fetch")
+        ),
+        ("labels/" + 20 * "ab", {"pool": "demo-train", "source": "human"}, "is repeated 20 times"),
         ("external_runs", {"splade": {"files": {"deev": "a.trec"}}}, "external_runs.splade.files names 'deev'"),
         ("tables/retrieval/external_runs", ["splade"], "tables.retrieval.external_runs names 'splade'"),
         ("backbones/external", {"model": "all-minilm-l6-v2"}, "backbones.external: this name is reserved"),

@@ -21,6 +21,10 @@ from .progress import AnnotationProgress
 
 logger = logging.getLogger(__name__)
 
+_FEWEST_UNREAD = 20
+"""Questions of a shard without any readable reply, from which on the model or the server must be the cause."""
+_QUOTED = 200
+"""Characters of a reply that a message quotes."""
 _MAX_TEMPERATURE = 2.0
 """The highest temperature that engines and servers accept."""
 
@@ -93,7 +97,8 @@ def annotate(
         The finished counts.
 
     Raises:
-        InputError: there are several queries, and every request failed; then the queries are not the cause.
+        InputError: there are several queries and every request failed, or many and no reply could be read; then the
+            queries are not the cause.
     """
     progress = AnnotationProgress()
     rows: dict[int, dict[str, Any]] = {}
@@ -116,6 +121,14 @@ def annotate(
             f"every request of this shard failed, the last one with: {reason}.",
             hint="fix the cause and run again; if prompts are too long, raise `annotators.*.max_model_len`, lower "
             "`max_new_tokens`, or use a model with a longer context.",
+        )
+    unread = sum(progress.outcomes[outcome] for outcome in ("unparsable", "truncated", "error"))
+    if unread == len(items) >= _FEWEST_UNREAD:
+        reply = next((reply for row in rows.values() for reply in row["replies"]), "")
+        raise InputError(
+            f"no reply about the {unread} questions of this shard could be read. One says: {reply[:_QUOTED]!r}.",
+            hint="check the prompt, the model, and a server's chat template, as a model that follows the prompt is "
+            f"read. Then delete {store.folder}, or its stored replies are taken again.",
         )
     with ANNOTATION.writer(output) as writer:
         writer.write_rows([rows[place] for place in range(len(items))])

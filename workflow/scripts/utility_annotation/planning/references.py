@@ -21,6 +21,7 @@ from ..settings import (
 )
 from ..settings.base import nearest
 from . import ignored, retrieval, tables
+from .resources import REQUESTS, TARGETS
 
 
 def problems(configuration: Configuration) -> Iterator[str]:
@@ -293,3 +294,5 @@ def _target_names(configuration: Configuration) -> Iterator[str]:
     for name, times in names.items():
         if times > 1:
             yield f"{name}: two tables or figures have this name"
+        if name in TARGETS or name in REQUESTS:
+            yield f"{name}: a table or figure cannot have this name, as a target or a rule of the workflow has it"

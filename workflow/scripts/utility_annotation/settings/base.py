@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Self, TypeVar, cast, get_args
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -17,7 +19,14 @@ from pydantic import (
 
 from ..common.errors import InputError
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.+-]*$")]
+
+def _not_periodic(name: str) -> str:
+    if re.search(r"(.+?)\1{19}", name):
+        raise ValueError("a part of this name is repeated 20 times, which Snakemake takes for an endless path")
+    return name
+
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.+-]*$", max_length=100), AfterValidator(_not_periodic)]
 """Names become folder names and wildcards: lower case, digits, dots, plus signs and hyphens."""
 
 UNTRAINED = "untrained"
