@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -114,3 +115,15 @@ def test_a_full_disk_is_one_clear_error_and_leaves_what_was_there(tmp_path: Path
     assert ended.returncode == 1
     assert ended.stderr.splitlines()[-1].startswith(f"error: {target}: there is no room to write this file")
     assert [path.read_text() for path in folder.iterdir()] == ["before"]
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_what_a_killed_process_left_is_removed_a_day_later(tmp_path: Path, folder: bool) -> None:
+    target = tmp_path / "a[1].txt"
+    old, new, other = (tmp_path / f".{name}.partial" for name in ("a[1].txt.123", "a[1].txt.456", "a1.txt.123"))
+    for path in (old, new, other):
+        path.mkdir() if folder else path.write_text("half")
+    for path in (old, other):
+        os.utime(path, (0, 0))
+    write_text(target, "whole")
+    assert {path.name for path in tmp_path.iterdir()} == {target.name, new.name, other.name}

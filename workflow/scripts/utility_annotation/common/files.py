@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +14,8 @@ import orjson
 
 from .errors import InputError, NoRoom, lacks_room
 
+DAY = 24 * 3600
+"""Seconds."""
 REGENERATE = "delete the file and run the target again to regenerate it."
 
 
@@ -33,6 +37,9 @@ def atomic_write(path: Path | str, needed: int | None = None) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     _remove(temporary)
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
+        if is_day_old(leftover):  # of a process that was killed
+            _remove(leftover)
     try:
         with needing_room(path, needed):
             yield temporary
@@ -69,6 +76,14 @@ def reserve(path: Path) -> None:
     """
     with path.open("r+b") as file:
         os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+
+
+def is_day_old(path: Path) -> bool:
+    """Whether a file has not changed for a day; one that is gone was renamed by its writer."""
+    try:
+        return time.time() - path.lstat().st_mtime > DAY
+    except FileNotFoundError:
+        return False
 
 
 def _remove(path: Path) -> None:

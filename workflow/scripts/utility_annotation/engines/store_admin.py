@@ -17,11 +17,9 @@ from math import inf
 from pathlib import Path
 
 from ..common.errors import InputError
-from ..common.files import atomic_write
+from ..common.files import DAY, atomic_write, is_day_old
 from .protocol import Completion, tokens
 from .store_files import Segment, is_finished, segments, usable
-
-_DAY = 24 * 3600
 
 
 @dataclass
@@ -133,10 +131,10 @@ def prune(folder: Path, *, older_than: float | None = None, dry_run: bool = Fals
         paths = segments(folder)
         free = [path for path in paths if is_finished(path)]
         pruning.segments, pruning.in_use = len(free), [str(path) for path in paths if path not in free]
-        leftovers = [path for path in folder.glob(".*.partial") if _is_day_old(path)]
+        leftovers = [path for path in folder.glob(".*.partial") if is_day_old(path)]
         pruning.leftovers = len(leftovers)
         found = [Segment(path) for path in free]
-        times = _select(found, pruning, 0 if older_than is None else time.time() - older_than * _DAY)
+        times = _select(found, pruning, 0 if older_than is None else time.time() - older_than * DAY)
         if dry_run:
             return pruning
         if len(free) > 1 or pruning.duplicates + pruning.dropped + pruning.old:
@@ -200,9 +198,3 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _is_day_old(path: Path) -> bool:
-    with suppress(FileNotFoundError):  # a job renamed it
-        return time.time() - path.stat().st_mtime > _DAY
-    return False

@@ -88,16 +88,19 @@ def tell_what_failed(snakemake_logs: list[str]) -> None:
     """Repeat, as the last thing on the terminal, what each failed job says; Snakemake puts whole commands before it."""
     text = "\n".join(Path(log).read_text(errors="replace") for log in snakemake_logs)
     logs = re.findall(r"^ +log: (.+) \(check log file\(s\) for error details\)$", text, re.MULTILINE)
-    words = [f"{log}: {said}" for log in dict.fromkeys(logs) if (said := last_words(Path(log)))]
+    words = [f"{log}: {last_words(Path(log))}" for log in dict.fromkeys(logs)]
     if words:
         logger.error("\n".join(("What failed, and why:", *words)))
 
 
 def last_words(log: Path) -> str:
-    """The error of a job's log, or the last of its lines where it names none."""
+    """The error of a job's log, or the last of its lines where it names none; a killed job has no time for one."""
     try:
-        lines = log.read_text(errors="replace").splitlines()
+        lines = list(filter(None, log.read_text(errors="replace").splitlines()))
     except OSError:
-        return ""
-    errors = [line for line in lines if line.startswith("error: ")]
-    return errors[-1] if errors else " / ".join(list(filter(None, lines))[-3:])
+        lines = []
+    if errors := [line for line in lines if line.startswith("error: ")]:
+        return errors[-1]
+    if any(line.startswith("Traceback") for line in lines):
+        return lines[-1]
+    return " / ".join([*lines[-2:], "it ended without an error: the system may have killed it, for want of memory"])
