@@ -139,8 +139,8 @@ EXPECTED: list[tuple[Callable[..., Any], dict[str, str], Any]] = [
     (answers.truth, {"qa": "task"}, "data/data/answers/train.parquet"),
     (answers.corpus, {"qa": "task"}, "data/data/corpus.parquet"),
     (answers.run, {"qa": "task", "retriever": "encoder/human"}, "results/runs/encoder/human/answered.parquet"),
-    (answers.template, {"qa": "task"}, "prompts/qa_short.j2"),
-    (answers.template, {"qa": "plain"}, "prompts/qa_sentence.j2"),
+    (answers.template, {"qa": "task", "generator": "list"}, "prompts/qa_short.j2"),
+    (answers.template, {"qa": "plain", "generator": "list"}, "prompts/qa_sentence.j2"),
     (answers.bert_score_model, {"qa": "task"}, ["data/models/bert"]),
     (answers.bert_score_model, {"qa": "plain"}, []),
     (
@@ -453,4 +453,29 @@ def test_the_prompt_of_every_stage_is_there(root: Path, stage: str, annotator: s
 
 @pytest.mark.parametrize("qa", ["task", "plain"])
 def test_the_prompt_of_every_style_of_answers_is_there(root: Path, qa: str) -> None:
-    assert (root / "resources" / answers.template(WHOLE, qa=qa)).is_file()
+    assert (root / "resources" / answers.template(WHOLE, qa=qa, generator="list")).is_file()
+
+
+def test_a_prompt_of_the_annotator_s_own_takes_the_place_of_ours() -> None:
+    touch("own/prompts/relsel.j2", "own/prompts/qa_short.j2", "own/prompts/notes.txt")
+    own = at_places({"annotators/list/prompts": "own/prompts"})
+    assert annotation.template(own, stage="relsel", annotator="list") == "./own/prompts/relsel.j2"
+    assert annotation.template(own, stage="utilsel", annotator="list") == "prompts/utilsel.j2"
+    assert annotation.template(own, stage="relsel", annotator="point") == "prompts/pointwise_relevance.j2"
+    assert answers.template(own, qa="task", generator="list") == "./own/prompts/qa_short.j2"
+    absolute = at_places({"annotators/list/prompts": str(Path("own/prompts").absolute())})
+    assert Path(annotation.template(absolute, stage="relsel", annotator="list")).is_absolute()
+
+
+def test_a_prompt_that_no_stage_uses_is_named_with_the_nearest_one() -> None:
+    touch("own/prompts/utilsell.j2")
+    own = at_places({"annotators/list/prompts": "own/prompts"})
+    due = r"utilsell\.j2: no stage uses .*did you mean 'utilsel\.j2'.*annotators\.list\.prompts"
+    with pytest.raises(InputError, match=due):
+        annotation.template(own, stage="relsel", annotator="list")
+
+
+def test_a_folder_of_prompts_that_is_not_there_is_named_with_its_setting() -> None:
+    own = at_places({"annotators/list/prompts": "own/promts"})
+    with pytest.raises(InputError, match=r"own/promts: this folder is not there.*annotators\.list\.prompts"):
+        annotation.template(own, stage="relsel", annotator="list")

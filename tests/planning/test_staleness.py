@@ -171,6 +171,7 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
     ({"evaluate", "merge_qrels"}, {"testsets/dev/relevance_level": 2}),
     ({"evaluate", "match_answers"}, {"testsets/answered/metrics": ["success@5"]}),
     # these decide which files are read
+    ({"export_labels"}, {"annotators/list/prompts": "own/prompts"}),
     (set(), {"testsets/spare/dataset": "other", "testsets/spare/split": "dev", "testsets/labelled/relevant": "qrels"}),
     ({"annotation_cost"}, {"testsets/labelled/labels": "asked-again"}),
     (set(), {"averages/mean/testsets": ["judged", "dev"]}),

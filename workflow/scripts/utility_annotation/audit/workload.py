@@ -196,7 +196,7 @@ class Workloads:
         questions, corpus = self._searched(task.testset)
         words = min(corpus.words, settings.passage_words)
         passages = [stand_in(words, number) for number in range(task.passages)]
-        template = self._template(answers.template(self.configuration, qa=qa))
+        template = self._template(answers.template(self.configuration, qa=qa, generator=generator))
         chat = template.render(query=stand_in(questions.words), passages=passages)
         read = prompt_tokens([ReplyRequest(chat, settings.answer_sampling)], self._counter(settings))
         return Asked(1, read, self._answer_tokens(generator))

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import get_args
+
 from ..annotation.names import TRUTH
 from ..annotation.stages import STAGES
+from ..common.errors import InputError
 from ..pools.shards import shard_names
-from ..settings import Configuration, Labels
+from ..settings import Configuration, Labels, QuestionAnswering
+from ..settings.base import nearest
 from . import data
 
 QUESTION_TEMPLATE = "qa_{style}.j2"
 """Template of an answer from retrieved passages, by its style."""
+
+STYLES = get_args(QuestionAnswering.model_fields["style"].annotation)
 
 
 def rule(stage: str) -> str:
@@ -40,8 +47,33 @@ def generator_model(configuration: Configuration, *, generator: str) -> list[str
 
 
 def template(configuration: Configuration, *, stage: str, annotator: str) -> str:
-    """The prompt of a stage under the annotator's protocol, below resources/."""
-    return f"prompts/{STAGES[stage].way(configuration.annotators[annotator].protocol).template}"
+    """The prompt of a stage under the annotator's protocol, see :func:`prompt`."""
+    return prompt(configuration, annotator, STAGES[stage].way(configuration.annotators[annotator].protocol).template)
+
+
+def prompt(configuration: Configuration, annotator: str, name: str) -> str:
+    """A template by its name: below resources/, or the annotator's own, which begins with ``./`` or ``/``.
+
+    Raises:
+        InputError: the annotator's folder is not there, or has a template that no stage uses.
+    """
+    folder = configuration.annotators[annotator].prompts
+    if folder is None:
+        return f"prompts/{name}"
+    if not Path(folder).is_dir():
+        raise InputError("this folder is not there.", hint=f"correct `annotators.{annotator}.prompts`.", path=folder)
+    own = {path.name: path for path in Path(folder).glob("*.j2")}
+    known = {way.template for entry in STAGES.values() for way in (entry.listwise, entry.pointwise)}
+    known |= {QUESTION_TEMPLATE.format(style=style) for style in STYLES}
+    if strange := sorted(own.keys() - known):
+        raise InputError(
+            f"no stage uses a prompt of the name {strange[0]}{nearest(strange[0], sorted(known))}.",
+            hint=f"rename it, or move it out of the folder (`annotators.{annotator}.prompts`).",
+            path=own[strange[0]],
+        )
+    if name not in own:
+        return f"prompts/{name}"
+    return str(own[name]) if own[name].is_absolute() else f"./{own[name]}"
 
 
 def shard_file(pool: str, annotator: str, stage: str, name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..settings import Configuration
-from . import retrieval
+from . import annotation, retrieval
 from .annotation import QUESTION_TEMPLATE
 
 STAGE = "retrieved-answer"
@@ -30,9 +30,9 @@ def run(configuration: Configuration, *, retriever: str, qa: str) -> str:
     return f"results/runs/{retriever}/{configuration.qa[qa].testset}.parquet"
 
 
-def template(configuration: Configuration, *, qa: str) -> str:
-    """The prompt of the style in which the questions are answered, below resources/."""
-    return f"prompts/{QUESTION_TEMPLATE.format(style=configuration.qa[qa].style)}"
+def template(configuration: Configuration, *, qa: str, generator: str) -> str:
+    """The prompt of the style in which the questions are answered, see :func:`.annotation.prompt`."""
+    return annotation.prompt(configuration, generator, QUESTION_TEMPLATE.format(style=configuration.qa[qa].style))
 
 
 def bert_score_model(configuration: Configuration, *, qa: str) -> list[str]:

@@ -54,8 +54,8 @@ class Plan:
         return with_input
 
     def resource(self, path: str) -> str:
-        """A file of resources/."""
-        return self._own(f"resources/{path}")
+        """A file of resources/, or one of the user's, whose path begins with ``./`` or ``/``."""
+        return path.removeprefix("./") if path.startswith((".", "/")) else self._own(f"resources/{path}")
 
     def of(self, function: Callable[..., _Value], **known: str) -> Callable[[Wildcards], _Value]:
         """A planning function as a function of the wildcards that its parameters name; some may be known already."""

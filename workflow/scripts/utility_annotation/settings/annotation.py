@@ -186,6 +186,11 @@ class Annotator(Settings):
         "characters counts once for every 50 characters.",
     )
     titles: bool = Field(True, description="Whether the LLM reads the titles of passages.")
+    prompts: str | None = Field(
+        None,
+        description="A folder with prompt templates of your own. A file there replaces the one of the same name in "
+        "resources/prompts/.",
+    )
     max_model_len: int | None = Field(
         None,
         ge=64,
