@@ -95,17 +95,17 @@ rule bm25_index:
 
 
 rule bm25_search:
-    """Search with BM25."""
+    """Search with BM25, or with a variant of it."""
     input:
         index=plan.of(retrieval.index),
         queries=plan.of(retrieval.queries),
     output:
-        run="results/runs/bm25/bm25/{testset}.parquet",
-        trec="results/runs/bm25/bm25/{testset}.trec",
+        run="results/runs/bm25/{bm25}/{testset}.parquet",
+        trec="results/runs/bm25/{bm25}/{testset}.trec",
     log:
-        "logs/bm25_search/{testset}.log",
+        "logs/bm25_search/{bm25}-{testset}.log",
     benchmark:
-        "benchmarks/jobs/bm25_search/{testset}.tsv"
+        "benchmarks/jobs/bm25_search/{bm25}-{testset}.tsv"
     conda:
         "../envs/core.yaml"
     threads: CONFIG.performance.threads
@@ -118,8 +118,8 @@ rule bm25_search:
         settings=plan.settings(jobs.bm25_search),
         code=plan.code("retrieve.py", "bm25_search"),
     shell:
-        "python {params.script} bm25-search --config {params.config} --testset {wildcards.testset}"
-        " --index {input.index} --queries {input.queries} --output {output.run} > {log} 2>&1"
+        "python {params.script} bm25-search --config {params.config} --bm25 {wildcards.bm25}"
+        " --testset {wildcards.testset} --index {input.index} --queries {input.queries} --output {output.run} > {log} 2>&1"
 
 
 rule read_external_run:

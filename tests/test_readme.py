@@ -9,7 +9,7 @@ import pytest
 
 SPELLED_OUT = {
     "RETRIEVER": "BACKBONE/TRAINING",
-    "bm25/bm25": "BACKBONE/TRAINING",
+    "bm25/BM25": "BACKBONE/TRAINING",
     "external/EXTERNAL_RUN": "BACKBONE/TRAINING",
     "LABEL_TABLE": "TABLE",
     "COST_TABLE": "TABLE",

@@ -11,7 +11,7 @@ from typing import Any
 from utility_annotation.annotation.stages import STAGES
 from utility_annotation.labels.sources import is_soft
 from utility_annotation.planning import jobs, report
-from utility_annotation.settings import Configuration, Settings, canonical
+from utility_annotation.settings import BM25, Configuration, Settings, canonical
 
 Names = tuple[tuple[str, str], ...]
 """The wildcards of a job with their values."""
@@ -49,6 +49,8 @@ def _values(configuration: Configuration, rule: str, parameter: str) -> Iterable
         return STAGES
     if parameter == "split":
         return {split for dataset in configuration.datasets.values() for split in dataset.splits}
+    if parameter == "bm25":
+        return BM25, *configuration.bm25_variants
     if parameter == "length":
         return "", "@99"
     if parameter == "qa":

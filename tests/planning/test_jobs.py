@@ -59,7 +59,7 @@ EXPECTED: list[tuple[str, dict[str, str], set[str]]] = [
         {"backbone": "encoder", "testset": "dev"},
         {f"backbone.{key}" for key in ("model", "pooling", "normalize", "query_prefix", "query_length")} | TESTSET,
     ),
-    ("bm25_search", {"testset": "dev"}, {"bm25", *TESTSET}),
+    ("bm25_search", {"bm25": "tuned", "testset": "dev"}, {"bm25", *TESTSET}),
     ("read_external_run", {"external_run": "splade", "testset": "dev"}, {"path", *TESTSET}),
     ("merge_qrels", {"testset": "dev"}, {"relevance_level"}),
     ("match_answers", {"testset": "answered"}, {"metrics"}),

@@ -208,6 +208,7 @@ def test_wildcards_are_the_names_of_the_configuration(plan: Plan) -> None:
     assert patterns["training"] == "human|likely|refined|untrained|useful"
     assert patterns["retriever"].split("|") == [
         "bm25/bm25",
+        "bm25/tuned",
         *(f"encoder/{name}" for name in ("human", "likely", "refined", "untrained", "useful")),
         "external/splade",
     ]

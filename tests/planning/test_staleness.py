@@ -179,7 +179,7 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
     ({"evaluate_answers"}, {"qa/plain/metrics": ["f1"], "qa/task/bert_score/layer": 1}),
     # the model, the run and the template are input files
     (set(), {"qa/task/bert_score/model": "llm", "qa/plain/testset": "answered", "qa/plain/style": "short"}),
-    ({"bm25_search"}, {"bm25/k1": 0.8, "bm25/b": 0.5}),
+    ({"bm25_search"}, {"bm25/k1": 0.8, "bm25/b": 0.5, "bm25_variants/tuned/k1": 0.7, "bm25_variants/tuned/b": 0.5}),
     (
         {"results_table"},
         {
@@ -187,6 +187,7 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
             "tables/retrieval/metrics": ["mrr@10"],
             "tables/retrieval/with_bm25": False,
             "tables/retrieval/external_runs": ["splade"],
+            "tables/retrieval/bm25_variants": ["tuned"],
             "tables/retrieval/label_metrics": ["precision"],
             "tables/retrieval/baseline": "refined",
             "tables/retrieval/significance_level": 0.01,

@@ -92,6 +92,7 @@ RAW: dict[str, Any] = {
         "asked": {"dataset": "data", "split": "asked", "depth": 100},
     },
     "averages": {"mean": {"testsets": ["dev", "judged"]}, "means": {"testsets": ["mean", "labelled"]}},
+    "bm25_variants": {"tuned": {"k1": 0.82, "b": 0.68}},
     "external_runs": {"splade": {"files": {"dev": "own/splade.trec", "judged": "own/splade.trec"}}},
     "qa": {
         "task": {

@@ -331,6 +331,13 @@ def test_runs_of_others_stand_after_bm25_and_are_tested_against_the_baseline_of_
     assert found["external", "splade"].p_baseline == pytest.approx(0.0305, abs=1e-4)
 
 
+def test_variants_of_bm25_stand_below_it(tmp_path: Path) -> None:
+    values = {("bm25", "bm25"): HUMAN, ("bm25", "tuned"): BETTER, ("minilm", "human"): HUMAN}
+    found = cells(tmp_path, values, bm25_variants=("tuned",))
+    assert list(found)[:2] == [("bm25", "bm25"), ("bm25", "BM25 tuned")]
+    assert found["bm25", "BM25 tuned"].shown == "45.0"
+
+
 def test_with_several_backbones_a_run_of_others_has_no_baseline(tmp_path: Path) -> None:
     values = {("external", "splade"): BETTER, ("minilm", "human"): HUMAN, ("other", "human"): HUMAN}
     found = cells(tmp_path, values, external_runs=("splade",), backbones=("minilm", "other"))

@@ -120,6 +120,8 @@ CHART = {
             for name in ("all", "labels", "paper", "train", "search", "fetch")
         ),
         ("labels/" + 20 * "ab", {"pool": "demo-train", "source": "human"}, "is repeated 20 times"),
+        ("tables/retrieval/bm25_variants", ["tuned"], "tables.retrieval.bm25_variants names 'tuned'"),
+        ("bm25_variants", {"bm25": {"k1": 1.2}}, "bm25_variants.bm25: this name is reserved"),
         ("external_runs", {"splade": {"files": {"deev": "a.trec"}}}, "external_runs.splade.files names 'deev'"),
         ("tables/retrieval/external_runs", ["splade"], "tables.retrieval.external_runs names 'splade'"),
         ("backbones/external", {"model": "all-minilm-l6-v2"}, "backbones.external: this name is reserved"),

@@ -12,6 +12,7 @@ from utility_annotation.io.schemas import QUERIES, RUN
 from utility_annotation.planning import jobs
 from utility_annotation.planning import retrieval as files
 from utility_annotation.planning.command import Commands, configuration_of
+from utility_annotation.settings import BM25
 
 
 def encode(arguments: argparse.Namespace) -> None:
@@ -77,7 +78,7 @@ def bm25_search(arguments: argparse.Namespace) -> None:
     from utility_annotation.retrieval import bm25
 
     configuration = configuration_of(arguments)
-    settings = jobs.bm25_search(configuration, testset=arguments.testset)
+    settings = jobs.bm25_search(configuration, bm25=arguments.bm25, testset=arguments.testset)
     queries = QUERIES.read(arguments.queries)
     run = bm25.search(
         arguments.index,
@@ -89,7 +90,8 @@ def bm25_search(arguments: argparse.Namespace) -> None:
         threads=configuration.performance.threads,
     )
     RUN.write(arguments.output, run)
-    write_run(arguments.output, arguments.output.with_suffix(".trec"), tag="bm25")
+    tag = BM25 if arguments.bm25 == BM25 else f"{BM25}-{arguments.bm25}"
+    write_run(arguments.output, arguments.output.with_suffix(".trec"), tag=tag)
 
 
 def read_external_run(arguments: argparse.Namespace) -> None:
@@ -128,6 +130,7 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--corpus", required=True, type=Path, help="corpus (parquet)")
     parser.add_argument("--output", required=True, type=Path, help="index (folder)")
     parser = commands.add(bm25_search, "bm25-search")
+    parser.add_argument("--bm25", default=BM25, help="a name from `bm25_variants`")
     parser.add_argument("--testset", required=True, help="a name from `testsets`")
     parser.add_argument("--index", required=True, type=Path, help="index (folder)")
     parser.add_argument("--queries", required=True, type=Path, help="questions (parquet)")

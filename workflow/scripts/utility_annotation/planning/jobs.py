@@ -27,6 +27,7 @@ from ..reporting.settings import (
     WorkSettings,
 )
 from ..settings import (
+    BM25,
     Annotator,
     Backbone,
     Bm25,
@@ -188,12 +189,11 @@ class Bm25SearchSettings(JobSettings):
     drop_query_document: bool
 
 
-def bm25_search(configuration: Configuration, *, testset: str) -> Bm25SearchSettings:
-    """BM25, and a test set as far as its runs depend on it."""
+def bm25_search(configuration: Configuration, *, bm25: str, testset: str) -> Bm25SearchSettings:
+    """BM25 or a variant of it, and a test set as far as its runs depend on it."""
     settings = configuration.testsets[testset]
-    return Bm25SearchSettings(
-        bm25=configuration.bm25, depth=settings.depth, drop_query_document=settings.drop_query_document
-    )
+    parameters = configuration.bm25 if bm25 == BM25 else configuration.bm25_variants[bm25]
+    return Bm25SearchSettings(bm25=parameters, depth=settings.depth, drop_query_document=settings.drop_query_document)
 
 
 class ExternalRunSettings(JobSettings):

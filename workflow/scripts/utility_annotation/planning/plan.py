@@ -167,12 +167,14 @@ class Plan:
     def wildcard_patterns(self) -> dict[str, str]:
         """Every wildcard as the alternatives that the configuration allows."""
         known = self.configuration
+        lexical = [BM25, *known.bm25_variants]
         external = [f"{EXTERNAL}/{name}" for name in known.external_runs]
         retrievers = [f"{b}/{name}" for b in known.backbones for name in (UNTRAINED, *known.trainings)]
         return {
             "annotator": one_of(known.annotators),
             "average": one_of(known.averages),
             "backbone": one_of(known.backbones),
+            "bm25": one_of(lexical),
             "cost_table": one_of(known.cost_tables),
             "dataset": one_of(known.datasets),
             "export_format": one_of(FORMS),
@@ -186,7 +188,7 @@ class Plan:
             "model": one_of(known.models),
             "pool": one_of(known.pools),
             "qa": one_of(known.qa),
-            "retriever": one_of([f"{BM25}/{BM25}", *external, *retrievers]),
+            "retriever": one_of([*(f"{BM25}/{name}" for name in lexical), *external, *retrievers]),
             "shard": r"\d{4}-of-\d{4}",
             "split": one_of({split for dataset in known.datasets.values() for split in dataset.splits}),
             "table": one_of(known.tables),

@@ -45,6 +45,8 @@ def problems(configuration: Configuration) -> Iterator[str]:
     for name in configuration.performance.annotate.servers:
         if name not in served:
             yield f"performance.annotate.servers names {name!r}, which no annotator serves{nearest(name, served)}"
+    if BM25 in configuration.bm25_variants:
+        yield f"bm25_variants.{BM25}: this name is reserved"
     for name, run in configuration.external_runs.items():
         for searched in run.files:
             yield from _unknown(f"external_runs.{name}.files", searched, configuration.testsets, "testsets")
@@ -89,7 +91,7 @@ def _pool(configuration: Configuration, name: str, pool: Pool) -> Iterator[str]:
     split = _split(configuration, pool)
     if pool.source.format == "retrieved" and split is not None and split.qrels is None:
         yield f"{place}: a source of format retrieved needs datasets.{pool.dataset}.splits.{pool.split}.qrels"
-    known = [f"{BM25}/{BM25}"]
+    known = [f"{BM25}/{name}" for name in (BM25, *configuration.bm25_variants)]
     known += [
         f"{EXTERNAL}/{run}" for run, has in configuration.external_runs.items() if pool.source.testset in has.files
     ]
@@ -272,6 +274,8 @@ def _results_table(configuration: Configuration, place: str, table: ResultsTable
     for baseline in sorted(filter(None, baselines)):
         if baseline not in shown and baseline not in table.external_runs:
             yield f"{place}: the baseline {baseline!r} must be one of its trainings, or null for no marks"
+    for name in table.bm25_variants:
+        yield from _unknown(f"{place}.bm25_variants", name, configuration.bm25_variants, "bm25_variants")
     for name in table.external_runs:
         yield from _unknown(f"{place}.external_runs", name, configuration.external_runs, "external_runs")
         if name in configuration.external_runs:

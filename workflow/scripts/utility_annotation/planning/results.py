@@ -16,7 +16,7 @@ PUBLISHED = "paper/published.csv"
 def cells(configuration: Configuration, table: str) -> list[str]:
     """The metrics files of a table's cells, without their suffixes: each training once in each column."""
     settings = configuration.tables[table]
-    baseline = [f"{BM25}/{BM25}"] if settings.with_bm25 else []
+    baseline = [f"{BM25}/{name}" for name in (*[BM25] * settings.with_bm25, *settings.bm25_variants)]
     names = dict.fromkeys(row.training for row in settings.shown())
     trained = [f"{backbone}/{name}" for backbone in settings.backbones for name in names]
     found = [f"results/metrics/{row}/{testset}" for row in baseline + trained for testset in settings.testsets]

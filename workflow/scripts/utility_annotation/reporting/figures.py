@@ -108,9 +108,11 @@ def plot_results(settings: ResultsTable, cells: pd.DataFrame, svg: Path) -> None
                     axis.axvline(value, color=colour, linestyle=":", linewidth=2, label=name)
             if settings.backbones and (BM25, BM25) in figures:
                 axis.axvline(figures[BM25, BM25], color=_INK, linestyle="--", linewidth=1.2, label="BM25")
-            for name, style in zip(settings.external_runs, cycle(_LEVEL_LINES[1:]), strict=False):
-                if (EXTERNAL, name) in figures:
-                    axis.axvline(figures[EXTERNAL, name], color=_INK, linestyle=style, linewidth=1.2, label=name)
+            others = [(BM25, name) for name in settings.bm25_variants]
+            others += [(EXTERNAL, name) for name in settings.external_runs]
+            for other, style in zip(others, cycle(_LEVEL_LINES[1:]), strict=False):
+                if other in figures:
+                    axis.axvline(figures[other], color=_INK, linestyle=style, linewidth=1.2, label=other[1])
             axis.set_title(f"{column}: {metric_name(metric)}")
             axis.set_xlabel("percent")
             axis.set_xlim(0, 1.2 * max(figures.values()) or 1)

@@ -21,7 +21,7 @@ from ..labels.annotators import SharedJudge
 from ..settings import BM25, EXTERNAL, UNTRAINED, ResultsTable
 from .metrics import KEY, PLACE, read_metrics
 from .settings import ResultsTableSettings
-from .tables import LABELS, Column, Table, judge_notes, label_frame, metric_name, published_notes, tidy
+from .tables import LABELS, Column, Table, judge_notes, label_frame, metric_name, published_notes, tidy, training_name
 
 with large_packages():
     import pandas as pd
@@ -35,6 +35,7 @@ def table_rows(settings: ResultsTable) -> pd.DataFrame:
     rows: list[tuple[object, ...]] = [(BM25, BM25, BM25, 0, "", None)] * (
         settings.with_bm25 and bool(settings.testsets)
     )
+    rows += [(BM25, f"{training_name(BM25)} {name}", name, 0, "", None) for name in settings.bm25_variants]
     rows += [(EXTERNAL, name, name, 0, "", None) for name in settings.external_runs]
     for backbone in settings.backbones:
         for number, group in enumerate(settings.groups, 1):

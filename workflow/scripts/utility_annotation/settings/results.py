@@ -68,6 +68,7 @@ class ResultsTable(Settings):
         (), description="Figures of the labels that each training reads, in columns of their own, against human labels."
     )
     with_bm25: bool = Field(True, description="Whether BM25 is the first row of a table with test sets.")
+    bm25_variants: tuple[Name, ...] = Field((), description="Names from `bm25_variants`, rows after BM25.")
     external_runs: tuple[Name, ...] = Field((), description="Names from `external_runs`, rows after BM25.")
     baseline: Name | None = Field(
         "human",
@@ -89,10 +90,11 @@ class ResultsTable(Settings):
             raise ValueError("`qa` and `generators` go together")
         if not self.testsets and not self.qa:
             raise ValueError("a table needs `testsets` or `qa`")
-        others = (self.with_bm25 and self.testsets) or self.external_runs
+        others = (self.with_bm25 and self.testsets) or self.bm25_variants or self.external_runs
         if bool(self.backbones) != bool(self.groups) or not (self.groups or others):
             raise ValueError(
-                "a table needs rows: `backbones` and `groups`, `external_runs`, or `testsets` and `with_bm25` alone"
+                "a table needs rows: `backbones` and `groups`, `bm25_variants`, `external_runs`, or `testsets` and "
+                "`with_bm25` alone"
             )
         names = [row.name for row in self.shown()]
         if len(set(names)) != len(names):

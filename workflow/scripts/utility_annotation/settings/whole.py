@@ -35,6 +35,9 @@ class Configuration(Settings):
     )
     qa: dict[Name, QuestionAnswering] = Field({}, description="Evaluations of question answering.")
     bm25: Bm25 = Field(Bm25(), description="The lexical baseline.")
+    bm25_variants: dict[Name, Bm25] = Field(
+        {}, description="BM25 with other parameters. They are rows of tables, and retrievers of pools as `bm25/NAME`."
+    )
     tables: dict[Name, ResultsTable] = Field({}, description="Tables of retrieval and question answering.")
     label_tables: dict[Name, LabelTable] = Field({}, description="Tables of label sets.")
     cost_tables: dict[Name, CostTable] = Field({}, description="Tables of what labels cost.")
