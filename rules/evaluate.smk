@@ -32,7 +32,7 @@ rule merge_qrels:
 rule match_answers:
     """Which of the passages that a run retrieved hold an answer to their question."""
     input:
-        run="results/runs/{retriever}/{testset}.parquet",
+        run=plan.of(runs.run),
         answers=plan.of(retrieval.answers),
         corpus=plan.of(retrieval.corpus),
     output:
@@ -58,7 +58,7 @@ rule match_answers:
 rule evaluate:
     """Score a run as trec_eval does, in all and query by query."""
     input:
-        run="results/runs/{retriever}/{testset}.parquet",
+        run=plan.of(runs.run),
         qrels=plan.of(retrieval.qrels),
     output:
         metrics="results/metrics/{retriever}/{testset}.json",

@@ -9,7 +9,7 @@ rule find_duplicates:
     input:
         queries=plan.of(pools.queries),
         qrels=plan.of(pools.qrels),
-        runs=plan.of(pools.runs),
+        runs=plan.of(pools.rankings),
         corpus=plan.of(pools.corpus),
     output:
         "results/mined/{pool}.duplicates.parquet",
@@ -32,7 +32,7 @@ rule mine_negatives:
     input:
         queries=plan.of(pools.queries),
         qrels=plan.of(pools.qrels),
-        runs=plan.of(pools.runs),
+        runs=plan.of(pools.rankings),
         corpus=plan.of(pools.corpus),
         duplicates=plan.of(pools.duplicates),
     output:

@@ -21,6 +21,7 @@ from utility_annotation.planning import (
     report,
     results,
     retrieval,
+    runs,
     training,
 )
 
@@ -66,7 +67,7 @@ EXPECTED: list[tuple[Callable[..., Any], dict[str, str], Any]] = [
     (pools.duplicates, {"pool": "found"}, ["results/mined/found.duplicates.parquet"]),
     (pools.duplicates, {"pool": "rows"}, []),
     (
-        pools.runs,
+        pools.rankings,
         {"pool": "found"},
         ["results/runs/bm25/bm25/asked.parquet", "results/runs/encoder/human/asked.parquet"],
     ),
@@ -479,3 +480,22 @@ def test_a_folder_of_prompts_that_is_not_there_is_named_with_its_setting() -> No
     own = at_places({"annotators/list/prompts": "own/promts"})
     with pytest.raises(InputError, match=r"own/promts: this folder is not there.*annotators\.list\.prompts"):
         annotation.template(own, stage="relsel", annotator="list")
+
+
+@pytest.mark.parametrize(
+    ("changes", "run"),
+    [
+        ({"metrics": ["mrr@10"], "labels": "judged", "relevance_level": 2}, "dev"),
+        ({"depth": 10, "metrics": ["mrr@10"]}, "dev-again"),
+        ({"drop_query_document": True}, "dev-again"),
+        ({"passage_length": 300}, "dev-again"),
+        ({"query_length": 99}, "dev-again"),
+    ],
+)
+def test_test_sets_that_are_searched_alike_share_a_run(changes: dict[str, Any], run: str) -> None:
+    both = at_places({"testsets/dev-again": {"dataset": "data", "split": "dev", **changes}})
+    assert runs.run(both, retriever="encoder/human", testset="dev-again") == f"results/runs/encoder/human/{run}.parquet"
+    assert runs.run(both, retriever="encoder/human", testset="dev") == "results/runs/encoder/human/dev.parquet"
+    assert (
+        runs.run(both, retriever="external/splade", testset="judged") == "results/runs/external/splade/judged.parquet"
+    )

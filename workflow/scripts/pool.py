@@ -18,7 +18,7 @@ def duplicates(arguments: argparse.Namespace) -> None:
     """Name the passages found for a question that say the same, word for word or nearly."""
     configuration = configuration_of(arguments)
     settings = jobs.find_duplicates(configuration, pool=arguments.pool)
-    runs = list(map(Path, pools.runs(configuration, pool=arguments.pool)))
+    runs = list(map(Path, pools.rankings(configuration, pool=arguments.pool)))
     name_duplicates(
         settings.depth,
         arguments.queries,
@@ -34,7 +34,7 @@ def negatives(arguments: argparse.Namespace) -> None:
     """Write rows of ids from human judgements and the passages that retrievers rank highest."""
     configuration = configuration_of(arguments)
     settings = jobs.mine_negatives(configuration, pool=arguments.pool)
-    runs = list(map(Path, pools.runs(configuration, pool=arguments.pool)))
+    runs = list(map(Path, pools.rankings(configuration, pool=arguments.pool)))
     mine(settings, arguments.queries, arguments.qrels, runs, arguments.corpus, arguments.output, arguments.duplicates)
 
 

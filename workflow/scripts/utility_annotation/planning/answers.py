@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..settings import Configuration
-from . import annotation, retrieval
+from . import annotation, retrieval, runs
 from .annotation import QUESTION_TEMPLATE
 
 STAGE = "retrieved-answer"
@@ -27,7 +27,7 @@ def corpus(configuration: Configuration, *, qa: str) -> str:
 
 def run(configuration: Configuration, *, retriever: str, qa: str) -> str:
     """The run that ranks the passages."""
-    return f"results/runs/{retriever}/{configuration.qa[qa].testset}.parquet"
+    return runs.run(configuration, retriever=retriever, testset=configuration.qa[qa].testset)
 
 
 def template(configuration: Configuration, *, qa: str, generator: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..pools.shards import shard_names
 from ..settings import Configuration
-from . import data
+from . import data, runs
 
 
 def shards(configuration: Configuration, *, pool: str) -> list[str]:
@@ -58,7 +58,9 @@ def duplicates(configuration: Configuration, *, pool: str) -> list[str]:
     return [f"results/mined/{pool}.duplicates.parquet"] if dropped else []
 
 
-def runs(configuration: Configuration, *, pool: str) -> list[str]:
+def rankings(configuration: Configuration, *, pool: str) -> list[str]:
     """The runs whose passages a pool is made of, or takes as negatives."""
     settings = configuration.pools[pool].source
-    return [f"results/runs/{retriever}/{settings.testset}.parquet" for retriever in settings.retrievers]
+    assert settings.testset is not None, "the configuration requires it"
+    testset = settings.testset
+    return [runs.run(configuration, retriever=name, testset=testset) for name in settings.retrievers]

@@ -14,6 +14,7 @@ from . import (
     refusals,
     results,
     retrieval,
+    runs,
     training,
 )
 from . import report as report_files
@@ -36,5 +37,6 @@ __all__ = [
     "report_files",
     "results",
     "retrieval",
+    "runs",
     "training",
 ]

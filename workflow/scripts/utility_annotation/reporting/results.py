@@ -66,7 +66,7 @@ def result_cells(
     cells = rows.merge(columns, how="cross").merge(results, how="left", on=KEY)
     of_backbone = cells["backbone"]
     if table.baseline in table.external_runs:
-        compared = pd.Series(EXTERNAL, cells.index).where(of_backbone != BM25)
+        compared = pd.Series(EXTERNAL, cells.index)
     else:  # a run of others has no backbone of ours, unless there is one alone
         compared = of_backbone.where((of_backbone != EXTERNAL) | (len(table.backbones) != 1), *table.backbones[:1])
     gain, p_baseline = _compared(cells, compared, pd.Series(table.baseline, cells.index, dtype="str"))
