@@ -69,7 +69,7 @@ class ChatTokenizer:
         with large_packages():  # here, since an engine may have no tokenizer
             from transformers import AutoConfig, AutoTokenizer
         self.folder, self.thinking = Path(folder), annotator.thinking
-        self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         if not self.tokenizer.chat_template:
             raise InputError(
                 "the tokenizer of this model has no chat template, so it is no annotator.",
@@ -83,9 +83,8 @@ class ChatTokenizer:
                 hint="set `annotators.*.thinking` to true, and raise `sampling.max_new_tokens` for the thought.",
                 path=folder,
             )
-        model_limit = (
-            AutoConfig.from_pretrained(folder, local_files_only=True).get_text_config().max_position_embeddings
-        )
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        model_limit = config.get_text_config().max_position_embeddings
         self.max_tokens = min(self.tokenizer.model_max_length, model_limit, annotator.max_model_len or model_limit)
         self.special_tokens = frozenset(
             token.content
