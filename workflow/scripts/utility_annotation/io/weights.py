@@ -10,13 +10,15 @@ import json
 import logging
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..common.errors import InputError
 from ..common.files import write_json
 from ..common.importing import large_packages
 
 logger = logging.getLogger(__name__)
+
+_Json = TypeVar("_Json", dict[str, Any], list[Any])
 
 ENDING = ".safetensors"
 PICKLED = "pytorch_model*.bin"
@@ -101,17 +103,23 @@ def check(folder: Path) -> None:
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """A JSON object of a model folder.
+    """A JSON object of a model folder; see :func:`read_json_of`."""
+    return read_json_of(path, dict)
+
+
+def read_json_of(path: Path, kind: type[_Json]) -> _Json:
+    """A JSON object or list of a model folder.
 
     Raises:
-        InputError: the file is no JSON, or no object.
+        InputError: the file is no JSON, or of another kind.
     """
     try:
         value = json.loads(path.read_bytes())
     except (ValueError, RecursionError):
         value = None
-    if not isinstance(value, dict):
-        raise InputError("this file is no JSON object.", hint=f"{_TAKE_ANOTHER}.", path=path)
+    if not isinstance(value, kind):
+        what = "object" if kind is dict else "list"
+        raise InputError(f"this file is no JSON {what}.", hint=f"{_TAKE_ANOTHER}.", path=path)
     return value
 
 
