@@ -101,3 +101,28 @@ def test_package_with_a_safetensors_folder_is_copied(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "model.safetensors").stat().st_size > 90_000_000
     assert not (tmp_path / "out" / "model.safetensors").is_symlink()
     shutil.rmtree(tmp_path / "out")
+
+
+def test_a_link_out_of_the_folder_is_refused_but_for_weights(tmp_path: Path) -> None:
+    source = model_folder(tmp_path / "source")
+    weights = (source / "model.safetensors").rename(tmp_path / "weights.safetensors")
+    (source / "model.safetensors").symlink_to(weights)
+    assert (prepared(source, tmp_path / "out") / "model.safetensors").resolve() == weights
+    (source / "inside.json").symlink_to("config.json")
+    prepared(source, tmp_path / "out")
+    (tmp_path / "secret").write_text("{}")
+    (source / "outside.json").symlink_to("../secret")
+    with pytest.raises(InputError, match=r"source/outside\.json: this file is a link out of the model's folder"):
+        prepared(source, tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+def test_the_links_of_the_hub_s_cache_are_followed(tmp_path: Path) -> None:
+    snapshot = model_folder(tmp_path / "models--a--b" / "snapshots" / "0123")
+    (blobs := tmp_path / "models--a--b" / "blobs").mkdir()
+    for number, file in enumerate([path for path in snapshot.rglob("*") if path.is_file()]):
+        blob = file.rename(blobs / str(number))
+        file.symlink_to(blob)
+    folder = prepared(snapshot, tmp_path / "out")
+    assert not (folder / "config.json").is_symlink()
+    assert json.loads((folder / "config.json").read_text())["hidden_size"] == 16

@@ -137,8 +137,20 @@ def _copy(source: Path, folder: Path, *, link_weights: bool) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         if link_weights and file.suffix == weights.ENDING:
             target.symlink_to(file.resolve())
-        else:
-            shutil.copyfile(file, target)
+            continue
+        if link_weights and not _stays(file, source):
+            raise InputError(
+                "this file is a link out of the model's folder.",
+                hint=f"put the file itself there; of a model's files only {weights.ENDING} may lie elsewhere.",
+                path=file,
+            )
+        shutil.copyfile(file, target)
+
+
+def _stays(file: Path, source: Path) -> bool:
+    """Whether a file is in its model's folder, or in the part of the hub's cache that the model's links lead to."""
+    homes = [source, source.parent.with_name("blobs")] if source.parent.name == "snapshots" else [source]
+    return any(file.resolve().is_relative_to(home.resolve()) for home in homes)
 
 
 def _convert_gguf(file: Path, folder: Path) -> None:
