@@ -82,6 +82,17 @@ def test_a_model_in_several_pickles_gives_the_same_vectors(original, pickled, te
     }
 
 
+def test_a_masked_language_model_of_old_gives_its_encoder_s_vectors(original, pickled, tensors):
+    """RetroMAE's form: a prefix, a head tied to the embeddings, a buffer, and the norms' older names."""
+    saved = {
+        f"bert.{name.replace('Norm.weight', 'Norm.gamma').replace('Norm.bias', 'Norm.beta')}": tensor
+        for name, tensor in tensors.items()
+    }
+    saved["cls.predictions.decoder.weight"] = tensors["embeddings.word_embeddings.weight"]
+    saved["bert.embeddings.position_ids"] = torch.arange(64)[None]
+    assert torch.equal(vectors(prepared(pickled(saved))), vectors(original))
+
+
 def test_tied_and_transposed_tensors_are_kept(pickled, tensors):
     embeddings = tensors["embeddings.word_embeddings.weight"]
     more = {"decoder.weight": embeddings, "turned": embeddings.T, "part": embeddings[:3]}
