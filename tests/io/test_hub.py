@@ -1,8 +1,11 @@
-"""What a user is told where the hub does not hand a model out, in the words of a hub that is asked over HTTP."""
+"""What is fetched from a hub over HTTP, and what a user is told where it does not hand a model out."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -12,7 +15,10 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+import torch
 from command_line import arguments, write_configuration
+from safetensors.torch import load_file
+from tiny_bert import save_tiny_bert
 
 MODEL = {"hub": "someone/no-model", "revision": "v9"}
 
@@ -39,23 +45,62 @@ def hub(status: int, code: str) -> Iterator[str]:
         server.shutdown()
 
 
-def prepare(root: Path, folder: Path, model: Mapping[str, str] = MODEL, **environment: str) -> str:
-    """The error with which `prepare.py model` ends."""
+@contextmanager
+def hub_of(folder: Path, commit: str) -> Iterator[tuple[str, list[str]]]:
+    """A hub that has a folder as its only model, and the paths that it was asked for."""
+    asked: list[str] = []
+
+    class Files(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            if self.path.startswith("/api/"):
+                names = [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
+                tree = [{"type": "file", "path": name, "size": 1, "oid": name} for name in names]
+                siblings = [{"rfilename": name} for name in names]
+                about = {"id": "someone/model", "sha": commit, "siblings": siblings}
+                body = json.dumps(tree if "/tree/" in self.path else about).encode()
+            else:
+                body = (folder / self.path.rpartition(f"/resolve/{commit}/")[2]).read_bytes()
+            self.send_response(200)
+            self.send_header("ETag", f'"{hashlib.sha256(body).hexdigest()}"')
+            self.send_header("X-Repo-Commit", commit)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(body)
+
+        do_HEAD = do_GET
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Files) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", asked
+        server.shutdown()
+
+
+def run(root: Path, folder: Path, model: Mapping[str, str], **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run `prepare.py model`, with a cache of its own."""
     hidden = ("HF_TOKEN", "HF_HUB_OFFLINE", "HF_ENDPOINT", "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")
     inherited = {name: value for name, value in os.environ.items() if name not in hidden}
-    output = folder / "bert"
     config = write_configuration(folder / "config.yaml", models={"bert": model})
-    job = subprocess.run(
+    return subprocess.run(
         [
             *(sys.executable, root / "workflow/scripts/prepare.py"),
-            *arguments("model", config=config, model="bert", output=output),
+            *arguments("model", config=config, model="bert", output=folder / "bert"),
         ],
         env=inherited | {"HF_HOME": str(folder / "cache"), **environment},
         capture_output=True,
         text=True,
     )
+
+
+def prepare(root: Path, folder: Path, model: Mapping[str, str] = MODEL, **environment: str) -> str:
+    """The error with which `prepare.py model` ends."""
+    job = run(root, folder, model, **environment)
     assert job.returncode == 1, job.stderr
-    assert not output.exists()
+    assert not (folder / "bert").exists()
     error = job.stderr.splitlines()[-1]
     assert error.startswith("error: the hub model ")
     assert "`models.bert." in error
@@ -111,3 +156,29 @@ def test_offline_mode_is_named(root: Path, tmp_path: Path) -> None:
 @pytest.mark.process
 def test_a_name_that_cannot_be_one_is_refused(root: Path, tmp_path: Path) -> None:
     assert "correct `models.bert.hub`, OWNER/NAME" in prepare(root, tmp_path, {"hub": "a/b/c"})
+
+
+@pytest.mark.process
+def test_pickled_weights_are_fetched_where_the_hub_has_no_others(root: Path, tmp_path: Path) -> None:
+    commit = "a" * 40
+    source = save_tiny_bert(tmp_path / "source")
+    tensors = load_file(source / "model.safetensors")
+    torch.save(tensors, source / "pytorch_model.bin")
+    (source / "training_args.bin").write_bytes(b"pickle")
+    with hub_of(source, commit) as (address, asked):
+        job = run(root, tmp_path, {"hub": "someone/model", "revision": "main"}, HF_ENDPOINT=address)
+        assert job.returncode == 0, job.stderr
+        assert not any(path.endswith(".bin") for path in asked)
+    (source / "model.safetensors").unlink()
+    shutil.rmtree(tmp_path / "cache")
+    with hub_of(source, commit) as (address, asked):
+        job = run(root, tmp_path, {"hub": "someone/model", "revision": "main"}, HF_ENDPOINT=address)
+        assert job.returncode == 0, job.stderr
+        assert {path for path in asked if path.endswith(".bin")} == {
+            f"/someone/model/resolve/{commit}/pytorch_model.bin"
+        }
+    job = run(root, tmp_path, {"hub": "someone/model", "revision": "main"}, HF_HUB_OFFLINE="1")
+    assert job.returncode == 0, job.stderr
+    converted = load_file(tmp_path / "bert" / "model.safetensors")
+    assert all(torch.equal(converted[name], tensor) for name, tensor in tensors.items())
+    assert not list((tmp_path / "bert").glob("*.bin"))

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from tiny_bert import save_tiny_bert
 
 from utility_annotation.common.errors import InputError
 from utility_annotation.io import models
@@ -21,11 +22,9 @@ def installed(package: str) -> bool:
         return False
 
 
-def model_folder(path: Path, *, weights: bytes = b"weights", tokenizer: dict | None = None) -> Path:
-    """A folder that looks like a model; its weights are never loaded here."""
-    path.mkdir(parents=True)
-    (path / "model.safetensors").write_bytes(weights)
-    (path / "config.json").write_text('{"max_position_embeddings": 512}')
+def model_folder(path: Path, *, seed: int = 0, tokenizer: dict | None = None) -> Path:
+    """A tiny model with files that a model has no need of."""
+    save_tiny_bert(path, seed=seed)
     (path / "tokenizer_config.json").write_text(json.dumps(tokenizer or {}))
     (path / "modeling_odd.py").write_text("raise SystemExit")
     (path / "pytorch_model.bin").write_bytes(b"pickle")
@@ -42,7 +41,8 @@ def prepared(source: Path, output: Path, **settings: object) -> Path:
 def test_folder_keeps_data_and_drops_code_and_pickles(tmp_path: Path) -> None:
     folder = prepared(model_folder(tmp_path / "source"), tmp_path / "out")
     kept = {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()}
-    assert kept == {"model.safetensors", "config.json", "tokenizer_config.json", "1_Pooling/config.json", models.RECORD}
+    tokenizer = {"tokenizer.json", "tokenizer_config.json", "vocab.txt"}
+    assert kept == {"model.safetensors", "config.json", "1_Pooling/config.json", models.RECORD} | tokenizer
     assert (folder / "model.safetensors").is_symlink()
 
 
@@ -52,7 +52,7 @@ def test_token_limit_is_stated_only_where_the_tokenizer_states_none(tmp_path: Pa
         folder = prepared(source, tmp_path / f"{name}-out", **settings)
         return json.loads((folder / "tokenizer_config.json").read_text())["model_max_length"]
 
-    assert limit("a", None) == 512
+    assert limit("a", None) == 64
     assert limit("b", None, max_length=300) == 300
     assert limit("c", {"model_max_length": 1000000000000000019884624838656}, max_length=300) == 300
     assert limit("d", {"model_max_length": 128}, max_length=300) == 128
@@ -61,7 +61,7 @@ def test_token_limit_is_stated_only_where_the_tokenizer_states_none(tmp_path: Pa
 def test_identity_follows_the_content_and_not_the_place(tmp_path: Path) -> None:
     first = prepared(model_folder(tmp_path / "a"), tmp_path / "a-out")
     same = prepared(model_folder(tmp_path / "b"), tmp_path / "b-out")
-    other = prepared(model_folder(tmp_path / "c", weights=b"other"), tmp_path / "c-out")
+    other = prepared(model_folder(tmp_path / "c", seed=1), tmp_path / "c-out")
     assert models.fingerprint(first) == models.fingerprint(same)
     assert models.fingerprint(first) != models.fingerprint(other)
 
@@ -72,11 +72,12 @@ def test_identity_needs_a_prepared_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("missing", "problem"), [("config.json", "no model folder"), ("model.safetensors", "no safetensors weights")]
+    ("missing", "problem"), [("config.json", "no model folder"), ("model.safetensors", "has no weights: neither")]
 )
 def test_incomplete_folder_is_refused_and_leaves_nothing(tmp_path: Path, missing: str, problem: str) -> None:
     source = model_folder(tmp_path / "source")
     (source / missing).unlink()
+    (source / "pytorch_model.bin").unlink()
     with pytest.raises(InputError, match=problem):
         prepared(source, tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["source"]
@@ -100,3 +101,28 @@ def test_package_with_a_safetensors_folder_is_copied(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "model.safetensors").stat().st_size > 90_000_000
     assert not (tmp_path / "out" / "model.safetensors").is_symlink()
     shutil.rmtree(tmp_path / "out")
+
+
+def test_a_link_out_of_the_folder_is_refused_but_for_weights(tmp_path: Path) -> None:
+    source = model_folder(tmp_path / "source")
+    weights = (source / "model.safetensors").rename(tmp_path / "weights.safetensors")
+    (source / "model.safetensors").symlink_to(weights)
+    assert (prepared(source, tmp_path / "out") / "model.safetensors").resolve() == weights
+    (source / "inside.json").symlink_to("config.json")
+    prepared(source, tmp_path / "out")
+    (tmp_path / "secret").write_text("{}")
+    (source / "outside.json").symlink_to("../secret")
+    with pytest.raises(InputError, match=r"source/outside\.json: this file is a link out of the model's folder"):
+        prepared(source, tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+def test_the_links_of_the_hub_s_cache_are_followed(tmp_path: Path) -> None:
+    snapshot = model_folder(tmp_path / "models--a--b" / "snapshots" / "0123")
+    (blobs := tmp_path / "models--a--b" / "blobs").mkdir()
+    for number, file in enumerate([path for path in snapshot.rglob("*") if path.is_file()]):
+        blob = file.rename(blobs / str(number))
+        file.symlink_to(blob)
+    folder = prepared(snapshot, tmp_path / "out")
+    assert not (folder / "config.json").is_symlink()
+    assert json.loads((folder / "config.json").read_text())["hidden_size"] == 16

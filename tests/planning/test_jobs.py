@@ -50,14 +50,18 @@ EXPECTED: list[tuple[str, dict[str, str], set[str]]] = [
         (
             "encode",
             {"backbone": "encoder", "length": length},
-            {"model", "pooling", "normalize", "passage_prefix", "passage_length"},
+            {"model", "pooling", "normalize", "model_settings", "passage_prefix", "passage_length"},
         )
         for length in ("", "@350")
     ),
     (
         "search",
         {"backbone": "encoder", "testset": "dev"},
-        {f"backbone.{key}" for key in ("model", "pooling", "normalize", "query_prefix", "query_length")} | TESTSET,
+        {
+            *(f"backbone.{key}" for key in ("model", "pooling", "normalize", "model_settings")),
+            *("backbone.query_prefix", "backbone.query_length"),
+        }
+        | TESTSET,
     ),
     ("bm25_search", {"bm25": "tuned", "testset": "dev"}, {"bm25", *TESTSET}),
     ("read_external_run", {"external_run": "splade", "testset": "dev"}, {"path", *TESTSET}),

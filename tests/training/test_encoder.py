@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -123,3 +124,111 @@ def test_length_batches_hold_each_text_once_within_the_budget(lengths, tokens):
         assert len(batch) == 1 or len(batch) * max(lengths[index] for index in batch) <= tokens
     flat = [lengths[index] for batch in batches for index in batch]
     assert flat == sorted(flat, reverse=True)
+
+
+def decoder(folder: Path) -> Path:
+    """A tiny Llama with the tokenizer of the tiny BERT."""
+    from transformers import LlamaConfig, LlamaModel
+
+    save_tiny_bert(folder)
+    torch.manual_seed(0)
+    LlamaModel(
+        LlamaConfig(
+            vocab_size=128,
+            hidden_size=16,
+            intermediate_size=16,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            max_position_embeddings=64,
+        )
+    ).save_pretrained(folder)
+    return folder
+
+
+def test_cls_pooling_of_a_causal_model_is_refused(tmp_path):
+    """All texts begin with the same token, so all vectors would be equal."""
+    folder = decoder(tmp_path / "llama")
+    with pytest.raises(InputError, match=r"llama: in this model \(llama\).*`pooling` to mean or last"):
+        Encoder.load(folder, backbone())
+    for pooling in ("mean", "last"):
+        vectors = encode(Encoder.load(folder, backbone(pooling=pooling)), TEXTS[:3], "passage")
+        assert (vectors[0] - vectors[1]).abs().max() > 1e-3
+
+
+def test_the_last_token_is_the_last_before_the_padding(tmp_path):
+    encoder = Encoder.load(decoder(tmp_path / "llama"), backbone(pooling="last"))
+    input_ids, mask = encoder.pad(encoder.token_ids(["red", "red blue green"], "query"))
+    hidden = encoder.model(input_ids=input_ids, attention_mask=mask).last_hidden_state
+    assert torch.equal(encoder(input_ids, mask), torch.stack([hidden[0, 2], hidden[1, 4]]))
+
+
+def seq2seq(folder: Path) -> None:
+    from transformers import T5Config, T5ForConditionalGeneration
+
+    T5ForConditionalGeneration(
+        T5Config(vocab_size=64, d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2)
+    ).save_pretrained(folder)
+
+
+def bart(folder: Path) -> None:
+    """It encodes without a decoder's input, and would give its decoder's vectors."""
+    from transformers import BartConfig, BartModel
+
+    BartModel(
+        BartConfig(
+            vocab_size=64,
+            d_model=16,
+            encoder_layers=1,
+            decoder_layers=1,
+            encoder_attention_heads=2,
+            decoder_attention_heads=2,
+            encoder_ffn_dim=16,
+            decoder_ffn_dim=16,
+        )
+    ).save_pretrained(folder)
+
+
+def images(folder: Path) -> None:
+    from transformers import ViTConfig, ViTModel
+
+    ViTModel(
+        ViTConfig(
+            hidden_size=16,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            intermediate_size=16,
+            image_size=16,
+            patch_size=8,
+        )
+    ).save_pretrained(folder)
+
+
+@pytest.mark.parametrize(
+    ("save", "problem"),
+    [
+        (seq2seq, r"\(t5\) is an encoder with a decoder"),
+        (bart, r"\(bart\) is an encoder with a decoder"),
+        (images, r"\(vit\) is no text encoder"),
+    ],
+)
+def test_a_model_that_is_no_text_encoder_is_refused(tmp_path, save, problem):
+    save(save_tiny_bert(tmp_path / "odd"))
+    with pytest.raises(InputError, match=problem):
+        Encoder.load(tmp_path / "odd", backbone(pooling="mean"))
+
+
+def test_a_quantised_model_is_no_backbone(folder, tmp_path):
+    broken = save_tiny_bert(tmp_path / "broken")
+    config = json.loads((broken / "config.json").read_text())
+    config["quantization_config"] = {"quant_method": "gptq", "bits": 4}
+    (broken / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match="quantised"):
+        Encoder.load(broken, backbone())
+
+
+def test_weights_that_do_not_fit_are_an_error_without_a_traceback(tmp_path):
+    broken = save_tiny_bert(tmp_path / "broken")
+    config = json.loads((broken / "config.json").read_text())
+    (broken / "config.json").write_text(json.dumps(config | {"intermediate_size": 48}))
+    with pytest.raises(InputError, match="cannot be loaded"):
+        Encoder.load(broken, backbone())

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import TemplateError
-
 from ..common.errors import InputError
 from ..common.importing import large_packages
 from ..common.prefetch import ahead
 from ..io import models
 from ..settings import Annotator
+from .chat_template import ChatTemplate
 from .protocol import Chat, Completion, Continuation, Failure, Message, TooLong
 from .thinking import begins_to_think
 
@@ -61,60 +60,43 @@ class ChatTokenizer:
         annotator: its ``thinking`` (ignored by a template without it) and ``max_model_len``.
 
     Raises:
-        InputError: the tokenizer has no chat template, no file states which token ends a turn, or the template makes
-            the model think although ``thinking`` is off.
+        InputError: the tokenizer has no chat template, or one that fails; no file states which token ends a turn; or
+            the template makes the model think although ``thinking`` is off.
     """
 
     def __init__(self, folder: Path | str, annotator: Annotator) -> None:
         with large_packages():  # here, since an engine may have no tokenizer
             from transformers import AutoConfig, AutoTokenizer
         self.folder, self.thinking = Path(folder), annotator.thinking
-        self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         if not self.tokenizer.chat_template:
             raise InputError(
                 "the tokenizer of this model has no chat template, so it is no annotator.",
                 hint="set `annotators.*.model` to an instruction-tuned model, or add its chat_template.jinja.",
                 path=folder,
             )
+        self._template = ChatTemplate(self.tokenizer, self.folder, thinking=self.thinking)
         self.stop_ids = self._stop_ids()
-        if not self.thinking and begins_to_think(self._texts([(Message("user", "?"),)])[0]):
+        if not self.thinking and begins_to_think(self._template.texts([(Message("user", "?"),)])[0]):
             raise InputError(
                 "this model always thinks first: its chat template opens the thought.",
                 hint="set `annotators.*.thinking` to true, and raise `sampling.max_new_tokens` for the thought.",
                 path=folder,
             )
-        model_limit = (
-            AutoConfig.from_pretrained(folder, local_files_only=True).get_text_config().max_position_embeddings
-        )
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        model_limit = config.get_text_config().max_position_embeddings
         self.max_tokens = min(self.tokenizer.model_max_length, model_limit, annotator.max_model_len or model_limit)
-        self.special_tokens = frozenset(
+        special = frozenset(
             token.content
             for token in self.tokenizer.added_tokens_decoder.values()
             if token.content.strip() and (token.special or token.content.startswith("<"))
         )
+        self.special_tokens = special | self._template.markers(special)
 
     def prompts(self, chats: Sequence[Chat]) -> list[list[int]]:
         """Chats as token ids, up to where the assistant's next turn begins."""
         blocks = (chats[start : start + _BLOCK_CHATS] for start in range(0, len(chats), _BLOCK_CHATS))
-        return [ids for texts in ahead(map(self._texts, blocks)) for ids in self._ids(texts)]
-
-    def _texts(self, chats: Sequence[Chat]) -> list[str]:
-        try:
-            return [
-                self.tokenizer.apply_chat_template(
-                    [{"role": message.role, "content": message.content} for message in chat],
-                    tokenize=False,
-                    add_generation_prompt=True,
-                    enable_thinking=self.thinking,
-                )
-                for chat in chats
-            ]
-        except TemplateError as error:
-            raise InputError(
-                f"the model's chat template refuses the prompt ({error}).",
-                hint="change the roles in the prompt template to those that this model knows.",
-                path=self.folder,
-            ) from None
+        return [ids for texts in ahead(map(self._template.texts, blocks)) for ids in self._ids(texts)]
 
     def continuations(self, requests: Sequence[Continuation]) -> list[tuple[list[int], list[int]]]:
         """Token ids of each request's context and of its text.

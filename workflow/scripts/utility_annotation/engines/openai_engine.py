@@ -56,7 +56,17 @@ _STRUCTURE = """
     <tools> </tools> <tool_call> </tool_call> <tool_response> </tool_response> <function_call> </function_call>
     <think> </think> [THINK] [/THINK] <seed: </seed: \u25c1think\u25b7 \u25c1/think\u25b7
 """
-STRUCTURE = frozenset(_STRUCTURE.split())
+_FAMILIES = {
+    "MiniMax-Text": "<begin_of_document> <beginning_of_sentence> <end_of_sentence>",
+    "LongCat": "<longcat_ </longcat_ [Round USER: ASSISTANT:",
+    "Baichuan": "<reserved_",
+    "InternLM 1": "<eoh> <eoa> <eosys> <TOKENS_UNUSED_",
+}
+"""Further models, as their makers describe them: MiniMax-Text's function call guide (MiniMaxAI/MiniMax-Text-01), the
+card of meituan-longcat/LongCat-Flash-Chat, generation_utils.py of baichuan-inc/Baichuan2-13B-Chat, and
+modeling_internlm.py of internlm/internlm-chat-7b. Kimi's (chat_template.jinja of moonshotai/Kimi-K2-Instruct) and
+InternLM 2's are of the form ``<|…|>``."""
+STRUCTURE = frozenset(" ".join((_STRUCTURE, *_FAMILIES.values())).split())
 """Strings that models read as structure, for a server whose tokenizer is unknown.
 
 The first line has the beginnings and ends of the special tokens of whole families: ``<|…|>`` of ChatML, Llama 3 and 4,

@@ -54,7 +54,11 @@ class TransformersEngine:
         self.special_tokens = self.tokens.special_tokens
         with large_packages():  # transformers imports the model's code here
             model: Any = AutoModelForCausalLM.from_pretrained(
-                folder, local_files_only=True, use_safetensors=True, dtype=_PRECISIONS[annotator.precision]
+                folder,
+                local_files_only=True,
+                trust_remote_code=False,
+                use_safetensors=True,
+                dtype=_PRECISIONS[annotator.precision],
             )
         self.model = model.to(self.device)
         self.model.eval()

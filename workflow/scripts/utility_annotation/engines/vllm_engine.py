@@ -78,6 +78,7 @@ class VllmEngine:
         try:
             self.llm = LLM(
                 model=str(self.folder),
+                trust_remote_code=False,
                 dtype=_PRECISIONS[self.annotator.precision],
                 max_model_len=self.tokens.max_tokens,
                 tensor_parallel_size=max(self.performance.annotate.gpus, 1),

@@ -72,7 +72,9 @@ def _load(folder: Path, layer: int) -> tuple[Any, Any]:
         model = get_model(str(folder), layer).float()
     except AssertionError as error:
         raise InputError(f"{error}.", hint="correct `bert_score.layer`.", path=folder) from None
-    tokenizer = AutoTokenizer.from_pretrained(folder, add_prefix_space=True)
+    tokenizer = AutoTokenizer.from_pretrained(
+        folder, add_prefix_space=True, local_files_only=True, trust_remote_code=False
+    )
     positions = getattr(model.config, "max_position_embeddings", 512)
     if "roberta" in model.config.model_type:  # its first position is the one after the padding token's id
         positions -= model.config.pad_token_id + 1

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..common.errors import InputError, NoRoom, causes, lacks_room
 from ..settings import Model
+from . import weights
 
 _ELSEWHERE = (
     "or download it on a machine that reaches the hub (`hf download {name} --local-dir FOLDER`), copy FOLDER here and "
@@ -17,6 +18,8 @@ _ELSEWHERE = (
 
 def fetch_model(model: Model, setting: str, endings: Sequence[str]) -> Path:
     """The folder in the hub's cache with the model's files of these endings; missing ones are downloaded.
+
+    Pickled weights are among them if the model has no others.
 
     Args:
         model: names hub and revision.
@@ -32,7 +35,11 @@ def fetch_model(model: Model, setting: str, endings: Sequence[str]) -> Path:
     assert model.hub is not None
     try:
         patterns = [f"*{ending}" for ending in endings]
-        return Path(snapshot_download(model.hub, revision=model.revision, allow_patterns=patterns))
+        folder = Path(snapshot_download(model.hub, revision=model.revision, allow_patterns=patterns))
+        if not any(folder.glob(f"*{weights.ENDING}")):
+            # The folder's name is the commit. A branch may have moved meanwhile.
+            snapshot_download(model.hub, revision=folder.name, allow_patterns=weights.PICKLED)
+        return folder
     except Exception as error:
         reason = lacks_room(error)
         if reason is not None:

@@ -2,7 +2,7 @@
 
 A prepared folder is what every other stage loads: weights as safetensors, tokenizer, configuration, and ``source.json``
 with the SHA-256 of each file. :func:`fingerprint` identifies the model by these in the completion store. A model's code
-is never copied or run, and pickled weights are refused.
+is never copied or run. Pickled weights are converted, and are not kept.
 """
 
 from __future__ import annotations
@@ -19,15 +19,14 @@ from typing import Any
 from ..common.errors import InputError
 from ..common.files import atomic_write, read_json, write_json
 from ..settings import Model
-from . import hub
+from . import hub, weights
 
 logger = logging.getLogger(__name__)
 
 RECORD = "source.json"
 """The file of a prepared folder that records the model's source and its files' digests."""
 
-_WEIGHTS = ".safetensors"
-_KEPT = (_WEIGHTS, ".json", ".txt", ".jinja", ".model")
+_KEPT = (weights.ENDING, ".json", ".txt", ".jinja", ".model")
 _UNSTATED_LENGTH = 10**9
 """A tokenizer that states no limit reports a number far above this."""
 
@@ -35,11 +34,13 @@ _UNSTATED_LENGTH = 10**9
 def prepare(model: Model, output: Path | str) -> None:
     """Make the folder ``output`` that ``transformers`` loads offline; it appears only when it is complete.
 
-    A package's GGUF file is converted to fp32 safetensors once; a package's safetensors folder is copied; the weights
-    of a local folder and of the hub's cache are linked, everything else is copied.
+    A package's GGUF file is converted to fp32 safetensors once, and so are weights that are there as pickles only; a
+    package's safetensors folder is copied; the weights of a local folder and of the hub's cache are linked, everything
+    else is copied.
 
     Raises:
-        InputError: the package is not installed, the folder is missing, or there are no safetensors weights.
+        InputError: the package is not installed, the folder is missing, or its weights are missing, damaged, unsafe, or
+            not those of its config.json.
     """
     output = Path(output)
     setting = f"models.{output.name}"
@@ -56,6 +57,7 @@ def prepare(model: Model, output: Path | str) -> None:
             _copy(_given_folder(model.path, setting), folder, link_weights=True)
         else:
             _copy(hub.fetch_model(model, setting, _KEPT), folder, link_weights=True)
+        weights.check(folder)
         _state_max_length(folder, model.max_length)
         digests = {str(file.relative_to(folder)): _sha256(file) for file in sorted(folder.rglob("*")) if file.is_file()}
         write_json(folder / RECORD, {"source": model.model_dump(exclude_none=True), "sha256": digests})
@@ -94,7 +96,7 @@ def _package_files(package: str, setting: str) -> list[Path]:
 
 def _model_folder(files: list[Path], package: str) -> Path:
     for file in files:
-        if file.suffix == _WEIGHTS and file.with_name("config.json") in files:
+        if file.suffix == weights.ENDING and file.with_name("config.json") in files:
             return file.parent
     raise InputError(
         f"the package {package!r} holds neither a GGUF file nor a folder of safetensors and config.json.",
@@ -106,7 +108,7 @@ def _given_folder(path: str, setting: str) -> Path:
     if not Path(path).is_dir():
         raise InputError(
             "there is no such folder.",
-            hint=f"correct `{setting}.path`; it is a Hugging Face model's folder: config.json, safetensors, tokenizer.",
+            hint=f"correct `{setting}.path`; it is a Hugging Face model's folder: config.json, weights, tokenizer.",
             path=path,
         )
     return Path(path)
@@ -119,21 +121,36 @@ def _copy(source: Path, folder: Path, *, link_weights: bool) -> None:
             hint="give the folder that holds config.json.",
             path=source,
         )
-    if not any(source.glob(f"*{_WEIGHTS}")):
+    pickled = not any(source.glob(f"*{weights.ENDING}"))
+    if pickled and not weights.is_pickled(source):
         raise InputError(
-            "this model has no safetensors weights, and pickled ones are not loaded.",
+            "this model has no weights: neither safetensors nor pytorch_model.bin.",
             hint="save the model with save_pretrained, which writes safetensors.",
             path=source,
         )
+    if pickled:
+        weights.convert(source, folder)
     for file in sorted(source.rglob("*")):
-        if not file.is_file() or file.suffix not in _KEPT or file.relative_to(source).name == RECORD:
+        if not file.is_file() or file.suffix not in _KEPT or file.name in (RECORD, weights.PICKLED_INDEX):
             continue
         target = folder / file.relative_to(source)
         target.parent.mkdir(parents=True, exist_ok=True)
-        if link_weights and file.suffix == _WEIGHTS:
+        if link_weights and file.suffix == weights.ENDING:
             target.symlink_to(file.resolve())
-        else:
-            shutil.copyfile(file, target)
+            continue
+        if link_weights and not _stays(file, source):
+            raise InputError(
+                "this file is a link out of the model's folder.",
+                hint=f"put the file itself there; of a model's files only {weights.ENDING} may lie elsewhere.",
+                path=file,
+            )
+        shutil.copyfile(file, target)
+
+
+def _stays(file: Path, source: Path) -> bool:
+    """Whether a file is in its model's folder, or in the part of the hub's cache that the model's links lead to."""
+    homes = [source, source.parent.with_name("blobs")] if source.parent.name == "snapshots" else [source]
+    return any(file.resolve().is_relative_to(home.resolve()) for home in homes)
 
 
 def _convert_gguf(file: Path, folder: Path) -> None:
@@ -149,9 +166,9 @@ def _convert_gguf(file: Path, folder: Path) -> None:
 
     disable_progress_bar()
     logger.info("converting %s to fp32 safetensors (once; about a minute)", file.name)
-    config = AutoConfig.from_pretrained(file.parent, gguf_file=file.name)
+    config = AutoConfig.from_pretrained(file.parent, gguf_file=file.name, trust_remote_code=False)
     with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config)
+        model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
     tensors = load_gguf_checkpoint(str(file), return_tensors=True, model_to_load=model, torch_dtype=torch.float32)
     model.load_state_dict(tensors["tensors"], assign=True, strict=False)
     model.tie_weights()
@@ -161,14 +178,15 @@ def _convert_gguf(file: Path, folder: Path) -> None:
             f"the GGUF file lacks {', '.join(left_out[:3])}.", hint="take a complete file of this model.", path=file
         )
     model.save_pretrained(folder)
-    AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name).save_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name, trust_remote_code=False)
+    tokenizer.save_pretrained(folder)
 
 
 def _state_max_length(folder: Path, max_length: int | None) -> None:
     """Record a token limit if the tokenizer states none: the setting, or the model's number of positions."""
     path = folder / "tokenizer_config.json"
-    settings: Any = read_json(path) if path.is_file() else {}
-    config: Any = read_json(folder / "config.json")
+    settings = weights.read_object(path) if path.is_file() else {}
+    config = weights.read_object(folder / "config.json")
     limit = max_length or config.get("max_position_embeddings")
     if limit and settings.get("model_max_length", _UNSTATED_LENGTH) >= _UNSTATED_LENGTH:
         write_json(path, settings | {"model_max_length": limit})

@@ -155,12 +155,16 @@ def train(configuration: Configuration, *, backbone: str, training: str) -> Trai
     return TrainSettings(training=settings, backbone=configuration.backbones[backbone], titles=pool.titles)
 
 
+_VECTORS = ("model", "pooling", "normalize", "model_settings")
+"""What a backbone's vectors of queries and of passages depend on."""
+
+
 def encode(configuration: Configuration, *, backbone: str, length: str) -> Backbone:
     """A backbone as far as vectors of passages depend on it; ``length`` is empty, or such as ``@350``."""
     settings = configuration.backbones[backbone]
     if length:
         settings = settings.model_copy(update={"passage_length": int(length.removeprefix("@"))})
-    return settings.only("model", "pooling", "normalize", "passage_prefix", "passage_length")
+    return settings.only(*_VECTORS, "passage_prefix", "passage_length")
 
 
 class SearchSettings(JobSettings):
@@ -175,7 +179,7 @@ def search(configuration: Configuration, *, backbone: str, testset: str) -> Sear
     """A test set as far as its runs depend on it, and the backbone as far as vectors of questions do."""
     settings = configuration.testsets[testset]
     encoder = retrieval.encoder(configuration, backbone=backbone, testset=testset)
-    side = encoder.only("model", "pooling", "normalize", "query_prefix", "query_length")
+    side = encoder.only(*_VECTORS, "query_prefix", "query_length")
     return SearchSettings.model_construct(
         backbone=side, depth=settings.depth, drop_query_document=settings.drop_query_document
     )

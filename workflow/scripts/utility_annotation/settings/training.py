@@ -17,6 +17,11 @@ class Backbone(Settings):
     normalize: bool = Field(False, description="Whether vectors are scaled to length 1.")
     query_prefix: str = Field("", description="Text before every query.")
     passage_prefix: str = Field("", description="Text before every passage.")
+    model_settings: Literal["error", "ignore"] = Field(
+        "error",
+        description="What to do where the model's own sentence-transformers files state another pooling, normalisation "
+        "or prompt, or another layer. ignore uses the settings of the backbone all the same.",
+    )
     query_length: int = Field(32, ge=4, description="Maximum number of query tokens, special tokens included.")
     passage_length: int = Field(156, ge=4, description="Maximum number of passage tokens, special tokens included.")
 

@@ -20,11 +20,19 @@ from ..common.errors import InputError
 from ..common.files import atomic_write, write_json
 from ..common.importing import large_packages
 from ..settings import Backbone, entry
+from . import own_settings
 from .pooling import POOLINGS
 
 with large_packages():
     import torch
-    from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import (
+        AutoConfig,
+        AutoModel,
+        AutoTokenizer,
+        PreTrainedConfig,
+        PreTrainedModel,
+        PreTrainedTokenizerBase,
+    )
 
 Kind = Literal["query", "passage"]
 
@@ -46,7 +54,8 @@ class Encoder(torch.nn.Module):
 
         Raises:
             InputError: the folder is no model folder, lacks weights of the encoder, has a tokenizer without a padding
-                token, or has fewer positions than the backbone's lengths need.
+                token, or has fewer positions than the backbone's lengths need; the model is no text encoder, or its
+                kind or its own files contradict the backbone's settings.
         """
         if not (Path(folder) / "config.json").is_file():
             raise InputError(
@@ -54,7 +63,10 @@ class Encoder(torch.nn.Module):
                 hint="give a folder with config.json, model.safetensors and a tokenizer.",
                 path=folder,
             )
+        own_settings.compare(Path(folder), backbone)
         try:
+            config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+            _check_kind(config, folder)
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
             model, loading = AutoModel.from_pretrained(
                 folder,
@@ -64,9 +76,11 @@ class Encoder(torch.nn.Module):
                 trust_remote_code=False,
                 output_loading_info=True,
             )
-        except (OSError, ValueError) as error:
+        except InputError:
+            raise
+        except Exception as error:  # transformers and its readers have no common one
             raise InputError(
-                f"the encoder cannot be loaded ({error}).",
+                f"the encoder cannot be loaded ({' '.join(str(error).split())}).",
                 hint="give a folder with config.json, model.safetensors and a tokenizer, none with code of its own.",
                 path=folder,
             ) from None
@@ -89,6 +103,7 @@ class Encoder(torch.nn.Module):
                     hint=f"set `{key}` to at most {positions}: that of the test set if it has one, or the backbone's.",
                     path=folder,
                 )
+        _check_use(model.eval(), backbone, folder)
         if getattr(model, "pooler", None) is not None:
             model.pooler.requires_grad_(False)
             if loading["missing_keys"]:
@@ -172,6 +187,45 @@ class Encoder(torch.nn.Module):
                     "similarity_fn_name": "cosine" if self.backbone.normalize else "dot",
                 },
             )
+
+
+def _check_kind(config: PreTrainedConfig, folder: Path | str) -> None:
+    if config.is_encoder_decoder:
+        raise InputError(
+            f"this model ({config.model_type}) is an encoder with a decoder, and a backbone is one encoder.",
+            hint="set `backbones.*.model` to an encoder such as BERT.",
+            path=folder,
+        )
+    if getattr(config, "quantization_config", None) is not None:
+        raise InputError(
+            "this model is quantised, and a backbone is trained and used in full precision.",
+            hint="set `backbones.*.model` to the model's weights in fp32, bf16 or fp16.",
+            path=folder,
+        )
+
+
+def _check_use(model: PreTrainedModel, backbone: Backbone, folder: Path | str) -> None:
+    """Encode two short texts that begin alike: a causal model gives their first tokens the same vector."""
+    try:
+        with torch.inference_mode():
+            ids = torch.tensor([[1, 1, 1], [1, 2, 2]])
+            first, other = model(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state[:, 0].float()
+        sees_on = not torch.allclose(first, other, rtol=1e-5, atol=1e-7)
+    except Exception as error:
+        raise InputError(
+            f"this model ({model.config.model_type}) is no text encoder: it makes no vectors of tokens "
+            f"({' '.join(str(error).split())}).",
+            hint="set `backbones.*.model` to an encoder such as BERT.",
+            path=folder,
+        ) from None
+    if POOLINGS[backbone.pooling].reads_on and not sees_on:
+        others = [name for name, pooling in POOLINGS.items() if not pooling.reads_on]
+        raise InputError(
+            f"in this model ({model.config.model_type}) no token sees the tokens after it, so `backbones.*.pooling` "
+            f"{backbone.pooling} would give every text the same vector.",
+            hint=f"set `pooling` to {' or '.join(others)}.",
+            path=folder,
+        )
 
 
 def length_batches(lengths: Iterable[int], tokens: int) -> list[list[int]]:

@@ -22,11 +22,13 @@ class Pooling:
             texts' vectors (n, dimension).
         description: for the reference of the configuration.
         saved_as: its ``Pooling`` configuration for sentence-transformers, in a model folder.
+        reads_on: whether it takes the vector of a token that must have seen the tokens after it.
     """
 
     function: Callable[[Tensor, Tensor], Tensor]
     description: str
     saved_as: dict[str, bool]
+    reads_on: bool = False
 
 
 def _first(hidden: Tensor, attention_mask: Tensor) -> Tensor:
@@ -38,16 +40,27 @@ def _mean(hidden: Tensor, attention_mask: Tensor) -> Tensor:
     return (hidden * mask).sum(dim=1) / mask.sum(dim=1)
 
 
+def _last(hidden: Tensor, attention_mask: Tensor) -> Tensor:
+    last = attention_mask.sum(dim=1) - 1
+    return hidden.gather(1, last[:, None, None].expand(-1, 1, hidden.shape[-1]))[:, 0]
+
+
 POOLINGS: dict[str, Pooling] = {
     "cls": Pooling(
         function=_first,
         description="the vector of the first token, [CLS]",
         saved_as={"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False},
+        reads_on=True,
     ),
     "mean": Pooling(
         function=_mean,
         description="the mean over the tokens",
         saved_as={"pooling_mode_cls_token": False, "pooling_mode_mean_tokens": True},
+    ),
+    "last": Pooling(
+        function=_last,
+        description="the vector of the last token, for decoders",
+        saved_as={"pooling_mode_lasttoken": True, "pooling_mode_mean_tokens": False},
     ),
 }
 """By the name in ``backbones.*.pooling``."""

@@ -1,0 +1,95 @@
+"""What a sentence-transformers folder says of its vectors must be what the backbone says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tiny_bert import save_tiny_bert
+
+from utility_annotation.common.errors import InputError
+from utility_annotation.settings import Backbone
+from utility_annotation.training.encoder import Encoder
+
+
+def saved(folder: Path, **own: object) -> Path:
+    """A sentence-transformers folder that was saved with these settings."""
+    Encoder.load(save_tiny_bert(folder.with_name("plain")), backbone(**own)).save(folder)
+    return folder
+
+
+def backbone(**keys: object) -> Backbone:
+    return Backbone(model="tiny", query_length=16, passage_length=24, **keys)
+
+
+DIFFERENCES = [
+    (
+        {"pooling": "mean"},
+        {},
+        r"say the pooling mean, but `backbones\.\*\.pooling` is cls\. Fix: set `pooling` to mean;",
+    ),
+    ({"normalize": True}, {}, r"`backbones\.\*\.normalize` is false\. Fix: set `normalize` to true;"),
+    ({}, {"normalize": True}, r"`backbones\.\*\.normalize` is true\. Fix: set `normalize` to false;"),
+    ({"query_prefix": "query: "}, {}, r"say the prompt 'query: ', but `backbones\.\*\.query_prefix` is ''"),
+    (
+        {"passage_prefix": "text: "},
+        {"passage_prefix": "p: "},
+        r"'text: ', but `backbones\.\*\.passage_prefix` is 'p: '",
+    ),
+]
+
+
+@pytest.mark.parametrize(("own", "ours", "problem"), DIFFERENCES)
+def test_settings_that_contradict_the_model_s_own_are_refused(tmp_path, own, ours, problem):
+    folder = saved(tmp_path / "saved", **own)
+    with pytest.raises(InputError, match=f"{problem}.*`backbones.*model_settings` to ignore"):
+        Encoder.load(folder, backbone(**ours))
+    assert Encoder.load(folder, backbone(**own))
+    assert Encoder.load(folder, backbone(**ours, model_settings="ignore"))
+
+
+def test_a_job_is_refused_for_the_settings_alone_that_it_reads(tmp_path):
+    folder = saved(tmp_path / "saved", query_prefix="query: ")
+    assert Encoder.load(
+        folder, backbone().only("pooling", "passage_prefix", "passage_length", "normalize", "model_settings")
+    )
+
+
+@pytest.mark.parametrize("pooling", ["mean", "cls", "lasttoken", "max"])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_folders_of_current_sentence_transformers_are_understood(tmp_path, pooling):
+    from sentence_transformers import SentenceTransformer, models
+
+    layers = [models.Transformer(str(save_tiny_bert(tmp_path / "plain"))), models.Pooling(16, pooling_mode=pooling)]
+    SentenceTransformer(modules=[*layers, models.Normalize()], prompts={"query": "q: "}, device="cpu").save(
+        str(tmp_path / "new")
+    )
+    agreed = {"normalize": True, "query_prefix": "q: "}
+    ours = {"lasttoken": "last", "max": "mean"}.get(pooling, pooling)
+    other = "cls" if pooling == "mean" else "mean"
+    if pooling != "max":
+        assert Encoder.load(tmp_path / "new", backbone(pooling=ours, **agreed))
+    with pytest.raises(InputError, match=f"pooling {'max_tokens' if pooling == 'max' else ours}, but .* is {other}"):
+        Encoder.load(tmp_path / "new", backbone(pooling=other, **agreed))
+
+
+def test_a_layer_that_a_backbone_has_not_is_named(tmp_path):
+    folder = saved(tmp_path / "saved")
+    modules = json.loads((folder / "modules.json").read_text())
+    modules.append({"idx": 2, "name": "2", "path": "2_Dense", "type": "sentence_transformers.models.Dense"})
+    (folder / "modules.json").write_text(json.dumps(modules))
+    with pytest.raises(InputError, match=r"modules\.json has the layer 'Dense'"):
+        Encoder.load(folder, backbone())
+    assert Encoder.load(folder, backbone(model_settings="ignore"))
+
+
+@pytest.mark.parametrize("content", ["{}", "[", '[{"type": "x.Pooling", "path": "."}, 3]', ""])
+def test_damaged_files_are_named(tmp_path, content):
+    folder = save_tiny_bert(tmp_path / "plain")
+    (folder / "modules.json").write_text(content)
+    if content.startswith("[{"):
+        assert Encoder.load(folder, backbone())
+    else:
+        with pytest.raises(InputError, match=r"modules\.json: this file is no JSON list"):
+            Encoder.load(folder, backbone())

@@ -1,0 +1,97 @@
+"""What a model's sentence-transformers files say of its vectors, compared with the backbone's settings.
+
+The files are ``modules.json``, the ``config.json`` of its pooling, and ``config_sentence_transformers.json``.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ..common.errors import InputError
+from ..io.weights import read_json_of, read_object
+from ..settings import Backbone
+from .pooling import POOLINGS
+
+logger = logging.getLogger(__name__)
+
+_LAYERS = {"Transformer", "Pooling", "Normalize", "Dropout"}
+"""Those that a backbone has; dropout does nothing to a finished vector."""
+_MODES = {"cls": "cls_token", "mean": "mean_tokens", "max": "max_tokens"}
+"""Poolings by their newer name."""
+
+
+def compare(folder: Path, backbone: Backbone) -> None:
+    """Compare the settings that a job depends on with the model's own files, if it has them.
+
+    Raises:
+        InputError: they differ, and the backbone's ``model_settings`` does not say that this is meant.
+    """
+    differences = list(_differences(folder, backbone))
+    if backbone.model_settings == "ignore":
+        for problem, _ in differences:
+            logger.info("%s: %s, as `model_settings: ignore` allows", folder, problem)
+    elif differences:
+        problem, hint = differences[0]
+        raise InputError(
+            f"{problem}.",
+            hint=f"{hint}; if the difference is meant, set `backbones.*.model_settings` to ignore.",
+            path=folder,
+        )
+
+
+def _differences(folder: Path, backbone: Backbone) -> Iterator[tuple[str, str]]:
+    """Each difference, and how to end it."""
+    modules = read_json_of(folder / "modules.json", list) if (folder / "modules.json").is_file() else []
+    layers = {str(module.get("type")).rpartition(".")[2]: module for module in modules if isinstance(module, dict)}
+    others = sorted(set(layers) - _LAYERS)
+    if others:
+        yield f"modules.json has the layer {others[0]!r}, which a backbone has not", "take a model without it"
+    if "Pooling" in layers:
+        yield from _pooling(folder / str(layers["Pooling"].get("path")) / "config.json", backbone)
+    path = folder / "config_sentence_transformers.json"
+    config = read_object(path) if path.is_file() else {}
+    similarity = config.get("similarity_fn_name")
+    normalize = True if "Normalize" in layers or similarity == "cosine" else False if similarity == "dot" else None
+    if normalize not in (None, backbone.normalize):
+        yield (
+            f"the model's own files say {'cosine similarity' if normalize else 'inner product'}, but "
+            f"`backbones.*.normalize` is {str(backbone.normalize).lower()}",
+            f"set `normalize` to {str(normalize).lower()}",
+        )
+    for kind in ("query", "passage"):
+        own = _prompt(config, kind)
+        key = f"{kind}_prefix"
+        if own and backbone.depends_on(key) and own != getattr(backbone, key):
+            yield (
+                f"the model's own files say the prompt {own!r}, but `backbones.*.{key}` is {getattr(backbone, key)!r}",
+                f"set `{key}` to it",
+            )
+
+
+def _pooling(path: Path, backbone: Backbone) -> Iterator[tuple[str, str]]:
+    config = read_object(path) if path.is_file() else {}
+    own = {key.removeprefix("pooling_mode_") for key, value in config.items() if value is True and "_mode_" in key}
+    newer = config.get("pooling_mode")
+    if isinstance(newer, str):
+        own.add(_MODES.get(newer, newer))
+    ours = {
+        name: {key.removeprefix("pooling_mode_") for key, value in pooling.saved_as.items() if value}
+        for name, pooling in POOLINGS.items()
+    }
+    if own and own != ours[backbone.pooling]:
+        same = next((name for name, modes in ours.items() if modes == own), None)
+        yield (
+            f"the model's own files say the pooling {same or ' and '.join(sorted(own))}, but `backbones.*.pooling` is "
+            f"{backbone.pooling}",
+            f"set `pooling` to {same}" if same else f"take a model with one of the poolings {', '.join(ours)}",
+        )
+
+
+def _prompt(config: dict[str, Any], kind: str) -> str:
+    prompts = config.get("prompts")
+    names = ["query"] if kind == "query" else ["passage", "document"]
+    names.append(str(config.get("default_prompt_name")))
+    return next((str(prompts[name]) for name in names if name in prompts), "") if isinstance(prompts, dict) else ""
