@@ -76,7 +76,7 @@ def test_a_named_column_stands_in_the_message(tmp_path: Path) -> None:
         ({"id": ["1"], "text": ["x"]}, {}, r"no column 'docid'; its columns are id, text\."),
         ({"docid": ["1"], "text": ["x"]}, {"title": "heading"}, "no column 'heading'"),
         ({"docid": ["1", None], "text": ["x", "y"]}, {}, "item 2: `docid` is missing or null"),
-        ({"docid": ["1"], "text": [" "]}, {}, "item 1: `text` is empty"),
+        ({"docid": ["1"], "text": [7]}, {}, "item 1: `text` is int"),
     ],
 )
 def test_what_is_lacking_is_named(tmp_path: Path, columns: dict, names: dict, problem: str) -> None:

@@ -47,14 +47,19 @@ class Row:
     def passage(self, docid: str, title: str = "title", text: str = "text") -> tuple[str, str | None, str]:
         """(docid, title, text) under these names. A title that is absent, null or blank is None.
 
-        The text may be empty if there is a title: TREC-COVID and others hold titles without an abstract.
+        A text that is null or blank is empty. TREC-COVID has titles without an abstract, and FiQA has passages with
+        neither title nor text.
         """
-        identifier, heading = self.identifier(docid), self.values.get(title)
+        identifier, heading, body = self.identifier(docid), self.values.get(title), self.values.get(text)
         if heading is not None and type(heading) is not str:
             raise self._wrong(heading, title, "a string or null")
-        if heading is None or is_blank(heading):
-            return identifier, None, self.text(text)
-        return identifier, heading, "" if self.values.get(text) == "" else self.text(text)
+        if type(body) is not str and (body is not None or text not in self.values):
+            raise self._wrong(body, text, "a string")
+        return (
+            identifier,
+            None if heading is None or is_blank(heading) else heading,
+            "" if body is None or is_blank(body) else body,
+        )
 
     def grade(self, name: str) -> int:
         """A relevance grade: an integer of 32 bits, as a number or in plain decimal digits."""

@@ -14,18 +14,21 @@ read_judgements = trec.read_judgements
 
 def read_passages(path: Path) -> Iterator[PassageRow]:
     """``collection.tsv``: passage id, text. The passages have no titles."""
-    return (PassageRow(line, docid, None, text) for line, docid, text in _pairs(path, ("passage id", "text")))
+    for line, docid, text in _pairs(path, ("passage id", "text")):
+        yield PassageRow(line, docid, None, "" if fields.is_blank(text) else text)
 
 
 def read_queries(path: Path) -> Iterator[Query]:
     """``queries.*.tsv``: query id, text."""
-    return (Query(*row) for row in _pairs(path, ("query id", "text")))
+    for line, query_id, text in _pairs(path, ("query id", "text")):
+        if fields.is_blank(text):
+            fields.Row(path, line, {"text": text}).text("text")
+        yield Query(line, query_id, text)
 
 
 def _pairs(path: Path, names: tuple[str, str]) -> Iterator[tuple[int, str, str]]:
     for number, line in lines.iter_lines(path):
         identifier, text = lines.columns(line, names, path, number)
-        if fields.is_blank(identifier) or fields.is_blank(text):
-            row = fields.Row(path, number, {names[0]: identifier, names[1]: text})
-            identifier, text = row.identifier(names[0]), row.text(names[1])
+        if fields.is_blank(identifier):
+            fields.Row(path, number, {names[0]: identifier}).identifier(names[0])
         yield number, identifier, text

@@ -38,8 +38,8 @@ def read_plain_rows(block: bytes) -> pa.Table | None:
     """Lines of version 1 as a table, several times faster than row by row, if there is nothing unusual in any of them.
 
     The answer is None, so that the lines must be read one by one, where a key is missing, unknown or of another type,
-    an id or a text is blank, a title is nothing but white space, a docid stands twice in a row, a row has no passage,
-    or a line is empty or not right.
+    an id, a question or a text is blank, a title is nothing but white space, a docid stands twice in a row, a row has
+    no passage, or a line is empty or not right.
 
     Returns:
         ``query_id``, ``query``, ``positive_passages``, ``negative_passages``; a title may be empty or null.
