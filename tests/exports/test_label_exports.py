@@ -248,19 +248,6 @@ def test_labels_without_any_positive_are_refused(tmp_path: Path) -> None:
         export(labelled, "tevatron", tmp_path)
 
 
-@pytest.mark.parametrize(("form", "fits"), [("trec", False), ("beir", False), ("tevatron-v2", True)])
-def test_an_id_with_a_blank_is_refused_where_a_column_cannot_hold_it_and_nothing_is_left(
-    tmp_path: Path, form: str, fits: bool
-) -> None:
-    labelled = write_labelled(tmp_path, {"a question": "ab", "q2": "cd"}, {"a question": ["a"], "q2": []})
-    if fits:
-        assert export(labelled, form, tmp_path).is_dir()
-        return
-    with pytest.raises(InputError, match="'a question' has white space"):
-        export(labelled, form, tmp_path)
-    assert not list(tmp_path.glob(f"*{form}*"))
-
-
 POOLS = st.dictionaries(
     st.sampled_from(["q1", "q2", "q3", "q4"]),
     st.lists(st.sampled_from("abcde"), min_size=1, unique=True).flatmap(

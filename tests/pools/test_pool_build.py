@@ -305,7 +305,8 @@ def test_plain_rows_are_read_at_once_and_no_others() -> None:
     assert table["negative_passages"].to_pylist()[1][0]["text"] == "text of b"
     blanks = [character for character in map(chr, range(0x110000)) if character.isspace()]
     for blank in blanks:
-        assert tevatron.read_plain_rows(orjson.dumps(row("1", ["a"], [blank]))) is None, f"U+{ord(blank):04X}"
+        for bad in (row("1", ["a"], [blank]), row("1", ["a"], [f"b{blank}c"]), row(f"1{blank}2", ["a"], ["b"])):
+            assert tevatron.read_plain_rows(orjson.dumps(bad)) is None, f"U+{ord(blank):04X}"
     for unlike in (
         plain[:-1] + b', "score": NaN}',
         plain.replace(b'"query"', b'"query_id": "2", "query"'),

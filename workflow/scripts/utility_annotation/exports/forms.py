@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from ..common.errors import InputError
-
 if TYPE_CHECKING:
     from .examples import Example, Examples, Passage
 
@@ -118,19 +116,17 @@ def _beir(examples: Examples, folder: Path) -> None:
     with (folder / "qrels" / "train.tsv").open("w", encoding="utf-8") as file:
         file.write("query-id\tcorpus-id\tscore\n")
         for example in examples:
-            query_id = _column(example.query_id)
-            file.writelines(f"{query_id}\t{_column(passage['docid'])}\t1\n" for passage in example.positives)
+            file.writelines(f"{example.query_id}\t{passage['docid']}\t1\n" for passage in example.positives)
 
 
 def _trec(examples: Examples, folder: Path) -> None:
     """Qrels with every judged candidate, and the topics."""
     with (folder / "qrels.txt").open("w", encoding="utf-8") as file:
         for example in examples:
-            query_id = _column(example.query_id)
             for grade, passages in ((1, example.positives), (0, example.negatives)):
-                file.writelines(f"{query_id} 0 {_column(passage['docid'])} {grade}\n" for passage in passages)
+                file.writelines(f"{example.query_id} 0 {passage['docid']} {grade}\n" for passage in passages)
     with (folder / "topics.tsv").open("w", encoding="utf-8") as file:
-        file.writelines(f"{_column(example.query_id)}\t{' '.join(example.query.split())}\n" for example in examples)
+        file.writelines(f"{example.query_id}\t{' '.join(example.query.split())}\n" for example in examples)
 
 
 def _text(passage: Passage) -> str:
@@ -138,20 +134,6 @@ def _text(passage: Passage) -> str:
     from ..io.schemas import passage_text
 
     return passage_text(passage["title"], passage["text"])
-
-
-def _column(identifier: str) -> str:
-    """An id as a column of a text file.
-
-    Raises:
-        InputError: it has white space in it.
-    """
-    if identifier.split() != [identifier]:
-        raise InputError(
-            f"the id {identifier!r} has white space in it, which this format cannot hold.",
-            hint="export another format: JSON lines can hold any id.",
-        )
-    return identifier
 
 
 def _trainable(examples: Iterable[Example]) -> Iterator[Example]:

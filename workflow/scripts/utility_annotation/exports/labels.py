@@ -30,7 +30,7 @@ def export_labels(
         output: the folder, written whole or not at all.
 
     Raises:
-        InputError: labels without any positive; labels of another pool; an id that the format cannot hold.
+        InputError: labels without any positive; labels of another pool.
     """
     figures: Any = read_json(quality)
     with atomic_write(output) as folder:

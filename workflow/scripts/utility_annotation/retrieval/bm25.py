@@ -69,8 +69,7 @@ def search(
 ) -> pa.Table:
     """Search an index that ``index`` made; a table of schema ``RUN``.
 
-    Query ids and texts may hold any character: Anserini gets JSON with row numbers in place of the ids. A query that
-    shares no term with the index has no row.
+    Anserini gets row numbers in place of the query ids. A query that shares no term with the index has no row.
 
     Raises:
         InputError: Java or Anserini is not installed, or Anserini failed (as without an index) or searched only some
@@ -115,12 +114,11 @@ def _write_collection(corpus: Path, folder: Path, *, files: int) -> int:
 
 
 def _read_hits(path: Path) -> tuple[np.ndarray, pa.Array, np.ndarray]:
-    """The columns (query row, docid, score) of Anserini's run; only a docid may hold blanks."""
+    """The columns (query row, docid, score) of Anserini's run."""
     query_rows, docids, scores = [], [], []
     with path.open(encoding="utf-8", newline="\n") as stream:
         for line in counted(stream, "reading what was found", "passages"):
-            query_row, _, rest = line.split(" ", 2)
-            docid, _, score, _ = rest.rsplit(" ", 3)
+            query_row, _, docid, _, score, _ = line.split(" ")
             query_rows.append(int(query_row))
             docids.append(docid)
             scores.append(float(score))

@@ -24,7 +24,10 @@ class Row:
         return InputError(problem, hint=hint, path=self.path, line=self.line)
 
     def identifier(self, name: str) -> str:
-        """An id: a string that is not empty, or an integer, which becomes a string."""
+        """An id: a string without white space, or an integer, which becomes a string.
+
+        TREC's files, into which every ranking is written, separate their columns by white space.
+        """
         return self._identifier(self.values.get(name), name)
 
     def identifiers(self, name: str) -> list[str]:
@@ -80,7 +83,15 @@ class Row:
         return [Row(self.path, self.line, item) for item in items]
 
     def _identifier(self, value: object, name: str) -> str:
-        return str(value) if type(value) is int else self._text(value, name, "give every row an id.")
+        if type(value) is int:
+            return str(value)
+        text = self._text(value, name, "give every row an id.")
+        if not is_id(text):
+            raise self.error(
+                f"`{name}` {text[:80]!r} has white space in it, which an id in TREC's files cannot have.",
+                "put another character in its place, here and in every file that names this id.",
+            )
+        return text
 
     def _text(self, value: object, name: str, hint: str) -> str:
         if type(value) is not str:
@@ -109,6 +120,11 @@ class Row:
 def rows(path: Path, numbered: Iterable[tuple[int, Mapping[str, Any]]]) -> Iterator[Row]:
     """Rows of a file from their lines or items and their values."""
     return (Row(path, line, values) for line, values in numbered)
+
+
+def is_id(value: str) -> bool:
+    """Whether a string can be an id: it is not empty and has no white space in it."""
+    return value.split() == [value]
 
 
 def is_blank(value: str) -> bool:

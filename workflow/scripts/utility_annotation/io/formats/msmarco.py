@@ -29,6 +29,6 @@ def read_queries(path: Path) -> Iterator[Query]:
 def _pairs(path: Path, names: tuple[str, str]) -> Iterator[tuple[int, str, str]]:
     for number, line in lines.iter_lines(path):
         identifier, text = lines.columns(line, names, path, number)
-        if fields.is_blank(identifier):
+        if not fields.is_id(identifier):
             fields.Row(path, number, {names[0]: identifier}).identifier(names[0])
         yield number, identifier, text

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...common.errors import InputError
 from ...common.files import atomic_write
 from ...common.progress import Progress
 from . import lines
@@ -31,11 +30,7 @@ def read_judgements(path: Path) -> Iterator[Judgement]:
 
 
 def write_run(run: Path | str, path: Path | str, tag: str) -> None:
-    """Write a file of schema ``RUN`` as a TREC run; scores keep all their digits.
-
-    Raises:
-        InputError: a query id or docid is empty or has white space in it.
-    """
+    """Write a file of schema ``RUN`` as a TREC run; scores keep all their digits."""
     from ..schemas import RUN
 
     with (
@@ -47,9 +42,4 @@ def write_run(run: Path | str, path: Path | str, tag: str) -> None:
         for batch in file.iter_batches(batch_size=65536):
             progress.add(batch.num_rows)
             for query_id, docid, rank, score in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                if len(query_id.split()) != 1 or len(docid.split()) != 1:
-                    raise InputError(
-                        f"query {query_id!r} or docid {docid!r} is empty or has white space in it, TREC's separator.",
-                        hint="use ids without white space in the corpus and the queries.",
-                    )
                 stream.write(f"{query_id} Q0 {docid} {rank} {score!r} {tag}\n")
