@@ -83,6 +83,7 @@ def test_a_folder_without_the_file(tmp_path: Path) -> None:
     ("content", "line", "problem"),
     [
         (b"q1\td1\t1\nq2\td1\t1\n", 1, "where BEIR has its header"),
+        (b"q1\td1\t1.0\nq2\td1\t1.0\n", 1, "where BEIR has its header"),
         (b"query-id\tcorpus-id\tscore\nq1\td1\n", 2, "2 columns where 3 are due"),
         (b"query-id\tcorpus-id\tscore\nq1\td1\t1.5\n", 2, "`score` is str '1.5'"),
         (b"query-id\tcorpus-id\tscore\n\td1\t1\n", 2, "`query-id` is empty"),
@@ -94,6 +95,11 @@ def test_bad_qrels(tmp_path: Path, content: bytes, line: int, problem: str) -> N
     path.write_bytes(content)
     with pytest.raises(InputError, match=rf"test\.tsv, line {line}: .*{problem}"):
         list(beir.read_judgements(path))
+
+
+def test_grades_as_mteb_writes_them(tmp_path: Path) -> None:
+    (tmp_path / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq1\td1\t1.0\nq1\td2\t0.0\n")
+    assert [row.grade for row in beir.read_judgements(tmp_path / "test.tsv")] == [1, 0]
 
 
 def test_scifact(shared_data: Path) -> None:

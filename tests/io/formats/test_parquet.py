@@ -85,6 +85,15 @@ def test_what_is_lacking_is_named(tmp_path: Path, columns: dict, names: dict, pr
         list(parquet.read_passages(write(tmp_path, **columns), names))
 
 
+def test_grades_as_mteb_writes_them(tmp_path: Path) -> None:
+    names = {"query_id": "query-id", "docid": "corpus-id", "grade": "score"}
+    path = write(tmp_path, **{"query-id": ["1", "1"], "corpus-id": ["a", "b"], "score": [1.0, 0.0]})
+    assert [row.grade for row in parquet.read_judgements(path, names)] == [1, 0]
+    path = write(tmp_path, **{"query-id": ["1"], "corpus-id": ["a"], "score": [0.5]})
+    with pytest.raises(InputError, match=r"item 1: `score` is float '0\.5', not an integer"):
+        list(parquet.read_judgements(path, names))
+
+
 def test_a_column_that_such_rows_do_not_have_is_refused(tmp_path: Path) -> None:
     source = Source(format="parquet", path=str(write(tmp_path, id=["1"], text=["x"])), columns={"docid": "id"})
     with pytest.raises(InputError, match="`columns` names docid, which queries do not have"):

@@ -29,6 +29,11 @@ def test_real_graded_qrels(shared_data: Path) -> None:
     assert len({row.query_id for row in judgements}) == 54
 
 
+def test_a_whole_grade_may_have_a_point(tmp_path: Path) -> None:
+    (tmp_path / "qrels").write_text("1 0 a 1.0\n1 0 b -1\n")
+    assert [row.grade for row in trec.read_judgements(tmp_path / "qrels")] == [1, -1]
+
+
 @settings(deadline=None, max_examples=50)
 @given(scores=st.dictionaries(st.tuples(ID, ID), SCORE))
 def test_a_run_is_written_row_by_row_with_all_digits(scores: dict, tmp_path_factory) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ...common.errors import InputError
 from . import jsonl, lines
-from .fields import Row
+from .fields import Row, is_grade
 from .rows import Judgement, PassageRow, Query
 
 _QRELS = ("query-id", "corpus-id", "score")
@@ -34,7 +34,7 @@ def read_judgements(path: Path) -> Iterator[Judgement]:
     path = locate(path, "qrels/*.tsv")
     rows = lines.iter_lines(path)
     for number, line in rows:
-        if lines.columns(line, _QRELS, path, number)[2].removeprefix("-").isdigit():
+        if is_grade(lines.columns(line, _QRELS, path, number)[2]):
             raise InputError(
                 "this is a judgement where BEIR has its header line.",
                 hint="put `query-id`, `corpus-id`, `score`, separated by tabs, on a line before it.",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ...common.errors import InputError
 
+_WHOLE = re.compile(r"-?[0-9]+(\.0*)?")
 _INT32 = range(-(2**31), 2**31)
 
 
@@ -65,9 +67,11 @@ class Row:
         )
 
     def grade(self, name: str) -> int:
-        """A relevance grade: an integer of 32 bits, as a number or in plain decimal digits."""
+        """A relevance grade: an integer of 32 bits, as a number or in plain decimal digits, or 1.0 as MTEB has it."""
         value = self.values.get(name)
-        if type(value) is str and value.isascii() and value.removeprefix("-").isdigit():
+        if type(value) is str and is_grade(value):
+            value = int(value.partition(".")[0])
+        elif type(value) is float and value.is_integer():
             value = int(value)
         if type(value) is not int or value not in _INT32:
             raise self._wrong(value, name, "an integer")
@@ -120,6 +124,11 @@ class Row:
 def rows(path: Path, numbered: Iterable[tuple[int, Mapping[str, Any]]]) -> Iterator[Row]:
     """Rows of a file from their lines or items and their values."""
     return (Row(path, line, values) for line, values in numbered)
+
+
+def is_grade(value: str) -> bool:
+    """Whether a string is a whole number in plain decimal digits, such as 1, -1 or 1.0."""
+    return _WHOLE.fullmatch(value) is not None
 
 
 def is_id(value: str) -> bool:
