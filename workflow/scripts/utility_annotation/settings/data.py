@@ -57,7 +57,8 @@ class Source(Settings):
     format: str = Field(description="The format of the file.")
     path: str = Field(
         description="Path, absolute or relative to the working folder. Files of `downloads` are at raw/NAME/FILE. A "
-        ".gz file is read as it is, a member of a zip is FILE.zip/MEMBER, a member of a tar is raw/NAME/MEMBER."
+        "compressed file (gz, bz2, xz, zst) is read as it is, a member of a zip is FILE.zip/MEMBER, a member of a tar "
+        "is raw/NAME/MEMBER."
     )
     columns: dict[Literal["docid", "title", "text", "query_id", "grade", "answers"], str] = Field(
         {},
