@@ -345,11 +345,11 @@ def test_bad_input(raw: Path, out: Path, name: str, content: bytes, line: int | 
     ("form", "read"),
     [
         ("trec", lambda s, o: ingest_corpus(Dataset(corpus=s, splits={}), o)),
-        ("trec", lambda s, o: ingest_queries(Split(queries=s), o)),
+        ("tevatron", lambda s, o: ingest_queries(Split(queries=s), o)),
     ],
 )
 def test_a_format_that_does_not_hold_this(raw: Path, out: Path, form: str, read) -> None:
-    with pytest.raises(InputError, match=r"format 'trec' holds no (passages|queries).*msmarco, beir, jsonl"):
+    with pytest.raises(InputError, match=rf"format '{form}' holds no (passages|queries).*msmarco, beir,.* jsonl"):
         read(source(raw / "qrels.tsv", form), out / "x.parquet")
 
 

@@ -183,7 +183,7 @@ CHART = {
         ),
         ("testsets/demo-dev/query_length", 3, "query_length: Input should be greater than or equal to 4"),
         ("pools/demo-train/source/duplicates", "drop", "are taken as published, so leave `duplicates` out"),
-        ("datasets/demo/corpus/columns", {"docid": "id"}, "`columns` are for the formats jsonl and parquet"),
+        ("datasets/demo/corpus/columns", {"docid": "id"}, "`columns` are for the formats jsonl, json, csv, parquet"),
         ("datasets/demo/splits/dev/part", {"percent": [80, 0]}, "two numbers from 0 to 100, the lower one first"),
     ],
 )

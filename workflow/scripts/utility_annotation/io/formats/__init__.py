@@ -14,7 +14,22 @@ from typing import Literal, TypeVar
 
 from ...common.errors import InputError
 from ...settings import Source, entry
-from . import beir, dpr, hotpotqa, jsonl, msmarco, msmarco_qa, nq_open, parquet, tevatron, trec
+from . import (
+    beir,
+    delimited,
+    documents,
+    dpr,
+    hotpotqa,
+    jsonl,
+    msmarco,
+    msmarco_qa,
+    nq_open,
+    parquet,
+    records,
+    tevatron,
+    topics,
+    trec,
+)
 from .rows import Answers, Judgement, PassageRow, Query
 
 Row = TypeVar("Row")
@@ -61,7 +76,8 @@ FORMATS: dict[str, Format] = {
         judgements=beir.read_judgements,
     ),
     "trec": Format(
-        description="TREC qrels of four columns",
+        description="TREC topics (SGML, or `1:text`), and qrels of four columns",
+        queries=topics.read_queries,
         judgements=trec.read_judgements,
     ),
     "jsonl": Format(
@@ -71,6 +87,22 @@ FORMATS: dict[str, Format] = {
         queries=jsonl.read_queries,
         judgements=jsonl.read_judgements,
         answers=jsonl.read_answers,
+        columns=True,
+    ),
+    "json": Format(
+        description="a list of JSON objects with jsonl's keys, or the names in `columns`",
+        passages=records.reader(records.passages, documents.rows),
+        queries=records.reader(records.queries, documents.rows),
+        judgements=records.reader(records.judgements, documents.rows),
+        answers=records.reader(records.answers, documents.rows),
+        columns=True,
+    ),
+    "csv": Format(
+        description="CSV or TSV with a header line of jsonl's keys, or the names in `columns`; tabs, commas or "
+        "semicolons separate the columns",
+        passages=records.reader(records.passages, delimited.rows),
+        queries=records.reader(records.queries, delimited.rows),
+        judgements=records.reader(records.judgements, delimited.rows),
         columns=True,
     ),
     "parquet": Format(
@@ -178,4 +210,4 @@ def _read(kind: Kind, reader: Callable[..., Iterator[Row]] | None, source: Sourc
 def wrong_columns(form: str) -> str:
     """What is wrong with ``columns`` for a format whose columns have fixed names."""
     named = [name for name, each in FORMATS.items() if each.columns]
-    return f"`columns` are for the formats {' and '.join(named)}; those of {form} are fixed"
+    return f"`columns` are for the formats {', '.join(named)}; those of {form} are fixed"

@@ -114,8 +114,8 @@ class Row:
         if name not in self.values:
             return self.error(
                 f"`{name}` is missing; the row has {', '.join(self.values) or 'nothing'}.",
-                f"give every row `{name}`; the formats jsonl and parquet take another name for it in the source's "
-                "`columns`, such as {docid: id, text: body}.",
+                f"give every row `{name}`; the formats jsonl, json, csv and parquet take another name for it in the "
+                "source's `columns`, such as {docid: id, text: body}.",
             )
         found = "missing or null" if value is None else f"{type(value).__name__} {str(value)[:40]!r}"
         return self.error(f"`{name}` is {found}, not {due}.", f"give `{name}` as {due}.")

@@ -160,4 +160,5 @@ def json_object(line: bytes, path: Path, number: int) -> dict[str, object]:
         if type(value) is dict:
             return value
         problem = f"this is JSON, but a {type(value).__name__} and not an object."
-    raise InputError(problem, hint="put one JSON object, {…}, on each line.", path=path, line=number)
+    hint = "put one JSON object, {…}, on each line" + "; format json reads a list" * line.startswith(b"[")
+    raise InputError(problem, hint=f"{hint}.", path=path, line=number)
