@@ -117,3 +117,26 @@ def test_another_file_is_refused(tmp_path: Path) -> None:
 def test_an_absent_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no such file"):
         list(parquet.read_queries(tmp_path / "a.parquet"))
+
+
+def test_a_folder_or_a_pattern_is_read_shard_by_shard(tmp_path: Path) -> None:
+    for name, docids in (("b", ["3"]), ("a", ["1", "2"]), ("._a", ["x"]), ("deep/c", ["4"])):
+        path = tmp_path / "shards" / f"{name}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.table({"docid": docids, "text": ["t"] * len(docids)}), path)
+    (tmp_path / "shards" / "README.md").touch()
+    assert [(row.line, row.docid) for row in parquet.read_passages(tmp_path / "shards")] == [
+        (1, "1"),
+        (2, "2"),
+        (3, "3"),
+        (4, "4"),
+    ]
+    assert [row.docid for row in parquet.read_passages(tmp_path / "shards" / "*.parquet")] == ["1", "2", "3"]
+    pq.write_table(pa.table({"docid": ["5"]}), tmp_path / "shards" / "e.parquet")
+    with pytest.raises(InputError, match=r"shards/e\.parquet: it has no column 'text'"):
+        list(parquet.read_passages(tmp_path / "shards"))
+    with pytest.raises(InputError, match=r"none-\*\.parquet: there is no such file"):
+        list(parquet.read_passages(tmp_path / "none-*.parquet"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match=r"empty: this is no parquet file"):
+        list(parquet.read_passages(tmp_path / "empty"))

@@ -6,6 +6,7 @@ Zip archives are not unpacked: their members are read in place (:mod:`utility_an
 from __future__ import annotations
 
 import difflib
+import glob
 import logging
 import shutil
 import tarfile
@@ -32,6 +33,20 @@ def is_tar(name: str) -> bool:
 def is_data(name: str) -> bool:
     """Whether a file of a folder or an archive can be data: it is not hidden, and not what a Mac adds to an archive."""
     return not any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(name).parts)
+
+
+def shards(path: Path, ending: str) -> list[Path]:
+    """The files of a folder, at any depth, or of a pattern such as ``part-*.parquet``, by name; else the file alone.
+
+    Nothing is returned where there is no such file.
+    """
+    if path.is_file():
+        return [path]
+    if path.is_dir():
+        found = [file for file in path.rglob(f"*{ending}") if is_data(str(file.relative_to(path)))]
+    else:
+        found = [Path(name) for name in glob.glob(str(path), recursive=True)]
+    return sorted(file for file in found if file.is_file())
 
 
 def on_disk(path: Path) -> Path:

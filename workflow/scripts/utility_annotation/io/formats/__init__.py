@@ -106,7 +106,8 @@ FORMATS: dict[str, Format] = {
         columns=True,
     ),
     "parquet": Format(
-        description="columns with the names of jsonl's keys, or the names in `columns`",
+        description="a file, a folder or a pattern (`part-*.parquet`), with the names of jsonl's keys, or the names in "
+        "`columns`",
         passages=parquet.read_passages,
         queries=parquet.read_queries,
         judgements=parquet.read_judgements,
