@@ -184,6 +184,17 @@ CHART = {
         ("testsets/demo-dev/query_length", 3, "query_length: Input should be greater than or equal to 4"),
         ("pools/demo-train/source/duplicates", "drop", "are taken as published, so leave `duplicates` out"),
         ("datasets/demo/corpus/columns", {"docid": "id"}, "`columns` are for the formats jsonl, json, csv, parquet"),
+        ("datasets/demo/corpus/ids", "line", "corpus: `ids: line` is for the formats jsonl, json, csv, parquet; "),
+        (
+            "datasets/demo/corpus",
+            {"format": "jsonl", "path": "a", "ids": "line", "columns": {"docid": "id"}},
+            "corpus: `ids: line` contradicts docid in `columns`",
+        ),
+        (
+            "datasets/demo/splits/dev/qrels",
+            {"format": "jsonl", "path": "a", "ids": "line"},
+            "dev.qrels: `ids: line` is for passages and queries; judgements name the ids of others",
+        ),
         ("datasets/demo/splits/dev/part", {"percent": [80, 0]}, "two numbers from 0 to 100, the lower one first"),
     ],
 )

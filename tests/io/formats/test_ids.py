@@ -1,4 +1,4 @@
-"""Ids that TREC's files cannot hold, in the readers of every format."""
+"""Ids that TREC's files cannot hold, in the readers of every format, and rows without ids."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from utility_annotation.common.errors import InputError
@@ -16,8 +18,12 @@ from utility_annotation.io.formats import (
     jsonl,
     msmarco,
     msmarco_qa,
+    read_judgements,
+    read_passages,
+    read_queries,
     tevatron,
 )
+from utility_annotation.settings import Source
 
 BAD = "a b"
 PASSAGE = {"docid": BAD, "title": "", "text": "x"}
@@ -56,3 +62,25 @@ def test_an_id_with_white_space_is_refused_with_its_line(
     (tmp_path / "file").write_text(content)
     with pytest.raises(InputError, match=rf"file, (line|item) {number}: .*'a\S*.*b' has white space in it.* Fix: "):
         list(read(tmp_path / "file"))
+
+
+@pytest.mark.parametrize(
+    ("form", "content", "numbers"),
+    [
+        ("jsonl", '{"text": "one"}\n\n{"text": "two", "title": "T"}\n', ["1", "3"]),
+        ("json", '[{"text": "one"},\n\n{"text": "two", "title": "T"}]', ["1", "2"]),
+        ("csv", 'title,text\n,one\nT,"two"\n', ["2", "3"]),
+        ("parquet", "", ["1", "2"]),
+    ],
+)
+def test_a_row_without_an_id_is_named_by_its_line(tmp_path: Path, form: str, content: str, numbers: list[str]) -> None:
+    (tmp_path / "file").write_text(content)
+    if form == "parquet":
+        pq.write_table(pa.table({"title": [None, "T"], "text": ["one", "two"]}), tmp_path / "file")
+    source = Source(format=form, path=str(tmp_path / "file"), ids="line")
+    assert [row[1:] for row in read_passages(source)] == [(numbers[0], None, "one"), (numbers[1], "T", "two")]
+    assert [row[1:] for row in read_queries(source)] == [(numbers[0], "one"), (numbers[1], "two")]
+    with pytest.raises(InputError, match="`ids: line` is for passages and queries"):
+        list(read_judgements(source))
+    with pytest.raises(InputError, match="docid"):
+        list(read_passages(source.model_copy(update={"ids": "file"})))

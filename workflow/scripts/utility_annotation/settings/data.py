@@ -64,6 +64,11 @@ class Source(Settings):
         {},
         description="The file's own column names, such as {docid: id, text: body}, for formats without fixed names.",
     )
+    ids: Literal["file", "line"] = Field(
+        "file",
+        description="Where the ids of passages or questions come from; line: a file without ids, in a format without "
+        "fixed names. A row's id is then the number of its line, or of its item in parquet and JSON lists.",
+    )
 
 
 class Sample(Settings):

@@ -10,6 +10,10 @@ from typing import Any
 from ...common.errors import InputError
 
 _WHOLE = re.compile(r"-?[0-9]+(\.0*)?")
+
+LINE = ""
+"""The name under which a row's id is the number of its line."""
+
 _INT32 = range(-(2**31), 2**31)
 
 
@@ -30,7 +34,7 @@ class Row:
 
         TREC's files, into which every ranking is written, separate their columns by white space.
         """
-        return self._identifier(self.values.get(name), name)
+        return self._identifier(self.values.get(name), name) if name != LINE else str(int(self.line))
 
     def identifiers(self, name: str) -> list[str]:
         """A list of ids; the list may be empty."""

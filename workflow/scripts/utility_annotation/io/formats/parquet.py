@@ -10,7 +10,7 @@ from ...common.errors import InputError, ItemNumber
 from ...common.progress import counted
 from ..archives import shards
 from . import records
-from .fields import Row
+from .fields import LINE, Row
 from .rows import Answers, Judgement, PassageRow, Query
 
 _BATCH_ROWS = 4096
@@ -45,6 +45,7 @@ def _rows(path: Path, columns: records.Columns, *needed: str, optional: str = ""
         InputError: a file does not exist, is no parquet file, or lacks a column.
     """
     wanted = [columns.get(name, name) for name in needed] + [columns[name] for name in columns if name == optional]
+    wanted = [name for name in wanted if name != LINE]
     values = (row for file in shards(path, ".parquet") or [path] for row in _values(file, wanted, optional))
     return (Row(path, ItemNumber(number), row) for number, row in enumerate(values, 1))
 
