@@ -51,6 +51,8 @@ DESCRIPTION_ONLY = "<top>\n<num> Number: 7\n<desc> Description:\nhow does it wor
         (ROBUST, [(2, "301", "International Organized Crime"), (16, "051", "Airbus Subsidies & AT&T")]),
         (COVID, [(3, "1", "coronavirus origin"), (7, "2", 'weather <"')]),
         (DESCRIPTION_ONLY, [(1, "7", "how does it work?")]),
+        ("<top><num>1</num><title>a</title></top> <top><num>2<title>b</top>", [(1, "1", "a"), (1, "2", "b")]),
+        ("<top><num>1</num><title>an <i>odd</i> one</title></top>", [(1, "1", "an <i>odd</i> one")]),
         ("wt09-1:obama family tree\nwt09-2:time: 3:10 to yuma\n",
          [(1, "wt09-1", "obama family tree"), (2, "wt09-2", "time: 3:10 to yuma")]),
         ("1\thow: a colon\n\n2\tsecond\n", [(1, "1", "how: a colon"), (3, "2", "second")]),
@@ -67,6 +69,7 @@ def test_topics(tmp_path: Path, content: str, expected: list[tuple[int, str, str
     [
         ("<top>\n<num>1\n<title>a\n<top>\n<num>2\n</top>\n", 1, "has no </top>"),
         ('{"query_id": "1", "text": "x"}', 1, "neither a topic in SGML"),
+        ("<top>\n<num>1\n<title>a\n", 1, "has no </top>"),
         ("1:a\nno number\n", 2, "neither a topic in SGML"),
         ("<top>\n<title>a\n</top>\n", 1, "`num` is missing"),
         ("\n<top>\n<num>1\n<title>\n</top>\n", 2, "`title` is empty"),

@@ -6,8 +6,8 @@ TREC's SGML has no grammar: closing tags may be missing, and several tags may sh
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from itertools import chain, zip_longest
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from xml.sax.saxutils import unescape
 
@@ -16,9 +16,8 @@ from . import lines
 from .fields import Row
 from .rows import Query
 
-_BEGIN = re.compile(r"<top(?:ic)?\b([^>]*)>", re.IGNORECASE)
-_END = re.compile(r"</top(?:ic)?\s*>", re.IGNORECASE)
-_TAG = re.compile(r"<(/?)([a-zA-Z]\w*)[^>]*>")
+_MARK = re.compile(r"<(/?)top(?:ic)?\b([^>]*)>", re.IGNORECASE)
+_TAG = re.compile(r"<([a-zA-Z]\w*)[^>]*>")
 _NUMBER = re.compile(r"\b(?:number|id)\s*=\s*[\"']?([^\"'\s>]+)", re.IGNORECASE)
 _LABELS = {"num": "Number:", "title": "Topic:", "desc": "Description:"}
 """What may stand before a field's text."""
@@ -27,41 +26,34 @@ _TEXTS = ("title", "query", "question", "desc", "description")
 
 
 def read_queries(path: Path) -> Iterator[Query]:
-    """The topics: number and title, or the description of a topic that has no title."""
-    decoded = ((number, lines.decode(line, path, number)) for number, line in lines.iter_lines(path))
-    for number, line in decoded:
-        rest = chain([(number, line)], decoded)
-        yield from _marked(path, rest) if line.lstrip().startswith("<") else _plain(path, rest)
+    """The topics: number and title, or the description of a topic that has no title. The file must fit into memory."""
+    text = "".join(lines.decode(line, path, number) for number, line in lines.iter_whole_lines(path))
+    return _marked(path, text) if text.lstrip().startswith("<") else _plain(path, text)
 
 
-def _marked(path: Path, numbered: Iterable[tuple[int, str]]) -> Iterator[Query]:
+def _marked(path: Path, text: str) -> Iterator[Query]:
     """Topics between ``<top>`` and ``</top>``."""
-    begin, attributes, inside = 0, "", ""
-    for number, line in numbered:
-        if (opening := _BEGIN.search(line)) is not None:
-            if begin:
-                raise _unclosed(path, begin)
-            begin, attributes, inside, line = number, opening[1], "", line[opening.end() :]
-        if begin:
-            inside += f"{line}\n"
-            if (closing := _END.search(inside)) is not None:
-                yield _topic(Row(path, begin, _fields(attributes, inside[: closing.start()])))
-                begin = 0
-    if begin:
-        raise _unclosed(path, begin)
+    opening: re.Match[str] | None = None
+    for mark in chain(_MARK.finditer(text), [None]):
+        line = 1 + text.count("\n", 0, opening.start()) if opening is not None else 0
+        if opening is not None and (mark is None or not mark[1]):
+            raise InputError("the topic that begins here has no </top>.", hint="close it.", path=path, line=line)
+        if opening is not None and mark is not None:
+            yield _topic(Row(path, line, _fields(opening[2], text[opening.end() : mark.start()])))
+        opening = mark if mark is not None and not mark[1] else None
 
 
 def _fields(attributes: str, inside: str) -> dict[str, str]:
-    """The text after each tag up to the next one, by the tag's name; of a repeated tag, the first."""
+    """The text of each tag, up to its closing tag or else to the next tag, by the tag's name; of several, the first."""
     number = _NUMBER.search(attributes)
     fields = {"num": number[1]} if number else {}
-    tags = list(_TAG.finditer(inside))
-    for tag, following in zip_longest(tags, tags[1:]):
-        if not tag[1]:
-            name = tag[2].lower()
-            text = inside[tag.end() : following.start() if following else None].strip()
-            text = text.removeprefix(_LABELS.get(name, ""))
-            fields.setdefault(name, unescape(" ".join(text.split()), {"&quot;": '"', "&apos;": "'"}))
+    for tag in _TAG.finditer(inside):
+        rest = inside[tag.end() :]
+        closing, following = rest.find(f"</{tag[1]}"), _TAG.search(rest)
+        end = closing if closing >= 0 else following.start() if following else None
+        name = tag[1].lower()
+        text = rest[:end].strip().removeprefix(_LABELS.get(name, ""))
+        fields.setdefault(name, unescape(" ".join(text.split()), {"&quot;": '"', "&apos;": "'"}))
     return fields
 
 
@@ -70,20 +62,16 @@ def _topic(row: Row) -> Query:
     return Query(row.line, row.identifier("num"), row.text(text))
 
 
-def _plain(path: Path, numbered: Iterable[tuple[int, str]]) -> Iterator[Query]:
+def _plain(path: Path, text: str) -> Iterator[Query]:
     """Lines of a number, a colon or a tab, and the question."""
-    for number, line in numbered:
-        found = re.fullmatch(r"\s*([\w.-]+)\s*[:\t](.*)", line)
-        if found is None:
+    for number, line in enumerate(text.split("\n"), 1):
+        found = re.fullmatch(r"\s*([\w.-]+)\s*[:\t](.*)", line.rstrip("\r"))
+        if found is not None:
+            yield _topic(Row(path, number, {"num": found[1], "title": found[2].strip()}))
+        elif line.strip():
             raise InputError(
                 "this is neither a topic in SGML, <top>, nor a number, a colon and a question.",
                 hint="give the line this form, or correct `format`.",
                 path=path,
                 line=number,
             )
-        row = Row(path, number, {"num": found[1], "title": found[2].strip()})
-        yield _topic(row)
-
-
-def _unclosed(path: Path, line: int) -> InputError:
-    return InputError("the topic that begins here has no </top>.", hint="close it.", path=path, line=line)
