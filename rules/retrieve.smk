@@ -91,7 +91,7 @@ rule bm25_index:
         code=plan.code("retrieve.py", "bm25_index"),
     shell:
         "python {params.script} bm25-index --config {params.config} --corpus {input} --output {output}"
-        " > {log} 2>&1"
+        " --memory {resources.mem_mb} > {log} 2>&1"
 
 
 rule bm25_search:
@@ -119,7 +119,8 @@ rule bm25_search:
         code=plan.code("retrieve.py", "bm25_search"),
     shell:
         "python {params.script} bm25-search --config {params.config} --bm25 {wildcards.bm25}"
-        " --testset {wildcards.testset} --index {input.index} --queries {input.queries} --output {output.run} > {log} 2>&1"
+        " --testset {wildcards.testset} --index {input.index} --queries {input.queries} --output {output.run}"
+        " --memory {resources.mem_mb} > {log} 2>&1"
 
 
 rule read_external_run:

@@ -7,6 +7,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from utility_annotation.common.errors import InputError
@@ -18,7 +19,7 @@ TEXT = b"".join(b"%d\tpassage\n" % number for number in range(50_000))
 
 def make_tar(path: Path, members: dict[str, bytes], links: dict[str, tuple[bytes, str]] | None = None) -> Path:
     """Write a tar, compressed as its name says. Links come first: name → (type, target)."""
-    ending = {".gz": "gz", ".tgz": "gz", ".bz2": "bz2"}.get(path.suffix, "")
+    ending = {".gz": "gz", ".tgz": "gz", ".bz2": "bz2", ".xz": "xz"}.get(path.suffix, "")
     with tarfile.open(path, f"w:{ending}") as tar:
         for name, (kind, target) in (links or {}).items():
             link = tarfile.TarInfo(name)
@@ -28,6 +29,8 @@ def make_tar(path: Path, members: dict[str, bytes], links: dict[str, tuple[bytes
             member = tarfile.TarInfo(name)
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))
+    if path.suffix == ".zst":
+        path.write_bytes(pa.Codec("zstd").compress(path.read_bytes(), asbytes=True))
     return path
 
 
@@ -35,10 +38,10 @@ def everything(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
 
 
-@pytest.mark.parametrize("name", ["a.tar", "a.tar.gz", "a.tgz", "a.tar.bz2"])
+@pytest.mark.parametrize("name", ["a.tar", "a.tar.gz", "a.tgz", "a.tar.bz2", "a.tar.xz", "a.tar.zst"])
 @pytest.mark.parametrize("stored", ["in/b.tsv", "./in/b.tsv"])
 def test_the_named_member_alone_is_unpacked(tmp_path: Path, name: str, stored: str) -> None:
-    archive = make_tar(tmp_path / name, {"a.tsv": b"a", stored: TEXT, "c.tsv": b"c"})
+    archive = make_tar(tmp_path / name, {"a.tsv": b"a", "in/._b.tsv": b"\0\5", stored: TEXT, "c.tsv": b"c"})
     assert is_tar(name)
     unpack(archive, "in/b.tsv", tmp_path / "new" / "b.tsv")
     assert (tmp_path / "new" / "b.tsv").read_bytes() == TEXT
@@ -50,8 +53,8 @@ def test_what_is_no_tar() -> None:
 
 
 def test_an_absent_member_is_named_with_near_ones(tmp_path: Path) -> None:
-    archive = make_tar(tmp_path / "a.tar.gz", {"./queries.train.tsv": b"", "./qrels.dev.tsv": b"", "x": b""})
-    with pytest.raises(InputError, match=r"no member 'queries\.dev\.tsv'.*queries\.train\.tsv.*Fix: "):
+    archive = make_tar(tmp_path / "a.tar.gz", {"./queries.train.tsv": b"", "./._queries.dev.tsv": b""})
+    with pytest.raises(InputError, match=r"no member 'queries\.dev\.tsv'; similar names: queries\.train\.tsv\. Fix: "):
         unpack(archive, "queries.dev.tsv", tmp_path / "out")
     assert everything(tmp_path) == {"a.tar.gz"}
 

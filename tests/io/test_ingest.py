@@ -258,7 +258,36 @@ def test_titles_are_left_out_on_demand(raw: Path, out: Path, caplog: pytest.LogC
         "title": [None, None],
         "text": ["one", ""],
     }
-    assert "without titles, 1 passages are empty" in caplog.text
+    assert "1 of 2 passages are blank; they stay" in caplog.text
+
+
+BLANK = {
+    "msmarco": b"d1\tone\nd2\t \nd3\t\n",
+    "beir": b'{"_id": "d1", "title": "", "text": "one"}\n{"_id": "d2", "title": "", "text": ""}\n'
+    b'{"_id": "d3", "title": " ", "text": "\\t"}\n',
+    "jsonl": b'{"docid": "d1", "text": "one"}\n{"docid": "d2", "text": ""}\n{"docid": "d3", "text": null}\n',
+    "dpr": b"id\ttext\ttitle\nd1\tone\t\nd2\t\t\nd3\t \t \n",
+}
+"""Passages with neither title nor text, as FiQA has them."""
+
+
+@pytest.mark.parametrize("form", BLANK)
+def test_blank_passages_stay_and_are_counted(raw: Path, out: Path, form: str, caplog: pytest.LogCaptureFixture) -> None:
+    (raw / "corpus").write_bytes(BLANK[form])
+    ingest_corpus(dataset(raw / "corpus", form), out / "corpus.parquet")
+    assert CORPUS.read(out / "corpus.parquet").to_pydict() == {
+        "docid": ["d1", "d2", "d3"],
+        "title": [None] * 3,
+        "text": ["one", "", ""],
+    }
+    assert "2 of 3 passages are blank; they stay" in caplog.text
+
+
+def test_a_corpus_without_any_text_is_refused(raw: Path, out: Path) -> None:
+    (raw / "collection.tsv").write_bytes(b"d1\t\nd2\t \n")
+    with pytest.raises(InputError, match=r"collection\.tsv: no passage has a text\. Fix: "):
+        ingest_corpus(dataset(raw / "collection.tsv"), out / "corpus.parquet")
+    assert not list(out.glob("*"))
 
 
 def test_a_split_without_what_is_asked_for(raw: Path, out: Path) -> None:
@@ -279,7 +308,6 @@ def test_a_corpus_of_several_blocks_is_whole(raw: Path, out: Path, monkeypatch: 
 BAD = [
     ("collection.tsv", b"d1\tone\nd2\n", 2, "1 column where 2 are due"),
     ("collection.tsv", b"d1\tone\nd2\ttwo\tmore\n", 2, "3 columns where 2 are due"),
-    ("collection.tsv", b"d1\tone\nd2\t \n", 2, "`text` is empty"),
     ("collection.tsv", b"d1\tone\n\ttwo\n", 2, "`passage id` is empty"),
     ("collection.tsv", b"d1\tone\nd2\ttwo\n\nd1\tthree\n", 4, "docid 'd1' stands here and already on line 1"),
     ("collection.tsv", b"d1\tone\nd2\tt\xffwo\n", 2, "byte 0xff at position 5 .* is not UTF-8"),
@@ -317,11 +345,11 @@ def test_bad_input(raw: Path, out: Path, name: str, content: bytes, line: int | 
     ("form", "read"),
     [
         ("trec", lambda s, o: ingest_corpus(Dataset(corpus=s, splits={}), o)),
-        ("trec", lambda s, o: ingest_queries(Split(queries=s), o)),
+        ("tevatron", lambda s, o: ingest_queries(Split(queries=s), o)),
     ],
 )
 def test_a_format_that_does_not_hold_this(raw: Path, out: Path, form: str, read) -> None:
-    with pytest.raises(InputError, match=r"format 'trec' holds no (passages|queries).*msmarco, beir, jsonl"):
+    with pytest.raises(InputError, match=rf"format '{form}' holds no (passages|queries).*msmarco, beir,.* jsonl"):
         read(source(raw / "qrels.tsv", form), out / "x.parquet")
 
 

@@ -164,6 +164,13 @@ def test_what_a_job_does_not_depend_on_is_not_there_for_it() -> None:
     assert searching.backbone.passage_length == Backbone.model_fields["passage_length"].default
 
 
+def test_ids_by_line_reach_the_jobs_that_read_the_file() -> None:
+    source = {"format": "jsonl", "path": "own/new.jsonl", "ids": "line"}
+    own = at_places({"datasets/data/corpus": source, "datasets/data/splits/train/queries": source})
+    assert jobs.ingest_corpus(own, dataset="data").corpus.ids == "line"
+    assert jobs.ingest_queries(own, dataset="data", split="train").queries.ids == "line"
+
+
 def test_a_search_and_an_encoding_take_the_lengths_of_the_test_set_where_it_has_some() -> None:
     own = at_places({"testsets/dev/query_length": 64, "testsets/dev/passage_length": 350})
     names = {"backbone": "encoder"}

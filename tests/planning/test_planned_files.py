@@ -18,6 +18,7 @@ from utility_annotation.planning import (
     exports,
     labels,
     pools,
+    refusals,
     report,
     results,
     retrieval,
@@ -325,6 +326,21 @@ def test_a_pattern_of_members_matches_behind_their_own_download_alone() -> None:
 def test_a_folder_is_watched_by_the_file_in_it() -> None:
     touch("own/beir/qrels/dev.tsv")
     assert data.qrels_files(WHOLE, dataset="data", split="dev") == ["own/beir/qrels/dev.tsv"]
+
+
+@pytest.mark.parametrize("path", ["own/shards", "own/shards/part-*.parquet"])
+def test_every_shard_of_parquet_is_watched(path: str) -> None:
+    source = {"format": "parquet", "path": path}
+    places = ("datasets/data/corpus", "datasets/data/splits/train/qrels", "labels/theirs/file")
+    configuration = at_places(dict.fromkeys(places, source))
+    assert data.corpus_files(configuration, dataset="data") == [path]
+    assert path in refusals.missing_files(configuration)
+    shards = ["own/shards/part-0.parquet", "own/shards/part-1.parquet"]
+    touch(*shards, "own/shards/._part-0.parquet")
+    assert data.corpus_files(configuration, dataset="data") == shards
+    assert data.qrels_files(configuration, dataset="data", split="train") == shards
+    assert labels.outside_files(configuration, labels="theirs") == shards
+    assert path not in refusals.missing_files(configuration)
 
 
 def test_a_file_in_a_zip_of_the_users_needs_the_zip() -> None:

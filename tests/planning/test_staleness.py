@@ -36,6 +36,12 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
     ),
     ({"ingest_corpus"}, {"datasets/data/corpus": SOURCE, "datasets/data/titles": False}),
     ({"ingest_corpus"}, {"datasets/data/corpus/columns": {"docid": "id"}}),
+    ({"ingest_corpus"}, {"datasets/data/corpus": {**SOURCE, "ids": "line"}}),
+    # the ids of a split's questions decide which judgements and answers are theirs
+    (
+        {"ingest_queries", "ingest_qrels", "ingest_answers"},
+        {"datasets/data/splits/dev/queries": {**SOURCE, "ids": "line"}},
+    ),
     (set(), {"datasets/data/shards": 3}),
     ({"ingest_queries", "ingest_qrels", "ingest_answers"}, {"datasets/data/splits/dev/queries": SOURCE}),
     ({"ingest_qrels"}, {"datasets/data/splits/train/qrels": SOURCE}),

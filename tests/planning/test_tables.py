@@ -243,7 +243,7 @@ def test_a_new_format_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ({"format": "bier"}, "'bier' is no format (did you mean 'beir'?)"),
         ({"format": "trec"}, "format 'trec' holds no passages"),
-        ({"format": "beir", "columns": {"docid": "id"}}, "`columns` are for the formats jsonl and parquet"),
+        ({"format": "beir", "columns": {"docid": "id"}}, "`columns` are for the formats jsonl, json, csv, parquet"),
     ],
 )
 def test_a_source_that_cannot_be_read_is_refused(source: dict[str, Any], expected: str) -> None:

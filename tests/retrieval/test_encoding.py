@@ -39,7 +39,7 @@ def encoder(folder: Path) -> Encoder:
 
 @pytest.fixture
 def corpus(tmp_path: Path) -> Path:
-    """23 passages of all lengths, some with a title, in row groups of 5."""
+    """23 passages of all lengths, some with a title, one blank, in row groups of 5."""
     random = np.random.default_rng(0)
     path = tmp_path / "corpus.parquet"
     with CORPUS.writer(path) as writer:
@@ -49,7 +49,7 @@ def corpus(tmp_path: Path) -> Path:
                     {
                         "docid": f"d{row}",
                         "title": str(random.choice(WORDS)) if row % 3 else None,
-                        "text": " ".join(random.choice(WORDS, size=random.integers(1, 12))),
+                        "text": " ".join(random.choice(WORDS, size=random.integers(1, 12))) if row != 9 else "",
                     }
                     for row in range(start, min(start + 5, 23))
                 ]

@@ -193,7 +193,18 @@ CHART = {
         ),
         ("testsets/demo-dev/query_length", 3, "query_length: Input should be greater than or equal to 4"),
         ("pools/demo-train/source/duplicates", "drop", "are taken as published, so leave `duplicates` out"),
-        ("datasets/demo/corpus/columns", {"docid": "id"}, "`columns` are for the formats jsonl and parquet"),
+        ("datasets/demo/corpus/columns", {"docid": "id"}, "`columns` are for the formats jsonl, json, csv, parquet"),
+        ("datasets/demo/corpus/ids", "line", "corpus: `ids: line` is for the formats jsonl, json, csv, parquet; "),
+        (
+            "datasets/demo/corpus",
+            {"format": "jsonl", "path": "a", "ids": "line", "columns": {"docid": "id"}},
+            "corpus: `ids: line` contradicts docid in `columns`",
+        ),
+        (
+            "datasets/demo/splits/dev/qrels",
+            {"format": "jsonl", "path": "a", "ids": "line"},
+            "dev.qrels: `ids: line` is for passages and queries; judgements name the ids of others",
+        ),
         ("datasets/demo/splits/dev/part", {"percent": [80, 0]}, "two numbers from 0 to 100, the lower one first"),
     ],
 )
@@ -354,3 +365,60 @@ def test_the_reference_page_is_what_the_code_says(root: Path) -> None:
     assert (root / "config" / "README.md").read_text() == describe_configuration.reference(), (
         "run: python workflow/scripts/describe_configuration.py --output config"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "read"),
+    [
+        ("trainings: {no: {labels: human, loss: singlelh}}", "trainings: YAML reads a name here", "False"),
+        ("trainings: {1.1: {labels: human, loss: singlelh}}", "trainings: YAML reads a name here", "1.1"),
+        ("trainings: {2024-05-01: {labels: human}}", "trainings: YAML reads a name here", "2024-05-01"),
+        ("datasets: {demo: {splits: {on: {}}}}", r"datasets\.demo\.splits: YAML reads a name here", "True"),
+        ("trainings: {x: {labels: yes, loss: singlelh}}", r"trainings\.x\.labels: YAML reads this", "True"),
+    ],
+)
+def test_a_name_that_yaml_reads_as_something_else_is_to_be_quoted(
+    demo: dict[str, Any], text: str, place: str, read: str
+) -> None:
+    update_config(demo, yaml.safe_load(text))
+    with pytest.raises(InputError, match=rf"{place} as {read} and not as text; put it in quotes, as in 'no' or '1\.1'"):
+        load(demo)
+
+
+def test_home_and_variables_in_paths_of_the_outside_are_replaced(
+    demo: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("DATA", "/data")
+    source = {"format": "jsonl", "path": "$DATA/a.jsonl"}
+    split = {"queries": source, "qrels": {**source, "path": "${DATA}/b"}, "answers": {**source, "path": "~/c"}}
+    changes: dict[str, Any] = {
+        "models": {"own": {"path": "~/models/own"}},
+        "downloads": {"x": {"url": "https://x.org/x.zip", "local": "~/x.zip"}},
+        "datasets": {"own": {"corpus": {**source, "path": "$HOME/corpus"}, "splits": {"test": split}}},
+        "pools": {"own": {"dataset": "own", "split": "test", "source": {"path": "$DATA/rows"}}},
+        "labels": {"own": {"pool": "own", "source": "file", "file": source}},
+        "performance": {"annotate": {"python": "~/vllm/bin/python"}},
+    }
+    update_config(demo, changes)
+    configuration = load(demo)
+    dataset = configuration.datasets["own"]
+    labels = configuration.labels["own"]
+    assert labels.file
+    assert [source.path for source in (dataset.corpus, labels.file)] == ["/home/me/corpus", "/data/a.jsonl"]
+    test = dataset.splits["test"].model_dump()
+    assert [test[kind]["path"] for kind in ("queries", "qrels", "answers")] == [
+        "/data/a.jsonl",
+        "/data/b",
+        "/home/me/c",
+    ]
+    assert configuration.models["own"].path == "/home/me/models/own"
+    assert configuration.downloads["x"].local == "/home/me/x.zip"
+    assert configuration.pools["own"].source.path == "/data/rows"
+    assert configuration.performance.annotate.python == "/home/me/vllm/bin/python"
+
+
+def test_a_variable_that_is_not_set_is_named(demo: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NOWHERE", raising=False)
+    with pytest.raises(InputError, match=r"models\.own\.path: the environment variable NOWHERE is not set"):
+        load(demo | {"models": {"own": {"path": "${NOWHERE}/model"}}})

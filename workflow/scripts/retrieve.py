@@ -70,7 +70,8 @@ def bm25_index(arguments: argparse.Namespace) -> None:
     """Index a corpus with Anserini."""
     from utility_annotation.retrieval import bm25
 
-    bm25.index(arguments.corpus, arguments.output, threads=configuration_of(arguments).performance.threads)
+    threads = configuration_of(arguments).performance.threads
+    bm25.index(arguments.corpus, arguments.output, threads=threads, memory_mb=arguments.memory)
 
 
 def bm25_search(arguments: argparse.Namespace) -> None:
@@ -88,6 +89,7 @@ def bm25_search(arguments: argparse.Namespace) -> None:
         depth=settings.depth,
         drop_query_document=settings.drop_query_document,
         threads=configuration.performance.threads,
+        memory_mb=arguments.memory,
     )
     RUN.write(arguments.output, run)
     tag = BM25 if arguments.bm25 == BM25 else f"{BM25}-{arguments.bm25}"
@@ -112,6 +114,7 @@ def read_external_run(arguments: argparse.Namespace) -> None:
 def main(argv: list[str] | None) -> None:
     """Command line; see ``--help``."""
     commands = Commands(__doc__)
+    memory = "megabytes of the job, of which Java's heap takes three quarters (default: a quarter of the machine's)"
     parser = commands.add(encode, "encode")
     parser.add_argument("--backbone", required=True, help="a name from `backbones`")
     parser.add_argument("--model", required=True, type=Path, help="model folder")
@@ -129,8 +132,10 @@ def main(argv: list[str] | None) -> None:
     parser = commands.add(bm25_index, "bm25-index")
     parser.add_argument("--corpus", required=True, type=Path, help="corpus (parquet)")
     parser.add_argument("--output", required=True, type=Path, help="index (folder)")
+    parser.add_argument("--memory", type=int, help=memory)
     parser = commands.add(bm25_search, "bm25-search")
     parser.add_argument("--bm25", default=BM25, help="a name from `bm25_variants`")
+    parser.add_argument("--memory", type=int, help=memory)
     parser.add_argument("--testset", required=True, help="a name from `testsets`")
     parser.add_argument("--index", required=True, type=Path, help="index (folder)")
     parser.add_argument("--queries", required=True, type=Path, help="questions (parquet)")

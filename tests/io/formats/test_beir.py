@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import lzma
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -47,12 +49,37 @@ def test_folder_and_zip_read_alike(folder: Path, zipped: Path) -> None:
     assert read(zipped) == (passages, queries, judgements)
 
 
-def test_gzip_within_a_folder(folder: Path) -> None:
+@pytest.mark.parametrize(("ending", "compress"), [("gz", gzip.compress), ("xz", lzma.compress)])
+def test_a_compressed_file_within_a_folder(folder: Path, ending: str, compress: Callable[[bytes], bytes]) -> None:
     plain = folder / "corpus.jsonl"
     expected = list(beir.read_passages(folder))
-    (folder / "corpus.jsonl.gz").write_bytes(gzip.compress(plain.read_bytes()))
+    (folder / f"corpus.jsonl.{ending}").write_bytes(compress(plain.read_bytes()))
     plain.unlink()
     assert list(beir.read_passages(folder)) == expected
+
+
+def test_what_a_mac_or_a_file_manager_adds_is_no_data(folder: Path, tmp_path: Path) -> None:
+    expected = read(folder)
+    added = ("qrels/._test.tsv", ".corpus.jsonl.swp", "._corpus.jsonl", "qrels/.DS_Store")
+    for name in added:
+        (folder / name).write_bytes(b"\0\5\x16\7")
+    assert read(folder) == expected
+    with zipfile.ZipFile(tmp_path / "tiny.zip", "w") as archive:
+        for name, content in FILES.items():
+            archive.writestr(f"tiny/{name}", content)
+            around, _, file = f"tiny/{name}".rpartition("/")
+            archive.writestr(f"__MACOSX/{around}/._{file}", b"\0\5\x16\7")
+        for name in (*(f"tiny/{name}" for name in added), *(f"__MACOSX/{name}" for name in FILES)):
+            archive.writestr(name, b"\0\5\x16\7")
+    assert read(tmp_path / "tiny.zip") == expected
+
+
+def test_a_hidden_folder_around_the_data_does_not_matter(folder: Path, tmp_path: Path) -> None:
+    hidden = tmp_path / ".cache" / "tiny"
+    hidden.parent.mkdir()
+    expected = read(folder)
+    folder.rename(hidden)
+    assert read(hidden) == expected
 
 
 def test_one_of_several_splits_is_named_in_the_path(tmp_path: Path) -> None:
@@ -83,6 +110,7 @@ def test_a_folder_without_the_file(tmp_path: Path) -> None:
     ("content", "line", "problem"),
     [
         (b"q1\td1\t1\nq2\td1\t1\n", 1, "where BEIR has its header"),
+        (b"q1\td1\t1.0\nq2\td1\t1.0\n", 1, "where BEIR has its header"),
         (b"query-id\tcorpus-id\tscore\nq1\td1\n", 2, "2 columns where 3 are due"),
         (b"query-id\tcorpus-id\tscore\nq1\td1\t1.5\n", 2, "`score` is str '1.5'"),
         (b"query-id\tcorpus-id\tscore\n\td1\t1\n", 2, "`query-id` is empty"),
@@ -94,6 +122,11 @@ def test_bad_qrels(tmp_path: Path, content: bytes, line: int, problem: str) -> N
     path.write_bytes(content)
     with pytest.raises(InputError, match=rf"test\.tsv, line {line}: .*{problem}"):
         list(beir.read_judgements(path))
+
+
+def test_grades_as_mteb_writes_them(tmp_path: Path) -> None:
+    (tmp_path / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq1\td1\t1.0\nq1\td2\t0.0\n")
+    assert [row.grade for row in beir.read_judgements(tmp_path / "test.tsv")] == [1, 0]
 
 
 def test_scifact(shared_data: Path) -> None:

@@ -13,6 +13,7 @@ from utility_annotation.common.errors import InputError
 from utility_annotation.io.formats import jsonl
 
 TEXT = st.text(st.characters(blacklist_categories=["Cs"]), min_size=1).filter(str.strip)
+ID = st.text(st.characters(blacklist_categories=["Cs", "Cc", "Z"]), min_size=1)
 
 
 def write(folder: Path, *rows: object) -> Path:
@@ -22,7 +23,7 @@ def write(folder: Path, *rows: object) -> Path:
 
 
 @settings(deadline=None, max_examples=50)
-@given(rows=st.lists(st.tuples(TEXT, st.none() | TEXT, TEXT)))
+@given(rows=st.lists(st.tuples(ID, st.none() | TEXT, TEXT)))
 def test_passages_round_trip(rows: list[tuple[str, str | None, str]], tmp_path_factory) -> None:
     path = write(
         tmp_path_factory.mktemp("jsonl"),
@@ -70,7 +71,14 @@ def test_bad_answers(tmp_path: Path, row: dict, problem: str) -> None:
         list(jsonl.read_answers(write(tmp_path, row)))
 
 
-@pytest.mark.parametrize("grade", ["x", 1.0, True, None, "1_0", "٣", 2**31, "--1", ""])
+@pytest.mark.parametrize("grade", [2, 2.0, "2", "2.0", "2."])
+def test_a_whole_number_is_a_grade_however_it_is_written(tmp_path: Path, grade: object) -> None:
+    (judgement,) = jsonl.read_judgements(write(tmp_path, {"query_id": "1", "docid": "2", "grade": grade}))
+    assert judgement.grade == 2
+    assert type(judgement.grade) is int
+
+
+@pytest.mark.parametrize("grade", ["x", 0.5, "0.5", "1e3", True, None, "1_0", "٣", 2**31, 1e30, "--1", "."])
 def test_bad_grades(tmp_path: Path, grade: object) -> None:
     with pytest.raises(InputError, match=r"a\.jsonl, line 1: `grade` is .*not an integer"):
         list(jsonl.read_judgements(write(tmp_path, {"query_id": "1", "docid": "2", "grade": grade})))

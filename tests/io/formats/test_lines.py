@@ -1,11 +1,14 @@
-"""Streaming lines: plain, gzip and zip, line numbers, and what is wrong with a file."""
+"""Streaming lines: plain, compressed and zip, line numbers, and what is wrong with a file."""
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 import zipfile
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -54,21 +57,51 @@ def test_several_gzip_members_are_one_stream(tmp_path: Path) -> None:
     assert list(iter_lines(path)) == [(1, b"a"), (2, b"b")]
 
 
-@pytest.mark.parametrize("kept", [0.05, 0.5, 0.99])
-def test_truncated_gzip_names_file_and_line(tmp_path: Path, kept: float) -> None:
-    path = tmp_path / "a.jsonl.gz"
-    whole = gzip.compress(b"".join(b"%d\n" % number for number in range(20_000)))
-    path.write_bytes(whole[: int(len(whole) * kept)])
-    with pytest.raises(InputError, match=r"a\.jsonl\.gz, line \d+: the compressed data are cut short"):
-        list(iter_lines(path))
-
-
-@pytest.mark.parametrize("content", [b"plain text\n", b"\x1f\x8bnonsense"])
-def test_gz_that_is_no_gzip(tmp_path: Path, content: bytes) -> None:
+def test_compression_is_known_by_the_content_and_not_by_the_name(tmp_path: Path) -> None:
+    """Browsers and tools unpack a file and leave its name, or name a file without its compression."""
     path = tmp_path / "a.gz"
-    path.write_bytes(content)
+    path.write_bytes(b"plain text\n")
+    assert list(iter_lines(path)) == [(1, b"plain text")]
+    path.write_bytes(b"\x1f\x8bnonsense")
     with pytest.raises(InputError, match="damaged"):
         list(iter_lines(path))
+
+
+def zstd(content: bytes) -> bytes:
+    return pa.Codec("zstd").compress(content, asbytes=True)
+
+
+COMPRESSIONS = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress, "zst": zstd}
+
+
+@pytest.mark.parametrize("name", COMPRESSIONS)
+def test_every_compression_reads_alike_also_within_a_zip(tmp_path: Path, name: str) -> None:
+    content = b"".join(b"%d\n" % number for number in range(300_000))
+    expected = [(number + 1, b"%d" % number) for number in range(300_000)]
+    packed = COMPRESSIONS[name](content[:1000]) + COMPRESSIONS[name](content[1000:])  # as pigz and others write it
+    (tmp_path / f"a.{name}").write_bytes(packed)
+    (tmp_path / "without").write_bytes(packed)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("in/a", packed)
+    for path in (f"a.{name}", "without", "a.zip/in/a"):
+        assert list(iter_lines(tmp_path / path)) == expected
+
+
+@pytest.mark.parametrize("kept", [0.05, 0.5, 0.99])
+@pytest.mark.parametrize("name", COMPRESSIONS)
+def test_a_truncated_file_names_itself_and_the_line(tmp_path: Path, name: str, kept: float) -> None:
+    path = tmp_path / f"a.{name}"
+    whole = COMPRESSIONS[name](b"".join(b"%d\n" % (number * 7919 % 10007) for number in range(400_000)))
+    path.write_bytes(whole[: int(len(whole) * kept)])
+    with pytest.raises(InputError, match=rf"a\.{name}, line \d+: the compressed data are cut short"):
+        list(iter_lines(path))
+
+
+def test_a_zip_without_a_member_says_how_to_name_one(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("a.txt", "hello\n")
+    with pytest.raises(InputError, match=r"this is a zip file\. Fix: .*FILE\.zip/MEMBER"):
+        list(iter_lines(tmp_path / "a.zip"))
 
 
 def test_damaged_zip_member(tmp_path: Path) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from utility_annotation.common.errors import InputError
 from utility_annotation.io.formats import msmarco
 from utility_annotation.io.formats.rows import PassageRow, Query
 
@@ -18,6 +20,13 @@ def test_quotation_marks_are_plain_characters(tmp_path: Path) -> None:
         PassageRow(1, "0", None, '"He said ""no""'),
         PassageRow(2, "1", None, "itâ\x80\x99s"),
     ]
+
+
+@pytest.mark.parametrize("header", ["qid\tquery", "_id\tbody of it", "Query ID\tText", "docid\tcontents", "id\ttext"])
+def test_a_header_line_is_no_question(tmp_path: Path, header: str) -> None:
+    (tmp_path / "a.tsv").write_text(f"{header}\n1\twhy?\n")
+    with pytest.raises(InputError, match=r"a\.tsv, line 1: this is a header line .* Fix: set `format` to csv"):
+        list(msmarco.read_queries(tmp_path / "a.tsv"))
 
 
 def test_real_dev_queries(shared_data: Path) -> None:
@@ -33,10 +42,11 @@ def test_real_dev_qrels(shared_data: Path) -> None:
 
 
 _CELL = st.text(st.characters(blacklist_characters="\t\r\n", blacklist_categories=["Cs"])).filter(str.strip)
+_ID = st.text(st.characters(blacklist_categories=["Cs", "Cc", "Z"]), min_size=1)
 
 
 @settings(deadline=None, max_examples=50)
-@given(pairs=st.lists(st.tuples(_CELL.filter(lambda text: not text.startswith("\ufeff")), _CELL)))
+@given(pairs=st.lists(st.tuples(_ID.filter(lambda text: not text.startswith("\ufeff")), _CELL)))
 def test_what_is_written_is_read(pairs: list[tuple[str, str]], tmp_path_factory) -> None:
     path = tmp_path_factory.mktemp("msmarco") / "queries.tsv"
     path.write_bytes("".join(f"{query_id}\t{text}\n" for query_id, text in pairs).encode())

@@ -15,6 +15,7 @@ from utility_annotation.io.formats import parquet, read_judgements, read_passage
 from utility_annotation.settings import Source
 
 TEXT = st.text(st.characters(blacklist_categories=["Cs"]), min_size=1).filter(str.strip)
+ID = st.text(st.characters(blacklist_categories=["Cs", "Cc", "Z"]), min_size=1)
 
 
 def write(folder: Path, **columns: list) -> Path:
@@ -24,7 +25,7 @@ def write(folder: Path, **columns: list) -> Path:
 
 
 @settings(deadline=None, max_examples=50)
-@given(rows=st.lists(st.tuples(TEXT, st.none() | TEXT, TEXT), min_size=1))
+@given(rows=st.lists(st.tuples(ID, st.none() | TEXT, TEXT), min_size=1))
 def test_passages_round_trip(rows: list[tuple[str, str | None, str]], tmp_path_factory: pytest.TempPathFactory) -> None:
     docids, titles, texts = map(list, zip(*rows, strict=True))
     path = tmp_path_factory.mktemp("parquet") / "a.parquet"
@@ -76,12 +77,21 @@ def test_a_named_column_stands_in_the_message(tmp_path: Path) -> None:
         ({"id": ["1"], "text": ["x"]}, {}, r"no column 'docid'; its columns are id, text\."),
         ({"docid": ["1"], "text": ["x"]}, {"title": "heading"}, "no column 'heading'"),
         ({"docid": ["1", None], "text": ["x", "y"]}, {}, "item 2: `docid` is missing or null"),
-        ({"docid": ["1"], "text": [" "]}, {}, "item 1: `text` is empty"),
+        ({"docid": ["1"], "text": [7]}, {}, "item 1: `text` is int"),
     ],
 )
 def test_what_is_lacking_is_named(tmp_path: Path, columns: dict, names: dict, problem: str) -> None:
     with pytest.raises(InputError, match=problem):
         list(parquet.read_passages(write(tmp_path, **columns), names))
+
+
+def test_grades_as_mteb_writes_them(tmp_path: Path) -> None:
+    names = {"query_id": "query-id", "docid": "corpus-id", "grade": "score"}
+    path = write(tmp_path, **{"query-id": ["1", "1"], "corpus-id": ["a", "b"], "score": [1.0, 0.0]})
+    assert [row.grade for row in parquet.read_judgements(path, names)] == [1, 0]
+    path = write(tmp_path, **{"query-id": ["1"], "corpus-id": ["a"], "score": [0.5]})
+    with pytest.raises(InputError, match=r"item 1: `score` is float '0\.5', not an integer"):
+        list(parquet.read_judgements(path, names))
 
 
 def test_a_column_that_such_rows_do_not_have_is_refused(tmp_path: Path) -> None:
@@ -107,3 +117,26 @@ def test_another_file_is_refused(tmp_path: Path) -> None:
 def test_an_absent_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no such file"):
         list(parquet.read_queries(tmp_path / "a.parquet"))
+
+
+def test_a_folder_or_a_pattern_is_read_shard_by_shard(tmp_path: Path) -> None:
+    for name, docids in (("b", ["3"]), ("a", ["1", "2"]), ("._a", ["x"]), ("deep/c", ["4"])):
+        path = tmp_path / "shards" / f"{name}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.table({"docid": docids, "text": ["t"] * len(docids)}), path)
+    (tmp_path / "shards" / "README.md").touch()
+    assert [(row.line, row.docid) for row in parquet.read_passages(tmp_path / "shards")] == [
+        (1, "1"),
+        (2, "2"),
+        (3, "3"),
+        (4, "4"),
+    ]
+    assert [row.docid for row in parquet.read_passages(tmp_path / "shards" / "*.parquet")] == ["1", "2", "3"]
+    pq.write_table(pa.table({"docid": ["5"]}), tmp_path / "shards" / "e.parquet")
+    with pytest.raises(InputError, match=r"shards/e\.parquet: it has no column 'text'"):
+        list(parquet.read_passages(tmp_path / "shards"))
+    with pytest.raises(InputError, match=r"none-\*\.parquet: there is no such file"):
+        list(parquet.read_passages(tmp_path / "none-*.parquet"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match=r"empty: this is no parquet file"):
+        list(parquet.read_passages(tmp_path / "empty"))

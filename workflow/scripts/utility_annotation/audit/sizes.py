@@ -156,7 +156,7 @@ class Sizes:
 
 def _lines(path: Path) -> KnownFile | None:
     """A file of the user's, taken to have a text on each line; None where it is not here, or has no lines."""
-    if not on_disk(path).is_file() or path.suffix == ".parquet":
+    if not on_disk(path).is_file() or path.suffix in (".parquet", ".zip"):
         return None
     lengths = [len(line) for _, line in iter_lines(path)]
     words = fmean(lengths or [0]) / PLAIN_BYTES_A_WORD

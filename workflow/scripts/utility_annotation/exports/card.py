@@ -49,7 +49,7 @@ def card(settings: ExportSettings, form: ExportFormat, counts: Mapping[str, int]
     Args:
         settings: the labels and what made them.
         form: the format of the files beside it.
-        counts: numbers of questions, of those without a positive, of positives and of negatives.
+        counts: numbers of questions, positives and negatives in the files, and of questions that lack either.
         quality: the figures of ``results/quality/{labels}.json``.
     """
     head: dict[str, Any] = {
@@ -63,7 +63,9 @@ def card(settings: ExportSettings, form: ExportFormat, counts: Mapping[str, int]
             for number, (part, file) in enumerate(form.files.items())
         ]
     mean = counts["positives"] / max(1, counts["questions"])
-    rows = [(name, f"{counts[name]:,}") for name in ("questions", "without a positive", "positives", "negatives")]
+    held = ("questions", "positives", "negatives")
+    lacking = (name for name in counts if name not in held)
+    rows = [(name, f"{counts[name]:,}") for name in (*held, *sorted(lacking, reverse=True))]
     return whole(
         head,
         f"# {settings.name}: labels of {settings.labels.pool}, in the format of {form.title}",

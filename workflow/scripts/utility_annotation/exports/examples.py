@@ -29,6 +29,11 @@ class Example:
     positives: list[Passage]
     negatives: list[Passage]
 
+    @property
+    def lacks(self) -> str:
+        """What a training example needs and this one lacks: a positive, a negative, or nothing (empty)."""
+        return "" if self.positives and self.negatives else "a negative" if self.positives else "a positive"
+
 
 @dataclass(frozen=True)
 class Examples:
@@ -36,9 +41,11 @@ class Examples:
 
     Attributes:
         path: a file that :func:`~..training.data.join` wrote.
+        trainable: whether a query that lacks a positive or a negative is left out.
     """
 
     path: Path
+    trainable: bool = False
 
     def __iter__(self) -> Iterator[Example]:
         with pa.memory_map(str(self.path)) as source, pa.ipc.open_file(source) as file:
@@ -48,4 +55,7 @@ class Examples:
                     positives = [(rank or len(judged) + 1, passage) for passage, label, rank in judged if label > 0]
                     positives.sort(key=lambda ranked: ranked[0])
                     negatives = [passage for passage, label, _ in judged if label <= 0]
-                    yield Example(row["query_id"], row["query"], [passage for _, passage in positives], negatives)
+                    found = [passage for _, passage in positives]
+                    example = Example(row["query_id"], row["query"], found, negatives)
+                    if not (self.trainable and example.lacks):
+                        yield example

@@ -1,19 +1,19 @@
 """The formats of exported labels: a function per format, which fills a folder, and its entry in the table of them all.
 
-All formats but TREC and BEIR hold training examples, and leave out a query without a positive. pyarrow is imported only
-for the format that needs it, so that planning does not.
+TREC and BEIR hold judgements of every query. The other formats hold training examples: a query without a positive or
+without a negative is left out, because other trainers refuse empty lists. pyarrow is imported only for the format that
+needs it, so that planning does not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import cycle, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
-
-from ..common.errors import InputError
 
 if TYPE_CHECKING:
     from .examples import Example, Examples, Passage
@@ -33,12 +33,14 @@ class ExportFormat:
         writer: fills a folder with the files.
         files: the files that Hugging Face's ``datasets`` can load, by the name of their configuration; it loads one
             kind of file per configuration.
+        trains: whether the files hold training examples, each with a positive and a negative.
     """
 
     title: str
     loading: str
     writer: Callable[[Examples, Path], None]
     files: Mapping[str, str] = field(default_factory=dict)
+    trains: bool = False
 
 
 def _tevatron(examples: Examples, folder: Path) -> None:
@@ -56,7 +58,7 @@ def _tevatron(examples: Examples, folder: Path) -> None:
                 "positive_passages": passages(example.positives),
                 "negative_passages": passages(example.negatives),
             }
-            for example in _trainable(examples)
+            for example in examples
         ),
     )
 
@@ -72,25 +74,28 @@ def _tevatron_ids(examples: Examples, folder: Path) -> None:
                 "positive_document_ids": [passage["docid"] for passage in example.positives],
                 "negative_document_ids": [passage["docid"] for passage in example.negatives],
             }
-            for example in _trainable(examples)
+            for example in examples
         ),
     )
-    corpus = _passages(_trainable(examples))
+    corpus = _passages(examples)
     _write_jsonl(folder / "corpus.jsonl", ({"docid": each["docid"], "text": _text(each)} for each in corpus))
 
 
 def _sentence_transformers(examples: Examples, folder: Path) -> None:
-    """A row per positive: anchor, positive, and as many negatives as every query has, at most five."""
+    """A row per positive: anchor, positive, and up to five negatives.
+
+    The columns are as many as the query with the most negatives fills. A query with fewer has them again.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    negatives = min(5, min((len(example.negatives) for example in _trainable(examples)), default=0))
+    negatives = min(5, max(len(example.negatives) for example in examples))
     columns = ["anchor", "positive", *(f"negative_{number + 1}" for number in range(negatives))]
     schema = pa.schema([pa.field(column, pa.string(), nullable=False) for column in columns])
     with pq.ParquetWriter(folder / "train.parquet", schema, compression="zstd") as writer:
         rows: list[dict[str, str]] = []
-        for example in _trainable(examples):
-            others = map(_text, example.negatives[:negatives])
+        for example in examples:
+            others = map(_text, islice(cycle(example.negatives), negatives))
             shared = dict(zip(columns, (example.query, "", *others), strict=True))
             rows += [shared | {"positive": _text(positive)} for positive in example.positives]
             if len(rows) >= _ROWS:
@@ -103,7 +108,7 @@ def _flag_embedding(examples: Examples, folder: Path) -> None:
     """Rows of texts."""
     rows = (
         {"query": each.query, "pos": list(map(_text, each.positives)), "neg": list(map(_text, each.negatives))}
-        for each in _trainable(examples)
+        for each in examples
     )
     _write_jsonl(folder / _TRAIN, rows)
 
@@ -118,19 +123,17 @@ def _beir(examples: Examples, folder: Path) -> None:
     with (folder / "qrels" / "train.tsv").open("w", encoding="utf-8") as file:
         file.write("query-id\tcorpus-id\tscore\n")
         for example in examples:
-            query_id = _column(example.query_id)
-            file.writelines(f"{query_id}\t{_column(passage['docid'])}\t1\n" for passage in example.positives)
+            file.writelines(f"{example.query_id}\t{passage['docid']}\t1\n" for passage in example.positives)
 
 
 def _trec(examples: Examples, folder: Path) -> None:
     """Qrels with every judged candidate, and the topics."""
     with (folder / "qrels.txt").open("w", encoding="utf-8") as file:
         for example in examples:
-            query_id = _column(example.query_id)
             for grade, passages in ((1, example.positives), (0, example.negatives)):
-                file.writelines(f"{query_id} 0 {_column(passage['docid'])} {grade}\n" for passage in passages)
+                file.writelines(f"{example.query_id} 0 {passage['docid']} {grade}\n" for passage in passages)
     with (folder / "topics.tsv").open("w", encoding="utf-8") as file:
-        file.writelines(f"{_column(example.query_id)}\t{' '.join(example.query.split())}\n" for example in examples)
+        file.writelines(f"{example.query_id}\t{' '.join(example.query.split())}\n" for example in examples)
 
 
 def _text(passage: Passage) -> str:
@@ -138,24 +141,6 @@ def _text(passage: Passage) -> str:
     from ..io.schemas import passage_text
 
     return passage_text(passage["title"], passage["text"])
-
-
-def _column(identifier: str) -> str:
-    """An id as a column of a text file.
-
-    Raises:
-        InputError: it has white space in it.
-    """
-    if identifier.split() != [identifier]:
-        raise InputError(
-            f"the id {identifier!r} has white space in it, which this format cannot hold.",
-            hint="export another format: JSON lines can hold any id.",
-        )
-    return identifier
-
-
-def _trainable(examples: Iterable[Example]) -> Iterator[Example]:
-    return (example for example in examples if example.positives)
 
 
 def _passages(examples: Iterable[Example]) -> Iterator[Passage]:
@@ -180,25 +165,32 @@ FORMS: dict[str, ExportFormat] = {
         "python -m tevatron.retriever.driver.train --dataset_path train.jsonl …",
         _tevatron,
         {"train": _TRAIN},
+        trains=True,
     ),
     "tevatron-v2": ExportFormat(
         "Tevatron, version 2",
         "python -m tevatron.retriever.driver.train --dataset_path train.jsonl --corpus_path corpus.jsonl …",
         _tevatron_ids,
         {"train": _TRAIN, "corpus": "corpus.jsonl"},
+        trains=True,
     ),
     "sentence-transformers": ExportFormat(
         "sentence-transformers",
         'train = load_dataset("parquet", data_files="train.parquet", split="train")\n'
-        "SentenceTransformerTrainer(model, train_dataset=train, loss=MultipleNegativesRankingLoss(model))",
+        "# a query has a row per positive, so a batch must not hold a query twice\n"
+        'args = SentenceTransformerTrainingArguments("out", batch_sampler=BatchSamplers.NO_DUPLICATES)\n'
+        "loss = MultipleNegativesRankingLoss(model)\n"
+        "SentenceTransformerTrainer(model, args, train_dataset=train, loss=loss).train()",
         _sentence_transformers,
         {"train": "train.parquet"},
+        trains=True,
     ),
     "flag-embedding": ExportFormat(
         "FlagEmbedding",
         "python -m FlagEmbedding.finetune.embedder.encoder_only.base --train_data train.jsonl …",
         _flag_embedding,
         {"train": _TRAIN},
+        trains=True,
     ),
     "beir": ExportFormat(
         "BEIR",

@@ -30,7 +30,7 @@ def export_labels(
         output: the folder, written whole or not at all.
 
     Raises:
-        InputError: labels without any positive; labels of another pool; an id that the format cannot hold.
+        InputError: no query that the format can hold; labels of another pool.
     """
     figures: Any = read_json(quality)
     with atomic_write(output) as folder:
@@ -38,12 +38,18 @@ def export_labels(
         joined = folder / ".joined.arrow"
         join(labels, pools, joined, titles=settings.pool.titles)
         counts: Counter[str] = Counter()
+        trains = FORMS[form].trains
         for example in Examples(joined):
-            held = {"positives": len(example.positives), "negatives": len(example.negatives)}
-            counts.update(held | {"questions": 1, "without a positive": not example.positives})
+            if example.lacks:
+                counts[f"left out, without {example.lacks}" if trains else f"without {example.lacks}"] += 1
+            if not (trains and example.lacks):
+                counts["questions"] += 1
+                counts["positives"] += len(example.positives)
+                counts["negatives"] += len(example.negatives)
         if not counts["positives"]:
-            raise InputError("no query has a positive.", hint="check the labels' quality.", path=labels)
-        FORMS[form].writer(Examples(joined), folder)
+            problem = "no query has a positive and a negative." if trains else "no query has a positive."
+            raise InputError(problem, hint="check the labels' quality.", path=labels)
+        FORMS[form].writer(Examples(joined, trainable=trains), folder)
         joined.unlink()
         write_text(folder / "README.md", card(settings, FORMS[form], counts, figures))
     LOG.info(f"{output}: " + ", ".join(f"{number} {what}" for what, number in counts.items()))

@@ -6,19 +6,20 @@ Zip archives are not unpacked: their members are read in place (:mod:`utility_an
 from __future__ import annotations
 
 import difflib
+import glob
 import logging
 import shutil
 import tarfile
-import zlib
 from pathlib import Path, PurePosixPath
 
 from ..common.errors import InputError
 from ..common.files import atomic_write
 from ..common.progress import Progress
+from .compression import DAMAGED, ENDINGS, decompressed
 
 _LOG = logging.getLogger(__name__)
 
-_TAR_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2")
+_TAR_ENDINGS = (".tar", ".tgz", ".tbz2", ".txz", *(f".tar{ending}" for ending in ENDINGS))
 _BLOCK_BYTES = 1 << 20
 _NAMES_KEPT = 100_000
 """Most names kept for the error message; a hostile archive may hold any number."""
@@ -27,6 +28,25 @@ _NAMES_KEPT = 100_000
 def is_tar(name: str) -> bool:
     """Whether a file of this name is a tar archive, compressed or not."""
     return name.endswith(_TAR_ENDINGS)
+
+
+def is_data(name: str) -> bool:
+    """Whether a file of a folder or an archive can be data: it is not hidden, and not what a Mac adds to an archive."""
+    return not any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(name).parts)
+
+
+def shards(path: Path, ending: str) -> list[Path]:
+    """The files of a folder, at any depth, or of a pattern such as ``part-*.parquet``, by name; else the file alone.
+
+    Nothing is returned where there is no such file.
+    """
+    if path.is_file():
+        return [path]
+    if path.is_dir():
+        found = [file for file in path.rglob(f"*{ending}") if is_data(str(file.relative_to(path)))]
+    else:
+        found = [Path(name) for name in glob.glob(str(path), recursive=True)]
+    return sorted(file for file in found if file.is_file())
 
 
 def on_disk(path: Path) -> Path:
@@ -48,19 +68,19 @@ def unpack(archive: Path, member: str, output: Path) -> None:
         with (
             archive.open("rb") as stream,
             Progress(f"looking for {member} in {archive}", archive.stat().st_size, "bytes").watching(stream.tell),
-            tarfile.open(fileobj=stream, mode="r|*") as tar,
+            tarfile.open(fileobj=decompressed(stream), mode="r|") as tar,
         ):
             while (found := tar.next()) is not None:
                 if PurePosixPath(found.name) == wanted:
                     _write(tar, found, archive, output)
                     _LOG.info("unpacked %s (%s bytes) from %s", member, f"{found.size:,}", archive)
                     return
-                if found.isreg() and len(names) < _NAMES_KEPT:
+                if found.isreg() and is_data(found.name) and len(names) < _NAMES_KEPT:
                     names.append(found.name.removeprefix("./"))
                 tar.members.clear()  # type: ignore[attr-defined]  # or tarfile keeps them all
     except FileNotFoundError:
         raise InputError("there is no such archive.", hint="download it, or correct the path.", path=archive) from None
-    except (tarfile.TarError, EOFError, zlib.error) as error:
+    except (tarfile.TarError, *DAMAGED) as error:
         raise InputError(
             f"the archive is cut short or damaged ({error}).",
             hint="delete the archive to download it again, and compare its checksum with the publisher's.",

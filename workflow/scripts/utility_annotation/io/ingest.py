@@ -29,21 +29,26 @@ Rows = Iterator[PassageRow] | Iterator[Query] | Iterator[Judgement] | Iterator[A
 def ingest_corpus(dataset: Dataset, output: Path) -> int:
     """Write the dataset's corpus of schema ``CORPUS``; return the number of passages.
 
-    Without ``titles`` every title is null. Passages that then have no text stay; the log counts them.
+    Without ``titles`` every title is null. A passage with neither title nor text stays; the log counts them.
 
     Raises:
-        InputError: a bad line, a docid that stands twice, or no passage at all.
+        InputError: a bad line, a docid that stands twice, or no passage that is not blank.
     """
 
     def rows() -> Iterator[PassageRow]:
-        empty = 0
+        blank = total = 0
         for passage in read_passages(dataset.corpus):
             if not dataset.titles:
-                empty += not passage.text
                 passage = passage._replace(title=None)
+            blank += not (passage.title or passage.text)
+            total += 1
             yield passage
-        if empty:
-            _LOG.warning("%s: without titles, %d passages are empty", dataset.corpus.path, empty)
+        if blank == total > 0:
+            raise InputError(
+                "no passage has a text.", hint="name the column of the texts in `columns`.", path=dataset.corpus.path
+            )
+        if blank:
+            _LOG.warning("%s: %d of %d passages are blank; they stay", dataset.corpus.path, blank, total)
 
     return _write(CORPUS, rows, dataset.corpus.path, output)
 

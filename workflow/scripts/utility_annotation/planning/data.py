@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..common.errors import InputError
-from ..io.archives import is_tar, on_disk
+from ..io.archives import is_tar, on_disk, shards
 from ..settings import Configuration, Source, Split
 
 _MEMBERS = {"queries": "queries.jsonl", "qrels": "qrels/{split}.tsv", "answers": "answers.jsonl"}
@@ -87,10 +87,13 @@ def outside_file(configuration: Configuration, path: str) -> str:
     return str(on_disk(Path(path)))
 
 
-def _source_file(configuration: Configuration, source: Source, member: str) -> str:
-    """The file to watch for a source: the member of a folder, or what ``outside_file`` says."""
+def source_files(configuration: Configuration, source: Source, member: str = "") -> list[str]:
+    """The files to watch for a source: the member of a folder, parquet's shards, or what ``outside_file`` says."""
     inside = Path(source.path) / member
-    return str(inside) if inside.is_file() else outside_file(configuration, source.path)
+    if inside.is_file():
+        return [str(inside)]
+    found = shards(Path(source.path), ".parquet") if source.format == "parquet" else []
+    return [str(file) for file in found] or [outside_file(configuration, source.path)]
 
 
 def is_given(configuration: Configuration, file: str) -> bool:
@@ -107,7 +110,7 @@ def local_copy(configuration: Configuration, *, download: str) -> list[str]:
 
 def corpus_files(configuration: Configuration, *, dataset: str) -> list[str]:
     """What a corpus is read from."""
-    return [_source_file(configuration, configuration.datasets[dataset].corpus, "corpus.jsonl")]
+    return source_files(configuration, configuration.datasets[dataset].corpus, "corpus.jsonl")
 
 
 def queries_files(configuration: Configuration, *, dataset: str, split: str) -> list[str]:
@@ -130,9 +133,10 @@ def answers_files(configuration: Configuration, *, dataset: str, split: str) -> 
 def _split_files(configuration: Configuration, dataset: str, split: str, kinds: list[str]) -> list[str]:
     sources = {kind: getattr(split_of(configuration, dataset, split), kind) for kind in kinds}
     return [
-        _source_file(configuration, source, _MEMBERS[kind].format(split=split))
+        file
         for kind, source in sources.items()
         if source is not None
+        for file in source_files(configuration, source, _MEMBERS[kind].format(split=split))
     ]
 
 

@@ -41,9 +41,9 @@ def members(configuration: Configuration, *, labels: str) -> list[str]:
 
 
 def outside_files(configuration: Configuration, *, labels: str) -> list[str]:
-    """The file of the outside world from which a label set is read, if it is."""
+    """The files of the outside world from which a label set is read, if it is."""
     source = configuration.labels[labels].file
-    return [data.outside_file(configuration, source.path)] if source else []
+    return data.source_files(configuration, source) if source else []
 
 
 def everything(configuration: Configuration) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any, get_origin
 
@@ -104,6 +105,12 @@ def _explain(problem: Any) -> str:
         if RENAMED.get(str(key)) in known:
             return f"{place}: `{key}` is now `{RENAMED[str(key)]}`"
         return f"unknown key {place}{nearest(str(key), known)}"
+    if problem["type"] == "string_type" and isinstance(problem["input"], bool | int | float | date):
+        *section, _, last = problem["loc"]
+        where, what = (".".join(map(str, section)), "a name here") if last == "[key]" else (place, "this")
+        return (
+            f"{where}: YAML reads {what} as {problem['input']} and not as text; put it in quotes, as in 'no' or '1.1'"
+        )
     message = problem["msg"].removeprefix("Value error, ")
     return f"{place}: {message}" if place else message
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ..common.errors import InputError
 from ..exports.forms import FORMS
-from ..io.archives import is_tar
+from ..io.archives import is_tar, shards
 from ..settings import Configuration
 from ..settings.base import nearest
 from . import data
@@ -33,7 +33,7 @@ def missing_files(configuration: Configuration) -> dict[str, list[str]]:
     missing: dict[str, list[str]] = {}
     for setting, path in (*data.outside_settings(configuration), *local):
         file = data.outside_file(configuration, path)
-        if not _is_made_here(configuration, file) and not Path(file).exists():
+        if not _is_made_here(configuration, file) and not Path(file).exists() and not shards(Path(file), ".parquet"):
             missing.setdefault(file, []).append(setting)
     return missing
 

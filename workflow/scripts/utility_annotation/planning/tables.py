@@ -12,7 +12,7 @@ from ..annotation.stages import STAGES
 from ..common.errors import InputError
 from ..evaluation.answer_metrics import ANSWER_METRICS
 from ..evaluation.metric_names import METRICS, parse
-from ..io.formats import FORMATS, Kind, wrong_columns
+from ..io.formats import FORMATS, Kind, wrong_columns, wrong_ids
 from ..labels.sources import descriptions, is_soft
 from ..settings import Configuration, QuestionAnswering, Source, Testset, Training
 from ..settings.base import nearest
@@ -92,6 +92,8 @@ def _source(place: str, source: Source | None, kind: Kind) -> Iterator[str]:
         )
     elif source.columns and not FORMATS[source.format].columns:
         yield f"{place}: {wrong_columns(source.format)}"
+    elif problem := wrong_ids(source, kind):
+        yield f"{place}: {problem}"
 
 
 def _training(configuration: Configuration, place: str, training: Training) -> Iterator[str]:

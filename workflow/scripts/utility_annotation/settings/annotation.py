@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from .base import Name, Settings
+from .base import Name, OutsidePath, Settings
 
 
 class PoolSource(Settings):
@@ -19,7 +19,7 @@ class PoolSource(Settings):
         "retrieved: the passages of the qrels, filled up with the top passages of `retrievers`; merged: the top "
         "passages of `retrievers` alone, with or without qrels.",
     )
-    path: str | None = Field(None, description="tevatron, tevatron-ids, dpr: the file, plain or gzip.")
+    path: OutsidePath | None = Field(None, description="tevatron, tevatron-ids, dpr: the file, compressed or not.")
     testset: Name | None = Field(
         None,
         description="retrieved, merged: the test set to search, with its depth and its lengths. It belongs to the "
@@ -186,7 +186,7 @@ class Annotator(Settings):
         "characters counts once for every 50 characters.",
     )
     titles: bool = Field(True, description="Whether the LLM reads the titles of passages.")
-    prompts: str | None = Field(
+    prompts: OutsidePath | None = Field(
         None,
         description="A folder with prompt templates of your own. A file there replaces the one of the same name in "
         "resources/prompts/.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Self, TypeVar, cast, get_args
@@ -28,6 +29,18 @@ def _not_periodic(name: str) -> str:
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.+-]*$", max_length=100), AfterValidator(_not_periodic)]
 """Names become folder names and wildcards: lower case, digits, dots, plus signs and hyphens."""
+
+
+def _expanded(path: str) -> str:
+    """A path with ``~`` and environment variables replaced, as a shell replaces them."""
+    path = os.path.expandvars(os.path.expanduser(path))
+    if unset := re.search(r"\$(\w+|\{\w+\})", path):
+        raise ValueError(f"the environment variable {unset[1].strip('{}')} is not set")
+    return path
+
+
+OutsidePath = Annotated[str, AfterValidator(_expanded)]
+"""Path of a file or folder from outside; ``~`` and environment variables in it are replaced."""
 
 UNTRAINED = "untrained"
 """The training name under which a backbone is evaluated as it is, without training."""

@@ -6,14 +6,14 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from .base import Name, Settings
+from .base import Name, OutsidePath, Settings
 
 
 class Model(Settings):
     """Where a model's weights come from: exactly one of `package`, `path` and `hub`."""
 
     package: str | None = Field(None, description="An installed Python package that contains the weights.")
-    path: str | None = Field(None, description="A local Hugging Face model folder.")
+    path: OutsidePath | None = Field(None, description="A local Hugging Face model folder.")
     hub: str | None = Field(
         None, description="A name on the Hugging Face hub. The model is downloaded when it is prepared."
     )
@@ -35,7 +35,7 @@ class Download(Settings):
     url: str = Field(pattern=r"^(https?|file)://", description="Where the publisher serves the file.")
     md5: str | None = Field(None, pattern=r"^[0-9a-f]{32}$", description="The published MD5 checksum, if there is one.")
     bytes: int | None = Field(None, ge=0, description="The published size in bytes, if there is one.")
-    local: str | None = Field(
+    local: OutsidePath | None = Field(
         None, description="Your own copy of the file. It is checked in the same way and linked instead of downloaded."
     )
 
@@ -55,13 +55,19 @@ class Source(Settings):
     """A file or folder from outside, and how to read it."""
 
     format: str = Field(description="The format of the file.")
-    path: str = Field(
-        description="Path, absolute or relative to the working folder. Files of `downloads` are at raw/NAME/FILE. A "
-        ".gz file is read as it is, a member of a zip is FILE.zip/MEMBER, a member of a tar is raw/NAME/MEMBER."
+    path: OutsidePath = Field(
+        description="Path, absolute or relative to the working folder; `~` and `$VARIABLE` are replaced. Files of "
+        "`downloads` are at raw/NAME/FILE. A compressed file (gz, bz2, xz, zst) is read as it is, a member of a zip is "
+        "FILE.zip/MEMBER, a member of a tar is raw/NAME/MEMBER."
     )
     columns: dict[Literal["docid", "title", "text", "query_id", "grade", "answers"], str] = Field(
         {},
         description="The file's own column names, such as {docid: id, text: body}, for formats without fixed names.",
+    )
+    ids: Literal["file", "line"] = Field(
+        "file",
+        description="Where the ids of passages or questions come from; line: a file without ids, in a format without "
+        "fixed names. A row's id is then the number of its line, or of its item in parquet and JSON lists.",
     )
 
 

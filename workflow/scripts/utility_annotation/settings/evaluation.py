@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from .base import Name, Settings
+from .base import Name, OutsidePath, Settings
 from .metrics import MetricName
 
 
@@ -74,7 +74,7 @@ class Testset(Settings):
 class ExternalRun(Settings):
     """A retriever that others ran: its rankings are files."""
 
-    files: dict[Name, str] = Field(
+    files: dict[Name, OutsidePath] = Field(
         min_length=1, description="By test set, the path of a TREC run (query id, Q0, docid, rank, score, tag)."
     )
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from .base import Settings
+from .base import OutsidePath, Settings
 
 
 class ServerPerformance(Settings):
@@ -37,7 +37,7 @@ class EnginePerformance(Settings):
     memory_fraction: float = Field(
         0.9, gt=0, le=1, description="vllm: fraction of a GPU's memory for weights and cache."
     )
-    python: str = Field(
+    python: OutsidePath = Field(
         "python", description="vllm: the Python interpreter of its jobs, if vLLM has its own environment."
     )
     server: ServerPerformance = Field(ServerPerformance(), description="openai: the server.")

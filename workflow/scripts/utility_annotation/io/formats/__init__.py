@@ -14,7 +14,23 @@ from typing import Literal, TypeVar
 
 from ...common.errors import InputError
 from ...settings import Source, entry
-from . import beir, dpr, hotpotqa, jsonl, msmarco, msmarco_qa, nq_open, parquet, tevatron, trec
+from . import (
+    beir,
+    delimited,
+    documents,
+    dpr,
+    hotpotqa,
+    jsonl,
+    msmarco,
+    msmarco_qa,
+    nq_open,
+    parquet,
+    records,
+    tevatron,
+    topics,
+    trec,
+)
+from .fields import LINE
 from .rows import Answers, Judgement, PassageRow, Query
 
 Row = TypeVar("Row")
@@ -61,7 +77,8 @@ FORMATS: dict[str, Format] = {
         judgements=beir.read_judgements,
     ),
     "trec": Format(
-        description="TREC qrels of four columns",
+        description="TREC topics (SGML, or `1:text`), and qrels of four columns",
+        queries=topics.read_queries,
         judgements=trec.read_judgements,
     ),
     "jsonl": Format(
@@ -73,8 +90,25 @@ FORMATS: dict[str, Format] = {
         answers=jsonl.read_answers,
         columns=True,
     ),
+    "json": Format(
+        description="a list of JSON objects with jsonl's keys, or the names in `columns`",
+        passages=records.reader(records.passages, documents.rows),
+        queries=records.reader(records.queries, documents.rows),
+        judgements=records.reader(records.judgements, documents.rows),
+        answers=records.reader(records.answers, documents.rows),
+        columns=True,
+    ),
+    "csv": Format(
+        description="CSV or TSV with a header line of jsonl's keys, or the names in `columns`; tabs, commas or "
+        "semicolons separate the columns",
+        passages=records.reader(records.passages, delimited.rows),
+        queries=records.reader(records.queries, delimited.rows),
+        judgements=records.reader(records.judgements, delimited.rows),
+        columns=True,
+    ),
     "parquet": Format(
-        description="columns with the names of jsonl's keys, or the names in `columns`",
+        description="a file, a folder or a pattern (`part-*.parquet`), with the names of jsonl's keys, or the names in "
+        "`columns`",
         passages=parquet.read_passages,
         queries=parquet.read_queries,
         judgements=parquet.read_judgements,
@@ -118,6 +152,8 @@ _COLUMNS: dict[Kind, tuple[str, ...]] = {
     "answers": ("query_id", "answers"),
 }
 """What of a source's ``columns`` each kind of rows has."""
+_IDS: dict[Kind, str] = {"passages": "docid", "queries": "query_id"}
+"""The column of ids that a kind of rows has for itself."""
 
 
 def read_passages(source: Source) -> Iterator[PassageRow]:
@@ -172,10 +208,27 @@ def _read(kind: Kind, reader: Callable[..., Iterator[Row]] | None, source: Sourc
             hint=f"name only {', '.join(_COLUMNS[kind])} there.",
             path=source.path,
         )
-    return reader(Path(source.path), source.columns) if source.columns else reader(Path(source.path))
+    if problem := wrong_ids(source, kind):
+        raise InputError(f"{problem}.", hint="leave `ids` out, or correct `format`.", path=source.path)
+    columns = source.columns | ({_IDS[kind]: LINE} if source.ids == "line" else {})
+    return reader(Path(source.path), columns) if columns else reader(Path(source.path))
+
+
+def wrong_ids(source: Source, kind: Kind) -> str:
+    """What is wrong with ``ids`` of a source; empty if nothing is."""
+    if source.ids == "file":
+        return ""
+    if kind not in _IDS:
+        return f"`ids: line` is for passages and queries; {kind} name the ids of others"
+    if not _format(source).columns:
+        return f"`ids: line` is for the formats {_with_columns()}; {source.format} has ids, or numbers its rows"
+    return f"`ids: line` contradicts {_IDS[kind]} in `columns`" if _IDS[kind] in source.columns else ""
 
 
 def wrong_columns(form: str) -> str:
     """What is wrong with ``columns`` for a format whose columns have fixed names."""
-    named = [name for name, each in FORMATS.items() if each.columns]
-    return f"`columns` are for the formats {' and '.join(named)}; those of {form} are fixed"
+    return f"`columns` are for the formats {_with_columns()}; those of {form} are fixed"
+
+
+def _with_columns() -> str:
+    return ", ".join(name for name, each in FORMATS.items() if each.columns)

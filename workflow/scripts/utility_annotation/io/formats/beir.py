@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...common.errors import InputError
+from ..archives import is_data
+from ..compression import ENDINGS
 from . import jsonl, lines
-from .fields import Row
+from .fields import Row, is_grade
 from .rows import Judgement, PassageRow, Query
 
 _QRELS = ("query-id", "corpus-id", "score")
@@ -34,7 +36,7 @@ def read_judgements(path: Path) -> Iterator[Judgement]:
     path = locate(path, "qrels/*.tsv")
     rows = lines.iter_lines(path)
     for number, line in rows:
-        if lines.columns(line, _QRELS, path, number)[2].removeprefix("-").isdigit():
+        if is_grade(lines.columns(line, _QRELS, path, number)[2]):
             raise InputError(
                 "this is a judgement where BEIR has its header line.",
                 hint="put `query-id`, `corpus-id`, `score`, separated by tabs, on a line before it.",
@@ -48,23 +50,23 @@ def read_judgements(path: Path) -> Iterator[Judgement]:
 
 
 def locate(path: Path, pattern: str) -> Path:
-    """The one file named ``pattern`` (plain or ``.gz``) in a BEIR folder or zip; any other path is the file itself.
+    """The one file named ``pattern`` (compressed or not) in a BEIR folder or zip; any other path is the file itself.
 
-    In a zip, the dataset's folder may stand around its files.
+    In a zip, the dataset's folder may stand around its files. Hidden files are passed over.
 
     Raises:
         InputError: the folder or zip has no such file, or several.
     """
     container = lines.on_disk(path)
     if container.is_dir():
-        found = [file for suffix in ("", ".gz") for file in container.glob(pattern + suffix)]
+        found = [file for ending in ("", *ENDINGS) for file in container.glob(pattern + ending) if is_data(file.name)]
     elif zipfile.is_zipfile(container):
         inner = "" if container == path else path.relative_to(container).as_posix()
         with zipfile.ZipFile(container) as archive:
             names = archive.namelist()
         if inner in names:
             return path
-        found = [container / name for name in names if _is_in(name, inner, pattern)]
+        found = [container / name for name in names if is_data(name) and _is_in(name, inner, pattern)]
     else:
         return path
     if len(found) != 1:
@@ -79,7 +81,7 @@ def locate(path: Path, pattern: str) -> Path:
 
 def _is_in(name: str, inner: str, pattern: str) -> bool:
     """Whether a zip's member fits the pattern in the folder ``inner``, with the dataset's folder around it or not."""
-    stem = name.removesuffix(".gz")
+    stem = next((name.removesuffix(ending) for ending in ENDINGS if name.endswith(ending)), name)
     wanted = f"{inner}/{pattern}" if inner else pattern
     depth = wanted.count("/")
     return any(

@@ -1,4 +1,4 @@
-"""Streaming items out of one large JSON document, plain, gzip or a zip's member, with their numbers.
+"""Streaming items out of one large JSON document, a file or a zip's member, compressed or not, with their numbers.
 
 Memory holds one item at a time, whatever the document's size.
 """

@@ -6,12 +6,11 @@ questions have no ids; a question's number in the list, from 1, is its id.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 
 from ...common.errors import InputError
-from . import documents, lines
+from . import delimited, documents, lines
 from .fields import Row
 from .rows import Answers, Judgement, PassageRow, Query, TrainingRow
 
@@ -22,7 +21,7 @@ _NEGATIVES = ("hard_negative_ctxs", "negative_ctxs")
 
 def read_passages(path: Path) -> Iterator[PassageRow]:
     """``id``, ``text`` and ``title`` between tabs under a header line; double quotes stand around what needs them."""
-    records = _records(path)
+    records = delimited.records(path, "\t")
     number, header = next(records, (1, list(_HEADER)))
     if header != list(_HEADER):
         raise InputError(
@@ -75,28 +74,3 @@ def read_answers(path: Path) -> Iterator[Answers]:
 def _id_key(passage: Row) -> str:
     """Where a passage's id stands: NQ's file has ``passage_id``, TriviaQA's has ``psg_id``."""
     return "psg_id" if "psg_id" in passage.values else "passage_id"
-
-
-def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """(line of its beginning, columns) of each record; within quotes a record may go on over several lines."""
-    last = 0
-
-    def decoded() -> Iterator[str]:
-        nonlocal last
-        for number, line in lines.iter_whole_lines(path):
-            last = number
-            yield lines.decode(line, path, number)
-
-    first = 1
-    try:
-        for record in csv.reader(decoded(), delimiter="\t", strict=True):
-            if record:
-                yield first, record
-            first = last + 1
-    except csv.Error as error:
-        raise InputError(
-            f"the quoting of this record is broken ({error}).",
-            hint='put a column that holds a double quote in double quotes, and write each quote in it as "".',
-            path=path,
-            line=first,
-        ) from None

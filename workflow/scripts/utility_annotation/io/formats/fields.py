@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ...common.errors import InputError
+
+_WHOLE = re.compile(r"-?[0-9]+(\.0*)?")
+
+LINE = ""
+"""The name under which a row's id is the number of its line."""
 
 _INT32 = range(-(2**31), 2**31)
 
@@ -24,8 +30,11 @@ class Row:
         return InputError(problem, hint=hint, path=self.path, line=self.line)
 
     def identifier(self, name: str) -> str:
-        """An id: a string that is not empty, or an integer, which becomes a string."""
-        return self._identifier(self.values.get(name), name)
+        """An id: a string without white space, or an integer, which becomes a string.
+
+        TREC's files, into which every ranking is written, separate their columns by white space.
+        """
+        return self._identifier(self.values.get(name), name) if name != LINE else str(int(self.line))
 
     def identifiers(self, name: str) -> list[str]:
         """A list of ids; the list may be empty."""
@@ -47,19 +56,26 @@ class Row:
     def passage(self, docid: str, title: str = "title", text: str = "text") -> tuple[str, str | None, str]:
         """(docid, title, text) under these names. A title that is absent, null or blank is None.
 
-        The text may be empty if there is a title: TREC-COVID and others hold titles without an abstract.
+        A text that is null or blank is empty. TREC-COVID has titles without an abstract, and FiQA has passages with
+        neither title nor text.
         """
-        identifier, heading = self.identifier(docid), self.values.get(title)
+        identifier, heading, body = self.identifier(docid), self.values.get(title), self.values.get(text)
         if heading is not None and type(heading) is not str:
             raise self._wrong(heading, title, "a string or null")
-        if heading is None or is_blank(heading):
-            return identifier, None, self.text(text)
-        return identifier, heading, "" if self.values.get(text) == "" else self.text(text)
+        if type(body) is not str and (body is not None or text not in self.values):
+            raise self._wrong(body, text, "a string")
+        return (
+            identifier,
+            None if heading is None or is_blank(heading) else heading,
+            "" if body is None or is_blank(body) else body,
+        )
 
     def grade(self, name: str) -> int:
-        """A relevance grade: an integer of 32 bits, as a number or in plain decimal digits."""
+        """A relevance grade: an integer of 32 bits, as a number or in plain decimal digits, or 1.0 as MTEB has it."""
         value = self.values.get(name)
-        if type(value) is str and value.isascii() and value.removeprefix("-").isdigit():
+        if type(value) is str and is_grade(value):
+            value = int(value.partition(".")[0])
+        elif type(value) is float and value.is_integer():
             value = int(value)
         if type(value) is not int or value not in _INT32:
             raise self._wrong(value, name, "an integer")
@@ -75,7 +91,15 @@ class Row:
         return [Row(self.path, self.line, item) for item in items]
 
     def _identifier(self, value: object, name: str) -> str:
-        return str(value) if type(value) is int else self._text(value, name, "give every row an id.")
+        if type(value) is int:
+            return str(value)
+        text = self._text(value, name, "give every row an id.")
+        if not is_id(text):
+            raise self.error(
+                f"`{name}` {text[:80]!r} has white space in it, which an id in TREC's files cannot have.",
+                "put another character in its place, here and in every file that names this id.",
+            )
+        return text
 
     def _text(self, value: object, name: str, hint: str) -> str:
         if type(value) is not str:
@@ -94,8 +118,8 @@ class Row:
         if name not in self.values:
             return self.error(
                 f"`{name}` is missing; the row has {', '.join(self.values) or 'nothing'}.",
-                f"give every row `{name}`; the formats jsonl and parquet take another name for it in the source's "
-                "`columns`, such as {docid: id, text: body}.",
+                f"give every row `{name}`; the formats jsonl, json, csv and parquet take another name for it in the "
+                "source's `columns`, such as {docid: id, text: body}.",
             )
         found = "missing or null" if value is None else f"{type(value).__name__} {str(value)[:40]!r}"
         return self.error(f"`{name}` is {found}, not {due}.", f"give `{name}` as {due}.")
@@ -104,6 +128,16 @@ class Row:
 def rows(path: Path, numbered: Iterable[tuple[int, Mapping[str, Any]]]) -> Iterator[Row]:
     """Rows of a file from their lines or items and their values."""
     return (Row(path, line, values) for line, values in numbered)
+
+
+def is_grade(value: str) -> bool:
+    """Whether a string is a whole number in plain decimal digits, such as 1, -1 or 1.0."""
+    return _WHOLE.fullmatch(value) is not None
+
+
+def is_id(value: str) -> bool:
+    """Whether a string can be an id: it is not empty and has no white space in it."""
+    return value.split() == [value]
 
 
 def is_blank(value: str) -> bool:

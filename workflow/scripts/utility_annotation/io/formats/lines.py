@@ -1,36 +1,31 @@
-"""Streaming lines out of a plain file, a gzip file or a zip's member, in flat memory, with their line numbers."""
+"""Streaming lines out of a file or a zip's member, compressed or not, in flat memory, with their line numbers."""
 
 from __future__ import annotations
 
 import codecs
-import gzip
 import io
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import orjson
 
 from ...common.errors import InputError
 from ...common.progress import Progress
 from ..archives import on_disk
+from ..compression import DAMAGED, decompressed
 
-_GZIP_MAGIC = b"\x1f\x8b"
 _BUFFER_BYTES = 1 << 20
 _BLOCK_BYTES = 1 << 24
-
-DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile)
-"""What reading compressed data that are broken or cut short raises."""
 
 
 def iter_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     r"""Yield (number, line) for every line that is not empty; numbers count from 1, empty lines included.
 
     Only ``\n`` and ``\r\n`` end a line: other characters that Unicode calls line breaks do occur inside passages. A
-    byte order mark before the first line is dropped. gzip is known by its first bytes or by ``.gz``; a path may lead on
+    byte order mark before the first line is dropped. A compressed file is known by its first bytes; a path may lead on
     into a zip file (``scifact.zip/scifact/corpus.jsonl``), which is read in place.
 
     Raises:
@@ -76,7 +71,7 @@ def lines_of(block: bytes, number: int) -> Iterator[tuple[int, bytes]]:
 
 @contextmanager
 def open_bytes(path: Path) -> Iterator[IO[bytes]]:
-    """Open a plain file, a gzip file or a zip's member for reading bytes, decompressed."""
+    """Open a file or a zip's member for reading bytes, decompressed."""
     container = on_disk(path)
     if container != path and zipfile.is_zipfile(container):
         with zipfile.ZipFile(container) as archive:
@@ -86,17 +81,23 @@ def open_bytes(path: Path) -> Iterator[IO[bytes]]:
             progress = Progress(f"reading {path}", archive.getinfo(name).file_size, "bytes")
             with archive.open(name) as member, progress.watching(member.tell):
                 buffered = io.BufferedReader(member, _BUFFER_BYTES)  # type: ignore[type-var]  # it has readinto
-                yield buffered
+                yield _decompressed(buffered, path)
         return
     if not path.is_file():
         raise InputError("there is no such file.", hint="correct `path`, or fetch the file.", path=path)
     progress = Progress(f"reading {path}", path.stat().st_size, "bytes")
     with io.BufferedReader(io.FileIO(path), _BUFFER_BYTES) as stream, progress.watching(stream.raw.tell):
-        if path.suffix == ".gz" or stream.peek(2)[:2] == _GZIP_MAGIC:
-            with gzip.open(stream) as unpacked, io.BufferedReader(unpacked, _BUFFER_BYTES) as lines:
-                yield lines
-        else:
-            yield stream
+        if stream.peek(4)[:4] == b"PK\3\4":
+            hint = "name the file in it: FILE.zip/MEMBER."
+            raise InputError("this is a zip file.", hint=hint, path=path)
+        yield _decompressed(stream, path)
+
+
+def _decompressed(stream: io.BufferedReader[Any], path: Path) -> IO[bytes]:
+    try:
+        return decompressed(stream)
+    except DAMAGED as error:  # a zip's member of which the beginning is wrong already
+        raise damaged(error, path, 1) from None
 
 
 def damaged(error: Exception, path: Path, line: int) -> InputError:
@@ -159,4 +160,5 @@ def json_object(line: bytes, path: Path, number: int) -> dict[str, object]:
         if type(value) is dict:
             return value
         problem = f"this is JSON, but a {type(value).__name__} and not an object."
-    raise InputError(problem, hint="put one JSON object, {…}, on each line.", path=path, line=number)
+    hint = "put one JSON object, {…}, on each line" + "; format json reads a list" * line.startswith(b"[")
+    raise InputError(problem, hint=f"{hint}.", path=path, line=number)

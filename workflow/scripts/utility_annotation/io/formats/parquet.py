@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from ...common.errors import InputError, ItemNumber
 from ...common.progress import counted
+from ..archives import shards
 from . import records
-from .fields import Row
+from .fields import LINE, Row
 from .rows import Answers, Judgement, PassageRow, Query
 
 _BATCH_ROWS = 4096
@@ -37,13 +39,22 @@ def read_answers(path: Path, columns: records.Columns = records.OWN_NAMES) -> It
 def _rows(path: Path, columns: records.Columns, *needed: str, optional: str = "") -> Iterator[Row]:
     """The rows of the named columns, in flat memory. An optional column must exist if ``columns`` names it.
 
+    The rows of a folder or of a pattern are numbered through all its files.
+
     Raises:
-        InputError: the file does not exist, is no parquet file, or lacks a column.
+        InputError: a file does not exist, is no parquet file, or lacks a column.
     """
+    wanted = [columns.get(name, name) for name in needed] + [columns[name] for name in columns if name == optional]
+    wanted = [name for name in wanted if name != LINE]
+    values = (row for file in shards(path, ".parquet") or [path] for row in _values(file, wanted, optional))
+    return (Row(path, ItemNumber(number), row) for number, row in enumerate(values, 1))
+
+
+def _values(path: Path, wanted: list[str], optional: str) -> Iterator[dict[str, Any]]:
+    """The rows of one file, with its optional column where it has one."""
     import pyarrow as pa  # here, so that a configuration is checked without it
     import pyarrow.parquet as pq
 
-    wanted = [columns.get(name, name) for name in needed] + [columns[name] for name in columns if name == optional]
     try:
         with pq.ParquetFile(path) as file:
             found = file.schema_arrow.names
@@ -53,11 +64,10 @@ def _rows(path: Path, columns: records.Columns, *needed: str, optional: str = ""
                     hint="name the columns in the source's `columns`, such as {docid: id}, or rename them.",
                     path=path,
                 )
-            read = wanted + [optional] * (optional in found and optional not in columns)
+            read = wanted + [optional] * (optional in found and optional not in wanted)
             batches = file.iter_batches(batch_size=_BATCH_ROWS, columns=read)
             values = (row for batch in batches for row in batch.to_pylist())
-            for number, row in enumerate(counted(values, f"reading {path.name}", "rows", file.metadata.num_rows), 1):
-                yield Row(path, ItemNumber(number), row)
+            yield from counted(values, f"reading {path.name}", "rows", file.metadata.num_rows)
     except FileNotFoundError:
         raise InputError("there is no such file.", hint="correct `path`, or fetch the file.", path=path) from None
     except (pa.ArrowInvalid, OSError) as error:

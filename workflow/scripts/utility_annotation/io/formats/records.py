@@ -6,7 +6,9 @@ The names are those of the schemas (``docid``, ``title``, ``text``; ``query_id``
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TypeVar
 
 from .fields import Row
 from .rows import Answers, Judgement, PassageRow, Query
@@ -15,6 +17,15 @@ Columns = Mapping[str, str]
 """A schema's column → its name in the file; a column that is not given has its own name."""
 
 OWN_NAMES: Columns = {}
+
+_Read = TypeVar("_Read")
+
+
+def reader(
+    read: Callable[[Iterable[Row], Columns], Iterator[_Read]], rows: Callable[[Path], Iterable[Row]]
+) -> Callable[..., Iterator[_Read]]:
+    """What reads such rows from a path, and from a path and the columns' names."""
+    return lambda path, columns=OWN_NAMES: read(rows(path), columns)
 
 
 def passages(rows: Iterable[Row], columns: Columns = OWN_NAMES) -> Iterator[PassageRow]:

@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import jsonl, lines
-from .fields import Row
+from .fields import Row, is_id
 from .rows import Judgement, TrainingRow
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_SPACE = r"[\s\v\x1c-\x1f\x{85}\pZ]"
+"""What ``str.split`` takes for white space, as pyarrow's regular expressions have it."""
 
 
 def read_rows(path: Path) -> Iterator[TrainingRow]:
@@ -38,8 +41,8 @@ def read_plain_rows(block: bytes) -> pa.Table | None:
     """Lines of version 1 as a table, several times faster than row by row, if there is nothing unusual in any of them.
 
     The answer is None, so that the lines must be read one by one, where a key is missing, unknown or of another type,
-    an id or a text is blank, a title is nothing but white space, a docid stands twice in a row, a row has no passage,
-    or a line is empty or not right.
+    an id, a question or a text is blank, an id has white space in it, a title is nothing but white space, a docid
+    stands twice in a row, a row has no passage, or a line is empty or not right.
 
     Returns:
         ``query_id``, ``query``, ``positive_passages``, ``negative_passages``; a title may be empty or null.
@@ -71,6 +74,7 @@ def read_plain_rows(block: bytes) -> pa.Table | None:
     if (
         any(map(_blanks, (table["query_id"], table["query"], docids, texts)))
         or pc.any(pc.utf8_is_space(titles)).as_py()
+        or any(pc.any(pc.match_substring_regex(ids, _SPACE)).as_py() for ids in (table["query_id"], docids))
     ):
         return None
     rows = np.concatenate([np.repeat(np.arange(len(lists)), lists.value_lengths()) for lists in passages])
@@ -124,7 +128,7 @@ def _plain(item: Any) -> tuple[str, str | None, str] | None:
     """What ``Row.passage`` returns for a passage with nothing unusual, several times faster; else None."""
     try:
         docid, title, text = item["docid"], item.get("title"), item["text"]
-        if docid.isspace() or text.isspace() or (title is not None and title.isspace()) or not (docid and text):
+        if not is_id(docid) or text.isspace() or (title is not None and title.isspace()) or not text:
             return None
         return docid, title or None, text
     except (AttributeError, KeyError, TypeError):

@@ -49,11 +49,7 @@ def read_run(path: Path) -> Iterator[Hit]:
 
 
 def write_run(run: Path | str, path: Path | str, tag: str) -> None:
-    """Write a file of schema ``RUN`` as a TREC run; scores keep all their digits.
-
-    Raises:
-        InputError: a query id or docid is empty or has white space in it.
-    """
+    """Write a file of schema ``RUN`` as a TREC run; scores keep all their digits."""
     from ..schemas import RUN
 
     with (
@@ -65,9 +61,4 @@ def write_run(run: Path | str, path: Path | str, tag: str) -> None:
         for batch in file.iter_batches(batch_size=65536):
             progress.add(batch.num_rows)
             for query_id, docid, rank, score in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                if len(query_id.split()) != 1 or len(docid.split()) != 1:
-                    raise InputError(
-                        f"query {query_id!r} or docid {docid!r} is empty or has white space in it, TREC's separator.",
-                        hint="use ids without white space in the corpus and the queries.",
-                    )
                 stream.write(f"{query_id} Q0 {docid} {rank} {score!r} {tag}\n")

@@ -1,0 +1,64 @@
+"""Tables with a header line and double quotes: CSV, TSV, and tables with semicolons."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+from ...common.errors import InputError
+from . import lines
+from .fields import Row
+
+_DELIMITERS = {"\t": "tabs", ",": "commas", ";": "semicolons"}
+_LONGEST_CELL = 1 << 30
+
+csv.field_size_limit(_LONGEST_CELL)
+
+
+def rows(path: Path) -> Iterator[Row]:
+    """The rows under the header line, by its names. The first of tab, comma and semicolon in it separates columns.
+
+    Raises:
+        InputError: an empty or repeated name in the header, another number of columns, or broken quoting.
+    """
+    header = next((line for _, line in lines.iter_lines(path)), b"").decode(errors="replace")
+    delimiter = next((each for each in _DELIMITERS if each in header), ",")
+    found = records(path, delimiter)
+    number, names = next(found, (1, []))
+    if len(set(names)) < len(names) or not all(names):
+        raise InputError(
+            f"a name in the header line is empty or stands twice ({', '.join(names)}).",
+            hint="give every column a name of its own in the first line.",
+            path=path,
+            line=number,
+        )
+    for number, record in found:
+        if len(record) != len(names):
+            raise lines.wrong_columns(len(record), tuple(names), path, number, _DELIMITERS[delimiter])
+        yield Row(path, number, dict(zip(names, record, strict=True)))
+
+
+def records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """(line of its beginning, columns) of each record; within quotes a record may go on over several lines."""
+    last = 0
+
+    def decoded() -> Iterator[str]:
+        nonlocal last
+        for number, line in lines.iter_whole_lines(path):
+            last = number
+            yield lines.decode(line, path, number)
+
+    first = 1
+    try:
+        for record in csv.reader(decoded(), delimiter=delimiter, strict=True):
+            if record:
+                yield first, record
+            first = last + 1
+    except csv.Error as error:
+        raise InputError(
+            f"the quoting of this record is broken ({error}).",
+            hint='put a column that holds a double quote in double quotes, and write each quote in it as "".',
+            path=path,
+            line=first,
+        ) from None
