@@ -12,6 +12,8 @@ from ..planning import annotation, answers
 from ..settings import Configuration
 from .tables import ANY, KnownModel, Rate, RateTable
 
+GPU = "A800"
+"""The GPU of a run of which nobody says what its GPUs are: the slowest in the shipped table."""
 CPU = "cpu"
 SERVER = "server"
 """The device of a model that somebody serves."""

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
@@ -16,8 +17,12 @@ from snakemake.logging import logger
 from ..common.errors import InputError
 from ..planning import refusals
 from ..planning.loading import load, write_resolved
-from ..planning.plan import Plan, Wildcards
+from ..planning.plan import Plan, Predict, Wildcards, unknown
+from ..settings import Configuration
 from .cluster import unfinished_jobs
+
+if TYPE_CHECKING:
+    from ..audit.predictions import Predictions
 
 
 def plan(config: Mapping[str, Any], workflow: Any, folder: Path) -> Plan:
@@ -34,7 +39,19 @@ def plan(config: Mapping[str, Any], workflow: Any, folder: Path) -> Plan:
             write_resolved(read)
     except InputError as error:
         raise WorkflowError(str(error)) from None
-    return Plan(read, folder)
+    return Plan(read, folder, _predicting(read, folder) if workflow.is_main_process else unknown)
+
+
+def _predicting(configuration: Configuration, folder: Path) -> Predict:
+    """How long jobs take; the audit is loaded once this is asked."""
+
+    @cache
+    def predictions() -> Predictions:
+        from ..audit.predictions import Predictions
+
+        return Predictions(configuration, folder / "resources")
+
+    return lambda *job: predictions().seconds(*job)
 
 
 def _with_own_resources(value: Any, folder: Path) -> Any:
