@@ -30,6 +30,7 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
         {
             "downloads/packed/url": "https://elsewhere/packed.tar.gz",
             "downloads/packed/md5": "1" * 32,
+            "downloads/packed/sha256": "1" * 64,
             "downloads/packed/bytes": 8,
             "downloads/packed/local": "mine/packed.tar.gz",
         },
