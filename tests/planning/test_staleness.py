@@ -257,6 +257,7 @@ SPEED = {
     "annotate/batch_tokens": 1,
     "annotate/device": "cpu",
     "annotate/gpus": 4,
+    "annotate/gpus_of": {"list": 2},
     "annotate/memory_fraction": 0.5,
     "annotate/python": "/opt/vllm/bin/python",
     "annotate/server/url": "http://elsewhere/v1",

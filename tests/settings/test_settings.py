@@ -115,6 +115,11 @@ CHART = {
             {"annotate": {"servers": {"judge": {"url": "http://far/v1"}}}},
             "performance.annotate.servers names 'judge', which no annotator serves",
         ),
+        (
+            "performance",
+            {"annotate": {"gpus_of": {"smollm": 2}}},
+            "performance.annotate.gpus_of names 'smollm', which is not in `annotators` (did you mean 'smollm2'?)",
+        ),
         ("annotators/smollm2/model", None, "engine transformers needs `model`"),
         ("annotators/smollm2/engine", "openai", "engine openai needs `served_model_name`"),
         (

@@ -163,8 +163,13 @@ class Workloads:
             assert settings.model is not None, "only a server does without"
             device, model, names = None, self.sizes.model(settings.model), self.sizes.names(settings.model)
             amounts = [Amount("start-llm", 1), Amount("load", model.bytes)]
+        cache = None
+        if model is not None and model.cache_bytes is not None and asked.requests:
+            cache = (asked.prompt_tokens + asked.new_tokens) / asked.requests * model.cache_bytes
+        memory_fraction = self.configuration.performance.annotate.memory_fraction
         for work, tokens in (("likelihood" if asked.scored else "prompt", read), ("reply", written)):
-            amounts.append(Amount(work, tokens, model, (own_name(annotator, stage), *names), device))
+            called = (own_name(annotator, stage), *names)
+            amounts.append(Amount(work, tokens, model, called, device, cache, memory_fraction))
         return self._taking(
             job,
             amounts,

@@ -91,8 +91,8 @@ class VllmEngine:
             raise InputError(
                 f"vLLM cannot run this model here ({error}).",
                 hint=_another_driver()
-                or "read vLLM's messages above; if memory is short, raise `performance.annotate.gpus`, lower "
-                "`annotators.*.max_model_len`, or change `performance.annotate.memory_fraction`.",
+                or "read vLLM's messages above; if memory is short, raise `performance.annotate.gpus` (`gpus_of` for "
+                "one annotator), lower `annotators.*.max_model_len`, or change `performance.annotate.memory_fraction`.",
                 path=self.folder,
             ) from None
         self._notice_a_killed_engine()

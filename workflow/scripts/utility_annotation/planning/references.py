@@ -43,6 +43,10 @@ def problems(configuration: Configuration) -> Iterator[str]:
     for name in configuration.performance.annotate.servers:
         if name not in served:
             yield f"performance.annotate.servers names {name!r}, which no annotator serves{nearest(name, served)}"
+    for name in configuration.performance.annotate.gpus_of:
+        yield from _unknown("performance.annotate.gpus_of", name, configuration.annotators, "annotators")
+        if name in configuration.annotators and configuration.annotators[name].engine == "openai":
+            yield f"performance.annotate.gpus_of.{name} has no effect with engine openai: remove the key"
     yield from _averages(configuration)
     yield from _question_answering(configuration)
     yield from _results(configuration)
