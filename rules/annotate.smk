@@ -31,9 +31,7 @@ for stage, entry in STAGES.items():
             plan.environment_of(annotation.in_environment_of_vllm)
         threads: CONFIG.performance.threads
         resources:
-            mem_mb=plan.memory(rule_name),
-            runtime=plan.runtime(rule_name),
-            gpu=plan.of(annotation.gpus),
+            **plan.requests(rule_name, annotation.gpus),
             engine=1,
         params:
             script=plan.script("annotate.py"),

@@ -27,9 +27,7 @@ rule generate_answers:
         plan.environment_of(annotation.generates_with_vllm)
     threads: CONFIG.performance.threads
     resources:
-        mem_mb=plan.memory("generate_answers"),
-        runtime=plan.runtime("generate_answers"),
-        gpu=plan.of(annotation.generator_gpus),
+        **plan.requests("generate_answers", annotation.generator_gpus),
     params:
         script=plan.script("answers.py"),
         config=plan.configuration_file,
@@ -59,9 +57,7 @@ rule evaluate_answers:
         "../envs/core.yaml"
     threads: CONFIG.performance.threads
     resources:
-        mem_mb=plan.memory("evaluate_answers"),
-        runtime=plan.runtime("evaluate_answers"),
-        gpu=plan.of(answers.bert_score_gpus),
+        **plan.requests("evaluate_answers", answers.bert_score_gpus),
     params:
         script=plan.script("answers.py"),
         config=plan.configuration_file,

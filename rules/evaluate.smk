@@ -18,7 +18,7 @@ rule merge_qrels:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=plan.memory("merge_qrels"),
+        **plan.requests("merge_qrels"),
     params:
         script=plan.script("evaluate.py"),
         config=plan.configuration_file,
@@ -44,7 +44,7 @@ rule match_answers:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=plan.memory("match_answers"),
+        **plan.requests("match_answers"),
     params:
         script=plan.script("evaluate.py"),
         config=plan.configuration_file,
@@ -68,7 +68,7 @@ rule evaluate:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=plan.memory("evaluate"),
+        **plan.requests("evaluate"),
     params:
         script=plan.script("evaluate.py"),
         config=plan.configuration_file,

@@ -17,7 +17,7 @@ rule merge_labels:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=plan.memory("merge_labels"),
+        **plan.requests("merge_labels"),
     params:
         script=plan.script("label.py"),
         config=plan.configuration_file,
@@ -43,7 +43,7 @@ rule label_quality:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=plan.memory("label_quality"),
+        **plan.requests("label_quality"),
     params:
         script=plan.script("label.py"),
         config=plan.configuration_file,

@@ -16,7 +16,7 @@ rule prepare_model:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=plan.memory("prepare_model"),
+        **plan.requests("prepare_model"),
     params:
         script=plan.script("prepare.py"),
         config=plan.configuration_file,

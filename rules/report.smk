@@ -15,7 +15,7 @@ rule sample_annotations:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=plan.memory("sample_annotations"),
+        **plan.requests("sample_annotations"),
     params:
         script=plan.script("report.py"),
         config=plan.configuration_file,
@@ -39,7 +39,7 @@ rule annotation_cost:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=plan.memory("annotation_cost"),
+        **plan.requests("annotation_cost"),
     params:
         script=plan.script("report.py"),
         config=plan.configuration_file,

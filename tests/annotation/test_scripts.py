@@ -246,7 +246,7 @@ def test_every_job_leaves_a_summary_of_what_it_did(files: Path, root: Path, tiny
 
 def test_a_summary_tells_the_engines_time_and_its_gpus(files: Path, root: Path, tiny_model: Path) -> None:
     settings = Annotator(model="tiny", precision="fp32")
-    performance = {"annotate": {"device": "cpu", "gpus": 2}}
+    performance = {"annotate": {"device": "cpu", "gpus": 1, "gpus_of": {"judge": 2}}}
     options = command(files, root, tiny_model, settings, "replug", performance)
     script.main(options)
     summary = json.loads(written(files, "replug").with_suffix(".json").read_text())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,41 @@ PROMPTS = Amount("prompt", 1000, SIZE, NAMES)
 
 def seconds(*rates: Rate, amount: Amount = PROMPTS, gpus: int = 1, threads: int = 1) -> float:
     return Rates([RateTable(rates=rates)], "gpu").time([amount], gpus=gpus, threads=threads)
+
+
+REPLY_RATE = rate(work="reply", rate=8_000, per="weight byte")  # five seconds of 10 tokens
+
+
+@pytest.mark.parametrize(
+    ("memory", "gpus", "took"),
+    [
+        (4_000 + 32 * 100, 1, 5),
+        (1e9, 1, 5),  # no more than the rate has
+        (4_000 + 8 * 100, 1, 20),  # a quarter of the replies under way
+        (2_000 + 16 * 100, 2, 2.5),  # the weights are shared out
+    ],
+)
+def test_replies_are_as_many_at_a_time_as_the_gpus_memory_has_room_for(memory: float, gpus: int, took: float) -> None:
+    amount = Amount("reply", 10, SIZE, NAMES, cache=100)
+    tables = [RateTable(rates=(REPLY_RATE,)), RateTable(rates=(), memory={"gpu": memory})]
+    assert Rates(tables, "gpu").time([amount], gpus=gpus, threads=1) == pytest.approx(took)
+    half = replace(amount, memory_fraction=0.5)
+    doubled = [tables[0], RateTable(rates=(), memory={"gpu": 2 * memory})]
+    assert Rates(doubled, "gpu").time([half], gpus=gpus, threads=1) == pytest.approx(took)
+
+
+def test_a_model_that_does_not_fit_is_said_to_need_more_gpus() -> None:
+    amount = Amount("reply", 10, SIZE, NAMES, cache=100)
+    table = RateTable(rates=(REPLY_RATE,), memory={"gpu": 4_050})
+    with pytest.raises(NotKnown, match=r"how m is to fit 1 gpu \(.*`performance\.annotate\.gpus_of`\)"):
+        Rates([table], "gpu").time([amount], gpus=1, threads=1)
+    assert Rates([table], "gpu").time([amount], gpus=2, threads=1) == pytest.approx(2.5)
+
+
+def test_a_measured_rate_of_replies_holds_whatever_the_memory() -> None:
+    amount = Amount("reply", 1000, SIZE, NAMES, cache=100)
+    table = RateTable(rates=(rate(work="reply"),), memory={"gpu": 1})
+    assert Rates([table], "gpu").time([amount], gpus=1, threads=1) == 10
 
 
 ON_CPU, ON_SERVER = rate(device="cpu", rate=50), Amount("prompt", 1000, SIZE, NAMES, device="server")

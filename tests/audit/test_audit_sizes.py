@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import gzip
+import random
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +15,11 @@ from utility_annotation.audit.rates import NotKnown
 from utility_annotation.audit.sizes import Sizes, Texts
 from utility_annotation.audit.tables import SizeTable
 from utility_annotation.audit.tokens import by_pieces, counter, stand_in
+from utility_annotation.io.formats.lines import iter_lines
 from utility_annotation.io.schemas import CORPUS, POOL, QUERIES
 from utility_annotation.planning.loading import load
 
-CONFIGURATION = {
+CONFIGURATION: dict[str, Any] = {
     "models": {"m": {"hub": "org/m"}},
     "datasets": {
         "d": {
@@ -93,6 +97,31 @@ def test_a_file_of_the_users_has_a_text_on_each_line(opened: Any) -> None:
     assert found.questions("d", "some").number == 2
     pool = found.pool("p")
     assert (pool.questions, pool.candidates, pool.words) == (6, 3, 10)
+
+
+@pytest.mark.parametrize("form", ["plain", "gzip", "zip"])
+def test_of_a_large_file_only_the_first_lines_are_read(monkeypatch: pytest.MonkeyPatch, form: str) -> None:
+    monkeypatch.setattr("utility_annotation.audit.sizes._LINES", 1000)
+    generator = random.Random(1)
+    lines = "".join(f"{generator.random()} {generator.random()}\n" for _ in range(5000)).encode()
+    name = {"plain": "corpus.jsonl", "gzip": "corpus.jsonl.gz", "zip": "all.zip/corpus.jsonl"}[form]
+    configuration = copy.deepcopy(CONFIGURATION)
+    configuration["datasets"]["d"]["corpus"]["path"] = name
+    if form == "zip":
+        with zipfile.ZipFile("all.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("corpus.jsonl", lines)
+    else:
+        Path(name).write_bytes(lines if form == "plain" else gzip.compress(lines))
+    read = []
+    monkeypatch.setattr("utility_annotation.audit.sizes.iter_lines", lambda path: map(seen, iter_lines(path)))
+
+    def seen(line: tuple[int, bytes]) -> tuple[int, bytes]:
+        read.append(line)
+        return line
+
+    found = Sizes(load(configuration), SizeTable()).corpus("d")
+    assert found.number == pytest.approx(5000, rel=0.1)
+    assert len(read) == 1000
 
 
 def test_what_is_not_here_has_its_published_size() -> None:

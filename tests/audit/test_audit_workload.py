@@ -86,10 +86,13 @@ class _Rates(Rates):
     def __init__(self) -> None:
         super().__init__([], "gpu")
         self.asked: dict[str, float] = {}
+        self.cache: float | None = None
 
     def time(self, amounts: Iterable[Amount], *, gpus: int, threads: int) -> float:
         """See ``Rates``."""
-        self.asked = {amount.work: amount.amount for amount in amounts}
+        parts = list(amounts)
+        self.asked = {amount.work: amount.amount for amount in parts}
+        self.cache = parts[-1].cache
         return 1
 
 
@@ -132,6 +135,18 @@ def test_a_download_is_as_large_as_published(workloads: Workloads) -> None:
     fetch = job("fetch", download="file", file="file.gz")
     assert amounts(workloads, fetch)["copy"] == 5_000
     assert workloads.estimate(fetch).bytes == (5_000,)
+
+
+def test_the_cache_holds_the_prompt_and_the_reply_of_a_request(root: Path, workloads: Workloads) -> None:
+    asked = workloads.asked("p", "list", "relsel")
+    models = [model | {"cache_bytes": 10} for model in PUBLISHED["models"]]
+    rates = _Rates()
+    sizes = Sizes(workloads.configuration, SizeTable.model_validate(PUBLISHED | {"models": models}))
+    Workloads(workloads.configuration, sizes, rates, root / "resources").estimate(annotating("relsel", "list"))
+    assert rates.cache == pytest.approx(10 * (asked.prompt_tokens + asked.new_tokens) / asked.requests)
+    workloads.estimate(annotating("relsel", "list"))
+    assert isinstance(workloads._rates, _Rates)
+    assert workloads._rates.cache is None
 
 
 def test_vectors_have_two_bytes_a_dimension(workloads: Workloads) -> None:

@@ -141,7 +141,7 @@ def test_the_stages_of_a_shard_are_one_job_on_one_gpu(done: Path) -> None:
         assert job["TresPerJob"] == "gres:gpu:1"
         assert job["JOB_GRES"] == "gpu:h100:1"
         assert job["Partition"] == "gpu"
-        assert job["TimeLimit"] == "14:00:00", "the times of the stages, one after the other"
+        assert job["TimeLimit"] == "00:40:00", "the least time of each stage, one after the other"
 
 
 def test_shards_are_submitted_side_by_side(done: Path) -> None:
@@ -154,6 +154,8 @@ def test_a_training_uses_the_gpus_that_it_asked_for(done: Path) -> None:
     trainings = jobs(done, "train")
     assert [job["TresPerJob"] for job in trainings] == ["gres:gpu:h100:2"] * len(RUNS)
     assert [job["NumCPUs"] for job in trainings] == ["2"] * len(RUNS)
+    assert [job["NumNodes"] for job in trainings] == ["1"] * len(RUNS)
+    assert [job["MinMemoryNode"] for job in trainings] == ["20000M"] * len(RUNS)
     for record in (done / "results" / "models").rglob("training.json"):
         assert json.loads(record.read_text())["processes"] == 2
 
@@ -264,7 +266,7 @@ def test_shards_that_share_a_job_share_its_gpu_stage_by_stage(root: Path, tmp_pa
         assert server.most_at_once == 1, "two engines at a time would not fit the GPU"
     assert all((folder / shard).is_file() for shard in shards)
     (job,) = jobs(folder, "annotate")
-    assert job["TresPerJob"] == "gres:gpu:1"
+    assert "TresPerJob" not in job, "a server has the GPU"
     assert job["TimeLimit"] == "1-04:00:00", "one after the other"
 
 

@@ -12,6 +12,7 @@ import torch
 from utility_annotation.common import devices
 from utility_annotation.common.devices import choose_device
 from utility_annotation.common.errors import InputError
+from utility_annotation.engines import vllm_engine
 from utility_annotation.training.processes import processes
 
 without_cuda = pytest.mark.skipif(torch.version.cuda is not None, reason="this torch is built for CUDA")
@@ -95,6 +96,25 @@ def test_a_driver_that_is_too_old_is_told_in_torchs_words(monkeypatch: pytest.Mo
         "built for CUDA 13.0, finds none (The NVIDIA driver on your system is too old (found version 11040))" in message
     )
     assert "install a newer driver; or put a build for the CUDA that driver 470.57.02 runs in its place" in message
+
+
+@pytest.mark.parametrize(("cuda", "oldest"), [("13.0", 580), ("12.8", 525), ("11.8", None), (None, None)])
+def test_vllm_says_which_driver_it_needs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cuda: str | None, oldest: int | None
+) -> None:
+    make_driver(monkeypatch, tmp_path)
+    monkeypatch.setattr(torch.version, "cuda", cuda)
+    hint = vllm_engine._another_driver()
+    if oldest is None:
+        assert hint is None
+    else:
+        assert hint is not None
+        assert hint.startswith(f"have NVIDIA's driver 470.57.02 replaced by {oldest} or newer, which CUDA {cuda} needs")
+        assert "torch" not in hint
+    (tmp_path / "version").write_text("NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.65.06  Sun Jul 27 2025\n")
+    assert vllm_engine._another_driver() is None
+    monkeypatch.setattr(devices, "_DRIVER", tmp_path / "none")
+    assert vllm_engine._another_driver() is None
 
 
 def test_a_machine_without_a_driver_is_told_to_be_the_wrong_one(

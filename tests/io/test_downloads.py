@@ -24,7 +24,7 @@ from utility_annotation.io.downloads import Patience, fetch_file
 from utility_annotation.settings import Download
 
 CONTENT = bytes(hashlib.sha256(b"%d" % number).digest()[0] for number in range(3_000_000))
-MD5 = hashlib.md5(CONTENT).hexdigest()
+MD5, SHA256 = hashlib.md5(CONTENT).hexdigest(), hashlib.sha256(CONTENT).hexdigest()
 ZEROS = "0" * 32
 QUICK = Patience(attempts=3, pause=0.01, timeout=5.0)
 
@@ -171,7 +171,7 @@ def test_without_a_published_checksum_the_one_found_is_logged(
     with caplog.at_level(logging.INFO):
         fetch_file(server.download(md5=None, bytes=None), output, QUICK)
     assert output.read_bytes() == CONTENT
-    assert MD5 in caplog.text
+    assert SHA256 in caplog.text
 
 
 def test_progress_is_logged(server: Server, output: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -185,6 +185,23 @@ def test_a_wrong_checksum_names_both_and_leaves_nothing(server: Server, output: 
     assert all(part in message for part in (server.url, ZEROS, MD5, "`md5`"))
     assert left(output) == []
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("md5", [MD5, None])
+def test_a_sha256_checksum_is_checked_too(server: Server, output: Path, md5: str | None) -> None:
+    fetch_file(server.download(md5=md5, sha256=SHA256), output, QUICK)
+    output.unlink()
+    message = failure(server, output, md5=md5, sha256="0" * 64)
+    assert f"its sha256 is {SHA256} and not the published {'0' * 64}" in message
+    assert left(output) == []
+
+
+def test_a_partial_of_a_file_with_a_sha256_alone_is_continued(server: Server, output: Path) -> None:
+    server.tag = None
+    leave_partial(server, output, 1_000_000, md5=None, sha256=SHA256)
+    fetch_file(server.download(md5=None, sha256=SHA256), output, QUICK)
+    assert output.read_bytes() == CONTENT
+    assert server.requests[0]["range"] == "bytes=1000000-"
 
 
 @pytest.mark.parametrize("difference", [-1, 1])

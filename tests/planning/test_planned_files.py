@@ -258,6 +258,16 @@ def test_a_job_that_asks_a_server_needs_no_gpu() -> None:
     assert annotation.gpus(tuned, annotator="served") == annotation.generator_gpus(tuned, generator="served") == 0
 
 
+def test_an_annotator_may_have_gpus_of_its_own() -> None:
+    tuned = at_places({"performance/annotate": {"gpus": 1, "gpus_of": {"list": 2}}})
+    assert annotation.gpus(tuned, annotator="list") == annotation.generator_gpus(tuned, generator="list") == 2
+    assert annotation.gpus(tuned, annotator="point") == 1
+    assert tuned.performance.of("list").annotate.gpus == 2
+    assert tuned.performance.of("point").annotate.gpus == 1
+    with pytest.raises(InputError, match=r"performance\.annotate\.gpus_of\.served has no effect with engine openai"):
+        at_places({"performance/annotate/gpus_of": {"served": 2}})
+
+
 def test_a_test_set_without_labels_has_no_label_file() -> None:
     with pytest.raises(InputError, match=r"test set dev has no `labels`\. Fix: give testsets\.dev\.labels"):
         retrieval.label_file(WHOLE, testset="dev")

@@ -177,14 +177,29 @@ def test_an_output_that_could_not_be_written_is_named_with_its_rule(folder: Path
 # interpreters
 
 
-def test_an_interpreter_of_vllm_that_is_not_there_is_refused_where_a_job_uses_it() -> None:
-    configuration = at_places({"performance/annotate": {"python": "/nowhere/python"}})
-    refusals.missing_interpreter(configuration, ["python", None])
-    text = str(refused(lambda: refusals.missing_interpreter(configuration, ["python", "/nowhere/python"])))
+def with_interpreter(python: object) -> Configuration:
+    return at_places({"performance/annotate": {"python": str(python)}})
+
+
+def test_an_interpreter_of_vllm_that_is_not_there_is_refused() -> None:
+    text = str(refused(lambda: refusals.missing_vllm(with_interpreter("/nowhere/python"))))
     assert text.startswith("there is no interpreter /nowhere/python.")
     assert "Fix: correct `performance.annotate.python`" in text
-    there = at_places({"performance/annotate": {"python": sys.executable}})
-    refusals.missing_interpreter(there, [sys.executable])
+
+
+@pytest.mark.process
+def test_an_interpreter_without_vllm_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`-S` hides the packages of the environment."""
+    python = folder / "python"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')
+    python.chmod(0o755)
+    text = str(refused(lambda: refusals.missing_vllm(with_interpreter(python))))
+    assert text.startswith(f"annotators of engine vllm would run with {python}, which has no vLLM.")
+    assert "--software-deployment-method conda" in text
+    assert "`performance.annotate.python`" in text
+    (folder / "vllm.py").touch()
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    refusals.missing_vllm(with_interpreter(python))
 
 
 @pytest.mark.process

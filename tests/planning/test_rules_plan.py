@@ -13,10 +13,9 @@ from whole import WHOLE, at_places
 
 from utility_annotation.common.code_digest import forget
 from utility_annotation.common.file_digest import content_digest
-from utility_annotation.planning import annotation, data, entries, jobs, labels, pools, results, training
+from utility_annotation.planning import annotation, data, entries, jobs, labels, pools, results, retrieval, training
 from utility_annotation.planning.loading import resolved_name
 from utility_annotation.planning.plan import Plan, none_of, one_of
-from utility_annotation.planning.resources import REQUESTS
 from utility_annotation.settings import Configuration, canonical
 
 
@@ -164,13 +163,28 @@ def test_what_makes_nothing_stale_takes_the_input_too(plan: Plan) -> None:
 
 
 def test_memory_and_time_grow_with_every_attempt(plan: Plan) -> None:
-    request = REQUESTS["train"]
-    assert [plan.memory("train")(wildcards(), attempt) for attempt in (1, 3)] == [16000, 48000]
-    assert [plan.runtime("train")(wildcards(), attempt) for attempt in (1, 2)] == [request.runtime, 1920]
-    with pytest.raises(AssertionError, match="prepare_model asks for no time"):
-        plan.runtime("prepare_model")
-    with pytest.raises(AssertionError, match="plot_lines asks for no memory"):
-        plan.memory("plot_lines")
+    asked = plan.requests("train", training.gpus)
+    assert asked.keys() == {"mem_mb", "runtime", "gpu"}
+    assert [asked["mem_mb"](wildcards(), attempt=attempt) for attempt in (1, 3)] == [16000, 48000]
+    assert [asked["runtime"](wildcards(), threads=1, attempt=attempt) for attempt in (1, 2)] == [960, 1920]
+    assert plan.requests("merge_labels").keys() == {"mem_mb"}
+    assert plan.requests("plot_lines") == {}
+
+
+def test_time_follows_from_what_is_predicted_of_a_job() -> None:
+    jobs: list[tuple[Any, ...]] = []
+
+    def predict(*job: Any) -> float:
+        jobs.append(job)
+        return 3600
+
+    tuned = at_places({"performance/encode/gpus": 2})
+    runtime = Plan(tuned, Path(), predict).requests("encode", retrieval.gpus)["runtime"]
+    names = {"dataset": "data", "shard": "0000-of-0002"}
+    assert [runtime(wildcards(**names), threads=4, attempt=attempt) for attempt in (1, 2, 3)] == [120, 180, 240]
+    assert jobs[0] == ("encode", names, 2, 4)
+    short = Plan(tuned, Path(), lambda *job: 1).requests("encode", retrieval.gpus)["runtime"]
+    assert [short(wildcards(**names), threads=4, attempt=attempt) for attempt in (1, 2)] == [10, 20]
 
 
 def test_vllm_has_an_environment_of_its_own() -> None:

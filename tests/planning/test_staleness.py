@@ -30,6 +30,7 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
         {
             "downloads/packed/url": "https://elsewhere/packed.tar.gz",
             "downloads/packed/md5": "1" * 32,
+            "downloads/packed/sha256": "1" * 64,
             "downloads/packed/bytes": 8,
             "downloads/packed/local": "mine/packed.tar.gz",
         },
@@ -270,6 +271,7 @@ SPEED = {
     "annotate/batch_tokens": 1,
     "annotate/device": "cpu",
     "annotate/gpus": 4,
+    "annotate/gpus_of": {"list": 2},
     "annotate/memory_fraction": 0.5,
     "annotate/python": "/opt/vllm/bin/python",
     "annotate/server/url": "http://elsewhere/v1",

@@ -125,6 +125,11 @@ CHART = {
         ("external_runs", {"splade": {"files": {"deev": "a.trec"}}}, "external_runs.splade.files names 'deev'"),
         ("tables/retrieval/external_runs", ["splade"], "tables.retrieval.external_runs names 'splade'"),
         ("backbones/external", {"model": "all-minilm-l6-v2"}, "backbones.external: this name is reserved"),
+        (
+            "performance",
+            {"annotate": {"gpus_of": {"smollm": 2}}},
+            "performance.annotate.gpus_of names 'smollm', which is not in `annotators` (did you mean 'smollm2'?)",
+        ),
         ("annotators/smollm2/model", None, "engine transformers needs `model`"),
         ("annotators/smollm2/engine", "openai", "engine openai needs `served_model_name`"),
         (

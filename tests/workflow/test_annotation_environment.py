@@ -43,6 +43,18 @@ def test_named_interpreter_runs_vllm_and_nothing_else(workflow: Path) -> None:
     assert interpreters(workflow, "vllm.yaml") == {"/opt/vllm/bin/python"}
 
 
+def test_a_missing_vllm_is_told_by_a_dry_run_and_refused_by_a_run(workflow: Path) -> None:
+    words = "annotators of engine vllm would run with "
+    for target, told in (("labels", True), ("data/demo/corpus.parquet", False)):
+        shown = snakemake(workflow, target, "--dry-run", "--configfile", "config/vllm.yaml")
+        assert shown.returncode == 0, shown.stderr
+        assert (f"A run would stop: {words}" in shown.stdout) == told
+    result = snakemake(workflow, "labels", "--cores", "1", "--configfile", "config/vllm.yaml")
+    assert result.returncode == 1
+    assert words in result.stderr
+    assert not (workflow / "data").exists()
+
+
 def test_conda_makes_vllm_s_environment_where_vllm_runs(
     workflow: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

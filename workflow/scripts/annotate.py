@@ -26,7 +26,7 @@ def annotate(arguments: argparse.Namespace) -> None:
     items = read_items(arguments.pool / file, read, titles=settings.titles)
     output = arguments.annotation / name / file
     job = StageJob(name, arguments.model, arguments.prompt, arguments.store, output, output.with_suffix(".json"))
-    run(job, settings, configuration.performance, items, entry.make)
+    run(job, settings, configuration.performance.of(arguments.annotator), items, entry.make)
 
 
 def _truth(arguments: argparse.Namespace) -> Path:

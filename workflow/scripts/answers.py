@@ -38,7 +38,7 @@ def generate(arguments: argparse.Namespace) -> None:
     job = StageJob(
         files.STAGE, arguments.model, arguments.prompt, arguments.store, output, output.with_name("summary.json")
     )
-    run(job, settings.generator, configuration.performance, items, AnswerStage)
+    run(job, settings.generator, configuration.performance.of(arguments.generator), items, AnswerStage)
 
 
 def evaluate(arguments: argparse.Namespace) -> None:

@@ -24,7 +24,7 @@ from pydantic import ValidationError
 from utility_annotation.audit import actual
 from utility_annotation.audit.page import page
 from utility_annotation.audit.plan import Audit, size_on_disk
-from utility_annotation.audit.rates import Rates, own_rates
+from utility_annotation.audit.rates import GPU, Rates, own_rates
 from utility_annotation.audit.sizes import Sizes
 from utility_annotation.audit.tables import RateTable, read_sizes, read_table
 from utility_annotation.audit.workload import Workloads
@@ -127,7 +127,7 @@ def main(argv: list[str] | None) -> None:
     )
     cores = os.cpu_count() or 1
     planning.add_argument("--gpus", type=count, default=8, help="GPUs there are (8)")
-    planning.add_argument("--gpu", default="A800", help="their name in the tables of rates (A800)")
+    planning.add_argument("--gpu", default=GPU, help=f"their name in the tables of rates ({GPU})")
     planning.add_argument("--cores", type=count, default=cores, help=f"CPU cores there are ({cores})")
     planning.add_argument("--rates", type=Path, action="append", default=[], metavar="FILE", help="rates of yours")
     planning.add_argument("--sizes", type=Path, action="append", default=[], metavar="FILE", help="sizes of yours")

@@ -54,7 +54,7 @@ class StageEntry:
         listwise, pointwise: how it asks under each protocol.
         make: makes the object that asks and reads replies, from the annotator and the prompt template.
         labels: how its result becomes labels; None for a stage whose result is not about passages.
-        runtime: minutes that its job asks a scheduler for.
+        runtime: minutes that its job asks a scheduler for where the audit does not know how long it takes.
     """
 
     description: str

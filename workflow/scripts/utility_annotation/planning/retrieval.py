@@ -8,6 +8,11 @@ from ..settings import Backbone, Configuration
 from . import data, labels, pools
 
 
+def gpus(configuration: Configuration) -> int:
+    """GPUs of a job that encodes or searches."""
+    return configuration.performance.encode.gpus
+
+
 def queries(configuration: Configuration, *, testset: str) -> str:
     """The questions of a test set."""
     settings = configuration.testsets[testset]

@@ -6,6 +6,11 @@ from ..settings import UNTRAINED, Configuration
 from . import labels
 
 
+def gpus(configuration: Configuration) -> int:
+    """GPUs of a training."""
+    return configuration.performance.train.gpus
+
+
 def model(configuration: Configuration, *, backbone: str, training: str) -> str:
     """Folder of a trained model, or of the backbone itself for the untrained one."""
     if training == UNTRAINED:

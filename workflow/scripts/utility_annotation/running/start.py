@@ -5,19 +5,26 @@ Errors become Snakemake's own, which it shows without a traceback.
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from snakemake.exceptions import WorkflowError
-from snakemake.logging import logger
+from snakemake.logging import get_event, logger
+from snakemake_interface_logger_plugins.common import LogEvent
 
 from ..common.errors import InputError
 from ..planning import refusals
 from ..planning.loading import load, write_resolved
-from ..planning.plan import Plan, Wildcards
+from ..planning.plan import Plan, Predict, Wildcards, unknown
+from ..settings import Configuration
 from .cluster import unfinished_jobs
+
+if TYPE_CHECKING:
+    from ..audit.predictions import Predictions
 
 
 def plan(config: Mapping[str, Any], workflow: Any, folder: Path) -> Plan:
@@ -34,7 +41,21 @@ def plan(config: Mapping[str, Any], workflow: Any, folder: Path) -> Plan:
             write_resolved(read)
     except InputError as error:
         raise WorkflowError(str(error)) from None
-    return Plan(read, folder)
+    if workflow.output_settings.dryrun:
+        logger.addHandler(_Forewarning(read, workflow))
+    return Plan(read, folder, _predicting(read, folder) if workflow.is_main_process else unknown)
+
+
+def _predicting(configuration: Configuration, folder: Path) -> Predict:
+    """How long jobs take; the audit is loaded once this is asked."""
+
+    @cache
+    def predictions() -> Predictions:
+        from ..audit.predictions import Predictions
+
+        return Predictions(configuration, folder / "resources")
+
+    return lambda *job: predictions().seconds(*job)
 
 
 def _with_own_resources(value: Any, folder: Path) -> Any:
@@ -76,12 +97,45 @@ def before_first_job(made: Plan, workflow: Any) -> None:
                 hint="let them end, or cancel them with `make cluster-cancel`; then start again.",
             )
         refusals.outputs_without_access((job.rule.name, str(file)) for job in planned for file in job.output)
-        if "conda" not in map(str, workflow.deployment_settings.deployment_method):
+        if not _makes_environments(workflow):
             refusals.foreign_python()
-        refusals.missing_interpreter(made.configuration, (job.params.get("python") for job in planned))
+        _need_vllm(made.configuration, workflow, planned)
         write_resolved(made.configuration)
     except InputError as error:
         raise WorkflowError(str(error)) from None
+
+
+def _makes_environments(workflow: Any) -> bool:
+    return "conda" in map(str, workflow.deployment_settings.deployment_method)
+
+
+def _need_vllm(configuration: Configuration, workflow: Any, planned: Iterable[Any]) -> None:
+    """Raise InputError where planned jobs need vLLM and would not find it."""
+    if _makes_environments(workflow) and configuration.performance.annotate.python == "python":
+        return
+    for job in planned:
+        names = job.wildcards_dict
+        asked = names.get("annotator") or names.get("generator")
+        if asked and configuration.annotators[asked].engine == "vllm" and job.params.get("python"):
+            refusals.missing_vllm(configuration)
+            return
+
+
+class _Forewarning(logging.Handler):
+    """Says in a dry run what a run would be refused for."""
+
+    def __init__(self, configuration: Configuration, workflow: Any) -> None:
+        super().__init__()
+        self._configuration, self._workflow = configuration, workflow
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See ``logging.Handler``."""
+        if get_event(record) == LogEvent.RUN_INFO:
+            logger.removeHandler(self)
+            try:
+                _need_vllm(self._configuration, self._workflow, self._workflow.dag.needrun_jobs())
+            except InputError as error:
+                logger.warning(f"A run would stop: {error}")
 
 
 def tell_what_failed(snakemake_logs: list[str]) -> None:

@@ -34,10 +34,18 @@ class Download(Settings):
 
     url: str = Field(pattern=r"^(https?|file)://", description="Where the publisher serves the file.")
     md5: str | None = Field(None, pattern=r"^[0-9a-f]{32}$", description="The published MD5 checksum, if there is one.")
+    sha256: str | None = Field(
+        None, pattern=r"^[0-9a-f]{64}$", description="The published SHA-256 checksum, if there is one."
+    )
     bytes: int | None = Field(None, ge=0, description="The published size in bytes, if there is one.")
     local: OutsidePath | None = Field(
         None, description="Your own copy of the file. It is checked in the same way and linked instead of downloaded."
     )
+
+    @property
+    def checksums(self) -> dict[str, str]:
+        """The published checksums, by their algorithm."""
+        return {name: value for name, value in (("md5", self.md5), ("sha256", self.sha256)) if value is not None}
 
     @property
     def file(self) -> str:

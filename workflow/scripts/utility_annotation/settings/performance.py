@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .base import OutsidePath, Settings
+from .base import Name, OutsidePath, Settings
 
 
 class ServerPerformance(Settings):
@@ -34,6 +34,10 @@ class EnginePerformance(Settings):
         ge=0,
         description="GPUs per job. vllm splits the model over them (tensor parallelism).",
     )
+    gpus_of: dict[Name, Annotated[int, Field(ge=0)]] = Field(
+        {},
+        description="GPUs per job of an annotator, by its name, where they are not `gpus`: a larger LLM may need more.",
+    )
     memory_fraction: float = Field(
         0.9, gt=0, le=1, description="vllm: fraction of a GPU's memory for weights and cache."
     )
@@ -44,6 +48,10 @@ class EnginePerformance(Settings):
     servers: dict[str, ServerPerformance] = Field(
         {}, description="openai: by `served_model_name`, a server other than `server`, such as that of a second judge."
     )
+
+    def of(self, annotator: str) -> EnginePerformance:
+        """The same for one annotator: ``gpus`` is its number."""
+        return self.model_copy(update={"gpus": self.gpus_of.get(annotator, self.gpus)})
 
     def server_of(self, served_model_name: str | None) -> tuple[str, ServerPerformance]:
         """The server of a model, after its place in the configuration."""
@@ -93,3 +101,7 @@ class Performance(Settings):
     train: TrainPerformance = Field(TrainPerformance(), description="Training.")
     encode: EncodePerformance = Field(EncodePerformance(), description="Encoding and search.")
     threads: int = Field(1, ge=1, description="CPU threads per annotation, training or encoding job.")
+
+    def of(self, annotator: str) -> Performance:
+        """The same for the jobs of one annotator."""
+        return self.model_copy(update={"annotate": self.annotate.of(annotator)})

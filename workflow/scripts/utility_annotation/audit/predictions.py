@@ -1,0 +1,39 @@
+"""How long a job takes, for a plan that asks a scheduler for time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..common.errors import InputError
+from ..settings import Configuration
+from .plan import Job, Output
+from .rates import GPU, Rates, own_rates
+from .sizes import Sizes
+from .tables import RateTable, read_sizes, read_table
+from .tokens import by_pieces
+from .workload import Workloads
+
+
+class Predictions:
+    """Predicts jobs of a configuration as the audit does, with its shipped tables and the speeds measured here.
+
+    Args:
+        configuration: the configuration.
+        resources: the workflow's folder of that name.
+    """
+
+    def __init__(self, configuration: Configuration, resources: Path) -> None:
+        tables = resources / "audit"
+        rates = Rates([own_rates(configuration, GPU), read_table(RateTable, tables / "rates.yaml")], GPU)
+        sizes = Sizes(configuration, read_sizes([tables / "sizes.yaml"]))
+        # a plan must not wait for a tokenizer
+        self._workloads = Workloads(configuration, sizes, rates, resources, counter=lambda folder: by_pieces)
+
+    def seconds(self, rule: str, wildcards: Mapping[str, str], gpus: int, threads: int) -> float | None:
+        """Wall seconds of a job; None where they are not known, or where a file that tells them cannot be read."""
+        job = Job(id=0, rule=rule, wildcards=dict(wildcards), outputs=(Output(path=""),), gpus=gpus, threads=threads)
+        try:
+            return self._workloads.estimate(job).seconds
+        except (InputError, OSError, ValueError):
+            return None
