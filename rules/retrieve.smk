@@ -129,7 +129,7 @@ rule read_external_run:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=plan.memory("read_external_run"),
+        **plan.requests("read_external_run"),
     params:
         script=plan.script("retrieve.py"),
         config=plan.configuration_file,
