@@ -5,6 +5,8 @@
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+# Organisations have certificates of their own, which the system knows.
+export UV_SYSTEM_CERTS ?= true
 
 # Each job is a process of its own: what Python has compiled once must be kept, or every job compiles torch anew.
 unexport PYTHONDONTWRITEBYTECODE

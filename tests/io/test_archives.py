@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 import tarfile
 import zipfile
 from pathlib import Path
@@ -119,3 +120,24 @@ def test_a_hostile_zip_read_in_place_writes_nothing(tmp_path: Path, hostile: str
         archive.writestr("in/good.txt", "another\n")
     assert list(iter_lines(inside / "a.zip" / "good.txt")) == [(1, b"good")]
     assert everything(tmp_path) == {"inside", "inside/a.zip"}
+
+
+def test_a_flipped_bit_of_a_compressed_archive_is_an_error_or_changes_nothing(tmp_path: Path) -> None:
+    content = bytes(random.Random(1).choices(b"abcdefgh ", k=3000))
+    archive = make_tar(tmp_path / "whole.tar.gz", {"first.txt": content, "second.txt": content})
+    damaged = tmp_path / "damaged.tar.gz"
+    whole = archive.read_bytes()
+    noticed = 0
+    for place in range(0, len(whole), 7):
+        flipped = bytearray(whole)
+        flipped[place] ^= 1 << place % 8
+        damaged.write_bytes(flipped)
+        output = tmp_path / "out" / str(place)
+        try:
+            unpack(damaged, "first.txt", output)
+        except InputError:
+            noticed += 1
+            assert not output.exists()
+        else:
+            assert output.read_bytes() == content
+    assert noticed > 0.9 * len(range(0, len(whole), 7))

@@ -11,6 +11,7 @@ import logging
 import shutil
 import tarfile
 from pathlib import Path, PurePosixPath
+from typing import IO, Any
 
 from ..common.errors import InputError
 from ..common.files import atomic_write
@@ -57,7 +58,7 @@ def on_disk(path: Path) -> Path:
 def unpack(archive: Path, member: str, output: Path) -> None:
     """Write the first regular file named ``member`` to ``output``, in flat memory, and nothing else.
 
-    Reading stops after that member. A leading ``./`` in a name is ignored.
+    The archive is read to its end, where its checksum is. A leading ``./`` in a name is ignored.
 
     Raises:
         InputError: there is no such archive or member, the member is no regular file, or the archive is damaged.
@@ -68,11 +69,12 @@ def unpack(archive: Path, member: str, output: Path) -> None:
         with (
             archive.open("rb") as stream,
             Progress(f"looking for {member} in {archive}", archive.stat().st_size, "bytes").watching(stream.tell),
-            tarfile.open(fileobj=decompressed(stream), mode="r|") as tar,
+            decompressed(stream) as data,
+            tarfile.open(fileobj=data, mode="r|") as tar,
         ):
             while (found := tar.next()) is not None:
                 if PurePosixPath(found.name) == wanted:
-                    _write(tar, found, archive, output)
+                    _write(tar, found, data, archive, output)
                     _LOG.info("unpacked %s (%s bytes) from %s", member, f"{found.size:,}", archive)
                     return
                 if found.isreg() and is_data(found.name) and len(names) < _NAMES_KEPT:
@@ -94,7 +96,7 @@ def unpack(archive: Path, member: str, output: Path) -> None:
     )
 
 
-def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, archive: Path, output: Path) -> None:
+def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, data: IO[Any], archive: Path, output: Path) -> None:
     stream = tar.extractfile(member) if member.isreg() else None
     if stream is None:
         raise InputError(
@@ -104,3 +106,5 @@ def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, archive: Path, output:
         )
     with stream, atomic_write(output, member.size) as temporary, temporary.open("wb") as file:
         shutil.copyfileobj(stream, file, _BLOCK_BYTES)
+        while data.read(_BLOCK_BYTES):
+            pass
