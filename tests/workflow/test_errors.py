@@ -127,5 +127,5 @@ def test_why_a_job_failed_is_the_last_thing_on_the_terminal(workflow: Path) -> N
     last = re.split("What failed, and why:\n", result.stderr)[1].splitlines()[0]
     assert last == (
         "logs/prepare_model/all-minilm-l6-v2.log: error: /no/such/model: there is no such folder. Fix: correct "
-        "`models.all-minilm-l6-v2.path`; it is a Hugging Face model's folder: config.json, safetensors, tokenizer."
+        "`models.all-minilm-l6-v2.path`; it is a Hugging Face model's folder: config.json, weights, tokenizer."
     )

@@ -97,8 +97,8 @@ def annotate(
         The finished counts.
 
     Raises:
-        InputError: there are several queries and every request failed, or many and no reply could be read; then the
-            queries are not the cause.
+        InputError: there are several queries and every request failed, or many and all replies that were whole had
+            another form; then the queries are not the cause.
     """
     progress = AnnotationProgress()
     rows: dict[int, dict[str, Any]] = {}
@@ -123,7 +123,7 @@ def annotate(
             "`max_new_tokens`, or use a model with a longer context.",
         )
     unread = sum(progress.outcomes[outcome] for outcome in ("unparsable", "truncated", "error"))
-    if unread == len(items) >= _FEWEST_UNREAD:
+    if progress.outcomes["unparsable"] and unread == len(items) >= _FEWEST_UNREAD:
         reply = next((reply for row in rows.values() for reply in row["replies"]), "")
         raise InputError(
             f"no reply about the {unread} questions of this shard could be read. One says: {reply[:_QUOTED]!r}.",
