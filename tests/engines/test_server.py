@@ -597,3 +597,11 @@ def test_interrupt_ends_a_job_whose_server_hangs(root: Path, tmp_path: Path) -> 
     assert "KeyboardInterrupt" in log
     assert job.returncode not in (0, None)
     assert not annotated(tmp_path).exists()
+
+
+def test_a_short_key_is_masked_in_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "k7z")
+    refusal = Answer({"error": "bad key k7z"}, 401)
+    with ScriptedServer(lambda received: refusal) as scripted, pytest.raises(InputError) as raised:
+        list(hosted(scripted.url).generate(asked("q")))
+    assert "k7z" not in str(raised.value)

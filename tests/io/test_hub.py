@@ -1,4 +1,4 @@
-"""What is fetched from a hub over HTTP, and what a user is told where it does not hand a model out."""
+"""What is fetched from a hub over HTTP, and the error if it refuses a model."""
 
 from __future__ import annotations
 

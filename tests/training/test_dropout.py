@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn.functional import dropout, scaled_dot_product_attention
 
+from utility_annotation.common.errors import InputError
 from utility_annotation.training.dropout import TextDropout, text_seeds
 
 TEXTS = range(6)
@@ -78,5 +79,10 @@ def test_evaluation_mode_and_no_probability_drop_nothing():
 
 def test_fused_attention_with_dropout_is_refused():
     query = torch.ones(2, 1, 3, 4)
-    with TextDropout(text_seeds(1, 1, range(2))), pytest.raises(NotImplementedError):
+    with TextDropout(text_seeds(1, 1, range(2))), pytest.raises(InputError, match=r"config\.json"):
         scaled_dot_product_attention(query, query, query, dropout_p=0.1)
+
+
+def test_a_probability_of_one_drops_everything():
+    (output,) = masks(TEXTS, (3, 4), p=1.0)
+    assert not output.any()

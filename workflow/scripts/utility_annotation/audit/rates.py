@@ -13,7 +13,7 @@ from ..settings import Configuration
 from .tables import ANY, KnownModel, Rate, RateTable
 
 GPU = "A800"
-"""The GPU of a run of which nobody says what its GPUs are: the slowest in the shipped table."""
+"""The GPU that is assumed if none is named: the slowest in the shipped table."""
 CPU = "cpu"
 SERVER = "server"
 """The device of a model that somebody serves."""

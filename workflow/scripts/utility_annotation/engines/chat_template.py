@@ -22,7 +22,7 @@ _DATE = {
     **{"%b": "Jul", "%B": "July", "%a": "Fri", "%A": "Friday", "%F": "2024-07-26"},
     **{"%H": "00", "%M": "00", "%S": "00", "%I": "12", "%p": "AM", "%T": "00:00:00", "%z": "+0000", "%Z": "UTC"},
 }
-"""The date that a template is told, so that a prompt is the same on every day. Llama's templates have it where none is
+"""The date that a template gets, so that a prompt is the same on every day. Llama's templates have it where none is
 given."""
 _CLOCK = "strftime_now"
 _FIXED_CLOCK = "".join(

@@ -269,6 +269,7 @@ class Server:
         return printable(self._without_key(str(error))) or type(error).__name__
 
     def _without_key(self, text: str) -> str:
+        text = text.replace(self._key, "***") if self._key else text  # in a message a short key too
         return self._masked(text.encode("utf-8", "replace")).decode("utf-8", "replace")
 
     def _masked(self, content: bytes) -> bytes:

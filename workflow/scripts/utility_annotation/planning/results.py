@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from ..labels.work import Work, work_of_training
 from ..pools.shards import shard_names
-from ..settings import BM25, EXTERNAL, UNTRAINED, Configuration
+from ..settings import EXTERNAL, UNTRAINED, Configuration
 from . import annotation, labels, pools, retrieval, training
 
 PUBLISHED = "paper/published.csv"
@@ -16,23 +16,23 @@ PUBLISHED = "paper/published.csv"
 def cells(configuration: Configuration, table: str) -> list[str]:
     """The metrics files of a table's cells, without their suffixes: each training once in each column."""
     settings = configuration.tables[table]
-    baseline = [f"{BM25}/{name}" for name in (*[BM25] * settings.with_bm25, *settings.bm25_variants)]
     names = dict.fromkeys(row.training for row in settings.shown())
     trained = [f"{backbone}/{name}" for backbone in settings.backbones for name in names]
-    found = [f"results/metrics/{row}/{testset}" for row in baseline + trained for testset in settings.testsets]
-    external = {name: retrieval.external_testsets(configuration, name) for name in settings.external_runs}
-    found += [
-        f"results/metrics/{EXTERNAL}/{name}/{testset}"
-        for name, evaluated in external.items()
+    beside = [f"{kind}/{name}" for kind, _, name in settings.beside()]
+    evaluated = {
+        f"{EXTERNAL}/{name}": retrieval.external_testsets(configuration, name) for name in settings.external_runs
+    }
+    found = [
+        f"results/metrics/{row}/{testset}"
+        for row in (*beside, *trained)
         for testset in settings.testsets
-        if testset in evaluated
+        if testset in evaluated.get(row, settings.testsets)
     ]
-    trained += [f"{EXTERNAL}/{name}" for name in external]
     answers = [
         f"results/rag/{row}/{qa}/{generator}/metrics"
-        for row in trained
+        for row in (*trained, *evaluated)
         for qa in settings.qa
-        if not row.startswith(f"{EXTERNAL}/") or configuration.qa[qa].testset in external[row.partition("/")[2]]
+        if row not in evaluated or configuration.qa[qa].testset in evaluated[row]
         for generator in settings.generators
     ]
     return found + answers

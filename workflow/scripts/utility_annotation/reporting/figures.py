@@ -24,7 +24,7 @@ from ..common.files import atomic_write
 from ..common.importing import large_packages
 from ..labels.positions import NORMAL_95
 from ..labels.sources import SOURCES
-from ..settings import BM25, EXTERNAL, UNTRAINED, ResultsTable
+from ..settings import BM25, UNTRAINED, ResultsTable
 from .metrics import read_metrics
 from .settings import LineChartSettings
 from .tables import LABELS, label_frame, metric_name, tidy, training_name
@@ -108,11 +108,10 @@ def plot_results(settings: ResultsTable, cells: pd.DataFrame, svg: Path) -> None
                     axis.axvline(value, color=colour, linestyle=":", linewidth=2, label=name)
             if settings.backbones and (BM25, BM25) in figures:
                 axis.axvline(figures[BM25, BM25], color=_INK, linestyle="--", linewidth=1.2, label="BM25")
-            others = [(BM25, name) for name in settings.bm25_variants]
-            others += [(EXTERNAL, name) for name in settings.external_runs]
-            for other, style in zip(others, cycle(_LEVEL_LINES[1:]), strict=False):
-                if other in figures:
-                    axis.axvline(figures[other], color=_INK, linestyle=style, linewidth=1.2, label=other[1])
+            others = [row for row in settings.beside() if row[2] != BM25]
+            for (kind, name, training), style in zip(others, cycle(_LEVEL_LINES[1:]), strict=False):
+                if (kind, training) in figures:
+                    axis.axvline(figures[kind, training], color=_INK, linestyle=style, linewidth=1.2, label=name)
             axis.set_title(f"{column}: {metric_name(metric)}")
             axis.set_xlabel("percent")
             axis.set_xlim(0, 1.2 * max(figures.values()) or 1)

@@ -18,25 +18,21 @@ from ..common.importing import large_packages
 from ..evaluation.answer_metrics import ANSWER_METRICS, Pooled
 from ..evaluation.significance import RESAMPLES, paired_bootstrap, paired_t_test, per_query_values
 from ..labels.annotators import SharedJudge
-from ..settings import BM25, EXTERNAL, UNTRAINED, ResultsTable
+from ..settings import EXTERNAL, UNTRAINED, ResultsTable
 from .metrics import KEY, PLACE, read_metrics
 from .settings import ResultsTableSettings
-from .tables import LABELS, Column, Table, judge_notes, label_frame, metric_name, published_notes, tidy, training_name
+from .tables import LABELS, Column, Table, judge_notes, label_frame, metric_name, published_notes, tidy
 
 with large_packages():
     import pandas as pd
 
 
 def table_rows(settings: ResultsTable) -> pd.DataFrame:
-    """The rows of a table from top to bottom: BM25 if there are test sets, runs of others, each backbone's groups.
+    """The rows of a table from top to bottom: those of no backbone, then each backbone's groups.
 
     Within its group the untrained backbone stands first.
     """
-    rows: list[tuple[object, ...]] = [(BM25, BM25, BM25, 0, "", None)] * (
-        settings.with_bm25 and bool(settings.testsets)
-    )
-    rows += [(BM25, f"{training_name(BM25)} {name}", name, 0, "", None) for name in settings.bm25_variants]
-    rows += [(EXTERNAL, name, name, 0, "", None) for name in settings.external_runs]
+    rows: list[tuple[object, ...]] = [(*row, 0, "", None) for row in settings.beside()]
     for backbone in settings.backbones:
         for number, group in enumerate(settings.groups, 1):
             for name, training, second in sorted(group.shown(), key=lambda row: row.training != UNTRAINED):

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, field_validator, model_validator
 
-from .base import Name, Settings
+from .base import BM25, EXTERNAL, Name, Settings
 from .metrics import MetricName
 
 
@@ -79,6 +79,12 @@ class ResultsTable(Settings):
     published: str | None = Field(
         None, description="Number of the paper's table. Its figures (resources/paper/published.csv) stand beside ours."
     )
+
+    def beside(self) -> list[tuple[str, str, str]]:
+        """The rows that belong to no backbone, from top to bottom: in the place of a backbone, name, training."""
+        bm25 = [(BM25, BM25, BM25)] if self.with_bm25 and self.testsets else []
+        variants = [(BM25, f"BM25 {name}", name) for name in self.bm25_variants]
+        return [*bm25, *variants, *((EXTERNAL, name, name) for name in self.external_runs)]
 
     def shown(self) -> list[ShownTraining]:
         """The rows of each backbone's block from top to bottom."""

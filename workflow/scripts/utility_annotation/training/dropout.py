@@ -17,6 +17,8 @@ from torch.nn.functional import dropout, scaled_dot_product_attention
 from torch.overrides import TorchFunctionMode
 from transformers import PreTrainedModel
 
+from ..common.errors import InputError
+
 _GOLDEN = -0x61C8864680B583EB
 _ROUNDS = ((30, -0x40A7B892E31B1A47), (27, -0x6B2FB644ECCEEE15))
 _LAST_SHIFT = 31
@@ -32,6 +34,9 @@ class TextDropout(TorchFunctionMode):
     A model must pass through :func:`prepare` first. Each context counts the dropouts from the first one, so that the
     second pass of gradient caching gets the masks of the first.
 
+    Raises:
+        InputError: a fused attention kernel would draw the masks.
+
     Args:
         seeds: one seed per row of the batch, from :func:`text_seeds`; int64 (rows,), on the device of the batch.
     """
@@ -46,12 +51,17 @@ class TextDropout(TorchFunctionMode):
         if func is dropout:
             return self._dropout(*args, **kwargs)
         if func is scaled_dot_product_attention and kwargs.get("dropout_p", 0.0) > 0:
-            raise NotImplementedError("fused attention draws masks of its own; prepare() turns it off.")
+            raise InputError(
+                "the model's attention draws dropout masks of its own, which would depend on the batch.",
+                hint="set the model's attention dropout to 0 in its config.json, or take another backbone.",
+            )
         return func(*args, **kwargs)
 
     def _dropout(self, input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
         if not training or not p:
             return input
+        if p == 1:
+            return input * 0
         self.dropouts += 1
         dropped = min(_LEVELS - 1, round(p * _LEVELS))
         kept = _random_bits(self.seeds + _wrapped(self.dropouts * _GOLDEN), input.shape) >= dropped - _LEVELS // 2
