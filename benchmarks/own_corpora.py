@@ -30,7 +30,8 @@ from measure import RESULTS, ROOT, machine, write_record
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
 from utility_annotation.common.files import read_json
-from utility_annotation.evaluation.significance import paired_t_test, per_query_values
+from utility_annotation.evaluation.samples import Sample, per_query_values
+from utility_annotation.evaluation.significance import compare
 from utility_annotation.io.schemas import DUPLICATES, QUERIES
 
 RAW = Path("raw/own")
@@ -167,14 +168,14 @@ def _figures(name: str, seconds: float) -> dict[str, Any]:
     for testset, names in METRICS.items():
         files = {run: f"results/metrics/{run}/{testset}.per-query.parquet" for run in RUNS}
         for metric in names:
-            values = {run: per_query_values(path, metric) for run, path in files.items()}
+            values = {run: Sample.of([[per_query_values(path, metric)]]) for run, path in files.items()}
             metrics[f"{testset} {metric}"] = {
                 run: {
-                    "mean": round(100 * sum(own.values()) / len(own), 1),
-                    **{f"p against {base}": round(paired_t_test(own, values[base]), 4) for base in BASELINES},
+                    "mean": round(100 * float(own.figures().mean()), 1),
+                    **{f"p against {base}": round(compare(own, values[base]).p_value, 4) for base in BASELINES},
                 }
                 for run, own in values.items()
-            } | {"questions": len(values[RUNS[0]])}
+            } | {"questions": len(values[RUNS[0]].query_ids[0])}
     quality: dict[str, Any] = read_json(Path("results/quality/utilsel.json"))
     named = DUPLICATES.read("results/mined/train.duplicates.parquet")
     return {

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from utility_annotation.common.errors import InputError
 from utility_annotation.evaluation import squad
 from utility_annotation.evaluation.answers import evaluate_answers
-from utility_annotation.evaluation.significance import paired_t_test
+from utility_annotation.evaluation.samples import Sample
+from utility_annotation.evaluation.significance import compare
 from utility_annotation.io.answers import NO_ANSWER, read_references
 from utility_annotation.io.schemas import ANSWERS
 
@@ -138,7 +139,7 @@ def test_per_query_values_feed_the_significance_test() -> None:
     poor = evaluate_answers(references, {"q1": "x", "q2": None, "q3": "x"}, ("em", "f1")).per_query().to_pylist()
     values = [{row["query_id"]: row["value"] for row in rows if row["metric"] == "em"} for rows in (good, poor)]
     assert values == [{"q1": 1, "q2": 1, "q3": 0}, {"q1": 0, "q2": 0, "q3": 0}]
-    assert 0 < paired_t_test(*values) < 1
+    assert 0 < compare(*(Sample.of([[each]]) for each in values)).p_value < 1
 
 
 def test_questions_without_an_answer_are_left_out(tmp_path: Path) -> None:

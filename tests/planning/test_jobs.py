@@ -45,7 +45,11 @@ EXPECTED: list[tuple[str, dict[str, str], set[str]]] = [
     ("build_pool", {"pool": "found"}, fields(Pool) - {"titles"}),
     ("merge_labels", {"labels": "ranked"}, fields(Labels)),
     ("label_quality", {"labels": "ranked"}, {"labels", "source", "annotator"}),
-    ("train", {"backbone": "encoder", "training": "human"}, {"training", "backbone", "titles"}),
+    (
+        "train",
+        {"backbone": "encoder", "training": "human"},
+        {"backbone", "titles", *(f"training.{key}" for key in fields(Training) - {"seeds"})},
+    ),
     *(
         (
             "encode",
@@ -69,10 +73,10 @@ EXPECTED: list[tuple[str, dict[str, str], set[str]]] = [
     ("match_answers", {"testset": "answered"}, {"metrics"}),
     ("evaluate", {"testset": "dev"}, {"testset", "metrics", "relevance_level"}),
     ("evaluate_answers", {"qa": "task"}, {"metrics", "layer"}),
-    ("results_table", {"table": "retrieval"}, {"table", "labels", "shared_judges"}),
+    ("results_table", {"table": "retrieval"}, {"table", "seeds", "labels", "shared_judges"}),
     ("label_table", {"label_table": "sets"}, {"table", "labels"}),
-    ("cost_table", {"cost_table": "costs"}, {"table", "prices", "shared_judges", "work"}),
-    ("plot_lines", {"line_chart": "shares"}, {"chart", "labels", "shared_judges"}),
+    ("cost_table", {"cost_table": "costs"}, {"table", "seeds", "prices", "shared_judges", "work"}),
+    ("plot_lines", {"line_chart": "shares"}, {"chart", "seeds", "labels", "shared_judges"}),
     ("plot_labels", {"label_chart": "numbers"}, fields(LabelChart)),
     ("sample_annotations", {"pool": "rows"}, {"pool", "questions", "seed", "judges"}),
     ("annotation_cost", {"pool": "rows"}, {"pool", "stages", "labels"}),
@@ -203,7 +207,7 @@ def test_the_work_of_a_cost_table_is_that_behind_each_training() -> None:
 
 def test_a_training_brings_its_whole_backbone() -> None:
     settings = jobs.train(WHOLE, backbone="encoder", training="refined")
-    assert (keys(settings.training), keys(settings.backbone)) == (fields(Training), fields(Backbone))
+    assert (keys(settings.training), keys(settings.backbone)) == (fields(Training) - {"seeds"}, fields(Backbone))
 
 
 def test_a_model_is_exported_with_the_labels_of_both_its_stages() -> None:

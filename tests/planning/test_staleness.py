@@ -164,6 +164,9 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
             "trainings/useful/seed": 1,
         },
     ),
+    # a further seed is a training of its own, and the others stay
+    ({"cost_table"}, {"trainings/useful/seeds": [42, 7]}),
+    ({"plot_lines", "results_table"}, {"trainings/refined/seeds": [42, 7]}),
     ({"train", "cost_table", "export_model", *JUDGES}, {"trainings/useful/labels": "both"}),
     ({"train"}, {"trainings/likely/answer_temperature": 0.1}),
     ({"train", "export_model", "results_table"}, {"trainings/refined/init_from": "human"}),

@@ -14,6 +14,7 @@ import pytest
 from configured import write_configuration
 
 from utility_annotation.common.files import write_json
+from utility_annotation.io.schemas import PER_QUERY
 from utility_annotation.reporting.figures import (
     plot_positions,
     plot_positives,
@@ -45,12 +46,14 @@ def positions(labels: str, shown: list[int] | None) -> dict[str, Any]:
     return {"labels": labels, "positions": {"by_position": by_position} if shown else None}
 
 
-def metrics(folder: Path, backbone: str, run: str, value: float) -> Path:
-    path = folder / f"{backbone}-{run}.json"
+def metrics(folder: Path, backbone: str, run: str, value: float, name: str = "") -> Path:
+    path = folder / (name or f"{backbone}-{run}.json")
     write_json(
         path,
         {"backbone": backbone, "training": run, "testset": "dev", "queries": 9, "metrics": {"ndcg@10": value}},
     )
+    rows = [{"query_id": f"q{number}", "metric": "ndcg@10", "value": value} for number in range(9)]
+    PER_QUERY.write(path.with_suffix(".per-query.parquet"), PER_QUERY.rows(rows))
     return path
 
 
@@ -145,8 +148,14 @@ def test_untrained_alone_is_drawn_as_a_bar(tmp_path: Path) -> None:
 
 def test_training_has_a_panel_per_training_and_a_colour_per_backbone(tmp_path: Path) -> None:
     records = [training(tmp_path, backbone, name) for backbone in ("minilm", "e5") for name in ("human", "utilsel")]
-    found = drawn(plot_training, tmp_path, records)
+    found = drawn(plot_training, tmp_path, records, {"human": ["human"], "utilsel": ["utilsel"]})
     assert {"human (summarglh)", "utilsel (summarglh)", "minilm", "e5"} <= found
+
+
+def test_the_seeds_of_a_training_share_a_panel(tmp_path: Path) -> None:
+    seeds = {"human": ["human", "human-seed7"]}
+    found = drawn(plot_training, tmp_path, [training(tmp_path, "minilm", name) for name in seeds["human"]], seeds)
+    assert {text for text in found if "summarglh" in text} == {"human (summarglh)"}
 
 
 def draw_positives(folder: Path) -> None:
@@ -158,7 +167,7 @@ def draw_positions(folder: Path) -> None:
 
 
 def draw_training(folder: Path) -> None:
-    drawn(plot_training, folder, [training(folder, "minilm", "human")])
+    drawn(plot_training, folder, [training(folder, "minilm", "human")], {"human": ["human"]})
 
 
 @pytest.mark.parametrize("draw", [draw_positives, draw_positions, draw_training])
@@ -182,9 +191,9 @@ def test_rows_have_the_tables_names_and_bm25_alone_is_a_bar(tmp_path: Path) -> N
 
 def test_the_script_draws_the_figures_of_a_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    figures = {"backbone": "minilm", "testset": "dev", "queries": 9, "metrics": {"mrr@10": 0.5}}
-    for name in ("human", "utilsel"):
-        write_json(Path("results/metrics/minilm") / name / "dev.json", figures | {"training": name})
+    files = [Path("results/metrics/minilm") / name / "dev.json" for name in ("human", "utilsel")]
+    for name, metrics_file in zip(("human", "utilsel"), files, strict=True):
+        metrics(metrics_file.parent, "minilm", name, 0.5, metrics_file.name)
         training(Path("results/models"), "minilm", name)
     write_json(Path("results/quality/human.json"), quality("human", "human", [0, 9]) | {"positions": None})
     selected = quality("useful", "utilsel", [1, 2, 1]) | positions("useful", [9, 9, 4])
@@ -192,10 +201,9 @@ def test_the_script_draws_the_figures_of_a_configuration(tmp_path: Path, monkeyp
     shown = table("human", "utilsel") | {"with_bm25": False}
     file = write_configuration(tmp_path, tables={"main": shown})
     settings = ResultsTable.model_validate(shown)
-    files = [Path("results/metrics/minilm") / name / "dev.json" for name in ("human", "utilsel")]
     to_csv(cells_of(settings, files), "results/tables/main.csv")
     script.main(["results", "--config", file, "--figure", "main", "--output", "figure.svg"])
-    assert {"dev: MRR@10", "50.0"} <= texts(tmp_path)
+    assert {"dev: nDCG@10", "50.0"} <= texts(tmp_path)
     for command, expected in (
         ("positives", "useful (mean 1.0)"),
         ("positions", "useful"),

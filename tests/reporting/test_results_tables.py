@@ -29,6 +29,7 @@ SETTINGS = ResultsTable(
     backbones=("minilm",),
     groups=(Group(trainings=("human", "replug", "utilsel", "untrained"), second_baseline="replug"),),
     testsets=("dev",),
+    correction="none",
 )
 
 # The differences from human are (.1, .2, .3, .4): t = .25 / (.12910 / 2) = 3.873 with 3 degrees of freedom, p = 0.0305.
@@ -60,17 +61,29 @@ def write_results(folder: Path, values: dict[tuple[str, str], list[float]], metr
     return metrics
 
 
+def write_figures(path: Path, figures: dict[str, Any]) -> None:
+    """A metrics file of queries that all have the same value."""
+    write_json(path, figures)
+    rows = [
+        {"query_id": f"q{place}", "metric": metric, "value": float(value)}
+        for metric, value in figures["metrics"].items()
+        for place in range(figures["queries"])
+    ]
+    PER_QUERY.write(path.with_suffix(".per-query.parquet"), PER_QUERY.rows(rows))
+
+
 def frame(
     settings: ResultsTable,
     metrics: list[Path],
     paper: Paper | None = None,
     labels: dict[str, str] | None = None,
     qualities: Sequence[dict[str, Any]] = (),
+    seeds: dict[str, tuple[str, ...]] | None = None,
 ) -> pd.DataFrame:
     """The cells of a table."""
     lines = [(*place, *figure) for place, figure in (paper or {}).items()]
     published = pd.DataFrame(lines, columns=[*PLACE, "published", "doubtful"], dtype=object)
-    shown = ResultsTableSettings(table=settings, labels=labels or {}, shared_judges=())
+    shown = ResultsTableSettings(table=settings, seeds=seeds or {}, labels=labels or {}, shared_judges=())
     return result_cells(shown, metrics, published, qualities)
 
 
@@ -134,6 +147,34 @@ def test_worse_than_the_second_baseline_is_no_dagger(tmp_path: Path) -> None:
     assert cells(tmp_path, values)["minilm", "utilsel"].marks == ""
 
 
+def test_holm_counts_the_tests_of_a_column_once_each(tmp_path: Path) -> None:
+    """Five tests: three with human, and with replug those of human and utilsel; that of replug with human is there."""
+    values = {("minilm", "human"): HUMAN, ("minilm", "replug"): BETTER, ("minilm", "utilsel"): BETTER}
+    found = cells(tmp_path, values, correction="holm")
+    of_replug = found["minilm", "replug"]
+    assert (of_replug.marks, of_replug.tests) == ("", 4)
+    assert of_replug.p_baseline == pytest.approx(0.030466, abs=1e-6)
+    assert of_replug.corrected_baseline == pytest.approx(4 * of_replug.p_baseline)
+
+
+def test_seeds_are_shown_as_mean_and_standard_deviation_and_tested_together(tmp_path: Path) -> None:
+    values = {
+        ("minilm", "human"): HUMAN,
+        ("minilm", "utilsel"): BETTER,
+        ("minilm", "utilsel-seed7"): [0.4, 0.4, 0.6, 0.6],
+    }
+    seeds = {"human": ("human",), "utilsel": ("utilsel", "utilsel-seed7")}
+    shown = frame(SETTINGS, write_results(tmp_path, values), seeds=seeds)
+    cell = {cell.row: cell for cell in with_texts(shown).itertuples()}["utilsel"]
+    assert (cell.shown, cell.seeds, cell.value) == ("47.5 ± 3.5", 2, 47.5)
+    assert cell.gain == pytest.approx(27.5)
+    assert cell.gain_low < 27.5 < cell.gain_high
+    alone = cells(tmp_path, {key: values[key] for key in list(values)[:2]})["minilm", "utilsel"]
+    assert alone.shown == "45.0"
+    notes = " ".join(results_table(SETTINGS, shown).notes)
+    assert "mean and standard deviation over the seeds" in notes
+
+
 def test_only_trainings_of_the_same_backbone_are_compared(tmp_path: Path) -> None:
     values = {("bm25", "bm25"): BETTER, ("minilm", "human"): HUMAN, ("contriever", "utilsel"): BETTER}
     found = cells(tmp_path, values, backbones=("minilm", "contriever"))
@@ -175,7 +216,7 @@ def test_a_cell_that_was_not_computed_is_empty(tmp_path: Path) -> None:
 
 
 def test_metrics_are_ordered_by_name_and_depth(tmp_path: Path) -> None:
-    write_json(
+    write_figures(
         tmp_path / "m.json",
         {
             "backbone": "bm25",
@@ -298,7 +339,7 @@ def test_the_papers_figure_stands_beside_ours_with_the_difference(tmp_path: Path
 
 def test_a_question_answering_column_is_named_by_task_and_generator(tmp_path: Path) -> None:
     metrics = write_results(tmp_path, {("minilm", "human"): HUMAN})
-    write_json(
+    write_figures(
         tmp_path / "qa.json",
         {
             "backbone": "minilm",
@@ -405,7 +446,7 @@ def test_latex_escapes_what_means_something_there(tmp_path: Path) -> None:
 
 
 def test_only_the_metrics_asked_for_are_shown_in_that_order(tmp_path: Path) -> None:
-    write_json(
+    write_figures(
         tmp_path / "m.json",
         {
             "backbone": "bm25",

@@ -54,8 +54,10 @@ def positions(arguments: argparse.Namespace) -> None:
 
 def training(arguments: argparse.Namespace) -> None:
     """Training loss by step of every shown training."""
-    records = map(Path, report.training_records(configuration_of(arguments)))
-    figures.plot_training(list(map(read_training, records)), arguments.output)
+    configuration = configuration_of(arguments)
+    records = map(Path, report.training_records(configuration))
+    seeds = files.shown_seeds(configuration)
+    figures.plot_training(list(map(read_training, records)), seeds, arguments.output)
 
 
 def _read(paths: Iterable[str]) -> list[Any]:

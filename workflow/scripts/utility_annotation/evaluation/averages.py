@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from ..common.errors import InputError
 from ..common.files import read_json
 from ..io.schemas import PER_QUERY
-from .significance import STRATUM_END
+from .samples import STRATUM_END
 
 
 def average(name: str, metrics: Sequence[Path], per_query: Sequence[Path]) -> tuple[dict[str, Any], pa.Table]:

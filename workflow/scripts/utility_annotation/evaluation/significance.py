@@ -1,123 +1,117 @@
-"""Whether two runs differ: a paired t-test of per-query values, or a paired bootstrap of a figure that is no mean."""
+"""How sure a figure is, and whether two differ: bootstrap intervals, a paired t-test, and Holm's correction."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
-import pyarrow.compute as pc
 
-from ..common.errors import InputError
-from ..io.schemas import PER_QUERY
+from .samples import RESAMPLES, Sample, check_same_queries
 
-STRATUM_END = "/"
-"""In the per-query values of an average, a query's id is its test set, this, and its id there."""
+_INTERVAL = (0.025, 0.975)
+_POWER = 0.8
 
 
-def per_query_values(path: Path | str, metric: str) -> dict[str, float]:
-    """One metric of a file of schema ``PER_QUERY``: query id to value.
+class Comparison(NamedTuple):
+    """A figure less that of a baseline, from 0 to 1.
+
+    Attributes:
+        gain: the difference of the means over seeds.
+        low: lower end of its 95 % interval.
+        high: upper end.
+        p_value: two-sided.
+        detectable: the smallest difference that such a test shows at the 5 % level in 80 % of the cases.
+    """
+
+    gain: float
+    low: float
+    high: float
+    p_value: float
+    detectable: float
+
+
+def interval(sample: Sample) -> tuple[float, float]:
+    """The 95 % percentile bootstrap interval of a figure, over the queries and, where there are several, the seeds.
+
+    B. Efron and R. Tibshirani, *An Introduction to the Bootstrap*, 1993, chapter 13. An average's queries are drawn
+    within each test set.
+    """
+    low, high = np.quantile(sample.resampled(0), _INTERVAL)
+    return float(low), float(high)
+
+
+def compare(sample: Sample, baseline: Sample) -> Comparison:
+    """Compare two figures of the same queries, query by query.
+
+    The interval is that of :func:`interval`, with the same draws of queries for both. The p-value is that of
+    :func:`_t_test`, or of :func:`_bootstrap_test` for a figure that is no mean over queries.
 
     Raises:
-        InputError: the file does not have this metric.
+        InputError: the two do not have the same queries.
     """
-    table = PER_QUERY.read(path)
-    rows = table.filter(pc.equal(table["metric"], metric))
-    if not rows.num_rows:
-        known = ", ".join(pc.unique(table["metric"]).to_pylist())
-        raise InputError(
-            f"there is no metric {metric!r} (there are: {known or 'none'}).",
-            hint="name it in the test set's metrics and evaluate again.",
-            path=path,
-        )
-    return dict(zip(rows["query_id"].to_pylist(), rows["value"].to_pylist(), strict=True))
+    check_same_queries(chain(*sample.query_ids), chain(*baseline.query_ids))
+    gain = float(sample.figures().mean() - baseline.figures().mean())
+    draws = sample.resampled(0) - baseline.resampled(1)
+    low, high = np.quantile(draws, _INTERVAL)
+    p_value, detectable = (_t_test if sample.figure is None else _bootstrap_test)(sample, baseline, gain, draws)
+    return Comparison(gain, float(low), float(high), p_value, detectable)
 
 
-def paired_t_test(
-    values: Mapping[str, float], baseline: Mapping[str, float], weights: Mapping[str, float] | None = None
-) -> float:
-    """Two-sided p-value of the paired t-test between two runs' values of one metric, queries aligned by id.
+def _t_test(sample: Sample, baseline: Sample, gain: float, _: np.ndarray) -> tuple[float, float]:
+    """The p-value of the paired t-test over the queries, and the detectable difference.
 
     On an average of test sets the mean difference is Σ w_k d̄_k over the test sets k, with variance Σ w_k² s_k² / n_k
-    and Welch and Satterthwaite's degrees of freedom; for one test set that is the ordinary paired t-test.
+    and Welch and Satterthwaite's degrees of freedom. For one test set that is the ordinary paired t-test. A retriever
+    of several seeds adds the variance of its seeds' figures over their number, so that a difference holds for other
+    seeds too.
 
     No difference in any query gives 1, where the t statistic itself is undefined; so does a test set of a single query.
     The same difference in every query of a test set gives 0.
-
-    Args:
-        values: query id to value.
-        baseline: the same queries' values of the other run.
-        weights: weight of each test set in an average, whose query ids begin with it; None for a single test set.
-
-    Raises:
-        InputError: the two do not have the same queries, or have none.
     """
-    _check_same_queries(values, baseline)
-    strata: dict[str, list[float]] = {}
-    for query_id, value in values.items():
-        stratum = query_id.partition(STRATUM_END)[0] if weights else ""
-        strata.setdefault(stratum, []).append(value - baseline[query_id])
-    differences = [(np.array(found), weights[name] if weights else 1.0) for name, found in strata.items()]
-    if any(len(found) < 2 for found, _ in differences) or not any(found.any() for found, _ in differences):
-        return 1.0
-    mean = sum(weight * found.mean() for found, weight in differences)
-    variances = [(weight**2 * found.var(ddof=1) / len(found), len(found)) for found, weight in differences]
+    differences = [ours - theirs for ours, theirs in zip(sample.by_query(), baseline.by_query(), strict=True)]
+    if any(len(found) < 2 for found in differences):
+        return 1.0, float("nan")
+    variances = [
+        (weight**2 * found.var(ddof=1) / len(found), len(found) - 1)
+        for found, weight in zip(differences, sample.weights, strict=True)
+    ]
+    variances += [
+        (each.figures().var(ddof=1) / each.seeds, each.seeds - 1) for each in (sample, baseline) if each.seeds > 1
+    ]
     variance = sum(part for part, _ in variances)
     if not variance:
-        return 0.0 if mean else 1.0
-    freedom = variance**2 / sum(part**2 / (queries - 1) for part, queries in variances)
-    from scipy.special import stdtr  # needed by few of those who read this module's other function
+        return 0.0 if any(found.any() for found in differences) and gain else 1.0, 0.0
+    freedom = variance**2 / sum(part**2 / degrees for part, degrees in variances)
+    from scipy.special import stdtr, stdtrit  # scipy.stats has the same, and is large
 
-    return float(2 * stdtr(freedom, -abs(mean) / np.sqrt(variance)))  # scipy.stats has the same, and is large
-
-
-RESAMPLES = 1000
-_SEED = 12345
+    error = float(np.sqrt(variance))
+    detectable = float(stdtrit(freedom, _INTERVAL[1]) + stdtrit(freedom, _POWER)) * error
+    return float(2 * stdtr(freedom, -abs(gain) / error)), detectable
 
 
-def paired_bootstrap(
-    counts: Sequence[Mapping[str, float]],
-    baseline: Sequence[Mapping[str, float]],
-    figure: Callable[[np.ndarray], np.ndarray],
-) -> float:
-    """Two-sided p-value of the paired bootstrap between two runs' figures, queries aligned by id.
+def _bootstrap_test(sample: Sample, baseline: Sample, gain: float, draws: np.ndarray) -> tuple[float, float]:
+    """The p-value of the paired bootstrap, and the detectable difference by the normal approximation.
 
     P. Koehn, *Statistical Significance Tests for Machine Translation Evaluation*, EMNLP 2004, with the p-value of
-    sacreBLEU: of :data:`RESAMPLES` draws of the queries with replacement, the share whose difference is further from
-    the mean difference of the draws than the observed difference is from 0; one is added to both numbers.
-
-    Args:
-        counts: for each count, query id to value.
-        baseline: the same counts of the other run.
-        figure: takes summed counts, shape (..., counts), and returns the figures.
-
-    Raises:
-        InputError: the two do not have the same queries, or have none.
+    sacreBLEU: the share of the draws whose difference is further from the mean difference of the draws than the
+    observed difference is from 0; one is added to both numbers.
     """
-    query_ids = list(counts[0])
-    _check_same_queries(counts[0], baseline[0])
-    ours, theirs = (
-        np.array([[values[query_id] for values in run] for query_id in query_ids]) for run in (counts, baseline)
-    )
-    if np.array_equal(ours, theirs):
-        return 1.0
-    draw = np.random.default_rng(_SEED)
-    sums = np.empty((2, RESAMPLES, len(counts)))
-    for sample in range(RESAMPLES):
-        times = np.bincount(draw.integers(len(query_ids), size=len(query_ids)), minlength=len(query_ids))
-        sums[:, sample] = times @ ours, times @ theirs
-    differences = figure(sums[0]) - figure(sums[1])
-    observed = abs(figure(ours.sum(axis=0)) - figure(theirs.sum(axis=0)))
-    beyond = np.count_nonzero(np.abs(differences - differences.mean()) > observed)
-    return float((beyond + 1) / (RESAMPLES + 1))
+    if all(np.array_equal(ours, theirs) for ours, theirs in zip(sample.counts, baseline.counts, strict=True)):
+        return 1.0, 0.0
+    from scipy.special import ndtri
+
+    beyond = np.count_nonzero(np.abs(draws - draws.mean()) > abs(gain))
+    return float((beyond + 1) / (RESAMPLES + 1)), float((ndtri(_INTERVAL[1]) + ndtri(_POWER)) * draws.std())
 
 
-def _check_same_queries(values: Mapping[str, float], baseline: Mapping[str, float]) -> None:
-    if values.keys() != baseline.keys() or not values:
-        odd = sorted(values.keys() ^ baseline.keys())
-        raise InputError(
-            f"two runs are to be compared whose queries differ (the first: {odd[0]!r})."
-            if odd
-            else "two runs are to be compared that have no queries.",
-            hint="evaluate both runs on the same qrels.",
-        )
+def holm(p_values: np.ndarray) -> np.ndarray:
+    """p-values of a family of tests after Holm's step-down correction.
+
+    S. Holm, *A Simple Sequentially Rejective Multiple Test Procedure*, 1979. A family is shape (tests,).
+    """
+    order = np.argsort(p_values)
+    stepped = p_values[order] * np.arange(len(p_values), 0, -1)
+    corrected = np.empty_like(p_values)
+    corrected[order] = np.minimum(np.maximum.accumulate(stepped), 1)
+    return corrected

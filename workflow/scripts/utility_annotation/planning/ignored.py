@@ -49,6 +49,6 @@ def _without_effect(configuration: Configuration) -> Iterator[tuple[str, Setting
             yield f"trainings.{name}", training, ("answer_temperature",), f"with loss {training.loss}"
     for name, table in configuration.tables.items():
         if table.baseline is None and not any(group.second_baseline for group in table.groups):
-            yield f"tables.{name}", table, ("significance_level",), "without a baseline"
+            yield f"tables.{name}", table, ("significance_level", "correction"), "without a baseline"
         if not any(row.training in configuration.trainings for row in table.shown()):
             yield f"tables.{name}", table, ("label_metrics",), "without trainings"

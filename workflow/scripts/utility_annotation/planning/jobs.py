@@ -152,7 +152,8 @@ def train(configuration: Configuration, *, backbone: str, training: str) -> Trai
     """A training with its backbone, and whether its pool's titles are read."""
     settings = configuration.trainings[training]
     pool = configuration.pools[configuration.labels[settings.labels].pool]
-    return TrainSettings(training=settings, backbone=configuration.backbones[backbone], titles=pool.titles)
+    own = settings.only(*(key for key in Training.model_fields if key != "seeds"))
+    return TrainSettings.model_construct(training=own, backbone=configuration.backbones[backbone], titles=pool.titles)
 
 
 _VECTORS = ("model", "pooling", "normalize", "model_settings")
@@ -285,6 +286,7 @@ def results_table(configuration: Configuration, *, table: str) -> ResultsTableSe
     settings = configuration.tables[table]
     return ResultsTableSettings(
         table=settings,
+        seeds=results.table_seeds(configuration, table=table),
         labels=results.table_labels(configuration, table=table),
         shared_judges=shared_judges(configuration, (row.training for row in settings.shown()), settings.testsets),
     )
@@ -302,6 +304,7 @@ def cost_table(configuration: Configuration, *, cost_table: str) -> CostTableSet
     table = configuration.cost_tables[cost_table]
     return CostTableSettings(
         table=table,
+        seeds=results.cost_table_seeds(configuration, cost_table=cost_table),
         prices=configuration.cost,
         shared_judges=shared_judges(configuration, table.trainings, [table.testset]),
         work=results.cost_table_work(configuration, cost_table=cost_table),
@@ -313,6 +316,7 @@ def plot_lines(configuration: Configuration, *, line_chart: str) -> LineChartSet
     chart = configuration.line_charts[line_chart]
     return LineChartSettings(
         chart=chart,
+        seeds=results.line_chart_seeds(configuration, line_chart=line_chart),
         labels=results.line_chart_labels(configuration, line_chart=line_chart),
         shared_judges=shared_judges(configuration, chart.trainings(), [chart.testset]),
     )

@@ -15,6 +15,7 @@ from ..common.errors import InputError
 from ..common.files import write_text
 from ..settings import Configuration, Settings, canonical
 from ..settings.base import RENAMED, member_section, nearest
+from ..settings.training import of_each_seed
 
 
 def load(raw: Mapping[str, Any], *, path: str = "the configuration") -> Configuration:
@@ -33,9 +34,13 @@ def load(raw: Mapping[str, Any], *, path: str = "the configuration") -> Configur
 
 def _typed(raw: Mapping[str, Any], path: str) -> Configuration:
     try:
-        return Configuration.model_validate(raw)
+        configuration = Configuration.model_validate(raw)
     except ValidationError as error:
         raise _wrong([_explain(problem) for problem in error.errors()], path) from None
+    try:
+        return configuration.model_copy(update={"trainings": of_each_seed(configuration.trainings)})
+    except ValueError as error:
+        raise _wrong([str(error)], path) from None
 
 
 def _checked(configuration: Configuration, path: str) -> Configuration:

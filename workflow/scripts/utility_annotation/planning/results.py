@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from ..labels.work import Work, work_of_training
 from ..pools.shards import shard_names
@@ -16,7 +16,7 @@ PUBLISHED = "paper/published.csv"
 def cells(configuration: Configuration, table: str) -> list[str]:
     """The metrics files of a table's cells, without their suffixes: each training once in each column."""
     settings = configuration.tables[table]
-    names = dict.fromkeys(row.training for row in settings.shown())
+    names = [name for each in table_seeds(configuration, table=table).values() for name in each]
     trained = [f"{backbone}/{name}" for backbone in settings.backbones for name in names]
     beside = [f"{kind}/{name}" for kind, _, name in settings.beside()]
     evaluated = {
@@ -36,6 +36,21 @@ def cells(configuration: Configuration, table: str) -> list[str]:
         for generator in settings.generators
     ]
     return found + answers
+
+
+def table_seeds(configuration: Configuration, *, table: str) -> dict[str, tuple[str, ...]]:
+    """By training of a table, those of each seed."""
+    return training.of_all_seeds(configuration, (row.training for row in configuration.tables[table].shown()))
+
+
+def line_chart_seeds(configuration: Configuration, *, line_chart: str) -> dict[str, tuple[str, ...]]:
+    """The same of a line chart."""
+    return training.of_all_seeds(configuration, configuration.line_charts[line_chart].trainings())
+
+
+def cost_table_seeds(configuration: Configuration, *, cost_table: str) -> dict[str, tuple[str, ...]]:
+    """The same of a cost table."""
+    return training.of_all_seeds(configuration, configuration.cost_tables[cost_table].trainings)
 
 
 def table_metrics(configuration: Configuration, *, table: str) -> list[str]:
@@ -110,17 +125,17 @@ def label_chart_quality(configuration: Configuration, *, label_chart: str) -> li
 def line_chart_metrics(configuration: Configuration, *, line_chart: str) -> list[str]:
     """The metrics files of a line chart's trainings."""
     chart = configuration.line_charts[line_chart]
-    return _metrics(chart.backbone, chart.trainings(), chart.testset)
+    return _metrics(chart.backbone, line_chart_seeds(configuration, line_chart=line_chart), chart.testset)
 
 
 def cost_table_metrics(configuration: Configuration, *, cost_table: str) -> list[str]:
     """The metrics files of a cost table's trainings."""
     table = configuration.cost_tables[cost_table]
-    return _metrics(table.backbone, table.trainings, table.testset)
+    return _metrics(table.backbone, cost_table_seeds(configuration, cost_table=cost_table), table.testset)
 
 
-def _metrics(backbone: str, trainings: Iterable[str], testset: str) -> list[str]:
-    return [f"results/metrics/{backbone}/{name}/{testset}.json" for name in dict.fromkeys(trainings)]
+def _metrics(backbone: str, seeds: Mapping[str, Iterable[str]], testset: str) -> list[str]:
+    return [f"results/metrics/{backbone}/{name}/{testset}.json" for names in seeds.values() for name in names]
 
 
 def cost_table_work(configuration: Configuration, *, cost_table: str) -> dict[str, list[Work] | None]:
@@ -200,7 +215,17 @@ def all_figures(configuration: Configuration) -> list[str]:
 
 
 def shown_trainings(configuration: Configuration) -> list[tuple[str, str]]:
-    """(backbone, training) of every training that a table or a chart shows."""
+    """(backbone, training) of every training that a table or a chart shows, those of all seeds among them."""
+    seeds = shown_seeds(configuration)
+    return [(backbone, each) for backbone, name in _shown(configuration) for each in seeds[name]]
+
+
+def shown_seeds(configuration: Configuration) -> dict[str, tuple[str, ...]]:
+    """By name of a training that a table or a chart shows, the trainings of each seed."""
+    return training.of_all_seeds(configuration, (name for _, name in _shown(configuration)))
+
+
+def _shown(configuration: Configuration) -> list[tuple[str, str]]:
     pairs = [
         (backbone, row.training)
         for table in configuration.tables.values()

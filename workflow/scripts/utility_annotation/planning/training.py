@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ..settings import UNTRAINED, Configuration
 from . import labels
+
+
+def of_all_seeds(configuration: Configuration, trainings: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """By training, those that stand under its name: one per seed; the untrained backbone by itself."""
+    known = configuration.trainings
+    return {name: tuple(known[name].names(name).values()) if name in known else (name,) for name in trainings}
 
 
 def gpus(configuration: Configuration) -> int:

@@ -41,7 +41,9 @@ def cost_cells(
         effort = Effort(device_hours=None) if work is None else records.effort(work)
         worked += [(training, _COST, effort.usd(settings.prices)), (training, _HOURS, effort.device_hours)]
     names = ["training", "metric"]
-    known = pd.concat([pd.DataFrame(worked, columns=[*names, "value"]), read_metrics(metrics)[[*names, "value"]]])
+    shown_columns = [*names, "value", "seeds", "sd"]
+    reached = read_metrics(metrics, settings.seeds)[shown_columns]
+    known = pd.concat([pd.DataFrame(worked, columns=[*names, "value"]), reached])
     paper = paper.drop(columns=["backbone", "column"]).rename(columns={"row": "training"})
     paper.loc[paper["metric"] == "hours", "published"] *= _GPUS_OF_THE_PAPER
     paper["metric"] = paper["metric"].replace("hours", _HOURS)

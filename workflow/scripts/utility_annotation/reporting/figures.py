@@ -27,7 +27,7 @@ from ..labels.sources import SOURCES
 from ..settings import BM25, UNTRAINED, ResultsTable
 from .metrics import read_metrics
 from .settings import LineChartSettings
-from .tables import LABELS, label_frame, metric_name, tidy, training_name
+from .tables import LABELS, label_frame, metric_name, tidy, training_name, with_spread
 
 with large_packages():
     import pandas as pd
@@ -94,14 +94,17 @@ def plot_results(settings: ResultsTable, cells: pd.DataFrame, svg: Path) -> None
     with _panels(len(columns), svg, height=height, empty="Nothing was evaluated.") as axes:
         for axis, ((column, metric), drawn) in zip(axes, columns, strict=True):
             figures = drawn.groupby(["backbone", "training"])["value"].first().to_dict()
+            spread = drawn.groupby(["backbone", "training"])["sd"].first().to_dict()
             beside = axis.get_yaxis_transform()  # x in shares of the panel, y in rows
             for place, (backbone, colour) in enumerate(zip(backbones, cycle(_COLOURS), strict=False)):
                 heights = np.arange(len(rows)) + (place - (len(backbones) - 1) / 2) * thickness
                 values = [figures.get((backbone, training), math.nan) for training in rows.values()]
                 name = training_name(backbone)
+                sds = [spread.get((backbone, training), math.nan) for training in rows.values()]
                 axis.barh(heights, values, 0.9 * thickness, color=colour, alpha=_TINT, label=name)
-                for at, value in zip(heights, values, strict=True):
-                    text = "" if math.isnan(value) else f"{value:.1f}"
+                axis.errorbar(values, heights, xerr=sds, fmt="none", ecolor=_INK, capsize=2, linewidth=1)
+                for at, value, sd in zip(heights, values, sds, strict=True):
+                    text = with_spread(value, sd, 1)
                     axis.text(1, at, text, transform=beside, ha="right", va="center", fontsize=8)
                 if rows != all_rows and (backbone, UNTRAINED) in figures:
                     value, name = figures[backbone, UNTRAINED], f"{backbone} untrained"
@@ -135,7 +138,7 @@ def line_cells(
     points += [("", "", training) for training in chart.levels]
     names = ["series", "x", "training"]
     frame = pd.DataFrame(points, columns=names).assign(backbone=chart.backbone)
-    found = read_metrics(metrics)
+    found = read_metrics(metrics, settings.seeds)
     parts = [frame.assign(column=chart.testset, metric=chart.metric).merge(found, how="left")]
     of_labels = label_frame(settings.labels, qualities, chart.label_metrics)
     for metric in chart.label_metrics:
@@ -159,7 +162,7 @@ def plot_lines(settings: LineChartSettings, cells: pd.DataFrame, svg: Path) -> N
             for series, colour, marker in zip(chart.series, cycle(_COLOURS), cycle("os^DvP"), strict=False):
                 line = computed[computed["series"] == series.name]
                 look: Any = {"color": colour, "marker": marker, "markersize": 5, "linewidth": 1.5, "label": series.name}
-                axis.plot(line["x"].astype(float), line["value"], **look)
+                axis.errorbar(line["x"].astype(float), line["value"], yerr=line["sd"], capsize=2, **look)
             levels = computed[computed["x"] == ""].itertuples()
             for level, style in zip(levels, cycle(_LEVEL_LINES), strict=False):
                 label = level.training if len(panels) > 1 else f"{level.training} ({level.value:.1f})"
@@ -235,17 +238,22 @@ def plot_positions(qualities: Sequence[Mapping[str, Any]], svg: Path) -> None:
         _same_scale(axes)
 
 
-def plot_training(trainings: Sequence[Mapping[str, Any]], svg: Path) -> None:
-    """Loss by optimiser step, a panel per training; each panel has its own scale, since the losses differ in kind."""
-    names = list(dict.fromkeys(record["name"] for record in trainings))
+def plot_training(trainings: Sequence[Mapping[str, Any]], seeds: Mapping[str, Sequence[str]], svg: Path) -> None:
+    """Loss by optimiser step, a panel per training; each panel has its own scale, since the losses differ in kind.
+
+    ``seeds`` are by training those of each seed, which stand in one panel.
+    """
+    panels = {each: name for name, group in seeds.items() for each in group}
+    names = list(dict.fromkeys(panels[record["name"]] for record in trainings))
     colours = dict(zip(dict.fromkeys(record["backbone"] for record in trainings), cycle(_COLOURS), strict=False))
     with _panels(len(names), svg, height=2.4, empty="Nothing was trained.") as axes:
         for record in trainings:
-            axis, losses = axes[names.index(record["name"])], record["losses"]
+            name = panels[record["name"]]
+            axis, losses = axes[names.index(name)], record["losses"]
             look: Any = {"color": colours[record["backbone"]], "label": record["backbone"], "markersize": 3}
             marker = "o" if len(losses) <= 30 else None
             axis.plot(list(losses), list(losses.values()), marker=marker, linewidth=1.3, **look)
-            _describe(axis, f"{record['name']} ({record['training']['loss']})", "step", "loss")
+            _describe(axis, f"{name} ({record['training']['loss']})", "step", "loss")
             axis.set_ylim(bottom=0)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, stdev
 from typing import Any
 
 from ..common.errors import InputError
@@ -22,22 +23,37 @@ PLACE = ["backbone", "row", "column", "metric"]
 is empty where a table has no test sets."""
 
 
-def read_metrics(paths: Sequence[Path | str]) -> pd.DataFrame:
-    """The figures of metrics files, one per line.
+def read_metrics(paths: Sequence[Path | str], seeds: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+    """The figures of metrics files, one per line; those of a training's seeds are one.
+
+    Args:
+        paths: the files.
+        seeds: by training, those of each seed.
 
     Returns:
-        The columns of ``KEY``, ``value`` (percent), ``queries`` (their number), ``per_query`` (the file beside it with
-        their values) and, for an average, ``weights`` of its test sets.
+        The columns of ``KEY``, ``value`` (percent, the mean over seeds), ``seeds`` (their number), ``sd`` (standard
+        deviation over several seeds), ``queries`` (their number), ``per_query`` (the files beside those given, with the
+        queries' values) and, for an average, ``weights`` of its test sets.
     """
-    lines = []
+    names = {each: training for training, group in seeds.items() for each in group}
+    figures: dict[tuple[str, ...], list[tuple[float, Path]]] = {}
+    shared: dict[tuple[str, ...], tuple[Any, Any]] = {}
     for path in map(Path, paths):
         found: Any = read_json(path)
         column = f"{found['qa']}/{found['generator']}" if "qa" in found else found["testset"]
-        place = (found["backbone"], found["training"], column)
-        shared = (found["queries"], path.with_suffix(".per-query.parquet"), found.get("weights"))
-        lines += [(*place, name, 100 * value, *shared) for name, value in found["metrics"].items()]
-    columns = [*KEY, "value", "queries", "per_query", "weights"]
-    return pd.DataFrame(lines, columns=columns).astype(dict.fromkeys(KEY, "str") | {"value": "float64"})
+        training = names.get(found["training"], found["training"])
+        for metric, value in found["metrics"].items():
+            key: tuple[str, ...] = (found["backbone"], training, column, metric)
+            figures.setdefault(key, []).append((100 * value, path.with_suffix(".per-query.parquet")))
+            shared[key] = (found["queries"], found.get("weights"))
+    lines = []
+    for place, members in figures.items():
+        values, per_query = zip(*members, strict=True)
+        sd = stdev(values) if len(values) > 1 else math.nan
+        lines.append((*place, fmean(values), len(values), sd, per_query, *shared[place]))
+    columns = [*KEY, "value", "seeds", "sd", "per_query", "queries", "weights"]
+    types = dict.fromkeys(KEY, "str") | {"value": "float64", "sd": "float64"}
+    return pd.DataFrame(lines, columns=columns).astype(types)
 
 
 def read_published(table: str | None, path: Path | str | None) -> pd.DataFrame:

@@ -30,7 +30,7 @@ from .cost_tables import cost_table
 from .label_tables import label_table
 from .metrics import read_training
 from .results import results_table
-from .tables import Table, metric_name, read_csv
+from .tables import Table, as_text, metric_name, read_csv
 from .work import amount, usd
 
 _EVALUATORS = ("ranx", "faiss-cpu", "pyserini", "scipy", "pyarrow", "pandas", "snakemake")
@@ -71,6 +71,7 @@ def render(
         lstrip_blocks=True,
     )
     environment.filters |= {"metric": metric_name, "tendency": tendency, "usd": partial(usd, configuration.cost)}
+    environment.filters |= {"shown_figure": lambda value, sign="": as_text(value, 1, sign)}
     environment.filters |= {"visible": visible, "shown": Text.of, "amount": amount}
     return environment.get_template(template.name).render(
         configuration=configuration,

@@ -16,7 +16,8 @@ import numpy as np
 
 from ..common.importing import large_packages
 from ..evaluation.answer_metrics import ANSWER_METRICS, Pooled
-from ..evaluation.significance import RESAMPLES, paired_bootstrap, paired_t_test, per_query_values
+from ..evaluation.samples import RESAMPLES, Sample, per_query_values
+from ..evaluation.significance import compare, holm, interval
 from ..labels.annotators import SharedJudge
 from ..settings import EXTERNAL, UNTRAINED, ResultsTable
 from .metrics import KEY, PLACE, read_metrics
@@ -57,7 +58,8 @@ def result_cells(
     Raises:
         InputError: trainings that are compared have different queries.
     """
-    table, results, rows = settings.table, read_metrics(metrics), table_rows(settings.table)
+    table, rows = settings.table, table_rows(settings.table)
+    results = read_metrics(metrics, settings.seeds)
     columns = pd.DataFrame(_columns(table, results, paper), columns=["column", "metric"], dtype="str")
     cells = rows.merge(columns, how="cross").merge(results, how="left", on=KEY)
     of_backbone = cells["backbone"]
@@ -65,13 +67,21 @@ def result_cells(
         compared = pd.Series(EXTERNAL, cells.index)
     else:  # a run of others has no backbone of ours, unless there is one alone
         compared = of_backbone.where((of_backbone != EXTERNAL) | (len(table.backbones) != 1), *table.backbones[:1])
-    gain, p_baseline = _compared(cells, compared, pd.Series(table.baseline, cells.index, dtype="str"))
-    second_gain, p_second = _compared(cells, of_backbone, cells["second_baseline"].astype("str"))
-    level = table.significance_level
-    marks = pd.Series("", cells.index, dtype="str").mask((p_baseline < level) & (gain > 0), "+")
-    marks = marks.mask((p_baseline < level) & (gain < 0), "−")
-    marks += np.where((p_second < level) & (second_gain > 0), "†", "")
-    cells = cells.assign(marks=marks, p_baseline=p_baseline, p_second_baseline=p_second)
+    samples = _samples(cells)
+    ends = [interval(samples[key]) if (key := _key(cell)) in samples else _UNKNOWN[:2] for cell in cells.itertuples()]
+    cells[["low", "high"]] = 100 * np.array(ends, float).reshape(-1, 2)
+    baselines = pd.Series(table.baseline, cells.index, dtype="str")
+    first = _compared(cells, samples, compared, baselines)
+    second = _compared(cells, samples, of_backbone, cells["second_baseline"].astype("str"))
+    cells = cells.join(first.rename(columns=_OF_BASELINE)).join(
+        second[["p"]].rename(columns={"p": "p_second_baseline"})
+    )
+    cells = _corrected(cells, baselines, table.correction)
+    marked, level = cells["corrected_baseline"] < table.significance_level, table.significance_level
+    marks = pd.Series("", cells.index, dtype="str").mask(marked & (cells["gain"] > 0), "+")
+    marks = marks.mask(marked & (cells["gain"] < 0), "−")
+    marks += np.where((cells["corrected_second_baseline"] < level) & (second["gain"] > 0), "†", "")
+    cells = cells.assign(marks=marks)
     if table.label_metrics:
         of_labels = rows.merge(pd.DataFrame({"metric": table.label_metrics}), how="cross")
         of_labels = of_labels.assign(column=LABELS, marks="")
@@ -84,27 +94,61 @@ def result_cells(
     return cells.assign(standing=standing.map({1: "best", 2: "second"}).fillna("").astype("str"))
 
 
-def _compared(cells: pd.DataFrame, backbones: pd.Series, baselines: pd.Series) -> tuple[pd.Series, pd.Series]:
-    """By how much each cell is better than its baseline on that backbone, and the p-value of that.
+_UNKNOWN = (np.nan,) * 5
+_OF_BASELINE = {"low": "gain_low", "high": "gain_high", "p": "p_baseline"}
+_Key = tuple[str, str, str, str]
 
-    Both are empty where one of the two was not computed, where there is no baseline, and for a baseline itself.
-    """
-    figures = cells.drop_duplicates(KEY).set_index(KEY)[["value", "per_query"]]
-    theirs = cells[KEY].assign(backbone=backbones, training=baselines).join(figures, on=KEY)
-    itself = (cells["training"] == baselines) & (cells["backbone"] == backbones)
-    gain = (cells["value"] - theirs["value"]).where(~itself)
-    p_values = pd.Series(np.nan, cells.index)
+
+def _key(cell: Any) -> _Key:
+    return cell.backbone, cell.training, cell.column, cell.metric
+
+
+def _samples(cells: pd.DataFrame) -> dict[_Key, Sample]:
+    """By the key of each figure that was computed, its values by question and seed."""
     values = cache(per_query_values)
-    for place in gain.dropna().index:
-        ours, metric = cells.loc[place], cells.loc[place, "metric"]
-        files = ours["per_query"], theirs.loc[place, "per_query"]
-        if pooled := _pooled(metric):
-            first, second = ([values(file, count) for count in pooled.counts] for file in files)
-            p_values[place] = paired_bootstrap(first, second, pooled.figure)
-        else:
-            one, other = (values(file, metric) for file in files)
-            p_values[place] = paired_t_test(one, other, ours["weights"])
-    return gain, p_values
+    found = {}
+    for cell in cells.dropna(subset=["value"]).drop_duplicates(KEY).itertuples():
+        pooled = _pooled(cell.metric)
+        counts = pooled.counts if pooled else (cell.metric,)
+        seeds = [[values(file, count) for count in counts] for file in cell.per_query]
+        weights = cell.weights if isinstance(cell.weights, dict) else None
+        found[_key(cell)] = Sample.of(seeds, figure=pooled.figure if pooled else None, weights=weights)
+    return found
+
+
+def _compared(
+    cells: pd.DataFrame, samples: Mapping[_Key, Sample], backbones: pd.Series, baselines: pd.Series
+) -> pd.DataFrame:
+    """Each cell compared with its baseline on that backbone: ``gain``, ``low``, ``high``, ``p``, ``detectable``.
+
+    They are empty where one of the two was not computed, where there is no baseline, and for a baseline itself.
+    """
+    lines: list[tuple[float, ...]] = []
+    for cell, backbone, baseline in zip(cells.itertuples(), backbones, baselines, strict=True):
+        ours, theirs = _key(cell), (backbone, baseline, cell.column, cell.metric)
+        if ours == theirs or ours not in samples or theirs not in samples:
+            lines.append(_UNKNOWN)
+            continue
+        found = compare(samples[ours], samples[theirs])
+        percent = (100 * found.gain, 100 * found.low, 100 * found.high)
+        lines.append((*percent, found.p_value, 100 * found.detectable))
+    return pd.DataFrame(lines, cells.index, columns=["gain", "low", "high", "p", "detectable"], dtype="float64")
+
+
+def _corrected(cells: pd.DataFrame, baselines: pd.Series, correction: str) -> pd.DataFrame:
+    """The cells with the p-values after the correction. A family is the tests of a column, each counted once."""
+    kinds = {"baseline": baselines, "second_baseline": cells["second_baseline"]}
+    tests = pd.concat(
+        [cells[KEY].assign(against=against, p=cells[f"p_{kind}"], kind=kind) for kind, against in kinds.items()]
+    ).dropna(subset=["p"])
+    each = tests.drop_duplicates([*KEY, "against"])
+    corrected = each.groupby(["column", "metric"])["p"].transform(lambda p: holm(p.to_numpy()))
+    each = each.assign(corrected=corrected if correction == "holm" else each["p"]).drop(columns=["p", "kind"])
+    for kind, against in kinds.items():
+        named = cells[KEY].assign(against=against).merge(each, how="left", on=[*KEY, "against"])
+        known = cells[f"p_{kind}"].notna()
+        cells = cells.assign(**{f"corrected_{kind}": named["corrected"].set_axis(cells.index).where(known)})
+    return cells.merge(each.groupby(["column", "metric"]).size().rename("tests").reset_index(), how="left")
 
 
 def _pooled(metric: str) -> Pooled | None:
@@ -134,14 +178,34 @@ def results_table(settings: ResultsTable, cells: pd.DataFrame, shared_judges: It
     if seconds:
         notes.append(f"Mark †: significantly better than {' or '.join(seconds)} of the same group and backbone.")
     if settings.baseline or seconds:
-        notes.append(
-            f"Significance: two-sided paired t-test over the queries, p < {settings.significance_level:g}. On an "
-            "average, the test is stratified by test set."
-        )
-        if pooled := [metric for metric in dict.fromkeys(cells["metric"]) if _pooled(metric)]:
-            names = ", ".join(map(metric_name, pooled))
-            notes.append(f"{names}: paired bootstrap of the figure over all questions, {RESAMPLES:,} resamples.")
+        notes += _test_notes(settings, cells)
+    if (cells["seeds"] > 1).any():
+        notes.append("With ±: mean and standard deviation over the seeds of a training; tests count their variance.")
     return Table(settings.title, {"backbone": "backbone", "training": "row"}, cells, notes)
+
+
+def _test_notes(settings: ResultsTable, cells: pd.DataFrame) -> list[str]:
+    """By which test a difference is marked, how many tests there are, and what they can show."""
+    tests = cells["tests"].dropna()
+    number = f"{tests.min()}" if tests.nunique() == 1 else f"{tests.min()} to {tests.max()}"
+    how = {"holm": "corrected by Holm's method within each column", "none": "not corrected for their number"}
+    notes = [
+        f"Significance: two-sided paired t-test over the queries, p < {settings.significance_level:g}. On an average, "
+        "the test is stratified by test set."
+    ]
+    if len(tests):
+        notes.append(f"Tests per column: {number}, {how[settings.correction]}.")
+    if pooled := [metric for metric in dict.fromkeys(cells["metric"]) if _pooled(metric)]:
+        names = ", ".join(map(metric_name, pooled))
+        notes.append(f"{names}: paired bootstrap of the figure over all questions, {RESAMPLES:,} resamples.")
+    smallest = cells.groupby(["column", "metric"], sort=False)["detectable"].median().dropna()
+    if len(smallest):
+        each = (f"{column} {metric_name(metric)} {value:.1f}" for (column, metric), value in smallest.items())
+        notes.append(
+            f"Smallest difference from {settings.baseline} that one such test shows in 80 % of the cases (median of "
+            f"the rows): {', '.join(each)}."
+        )
+    return notes
 
 
 def _columns(settings: ResultsTable, results: pd.DataFrame, paper: pd.DataFrame) -> list[Column]:

@@ -9,16 +9,20 @@ from ..labels.work import Work
 from ..settings import Cost, CostTable, JobSettings, Labels, LabelTable, LineChart, Name, ResultsTable
 from .judges import Judge
 
+Seeds = dict[Name, tuple[Name, ...]]
+
 
 class ResultsTableSettings(JobSettings):
     """A table, and what it shows of the configuration beside.
 
     Attributes:
+        seeds: by training, those of each seed.
         labels: by training, the label set that it reads, where the table has ``label_metrics``.
         shared_judges: where the figures of a training favour what the test set's judge favours.
     """
 
     table: ResultsTable
+    seeds: Seeds = Field({})
     labels: dict[Name, Name] = Field({})
     shared_judges: tuple[SharedJudge, ...] = ()
 
@@ -27,6 +31,7 @@ class LineChartSettings(JobSettings):
     """A chart; the others are those of :class:`ResultsTableSettings`."""
 
     chart: LineChart
+    seeds: Seeds = Field({})
     labels: dict[Name, Name] = Field({})
     shared_judges: tuple[SharedJudge, ...] = ()
 
@@ -39,9 +44,12 @@ class LabelTableSettings(JobSettings):
 
 
 class CostTableSettings(JobSettings):
-    """A table, the prices, shared judges, and the work behind each training's labels; null for those of a file."""
+    """A table, the prices, shared judges, trainings by seed, and the work behind each training's labels; null for those
+    of a file.
+    """
 
     table: CostTable
+    seeds: Seeds = Field({})
     prices: Cost
     work: dict[Name, list[Work] | None]
     shared_judges: tuple[SharedJudge, ...] = ()

@@ -5,10 +5,17 @@ A frame has one line for each row and column of a table. Its first columns name 
 - ``group``, ``group_title``: number and heading of the group to which the row belongs.
 - ``column``, ``metric``: what the column is of, such as a test set, and the metric that it shows.
 - ``queries``: number of queries behind the figure.
-- ``value``, ``decimals``: the figure, and with how many decimals it is shown; metrics are in percent.
+- ``value``, ``decimals``: the figure, and with how many decimals it is shown; metrics are in percent. Of a training
+  with several seeds it is their mean.
+- ``seeds``, ``sd``: number of seeds, and the standard deviation over several ones.
+- ``low``, ``high``: ends of the figure's 95 % interval over queries and seeds.
 - ``standing``: ``best`` or ``second`` of its column, as far as the decimals show.
 - ``marks``: any of ``+``, ``−``, ``†``.
-- ``p_baseline``, ``p_second_baseline``: p-values of the tests behind the marks.
+- ``gain``, ``gain_low``, ``gain_high``: the figure less the baseline's, and the ends of its 95 % interval.
+- ``detectable``: the smallest such difference that the test shows in 80 % of the cases.
+- ``p_baseline``, ``p_second_baseline``: p-values of the tests with the two baselines.
+- ``corrected_baseline``, ``corrected_second_baseline``, ``tests``: the same after the correction, behind the marks, and
+  the number of tests in the column.
 - ``published``, ``doubtful``, ``difference``: the paper's figure, whether it was hard to read in its source, and ours
   minus the paper's.
 
@@ -43,10 +50,21 @@ _TYPES = {
     "queries": "Int64",
     "value": "float64",
     "decimals": "int64",
+    "seeds": "Int64",
+    "sd": "float64",
+    "low": "float64",
+    "high": "float64",
     "standing": "str",
     "marks": "str",
+    "gain": "float64",
+    "gain_low": "float64",
+    "gain_high": "float64",
+    "detectable": "float64",
     "p_baseline": "float64",
     "p_second_baseline": "float64",
+    "corrected_baseline": "float64",
+    "corrected_second_baseline": "float64",
+    "tests": "Int64",
     "published": "float64",
     "doubtful": "bool",
     "difference": "float64",
@@ -130,6 +148,11 @@ class Table:
             rows.append(Row(heads, cells, apart))
         return rows
 
+    def intervals(self) -> list[tuple[list[str], Any]]:
+        """The names of the row, and the line of :func:`with_texts`, of every cell with an interval."""
+        lines = with_texts(self.cells.dropna(subset=["low"])).itertuples()
+        return [([training_name(getattr(line, head)) for head in self.heads.values()], line) for line in lines]
+
     def bands(self) -> list[list[Column]]:
         """The columns that fit beside each other on a page; those of one name stay together."""
         bands: list[list[Column]] = [[]]
@@ -152,7 +175,8 @@ def tidy(cells: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     cells = cells.assign(**{name: value for name, value in empty.items() if name not in cells})
     cells["doubtful"] = cells["doubtful"].eq(True)
     cells = cells[[*names, *_TYPES]].astype(dict.fromkeys(names, "str") | _TYPES)
-    cells["value"] = cells["value"].round(6)
+    exact = ["value", "sd", "low", "high", "gain", "gain_low", "gain_high", "detectable"]
+    cells[exact] = cells[exact].round(6)
     cells["difference"] = (cells["value"] - cells["published"]).round(6)
     return cells
 
@@ -217,7 +241,7 @@ def with_texts(cells: pd.DataFrame) -> pd.DataFrame:
     """The frame with ``shown``, our figure as text, and ``paper``, the published one with the difference."""
     lines = list(cells.itertuples())
     return cells.assign(
-        shown=[as_text(cell.value, cell.decimals) for cell in lines],
+        shown=[with_spread(cell.value, cell.sd, cell.decimals) for cell in lines],
         paper=[
             as_text(cell.published, cell.decimals)
             + ("?" if cell.doubtful else "")
@@ -230,6 +254,11 @@ def with_texts(cells: pd.DataFrame) -> pd.DataFrame:
 def as_text(value: float, decimals: int, sign: str = "") -> str:
     """A figure as tables show it, or nothing; ``sign`` is that of Python's format."""
     return "" if pd.isna(value) else f"{value:{sign}z,.{decimals}f}".replace("-", "−")
+
+
+def with_spread(value: float, sd: float, decimals: int) -> str:
+    """A mean with its standard deviation, where there is one."""
+    return as_text(value, decimals) + ("" if pd.isna(sd) else f" ± {as_text(sd, decimals)}")
 
 
 def metric_name(metric: str) -> str:

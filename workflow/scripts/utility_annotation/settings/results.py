@@ -76,6 +76,9 @@ class ResultsTable(Settings):
         "`external_runs`; null for no marks. With one backbone the external runs are compared with it too.",
     )
     significance_level: float = Field(0.05, gt=0, lt=1, description="A difference with a lower p is marked.")
+    correction: Literal["holm", "none"] = Field(
+        "holm", description="Whether p-values are corrected for the number of tests in their column (Holm's method)."
+    )
     published: str | None = Field(
         None, description="Number of the paper's table. Its figures (resources/paper/published.csv) stand beside ours."
     )

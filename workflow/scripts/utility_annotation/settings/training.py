@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from .base import Name, Settings
 
@@ -61,3 +62,53 @@ class Training(Settings):
         "bf16", description="Number format of the encoder's forward pass."
     )
     seed: int = Field(42, description="Seed of sampling, order and dropout.")
+    seeds: tuple[int, ...] = Field(
+        (),
+        description="Seeds of several trainings that are alike in all else, `seed` among them. The training of another "
+        "seed N is named NAME-seedN. Tables and charts show mean and standard deviation under NAME. A first stage with "
+        "`seeds` goes with the training of the same seed.",
+    )
+
+    @field_validator("seeds")
+    @classmethod
+    def _once(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        if twice := sorted({seed for seed in seeds if seeds.count(seed) > 1}):
+            raise ValueError(f"seed {twice[0]} is there twice")
+        return seeds
+
+    @model_validator(mode="after")
+    def _own_seed(self) -> Training:
+        if self.seeds and self.seed not in self.seeds:
+            raise ValueError(f"`seeds` lacks {self.seed}, the value of `seed`; add it, or set `seed` to one of `seeds`")
+        return self
+
+    def names(self, name: str) -> dict[int, str]:
+        """By seed, the trainings that stand under the name of this one; it itself is the one of ``seed``."""
+        return {seed: name if seed == self.seed else f"{name}-seed{seed}" for seed in self.seeds or (self.seed,)}
+
+
+def of_each_seed(trainings: Mapping[str, Training]) -> dict[str, Training]:
+    """These trainings, and a training of its own for each further seed.
+
+    What is there already is not made twice, so that a configuration can be read again.
+
+    Raises:
+        ValueError: a first stage lacks a seed, or a training has a name that belongs to a seed of another one.
+    """
+    found = dict(trainings)
+    for name, training in trainings.items():
+        for seed, own_name in training.names(name).items():
+            first = training.init_from
+            stage = trainings.get(first) if first and training.seeds else None
+            if first and stage is not None and stage.seeds:
+                if seed not in stage.seeds:
+                    raise ValueError(
+                        f"trainings.{name}.seeds: its first stage trainings.{first} has no seed {seed}; add it there"
+                    )
+                first = stage.names(first)[seed]
+            change = {"seed": seed, "init_from": first}
+            own = training.model_copy(update=change if own_name == name else change | {"seeds": ()})
+            if own_name != name and found.setdefault(own_name, own) != own:
+                raise ValueError(f"trainings.{own_name}: this name belongs to seed {seed} of trainings.{name}")
+            found[own_name] = own
+    return found
