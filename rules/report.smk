@@ -1,4 +1,4 @@
-"""Takes: metrics, label quality, training records, annotations. Leaves: results/report.html."""
+"""Takes: metrics, label quality, training records, annotations. Leaves: results/verdicts, results/report.html."""
 
 
 rule sample_annotations:
@@ -50,6 +50,38 @@ rule annotation_cost:
         " > {log} 2>&1"
 
 
+rule write_verdict:
+    """What the training of a table's verdict gained, with an interval, by whose judgement and at what cost."""
+    input:
+        metrics=plan.of(results.verdict_metrics),
+        per_query=plan.of(results.verdict_per_query),
+        pool=plan.of(results.verdict_pools),
+        annotation=plan.of(results.verdict_annotations),
+        summaries=plan.of(results.verdict_summaries),
+    output:
+        text="results/verdicts/{table}.md",
+        figures="results/verdicts/{table}.json",
+        picture=report(
+            "results/verdicts/{table}.svg",
+            caption="../resources/report/captions/verdict.rst",
+            category="Report",
+            labels=plan.title("verdict", "tables", "table"),
+        ),
+        image="results/verdicts/{table}.png",
+    log:
+        "logs/write_verdict/{table}.log",
+    conda:
+        "../envs/core.yaml"
+    params:
+        script=plan.script("report.py"),
+        config=plan.configuration_file,
+        settings=plan.settings(jobs.write_verdict),
+        code=plan.code("report.py", "verdict"),
+    shell:
+        "python {params.script} verdict --config {params.config} --table {wildcards.table} --output {output.text}"
+        " > {log} 2>&1"
+
+
 rule write_report:
     """One page, readable offline: what was run, the labels, the retrievers, the figures, annotations to look at."""
     input:
@@ -59,6 +91,7 @@ rule write_report:
         models=results.shown_models(CONFIG),
         work=report_files.costs(CONFIG),
         samples=report_files.samples(CONFIG),
+        verdicts=results.verdicts(CONFIG),
         template=plan.resource(report_files.TEMPLATE),
         parts=list(map(plan.resource, report_files.PARTS)),
     output:

@@ -43,6 +43,8 @@ def _values(configuration: Configuration, rule: str, parameter: str) -> Iterable
         return [name for name, labels in configuration.labels.items() if not is_soft(labels.source)]
     if rule in ("find_duplicates", "mine_negatives"):
         return [name for name, pool in configuration.pools.items() if pool.source.searched]
+    if rule == "write_verdict":
+        return [name for name, table in configuration.tables.items() if table.verdict]
     if rule == "match_answers":
         return [name for name, testset in configuration.testsets.items() if testset.relevant == "answers"]
     if parameter == "stage":

@@ -76,6 +76,14 @@ EXPECTED: list[tuple[str, dict[str, str], set[str]]] = [
     ("results_table", {"table": "retrieval"}, {"table", "seeds", "labels", "shared_judges"}),
     ("label_table", {"label_table": "sets"}, {"table", "labels"}),
     ("cost_table", {"cost_table": "costs"}, {"table", "seeds", "prices", "shared_judges", "work"}),
+    (
+        "write_verdict",
+        {"table": "retrieval"},
+        {
+            *("backbone", "training", "testset", "metric", "seeds"),
+            *("judges", "shared_judges", "prices", "work"),
+        },
+    ),
     ("plot_lines", {"line_chart": "shares"}, {"chart", "seeds", "labels", "shared_judges"}),
     ("plot_labels", {"label_chart": "numbers"}, fields(LabelChart)),
     ("sample_annotations", {"pool": "rows"}, {"pool", "questions", "seed", "judges"}),

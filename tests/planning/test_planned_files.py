@@ -373,8 +373,28 @@ def test_tables_and_charts_share_names_where_a_table_has_a_chart_too() -> None:
     assert results.tables(WHOLE) == ["sets", "retrieval", "answers", "costs"]
     assert results.charts(WHOLE) == ["retrieval", "answers", "numbers", "shares"]
     assert results.names(WHOLE) == ["sets", "retrieval", "answers", "costs", "numbers", "shares"]
-    assert results.files(WHOLE, "retrieval") == ["results/tables/retrieval.md", "results/figures/retrieval.svg"]
+    assert results.files(WHOLE, "answers") == ["results/tables/answers.md", "results/figures/answers.svg"]
     assert results.files(WHOLE, "numbers") == ["results/figures/numbers.svg"]
+
+
+def test_a_table_with_a_verdict_begins_with_it_and_ends_with_the_report() -> None:
+    assert results.files(WHOLE, "retrieval") == [
+        "results/verdicts/retrieval.md",
+        "results/tables/retrieval.md",
+        "results/figures/retrieval.svg",
+        "results/report.html",
+    ]
+
+
+def test_a_verdict_reads_its_training_its_baselines_and_what_the_labels_took() -> None:
+    assert results.verdict_metrics(WHOLE, table="retrieval") == [
+        "results/metrics/encoder/refined/dev.json",
+        "results/metrics/encoder/untrained/dev.json",
+        "results/metrics/bm25/bm25/dev.json",
+    ]
+    assert results.verdict_pools(WHOLE, table="retrieval") == ROWS
+    stages = {Path(file).parent.name for file in results.verdict_annotations(WHOLE, table="retrieval")}
+    assert stages == {"relsel", "answer", "utilsel"}
 
 
 def test_shown_trainings_come_from_tables_and_charts_each_once() -> None:

@@ -245,10 +245,15 @@ def test_every_result_is_a_target(plan: Plan) -> None:
         *("all", "labels", "models", "tables", "figures", "paper"),
         *("retrieval", "answers", "sets", "costs", "shares", "numbers"),
     }
-    assert targets["retrieval"] == ["results/tables/retrieval.md", "results/figures/retrieval.svg"]
+    assert targets["answers"] == ["results/tables/answers.md", "results/figures/answers.svg"]
     assert targets["costs"] == ["results/tables/costs.md"]
     assert targets["shares"] == ["results/figures/shares.svg"]
     assert targets["models"] == [f"results/models/encoder/{name}" for name in ("human", "refined", "useful")]
-    assert set(targets["all"]) == {*targets["tables"], *results.all_figures(WHOLE), "results/report.html"}
+    assert set(targets["all"]) == {
+        *targets["tables"],
+        *results.all_figures(WHOLE),
+        *results.verdicts(WHOLE),
+        "results/report.html",
+    }
     assert len(targets["tables"]) == 3 * len(results.tables(WHOLE))
     assert set(targets["paper"]) == {*targets["tables"], *results.all_charts(WHOLE)}

@@ -118,19 +118,43 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
     ({"annotate", "export_labels", "generate_answers", *JUDGES}, {"annotators/point/protocol": "listwise"}),
     ({"merge_labels", "label_table", "export_labels", "sample_annotations"}, {"labels/ranked/top_percent": 20}),
     (
-        {"merge_labels", "cost_table", "export_labels", "export_model", "annotation_cost"},
+        {"write_verdict", "merge_labels", "cost_table", "export_labels", "export_model", "annotation_cost"},
         {"labels/useful/queries/percent": 50, "labels/useful/queries/seed": 1},
     ),
-    ({"merge_labels", "export_labels", "export_model", "annotation_cost"}, {"labels/few/queries/percent": 30}),
     (
-        {"merge_labels", "label_quality", "label_table", "cost_table", "export_labels", "export_model", *JUDGES},
+        {"write_verdict", "merge_labels", "export_labels", "export_model", "annotation_cost"},
+        {"labels/few/queries/percent": 30},
+    ),
+    (
+        {
+            "write_verdict",
+            "merge_labels",
+            "label_quality",
+            "label_table",
+            "cost_table",
+            "export_labels",
+            "export_model",
+            *JUDGES,
+        },
         {"labels/useful/annotator": "point"},
     ),
     (
-        {"merge_labels", "label_quality", "label_table", "cost_table", "export_labels", "export_model", *JUDGES},
+        {
+            "write_verdict",
+            "merge_labels",
+            "label_quality",
+            "label_table",
+            "cost_table",
+            "export_labels",
+            "export_model",
+            *JUDGES,
+        },
         {"labels/useful/source": "relsel"},
     ),
-    ({"merge_labels", "cost_table", "export_labels", "export_model", *JUDGES}, {"labels/useful/pool": "ids"}),
+    (
+        {"write_verdict", "merge_labels", "cost_table", "export_labels", "export_model", *JUDGES},
+        {"labels/useful/pool": "ids"},
+    ),
     (
         {"merge_labels", "export_labels"},
         {
@@ -166,10 +190,10 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
     ),
     # a further seed is a training of its own, and the others stay
     ({"cost_table"}, {"trainings/useful/seeds": [42, 7]}),
-    ({"plot_lines", "results_table"}, {"trainings/refined/seeds": [42, 7]}),
-    ({"train", "cost_table", "export_model", *JUDGES}, {"trainings/useful/labels": "both"}),
+    ({"write_verdict", "plot_lines", "results_table"}, {"trainings/refined/seeds": [42, 7]}),
+    ({"write_verdict", "train", "cost_table", "export_model", *JUDGES}, {"trainings/useful/labels": "both"}),
     ({"train"}, {"trainings/likely/answer_temperature": 0.1}),
-    ({"train", "export_model", "results_table"}, {"trainings/refined/init_from": "human"}),
+    ({"write_verdict", "train", "export_model", "results_table"}, {"trainings/refined/init_from": "human"}),
     (
         {"search", "bm25_search", "read_external_run"},
         {"testsets/dev/depth": 2000, "testsets/dev/drop_query_document": True},
@@ -191,12 +215,12 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
     # the model, the run and the template are input files
     (set(), {"qa/task/bert_score/model": "llm", "qa/plain/testset": "answered", "qa/plain/style": "short"}),
     ({"bm25_search"}, {"bm25/k1": 0.8, "bm25/b": 0.5, "bm25_variants/tuned/k1": 0.7, "bm25_variants/tuned/b": 0.5}),
+    ({"results_table", "write_verdict"}, {"tables/retrieval/with_bm25": False, "tables/retrieval/verdict": "human"}),
     (
         {"results_table"},
         {
             "tables/retrieval/title": "New",
             "tables/retrieval/metrics": ["mrr@10"],
-            "tables/retrieval/with_bm25": False,
             "tables/retrieval/external_runs": ["splade"],
             "tables/retrieval/bm25_variants": ["tuned"],
             "tables/retrieval/label_metrics": ["precision"],
@@ -240,7 +264,7 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
         },
     ),
     ({"plot_labels"}, {"label_charts/numbers/title": "New", "label_charts/numbers/labels": ["human", "useful"]}),
-    ({"cost_table"}, {"cost/gpu_hour_usd": 2.0, "cost/judgement_usd": 0.2}),
+    ({"write_verdict", "cost_table"}, {"cost/gpu_hour_usd": 2.0, "cost/judgement_usd": 0.2}),
     ({"sample_annotations"}, {"report/questions": 5, "report/seed": 1}),
 ]
 """The rules that become stale, beside the report, and the keys of which each alone makes them so."""

@@ -109,6 +109,7 @@ RAW: dict[str, Any] = {
             "groups": [{"trainings": ["untrained", "human", "refined"]}],
             "testsets": ["dev", "means"],
             "published": "2",
+            "verdict": "refined",
         },
         "answers": {
             "title": "Answers",

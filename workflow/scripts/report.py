@@ -1,4 +1,4 @@
-"""Write the report: a sample of the annotations, what labels took, and the page itself."""
+"""Write the report: a sample of the annotations, what labels took, verdicts, and the page itself."""
 
 from __future__ import annotations
 
@@ -35,6 +35,24 @@ def cost(arguments: argparse.Namespace) -> None:
     write_json(arguments.output, annotation_cost(jobs.annotation_cost(configuration, pool=pool), records))
 
 
+def verdict(arguments: argparse.Namespace) -> None:
+    """Say what the training of a table's verdict gained, with an interval, by whose judgement and at what cost."""
+    from utility_annotation.labels.cost import Records
+    from utility_annotation.reporting.figures import plot_verdict
+    from utility_annotation.reporting.verdict import judge, sentences
+
+    configuration, table = configuration_of(arguments), arguments.table
+    records = Records(
+        _paths(results.verdict_pools(configuration, table=table)),
+        _paths(results.verdict_annotations(configuration, table=table)),
+    )
+    settings = jobs.write_verdict(configuration, table=table)
+    found = judge(settings, results.verdict_metrics(configuration, table=table), records)
+    write_json(arguments.output.with_suffix(".json"), found)
+    plot_verdict(found, arguments.output.with_suffix(".svg"))
+    write_text(arguments.output, " ".join(sentences(found)) + "\n")
+
+
 def page(arguments: argparse.Namespace) -> None:
     """Write one page, readable offline: what was run, the labels, the retrievers, the figures, annotations."""
     from utility_annotation.reporting.page import render
@@ -49,6 +67,7 @@ def page(arguments: argparse.Namespace) -> None:
         trainings=_paths(files.training_records(configuration)),
         costs=_paths(files.costs(configuration)),
         samples=_paths(files.samples(configuration)),
+        verdicts=_paths(results.verdicts(configuration)),
     )
     write_text(arguments.output, html)
 
@@ -64,6 +83,9 @@ def main(argv: list[str] | None) -> None:
         parser = commands.add(run, run.__name__)
         parser.add_argument("--pool", required=True, help="a name from `pools`")
         parser.add_argument("--output", required=True, type=Path, help="file to write (JSON)")
+    parser = commands.add(verdict, "verdict")
+    parser.add_argument("--table", required=True, help="a name from `tables` whose `verdict` is set")
+    parser.add_argument("--output", required=True, type=Path, help="text to write; .json, .svg and .png beside it")
     parser = commands.add(page, "page")
     parser.add_argument("--template", required=True, type=Path, help="Jinja template, with its style and script beside")
     parser.add_argument("--output", required=True, type=Path, help="the page (HTML)")

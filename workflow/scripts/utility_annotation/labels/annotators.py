@@ -49,6 +49,18 @@ def shared_judges(
     return tuple(shared)
 
 
+def judges_of_testset(configuration: Configuration, testset: str) -> tuple[str, ...]:
+    """Who says what is relevant, as sentences name them; for an average, those of its test sets together."""
+    found: list[str] = []
+    for name in _single(configuration, [testset]):
+        settings = configuration.testsets[name]
+        found += {"qrels": ["people"], "labels": [], "answers": ["the answers that passages hold"]}[settings.relevant]
+        if settings.labels:
+            annotators = sorted(annotators_of_labels(configuration, settings.labels))
+            found += annotators or [f"the labels {settings.labels}"]
+    return tuple(dict.fromkeys(found))
+
+
 def _llms(configuration: Configuration, annotators: Iterable[str]) -> set[str]:
     found = (configuration.annotators[name] for name in annotators)
     return {each.served_model_name or str(each.model) for each in found}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ..annotation.stages import ANSWER_REPLY, EVERY_STAGE, STAGES
 from ..common.errors import InputError
-from ..labels.annotators import shared_judges
+from ..labels.annotators import judges_of_testset, shared_judges
 from ..labels.settings import QualitySettings
 from ..labels.sources import is_soft
 from ..labels.work import work_of_labels
@@ -24,6 +24,7 @@ from ..reporting.settings import (
     LabelTableSettings,
     LineChartSettings,
     ResultsTableSettings,
+    VerdictSettings,
     WorkSettings,
 )
 from ..settings import (
@@ -308,6 +309,23 @@ def cost_table(configuration: Configuration, *, cost_table: str) -> CostTableSet
         prices=configuration.cost,
         shared_judges=shared_judges(configuration, table.trainings, [table.testset]),
         work=results.cost_table_work(configuration, cost_table=cost_table),
+    )
+
+
+def write_verdict(configuration: Configuration, *, table: str) -> VerdictSettings:
+    """The training that a table's verdict is about, by what it is judged, and the work behind its labels."""
+    settings = configuration.tables[table]
+    training, testset = str(settings.verdict), settings.testsets[0]
+    return VerdictSettings(
+        backbone=settings.backbones[0],
+        training=training,
+        testset=testset,
+        metric=results.verdict_metric(configuration, table=table),
+        seeds=results.verdict_seeds(configuration, table=table),
+        judges=judges_of_testset(configuration, testset),
+        shared_judges=shared_judges(configuration, [training], [testset]),
+        prices=configuration.cost,
+        work=results.verdict_work(configuration, table=table),
     )
 
 

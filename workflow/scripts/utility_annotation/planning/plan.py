@@ -216,7 +216,7 @@ class Plan:
         known = self.configuration
         drawn = [*results.all_tables(known), *results.all_charts(known)]
         return {
-            "all": [*results.all_tables(known), *results.all_figures(known), "results/report.html"],
+            "all": [*results.verdicts(known), *results.all_tables(known), *results.all_figures(known), results.REPORT],
             "labels": labels.everything(known),
             "models": results.shown_models(known),
             "tables": results.all_tables(known),

@@ -109,7 +109,7 @@ REQUESTS: Mapping[str, Request] = {
     "evaluate_answers": Request(8000, 120, "answer-evaluation"),
     **dict.fromkeys(("average_metrics", "results_table", "label_table", "cost_table"), Request()),
     **dict.fromkeys(("plot_results", "plot_lines", "plot_labels", "plot_positives", "plot_positions"), Request()),
-    **dict.fromkeys(("plot_training", "write_report", "export_model"), Request()),
+    **dict.fromkeys(("plot_training", "write_verdict", "write_report", "export_model"), Request()),
     "export_labels": Request(work=Reads("candidates", bytes_a_word=PLAIN_BYTES_A_WORD)),
 }
 """By rule, along the way of the workflow; the rules of pools, one a pool, share the entry ``build_pool``."""

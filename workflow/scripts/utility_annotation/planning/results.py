@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from ..labels.work import Work, work_of_training
 from ..pools.shards import shard_names
-from ..settings import EXTERNAL, UNTRAINED, Configuration
+from ..settings import BM25, EXTERNAL, UNTRAINED, Configuration
 from . import annotation, labels, pools, retrieval, training
+
+REPORT = "results/report.html"
 
 PUBLISHED = "paper/published.csv"
 """The paper's figures, below resources/."""
@@ -146,31 +148,106 @@ def cost_table_work(configuration: Configuration, *, cost_table: str) -> dict[st
 
 def cost_table_pools(configuration: Configuration, *, cost_table: str) -> list[str]:
     """The shards of the pools on which humans worked for the labels of a cost table."""
-    work = _work(configuration, cost_table)
-    return _once(pools.shards(configuration, pool=part.pool) for part in work if part.annotator is None)
+    return _pools(configuration, _paid(configuration, cost_table))
 
 
 def cost_table_annotations(configuration: Configuration, *, cost_table: str) -> list[str]:
     """The annotation shards that an LLM worked on for the labels of a cost table."""
+    return _annotations(configuration, _paid(configuration, cost_table))
+
+
+def cost_table_summaries(configuration: Configuration, *, cost_table: str) -> list[str]:
+    """What the jobs of these shards did."""
+    return _summaries(cost_table_annotations(configuration, cost_table=cost_table))
+
+
+def verdict(table: str) -> str:
+    """The verdict of a table, as text; its figures and its picture stand beside it."""
+    return f"results/verdicts/{table}.md"
+
+
+def verdicts(configuration: Configuration) -> list[str]:
+    """Every verdict."""
+    return [verdict(name) for name, table in configuration.tables.items() if table.verdict]
+
+
+def verdict_seeds(configuration: Configuration, *, table: str) -> dict[str, tuple[str, ...]]:
+    """By training that a verdict shows, those of each seed: its own, then the baselines."""
+    settings = configuration.tables[table]
+    assert settings.verdict is not None, "the configuration requires it"
+    shown = [settings.verdict, UNTRAINED, *([BM25] if settings.with_bm25 else [])]
+    return training.of_all_seeds(configuration, shown)
+
+
+def verdict_metric(configuration: Configuration, *, table: str) -> str:
+    """The metric of a verdict: the first that the table shows of its first test set."""
+    settings = configuration.tables[table]
+    name = settings.testsets[0]
+    while name in configuration.averages:
+        name = configuration.averages[name].testsets[0]
+    computed = configuration.testsets[name].metrics
+    return next((metric for metric in settings.metrics if metric in computed), computed[0])
+
+
+def verdict_metrics(configuration: Configuration, *, table: str) -> list[str]:
+    """The metrics files of a verdict."""
+    settings = configuration.tables[table]
+    (testset, *_), (backbone, *_) = settings.testsets, settings.backbones
+    seeds = verdict_seeds(configuration, table=table)
+    return [
+        f"results/metrics/{BM25 if name == BM25 else backbone}/{each}/{testset}.json"
+        for name, names in seeds.items()
+        for each in names
+    ]
+
+
+def verdict_per_query(configuration: Configuration, *, table: str) -> list[str]:
+    """The per-query files beside them."""
+    return [file.replace(".json", ".per-query.parquet") for file in verdict_metrics(configuration, table=table)]
+
+
+def verdict_work(configuration: Configuration, *, table: str) -> list[Work] | None:
+    """The work behind the labels of the training that a verdict is about; None if some came from a file."""
+    return work_of_training(configuration, str(configuration.tables[table].verdict))
+
+
+def verdict_pools(configuration: Configuration, *, table: str) -> list[str]:
+    """The shards of the pools on which humans worked for these labels."""
+    return _pools(configuration, verdict_work(configuration, table=table) or ())
+
+
+def verdict_annotations(configuration: Configuration, *, table: str) -> list[str]:
+    """The annotation shards that an LLM worked on for these labels."""
+    return _annotations(configuration, verdict_work(configuration, table=table) or ())
+
+
+def verdict_summaries(configuration: Configuration, *, table: str) -> list[str]:
+    """What the jobs of these shards did."""
+    return _summaries(verdict_annotations(configuration, table=table))
+
+
+def _paid(configuration: Configuration, cost_table: str) -> list[Work]:
+    found = cost_table_work(configuration, cost_table=cost_table).values()
+    return [work for parts in found for work in parts or ()]
+
+
+def _pools(configuration: Configuration, paid: Iterable[Work]) -> list[str]:
+    return _once(pools.shards(configuration, pool=part.pool) for part in paid if part.annotator is None)
+
+
+def _annotations(configuration: Configuration, paid: Iterable[Work]) -> list[str]:
     return _once(
         [
             annotation.shard_file(part.pool, part.annotator, part.kind, shard)
             for shard in shard_names(configuration.pools[part.pool].shards)
         ]
-        for part in _work(configuration, cost_table)
+        for part in paid
         if part.annotator is not None
     )
 
 
-def cost_table_summaries(configuration: Configuration, *, cost_table: str) -> list[str]:
-    """What the jobs of these shards did."""
-    shards = cost_table_annotations(configuration, cost_table=cost_table)
+def _summaries(shards: Iterable[str]) -> list[str]:
     return [shard.removesuffix(".parquet") + ".json" for shard in shards]
-
-
-def _work(configuration: Configuration, cost_table: str) -> Iterator[Work]:
-    for parts in cost_table_work(configuration, cost_table=cost_table).values():
-        yield from parts or ()
 
 
 def _once(lists: Iterable[list[str]]) -> list[str]:
@@ -193,9 +270,10 @@ def names(configuration: Configuration) -> list[str]:
 
 
 def files(configuration: Configuration, name: str) -> list[str]:
-    """The files of a table or a chart: what its target makes."""
+    """The files of a table or a chart: what its target makes. A table with a verdict comes with the report."""
     found = [f"results/tables/{name}.md"] if name in tables(configuration) else []
-    return found + ([f"results/figures/{name}.svg"] if name in charts(configuration) else [])
+    found += [f"results/figures/{name}.svg"] if name in charts(configuration) else []
+    return [verdict(name), *found, REPORT] if verdict(name) in verdicts(configuration) else found
 
 
 def all_tables(configuration: Configuration) -> list[str]:

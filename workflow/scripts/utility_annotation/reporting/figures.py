@@ -28,6 +28,7 @@ from ..settings import BM25, UNTRAINED, ResultsTable
 from .metrics import read_metrics
 from .settings import LineChartSettings
 from .tables import LABELS, label_frame, metric_name, tidy, training_name, with_spread
+from .verdict import NAMES
 
 with large_packages():
     import pandas as pd
@@ -255,6 +256,24 @@ def plot_training(trainings: Sequence[Mapping[str, Any]], seeds: Mapping[str, Se
             axis.plot(list(losses), list(losses.values()), marker=marker, linewidth=1.3, **look)
             _describe(axis, f"{name} ({record['training']['loss']})", "step", "loss")
             axis.set_ylim(bottom=0)
+
+
+def plot_verdict(figures: Mapping[str, Any], svg: Path) -> None:
+    """What a training gained over each baseline, with its 95 % interval.
+
+    The figures are those of :func:`.verdict.judge`.
+    """
+    against = figures["against"]
+    with _panels(1, svg, height=0.7 + 0.3 * len(against), empty="") as (axis,):
+        for place, found in enumerate(against.values()):
+            ends = [[found["gain"] - found["low"]], [found["high"] - found["gain"]]]
+            axis.errorbar(found["gain"], place, xerr=ends, color=_COLOURS[0], marker="o", markersize=6, capsize=4)
+        axis.axvline(0, color=_INK, linewidth=1.2)
+        axis.set_yticks(range(len(against)), [f"over {NAMES[name]}" for name in against])
+        axis.set_ylim(len(against) - 0.4, -0.6)
+        axis.set_xlabel(f"points of {metric_name(figures['metric'])} gained, with 95 % interval")
+        axis.tick_params(axis="y", length=0)
+        axis.grid(axis="x")
 
 
 def _same_scale(axes: Sequence[Axes]) -> None:

@@ -46,6 +46,7 @@ def render(
     trainings: Sequence[Path] = (),
     costs: Sequence[Path] = (),
     samples: Sequence[Path] = (),
+    verdicts: Sequence[Path] = (),
 ) -> str:
     """The page as HTML.
 
@@ -60,6 +61,7 @@ def render(
         trainings: the records that trainings leave beside their models.
         costs: files of :func:`.work.annotation_cost`, one per pool.
         samples: files of :func:`.cards.collect`, one per pool.
+        verdicts: texts, each with its picture beside it.
     """
     records = list(map(read_training, trainings))
     script = (template.parent / "annotations.js").read_text(encoding="utf-8")
@@ -86,6 +88,7 @@ def render(
         versions=_versions(records),
         works=list(map(read_json, costs)),
         pools=list(map(read_sample, samples)),
+        verdicts=[(path.read_text("utf-8").strip(), _embedded(path.with_suffix(".svg"))) for path in verdicts],
         style=Markup((template.parent / "style.css").read_text(encoding="utf-8")),
         script=Markup(script),
         script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),

@@ -67,7 +67,7 @@ def result_cells(
         compared = pd.Series(EXTERNAL, cells.index)
     else:  # a run of others has no backbone of ours, unless there is one alone
         compared = of_backbone.where((of_backbone != EXTERNAL) | (len(table.backbones) != 1), *table.backbones[:1])
-    samples = _samples(cells)
+    samples = samples_of(cells)
     ends = [interval(samples[key]) if (key := _key(cell)) in samples else _UNKNOWN[:2] for cell in cells.itertuples()]
     cells[["low", "high"]] = 100 * np.array(ends, float).reshape(-1, 2)
     baselines = pd.Series(table.baseline, cells.index, dtype="str")
@@ -103,7 +103,7 @@ def _key(cell: Any) -> _Key:
     return cell.backbone, cell.training, cell.column, cell.metric
 
 
-def _samples(cells: pd.DataFrame) -> dict[_Key, Sample]:
+def samples_of(cells: pd.DataFrame) -> dict[_Key, Sample]:
     """By the key of each figure that was computed, its values by question and seed."""
     values = cache(per_query_values)
     found = {}

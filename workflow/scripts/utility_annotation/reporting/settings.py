@@ -55,6 +55,29 @@ class CostTableSettings(JobSettings):
     shared_judges: tuple[SharedJudge, ...] = ()
 
 
+class VerdictSettings(JobSettings):
+    """What a verdict is about.
+
+    Attributes:
+        training: the training, on ``backbone``.
+        metric: of ``testset``; the files hold others too.
+        seeds: by training, those of each seed.
+        judges: who says what is relevant, as sentences name them.
+        shared_judges: where a judge made labels of the training.
+        prices: of the work behind the labels, which is null for labels of a file.
+    """
+
+    backbone: Name
+    training: Name
+    testset: Name
+    metric: str
+    seeds: Seeds
+    judges: tuple[str, ...]
+    shared_judges: tuple[SharedJudge, ...]
+    prices: Cost
+    work: list[Work] | None
+
+
 class CardSettings(JobSettings):
     """Which questions of a pool are collected, and whose judgements."""
 

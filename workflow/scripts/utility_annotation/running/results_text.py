@@ -9,6 +9,7 @@ from itertools import groupby, zip_longest
 from pathlib import Path
 
 REPORT = "results/report.html"
+VERDICTS = "results/verdicts/"
 _SHOWN_TABLES = 3
 _SHOWN_FILES = 5
 _CELL_BORDER = re.compile(r"(?<!\\)\|")
@@ -36,11 +37,15 @@ def closing_lines(
 
     ``configurations`` are the files after ``--configfile``, ``activation`` the command that the shell needs first.
     """
+    verdicts = [file for file in asked if file.startswith(VERDICTS) and Path(file).is_file()]
     files = [file for name in tables if (file := f"results/tables/{name}.md") in asked and Path(file).is_file()]
     texts = [plain_tables(Path(file).read_text("utf-8"), width) for file in files[:_SHOWN_TABLES]]
     shown = [text for text in texts if max(map(len, text), default=0) <= width]
-    lines = [line for text in shown for line in ("", *text)]
-    others = [file for file in asked if not file.startswith("results/tables/") and file != REPORT]
+    lines = []
+    for file in verdicts:
+        lines += ["", *textwrap.wrap(Path(file).read_text("utf-8"), min(width, 120))]
+    lines += [line for text in shown for line in ("", *text)]
+    others = [file for file in asked if not file.startswith(("results/tables/", VERDICTS)) and file != REPORT]
     place = files[0] if len(files) == 1 else "results/tables/"
     left_out = f"; not shown here: {len(files) - len(shown)}" if len(shown) < len(files) else ""
     more = f" and {len(others) - _SHOWN_FILES:,} more" if len(others) > _SHOWN_FILES else ""

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, field_validator, model_validator
 
-from .base import BM25, EXTERNAL, Name, Settings
+from .base import BM25, EXTERNAL, UNTRAINED, Name, Settings
 from .metrics import MetricName
 
 
@@ -79,6 +79,11 @@ class ResultsTable(Settings):
     correction: Literal["holm", "none"] = Field(
         "holm", description="Whether p-values are corrected for the number of tests in their column (Holm's method)."
     )
+    verdict: Name | None = Field(
+        None,
+        description="The training of which a verdict is given: what it gained over the untrained retriever and BM25 on "
+        "the first test set, by the first metric, with the first backbone. The table's target then makes the report.",
+    )
     published: str | None = Field(
         None, description="Number of the paper's table. Its figures (resources/paper/published.csv) stand beside ours."
     )
@@ -105,6 +110,9 @@ class ResultsTable(Settings):
                 "a table needs rows: `backbones` and `groups`, `bm25_variants`, `external_runs`, or `testsets` and "
                 "`with_bm25` alone"
             )
+        trainings = [row.training for row in self.shown()]
+        if self.verdict and (self.verdict not in trainings or self.verdict == UNTRAINED or not self.testsets):
+            raise ValueError("`verdict` names a training of this table, which needs `testsets`")
         names = [row.name for row in self.shown()]
         if len(set(names)) != len(names):
             raise ValueError("two rows have the same name")
