@@ -46,6 +46,7 @@ rule evaluate_answers:
         answers="results/rag/{retriever}/{qa}/{generator}/answers.parquet",
         truth=plan.of(answers.truth),
         model=plan.of(answers.bert_score_model),
+        copies=plan.of(answers.dropped_copies),
     output:
         metrics="results/rag/{retriever}/{qa}/{generator}/metrics.json",
         per_query="results/rag/{retriever}/{qa}/{generator}/metrics.per-query.parquet",
@@ -66,4 +67,4 @@ rule evaluate_answers:
     shell:
         "python {params.script} evaluate --config {params.config} --retriever {wildcards.retriever}"
         " --qa {wildcards.qa} --generator {wildcards.generator} --model {input.model} --answers {input.answers}"
-        " --truth {input.truth} --output {output.metrics} > {log} 2>&1"
+        " --truth {input.truth} --copies {input.copies} --output {output.metrics} > {log} 2>&1"

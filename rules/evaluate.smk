@@ -55,11 +55,34 @@ rule match_answers:
         " --run {input.run} --answers {input.answers} --corpus {input.corpus} --output {output} > {log} 2>&1"
 
 
+rule find_training_copies:
+    """Which questions of a test set are training questions too."""
+    input:
+        queries=plan.of(retrieval.queries),
+        training=list(retrieval.training_questions(CONFIG).values()),
+    output:
+        "results/training-copies/{testset}.parquet",
+    log:
+        "logs/find_training_copies/{testset}.log",
+    conda:
+        "../envs/core.yaml"
+    resources:
+        **plan.requests("find_training_copies"),
+    params:
+        script=plan.script("evaluate.py"),
+        config=plan.configuration_file,
+        code=plan.code("evaluate.py", "copies"),
+    shell:
+        "python {params.script} copies --config {params.config} --queries {input.queries} --output {output}"
+        " > {log} 2>&1"
+
+
 rule evaluate:
     """Score a run as trec_eval does, in all and query by query."""
     input:
         run=plan.of(runs.run),
         qrels=plan.of(retrieval.qrels),
+        copies=plan.of(retrieval.dropped_copies),
     output:
         metrics="results/metrics/{retriever}/{testset}.json",
         per_query="results/metrics/{retriever}/{testset}.per-query.parquet",
@@ -76,7 +99,8 @@ rule evaluate:
         code=plan.code("evaluate.py", "run", entries.evaluate),
     shell:
         "python {params.script} run --config {params.config} --retriever {wildcards.retriever}"
-        " --testset {wildcards.testset} --run {input.run} --qrels {input.qrels} --output {output.metrics} > {log} 2>&1"
+        " --testset {wildcards.testset} --run {input.run} --qrels {input.qrels} --copies {input.copies}"
+        " --output {output.metrics} > {log} 2>&1"
 
 
 rule average_metrics:

@@ -7,6 +7,7 @@ rule results_table:
         metrics=plan.of(results.table_metrics),
         per_query=plan.of(results.table_per_query),
         quality=plan.of(results.table_quality),
+        copies=plan.of(results.table_copies_files),
         published=plan.resource_of(results.table_published),
     output:
         markdown=report(

@@ -20,7 +20,7 @@ from utility_annotation.common.errors import InputError
 from utility_annotation.evaluation.metrics import evaluate
 from utility_annotation.io.formats import msmarco, trec
 from utility_annotation.io.ingest import ingest_qrels, ingest_queries
-from utility_annotation.io.schemas import CORPUS, PER_QUERY, QRELS, RUN
+from utility_annotation.io.schemas import CORPUS, PER_QUERY, QRELS, RUN, TRAINING_COPIES
 from utility_annotation.retrieval.runs import rank
 from utility_annotation.settings import Split
 
@@ -279,3 +279,17 @@ def test_rank_biased_precision_and_judged_passages_by_hand() -> None:
         "judged@4": 0.75,
         "judged@8": 0.375,
     }
+
+
+def test_questions_that_a_training_has_too_are_left_out_where_they_are_named(tmp_path):
+    QRELS.write(tmp_path / "qrels.parquet", qrels_table({"1": {"b": 1}, "2": {"a": 1}}))
+    RUN.write(tmp_path / "run.parquet", run_table({"1": {"b": 1.0}, "2": {"x": 1.0}}))
+    row = {"query_id": "2", "text": "q", "split": "data/train", "training_query_id": "9", "training_text": "q"}
+    TRAINING_COPIES.write(tmp_path / "copies.parquet", TRAINING_COPIES.rows([row]))
+    testset = {"dataset": "data", "split": "train", "metrics": ["mrr@10"]}
+    config = write_configuration(tmp_path / "config.yaml", testsets={"t": testset})
+    named = {"run": "run.parquet", "qrels": "qrels.parquet", "copies": "copies.parquet", "output": "metrics.json"}
+    files = {name: tmp_path / file for name, file in named.items()}
+    evaluate_script.main(arguments("run", config=config, retriever="b/r", testset="t", **files))
+    found = json.loads((tmp_path / "metrics.json").read_text())
+    assert (found["queries"], found["metrics"]) == (1, {"mrr@10": 1.0})

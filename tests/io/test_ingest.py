@@ -408,13 +408,19 @@ def test_a_part_has_about_its_share_of_the_questions() -> None:
     assert 2800 < sum(kept) < 3200
 
 
+def test_questions_that_ask_the_same_are_in_the_same_part() -> None:
+    part = Part(percent=(0, 50))
+    for number in range(200):
+        assert in_part(f"What is the height of hill {number}?", part) == in_part(f"height of Hill {number}", part)
+
+
 def test_a_split_keeps_its_part_of_the_file_and_then_its_sample(raw: Path, out: Path) -> None:
     lines = [f"q{number}\tquestion {number}\n" for number in range(100)]
     (raw / "queries.tsv").write_text("".join(lines))
     part = Part(percent=(0, 50))
     ingest_queries(Split(queries=source(raw / "queries.tsv"), part=part), out / "half.parquet")
     half = QUERIES.read(out / "half.parquet")["query_id"].to_pylist()
-    assert half == [f"q{number}" for number in range(100) if in_part(f"q{number}", part)]
+    assert half == [f"q{number}" for number in range(100) if in_part(f"question {number}", part)]
     sampled = Split.model_validate({"queries": source(raw / "queries.tsv"), "part": part, "sample": {"queries": 9}})
     ingest_queries(sampled, out / "few.parquet")
     assert set(QUERIES.read(out / "few.parquet")["query_id"].to_pylist()) < set(half)

@@ -545,3 +545,17 @@ def test_test_sets_that_are_searched_alike_share_a_run(changes: dict[str, Any], 
     assert (
         runs.run(both, retriever="external/splade", testset="judged") == "results/runs/external/splade/judged.parquet"
     )
+
+
+def test_a_test_set_is_searched_for_the_questions_of_every_training() -> None:
+    assert results.table_copies(WHOLE, table="answers") == {}
+    assert results.table_copies_files(WHOLE, table="retrieval")[0] == "results/training-copies/dev.parquet"
+    assert retrieval.training_questions(WHOLE) == {"data/train": "data/data/queries/train.parquet"}
+
+
+def test_an_evaluation_reads_them_where_it_leaves_them_out() -> None:
+    dropped = at_places({"testsets/dev/training_copies": "drop"})
+    assert retrieval.dropped_copies(WHOLE, testset="dev") == []
+    assert retrieval.dropped_copies(dropped, testset="dev") == ["results/training-copies/dev.parquet"]
+    plain = [name for name, task in dropped.qa.items() if task.testset == "dev"]
+    assert answers.dropped_copies(dropped, qa=plain[0]) == ["results/training-copies/dev.parquet"]

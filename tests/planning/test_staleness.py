@@ -203,6 +203,8 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
     # the length is in the paths of the vectors that a search reads
     (set(), {"testsets/dev/passage_length": 350}),
     ({"evaluate"}, {"testsets/dev/metrics": ["mrr@10"]}),
+    # decides whether an evaluation reads the file of these questions
+    (set(), {"testsets/dev/training_copies": "drop"}),
     ({"evaluate", "merge_qrels"}, {"testsets/dev/relevance_level": 2}),
     ({"evaluate", "match_answers"}, {"testsets/answered/metrics": ["success@5"]}),
     # these decide which files are read

@@ -15,7 +15,7 @@ from configured import write_configuration
 from pydantic import ValidationError
 
 from utility_annotation.common.files import write_json
-from utility_annotation.io.schemas import PER_QUERY
+from utility_annotation.io.schemas import PER_QUERY, TRAINING_COPIES
 from utility_annotation.labels.annotators import SharedJudge
 from utility_annotation.reporting.metrics import PLACE
 from utility_annotation.reporting.results import result_cells, results_table, table_rows
@@ -272,11 +272,15 @@ def test_the_script_writes_all_formats(tmp_path: Path, monkeypatch: pytest.Monke
     trainings = ("untrained", "human", "replug")
     values = {("bm25", "bm25"): HUMAN, ("minilm", "utilsel"): BETTER} | {("minilm", name): HUMAN for name in trainings}
     write_results(Path("results/metrics"), values)
+    row = {"query_id": "q2", "text": "q", "split": "data/train", "training_query_id": "9", "training_text": "q"}
+    TRAINING_COPIES.write("results/training-copies/dev.parquet", TRAINING_COPIES.rows([row]))
     file = write_configuration(tmp_path, tables={"main": SETTINGS.model_dump(mode="json")})
     script.main(["results", "--config", file, "--table", "main", "--published", "--output", "t.md"])
     with Path("t.csv").open(encoding="utf-8", newline="") as lines:
         by_row = {line["row"]: line for line in csv.DictReader(lines)}
     assert (by_row["utilsel"]["value"], by_row["utilsel"]["marks"]) == ("45.0", "+†")
+    assert by_row["utilsel"]["training_copies"] == "1"
+    assert "Questions that a training has too: dev 1 " in Path("t.md").read_text(encoding="utf-8")
     assert "**45.0**" in Path("t.md").read_text(encoding="utf-8")
     assert r"\textbf{45.0}\textsuperscript{+$\dagger$}" in Path("t.tex").read_text(encoding="utf-8")
 

@@ -45,6 +45,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
     """Score answers against ground truth, in all and question by question."""
     from utility_annotation.evaluation.answers import evaluate_answers
     from utility_annotation.io.answers import read_references
+    from utility_annotation.io.questions import repeated_queries
 
     configuration = configuration_of(arguments)
     settings = jobs.evaluate_answers(configuration, qa=arguments.qa)
@@ -53,7 +54,9 @@ def evaluate(arguments: argparse.Namespace) -> None:
         encoder = _encoder(settings.layer, arguments.model, configuration.performance)
     rows = ANNOTATION.read(arguments.answers, ["query_id", "outcome", "answer"]).to_pylist()
     answers = {row["query_id"]: row["answer"] for row in rows}
-    result = evaluate_answers(read_references(arguments.truth), answers, settings.metrics, encoder)
+    repeated = set() if arguments.copies is None else repeated_queries(arguments.copies)
+    references = {key: texts for key, texts in read_references(arguments.truth).items() if key not in repeated}
+    result = evaluate_answers(references, answers, settings.metrics, encoder)
     PER_QUERY.write(arguments.output.with_suffix(".per-query.parquet"), result.per_query())
     backbone, _, training = arguments.retriever.partition("/")
     figures: dict[str, Any] = {
@@ -99,6 +102,7 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--model", type=Path, nargs="?", help="model folder, for bert-score")
     parser.add_argument("--answers", required=True, type=Path, help="answers (parquet)")
     parser.add_argument("--truth", required=True, type=Path, help="ground-truth answers (parquet)")
+    parser.add_argument("--copies", type=Path, nargs="?", help="questions to leave out (parquet)")
     parser.add_argument("--output", required=True, type=Path, help="metrics (JSON); per-query values beside")
     commands.run(argv)
 

@@ -7,6 +7,9 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from utility_annotation.common.errors import run_script
 from utility_annotation.common.files import write_json
 from utility_annotation.io.schemas import PER_QUERY, QRELS, RUN
@@ -31,13 +34,27 @@ def answers(arguments: argparse.Namespace) -> None:
     match_answers(settings.metrics, arguments.run, arguments.answers, arguments.corpus, arguments.output)
 
 
+def copies(arguments: argparse.Namespace) -> None:
+    """Find the questions of a test set that are training questions too."""
+    from utility_annotation.io.questions import find_training_copies
+
+    training = files.training_questions(configuration_of(arguments))
+    paths = {split: Path(path) for split, path in training.items()}
+    find_training_copies(arguments.queries, paths, arguments.output)
+
+
 def run(arguments: argparse.Namespace) -> None:
     """Score a run as trec_eval does, in all and query by query."""
     from utility_annotation.evaluation.metrics import evaluate
+    from utility_annotation.io.questions import repeated_queries
 
     settings = jobs.evaluate(configuration_of(arguments), testset=arguments.testset)
+    qrels = QRELS.read(arguments.qrels)
+    if arguments.copies is not None:
+        repeated = pa.array(repeated_queries(arguments.copies), pa.string())
+        qrels = qrels.filter(pc.invert(pc.is_in(qrels["query_id"], value_set=repeated)))
     result = evaluate(
-        QRELS.read(arguments.qrels),
+        qrels,
         RUN.read(arguments.run),
         settings.metrics,
         relevance_level=settings.relevance_level,
@@ -89,11 +106,15 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--answers", required=True, type=Path, help="ground-truth answers (parquet)")
     parser.add_argument("--corpus", required=True, type=Path, help="corpus (parquet)")
     parser.add_argument("--output", required=True, type=Path, help="judgements to write (parquet)")
+    parser = commands.add(copies, "copies")
+    parser.add_argument("--queries", required=True, type=Path, help="questions of a test set (parquet)")
+    parser.add_argument("--output", required=True, type=Path, help="those that are training questions too (parquet)")
     parser = commands.add(run, "run")
     parser.add_argument("--retriever", required=True, help="BACKBONE/TRAINING, or bm25/bm25")
     parser.add_argument("--testset", required=True, help="a name from `testsets`")
     parser.add_argument("--run", required=True, type=Path, help="run (parquet)")
     parser.add_argument("--qrels", required=True, type=Path, help="relevance judgements (parquet)")
+    parser.add_argument("--copies", type=Path, nargs="?", help="questions to leave out (parquet of `copies`)")
     parser.add_argument("--output", required=True, type=Path, help="metrics (JSON); per-query values beside")
     parser = commands.add(average, "average")
     parser.add_argument("--retriever", required=True, help="BACKBONE/TRAINING, or bm25/bm25")

@@ -25,7 +25,8 @@ def results(arguments: argparse.Namespace) -> None:
     settings = jobs.results_table(configuration, table=name)
     paper = read_published(settings.table.published, arguments.published)
     qualities = _read(files.table_quality(configuration, table=name))
-    cells = result_cells(settings, files.table_metrics(configuration, table=name), paper, qualities)
+    copies = files.table_copies(configuration, table=name)
+    cells = result_cells(settings, files.table_metrics(configuration, table=name), paper, qualities, copies)
     _write(results_table(settings.table, cells, settings.shared_judges), arguments.output)
 
 

@@ -16,6 +16,7 @@ from ..common.hashing import random_order, random_place
 from ..settings import Dataset, Part, Source, Split
 from .formats import answer_key, read_answers, read_judgements, read_passages, read_queries
 from .formats.rows import Answers, Judgement, PassageRow, Query
+from .questions import question_key
 from .schemas import ANSWERS, CORPUS, QRELS, QUERIES, RepeatedKey, Schema
 
 _LOG = logging.getLogger(__name__)
@@ -162,17 +163,17 @@ def ingest_answers(split: Split, queries: Path, output: Path) -> int:
     return written
 
 
-def in_part(query_id: str, part: Part) -> bool:
-    """Whether a query belongs to a part."""
+def in_part(text: str, part: Part) -> bool:
+    """Whether a query belongs to a part. Queries that ask the same are in the same part."""
     low, high = part.percent
-    return low <= 100 * random_place(query_id, part.seed) < high
+    return low <= 100 * random_place(question_key(text), part.seed) < high
 
 
 def kept_queries(split: Split) -> Callable[[], Iterator[Query]]:
     """Reads the split's questions as far as ``part``, ``judged_only`` and ``answered_only`` keep them."""
     tests: list[Callable[[Query], bool]] = []
     if (part := split.part) is not None:
-        tests.append(lambda query: in_part(query.query_id, part))
+        tests.append(lambda query: in_part(query.text, part))
     if split.judged_only and (qrels := split.qrels) is not None:
         judged = {judgement.query_id for judgement in read_judgements(qrels)}
         tests.append(lambda query: query.query_id in judged)

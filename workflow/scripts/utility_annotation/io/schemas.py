@@ -317,6 +317,20 @@ DUPLICATES = Schema(
 """One row per passage that repeats another one found for the same query: word for word if ``copy``, else nearly, with
 the Jaccard similarity of their word trigrams."""
 
+TRAINING_COPIES = Schema(
+    "copies of training questions",
+    _schema(
+        ("query_id", _STRING),
+        ("text", _STRING),
+        ("split", _STRING),
+        ("training_query_id", _STRING),
+        ("training_text", _STRING),
+    ),
+    unique=("query_id",),
+)
+"""One row per question of a test set that a retriever may have been trained on, with the first such training question
+and the ``dataset/split`` that has it."""
+
 PER_QUERY = Schema(
     "per-query metrics",
     _schema(("query_id", _STRING), ("metric", _STRING), ("value", pa.float64())),

@@ -20,6 +20,11 @@ def truth(configuration: Configuration, *, qa: str) -> str:
     return retrieval.answers(configuration, testset=configuration.qa[qa].testset)
 
 
+def dropped_copies(configuration: Configuration, *, qa: str) -> list[str]:
+    """The questions that are training questions too, where the figures of the test set leave them out."""
+    return retrieval.dropped_copies(configuration, testset=configuration.qa[qa].testset)
+
+
 def corpus(configuration: Configuration, *, qa: str) -> str:
     """The corpus from which the passages come."""
     return retrieval.corpus(configuration, testset=configuration.qa[qa].testset)

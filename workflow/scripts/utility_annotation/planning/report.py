@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..pools.shards import shard_names
 from ..reporting.judges import Judge, judges_of_pools
 from ..settings import Configuration
-from . import annotation, labels, results
+from . import annotation, labels, results, retrieval
 
 TEMPLATE = "report/report.html.j2"
 PARTS = ("report/style.css", "report/annotations.html.j2", "report/annotations.js")
@@ -17,10 +17,7 @@ def shown_testsets(configuration: Configuration) -> list[str]:
     shown = [name for table in configuration.tables.values() for name in table.testsets]
     shown += [table.testset for table in configuration.cost_tables.values()]
     shown += [chart.testset for chart in configuration.line_charts.values()]
-    for name in shown:  # grows by the members of averages
-        members = configuration.averages[name].testsets if name in configuration.averages else ()
-        shown += [member for member in members if member not in shown]
-    return [name for name in dict.fromkeys(shown) if name in configuration.testsets]
+    return retrieval.testsets_of(configuration, shown)
 
 
 def shown_labels(configuration: Configuration) -> list[str]:

@@ -104,6 +104,7 @@ REQUESTS: Mapping[str, Request] = {
     "read_external_run": Request(4000, work=Reads("hits", texts=False, bytes_each=RUN_BYTES / 2)),
     "match_answers": Request(4000, work=Reads("hits", bytes_each=8)),
     "merge_qrels": Request(4000),
+    "find_training_copies": Request(4000),
     "evaluate": Request(4000, work=Reads("hits", texts=False)),
     "generate_answers": Request(16000, 480, "answering"),
     "evaluate_answers": Request(8000, 120, "answer-evaluation"),

@@ -65,6 +65,21 @@ def table_per_query(configuration: Configuration, *, table: str) -> list[str]:
     return [f"{cell}.per-query.parquet" for cell in cells(configuration, table)]
 
 
+def table_copies(configuration: Configuration, *, table: str) -> dict[str, list[str]]:
+    """By test set or average of a table with trainings, the training questions that it has."""
+    settings = configuration.tables[table]
+    trained = any(row.training in configuration.trainings for row in settings.shown())
+    return {
+        name: list(map(retrieval.training_copies, retrieval.testsets_of(configuration, [name])))
+        for name in (settings.testsets if trained else ())
+    }
+
+
+def table_copies_files(configuration: Configuration, *, table: str) -> list[str]:
+    """The files of all of them."""
+    return _once(table_copies(configuration, table=table).values())
+
+
 def table_labels(configuration: Configuration, *, table: str) -> dict[str, str]:
     """By training, the label set whose figures a table shows beside it; none without ``label_metrics``."""
     settings = configuration.tables[table]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ..common.errors import InputError
 from ..pools.shards import shard_names
 from ..settings import Backbone, Configuration
@@ -128,6 +130,33 @@ def qrels(configuration: Configuration, *, retriever: str, testset: str) -> str:
     if settings.labels is not None:
         return f"results/qrels/{testset}.parquet"
     return data.split_file("qrels", settings.dataset, settings.split)
+
+
+def training_questions(configuration: Configuration) -> dict[str, str]:
+    """By ``dataset/split``, the questions of every pool that a training rests on."""
+    pools = {configuration.labels[each.labels].pool for each in configuration.trainings.values()}
+    splits = sorted({(configuration.pools[pool].dataset, configuration.pools[pool].split) for pool in pools})
+    return {f"{dataset}/{split}": data.split_file("queries", dataset, split) for dataset, split in splits}
+
+
+def training_copies(testset: str) -> str:
+    """The questions of a test set that are among the training questions."""
+    return f"results/training-copies/{testset}.parquet"
+
+
+def dropped_copies(configuration: Configuration, *, testset: str) -> list[str]:
+    """The same, where the figures of the test set leave them out."""
+    dropped = configuration.testsets[testset].training_copies == "drop" and configuration.trainings
+    return [training_copies(testset)] if dropped else []
+
+
+def testsets_of(configuration: Configuration, names: Iterable[str]) -> list[str]:
+    """The test sets among these names, and those of the averages among them."""
+    found = list(dict.fromkeys(names))
+    for name in found:  # grows by the members of averages
+        members = configuration.averages[name].testsets if name in configuration.averages else ()
+        found += [member for member in members if member not in found]
+    return [name for name in found if name in configuration.testsets]
 
 
 def average_metrics(configuration: Configuration, *, retriever: str, average: str) -> list[str]:

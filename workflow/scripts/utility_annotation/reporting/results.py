@@ -18,6 +18,7 @@ from ..common.importing import large_packages
 from ..evaluation.answer_metrics import ANSWER_METRICS, Pooled
 from ..evaluation.samples import RESAMPLES, Sample, per_query_values
 from ..evaluation.significance import compare, holm, interval
+from ..io.schemas import TRAINING_COPIES
 from ..labels.annotators import SharedJudge
 from ..settings import EXTERNAL, UNTRAINED, ResultsTable
 from .metrics import KEY, PLACE, read_metrics
@@ -46,6 +47,7 @@ def result_cells(
     metrics: Sequence[Path | str],
     paper: pd.DataFrame,
     qualities: Sequence[Mapping[str, Any]] = (),
+    copies: Mapping[str, Sequence[Path | str]] | None = None,
 ) -> pd.DataFrame:
     """The tidy frame of a table; a cell that was not computed is empty.
 
@@ -54,6 +56,7 @@ def result_cells(
         metrics: metrics files of the table, each with its per-query values beside it.
         paper: the published figures of :func:`.metrics.read_published`.
         qualities: figures of the labels, where the table has ``label_metrics``.
+        copies: by test set or average, files of schema ``TRAINING_COPIES``.
 
     Raises:
         InputError: trainings that are compared have different queries.
@@ -87,6 +90,10 @@ def result_cells(
         of_labels = of_labels.assign(column=LABELS, marks="")
         found = label_frame(settings.labels, qualities, table.label_metrics)
         cells = pd.concat([cells, of_labels.merge(found, how="left")], ignore_index=True)
+    repeated = {
+        name: sum(TRAINING_COPIES.read(path).num_rows for path in paths) for name, paths in (copies or {}).items()
+    }
+    cells["training_copies"] = cells["column"].map(repeated)
     cells = tidy(cells.merge(paper, how="left", on=PLACE), ["backbone", "row", "training"])
     shown = cells["value"].map(lambda value: round(value, 1)).where(cells["column"] != LABELS)
     blocks = shown.groupby([cells[name] for name in ("backbone", "column", "metric")])
@@ -165,6 +172,13 @@ def results_table(settings: ResultsTable, cells: pd.DataFrame, shared_judges: It
     if len(computed):
         counts = (f"{cell.column} {cell.queries}" for cell in computed.itertuples())
         notes.append("Queries: " + ", ".join(counts) + ".")
+    repeated = cells[cells["training_copies"] > 0].drop_duplicates("column")
+    if len(repeated):
+        counts = (f"{cell.column} {cell.training_copies}" for cell in repeated.itertuples())
+        notes.append(
+            f"Questions that a training has too: {', '.join(counts)} (results/training-copies/ names them; a test set "
+            "with training_copies: drop leaves them out)."
+        )
     if settings.label_metrics:
         notes.append(
             "Labels: those that a training reads. Precision and recall: of the human positives among their positives."
@@ -198,7 +212,8 @@ def _test_notes(settings: ResultsTable, cells: pd.DataFrame) -> list[str]:
     if pooled := [metric for metric in dict.fromkeys(cells["metric"]) if _pooled(metric)]:
         names = ", ".join(map(metric_name, pooled))
         notes.append(f"{names}: paired bootstrap of the figure over all questions, {RESAMPLES:,} resamples.")
-    smallest = cells.groupby(["column", "metric"], sort=False)["detectable"].median().dropna()
+    smallest = cells.groupby(["column", "metric"], sort=False)["detectable"].median()
+    smallest = smallest[smallest > 0]
     if len(smallest):
         each = (f"{column} {metric_name(metric)} {value:.1f}" for (column, metric), value in smallest.items())
         notes.append(

@@ -4,7 +4,8 @@ A frame has one line for each row and column of a table. Its first columns name 
 
 - ``group``, ``group_title``: number and heading of the group to which the row belongs.
 - ``column``, ``metric``: what the column is of, such as a test set, and the metric that it shows.
-- ``queries``: number of queries behind the figure.
+- ``queries``, ``training_copies``: number of queries behind the figure; number of the column's queries that a training
+  has too.
 - ``value``, ``decimals``: the figure, and with how many decimals it is shown; metrics are in percent. Of a training
   with several seeds it is their mean.
 - ``seeds``, ``sd``: number of seeds, and the standard deviation over several ones.
@@ -65,6 +66,7 @@ _TYPES = {
     "corrected_baseline": "float64",
     "corrected_second_baseline": "float64",
     "tests": "Int64",
+    "training_copies": "Int64",
     "published": "float64",
     "doubtful": "bool",
     "difference": "float64",

@@ -16,7 +16,7 @@ STAGES: Mapping[str, tuple[str, ...]] = {
     "train": ("train",),
     "retrieve": ("bm25_", "encode", "search", "read_external_run"),
     "answer questions": ("generate_answers", "evaluate_answers"),
-    "evaluate": ("merge_qrels", "match_answers", "evaluate", "average_metrics"),
+    "evaluate": ("merge_qrels", "match_answers", "find_training_copies", "evaluate", "average_metrics"),
     "make tables": ("results_table", "label_table", "cost_table"),
     "make report": ("plot_", "sample_annotations", "annotation_cost", "write_"),
     "export": ("export_",),

@@ -90,7 +90,10 @@ class Sample(Settings):
 
 
 class Part(Settings):
-    """A random part of the questions. A question's part depends only on its id and the seed."""
+    """A random part of the questions. A question's part depends only on its words and the seed.
+
+    Questions that differ only in case, punctuation, order and function words are in the same part.
+    """
 
     percent: tuple[float, float] = Field(
         description="First and last percent: [0, 80] and [80, 100] have no question in common. A question stays in "

@@ -35,6 +35,12 @@ class Testset(Settings):
     relevance_level: int = Field(
         1, ge=1, description="Lowest grade that counts as relevant. Metrics that use every grade ignore it."
     )
+    training_copies: Literal["keep", "drop"] = Field(
+        "keep",
+        description="What happens to questions that a training has too, with the same words but for case, punctuation, "
+        "order and English function words. They are counted below tables, and results/training-copies/TESTSET.parquet "
+        "names them. drop leaves them out of all figures.",
+    )
     depth: int = Field(1000, ge=1, description="Passages retrieved per query.")
     drop_query_document: bool = Field(
         False, description="Whether to drop the document that has the query's own id (ArguAna, Quora)."
