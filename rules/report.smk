@@ -82,6 +82,34 @@ rule write_verdict:
         " > {log} 2>&1"
 
 
+rule compare_retrievers:
+    """Two retrievers question by question: who wins how often, where they differ, and on which questions most."""
+    input:
+        per_query=plan.of(comparisons.per_query),
+        runs=plan.of(comparisons.rankings),
+        qrels=plan.of(comparisons.qrels),
+        queries=plan.of(retrieval.queries),
+        corpus=plan.of(retrieval.corpus),
+    output:
+        page="results/comparisons/{first}-vs-{second}/{testset}.md",
+        table="results/comparisons/{first}-vs-{second}/{testset}.csv",
+        figures="results/comparisons/{first}-vs-{second}/{testset}.json",
+    log:
+        "logs/compare_retrievers/{first}-vs-{second}/{testset}.log",
+    conda:
+        "../envs/core.yaml"
+    resources:
+        **plan.requests("compare_retrievers"),
+    params:
+        script=plan.script("report.py"),
+        config=plan.configuration_file,
+        settings=plan.settings(jobs.compare_retrievers),
+        code=plan.code("report.py", "compare"),
+    shell:
+        "python {params.script} compare --config {params.config} --first {wildcards.first} --second {wildcards.second}"
+        " --testset {wildcards.testset} --output {output.page} > {log} 2>&1"
+
+
 rule write_report:
     """One page, readable offline: what was run, the labels, the retrievers, the figures, annotations to look at."""
     input:
@@ -92,6 +120,7 @@ rule write_report:
         work=report_files.costs(CONFIG),
         samples=report_files.samples(CONFIG),
         verdicts=results.verdicts(CONFIG),
+        comparisons=comparisons.shown(CONFIG),
         template=plan.resource(report_files.TEMPLATE),
         parts=list(map(plan.resource, report_files.PARTS)),
     output:

@@ -1,4 +1,4 @@
-"""Write the report: a sample of the annotations, what labels took, verdicts, and the page itself."""
+"""Write the report: a sample of the annotations, what labels took, verdicts, comparisons, and the page itself."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from utility_annotation.common.errors import run_script
 from utility_annotation.common.files import write_json, write_text
-from utility_annotation.planning import jobs, pools, results
+from utility_annotation.planning import comparisons, jobs, pools, results, retrieval
 from utility_annotation.planning import report as files
 from utility_annotation.planning.command import Commands, configuration_of
 
@@ -53,6 +53,26 @@ def verdict(arguments: argparse.Namespace) -> None:
     write_text(arguments.output, " ".join(sentences(found)) + "\n")
 
 
+def compare(arguments: argparse.Namespace) -> None:
+    """Compare two retrievers question by question."""
+    from utility_annotation.reporting import comparison
+
+    configuration = configuration_of(arguments)
+    names = {"first": arguments.first, "second": arguments.second, "testset": arguments.testset}
+    settings = jobs.compare_retrievers(configuration, **names)
+    qrels = _paths(comparisons.qrels(configuration, **names))
+    queries = Path(retrieval.queries(configuration, testset=arguments.testset))
+    corpus = Path(retrieval.corpus(configuration, testset=arguments.testset))
+    per_query = _paths(comparisons.per_query(configuration, **names))
+    frame = comparison.compared_questions(settings, per_query, qrels, queries)
+    rankings = _paths(comparisons.rankings(configuration, **names))
+    found = comparison.summary(settings, frame)
+    found["examples"] = comparison.examples(settings, frame, rankings, qrels, corpus)
+    frame.to_csv(arguments.output.with_suffix(".csv"), index=False, lineterminator="\n")
+    write_json(arguments.output.with_suffix(".json"), found)
+    write_text(arguments.output, comparison.to_markdown(found))
+
+
 def page(arguments: argparse.Namespace) -> None:
     """Write one page, readable offline: what was run, the labels, the retrievers, the figures, annotations."""
     from utility_annotation.reporting.page import render
@@ -68,6 +88,7 @@ def page(arguments: argparse.Namespace) -> None:
         costs=_paths(files.costs(configuration)),
         samples=_paths(files.samples(configuration)),
         verdicts=_paths(results.verdicts(configuration)),
+        comparisons=_paths(comparisons.shown(configuration)),
     )
     write_text(arguments.output, html)
 
@@ -86,6 +107,11 @@ def main(argv: list[str] | None) -> None:
     parser = commands.add(verdict, "verdict")
     parser.add_argument("--table", required=True, help="a name from `tables` whose `verdict` is set")
     parser.add_argument("--output", required=True, type=Path, help="text to write; .json, .svg and .png beside it")
+    parser = commands.add(compare, "compare")
+    for name in ("first", "second"):
+        parser.add_argument(f"--{name}", required=True, help="BACKBONE/TRAINING, bm25/bm25 or external/NAME")
+    parser.add_argument("--testset", required=True, help="a name from `testsets`")
+    parser.add_argument("--output", required=True, type=Path, help="page to write (Markdown); .csv and .json beside it")
     parser = commands.add(page, "page")
     parser.add_argument("--template", required=True, type=Path, help="Jinja template, with its style and script beside")
     parser.add_argument("--output", required=True, type=Path, help="the page (HTML)")

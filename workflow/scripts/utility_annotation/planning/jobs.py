@@ -20,6 +20,7 @@ from ..labels.work import work_of_labels
 from ..pools.settings import MiningSettings
 from ..reporting.settings import (
     CardSettings,
+    ComparisonSettings,
     CostTableSettings,
     LabelTableSettings,
     LineChartSettings,
@@ -326,6 +327,18 @@ def write_verdict(configuration: Configuration, *, table: str) -> VerdictSetting
         shared_judges=shared_judges(configuration, [training], [testset]),
         prices=configuration.cost,
         work=results.verdict_work(configuration, table=table),
+    )
+
+
+def compare_retrievers(configuration: Configuration, *, first: str, second: str, testset: str) -> ComparisonSettings:
+    """Two retrievers, a test set and its first metric."""
+    settings = configuration.testsets[testset]
+    return ComparisonSettings(
+        first=first,
+        second=second,
+        testset=testset,
+        metric=settings.metrics[0],
+        relevance_level=settings.relevance_level,
     )
 
 

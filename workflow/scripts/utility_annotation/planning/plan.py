@@ -184,7 +184,8 @@ class Plan:
         known = self.configuration
         lexical = [BM25, *known.bm25_variants]
         external = [f"{EXTERNAL}/{name}" for name in known.external_runs]
-        retrievers = [f"{b}/{name}" for b in known.backbones for name in (UNTRAINED, *known.trainings)]
+        dense = [f"{b}/{name}" for b in known.backbones for name in (UNTRAINED, *known.trainings)]
+        retriever = one_of([*(f"{BM25}/{name}" for name in lexical), *external, *dense])
         return {
             "annotator": one_of(known.annotators),
             "average": one_of(known.averages),
@@ -203,7 +204,9 @@ class Plan:
             "model": one_of(known.models),
             "pool": one_of(known.pools),
             "qa": one_of(known.qa),
-            "retriever": one_of([*(f"{BM25}/{name}" for name in lexical), *external, *retrievers]),
+            "retriever": retriever,
+            "first": retriever,
+            "second": retriever,
             "shard": r"\d{4}-of-\d{4}",
             "split": one_of({split for dataset in known.datasets.values() for split in dataset.splits}),
             "table": one_of(known.tables),

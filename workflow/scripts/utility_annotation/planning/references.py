@@ -57,6 +57,7 @@ def problems(configuration: Configuration) -> Iterator[str]:
     yield from _averages(configuration)
     yield from _question_answering(configuration)
     yield from _results(configuration)
+    yield from _comparisons(configuration)
     yield from _target_names(configuration)
 
     yield from tables.problems(configuration)
@@ -95,13 +96,17 @@ def _pool(configuration: Configuration, name: str, pool: Pool) -> Iterator[str]:
     split = _split(configuration, pool)
     if pool.source.format == "retrieved" and split is not None and split.qrels is None:
         yield f"{place}: a source of format retrieved needs datasets.{pool.dataset}.splits.{pool.split}.qrels"
-    known = [f"{BM25}/{name}" for name in (BM25, *configuration.bm25_variants)]
-    known += [
-        f"{EXTERNAL}/{run}" for run, has in configuration.external_runs.items() if pool.source.testset in has.files
-    ]
-    known += [f"{b}/{training}" for b in configuration.backbones for training in (UNTRAINED, *configuration.trainings)]
     for retriever in pool.source.retrievers:
+        known = _retrievers(configuration, pool.source.testset)
         yield from _unknown(f"{place}.source.retrievers", retriever, known, "backbones/trainings")
+
+
+def _retrievers(configuration: Configuration, testset: str | None) -> list[str]:
+    """The retrievers that have rankings on a test set."""
+    known = [f"{BM25}/{name}" for name in (BM25, *configuration.bm25_variants)]
+    known += [f"{EXTERNAL}/{run}" for run, has in configuration.external_runs.items() if testset in has.files]
+    trainings = (UNTRAINED, *configuration.trainings)
+    return known + [f"{backbone}/{training}" for backbone in configuration.backbones for training in trainings]
 
 
 def _labels(configuration: Configuration, name: str, labels: Labels) -> Iterator[str]:
@@ -293,6 +298,17 @@ def _results_table(configuration: Configuration, place: str, table: ResultsTable
         yield from _unknown(f"{place}.qa", task, configuration.qa, "qa")
     for generator in table.generators:
         yield from _unknown(f"{place}.generators", generator, configuration.annotators, "annotators")
+
+
+def _comparisons(configuration: Configuration) -> Iterator[str]:
+    for number, shown in enumerate(configuration.report.comparisons):
+        place = f"report.comparisons.{number}"
+        yield from _unknown(f"{place}.testset", shown.testset, configuration.testsets, "testsets")
+        for retriever in (shown.first, shown.second):
+            known = _retrievers(configuration, shown.testset)
+            yield from _unknown(place, retriever, known, "backbones/trainings")
+        if shown.first == shown.second:
+            yield f"{place}: {shown.first} is compared with itself"
 
 
 def _target_names(configuration: Configuration) -> Iterator[str]:

@@ -96,6 +96,7 @@ REQUESTS: Mapping[str, Request] = {
     "label_quality": Request(4000, work=Reads("candidates", texts=False)),
     "sample_annotations": Request(2000),
     "annotation_cost": Request(2000),
+    "compare_retrievers": Request(4000),
     "train": Request(16000, 960, "training", process_mb=4000),
     "encode": Request(8000, 240, "encoding"),
     "search": Request(16000, 240, "search"),

@@ -5,6 +5,7 @@ from ..exports.forms import FORMS as EXPORT_FORMATS
 from . import (
     annotation,
     answers,
+    comparisons,
     data,
     entries,
     exports,
@@ -25,6 +26,7 @@ __all__ = [
     "STAGES",
     "annotation",
     "answers",
+    "comparisons",
     "data",
     "entries",
     "exports",

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+
+_MARKUP = re.compile(r"([\\`*_{}\[\]<>#!&~$])")
+
+
+def as_plain_text(text: str) -> str:
+    """Text of others in one line of Markdown, where none of it is markup."""
+    return _MARKUP.sub(r"\\\1", " ".join(text.split()))
 
 
 def markdown_table(

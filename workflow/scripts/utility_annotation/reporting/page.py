@@ -47,6 +47,7 @@ def render(
     costs: Sequence[Path] = (),
     samples: Sequence[Path] = (),
     verdicts: Sequence[Path] = (),
+    comparisons: Sequence[Path] = (),
 ) -> str:
     """The page as HTML.
 
@@ -62,6 +63,7 @@ def render(
         costs: files of :func:`.work.annotation_cost`, one per pool.
         samples: files of :func:`.cards.collect`, one per pool.
         verdicts: texts, each with its picture beside it.
+        comparisons: pages of :func:`.comparison.to_markdown`, each with its figures beside it.
     """
     records = list(map(read_training, trainings))
     script = (template.parent / "annotations.js").read_text(encoding="utf-8")
@@ -89,6 +91,7 @@ def render(
         works=list(map(read_json, costs)),
         pools=list(map(read_sample, samples)),
         verdicts=[(path.read_text("utf-8").strip(), _embedded(path.with_suffix(".svg"))) for path in verdicts],
+        comparisons=[read_json(path.with_suffix(".json")) for path in comparisons],
         style=Markup((template.parent / "style.css").read_text(encoding="utf-8")),
         script=Markup(script),
         script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),

@@ -78,6 +78,16 @@ class VerdictSettings(JobSettings):
     work: list[Work] | None
 
 
+class ComparisonSettings(JobSettings):
+    """Two retrievers, as ``backbone/training``, that are compared by a metric on a test set."""
+
+    first: str
+    second: str
+    testset: Name
+    metric: str
+    relevance_level: int
+
+
 class CardSettings(JobSettings):
     """Which questions of a pool are collected, and whose judgements."""
 

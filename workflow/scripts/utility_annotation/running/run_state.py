@@ -18,7 +18,7 @@ STAGES: Mapping[str, tuple[str, ...]] = {
     "answer questions": ("generate_answers", "evaluate_answers"),
     "evaluate": ("merge_qrels", "match_answers", "find_training_copies", "evaluate", "average_metrics"),
     "make tables": ("results_table", "label_table", "cost_table"),
-    "make report": ("plot_", "sample_annotations", "annotation_cost", "write_"),
+    "make report": ("plot_", "sample_annotations", "annotation_cost", "compare_", "write_"),
     "export": ("export_",),
 }
 """How the names of each stage's rules begin; the first stage that fits counts."""

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from .base import Settings
+from .base import Name, Settings
+
+
+class ShownComparison(Settings):
+    """Two retrievers that the report compares question by question."""
+
+    first: str = Field(description="A retriever, as `backbone/training`, `bm25/bm25` or `external/NAME`.")
+    second: str = Field(description="Another one.")
+    testset: Name = Field(description="A name from `testsets`.")
 
 
 class ReportSettings(Settings):
-    """The annotations in the report."""
+    """What the report shows beside tables and figures."""
+
+    comparisons: tuple[ShownComparison, ...] = Field(
+        (), description="Pairs of retrievers that are compared question by question."
+    )
 
     questions: int = Field(
         50,

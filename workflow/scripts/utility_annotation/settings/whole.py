@@ -44,7 +44,7 @@ class Configuration(Settings):
     line_charts: dict[Name, LineChart] = Field({}, description="Figures of a metric against a number.")
     label_charts: dict[Name, LabelChart] = Field({}, description="Figures of the number of positives.")
     cost: Cost = Field(Cost(), description="Prices.")
-    report: ReportSettings = Field(ReportSettings(), description="The annotations in the report.")
+    report: ReportSettings = Field(ReportSettings(), description="What the report shows beside tables.")
     performance: Performance = Field(
         Performance(), description="How fast results are made. No key here makes a result stale."
     )
