@@ -26,7 +26,7 @@ DEMO = {
     **dict.fromkeys(("prepare_model", "ingest_queries", "annotate_replug"), 2),
     **dict.fromkeys(("merge_labels", "label_quality", "train"), 5),
     **dict.fromkeys(("encode", "search"), 6),
-    **{"evaluate": 7, "write_report": 1},
+    **{"evaluate": 7, "find_training_copies": 1, "write_report": 1},
 }
 
 

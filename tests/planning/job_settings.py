@@ -47,6 +47,8 @@ def _values(configuration: Configuration, rule: str, parameter: str) -> Iterable
         return [name for name, table in configuration.tables.items() if table.verdict]
     if rule == "match_answers":
         return [name for name, testset in configuration.testsets.items() if testset.relevant == "answers"]
+    if parameter in ("first", "second"):
+        return ["bm25/bm25"] if parameter == "first" else ["encoder/untrained"]
     if parameter == "stage":
         return STAGES
     if parameter == "split":

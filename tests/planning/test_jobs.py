@@ -77,6 +77,11 @@ EXPECTED: list[tuple[str, dict[str, str], set[str]]] = [
     ("label_table", {"label_table": "sets"}, {"table", "labels"}),
     ("cost_table", {"cost_table": "costs"}, {"table", "seeds", "prices", "shared_judges", "work"}),
     (
+        "compare_retrievers",
+        {"first": "bm25/bm25", "second": "encoder/human", "testset": "dev"},
+        {"first", "second", "testset", "metric", "relevance_level"},
+    ),
+    (
         "write_verdict",
         {"table": "retrieval"},
         {

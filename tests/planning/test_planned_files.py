@@ -14,6 +14,7 @@ from utility_annotation.common.errors import InputError
 from utility_annotation.planning import (
     annotation,
     answers,
+    comparisons,
     data,
     exports,
     labels,
@@ -545,6 +546,40 @@ def test_test_sets_that_are_searched_alike_share_a_run(changes: dict[str, Any], 
     assert (
         runs.run(both, retriever="external/splade", testset="judged") == "results/runs/external/splade/judged.parquet"
     )
+
+
+def test_a_comparison_reads_both_retrievers_and_bm25() -> None:
+    names = {"first": "external/splade", "second": "encoder/human", "testset": "dev"}
+    assert comparisons.file(**names) == "results/comparisons/external/splade-vs-encoder/human/dev.md"
+    assert comparisons.per_query(WHOLE, **names) == [
+        f"results/metrics/{name}/dev.per-query.parquet" for name in ("external/splade", "encoder/human", "bm25/bm25")
+    ]
+    assert comparisons.rankings(WHOLE, **names)[0] == "results/runs/external/splade/dev.parquet"
+    assert comparisons.qrels(WHOLE, **names) == [retrieval.qrels(WHOLE, retriever="encoder/human", testset="dev")]
+
+
+def test_where_answers_judge_a_comparison_reads_the_judgements_of_both() -> None:
+    names = {"first": "bm25/bm25", "second": "encoder/human", "testset": "answered"}
+    assert len(comparisons.qrels(WHOLE, **names)) == 2
+
+
+def test_a_retriever_is_not_compared_with_itself() -> None:
+    with pytest.raises(InputError, match="encoder/human is compared with itself"):
+        comparisons.per_query(WHOLE, first="encoder/human", second="encoder/human", testset="dev")
+
+
+@pytest.mark.parametrize(
+    ("shown", "expected"),
+    [
+        ({"first": "encoder/humn", "second": "bm25/bm25", "testset": "dev"}, "encoder/humn"),
+        ({"first": "external/splade", "second": "bm25/bm25", "testset": "answered"}, "external/splade"),
+        ({"first": "bm25/bm25", "second": "bm25/bm25", "testset": "dev"}, "bm25/bm25 is compared with itself"),
+        ({"first": "bm25/bm25", "second": "encoder/human", "testset": "nowhere"}, "nowhere"),
+    ],
+)
+def test_a_comparison_of_what_is_not_there_is_refused(shown: dict[str, str], expected: str) -> None:
+    with pytest.raises(InputError, match=expected):
+        at_places({"report/comparisons": [shown]})
 
 
 def test_a_test_set_is_searched_for_the_questions_of_every_training() -> None:

@@ -202,11 +202,11 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
     ({"search"}, {"testsets/dev/query_length": 64}),
     # the length is in the paths of the vectors that a search reads
     (set(), {"testsets/dev/passage_length": 350}),
-    ({"evaluate"}, {"testsets/dev/metrics": ["mrr@10"]}),
+    ({"evaluate", "compare_retrievers", "write_verdict"}, {"testsets/dev/metrics": ["ndcg@10", "mrr@10"]}),
     # decides whether an evaluation reads the file of these questions
     (set(), {"testsets/dev/training_copies": "drop"}),
-    ({"evaluate", "merge_qrels"}, {"testsets/dev/relevance_level": 2}),
-    ({"evaluate", "match_answers"}, {"testsets/answered/metrics": ["success@5"]}),
+    ({"evaluate", "merge_qrels", "compare_retrievers"}, {"testsets/dev/relevance_level": 2}),
+    ({"evaluate", "match_answers", "compare_retrievers"}, {"testsets/answered/metrics": ["success@5"]}),
     # these decide which files are read
     ({"export_labels"}, {"annotators/list/prompts": "own/prompts"}),
     (set(), {"testsets/spare/dataset": "other", "testsets/spare/split": "dev", "testsets/labelled/relevant": "qrels"}),
@@ -268,6 +268,10 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
     ({"plot_labels"}, {"label_charts/numbers/title": "New", "label_charts/numbers/labels": ["human", "useful"]}),
     ({"write_verdict", "cost_table"}, {"cost/gpu_hour_usd": 2.0, "cost/judgement_usd": 0.2}),
     ({"sample_annotations"}, {"report/questions": 5, "report/seed": 1}),
+    (
+        set(),
+        {"report/comparisons": [{"first": "bm25/bm25", "second": "encoder/untrained", "testset": "dev"}]},
+    ),
 ]
 """The rules that become stale, beside the report, and the keys of which each alone makes them so."""
 CASES = [(place, value, rules) for rules, values in CHANGES for place, value in values.items()]

@@ -36,6 +36,7 @@ def test_the_demo_plans_the_whole_chain_in_a_fresh_clone(plan_of: Plans) -> None
         "search": 6,
         "bm25_index": 1,
         "bm25_search": 1,
+        "find_training_copies": 1,
         "evaluate": 7,
         "results_table": 1,
         "plot_results": 1,
