@@ -77,6 +77,30 @@ rule find_training_copies:
         " > {log} 2>&1"
 
 
+rule judge_agreement:
+    """How far the judges of the same questions agree, on passages and on which retriever is better."""
+    input:
+        labels=plan.of(results.agreement_labels),
+        qrels=plan.of(results.agreement_qrels),
+        metrics=plan.of(results.agreement_metrics),
+    output:
+        "results/agreement/{table}.json",
+    log:
+        "logs/judge_agreement/{table}.log",
+    conda:
+        "../envs/core.yaml"
+    resources:
+        **plan.requests("judge_agreement"),
+    params:
+        script=plan.script("evaluate.py"),
+        config=plan.configuration_file,
+        settings=plan.settings(jobs.judge_agreement),
+        code=plan.code("evaluate.py", "agreement"),
+    shell:
+        "python {params.script} agreement --config {params.config} --table {wildcards.table} --output {output}"
+        " > {log} 2>&1"
+
+
 rule evaluate:
     """Score a run as trec_eval does, in all and query by query."""
     input:

@@ -120,6 +120,7 @@ rule write_report:
         work=report_files.costs(CONFIG),
         samples=report_files.samples(CONFIG),
         verdicts=results.verdicts(CONFIG),
+        agreements=results.agreements(CONFIG),
         comparisons=comparisons.shown(CONFIG),
         template=plan.resource(report_files.TEMPLATE),
         parts=list(map(plan.resource, report_files.PARTS)),

@@ -8,6 +8,7 @@ rule results_table:
         per_query=plan.of(results.table_per_query),
         quality=plan.of(results.table_quality),
         copies=plan.of(results.table_copies_files),
+        agreement=plan.of(results.agreement),
         published=plan.resource_of(results.table_published),
     output:
         markdown=report(

@@ -76,6 +76,7 @@ EXPECTED: list[tuple[str, dict[str, str], set[str]]] = [
     ("results_table", {"table": "retrieval"}, {"table", "seeds", "labels", "shared_judges"}),
     ("label_table", {"label_table": "sets"}, {"table", "labels"}),
     ("cost_table", {"cost_table": "costs"}, {"table", "seeds", "prices", "shared_judges", "work"}),
+    ("judge_agreement", {"table": "retrieval"}, {"groups"}),
     (
         "compare_retrievers",
         {"first": "bm25/bm25", "second": "encoder/human", "testset": "dev"},

@@ -11,6 +11,7 @@ from whole import RAW, WHOLE, at_places
 
 from utility_annotation.annotation.stages import STAGES
 from utility_annotation.common.errors import InputError
+from utility_annotation.labels.judges import PEOPLE
 from utility_annotation.planning import (
     annotation,
     answers,
@@ -594,3 +595,18 @@ def test_an_evaluation_reads_them_where_it_leaves_them_out() -> None:
     assert retrieval.dropped_copies(dropped, testset="dev") == ["results/training-copies/dev.parquet"]
     plain = [name for name, task in dropped.qa.items() if task.testset == "dev"]
     assert answers.dropped_copies(dropped, qa=plain[0]) == ["results/training-copies/dev.parquet"]
+
+
+def test_test_sets_of_the_same_questions_with_other_judges_are_compared() -> None:
+    shown = at_places({"testsets/judged/relevant": "labels"})
+    (group,) = results.judged_alike(shown, table="retrieval")
+    assert group.judges == {"dev": PEOPLE, "judged": "judged"}
+    assert results.agreement(shown, table="retrieval") == ["results/agreement/retrieval.json"]
+    assert results.agreement_labels(shown, table="retrieval") == ["results/labels/judged.parquet"]
+    assert results.agreement_qrels(shown, table="retrieval") == ["data/data/qrels/dev.parquet"]
+    metrics = results.agreement_metrics(shown, table="retrieval")
+    assert {"results/metrics/encoder/human/judged.json", "results/metrics/bm25/bm25/dev.json"} <= set(metrics)
+
+
+def test_without_a_second_judge_nothing_is_compared() -> None:
+    assert results.agreement(WHOLE, table="retrieval") == []

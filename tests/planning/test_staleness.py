@@ -203,6 +203,7 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
     # the length is in the paths of the vectors that a search reads
     (set(), {"testsets/dev/passage_length": 350}),
     ({"evaluate", "compare_retrievers", "write_verdict"}, {"testsets/dev/metrics": ["ndcg@10", "mrr@10"]}),
+    ({"judge_agreement"}, {"testsets/judged/relevant": "labels"}),
     # decides whether an evaluation reads the file of these questions
     (set(), {"testsets/dev/training_copies": "drop"}),
     ({"evaluate", "merge_qrels", "compare_retrievers"}, {"testsets/dev/relevance_level": 2}),

@@ -13,9 +13,12 @@ import pyarrow.compute as pc
 from utility_annotation.common.errors import run_script
 from utility_annotation.common.files import write_json
 from utility_annotation.io.schemas import PER_QUERY, QRELS, RUN
-from utility_annotation.planning import jobs
+from utility_annotation.labels.judges import PEOPLE
+from utility_annotation.planning import jobs, results
 from utility_annotation.planning import retrieval as files
 from utility_annotation.planning.command import Commands, configuration_of
+from utility_annotation.planning.data import split_file
+from utility_annotation.planning.labels import file as labels_file
 
 
 def labels(arguments: argparse.Namespace) -> None:
@@ -41,6 +44,21 @@ def copies(arguments: argparse.Namespace) -> None:
     training = files.training_questions(configuration_of(arguments))
     paths = {split: Path(path) for split, path in training.items()}
     find_training_copies(arguments.queries, paths, arguments.output)
+
+
+def agreement(arguments: argparse.Namespace) -> None:
+    """Count how far the judges of the same questions agree."""
+    from utility_annotation.labels.judges import agreement as agree
+
+    configuration, table = configuration_of(arguments), arguments.table
+    metrics = list(map(Path, results.agreement_metrics(configuration, table=table)))
+    groups = []
+    for group in jobs.judge_agreement(configuration, table=table).groups:
+        testset = configuration.testsets[next(iter(group.judges))]
+        named = {name: Path(labels_file(name)) for name in group.judges.values() if name != PEOPLE}
+        qrels = Path(split_file("qrels", testset.dataset, testset.split)) if PEOPLE in group.judges.values() else None
+        groups.append(agree(group, named, qrels, metrics))
+    write_json(arguments.output, groups)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -109,6 +127,9 @@ def main(argv: list[str] | None) -> None:
     parser = commands.add(copies, "copies")
     parser.add_argument("--queries", required=True, type=Path, help="questions of a test set (parquet)")
     parser.add_argument("--output", required=True, type=Path, help="those that are training questions too (parquet)")
+    parser = commands.add(agreement, "agreement")
+    parser.add_argument("--table", required=True, help="a name from `tables`")
+    parser.add_argument("--output", required=True, type=Path, help="agreement of the judges of its test sets (JSON)")
     parser = commands.add(run, "run")
     parser.add_argument("--retriever", required=True, help="BACKBONE/TRAINING, or bm25/bm25")
     parser.add_argument("--testset", required=True, help="a name from `testsets`")

@@ -89,6 +89,7 @@ def page(arguments: argparse.Namespace) -> None:
         samples=_paths(files.samples(configuration)),
         verdicts=_paths(results.verdicts(configuration)),
         comparisons=_paths(comparisons.shown(configuration)),
+        agreements=_paths(results.agreements(configuration)),
     )
     write_text(arguments.output, html)
 

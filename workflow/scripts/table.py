@@ -27,7 +27,8 @@ def results(arguments: argparse.Namespace) -> None:
     qualities = _read(files.table_quality(configuration, table=name))
     copies = files.table_copies(configuration, table=name)
     cells = result_cells(settings, files.table_metrics(configuration, table=name), paper, qualities, copies)
-    _write(results_table(settings.table, cells, settings.shared_judges), arguments.output)
+    (agreement,) = _read(files.agreement(configuration, table=name)) or ([],)
+    _write(results_table(settings.table, cells, settings.shared_judges, agreement), arguments.output)
 
 
 def labels(arguments: argparse.Namespace) -> None:

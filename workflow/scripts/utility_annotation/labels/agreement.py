@@ -8,6 +8,25 @@ from typing import Any
 import numpy as np
 
 
+def krippendorff_alpha(ratings: np.ndarray) -> float | None:
+    """Krippendorff's alpha of nominal ratings; None if all ratings are the same, or if no unit has two.
+
+    K. Krippendorff, *Computing Krippendorff's Alpha-Reliability*, 2011. Like kappa, but for any number of raters, each
+    of whom may have left out some units.
+
+    Args:
+        ratings: shape (raters, units); NaN where a rater left a unit out.
+    """
+    values = np.unique(ratings[~np.isnan(ratings)])
+    counts = np.array([(ratings == value).sum(axis=0) for value in values], float)  # (values, units)
+    rated = counts.sum(axis=0)
+    counts, rated = counts[:, rated > 1], rated[rated > 1]
+    disagreeing = ((rated**2 - (counts**2).sum(axis=0)) / (rated - 1)).sum()
+    of_value, total = counts.sum(axis=1), rated.sum()
+    expected = (total**2 - (of_value**2).sum()) / (total - 1) if total else 0
+    return float(1 - disagreeing / expected) if expected else None
+
+
 @dataclass(frozen=True)
 class Confusion:
     """The 2 × 2 table of an LLM's judgements against human ones, in passages.

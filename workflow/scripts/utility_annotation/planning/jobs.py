@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ..annotation.stages import ANSWER_REPLY, EVERY_STAGE, STAGES
 from ..common.errors import InputError
 from ..labels.annotators import judges_of_testset, shared_judges
+from ..labels.judges import JudgedAlike
 from ..labels.settings import QualitySettings
 from ..labels.sources import is_soft
 from ..labels.work import work_of_labels
@@ -292,6 +293,17 @@ def results_table(configuration: Configuration, *, table: str) -> ResultsTableSe
         labels=results.table_labels(configuration, table=table),
         shared_judges=shared_judges(configuration, (row.training for row in settings.shown()), settings.testsets),
     )
+
+
+class AgreementSettings(JobSettings):
+    """Test sets of the same questions with other judges."""
+
+    groups: tuple[JudgedAlike, ...]
+
+
+def judge_agreement(configuration: Configuration, *, table: str) -> AgreementSettings:
+    """The judges of a table's test sets, where any questions have several."""
+    return AgreementSettings(groups=tuple(results.judged_alike(configuration, table=table)))
 
 
 def label_table(configuration: Configuration, *, label_table: str) -> LabelTableSettings:

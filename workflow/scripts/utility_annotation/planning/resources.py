@@ -106,6 +106,7 @@ REQUESTS: Mapping[str, Request] = {
     "match_answers": Request(4000, work=Reads("hits", bytes_each=8)),
     "merge_qrels": Request(4000),
     "find_training_copies": Request(4000),
+    "judge_agreement": Request(4000),
     "evaluate": Request(4000, work=Reads("hits", texts=False)),
     "generate_answers": Request(16000, 480, "answering"),
     "evaluate_answers": Request(8000, 120, "answer-evaluation"),

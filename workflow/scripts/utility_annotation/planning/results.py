@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
+from ..labels.judges import PEOPLE, JudgedAlike
 from ..labels.work import Work, work_of_training
 from ..pools.shards import shard_names
 from ..settings import BM25, EXTERNAL, UNTRAINED, Configuration
-from . import annotation, labels, pools, retrieval, training
+from . import annotation, data, labels, pools, retrieval, training
 
 REPORT = "results/report.html"
 
@@ -63,6 +65,62 @@ def table_metrics(configuration: Configuration, *, table: str) -> list[str]:
 def table_per_query(configuration: Configuration, *, table: str) -> list[str]:
     """The per-query files beside a table's metrics files."""
     return [f"{cell}.per-query.parquet" for cell in cells(configuration, table)]
+
+
+def judged_alike(configuration: Configuration, *, table: str) -> list[JudgedAlike]:
+    """The test sets of a table that ask the same questions and have other judges."""
+    groups: dict[tuple[str, str], dict[str, str]] = {}
+    for name in retrieval.testsets_of(configuration, configuration.tables[table].testsets):
+        settings = configuration.testsets[name]
+        judge = {"labels": settings.labels, "qrels": None if settings.labels else PEOPLE}.get(settings.relevant)
+        judges = groups.setdefault((settings.dataset, settings.split), {})
+        if judge is not None and judge not in judges.values():
+            judges[name] = judge
+    levels = {name: settings.relevance_level for name, settings in configuration.testsets.items()}
+    return [
+        JudgedAlike(judges=judges, relevance_level=next((levels[name] for name in judges if judges[name] == PEOPLE), 1))
+        for judges in groups.values()
+        if len(judges) > 1
+    ]
+
+
+def agreement(configuration: Configuration, *, table: str) -> list[str]:
+    """How far the judges of a table's test sets agree, where any questions have several."""
+    return [f"results/agreement/{table}.json"] if judged_alike(configuration, table=table) else []
+
+
+def agreements(configuration: Configuration) -> list[str]:
+    """The same of all tables."""
+    return _once(agreement(configuration, table=table) for table in configuration.tables)
+
+
+def agreement_labels(configuration: Configuration, *, table: str) -> list[str]:
+    """The label sets among these judges."""
+    return list(map(labels.file, _judging(configuration, table)))
+
+
+def _judging(configuration: Configuration, table: str) -> list[str]:
+    found = [judge for each in judged_alike(configuration, table=table) for judge in each.judges.values()]
+    return [name for name in dict.fromkeys(found) if name != PEOPLE]
+
+
+def agreement_qrels(configuration: Configuration, *, table: str) -> list[str]:
+    """The qrels of each group of :func:`judged_alike` in which people are a judge."""
+    found = [
+        data.split_file("qrels", configuration.testsets[name].dataset, configuration.testsets[name].split)
+        for each in judged_alike(configuration, table=table)
+        for name, judge in each.judges.items()
+        if judge == PEOPLE
+    ]
+    return list(dict.fromkeys(found))
+
+
+def agreement_metrics(configuration: Configuration, *, table: str) -> list[str]:
+    """The metrics files of the table's rows on these test sets."""
+    testsets = {name for each in judged_alike(configuration, table=table) for name in each.judges}
+    members = [f"{Path(cell).parent}/{name}" for cell in cells(configuration, table) for name in testsets]
+    shown = {Path(cell).parent for cell in cells(configuration, table) if cell.startswith("results/metrics/")}
+    return sorted(f"{member}.json" for member in set(members) if Path(member).parent in shown)
 
 
 def table_copies(configuration: Configuration, *, table: str) -> dict[str, list[str]]:

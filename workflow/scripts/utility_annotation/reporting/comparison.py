@@ -187,8 +187,8 @@ def to_markdown(found: dict[str, Any]) -> str:
     headings = ["questions by", "group", "questions", "difference", "95 % interval"]
     lines += markdown_table(headings, rows, texts=2, aligned=True)
     for each in found["examples"]:
-        title = f"### {each['text']} ({each['query_id']}): {each['first']:.1f} and {each['second']:.1f}"
-        lines += ["", as_plain_text(title), ""]
+        title = as_plain_text(f"{each['text']} ({each['query_id']})")
+        lines += ["", f"### {title}: {each['first']:.1f} and {each['second']:.1f}", ""]
         rows = [
             [
                 *("" if rank is None else str(rank) for rank in passage["ranks"]),

@@ -48,6 +48,7 @@ def render(
     samples: Sequence[Path] = (),
     verdicts: Sequence[Path] = (),
     comparisons: Sequence[Path] = (),
+    agreements: Sequence[Path] = (),
 ) -> str:
     """The page as HTML.
 
@@ -63,9 +64,11 @@ def render(
         costs: files of :func:`.work.annotation_cost`, one per pool.
         samples: files of :func:`.cards.collect`, one per pool.
         verdicts: texts, each with its picture beside it.
+        agreements: JSON files of :func:`..labels.judges.agreement`, each named as its table.
         comparisons: pages of :func:`.comparison.to_markdown`, each with its figures beside it.
     """
     records = list(map(read_training, trainings))
+    agreed: dict[str, Any] = {path.stem: read_json(path) for path in agreements}
     script = (template.parent / "annotations.js").read_text(encoding="utf-8")
     environment = Environment(
         loader=FileSystemLoader(template.parent),
@@ -84,7 +87,7 @@ def render(
         ),
         compared_with_humans=compared_with_humans(configuration),
         qualities=list(map(read_json, quality)),
-        tables={path.stem: _table(configuration, path) for path in tables},
+        tables={path.stem: _table(configuration, path, agreed.get(path.stem, ())) for path in tables},
         figures={path.stem: _embedded(path) for path in figures},
         trainings=records,
         versions=_versions(records),
@@ -105,12 +108,12 @@ def _embedded(svg: Path) -> str:
     return base64.b64encode(content).decode()
 
 
-def _table(configuration: Configuration, path: Path) -> Table:
+def _table(configuration: Configuration, path: Path, agreement: Sequence[Mapping[str, Any]]) -> Table:
     name, cells = path.stem, read_csv(path)
     if name in configuration.tables:
         shown = configuration.tables[name]
         shared = shared_judges(configuration, (row.training for row in shown.shown()), shown.testsets)
-        return results_table(shown, cells, shared)
+        return results_table(shown, cells, shared, agreement)
     if name in configuration.label_tables:
         return label_table(configuration.label_tables[name], cells)
     priced = configuration.cost_tables[name]

@@ -163,8 +163,13 @@ def _pooled(metric: str) -> Pooled | None:
     return ANSWER_METRICS[metric].pooled if metric in ANSWER_METRICS else None
 
 
-def results_table(settings: ResultsTable, cells: pd.DataFrame, shared_judges: Iterable[SharedJudge] = ()) -> Table:
-    """A table of these cells, with its notes."""
+def results_table(
+    settings: ResultsTable,
+    cells: pd.DataFrame,
+    shared_judges: Iterable[SharedJudge] = (),
+    agreement: Iterable[Mapping[str, Any]] = (),
+) -> Table:
+    """A table of these cells, with its notes; ``agreement`` is that of :func:`..labels.judges.agreement`."""
     notes = [
         "Percent. Within a backbone's block, bold is best and underlined second best. An empty cell was not computed."
     ]
@@ -184,6 +189,7 @@ def results_table(settings: ResultsTable, cells: pd.DataFrame, shared_judges: It
             "Labels: those that a training reads. Precision and recall: of the human positives among their positives."
         )
     notes += judge_notes(shared_judges)
+    notes += [note for each in agreement for note in _agreement_notes(each)]
     notes += published_notes(settings.published, cells)
     seconds = list(dict.fromkeys(group.second_baseline for group in settings.groups if group.second_baseline))
     if settings.baseline:
@@ -196,6 +202,21 @@ def results_table(settings: ResultsTable, cells: pd.DataFrame, shared_judges: It
     if (cells["seeds"] > 1).any():
         notes.append("With ±: mean and standard deviation over the seeds of a training; tests count their variance.")
     return Table(settings.title, {"backbone": "backbone", "training": "row"}, cells, notes)
+
+
+def _agreement_notes(found: Mapping[str, Any]) -> list[str]:
+    alpha = "not defined" if found["alpha"] is None else f"{found['alpha']:.2f}"
+    named = " and ".join(f"{testset} by {judge}" for testset, judge in found["judges"].items())
+    notes = [
+        f"The same questions are judged in {named}. Krippendorff's alpha on the {found['passages']:,} passages that two"
+        f" judged: {alpha}."
+    ]
+    for pair in found["pairs"]:
+        kappa = "not defined" if pair["kappa"] is None else f"{pair['kappa']:.2f}"
+        orders = [f"{metric_name(metric)} {tau:.2f}" for metric, tau in pair["order"].items()]
+        order = f"; Kendall's tau of the retrievers' order: {', '.join(orders)}" if orders else ""
+        notes.append(f"{pair['first']} and {pair['second']}: Cohen's kappa {kappa}{order}.")
+    return notes
 
 
 def _test_notes(settings: ResultsTable, cells: pd.DataFrame) -> list[str]:

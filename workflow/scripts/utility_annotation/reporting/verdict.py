@@ -112,6 +112,6 @@ def _cost(effort: Mapping[str, Any] | None) -> str:
     parts = [f"{shown[kind]:,.0f} human {kind}" for kind in ("judgements", "answers") if shown[kind]]
     hours = shown["device_hours"]
     if hours is None or hours or not parts:
-        parts.append("an unknown number of GPU hours" if hours is None else f"{amount(hours)} GPU hours")
+        parts.append("an unknown number of device hours" if hours is None else f"{amount(hours)} device hours")
     price = "" if effort["usd"] is None else f", about {amount(effort['usd'])} USD"
     return f"The labels took {' and '.join(parts)}{price}."

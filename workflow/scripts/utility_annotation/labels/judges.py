@@ -1,0 +1,104 @@
+"""How far the judges of the same questions agree: on passages, and on which retriever is better."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..common.files import read_json
+from ..common.importing import large_packages
+from ..io.schemas import LABELS, QRELS
+from ..settings import JobSettings, Name
+from .agreement import Confusion, krippendorff_alpha
+
+with large_packages():
+    import pandas as pd
+
+PEOPLE = "people"
+"""The judge whose judgements are a split's qrels."""
+
+
+class JudgedAlike(JobSettings):
+    """Test sets of the same questions with other judges.
+
+    Attributes:
+        judges: by test set, the label set that judges it, or :data:`PEOPLE`.
+        relevance_level: the lowest grade that people call relevant.
+    """
+
+    judges: dict[Name, str]
+    relevance_level: int
+
+
+def agreement(
+    alike: JudgedAlike, labels: Mapping[str, Path], qrels: Path | None, metrics: Sequence[Path]
+) -> dict[str, Any]:
+    """What these judges have in common, ready for JSON.
+
+    ``judges`` by test set, ``passages`` that at least two of them judged, Krippendorff's ``alpha`` of all, and for each
+    pair (``first``, ``second``) Cohen's ``kappa`` and, by metric, Kendall's tau-b of the retrievers' order (``order``).
+    As in label quality, people call a passage irrelevant that they did not judge, if they judged its question.
+
+    Args:
+        alike: the judges.
+        labels: by label set, its file (schema ``LABELS``).
+        qrels: schema ``QRELS``, where people are among the judges.
+        metrics: metrics files of retrievers on these test sets.
+    """
+    judged = {judge: _judgements(LABELS.read(path), "label", 0.5) for judge, path in labels.items()}
+    if qrels is not None:
+        candidates = pd.concat(judged.values()).index.unique() if judged else pd.MultiIndex.from_tuples([])
+        human = _judgements(QRELS.read(qrels), "grade", alike.relevance_level)
+        asked = candidates[candidates.get_level_values(0).isin(human.index.get_level_values(0))]
+        judged[PEOPLE] = human.reindex(asked, fill_value=0.0)
+    ratings = pd.DataFrame(judged)
+    shared = ratings[ratings.notna().sum(axis=1) > 1]
+    figures = _figures(metrics)
+    pairs = []
+    for (one, first), (other, second) in combinations(alike.judges.items(), 2):
+        both = ratings[[first, second]].dropna() > 0
+        confusion = Confusion.count(both[first].to_numpy(), both[second].to_numpy())
+        order = _order(figures.get(one, {}), figures.get(other, {}))
+        pairs.append(
+            {"first": first, "second": second, "kappa": confusion.kappa if len(both) else None, "order": order}
+        )
+    return {
+        "judges": alike.judges,
+        "passages": len(shared),
+        "alpha": krippendorff_alpha(shared.to_numpy(float).T) if len(shared) else None,
+        "pairs": pairs,
+    }
+
+
+def _judgements(table: Any, column: str, least: float) -> pd.Series:
+    """1 for a relevant passage and 0 for another one, by query id and docid."""
+    frame = table.to_pandas().set_index(["query_id", "docid"])
+    return (frame[column] >= least).astype(float)
+
+
+def _figures(metrics: Sequence[Path]) -> dict[str, dict[str, dict[str, float]]]:
+    """By test set, metric and retriever."""
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for path in metrics:
+        each: Any = read_json(path)
+        for metric, value in each["metrics"].items():
+            retriever = f"{each['backbone']}/{each['training']}"
+            found.setdefault(each["testset"], {}).setdefault(metric, {})[retriever] = value
+    return found
+
+
+def _order(one: Mapping[str, Mapping[str, float]], other: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    from scipy.stats import kendalltau
+
+    found = {}
+    for metric in one:
+        retrievers = [name for name in one[metric] if name in other.get(metric, {})]
+        if len(retrievers) > 1:
+            tau = kendalltau(*([each[metric][name] for name in retrievers] for each in (one, other))).statistic
+            if not np.isnan(tau):
+                found[metric] = float(tau)
+    return found
