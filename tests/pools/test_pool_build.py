@@ -8,6 +8,8 @@ from pathlib import Path
 
 import orjson
 import pool as script
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from command_line import arguments, write_configuration
 from hypothesis import given, settings
@@ -296,6 +298,20 @@ def test_a_plain_block_gives_what_its_rows_give_one_by_one(rows, ending, tmp_pat
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tevatron, "read_plain_rows", lambda block: None)
         assert at_once == built("one by one")
+
+
+def test_a_folder_of_parquet_gives_what_its_rows_give_as_lines(tmp_path: Path) -> None:
+    rows = [row("1", ["a"], ["b", "c"]), row("2", ["b"], ["a"])]
+    (tmp_path / "rows").mkdir()
+    for number, each in enumerate(rows):
+        pq.write_table(pa.Table.from_pylist([each]), tmp_path / "rows" / f"{number}.parquet")
+    made = []
+    for source in (write(tmp_path / "a.jsonl", rows), tmp_path / "rows", tmp_path / "rows" / "*.parquet"):
+        paths = outputs(tmp_path / f"out-{len(made)}")
+        build_pool(pool(source), paths)
+        made.append(read(paths))
+    assert made[0] == made[1] == made[2]
+    assert set(made[0]) == {"1", "2"}
 
 
 def test_plain_rows_are_read_at_once_and_no_others() -> None:

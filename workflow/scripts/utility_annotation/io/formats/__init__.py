@@ -23,6 +23,7 @@ from . import (
     jsonl,
     msmarco,
     msmarco_qa,
+    musique,
     nq_open,
     parquet,
     records,
@@ -125,9 +126,18 @@ FORMATS: dict[str, Format] = {
         answers=msmarco_qa.read_answers,
     ),
     "hotpotqa": Format(
-        description="HotpotQA's JSON list",
+        description="HotpotQA's JSON list or parquet; the supports are the judgements",
+        passages=hotpotqa.read_passages,
         queries=hotpotqa.read_queries,
+        judgements=hotpotqa.read_judgements,
         answers=hotpotqa.read_answers,
+    ),
+    "musique": Format(
+        description="MuSiQue's JSONL; the supports are the judgements",
+        passages=musique.read_passages,
+        queries=musique.read_queries,
+        judgements=musique.read_judgements,
+        answers=musique.read_answers,
     ),
     "nq-open": Format(
         description="NQ-open's JSONL; answers are joined by the text of the question",

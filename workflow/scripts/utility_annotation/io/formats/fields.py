@@ -54,18 +54,21 @@ class Row:
         return [self._text(item, name, "") for item in found if not (type(item) is str and is_blank(item))]
 
     def passage(self, docid: str, title: str = "title", text: str = "text") -> tuple[str, str | None, str]:
-        """(docid, title, text) under these names. A title that is absent, null or blank is None.
+        """(docid, title, text) under these names."""
+        return self.identifier(docid), *self.title_and_text(title, text)
+
+    def title_and_text(self, title: str = "title", text: str = "text") -> tuple[str | None, str]:
+        """A passage's title and text under these names. A title that is absent, null or blank is None.
 
         A text that is null or blank is empty. TREC-COVID has titles without an abstract, and FiQA has passages with
         neither title nor text.
         """
-        identifier, heading, body = self.identifier(docid), self.values.get(title), self.values.get(text)
+        heading, body = self.values.get(title), self.values.get(text)
         if heading is not None and type(heading) is not str:
             raise self._wrong(heading, title, "a string or null")
         if type(body) is not str and (body is not None or text not in self.values):
             raise self._wrong(body, text, "a string")
         return (
-            identifier,
             None if heading is None or is_blank(heading) else heading,
             "" if body is None or is_blank(body) else body,
         )
@@ -79,6 +82,13 @@ class Row:
             value = int(value)
         if type(value) is not int or value not in _INT32:
             raise self._wrong(value, name, "an integer")
+        return value
+
+    def flag(self, name: str) -> bool:
+        """True or false."""
+        value = self.values.get(name)
+        if type(value) is not bool:
+            raise self._wrong(value, name, "true or false")
         return value
 
     def objects(self, name: str) -> list[Row]:
