@@ -19,6 +19,7 @@ from ..exports.forms import FORMS
 from ..io.archives import is_tar, shards
 from ..settings import Configuration
 from ..settings.base import nearest
+from ..settings.hub import hub_files
 from . import data
 from .loading import resolved_name
 
@@ -39,12 +40,12 @@ def missing_files(configuration: Configuration) -> dict[str, list[str]]:
 
 
 def _is_made_here(configuration: Configuration, file: str) -> bool:
-    """Whether the workflow makes a file, be it in our own folders, a download or a member of a tar download."""
+    """Whether the workflow makes a file: one of our own, a download, a member of a tar download, or one of the hub."""
     found = data.download_of(configuration, file)
     if found is not None:
         kept = data.fetched_file(configuration, download=found[0])
         return file == kept or is_tar(kept)
-    return Path(file).parts[0] in ("data", "results")
+    return hub_files(file) is not None or Path(file).parts[0] in ("data", "results")
 
 
 def missing_file(configuration: Configuration, *, missing_file: str) -> list[str]:
