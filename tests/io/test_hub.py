@@ -106,6 +106,7 @@ def test_pickled_weights_are_fetched_where_the_hub_has_no_others(root: Path, tmp
         job = run(root, tmp_path, {"hub": "someone/model", "revision": "main"}, HF_ENDPOINT=address)
         assert job.returncode == 0, job.stderr
         assert not any(path.endswith(".bin") for path in asked)
+        assert f"someone/model: commit {commit}" in job.stderr, "so that it can be pinned"
     (source / "model.safetensors").unlink()
     shutil.rmtree(tmp_path / "cache")
     with hub_of(source, commit) as (address, asked):

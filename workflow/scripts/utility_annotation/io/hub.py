@@ -79,6 +79,7 @@ def fetch_model(model: Model, setting: str, endings: Sequence[str]) -> Path:
         if not any(folder.glob(f"*{weights.ENDING}")):
             # The folder's name is the commit. A branch may have moved meanwhile.
             snapshot_download(model.hub, revision=folder.name, allow_patterns=weights.PICKLED)
+        _LOG.info("%s: commit %s", model.hub, folder.name)
         return folder
     except Exception as error:
         if (told := _told(error, wanted)) is None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..common.errors import InputError
-from ..io.archives import is_tar, on_disk, shards
+from ..io.archives import JSON_LINES, PARQUET, is_tar, on_disk, shards
 from ..settings import Configuration, HubFiles, Split
 from ..settings.hub import hub_files
 
@@ -114,7 +114,7 @@ def source_files(configuration: Configuration, path: str, member: str = "") -> l
     inside = Path(path) / member
     if inside.is_file():
         return [str(inside)]
-    return [str(file) for file in shards(Path(path), ".parquet")] or [outside_file(configuration, path)]
+    return [str(file) for file in shards(Path(path), PARQUET, JSON_LINES)] or [outside_file(configuration, path)]
 
 
 def is_given(configuration: Configuration, file: str) -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ..common.errors import InputError
 from ..exports.forms import FORMS
-from ..io.archives import is_tar, shards
+from ..io.archives import PARQUET, is_tar, shards
 from ..settings import Configuration
 from ..settings.base import nearest
 from ..settings.hub import hub_files
@@ -34,7 +34,7 @@ def missing_files(configuration: Configuration) -> dict[str, list[str]]:
     missing: dict[str, list[str]] = {}
     for setting, path in (*data.outside_settings(configuration), *local):
         file = data.outside_file(configuration, path)
-        if not _is_made_here(configuration, file) and not Path(file).exists() and not shards(Path(file), ".parquet"):
+        if not _is_made_here(configuration, file) and not Path(file).exists() and not shards(Path(file), PARQUET):
             missing.setdefault(file, []).append(setting)
     return missing
 

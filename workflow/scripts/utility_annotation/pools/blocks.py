@@ -61,7 +61,7 @@ def own_passages(source: Path, settings: Pool) -> Iterator[Block]:
     Raises:
         InputError: a bad line, or a query without any passage.
     """
-    if settings.source.format == "dpr" or containers.is_parquet(source):
+    if settings.source.format == "dpr" or not containers.is_text(source):
         rows = dpr.read_rows(source) if settings.source.format == "dpr" else tevatron.read_rows(source)
         while block := list(islice(rows, _BLOCK_ROWS)):
             yield _carried(block, settings, source)

@@ -83,8 +83,9 @@ FORMATS: dict[str, Format] = {
         judgements=trec.read_judgements,
     ),
     "jsonl": Format(
-        description="one JSON object per line, with the keys docid, title, text (corpus), query_id, text (questions), "
-        "query_id, docid, grade (qrels) or query_id, answers (answers), or the names in `columns`",
+        description="one JSON object per line, in a file, a folder or a pattern, with the keys docid, title, text "
+        "(corpus), query_id, text (questions), query_id, docid, grade (qrels) or query_id, answers (answers), or the "
+        "names in `columns`",
         passages=jsonl.read_passages,
         queries=jsonl.read_queries,
         judgements=jsonl.read_judgements,

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain
+from functools import partial
 from pathlib import Path
 
-from ...common.errors import ItemNumber
-from ..archives import shards
+from ..archives import JSON_LINES, PARQUET, shards
 from . import documents, jsonl, lines, parquet
-from .fields import Row
+from .fields import Row, through
 
 _MAGIC = b"PAR1"
 _BLANK = b"\xef\xbb\xbf \t\r\n"
 
 
 def rows(path: Path, *columns: str) -> Iterator[Row]:
-    """The rows of a file, of a folder of parquet files, or of a pattern; the content tells what a file is.
+    """The rows of a file, of a folder of such files, or of a pattern; the content tells what a file is.
 
     The rows of several files are numbered through all of them.
 
@@ -27,24 +26,23 @@ def rows(path: Path, *columns: str) -> Iterator[Row]:
     Raises:
         InputError: there is no such file, or one cannot be read.
     """
-    files = shards(path, ".parquet") or [path]
-    found = chain.from_iterable(_rows(file, columns) for file in files)
-    if len(files) == 1:
-        return found
-    return (Row(row.path, ItemNumber(number), row.values) for number, row in enumerate(found, 1))
+    return through(shards(path, PARQUET, JSON_LINES) or [path], partial(_rows, columns))
 
 
-def is_parquet(path: Path) -> bool:
-    """Whether a path leads to parquet: a file, or the first of a folder or of a pattern."""
-    file = next(iter(shards(path, ".parquet")), None)
-    if file is None:
+def is_text(path: Path) -> bool:
+    """Whether a path is one file, or a zip's member, and no parquet."""
+    return shards(path, PARQUET, JSON_LINES) in ([], [path]) and not path.is_dir() and not _is_parquet(path)
+
+
+def _is_parquet(file: Path) -> bool:
+    if not file.is_file():  # a zip's member, or nothing
         return False
     with file.open("rb") as stream:
         return stream.read(len(_MAGIC)) == _MAGIC
 
 
-def _rows(file: Path, columns: tuple[str, ...]) -> Iterator[Row]:
-    if is_parquet(file):
+def _rows(columns: tuple[str, ...], file: Path) -> Iterator[Row]:
+    if _is_parquet(file):
         return parquet.rows(file, (), columns)
     with lines.open_bytes(file) as stream:
         is_list = stream.peek(1).lstrip(_BLANK)[:1] == b"["  # type: ignore[attr-defined]  # it is buffered

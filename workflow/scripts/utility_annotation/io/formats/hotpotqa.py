@@ -49,7 +49,9 @@ def _id(row: Row) -> str:
 
 def _context(row: Row) -> multihop.Context:
     pairs = _pairs(row, "context", "sentences")
-    return [Row(row.path, row.line, {"title": name, "text": _joined(row, of)}).title_and_text() for name, of in pairs]
+    return [
+        Row(row.path, row.in_file, {"title": name, "text": _joined(row, of)}).title_and_text() for name, of in pairs
+    ]
 
 
 def _supports(row: Row) -> multihop.Context:

@@ -8,9 +8,9 @@ from typing import Any
 
 from ...common.errors import InputError, ItemNumber
 from ...common.progress import counted
-from ..archives import shards
+from ..archives import PARQUET, shards
 from . import records
-from .fields import LINE, Row
+from .fields import LINE, Row, through
 from .rows import Answers, Judgement, PassageRow, Query
 
 _BATCH_ROWS = 4096
@@ -45,9 +45,8 @@ def _rows(path: Path, columns: records.Columns, *needed: str, optional: str = ""
         InputError: a file does not exist, is no parquet file, or lacks a column.
     """
     wanted = [columns.get(name, name) for name in needed] + [columns[name] for name in columns if name == optional]
-    files = shards(path, ".parquet") or [path]
-    values = (row.values for file in files for row in rows(file, [name for name in wanted if name != LINE], [optional]))
-    return (Row(path, ItemNumber(number), row) for number, row in enumerate(values, 1))
+    wanted = [name for name in wanted if name != LINE]
+    return through(shards(path, PARQUET) or [path], lambda file: rows(file, wanted, [optional]))
 
 
 def rows(path: Path, needed: Sequence[str], optional: Sequence[str] = ()) -> Iterator[Row]:
@@ -78,7 +77,7 @@ def _values(path: Path, needed: Sequence[str], optional: Sequence[str]) -> Itera
             yield from counted(values, f"reading {path.name}", "rows", file.metadata.num_rows)
     except FileNotFoundError:
         raise InputError("there is no such file.", hint="correct `path`, or fetch the file.", path=path) from None
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"this is no parquet file that can be read ({error}).",
             hint="check that this is the right file, and its `format`.",
