@@ -99,6 +99,12 @@ def hub_files(path: str) -> HubFiles | None:
         return None
 
 
+def shown(path: str) -> str:
+    """A path as a user wrote it: for the place of files on the hub, their address."""
+    found = hub_files(path)
+    return path if found is None else f"{found.address}{found.member}"
+
+
 def _parts(rest: str) -> list[str]:
     return [] if rest == "/" else rest.removesuffix("/").split("/")
 
