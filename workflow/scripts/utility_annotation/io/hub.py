@@ -59,20 +59,9 @@ def fetch_model(model: Model, setting: str, endings: Sequence[str]) -> Path:
         InputError: the hub cannot be reached, does not have the model or the revision, or refuses access; or the disk
             of its cache is full.
     """
-    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub import snapshot_download
 
     assert model.hub is not None
-    wanted = _Wanted(
-        kind="model",
-        name=model.hub,
-        revision=model.revision,
-        page=model.hub,
-        correct_name=f"`{setting}.hub`, OWNER/NAME; a folder is given as `{setting}.path`",
-        correct_revision=f"`{setting}.revision`, or leave it out",
-        elsewhere=f"or download it on a machine that reaches the hub (`hf download {model.hub} --local-dir FOLDER`), "
-        f"copy FOLDER here and set `{setting}.path` to it instead of `hub`",
-        cache=constants.HF_HUB_CACHE,
-    )
     try:
         patterns = [f"*{ending}" for ending in endings]
         folder = Path(snapshot_download(model.hub, revision=model.revision, allow_patterns=patterns))
@@ -82,7 +71,7 @@ def fetch_model(model: Model, setting: str, endings: Sequence[str]) -> Path:
         _LOG.info("%s: commit %s", model.hub, folder.name)
         return folder
     except Exception as error:
-        if (told := _told(error, wanted)) is None:
+        if (told := _told(error, _wanted_model(model, setting))) is None:
             raise
         raise told from None
 
@@ -170,6 +159,23 @@ def _no_file(wanted: HubFiles, commit: str, names: list[str]) -> InputError:
         + (f"{wanted.files} is a folder." if folder else f"it has {', '.join(near) or 'none'}."),
         hint=f"write {wanted.address}/ for all its files." if folder else "correct what follows the name.",
         path=wanted.address,
+    )
+
+
+def _wanted_model(model: Model, setting: str) -> _Wanted:
+    from huggingface_hub import constants
+
+    assert model.hub is not None
+    return _Wanted(
+        kind="model",
+        name=model.hub,
+        revision=model.revision,
+        page=model.hub,
+        correct_name=f"`{setting}.hub`, OWNER/NAME; a folder is given as `{setting}.path`",
+        correct_revision=f"`{setting}.revision`, or leave it out",
+        elsewhere=f"or download it on a machine that reaches the hub (`hf download {model.hub} --local-dir FOLDER`), "
+        f"copy FOLDER here and set `{setting}.path` to it instead of `hub`",
+        cache=constants.HF_HUB_CACHE,
     )
 
 
