@@ -53,6 +53,35 @@ rule fetch:
         " --output {output:q} > {log:q} 2>&1"
 
 
+rule fetch_hub_file:
+    """Fetch a file of a data set on the Hugging Face hub and check it."""
+    output:
+        "{hub_place}",
+    log:
+        "logs/fetch_hub/{hub_place}.log",
+    wildcard_constraints:
+        hub_place=one_of(data.hub_places(CONFIG, several=False)),
+    localrule: True  # the nodes of a cluster often do not reach the hub
+    conda:
+        "../envs/core.yaml"
+    params:
+        script=plan.script("prepare.py"),
+        config=plan.configuration_file,
+        address=plan.of(data.hub_address),
+    shell:
+        "python {params.script} files --config {params.config} --address {params.address:q}"
+        " --output {output:q} > {log:q} 2>&1"
+
+
+use rule fetch_hub_file as fetch_hub_folder with:
+    output:
+        directory("{hub_place}"),
+    log:
+        "logs/fetch_hub/{hub_place}.log",
+    wildcard_constraints:
+        hub_place=one_of(data.hub_places(CONFIG, several=True)),
+
+
 rule unpack:
     """Unpack one member of a tar archive."""
     input:

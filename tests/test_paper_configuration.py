@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -142,6 +143,32 @@ def test_beir_counts_each_of_its_fourteen_sets_once_and_each_forum_within_cqadup
     assert dropped == {"arguana", "quora"}
     graded = {name for name, testset in paper.testsets.items() if testset.relevance_level == 2}
     assert graded == {"trec-dl-2019", "trec-dl-2020"}
+
+
+NO_KNOWN_COMMIT = {"Shitao/RetroMAE", "Shitao/RetroMAE_MSMARCO"}
+"""Models of the hub of which no commit is known to us."""
+
+
+@pytest.mark.parametrize("name", ["paper", "own-corpus"])
+def test_each_hub_model_of_which_a_commit_is_known_is_pinned_to_it(root: Path, name: str) -> None:
+    models = yaml.safe_load((root / "config" / f"{name}.yaml").read_text())["models"].values()
+    pinned = {model["hub"]: model.get("revision", "") for model in models if "hub" in model}
+    assert {hub for hub, revision in pinned.items() if not re.fullmatch("[0-9a-f]{40}", revision)} <= NO_KNOWN_COMMIT
+    others = [path for path in (root / "config").glob("*.yaml") if path.stem not in ("paper", "own-corpus")]
+    assert not [path for path in others if re.search(r"hub: *[\w.-]+/", path.read_text())]
+
+
+def test_a_download_from_a_repository_is_pinned_to_a_commit(paper: Configuration) -> None:
+    """Tevatron's rows are not: no commit of theirs is known to us."""
+    places = {
+        name: re.search(r"/resolve/([^/]+)/|githubusercontent\.com/[^/]+/[^/]+/([^/]+)/", download.url)
+        for name, download in paper.downloads.items()
+    }
+    revisions = {name: found[1] or found[2] for name, found in places.items() if found}
+    assert set(revisions) >= {"nq-open-dev", "hotpotqa-dev"}
+    moving = {name for name, revision in revisions.items() if not re.fullmatch("[0-9a-f]{40}", revision)}
+    assert moving == {"tevatron-msmarco"}
+    assert all(paper.downloads[name].sha256 and paper.downloads[name].bytes for name in set(revisions) - moving)
 
 
 def test_each_public_source_has_its_published_checksum(root: Path, paper: Configuration) -> None:

@@ -137,6 +137,12 @@ def test_a_download_is_as_large_as_published(workloads: Workloads) -> None:
     assert workloads.estimate(fetch).bytes == (5_000,)
 
 
+def test_files_of_the_hub_of_which_no_table_tells_the_size_are_said(workloads: Workloads) -> None:
+    place = "raw/hub/o/n/a%2F"
+    fetch = Job(id=0, rule="fetch_hub_folder", wildcards={"hub_place": place}, outputs=(Output(path=place),))
+    assert place in str(workloads.estimate(fetch).unknown)
+
+
 def test_the_cache_holds_the_prompt_and_the_reply_of_a_request(root: Path, workloads: Workloads) -> None:
     asked = workloads.asked("p", "list", "relsel")
     models = [model | {"cache_bytes": 10} for model in PUBLISHED["models"]]
@@ -272,5 +278,5 @@ def test_a_rule_without_an_entry_is_said(workloads: Workloads) -> None:
 
 def test_every_rule_of_the_workflow_has_an_entry_and_every_entry_a_rule(root: Path) -> None:
     rules = "".join(path.read_text() for path in (root / "rules").glob("*.smk"))
-    named = set(re.findall(r"^rule (\w+):", rules, flags=re.MULTILINE))
+    named = set(re.findall(r"^(?:rule|use rule \w+ as) (\w+)(?: with)?:", rules, flags=re.MULTILINE))
     assert named | {"build_pool"} | set(map(annotation_rules.rule, STAGES)) == REQUESTS.keys()

@@ -42,8 +42,8 @@ def labelled(tmp_path: Path) -> Labelled:
 
 def export(labelled: Labelled, form: str, folder: Path, *, titles: bool = True, **labels: Any) -> Path:
     chosen = SETTINGS | {"labels": SETTINGS["labels"] | labels, "pool": SETTINGS["pool"] | {"titles": titles}}
-    if labels.get("source") in ("human", "replug"):
-        chosen["labels"] = {"pool": "small", "source": labels["source"]}
+    if labels.get("source") in ("human", "replug", "file"):
+        chosen["labels"] = {"pool": "small"} | labels
         chosen |= {"annotator": None, "model": None}
         if labels["source"] == "replug":
             chosen["labels"]["annotator"] = "judge"
@@ -237,6 +237,12 @@ def test_the_card_says_what_it_is(labelled: Labelled, tmp_path: Path, form: str)
     assert "| rankings of only some of the passages | 2 |" in card.text
     assert "| Cohen's kappa | 0.250 |" in card.text
     assert "ok 3, empty 1" in card.text
+
+
+def test_the_card_names_a_file_of_the_hub_by_its_address(labelled: Labelled, tmp_path: Path) -> None:
+    file = {"format": "trec", "path": "hub:org/labels@v1/a b.txt"}
+    text = (export(labelled, "trec", tmp_path, source="file", file=file) / "README.md").read_text()
+    assert "| file | hub:org/labels@v1/a b.txt (trec) |" in text
 
 
 def test_the_card_of_human_labels_does_not_compare_them_with_themselves(labelled: Labelled, tmp_path: Path) -> None:

@@ -2,95 +2,32 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Mapping
 from pathlib import Path
-from threading import Thread
 
+import local_hub
 import pytest
 import torch
 from command_line import arguments, write_configuration
+from local_hub import hub, hub_of
 from safetensors.torch import load_file
 from tiny_bert import save_tiny_bert
 
 MODEL = {"hub": "someone/no-model", "revision": "v9"}
 
 
-@contextmanager
-def hub(status: int, code: str) -> Iterator[str]:
-    """A hub that answers every request so."""
-
-    class Refusal(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(status)
-            self.send_header("X-Error-Code", code)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        do_HEAD = do_GET
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Refusal) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-
-
-@contextmanager
-def hub_of(folder: Path, commit: str) -> Iterator[tuple[str, list[str]]]:
-    """A hub that has a folder as its only model, and the paths that it was asked for."""
-    asked: list[str] = []
-
-    class Files(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            if self.path.startswith("/api/"):
-                names = [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
-                tree = [{"type": "file", "path": name, "size": 1, "oid": name} for name in names]
-                siblings = [{"rfilename": name} for name in names]
-                about = {"id": "someone/model", "sha": commit, "siblings": siblings}
-                body = json.dumps(tree if "/tree/" in self.path else about).encode()
-            else:
-                body = (folder / self.path.rpartition(f"/resolve/{commit}/")[2]).read_bytes()
-            self.send_response(200)
-            self.send_header("ETag", f'"{hashlib.sha256(body).hexdigest()}"')
-            self.send_header("X-Repo-Commit", commit)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            if self.command == "GET":
-                self.wfile.write(body)
-
-        do_HEAD = do_GET
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Files) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}", asked
-        server.shutdown()
-
-
 def run(root: Path, folder: Path, model: Mapping[str, str], **environment: str) -> subprocess.CompletedProcess[str]:
     """Run `prepare.py model`, with a cache of its own."""
-    hidden = ("HF_TOKEN", "HF_HUB_OFFLINE", "HF_ENDPOINT", "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")
-    inherited = {name: value for name, value in os.environ.items() if name not in hidden}
     config = write_configuration(folder / "config.yaml", models={"bert": model})
     return subprocess.run(
         [
             *(sys.executable, root / "workflow/scripts/prepare.py"),
             *arguments("model", config=config, model="bert", output=folder / "bert"),
         ],
-        env=inherited | {"HF_HOME": str(folder / "cache"), **environment},
+        env=local_hub.environment(HF_HOME=str(folder / "cache"), **environment),
         capture_output=True,
         text=True,
     )
@@ -169,6 +106,7 @@ def test_pickled_weights_are_fetched_where_the_hub_has_no_others(root: Path, tmp
         job = run(root, tmp_path, {"hub": "someone/model", "revision": "main"}, HF_ENDPOINT=address)
         assert job.returncode == 0, job.stderr
         assert not any(path.endswith(".bin") for path in asked)
+        assert f"someone/model: commit {commit}" in job.stderr, "so that it can be pinned"
     (source / "model.safetensors").unlink()
     shutil.rmtree(tmp_path / "cache")
     with hub_of(source, commit) as (address, asked):

@@ -355,6 +355,14 @@ def test_every_shard_of_parquet_is_watched(path: str) -> None:
     assert path not in refusals.missing_files(configuration)
 
 
+def test_every_file_of_a_folder_of_json_lines_is_watched() -> None:
+    configuration = at_places({"pools/rows/source/path": "own/rows", "datasets/data/corpus/path": "own/rows"})
+    files = ["own/rows/a.jsonl", "own/rows/b.jsonl.gz"]
+    touch(*files, "own/rows/README.md")
+    assert data.corpus_files(configuration, dataset="data") == files
+    assert pools.source_files(configuration, pool="rows") == files
+
+
 def test_a_file_in_a_zip_of_the_users_needs_the_zip() -> None:
     touch("own/all.zip")
     assert data.outside_file(WHOLE, "own/all.zip/qrels/dev.tsv") == "own/all.zip"

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import orjson
 import pool as script
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from command_line import arguments, write_configuration
 from hypothesis import given, settings
@@ -296,6 +298,23 @@ def test_a_plain_block_gives_what_its_rows_give_one_by_one(rows, ending, tmp_pat
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tevatron, "read_plain_rows", lambda block: None)
         assert at_once == built("one by one")
+
+
+def test_several_files_give_what_their_rows_give_in_one(tmp_path: Path) -> None:
+    rows = [row("1", ["a"], ["b", "c"]), row("2", ["b"], ["a"])]
+    for name in ("rows", "lines"):
+        (tmp_path / name).mkdir()
+    for number, each in enumerate(rows):
+        pq.write_table(pa.Table.from_pylist([each]), tmp_path / "rows" / f"{number}.parquet")
+        write(tmp_path / "lines" / f"{number}.jsonl", [each])
+    made = []
+    several = (tmp_path / "rows", tmp_path / "rows" / "*.parquet", tmp_path / "lines", tmp_path / "rows" / "0.parquet")
+    for source in (write(tmp_path / "a.jsonl", rows), *several):
+        paths = outputs(tmp_path / f"out-{len(made)}")
+        build_pool(pool(source), paths)
+        made.append(read(paths))
+    assert made[:-1] == [made[0]] * 4
+    assert made[-1] == {"1": made[0]["1"]}
 
 
 def test_plain_rows_are_read_at_once_and_no_others() -> None:

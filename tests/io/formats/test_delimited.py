@@ -54,7 +54,7 @@ def test_judgements_and_a_long_text(tmp_path: Path) -> None:
     [
         ("id,text\n1,x\n", r"line 2: `docid` is missing; the row has id, text\. Fix: .*csv.*`columns`"),
         ("docid,text\n1,x\n2,a,b\n", r"line 3: 3 columns where 2 are due \(docid, text\).*separated by commas"),
-        ("docid,text,text\n1,x,y\n", "line 1: a name in the header line is empty or stands twice"),
+        ("docid,text,text\n1,x,y\n", "line 1: 'text' stands twice in the header line"),
         ('docid,text\n1,"x\n', "line 2: the quoting of this record is broken"),
         ("docid,text\n1 2,x\n", "line 2: `docid` '1 2' has white space"),
     ],
@@ -62,6 +62,11 @@ def test_judgements_and_a_long_text(tmp_path: Path) -> None:
 def test_bad_tables(tmp_path: Path, table: str, problem: str) -> None:
     with pytest.raises(InputError, match=rf"a\.csv, {problem}"):
         list(read_passages(source(tmp_path / "a.csv", table)))
+
+
+def test_the_index_that_pandas_writes_and_blank_lines_are_passed_over(tmp_path: Path) -> None:
+    table = ',docid,text,\n0,1,"a\n\nb",\n  \n1,2,,\n\n'
+    assert list(read_passages(source(tmp_path / "a.csv", table))) == [(2, "1", None, "a\n\nb"), (6, "2", None, "")]
 
 
 def test_a_json_list_has_the_keys_of_json_lines(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ BAD = [
     (b'{"a": 1}\n{"a": 2}\n', r"not a list \(it begins with '{'\)"),
     (b"a,b\n1,2\n", r"not a list \(it begins with 'a'\)"),
     (b"", "item 1: this is not JSON"),
-    (gzip.compress(b'[{"a": 1}, {"a": 2}]', mtime=0)[:-9], r"item \d: the compressed data are cut short"),
+    (gzip.compress(b'[{"a": 1}, {"a": 2}]', mtime=0)[:-9], r"the compressed data are cut short"),
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import orjson
@@ -82,3 +83,25 @@ def test_a_whole_number_is_a_grade_however_it_is_written(tmp_path: Path, grade: 
 def test_bad_grades(tmp_path: Path, grade: object) -> None:
     with pytest.raises(InputError, match=r"a\.jsonl, line 1: `grade` is .*not an integer"):
         list(jsonl.read_judgements(write(tmp_path, {"query_id": "1", "docid": "2", "grade": grade})))
+
+
+def test_a_folder_or_a_pattern_is_read_file_by_file(tmp_path: Path) -> None:
+    write(tmp_path, {"docid": "1", "text": "x"}, {"docid": "2", "text": "x"})
+    (tmp_path / "b.jsonl.gz").write_bytes(gzip.compress(b'{"docid": "3", "text": "x"}\n'))
+    (tmp_path / "._a.jsonl").write_bytes(b"\0\5\26\7")
+    for path in (tmp_path, tmp_path / "*.jsonl*"):
+        assert [(row.line, row.docid) for row in jsonl.read_passages(path)] == [(1, "1"), (2, "2"), (3, "3")]
+    (tmp_path / "b.jsonl.gz").write_bytes(b'{"docid": "3"}\n')
+    with pytest.raises(InputError, match=r"b\.jsonl\.gz, line 1: `text` is missing"):
+        list(jsonl.read_passages(tmp_path))
+
+
+def test_null_answers_are_none(tmp_path: Path) -> None:
+    path = write(tmp_path, {"query_id": "1", "answers": None}, {"query_id": "2", "answers": ["a"]})
+    assert [row.answers for row in jsonl.read_answers(path)] == [[], ["a"]]
+
+
+def test_an_answer_that_is_no_text_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path, {"query_id": "1", "answers": ["a", 1]})
+    with pytest.raises(InputError, match=r"`answers` has int '1' in it, not a string.*as a list of strings"):
+        list(jsonl.read_answers(path))

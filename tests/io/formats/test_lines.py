@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import lzma
+import math
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -14,13 +17,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from utility_annotation.common.errors import InputError
-from utility_annotation.io.formats.lines import decode, iter_lines, json_object, on_disk
+from utility_annotation.io.formats.lines import decode, iter_lines, json_object, lines_of, on_disk
 
 
-def test_empty_lines_are_skipped_but_counted(tmp_path: Path) -> None:
+def test_blank_lines_are_skipped_but_counted(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
-    path.write_bytes(b"one\n\r\n\ntwo\r\nthree")
-    assert list(iter_lines(path)) == [(1, b"one"), (4, b"two"), (5, b"three")]
+    content = b"one\n\r\n\ntwo\r\nthree\n  \n \t\r\nfour\n "
+    path.write_bytes(content)
+    found = [(1, b"one"), (4, b"two"), (5, b"three"), (8, b"four")]
+    assert list(iter_lines(path)) == list(lines_of(content, 1)) == found
 
 
 def test_only_newlines_end_a_line(tmp_path: Path) -> None:
@@ -104,6 +109,59 @@ def test_a_zip_without_a_member_says_how_to_name_one(tmp_path: Path) -> None:
         list(iter_lines(tmp_path / "a.zip"))
 
 
+def tar(content: bytes) -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz") as archive:
+        member = tarfile.TarInfo("a.txt")
+        member.size = len(content)
+        archive.addfile(member, io.BytesIO(content))
+    return stream.getvalue()
+
+
+def zipped(content: bytes) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.txt", content)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("in_a_zip", [False, True])
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"PAR1....PAR1", "this is a parquet file. Fix: set `format` to parquet"),
+        (zipped(b"x"), "this is a zip file. Fix: name the file in it"),
+        (tar(b"x"), "this is a tar archive. Fix: unpack it; or name it in `downloads`"),
+        (gzip.compress(gzip.compress(b"x")), "this is a file that is compressed twice. Fix: decompress it once"),
+        ("x".encode("utf-16"), "this is text in UTF-16. Fix: convert the file to UTF-8"),
+    ],
+    ids=["parquet", "zip", "tar", "twice", "utf-16"],
+)
+def test_what_is_no_text_is_named(tmp_path: Path, content: bytes, problem: str, in_a_zip: bool) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(zipped(content) if in_a_zip else content)
+    with pytest.raises(InputError, match=problem):
+        list(iter_lines(path / "a.txt" if in_a_zip else path))
+
+
+@pytest.mark.parametrize("member", ["", "a.txt"])
+def test_a_zip_that_is_cut_short_is_no_zip_without_a_member(tmp_path: Path, member: str) -> None:
+    (tmp_path / "a.zip").write_bytes(zipped(b"x" * 99)[:-9])
+    with pytest.raises(InputError, match=r"a\.zip: this zip file is cut short or damaged"):
+        list(iter_lines(tmp_path / "a.zip" / member))
+
+
+@pytest.mark.parametrize(
+    ("offset", "value", "problem"), [(6, 1, "is encrypted"), (8, 9, "compression method is not supported")]
+)
+def test_a_member_that_cannot_be_unpacked_is_named(tmp_path: Path, offset: int, value: int, problem: str) -> None:
+    content = bytearray(zipped(b"x" * 99))
+    content[offset] = content[content.index(b"PK\1\2") + offset + 2] = value
+    (tmp_path / "a.zip").write_bytes(content)
+    with pytest.raises(InputError, match=rf"a\.zip/a\.txt: this member cannot be read \(.*{problem}.* Fix: unpack"):
+        list(iter_lines(tmp_path / "a.zip" / "a.txt"))
+
+
 def test_damaged_zip_member(tmp_path: Path) -> None:
     path = tmp_path / "a.zip"
     with zipfile.ZipFile(path, "w") as archive:
@@ -148,7 +206,15 @@ def test_undecodable_byte_is_named(line: bytes) -> None:
         read(line, Path("a.tsv"), 7)
 
 
-@pytest.mark.parametrize("line", [b"{", b"[1]", b'"a"', b'{"a": NaN}', b'{"a": "\\ud800"}', b'{"a": 1} {}'])
+@pytest.mark.parametrize("line", [b"{", b"[1]", b'"a"', b'{"a": "\\ud800"}', b'{"a": 1} {}'])
 def test_what_is_no_json_object(line: bytes) -> None:
     with pytest.raises(InputError, match=r"a, line 3: this is "):
         json_object(line, Path("a"), 3)
+
+
+def test_what_python_writes_for_numbers_that_are_none_is_read() -> None:
+    """Other trainers' rows have such scores; no reader takes them for a text or a grade."""
+    found = json_object(b'{"score": NaN, "least": -Infinity, "text": "\\u00e9"}', Path("a"), 3)
+    assert (math.isnan(found["score"]), found["least"], found["text"]) == (True, -math.inf, "\u00e9")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="a, line 3: this is not JSON"):
+        json_object(b'{"score": NaN, "text": "\\ud800"}', Path("a"), 3)

@@ -114,6 +114,13 @@ def test_another_file_is_refused(tmp_path: Path) -> None:
         list(parquet.read_passages(path))
 
 
+def test_a_text_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    binary = pa.array([b"\xff"])
+    text = pa.Array.from_buffers(pa.string(), 1, binary.buffers())
+    with pytest.raises(InputError, match=r"a\.parquet: this is no parquet file that can be read \('utf-8' codec"):
+        list(parquet.read_passages(write(tmp_path, docid=["1"], text=text)))  # type: ignore[arg-type]
+
+
 def test_an_absent_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no such file"):
         list(parquet.read_queries(tmp_path / "a.parquet"))

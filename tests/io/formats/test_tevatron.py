@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -118,3 +120,20 @@ def test_rows_without_positives_are_refused_as_judgements(tmp_path: Path) -> Non
     path = write(tmp_path / "a.jsonl", {"query_id": "1", "positive_passages": []}, {"query_id": "2"})
     with pytest.raises(InputError, match=r"a\.jsonl, line 2: `positive_passages` is missing"):
         list(tevatron.read_judgements(path))
+
+
+def test_parquet_has_the_same_rows(tmp_path: Path) -> None:
+    passage = {"docid": "1", "title": "", "text": "x"}
+    other = {"docid": "2", "title": "T", "text": "y"}
+    carrying = {"query_id": "a", "query": "q", "positive_passages": [passage], "negative_passages": [other]}
+    naming = {"query_id": "a", "query_text": "q", "positive_document_ids": ["1"], "negative_document_ids": ["2"]}
+    pq.write_table(pa.Table.from_pylist([carrying]), tmp_path / "1.parquet")
+    pq.write_table(pa.Table.from_pylist([naming]), tmp_path / "2.parquet")
+    assert list(tevatron.read_rows(tmp_path / "1.parquet")) == list(
+        tevatron.read_rows(write(tmp_path / "1.jsonl", carrying))
+    )
+    assert list(tevatron.read_id_rows(tmp_path / "2.parquet")) == [(1, "a", "q", ["1"], ["2"], {})]
+    for name in ("1.parquet", "2.parquet"):
+        assert list(tevatron.read_judgements(tmp_path / name)) == [(1, "a", "1", 1)]
+    with pytest.raises(InputError, match="it is of the other Tevatron version"):
+        list(tevatron.read_rows(tmp_path / "2.parquet"))

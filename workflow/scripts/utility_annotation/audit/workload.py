@@ -129,10 +129,14 @@ class Workloads:
         return questions.number * min(self.configuration.testsets[testset].depth, passages.number)
 
     def _file(self, job: Job) -> Estimate:
-        download = self.configuration.downloads[job.wildcards["download"]]
-        fetched = "member" not in job.wildcards
-        size = (download.bytes if fetched else None) or self.sizes.file_bytes(job.outputs[0].path)
-        return self._taking(job, (_START, Amount("copy", size)), (0 if fetched and download.local else size,))
+        download = self.configuration.downloads.get(job.wildcards.get("download", ""))  # None: from the hub
+        fetched = download is not None and "member" not in job.wildcards
+        size = (download.bytes if download is not None and fetched else None) or self.sizes.file_bytes(
+            job.outputs[0].path
+        )
+        return self._taking(
+            job, (_START, Amount("copy", size)), (0 if download is not None and fetched and download.local else size,)
+        )
 
     def _model(self, job: Job) -> Estimate:
         size = self.sizes.model(job.wildcards["model"]).bytes

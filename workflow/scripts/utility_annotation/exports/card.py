@@ -11,6 +11,7 @@ from ..annotation.stages import STAGES
 from ..labels.sources import descriptions, rule_of
 from ..reporting.markup import markdown_table
 from ..settings import Annotator, JobSettings, Labels, Model, Name, Pool, canonical
+from ..settings.hub import shown
 from .forms import ExportFormat
 
 PAPER = (
@@ -84,7 +85,11 @@ def card(settings: ExportSettings, form: ExportFormat, counts: Mapping[str, int]
 def _origin(settings: ExportSettings) -> list[tuple[str, str]]:
     pool, labels = settings.pool, settings.labels
     source = pool.source
-    made_of = source.path or f"rankings of {', '.join(source.retrievers)} for test set {source.testset}"
+    made_of = (
+        shown(source.path)
+        if source.path
+        else f"rankings of {', '.join(source.retrievers)} for test set {source.testset}"
+    )
     rows = [
         ("pool", f"{labels.pool}: up to {pool.size} candidates per question, of dataset {pool.dataset}, {pool.split}"),
         ("candidates", f"{made_of} ({source.format})"),
@@ -94,7 +99,7 @@ def _origin(settings: ExportSettings) -> list[tuple[str, str]]:
     if labels.of:
         rows.append(("union of", ", ".join(labels.of)))
     if labels.file:
-        rows.append(("file", f"{labels.file.path} ({labels.file.format})"))
+        rows.append(("file", f"{shown(labels.file.path)} ({labels.file.format})"))
     rule = rule_of(labels.source)
     if rule is not None and rule.ranked:
         rows.append(("positive", f"the first {labels.top_percent:g} % of the list, at least one"))

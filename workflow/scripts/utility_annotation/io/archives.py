@@ -21,6 +21,9 @@ from .compression import DAMAGED, ENDINGS, decompressed
 _LOG = logging.getLogger(__name__)
 
 _TAR_ENDINGS = (".tar", ".tgz", ".tbz2", ".txz", *(f".tar{ending}" for ending in ENDINGS))
+PARQUET, JSON_LINES = ".parquet", ".jsonl*"
+"""How names of files that are read from a folder end; JSON lines may be compressed."""
+
 _BLOCK_BYTES = 1 << 20
 _NAMES_KEPT = 100_000
 """Most names kept for the error message; a hostile archive may hold any number."""
@@ -36,7 +39,7 @@ def is_data(name: str) -> bool:
     return not any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(name).parts)
 
 
-def shards(path: Path, ending: str) -> list[Path]:
+def shards(path: Path, *endings: str) -> list[Path]:
     """The files of a folder, at any depth, or of a pattern such as ``part-*.parquet``, by name; else the file alone.
 
     Nothing is returned where there is no such file.
@@ -44,10 +47,9 @@ def shards(path: Path, ending: str) -> list[Path]:
     if path.is_file():
         return [path]
     if path.is_dir():
-        found = [file for file in path.rglob(f"*{ending}") if is_data(str(file.relative_to(path)))]
-    else:
-        found = [Path(name) for name in glob.glob(str(path), recursive=True)]
-    return sorted(file for file in found if file.is_file())
+        found = {file for ending in endings for file in path.rglob(f"*{ending}")}
+        return sorted(file for file in found if file.is_file() and is_data(str(file.relative_to(path))))
+    return sorted(file for file in map(Path, glob.glob(str(path), recursive=True)) if file.is_file())
 
 
 def on_disk(path: Path) -> Path:

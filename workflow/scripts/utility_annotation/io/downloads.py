@@ -26,7 +26,9 @@ from typing import Any, BinaryIO
 from ..common.errors import InputError, lacks_room
 from ..common.files import atomic_write, needing_room, read_json, write_json
 from ..common.progress import Progress
-from ..settings import Download
+from ..settings import Download, HubFiles
+from ..settings.hub import SCHEME
+from . import hub
 
 _LOG = logging.getLogger(__name__)
 
@@ -66,6 +68,9 @@ def fetch_file(download: Download, output: Path, patience: Patience = Patience()
     """
     if download.local is not None:
         _link(Path(os.path.abspath(download.local)), download, output)
+        return
+    if download.url.startswith(SCHEME):
+        hub.fetch_files(HubFiles.parse(download.url), output, partial(_problem, download))
         return
     output.parent.mkdir(parents=True, exist_ok=True)
     path = output.with_name(f".{output.name}.partial")

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..common.errors import InputError
-from ..io.archives import is_tar, on_disk, shards
-from ..settings import Configuration, Source, Split
+from ..io.archives import JSON_LINES, PARQUET, is_tar, on_disk, shards
+from ..settings import Configuration, HubFiles, Split
+from ..settings.hub import hub_files
 
 _MEMBERS = {"queries": "queries.jsonl", "qrels": "qrels/{split}.tsv", "answers": "answers.jsonl"}
 """Where a folder of BeIR's form has what a split is read from."""
@@ -66,6 +67,19 @@ def members_to_unpack(configuration: Configuration) -> dict[str, set[str]]:
     return members
 
 
+def hub_places(configuration: Configuration, *, several: bool) -> dict[str, HubFiles]:
+    """Files (or, of folders and patterns, several) that the configuration takes from the hub, by their place."""
+    found = filter(None, (hub_files(path) for _, path in outside_settings(configuration)))
+    return {wanted.place: wanted for wanted in found if wanted.several == several}
+
+
+def hub_address(configuration: Configuration, *, hub_place: str) -> str:
+    """The address of what is kept at a place."""
+    found = hub_files(hub_place)
+    assert found is not None, "the rule's wildcard is one of hub_places"
+    return found.address
+
+
 def below_raw(files: dict[str, set[str]]) -> str:
     """Pattern of a file after ``raw/{download}/``: of those given, by download, and only behind their own download."""
     alternatives = (
@@ -77,7 +91,13 @@ def below_raw(files: dict[str, set[str]]) -> str:
 
 
 def outside_file(configuration: Configuration, path: str) -> str:
-    """The file that a path of the outside world needs: the zip that holds it, or the file itself, fetched or not."""
+    """The file that a path of the outside world needs: the zip that holds it, or the file itself, fetched or not.
+
+    Of a folder or a pattern on the hub it is the folder that is fetched.
+    """
+    on_hub = hub_files(path)
+    if on_hub is not None:
+        return on_hub.place
     found = download_of(configuration, path)
     if found is not None:
         name, rest = found
@@ -87,18 +107,23 @@ def outside_file(configuration: Configuration, path: str) -> str:
     return str(on_disk(Path(path)))
 
 
-def source_files(configuration: Configuration, source: Source, member: str = "") -> list[str]:
-    """The files to watch for a source: the member of a folder, parquet's shards, or what ``outside_file`` says."""
-    inside = Path(source.path) / member
+def source_files(configuration: Configuration, path: str, member: str = "") -> list[str]:
+    """The files to watch for a source: a folder's member, the files of a folder or pattern, or ``outside_file``."""
+    if hub_files(path) is not None:
+        return [outside_file(configuration, path)]
+    inside = Path(path) / member
     if inside.is_file():
         return [str(inside)]
-    found = shards(Path(source.path), ".parquet") if source.format == "parquet" else []
-    return [str(file) for file in found] or [outside_file(configuration, source.path)]
+    return [str(file) for file in shards(Path(path), PARQUET, JSON_LINES)] or [outside_file(configuration, path)]
 
 
 def is_given(configuration: Configuration, file: str) -> bool:
     """Whether a file is a user's own: it is there, and no rule makes it."""
-    made = download_of(configuration, file) is not None or Path(file).parts[0] in ("data", "results")
+    made = (
+        download_of(configuration, file) is not None
+        or hub_files(file) is not None
+        or Path(file).parts[0] in ("data", "results")
+    )
     return not made and Path(file).is_file()
 
 
@@ -110,7 +135,7 @@ def local_copy(configuration: Configuration, *, download: str) -> list[str]:
 
 def corpus_files(configuration: Configuration, *, dataset: str) -> list[str]:
     """What a corpus is read from."""
-    return source_files(configuration, configuration.datasets[dataset].corpus, "corpus.jsonl")
+    return source_files(configuration, configuration.datasets[dataset].corpus.path, "corpus.jsonl")
 
 
 def queries_files(configuration: Configuration, *, dataset: str, split: str) -> list[str]:
@@ -136,7 +161,7 @@ def _split_files(configuration: Configuration, dataset: str, split: str, kinds: 
         file
         for kind, source in sources.items()
         if source is not None
-        for file in source_files(configuration, source, _MEMBERS[kind].format(split=split))
+        for file in source_files(configuration, source.path, _MEMBERS[kind].format(split=split))
     ]
 
 

@@ -43,7 +43,7 @@ def members(configuration: Configuration, *, labels: str) -> list[str]:
 def outside_files(configuration: Configuration, *, labels: str) -> list[str]:
     """The files of the outside world from which a label set is read, if it is."""
     source = configuration.labels[labels].file
-    return data.source_files(configuration, source) if source else []
+    return data.source_files(configuration, source.path) if source else []
 
 
 def everything(configuration: Configuration) -> list[str]:

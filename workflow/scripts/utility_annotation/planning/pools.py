@@ -18,8 +18,8 @@ def source(configuration: Configuration, *, pool: str) -> str:
 
 
 def source_files(configuration: Configuration, *, pool: str) -> list[str]:
-    """The file of these rows."""
-    return [data.outside_file(configuration, source(configuration, pool=pool))]
+    """The files of these rows."""
+    return data.source_files(configuration, source(configuration, pool=pool))
 
 
 def corpus(configuration: Configuration, *, pool: str) -> str:

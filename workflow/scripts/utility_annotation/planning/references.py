@@ -54,6 +54,8 @@ def problems(configuration: Configuration) -> Iterator[str]:
         yield from _unknown("performance.annotate.gpus_of", name, configuration.annotators, "annotators")
         if name in configuration.annotators and configuration.annotators[name].engine == "openai":
             yield f"performance.annotate.gpus_of.{name} has no effect with engine openai: remove the key"
+    if "hub" in configuration.downloads:
+        yield "downloads.hub: this name is reserved, as raw/hub has the files of hub addresses"
     yield from _averages(configuration)
     yield from _question_answering(configuration)
     yield from _results(configuration)

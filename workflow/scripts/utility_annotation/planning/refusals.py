@@ -16,9 +16,10 @@ from pathlib import Path
 
 from ..common.errors import InputError
 from ..exports.forms import FORMS
-from ..io.archives import is_tar, shards
+from ..io.archives import PARQUET, is_tar, shards
 from ..settings import Configuration
 from ..settings.base import nearest
+from ..settings.hub import hub_files
 from . import data
 from .loading import resolved_name
 
@@ -33,18 +34,18 @@ def missing_files(configuration: Configuration) -> dict[str, list[str]]:
     missing: dict[str, list[str]] = {}
     for setting, path in (*data.outside_settings(configuration), *local):
         file = data.outside_file(configuration, path)
-        if not _is_made_here(configuration, file) and not Path(file).exists() and not shards(Path(file), ".parquet"):
+        if not _is_made_here(configuration, file) and not Path(file).exists() and not shards(Path(file), PARQUET):
             missing.setdefault(file, []).append(setting)
     return missing
 
 
 def _is_made_here(configuration: Configuration, file: str) -> bool:
-    """Whether the workflow makes a file, be it in our own folders, a download or a member of a tar download."""
+    """Whether the workflow makes a file: one of our own, a download, a member of a tar download, or one of the hub."""
     found = data.download_of(configuration, file)
     if found is not None:
         kept = data.fetched_file(configuration, download=found[0])
         return file == kept or is_tar(kept)
-    return Path(file).parts[0] in ("data", "results")
+    return hub_files(file) is not None or Path(file).parts[0] in ("data", "results")
 
 
 def missing_file(configuration: Configuration, *, missing_file: str) -> list[str]:

@@ -81,7 +81,7 @@ TARGETS = ("all", "labels", "models", "tables", "figures", "paper")
 """The targets that every configuration has; each table and figure is one too."""
 
 REQUESTS: Mapping[str, Request] = {
-    "fetch": Request(work="file"),
+    **dict.fromkeys(("fetch", "fetch_hub_file", "fetch_hub_folder"), Request(work="file")),
     "unpack": Request(work="file"),
     "prepare_model": Request(6000, work="model"),
     "ingest_corpus": Request(work=Reads("passages", bytes_each=4, bytes_a_word=TEXT_BYTES_A_WORD)),

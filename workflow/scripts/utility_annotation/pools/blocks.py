@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..common.errors import InputError
-from ..io.formats import dpr, lines, tevatron
+from ..io.formats import containers, dpr, lines, tevatron
 from ..io.formats.rows import TrainingRow
 from ..io.passages import PassageStore
 from ..io.schemas import CANDIDATE, POOL
@@ -61,8 +61,8 @@ def own_passages(source: Path, settings: Pool) -> Iterator[Block]:
     Raises:
         InputError: a bad line, or a query without any passage.
     """
-    if settings.source.format == "dpr":
-        rows = dpr.read_rows(source)
+    if settings.source.format == "dpr" or not containers.is_text(source):
+        rows = dpr.read_rows(source) if settings.source.format == "dpr" else tevatron.read_rows(source)
         while block := list(islice(rows, _BLOCK_ROWS)):
             yield _carried(block, settings, source)
         return

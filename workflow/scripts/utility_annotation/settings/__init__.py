@@ -9,6 +9,7 @@ from .annotation import Annotator, Pointwise, Pool, PoolSource, Retries, Samplin
 from .base import BM25, EXTERNAL, UNTRAINED, JobSettings, Name, Settings, canonical, entry, member_section
 from .data import Dataset, Download, Model, Part, Sample, Source, Split
 from .evaluation import Average, BertScore, Bm25, ExternalRun, QuestionAnswering, Testset
+from .hub import HubFiles
 from .labels import Labels, QuerySubset
 from .performance import EncodePerformance, EnginePerformance, Performance, ServerPerformance, TrainPerformance
 from .report import ReportSettings
@@ -34,6 +35,7 @@ __all__ = [
     "EnginePerformance",
     "ExternalRun",
     "Group",
+    "HubFiles",
     "HumanPositive",
     "JobSettings",
     "LabelChart",

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from .base import Name, OutsidePath, Settings
+from .hub import DataPath
 
 
 class PoolSource(Settings):
@@ -19,7 +20,11 @@ class PoolSource(Settings):
         "retrieved: the passages of the qrels, filled up with the top passages of `retrievers`; merged: the top "
         "passages of `retrievers` alone, with or without qrels.",
     )
-    path: OutsidePath | None = Field(None, description="tevatron, tevatron-ids, dpr: the file, compressed or not.")
+    path: DataPath | None = Field(
+        None,
+        description="tevatron, tevatron-ids, dpr: the file, compressed or not, or its address on the hub, as in "
+        "`datasets`. Tevatron's rows may be parquet: a file, a folder or a pattern.",
+    )
     testset: Name | None = Field(
         None,
         description="retrieved, merged: the test set to search, with its depth and its lengths. It belongs to the "

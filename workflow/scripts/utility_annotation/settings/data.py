@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from .base import Name, OutsidePath, Settings
+from .hub import SCHEME, DataPath, HubFiles
 
 
 class Model(Settings):
@@ -32,7 +33,10 @@ class Model(Settings):
 class Download(Settings):
     """A file that its publisher serves. It is kept as raw/NAME/FILE; FILE is the last part of the URL."""
 
-    url: str = Field(pattern=r"^(https?|file)://", description="Where the publisher serves the file.")
+    url: str = Field(
+        pattern=r"^((https?|file)://|hub:)",
+        description="Where the publisher serves the file, or its address on the hub, `hub:OWNER/NAME[@REVISION]/FILE`.",
+    )
     md5: str | None = Field(None, pattern=r"^[0-9a-f]{32}$", description="The published MD5 checksum, if there is one.")
     sha256: str | None = Field(
         None, pattern=r"^[0-9a-f]{64}$", description="The published SHA-256 checksum, if there is one."
@@ -54,6 +58,10 @@ class Download(Settings):
 
     @model_validator(mode="after")
     def _named_file(self) -> Download:
+        if self.url.startswith(SCHEME):
+            found = HubFiles.parse(self.url)
+            if found.several or found.member:
+                raise ValueError("a download is one file; use an address of several as the `path` of a data set")
         if not self.file or self.file in (".", ".."):
             raise ValueError("the URL must end in the name of a file")
         return self
@@ -63,9 +71,11 @@ class Source(Settings):
     """A file or folder from outside, and how to read it."""
 
     format: str = Field(description="The format of the file.")
-    path: OutsidePath = Field(
+    path: DataPath = Field(
         description="Path, absolute or relative to the working folder; `~` and `$VARIABLE` are replaced. Files of "
-        "`downloads` are at raw/NAME/FILE. A compressed file (gz, bz2, xz, zst) is read as it is, a member of a zip is "
+        "`downloads` are at raw/NAME/FILE. `hub:OWNER/NAME[@REVISION][/PATH]` is a data set on the Hugging Face hub: "
+        "PATH is a file, a pattern (`data/train-*.parquet`) or, with `/` at its end, a folder; without it everything "
+        "is meant. A compressed file (gz, bz2, xz, zst) is read as it is, a member of a zip is "
         "FILE.zip/MEMBER, a member of a tar is raw/NAME/MEMBER."
     )
     columns: dict[Literal["docid", "title", "text", "query_id", "grade", "answers"], str] = Field(

@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from .base import Name, OutsidePath, Settings
+from .base import Name, Settings
+from .hub import DataPath
 from .metrics import MetricName
 
 
@@ -80,7 +81,7 @@ class Testset(Settings):
 class ExternalRun(Settings):
     """A retriever that others ran: its rankings are files."""
 
-    files: dict[Name, OutsidePath] = Field(
+    files: dict[Name, DataPath] = Field(
         min_length=1, description="By test set, the path of a TREC run (query id, Q0, docid, rank, score, tag)."
     )
 

@@ -23,6 +23,7 @@ from . import (
     jsonl,
     msmarco,
     msmarco_qa,
+    musique,
     nq_open,
     parquet,
     records,
@@ -82,8 +83,9 @@ FORMATS: dict[str, Format] = {
         judgements=trec.read_judgements,
     ),
     "jsonl": Format(
-        description="one JSON object per line, with the keys docid, title, text (corpus), query_id, text (questions), "
-        "query_id, docid, grade (qrels) or query_id, answers (answers), or the names in `columns`",
+        description="one JSON object per line, in a file, a folder or a pattern, with the keys docid, title, text "
+        "(corpus), query_id, text (questions), query_id, docid, grade (qrels) or query_id, answers (answers), or the "
+        "names in `columns`",
         passages=jsonl.read_passages,
         queries=jsonl.read_queries,
         judgements=jsonl.read_judgements,
@@ -125,9 +127,18 @@ FORMATS: dict[str, Format] = {
         answers=msmarco_qa.read_answers,
     ),
     "hotpotqa": Format(
-        description="HotpotQA's JSON list",
+        description="HotpotQA's JSON list or parquet; the supports are the judgements",
+        passages=hotpotqa.read_passages,
         queries=hotpotqa.read_queries,
+        judgements=hotpotqa.read_judgements,
         answers=hotpotqa.read_answers,
+    ),
+    "musique": Format(
+        description="MuSiQue's JSONL; the supports are the judgements",
+        passages=musique.read_passages,
+        queries=musique.read_queries,
+        judgements=musique.read_judgements,
+        answers=musique.read_answers,
     ),
     "nq-open": Format(
         description="NQ-open's JSONL; answers are joined by the text of the question",

@@ -19,16 +19,18 @@ csv.field_size_limit(_LONGEST_CELL)
 def rows(path: Path) -> Iterator[Row]:
     """The rows under the header line, by its names. The first of tab, comma and semicolon in it separates columns.
 
+    A column without a name is passed over; pandas writes its index into one.
+
     Raises:
-        InputError: an empty or repeated name in the header, another number of columns, or broken quoting.
+        InputError: a repeated name in the header, another number of columns, or broken quoting.
     """
     header = next((line for _, line in lines.iter_lines(path)), b"").decode(errors="replace")
     delimiter = next((each for each in _DELIMITERS if each in header), ",")
     found = records(path, delimiter)
     number, names = next(found, (1, []))
-    if len(set(names)) < len(names) or not all(names):
+    if repeated := [name for name in names if name and names.count(name) > 1]:
         raise InputError(
-            f"a name in the header line is empty or stands twice ({', '.join(names)}).",
+            f"{repeated[0]!r} stands twice in the header line ({', '.join(names)}).",
             hint="give every column a name of its own in the first line.",
             path=path,
             line=number,
@@ -52,7 +54,7 @@ def records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     first = 1
     try:
         for record in csv.reader(decoded(), delimiter=delimiter, strict=True):
-            if record:
+            if len(record) > 1 or "".join(record).strip():  # no blank line
                 yield first, record
             first = last + 1
     except csv.Error as error:

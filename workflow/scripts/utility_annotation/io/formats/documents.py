@@ -72,9 +72,12 @@ def _iter(
         except lines.DAMAGED as error:
             raise lines.damaged(error, path, ItemNumber(number + 1)) from None
         except ijson.JSONError as error:
+            wrong = (
+                "write null in place of NaN" if "NaN" in str(error) else "fetch or copy the file again, or correct it"
+            )
             raise InputError(
                 f"this is not JSON from here on ({_reason(error)}).",
-                hint="fetch or copy the file again, or correct it.",
+                hint=f"{wrong}.",
                 path=path,
                 line=ItemNumber(number + 1),
             ) from None

@@ -1,18 +1,23 @@
-"""JSON lines, one object per line; see :mod:`.records` for the keys."""
+"""JSON lines, one object per line, in one or several files; see :mod:`.records` for the keys."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..archives import JSON_LINES, shards
 from . import lines, records
-from .fields import Row
+from .fields import Row, through
 from .rows import Answers, Judgement, PassageRow, Query
 
 
 def rows(path: Path) -> Iterator[Row]:
-    """The object of each line."""
-    return (Row(path, number, lines.json_object(line, path, number)) for number, line in lines.iter_lines(path))
+    """The object of each line of a file, of a folder's ``.jsonl`` files, or of the files of a pattern."""
+    return through(shards(path, JSON_LINES) or [path], _rows)
+
+
+def _rows(file: Path) -> Iterator[Row]:
+    return (Row(file, number, lines.json_object(line, file, number)) for number, line in lines.iter_lines(file))
 
 
 def read_passages(path: Path, columns: records.Columns = records.OWN_NAMES) -> Iterator[PassageRow]:

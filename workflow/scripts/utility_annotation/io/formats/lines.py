@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import codecs
 import io
+import json
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,9 +21,19 @@ from ..compression import DAMAGED, decompressed
 _BUFFER_BYTES = 1 << 20
 _BLOCK_BYTES = 1 << 24
 
+_NO_TEXT: tuple[tuple[int, bytes | tuple[bytes, ...], str, str], ...] = (
+    (0, b"PK\3\4", "a zip file", "name the file in it: FILE.zip/MEMBER; unpack a zip that is in a zip"),
+    (0, b"PAR1", "a parquet file", "set `format` to parquet"),
+    (0, b"\x1f\x8b", "a file that is compressed twice", "decompress it once"),
+    (0, (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE), "text in UTF-16", "convert the file to UTF-8"),
+    (257, b"ustar", "a tar archive", "unpack it; or name it in `downloads`, and its member as raw/NAME/MEMBER"),
+)
+"""What is no text in UTF-8: where and how it begins, what it is, and what to do."""
+_LONGEST_BEGINNING = 512
+
 
 def iter_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    r"""Yield (number, line) for every line that is not empty; numbers count from 1, empty lines included.
+    r"""Yield (number, line) for every line that is not blank; numbers count from 1, blank lines included.
 
     Only ``\n`` and ``\r\n`` end a line: other characters that Unicode calls line breaks do occur inside passages. A
     byte order mark before the first line is dropped. A compressed file is known by its first bytes; a path may lead on
@@ -33,12 +44,12 @@ def iter_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """
     for number, line in iter_whole_lines(path):
         line = line.rstrip(b"\r\n")
-        if line:
+        if line and not line.isspace():
             yield number, line
 
 
 def iter_whole_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Like ``iter_lines``, but with the empty lines, and each line with its end."""
+    """Like ``iter_lines``, but with the blank lines, and each line with its end."""
     number = 0
     with open_bytes(path) as stream:
         try:
@@ -65,7 +76,7 @@ def lines_of(block: bytes, number: int) -> Iterator[tuple[int, bytes]]:
     """What :func:`iter_lines` yields of a block whose first line has this number."""
     for place, line in enumerate(block.split(b"\n"), number):
         line = line.rstrip(b"\r")
-        if line:
+        if line and not line.isspace():
             yield place, line
 
 
@@ -79,25 +90,41 @@ def open_bytes(path: Path) -> Iterator[IO[bytes]]:
             if name not in archive.namelist():
                 raise InputError("the zip file has no such member.", hint="correct the path after `.zip/`.", path=path)
             progress = Progress(f"reading {path}", archive.getinfo(name).file_size, "bytes")
-            with archive.open(name) as member, progress.watching(member.tell):
+            try:
+                member = archive.open(name)
+            except (RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:  # a password, another method
+                hint = "unpack the zip, and name the file itself."
+                raise InputError(f"this member cannot be read ({error}).", hint=hint, path=path) from None
+            with member, progress.watching(member.tell):
                 buffered = io.BufferedReader(member, _BUFFER_BYTES)  # type: ignore[type-var]  # it has readinto
                 yield _decompressed(buffered, path)
         return
+    if container.is_file() and _is_cut_zip(container):
+        hint = "fetch or copy the zip again and compare its checksum with the publisher's."
+        raise InputError("this zip file is cut short or damaged.", hint=hint, path=container)
     if not path.is_file():
         raise InputError("there is no such file.", hint="correct `path`, or fetch the file.", path=path)
     progress = Progress(f"reading {path}", path.stat().st_size, "bytes")
     with io.BufferedReader(io.FileIO(path), _BUFFER_BYTES) as stream, progress.watching(stream.raw.tell):
-        if stream.peek(4)[:4] == b"PK\3\4":
-            hint = "name the file in it: FILE.zip/MEMBER."
-            raise InputError("this is a zip file.", hint=hint, path=path)
         yield _decompressed(stream, path)
+
+
+def _is_cut_zip(file: Path) -> bool:
+    """Whether a file begins as a zip, and does not have the end that a zip needs."""
+    with file.open("rb") as stream:
+        return stream.read(4) == b"PK\3\4" and not zipfile.is_zipfile(file)
 
 
 def _decompressed(stream: io.BufferedReader[Any], path: Path) -> IO[bytes]:
     try:
-        return decompressed(stream)
-    except DAMAGED as error:  # a zip's member of which the beginning is wrong already
+        opened = decompressed(stream)
+        begins = opened.peek(_LONGEST_BEGINNING)
+    except DAMAGED as error:  # the beginning is wrong already
         raise damaged(error, path, 1) from None
+    for place, mark, kind, hint in _NO_TEXT:
+        if begins[place:].startswith(mark):
+            raise InputError(f"this is {kind}.", hint=f"{hint}.", path=path)
+    return opened
 
 
 def damaged(error: Exception, path: Path, line: int) -> InputError:
@@ -151,14 +178,18 @@ def json_object(line: bytes, path: Path, number: int) -> dict[str, object]:
     Raises:
         InputError: a byte that is not UTF-8, or a line that is no JSON object.
     """
+    value, problem = None, ""
     try:
         value = orjson.loads(line)
     except orjson.JSONDecodeError as error:
-        decode(line, path, number)
-        problem = f"this is not JSON ({error})."
-    else:
-        if type(value) is dict:
-            return value
-        problem = f"this is JSON, but a {type(value).__name__} and not an object."
+        text, problem = decode(line, path, number), f"this is not JSON ({error})."
+        if "NaN" in text or "Infinity" in text:  # which Python's own module writes
+            with suppress(ValueError):
+                value = json.loads(text)
+                json.dumps(value, ensure_ascii=False).encode()  # an error if a character is half of a pair
+                problem = ""
+    if type(value) is dict and not problem:
+        return value
+    problem = problem or f"this is JSON, but a {type(value).__name__} and not an object."
     hint = "put one JSON object, {…}, on each line" + "; format json reads a list" * line.startswith(b"[")
     raise InputError(problem, hint=f"{hint}.", path=path, line=number)

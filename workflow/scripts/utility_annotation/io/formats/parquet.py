@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from ...common.errors import InputError, ItemNumber
 from ...common.progress import counted
-from ..archives import shards
+from ..archives import PARQUET, shards
 from . import records
-from .fields import LINE, Row
+from .fields import LINE, Row, through
 from .rows import Answers, Judgement, PassageRow, Query
 
 _BATCH_ROWS = 4096
@@ -46,31 +46,38 @@ def _rows(path: Path, columns: records.Columns, *needed: str, optional: str = ""
     """
     wanted = [columns.get(name, name) for name in needed] + [columns[name] for name in columns if name == optional]
     wanted = [name for name in wanted if name != LINE]
-    values = (row for file in shards(path, ".parquet") or [path] for row in _values(file, wanted, optional))
-    return (Row(path, ItemNumber(number), row) for number, row in enumerate(values, 1))
+    return through(shards(path, PARQUET) or [path], lambda file: rows(file, wanted, [optional]))
 
 
-def _values(path: Path, wanted: list[str], optional: str) -> Iterator[dict[str, Any]]:
-    """The rows of one file, with its optional column where it has one."""
+def rows(path: Path, needed: Sequence[str], optional: Sequence[str] = ()) -> Iterator[Row]:
+    """The rows of one file: the columns that it must have, and others as far as it has them.
+
+    Raises:
+        InputError: it does not exist, is no parquet file, or lacks a column.
+    """
+    return (Row(path, ItemNumber(number), row) for number, row in enumerate(_values(path, needed, optional), 1))
+
+
+def _values(path: Path, needed: Sequence[str], optional: Sequence[str]) -> Iterator[dict[str, Any]]:
     import pyarrow as pa  # here, so that a configuration is checked without it
     import pyarrow.parquet as pq
 
     try:
         with pq.ParquetFile(path) as file:
             found = file.schema_arrow.names
-            if lacking := [name for name in wanted if name not in found]:
+            if lacking := [name for name in needed if name not in found]:
                 raise InputError(
                     f"it has no column {', '.join(map(repr, lacking))}; its columns are {', '.join(found)}.",
                     hint="name the columns in the source's `columns`, such as {docid: id}, or rename them.",
                     path=path,
                 )
-            read = wanted + [optional] * (optional in found and optional not in wanted)
+            read = [*needed, *(name for name in optional if name in found and name not in needed)]
             batches = file.iter_batches(batch_size=_BATCH_ROWS, columns=read)
             values = (row for batch in batches for row in batch.to_pylist())
             yield from counted(values, f"reading {path.name}", "rows", file.metadata.num_rows)
     except FileNotFoundError:
         raise InputError("there is no such file.", hint="correct `path`, or fetch the file.", path=path) from None
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"this is no parquet file that can be read ({error}).",
             hint="check that this is the right file, and its `format`.",

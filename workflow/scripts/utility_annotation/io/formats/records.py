@@ -47,6 +47,6 @@ def judgements(rows: Iterable[Row], columns: Columns = OWN_NAMES) -> Iterator[Ju
 
 
 def answers(rows: Iterable[Row], columns: Columns = OWN_NAMES) -> Iterator[Answers]:
-    """Short answers; the list may be empty, an answer may not."""
+    """Short answers; the list may be null or empty, an answer may not."""
     query_id, found = (columns.get(name, name) for name in ("query_id", "answers"))
     return (Answers(row.line, row.identifier(query_id), row.strings(found)) for row in rows)

@@ -1,4 +1,4 @@
-"""Tevatron's training rows: a question with its positives and hard negatives, one JSON object a line.
+"""Tevatron's training rows: a question with its positives and hard negatives, as JSON lines or as the hub's parquet.
 
 Version 1 rows carry the passages; version 2 rows carry their ids, and the texts stand in a corpus of their own.
 What pyarrow reads is imported where it is used, so that a configuration is checked without it.
@@ -10,12 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import jsonl, lines
+from . import containers, lines
 from .fields import Row, is_id
 from .rows import Judgement, TrainingRow
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_PASSAGES = ("positive_passages", "negative_passages")
+_DOCIDS = ("positive_document_ids", "negative_document_ids")
 
 _SPACE = r"[\s\v\x1c-\x1f\x{85}\pZ]"
 """What ``str.split`` takes for white space, as pyarrow's regular expressions have it."""
@@ -23,18 +26,21 @@ _SPACE = r"[\s\v\x1c-\x1f\x{85}\pZ]"
 
 def read_rows(path: Path) -> Iterator[TrainingRow]:
     """Version 1: ``query_id``, ``query``, ``positive_passages``, ``negative_passages`` of ``{docid, title, text}``."""
-    return (read_row(line, path, number) for number, line in lines.iter_lines(path))
+    return map(_training_row, containers.rows(path, "query_id", "query", *_PASSAGES, *_DOCIDS))
 
 
 def read_row(line: bytes, path: Path, number: int) -> TrainingRow:
     """A line of version 1."""
-    row = Row(path, number, lines.json_object(line, path, number))
+    return _training_row(Row(path, number, lines.json_object(line, path, number)))
+
+
+def _training_row(row: Row) -> TrainingRow:
     _check_version(row, "positive_passages", "positive_document_ids", "tevatron-ids")
     query_id, query = row.identifier("query_id"), row.text("query")
     passages: dict[str, tuple[str | None, str]] = {}
     positives = _take_passages(row, "positive_passages", passages)
     negatives = _take_passages(row, "negative_passages", passages)
-    return TrainingRow(number, query_id, query, positives, negatives, passages)
+    return TrainingRow(row.line, query_id, query, positives, negatives, passages)
 
 
 def read_plain_rows(block: bytes) -> pa.Table | None:
@@ -68,7 +74,7 @@ def read_plain_rows(block: bytes) -> pa.Table | None:
         column.null_count for column in table.columns
     ):
         return None
-    passages = [table[name].chunk(0) for name in ("positive_passages", "negative_passages")]
+    passages = [table[name].chunk(0) for name in _PASSAGES]
     listed = pa.concat_arrays([lists.flatten() for lists in passages])
     docids, titles, texts = listed.flatten()
     if (
@@ -87,7 +93,7 @@ def read_plain_rows(block: bytes) -> pa.Table | None:
 
 def read_id_rows(path: Path) -> Iterator[TrainingRow]:
     """Version 2: ``query_id``, ``query_text``, ``positive_document_ids`` and ``negative_document_ids``."""
-    for row in jsonl.rows(path):
+    for row in containers.rows(path, "query_id", "query_text", *_DOCIDS, *_PASSAGES):
         _check_version(row, "positive_document_ids", "positive_passages", "tevatron")
         query_id, text = row.identifier("query_id"), row.text("query_text")
         positives, negatives = row.identifiers("positive_document_ids"), row.identifiers("negative_document_ids")
@@ -96,7 +102,7 @@ def read_id_rows(path: Path) -> Iterator[TrainingRow]:
 
 def read_judgements(path: Path) -> Iterator[Judgement]:
     """The positives of rows of either version, each with grade 1 and once a question."""
-    for row in jsonl.rows(path):
+    for row in containers.rows(path, "query_id", "positive_document_ids", "positive_passages"):
         query_id = row.identifier("query_id")
         if "positive_document_ids" in row.values:
             docids = row.identifiers("positive_document_ids")
