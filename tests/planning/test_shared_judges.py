@@ -10,6 +10,7 @@ from snakemake.utils import update_config
 from whole import WHOLE, at_places
 
 from utility_annotation.labels.annotators import SharedJudge, annotators_of_training, shared_judges
+from utility_annotation.planning import jobs, results
 from utility_annotation.planning.loading import load
 
 TRAININGS = ("untrained", "human", "useful", "refined")
@@ -37,13 +38,14 @@ def test_a_judge_that_made_labels_is_found_through_averages_and_first_stages() -
 
 def test_an_own_corpus_may_have_a_judge_of_its_own(root: Path) -> None:
     configuration: dict[str, Any] = {}
-    shared = {}
     for name in ("own-corpus", "own-corpus-judge"):
         update_config(configuration, yaml.safe_load((root / "config" / f"{name}.yaml").read_text()))
-        loaded = load(configuration)
-        shared[name] = shared_judges(loaded, ["untrained", "utilsel"], ["held-out"])
+    loaded = load(configuration)
     same = SharedJudge(testset="held-out", annotator="llm", trainings=("utilsel",))
-    assert shared == {"own-corpus": (same,), "own-corpus-judge": ()}
+    assert shared_judges(loaded, ["untrained", "utilsel"], ["held-out", "held-out-judge"]) == (same,)
+    assert jobs.write_verdict(loaded, table="own").judges == ("judge",)
+    (group,) = results.judged_alike(loaded, table="own")
+    assert group.judges == {"held-out-judge": "held-out-judge", "held-out": "held-out"}
 
 
 def test_two_annotators_with_the_same_weights_are_one_judge() -> None:
