@@ -118,7 +118,8 @@ def plot_results(settings: ResultsTable, cells: pd.DataFrame, svg: Path) -> None
                     axis.axvline(figures[kind, training], color=_INK, linestyle=style, linewidth=1.2, label=name)
             axis.set_title(f"{column}: {metric_name(metric)}")
             axis.set_xlabel("percent")
-            axis.set_xlim(0, 1.2 * max(figures.values()) or 1)
+            room = 1.2 if pd.isna(list(spread.values())).all() else 1.6  # for the figures to the right of the bars
+            axis.set_xlim(0, room * max(figures.values()) or 1)
             axis.set_yticks(range(len(rows)), list(rows))
             axis.set_ylim(len(rows) - 0.45, -0.55)
             axis.tick_params(axis="y", length=0)
@@ -163,7 +164,9 @@ def plot_lines(settings: LineChartSettings, cells: pd.DataFrame, svg: Path) -> N
             for series, colour, marker in zip(chart.series, cycle(_COLOURS), cycle("os^DvP"), strict=False):
                 line = computed[computed["series"] == series.name]
                 look: Any = {"color": colour, "marker": marker, "markersize": 5, "linewidth": 1.5, "label": series.name}
-                axis.errorbar(line["x"].astype(float), line["value"], yerr=line["sd"], capsize=2, **look)
+                place = line["x"].astype(float)
+                axis.plot(place, line["value"], **look)
+                axis.errorbar(place, line["value"], yerr=line["sd"], fmt="none", ecolor=colour, capsize=2)
             levels = computed[computed["x"] == ""].itertuples()
             for level, style in zip(levels, cycle(_LEVEL_LINES), strict=False):
                 label = level.training if len(panels) > 1 else f"{level.training} ({level.value:.1f})"
