@@ -387,3 +387,40 @@ def test_the_script_writes_the_page(template: Path, tmp_path: Path, monkeypatch:
 def test_a_training_is_named_by_its_folders(tmp_path: Path) -> None:
     found = read_training(write_inputs(tmp_path)["trainings"][0])
     assert (found["backbone"], found["name"]) == ("minilm", "human")
+
+
+def test_the_verdict_stands_before_the_results(tmp_path: Path, template: Path) -> None:
+    (tmp_path / "main.md").write_text("Training <b>gained</b> 3.1 points.\n")
+    svg = next(path for path in write_inputs(tmp_path)["figures"] if path.suffix == ".svg")
+    (tmp_path / "main.svg").write_bytes(svg.read_bytes())
+    page = render(template, {"verdicts": [tmp_path / "main.md"]})
+    assert "Training <b>gained</b> 3.1 points." in page.text
+    assert page.text.index("gained") < page.text.rindex("Results")
+    assert any(tag == "img" and attributes["src"] for tag, attributes in page.tags)
+
+
+def test_a_figure_with_an_interval_is_listed_with_its_tests(tmp_path: Path, template: Path) -> None:
+    files = write_inputs(tmp_path)
+    interval = {"low": 60.04, "high": 70.0, "gain": 3.1, "gain_low": 0.51, "gain_high": 5.7}
+    tests = {"p_baseline": 0.012, "corrected_baseline": 0.036, "detectable": 4.4}
+    cell = {"group": 1, "column": "dev", "metric": "mrr@10", "value": 65.0, "sd": 1.25, "seeds": 3, **interval, **tests}
+    names = {"backbone": "minilm", "row": "human", "training": "human"}
+    write_cells(tmp_path / "main.csv", list(names), names | cell)
+    rows = render(template, {**files, "tables": [tmp_path / "main.csv"]}).rows
+    shown = ["65.0 ± 1.2", "60.0 to 70.0", "+3.1", "+0.5 to +5.7", "0.012", "0.036", "4.4"]
+    assert ["minilm", "human", "dev MRR@10", *shown] in rows
+
+
+def test_a_comparison_shows_groups_and_passages_as_text(tmp_path: Path, template: Path) -> None:
+    passage = {"docid": "d1", "text": "a <script>alert(1)</script> passage", "grade": 1, "ranks": [1, None]}
+    example = {"query_id": "q1", "text": "why", "first": 100.0, "second": 0.0, "positives": 1, "passages": [passage]}
+    group = {"by": "BM25", "group": "finds nothing", "queries": 3, "difference": 9.04, "low": None, "high": None}
+    found = {"first": "minilm/human", "second": "bm25/bm25", "testset": "dev", "metric": "mrr@10", "queries": 48}
+    found |= {"wins": 12, "ties": 33, "losses": 3, "groups": [group], "examples": [example]}
+    found |= {"values": {"first": 62.2, "second": 56.0, "bm25": 56.0}}
+    found |= {"difference": {"value": 6.3, "low": 0.9, "high": 11.7, "p_value": 0.036}}
+    write_json(tmp_path / "dev.json", found)
+    page = render(template, {"comparisons": [tmp_path / "dev.md"]})
+    assert ["BM25", "finds nothing", "3", "+9.0", ""] in page.rows
+    assert ["1", "", "1", "a <script>alert(1)</script> passage"] in page.rows
+    assert not any(tag == "script" for tag, _ in page.tags)
