@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from utility_annotation.common.errors import InputError
 from utility_annotation.common.files import write_json
 from utility_annotation.io.schemas import LABELS, QRELS
 from utility_annotation.labels.agreement import krippendorff_alpha
@@ -76,3 +77,13 @@ def test_judges_are_compared_on_what_both_judged(tmp_path: Path) -> None:
     assert by_pair["llm", PEOPLE]["kappa"] == pytest.approx(-1)
     assert by_pair["llm", "judge"]["order"] == {"ndcg@10": pytest.approx(1 / 3)}
     assert by_pair["llm", PEOPLE]["order"] == {}
+
+
+def test_a_judge_that_does_not_know_the_questions_is_an_error(tmp_path: Path) -> None:
+    files = {
+        "llm": write_labels(tmp_path / "llm.parquet", {("q1", "a"): 1.0}),
+        "judge": write_labels(tmp_path / "judge.parquet", {("q9", "a"): 1.0}),
+    }
+    alike = JudgedAlike(judges={"first": "llm", "second": "judge"}, relevance_level=1)
+    with pytest.raises(InputError, match="llm and judge judge no passage in common, though test sets first and second"):
+        agreement(alike, files, None, [])

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..common.errors import InputError
 from ..common.files import read_json
 from ..common.importing import large_packages
 from ..io.schemas import LABELS, QRELS
@@ -48,6 +49,9 @@ def agreement(
         labels: by label set, its file (schema ``LABELS``).
         qrels: schema ``QRELS``, where people are among the judges.
         metrics: metrics files of retrievers on these test sets.
+
+    Raises:
+        InputError: two judges have no passage in common.
     """
     judged = {judge: _judgements(LABELS.read(path), "label", 0.5) for judge, path in labels.items()}
     if qrels is not None:
@@ -61,15 +65,20 @@ def agreement(
     pairs = []
     for (one, first), (other, second) in combinations(alike.judges.items(), 2):
         both = ratings[[first, second]].dropna() > 0
+        if both.empty:
+            raise InputError(
+                f"{first} and {second} judge no passage in common, though test sets {one} and {other} ask the same "
+                "questions.",
+                hint="let both judge the pool of these questions.",
+                path=labels.get(second) or labels.get(first),
+            )
         confusion = Confusion.count(both[first].to_numpy(), both[second].to_numpy())
         order = _order(figures.get(one, {}), figures.get(other, {}))
-        pairs.append(
-            {"first": first, "second": second, "kappa": confusion.kappa if len(both) else None, "order": order}
-        )
+        pairs.append({"first": first, "second": second, "kappa": confusion.kappa, "order": order})
     return {
         "judges": alike.judges,
         "passages": len(shared),
-        "alpha": krippendorff_alpha(shared.to_numpy(float).T) if len(shared) else None,
+        "alpha": krippendorff_alpha(shared.to_numpy(float).T),
         "pairs": pairs,
     }
 
