@@ -48,6 +48,41 @@ def fetch_model(model: Model, setting: str, endings: Sequence[str]) -> Path:
         raise InputError(f"the hub model {model.hub!r} cannot be fetched: {problem}.", hint=f"{hint}.") from None
 
 
+def cached_model(model: Model) -> Path | None:
+    """The model's folder in the hub's cache, complete or not; None where it is not there. The hub is not asked."""
+    from huggingface_hub import errors, snapshot_download
+
+    assert model.hub is not None
+    try:
+        return Path(snapshot_download(model.hub, revision=model.revision, local_files_only=True))
+    except (errors.LocalEntryNotFoundError, errors.HFValidationError):
+        return None
+
+
+def published_files(model: Model, setting: str, timeout: float) -> list[str]:
+    """The names of the model's files on the hub, after one of them was asked for: a gated model lists all the same.
+
+    Raises:
+        InputError: as :func:`fetch_model`.
+        ConnectionError: the hub is not reached.
+    """
+    import httpx2
+    from huggingface_hub import HfApi, get_hf_file_metadata, hf_hub_url
+
+    assert model.hub is not None
+    try:
+        about = HfApi().model_info(model.hub, revision=model.revision, timeout=timeout)
+        names = [file.rfilename for file in about.siblings or ()]
+        if names:
+            get_hf_file_metadata(hf_hub_url(model.hub, names[0], revision=model.revision), timeout=timeout)
+        return names
+    except Exception as error:
+        if any(isinstance(cause, httpx2.TransportError) for cause in causes(error)):
+            raise ConnectionError(_last_words(error)) from None
+        problem, hint = _explain(error, model, setting)
+        raise InputError(f"{problem}.", hint=f"{hint}.") from None
+
+
 def _explain(error: Exception, model: Model, setting: str) -> tuple[str, str]:
     """The problem and the hint.
 
