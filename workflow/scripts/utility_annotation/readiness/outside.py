@@ -58,11 +58,11 @@ def hub_models(run: Run) -> Iterator[Row | Later]:
 
     for name in run.models:
         model, setting = run.configuration.models[name], f"models.{name}"
-        where = f"package {model.package}" if model.package else model.path or f"{model.hub}, in the cache"
+        where = "an installed package" if model.package else "a folder" if model.path else "in the hub's cache"
         try:
             folder = hub.cached_model(model) if model.hub else None
             if folder is None and model.hub:
-                row = Row("model", name, "ready", f"{model.hub}, on the hub")
+                row = Row("model", name, "ready", "on the hub")
                 yield Later(
                     partial(_hub_model, model, row, setting, run.seconds), row, urlsplit(constants.ENDPOINT).netloc
                 )

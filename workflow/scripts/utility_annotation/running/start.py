@@ -78,10 +78,11 @@ def _with_own_resources(value: Any, folder: Path) -> Any:
 
 
 def checking(workflow: Any) -> Callable[[Wildcards], list[str]]:
-    """End this `snakemake` with a check where its command line has the target `check`; other targets are what it checks.
+    """End this `snakemake` with a check where its command line has the target `check`.
 
     Snakemake plans all targets together, would run the others, and wants to know how many cores. So the check is a
-    program of its own, and this an input function that refuses: who asks otherwise than on the command line is told.
+    program of its own, for which the other targets are what is checked. Returns an input function that refuses: who
+    asks otherwise than on the command line is told.
     """
     asked, folder = sys.argv[1:], Path(__file__).resolve().parents[4]
     own = folder == Path(workflow.basedir).resolve()  # and no module of another workflow
