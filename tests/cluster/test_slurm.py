@@ -356,9 +356,11 @@ def test_a_check_compares_what_jobs_ask_for_with_the_partitions_and_submits_noth
     assert re.search(r"^jobs train +not ready +fits no partition of the profile.*cpu", nowhere.stdout, re.MULTILINE)
 
     target = "results/annotation/demo-train/smollm2/utilsel/0000-of-0001.parquet"
-    long = ("--set-resources", "annotate_relsel:runtime=1500", "annotate_answer:runtime=1500")
-    together = run(folder, "check", target, *long)
-    assert re.search(r"^jobs annotate +not ready", together.stdout, re.MULTILINE), "the times of a group add up"
+    stages = [f"annotate_{stage}" for stage in ("relsel", "answer", "utilsel")]
+    long = [f"{rule}:{value}" for rule in stages for value in ("runtime=1500", "slurm_partition=gpu")]
+    together = run(folder, "check", target, "--set-resources", *long)
+    words = r"^jobs annotate +not ready +asks too much of partition gpu: 4,500 minutes of 2,880$"
+    assert re.search(words, together.stdout, re.MULTILINE), "the times of a group add up"
 
     (folder / "profiles/slurm/partitions.yaml").write_text("partitions: {h100: {max_gpu: 8}}")
     strange = run(folder, "check", "results/models/minilm/human")

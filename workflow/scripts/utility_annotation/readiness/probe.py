@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import sys
 from importlib import import_module
-from importlib.metadata import version
 
 
 def main(packages: list[str]) -> None:
@@ -22,7 +21,7 @@ def main(packages: list[str]) -> None:
 
     fault = devices.gpu_fault()
     found = {
-        "versions": {name: version(name) for name in (*packages, "torch")},
+        "versions": {name: import_module(name).__version__ for name in (*packages, "torch")},
         "cuda": torch.version.cuda,
         "fault": fault and fault.problem,
         "fix": fault and (devices.old_driver() or fault.hint),
