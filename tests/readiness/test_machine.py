@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -138,6 +139,13 @@ def test_a_vllm_that_is_found_and_cannot_be_imported_is_not_ready(
     assert row.state == "not ready"
     assert "libcudart.so.13" in row.about
     assert "envs/vllm.txt" in row.fix
+
+
+@pytest.mark.vllm
+def test_vllm_itself_is_imported(vllm_python: Path) -> None:
+    _, row = interpreters(str(vllm_python))
+    assert row.state == "ready"
+    assert re.match(rf"{vllm_python}: vllm [\d.]+, torch [\d.]+", row.about)
 
 
 def test_environments_that_snakemake_makes_are_not_looked_at() -> None:

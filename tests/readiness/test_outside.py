@@ -51,9 +51,9 @@ def serving(reply: Callable[[str, dict[str, str]], Reply]) -> Iterator[tuple[str
         server.shutdown()
 
 
-def rows(run: Run, check: Callable[[Run], Iterator[Row | Later]]) -> list[Row]:
-    """What a check says."""
-    found = list(check(run))
+def rows(run: Run, *checks: Callable[[Run], Iterator[Row | Later]]) -> list[Row]:
+    """What checks say."""
+    found = [each for check in checks for each in check(run)]
     later = outside.looked([each for each in found if isinstance(each, Later)], run.seconds)
     return [row for each in found for row in (later[each] if isinstance(each, Later) else [each])]
 
@@ -280,12 +280,17 @@ def test_a_missing_folder_and_a_missing_package_are_not_ready() -> None:
 # --- Servers -----
 
 
-def served(url: str, **server: Any) -> list[Row]:
-    """What is said of a server."""
-    sections = {
+def hosted(url: str, **server: Any) -> dict[str, Any]:
+    """Sections of a configuration whose LLM is on a server."""
+    return {
         "annotators": {"hosted": {"engine": "openai", "served_model_name": "llm"}},
         "performance": {"annotate": {"server": {"url": url, **server}}},
     }
+
+
+def served(url: str, **server: Any) -> list[Row]:
+    """What is said of a server."""
+    sections = hosted(url, **server)
     return rows(run(job("annotate_relsel", annotator="hosted"), sections=sections), outside.servers)
 
 
@@ -334,3 +339,12 @@ def test_a_server_of_this_machine_that_is_not_started_is_not_ready() -> None:
     (row,) = served("http://127.0.0.1:9/v1")
     assert row.state == "not ready"
     assert "start it" in row.fix
+
+
+def test_a_server_of_this_machine_is_no_network() -> None:
+    with serving(listing("llm")) as (address, _):
+        sections = hosted(f"{address}/v1") | {"downloads": {"file": {"url": "http://host.invalid/file"}}}
+        jobs = job("fetch", download="file", file="file"), job("annotate_relsel", annotator="hosted")
+        network, server = rows(run(*jobs, sections=sections), outside.downloads, outside.servers)
+    assert (network.kind, network.state) == ("network", "not looked at")
+    assert server.state == "ready"
