@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from huggingface_hub import constants
 from plans import job, run
 
 from utility_annotation.readiness import checks, machine
@@ -148,9 +149,15 @@ def test_vllm_itself_is_imported(vllm_python: Path) -> None:
     assert re.match(rf"{vllm_python}: vllm [\d.]+, torch [\d.]+", row.about)
 
 
-def test_environments_that_snakemake_makes_are_not_looked_at() -> None:
-    found = interpreters("python", conda=True)
-    assert [row.state for row in found] == ["not looked at"] * 2
+def test_environments_that_conda_makes_are_not_looked_at_and_need_conda(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert [row.about for row in interpreters("python", conda=True)] == [
+        "there is no conda, which is to make its environment"
+    ] * 2
+    (tmp_path / "conda").touch(0o755)
+    assert [row.state for row in interpreters("python", conda=True)] == ["not looked at"] * 2
 
 
 # --- Disks -----
@@ -182,3 +189,24 @@ def test_a_run_without_a_plan_tells_each_file_that_is_not_there(
     missing = [row.name for row in rows if row.kind == "file"]
     assert missing == ["corpus.jsonl", "queries.jsonl", "qrels.txt", "answers.jsonl", "rows.jsonl"]
     assert [row.state for row in rows if row.kind in ("plan", "disk")] == ["not ready", "not looked at"]
+
+
+def test_a_setting_that_a_check_cannot_use_is_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    sections = {
+        "annotators": {"hosted": {"engine": "openai", "served_model_name": "llm"}},
+        "performance": {"annotate": {"server": {"url": "http://me:secret@host/v1"}}},
+    }
+    rows = checks.look(run(jobs=None, sections=sections, conda=True))
+    (row,) = [row for row in rows if row.kind == "servers"]
+    assert row.state == "not ready"
+    assert "secret" not in repr(rows)
+
+
+def test_models_of_the_hub_are_counted_where_its_cache_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    prepared = job("prepare_model", "data/models/qwen", model="qwen")
+    (row,) = machine.disks(run(prepared, sections=LLM))
+    assert row.name == f"of {tmp_path}/cache"
+    assert row.about.startswith("65.5 GB needed, ")

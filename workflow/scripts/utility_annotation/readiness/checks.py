@@ -50,6 +50,14 @@ CHECKS: Mapping[str, Callable[[Run], Iterator[Row | Later]]] = {
 
 def look(run: Run) -> list[Row]:
     """All that the checks say of a run."""
-    found = [*run.found, *chain.from_iterable(check(run) for check in CHECKS.values())]
+    found = [*run.found, *chain.from_iterable(_said(name, run) for name in CHECKS)]
     later = outside.looked([each for each in found if isinstance(each, Later)], run.seconds)
     return [row for each in found for row in (later[each] if isinstance(each, Later) else [each])]
+
+
+def _said(name: str, run: Run) -> Iterator[Row | Later]:
+    """What one check says; a setting or a file that it cannot use is a row too."""
+    try:
+        yield from CHECKS[name](run)
+    except InputError as error:
+        yield not_ready(name, "", error)

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from ..audit.page import byte_size
-from ..audit.plan import temporary_at_once
+from ..audit.plan import Job, temporary_at_once
 from ..audit.rates import NotKnown
 from ..common.errors import InputError
 from ..io import hub
@@ -30,7 +30,10 @@ def interpreters(run: Run) -> Iterator[Row | Later]:
     named = run.configuration.performance.annotate.python
     for python, packages in [("python", [])] + [(named, ["vllm"])] * with_vllm:
         row = Row("interpreter", "of vLLM" if packages else "of jobs", "ready", python)
-        if run.conda and python == "python":
+        if run.conda and shutil.which("conda") is None:
+            fix = "install conda (Miniforge), or leave `--software-deployment-method conda` out."
+            yield Row(row.kind, row.name, "not ready", "there is no conda, which is to make its environment", fix)
+        elif run.conda and python == "python":
             yield Row(row.kind, row.name, "not looked at", "Snakemake makes its environment with conda")
         elif run.jobs != []:
             yield Later(partial(_interpreter, run, row, python, packages), row)
@@ -144,11 +147,7 @@ def disks(run: Run) -> Iterator[Row]:
     for estimate in run.estimates:
         needed["results"] += estimate.stored
         for output, size in zip(estimate.job.outputs, estimate.bytes, strict=False):
-            model = (
-                run.configuration.models[estimate.job.wildcards["model"]]
-                if estimate.job.rule == "prepare_model"
-                else None
-            )
+            model = run.configuration.models[output.path.rpartition("/")[2]] if _prepares(estimate.job) else None
             if model is not None and model.hub and hub.cached_model(model) is None:
                 needed[constants.HF_HUB_CACHE] += size  # data/models/ links to it
             elif not output.temporary and not (model and (model.hub or model.path)):
@@ -160,11 +159,15 @@ def disks(run: Run) -> Iterator[Row]:
         places[_existing(place).stat().st_dev].append(place)
     for on_disk in places.values():
         size, free = sum(needed[place] for place in on_disk), shutil.disk_usage(_existing(on_disk[0])).free
-        more = f", {unknown} jobs not counted" if unknown else ""
+        more = f" (not counted: {unknown} of the jobs)" if unknown else ""
         about = f"{byte_size(size)} needed{more}, {byte_size(free)} free"
         fix = "free space, or put a folder elsewhere (`mv results /large/disk/ && ln -s /large/disk/results results`)."
         full = size > free
         yield Row("disk", f"of {', '.join(on_disk)}", "not ready" if full else "ready", about, fix if full else "")
+
+
+def _prepares(job: Job) -> bool:
+    return job.rule == "prepare_model"
 
 
 def _existing(place: str) -> Path:
