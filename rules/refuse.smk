@@ -1,5 +1,5 @@
 """Takes: nothing. Leaves: a message, where the plan needs a file that the configuration names and that is not there, or
-is asked for something that no rule makes.
+is asked for something that no rule makes, or for a check whether a run could start.
 
 Rules, and no check beforehand: only so is it known whether what was asked for needs the file.
 """
@@ -45,3 +45,10 @@ rule:
     wildcard_constraints:
         any_labels="[^/]+",
         any_format=none_of(EXPORT_FORMATS, "[^/]+"),
+
+
+rule:
+    name:
+        "check"
+    input:
+        start.checking(workflow),

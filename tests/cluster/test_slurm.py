@@ -330,6 +330,44 @@ def test_an_interrupted_snakemake_cancels_its_jobs_and_goes_on_later(root: Path,
         assert how_often_asked(server) == [1, 1, 1, 2, 1, 1, 1, 1], "only what was under way is asked for again"
 
 
+def test_a_check_compares_what_jobs_ask_for_with_the_partitions_and_submits_nothing(
+    root: Path, tmp_path: Path, slurm: None
+) -> None:
+    folder = small_demo(root, tmp_path)
+
+    def on_gpus(number: int) -> Callable[[dict[str, Any]], None]:
+        gpus = {"train": {"gpus": number}, "annotate": {"gpus": 1}}
+        return lambda configuration: configuration["performance"].update(gpus)
+
+    configure(folder, on_gpus(2))
+    fitting = run(folder, "check", "results/models/minilm/human")
+    assert fitting.returncode == 0, fitting.stdout + fitting.stderr
+    assert re.search(r"^SLURM +ready +every job fits a partition$", fitting.stdout, re.MULTILINE)
+    assert "jobs ask for 2 GPUs, on other nodes" in fitting.stdout
+
+    configure(folder, on_gpus(4))
+    too_many = run(folder, "check", "results/models/minilm/human")
+    assert too_many.returncode == 1
+    words = r"^jobs train +not ready +asks too much of partition gpu: 4 GPUs of 2$"
+    assert re.search(words, too_many.stdout, re.MULTILINE), too_many.stdout
+    assert too_many.stdout.splitlines()[-1].startswith("1 of ")
+
+    nowhere = run(folder, "check", "results/models/minilm/human", "--set-resources", "train:runtime=3000")
+    assert re.search(r"^jobs train +not ready +fits no partition of the profile.*cpu", nowhere.stdout, re.MULTILINE)
+
+    target = "results/annotation/demo-train/smollm2/utilsel/0000-of-0001.parquet"
+    stages = [f"annotate_{stage}" for stage in ("relsel", "answer", "utilsel")]
+    long = [f"{rule}:{value}" for rule in stages for value in ("runtime=1500", "slurm_partition=gpu")]
+    together = run(folder, "check", target, "--set-resources", *long)
+    words = r"^jobs annotate +not ready +asks too much of partition gpu: 4,500 minutes of 2,880$"
+    assert re.search(words, together.stdout, re.MULTILINE), "the times of a group add up"
+
+    (folder / "profiles/slurm/partitions.yaml").write_text("partitions: {h100: {max_gpu: 8}}")
+    strange = run(folder, "check", "results/models/minilm/human")
+    assert re.search(r"^partition h100 +not ready +SLURM has none of this name; it has cpu, gpu$", strange.stdout, re.M)
+    assert not jobs(folder)
+
+
 def test_only_jobs_that_snakemake_submitted_from_a_folder_are_its_own(root: Path, tmp_path: Path, slurm: None) -> None:
     run_id = "0f8fad5b-d9cb-469f-a165-70867728950e"
     other = tmp_path / "other"

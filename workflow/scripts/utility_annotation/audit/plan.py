@@ -94,6 +94,12 @@ def sums(jobs: Sequence[Estimate]) -> dict[str, float]:
     return {figure: sum(getattr(job, figure) for job in jobs) for figure in figures}
 
 
+def temporary_at_once(jobs: Sequence[Estimate]) -> float:
+    """Bytes of the temporary files of the job that reads most of them."""
+    sizes = {path: size for job in jobs for path, size in job.temporary_files.items()}
+    return max((sum(sizes.get(path, 0) for path in job.job.takes) for job in jobs), default=0)
+
+
 class Audit(Settings):
     """All that an audit says."""
 
@@ -135,9 +141,8 @@ class Audit(Settings):
         return max(total["gpu_seconds"] / gpus, total["core_seconds"] / self.cores, self.longest_chain())
 
     def temporary_at_once(self) -> float:
-        """Bytes of the temporary files of the job that reads most of them."""
-        sizes = {path: size for job in self.jobs for path, size in job.temporary_files.items()}
-        return max((sum(sizes[path] for path in job.job.takes) for job in self.jobs), default=0)
+        """See :func:`temporary_at_once`."""
+        return temporary_at_once(self.jobs)
 
 
 def size_on_disk(path: Path) -> int:

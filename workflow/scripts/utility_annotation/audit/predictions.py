@@ -21,6 +21,9 @@ class Predictions:
     Args:
         configuration: the configuration.
         resources: the workflow's folder of that name.
+
+    Attributes:
+        workloads: what counts the work of jobs.
     """
 
     def __init__(self, configuration: Configuration, resources: Path) -> None:
@@ -28,12 +31,12 @@ class Predictions:
         rates = Rates([own_rates(configuration, GPU), read_table(RateTable, tables / "rates.yaml")], GPU)
         sizes = Sizes(configuration, read_sizes([tables / "sizes.yaml"]))
         # a plan must not wait for a tokenizer
-        self._workloads = Workloads(configuration, sizes, rates, resources, counter=lambda folder: by_pieces)
+        self.workloads = Workloads(configuration, sizes, rates, resources, counter=lambda folder: by_pieces)
 
     def seconds(self, rule: str, wildcards: Mapping[str, str], gpus: int, threads: int) -> float | None:
         """Wall seconds of a job; None where they are not known, or where a file that tells them cannot be read."""
         job = Job(id=0, rule=rule, wildcards=dict(wildcards), outputs=(Output(path=""),), gpus=gpus, threads=threads)
         try:
-            return self._workloads.estimate(job).seconds
+            return self.workloads.estimate(job).seconds
         except (InputError, OSError, ValueError):
             return None

@@ -97,6 +97,36 @@ def fetch_file(download: Download, output: Path, patience: Patience = Patience()
                 record.unlink(missing_ok=True)
 
 
+def stated_size(download: Download, timeout: float) -> int | None:
+    """Bytes of the file as its server states them; None where it does not. No more than the headers are read.
+
+    Raises:
+        InputError: the server refuses, or the size is not the published one.
+        ConnectionError: the server is not reached.
+    """
+    headers = {"User-Agent": "utility-annotation", "Range": "bytes=0-0"}
+    request = urllib.request.Request(download.url, headers=headers)
+    try:
+        with urllib.request.build_opener().open(request, timeout=timeout) as response:
+            _, of_whole, length = response.headers.get("Content-Range", "").rpartition("/")
+            length = length if of_whole else response.headers.get("Content-Length", "")
+    except (OSError, http.client.HTTPException) as error:
+        reason = _passing_reason(download, error)
+        if not isinstance(error, urllib.error.HTTPError):
+            raise ConnectionError(reason) from None
+        hint = "look again later; or give your own copy as `local`."
+        raise InputError(f"{reason}.", hint=hint, path=download.url) from None
+    size = int(length) if length.isdecimal() else None
+    if size is not None and download.bytes is not None and size != download.bytes:
+        raise InputError(
+            f"its size is {size:,} bytes and not the published {download.bytes:,}.",
+            hint="ask the publisher whether the file was replaced, and correct `md5`, `sha256` and `bytes` of the "
+            "download, or give a good copy as `local`.",
+            path=download.url,
+        )
+    return size
+
+
 def _size(file: BinaryIO) -> int:
     return file.seek(0, os.SEEK_END)
 

@@ -76,6 +76,44 @@ def fetch_model(model: Model, setting: str, endings: Sequence[str]) -> Path:
         raise told from None
 
 
+def cached_model(model: Model) -> Path | None:
+    """The model's folder in the hub's cache, complete or not; None where it is not there. The hub is not asked."""
+    from huggingface_hub import errors, snapshot_download
+
+    assert model.hub is not None
+    try:
+        return Path(snapshot_download(model.hub, revision=model.revision, local_files_only=True))
+    except (errors.LocalEntryNotFoundError, errors.HFValidationError):
+        return None
+
+
+def published_files(model: Model, setting: str, timeout: float) -> list[str]:
+    """The names of the model's files on the hub, after one of them was asked for: a gated model lists all the same.
+
+    Raises:
+        InputError: as :func:`fetch_model`.
+        ConnectionError: the hub is not reached.
+    """
+    import httpx2
+    from huggingface_hub import HfApi, get_hf_file_metadata, hf_hub_url
+
+    assert model.hub is not None
+    try:
+        about = HfApi().model_info(model.hub, revision=model.revision, timeout=timeout)
+        names = [file.rfilename for file in about.siblings or ()]
+        if names:
+            get_hf_file_metadata(hf_hub_url(model.hub, names[0], revision=model.revision), timeout=timeout)
+        return names
+    except Exception as error:
+        if any(isinstance(cause, httpx2.TransportError) for cause in causes(error)):
+            raise ConnectionError(_last_words(error)) from None
+        explained = _explained(error, _wanted_model(model, setting))
+        if explained is None:
+            raise
+        problem, hint = explained
+        raise InputError(f"{problem}.", hint=f"{hint}.") from None
+
+
 def fetch_files(wanted: HubFiles, output: Path, problem: Callable[[Path], str | None] = lambda file: None) -> None:
     """Put a file of a data set, or a folder with the files of a folder or a pattern, to ``output``.
 

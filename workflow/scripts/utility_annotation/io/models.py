@@ -13,6 +13,7 @@ import json
 import logging
 import shutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,15 @@ RECORD = "source.json"
 """The file of a prepared folder that records the model's source and its files' digests."""
 
 _KEPT = (weights.ENDING, ".json", ".txt", ".jinja", ".model")
+_TOKENIZERS = {
+    "tokenizer.json",
+    "tokenizer.model",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+    "vocab.txt",
+    "vocab.json",
+}
+"""Of these a tokenizer has one or more."""
 _UNSTATED_LENGTH = 10**9
 """A tokenizer that states no limit reports a number far above this."""
 
@@ -79,6 +89,41 @@ def fingerprint(folder: Path | str) -> str:
             path=folder,
         ) from None
     return hashlib.sha256(json.dumps(record["sha256"], sort_keys=True).encode()).hexdigest()
+
+
+def look_at(model: Model, folder: Path | None, setting: str) -> None:
+    """See whether an installed package, or a folder (that of the setting, if none is given), holds a whole model.
+
+    Raises:
+        InputError: it is not there, or lacks something.
+    """
+    if model.package is not None:
+        files = _package_files(model.package, setting)
+        if not any(file.suffix == ".gguf" for file in files):
+            _model_folder(files, model.package)
+        return
+    folder = folder or _given_folder(model.path or "", setting)
+    lacking = missing_part(file.name for file in folder.iterdir())
+    for index in (f"model{weights.ENDING}.index.json", weights.PICKLED_INDEX):
+        if lacking is None and (folder / index).is_file():
+            named = set(map(str, weights.read_object(folder / index).get("weight_map", {}).values()))
+            lacking = next((name for name in sorted(named) if not (folder / name).is_file()), None)
+    if lacking is not None:
+        hint = f"copy the whole model there again, or correct `{setting}`."
+        raise InputError(f"this model's folder has no {lacking}.", hint=hint, path=folder)
+
+
+def missing_part(files: Iterable[str]) -> str | None:
+    """What a model with files of these names lacks, in words; None where nothing is missing."""
+    names = set(files)
+    if "config.json" not in names:
+        return "config.json"
+    if not names & _TOKENIZERS:
+        return f"tokenizer ({', '.join(sorted(_TOKENIZERS))})"
+    pickled = {"pytorch_model.bin", weights.PICKLED_INDEX}
+    if not names & pickled and not any(name.endswith(weights.ENDING) for name in names):
+        return "weights (*.safetensors or pytorch_model.bin)"
+    return None
 
 
 def _package_files(package: str, setting: str) -> list[Path]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -134,7 +135,11 @@ class Plan:
         Snakemake takes parameters that depend on ``input`` as derived from it, and leaves them out when it looks for
         changes. So this one takes ``input``, and makes nothing stale.
         """
-        return resolved_name(self.configuration)
+        return self._resolved_name
+
+    @cached_property
+    def _resolved_name(self) -> str:
+        return resolved_name(self.configuration)  # a digest of the whole, which every job asks for
 
     def unwatched(self, function: Callable[..., _Value], **known: str) -> Callable[[Wildcards, object], _Value]:
         """A parameter that makes nothing stale, for the same reason."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from argparse import Namespace
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from typing import Any
 
@@ -15,6 +17,7 @@ from snakemake.settings.types import (
     ConfigSettings,
     DAGSettings,
     ExecutionSettings,
+    GroupSettings,
     OutputSettings,
     ResourceSettings,
     StorageSettings,
@@ -27,17 +30,49 @@ from ..planning.loading import load
 from ..settings import Configuration
 
 
-def dry_run(arguments: Sequence[str]) -> tuple[Configuration, list[Job]]:
-    """The configuration and the jobs that `snakemake` plans for some arguments, each after those that it waits for.
+@dataclass(frozen=True)
+class Planned:
+    """What `snakemake` plans for some arguments, and how it would run that.
 
-    Target rules are left out. No lock is taken. As any dry run, it may keep digests of files under ``.snakemake/``.
+    Attributes:
+        configuration: the configuration.
+        jobs: the planned jobs, each after those that it waits for; None where Snakemake cannot plan them.
+        submitted: the jobs or groups that a scheduler would be given.
+        options: Snakemake's options.
+    """
+
+    configuration: Configuration
+    jobs: list[Job] | None
+    submitted: list[Any]
+    options: Namespace
+
+
+def dry_run(arguments: Sequence[str]) -> tuple[Configuration, list[Job]]:
+    """The configuration and the jobs of a run that can be planned; see :func:`planned`.
 
     Raises:
         InputError: Snakemake cannot plan this; it has said why on standard error.
     """
+    found = planned(arguments)
+    if found.jobs is None:
+        raise _cannot_plan()
+    return found.configuration, found.jobs
+
+
+def planned(arguments: Sequence[str]) -> Planned:
+    """What `snakemake` plans for some arguments.
+
+    Target rules are left out. No lock is taken. As any dry run, it may keep digests of
+    files under ``.snakemake/``. Where Snakemake cannot plan, it says why on standard error.
+
+    Raises:
+        InputError: the configuration cannot be read; Snakemake has said why.
+    """
     _, options = parse_args(["--dry-run", *arguments])
     if options.directory is not None:
-        raise InputError("the audit looks at the folder in which it is called.", hint="call it in that of --directory.")
+        raise InputError(
+            "a plan is made in the folder in which this is called.", hint="call it in that of --directory."
+        )
     output = OutputSettings(
         dryrun=True,
         quiet={Quietness.RULES, Quietness.PROGRESS},  # ends the dry run when the jobs are known
@@ -46,6 +81,7 @@ def dry_run(arguments: Sequence[str]) -> tuple[Configuration, list[Job]]:
         enable_file_logging=False,
     )
     with SnakemakeApi(output) as api:
+        workflow = None
         try:
             workflow = api.workflow(
                 resource_settings=ResourceSettings(
@@ -76,17 +112,42 @@ def dry_run(arguments: Sequence[str]) -> tuple[Configuration, list[Job]]:
                 **{name: getattr(options, name) for name in names},
             )
             workflow.dag(settings).execute_workflow(
-                executor="dryrun", execution_settings=ExecutionSettings(lock=False, keep_going=options.keep_going)
+                executor="dryrun",
+                execution_settings=ExecutionSettings(lock=False, keep_going=options.keep_going),
+                group_settings=GroupSettings(
+                    overwrite_groups=options.groups, group_components=options.group_components
+                ),
             )
+            failed = False
         except Exception as error:
             api.print_exception(error)
-            raise InputError(
-                "Snakemake cannot plan this run; its message stands above.",
-                hint="make `snakemake --dry-run` work with the same targets and options.",
-            ) from None
-        built = workflow._workflow  # the only way to the jobs' graph that Snakemake's interface leaves
+            failed = True
+        built = getattr(workflow, "_workflow_store", None)  # the only way to the jobs' graph that Snakemake leaves
+        if built is None or "plan" not in built.globals:
+            raise _cannot_plan()
         files = ", ".join(map(str, built.configfiles)) or "the configuration"
-        return load(built.globals["config"], path=files), list(_jobs(built.dag))
+        configuration = load(built.globals["config"], path=files)
+        if failed:
+            return Planned(configuration, None, [], options)
+        return Planned(configuration, list(_jobs(built.dag)), list(_submitted(built.dag)), options)
+
+
+def _cannot_plan() -> InputError:
+    return InputError(
+        "Snakemake cannot plan this run; its message stands above.",
+        hint="make `snakemake --dry-run` work with the same targets and options.",
+    )
+
+
+def _submitted(graph: Any) -> Iterator[Any]:
+    """Groups, and jobs that are in none and do not run where Snakemake runs."""
+    local = graph.workflow._localrules
+    units = (
+        graph.get_job_group(job) or job
+        for job in graph.needrun_jobs()
+        if not job.is_norun and (job.group or job.rule.name not in local)
+    )
+    yield from dict.fromkeys(units)
 
 
 def _jobs(graph: Any) -> Iterator[Job]:

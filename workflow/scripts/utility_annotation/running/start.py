@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import logging
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import redirect_stderr
 from functools import cache
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from snakemake.cli import parse_args
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import get_event, logger
 from snakemake_interface_logger_plugins.common import LogEvent
@@ -22,6 +27,9 @@ from ..planning.loading import load, write_resolved
 from ..planning.plan import Plan, Predict, Wildcards, unknown
 from ..settings import Configuration
 from .cluster import unfinished_jobs
+
+CHECK = "check"
+"""The target that tells whether a run could start."""
 
 if TYPE_CHECKING:
     from ..audit.predictions import Predictions
@@ -67,6 +75,29 @@ def _with_own_resources(value: Any, folder: Path) -> Any:
     if isinstance(value, str) and value.startswith("resources/") and not Path(value).exists():
         return str(folder / value) if (folder / value).exists() else value
     return value
+
+
+def checking(workflow: Any) -> Callable[[Wildcards], list[str]]:
+    """End this `snakemake` with a check where its command line has the target `check`.
+
+    Snakemake plans all targets together, would run the others, and wants to know how many cores. So the check is a
+    program of its own, for which the other targets are what is checked. Returns an input function that refuses: who
+    asks otherwise than on the command line is told.
+    """
+    asked, folder = sys.argv[1:], Path(__file__).resolve().parents[4]
+    own = folder == Path(workflow.basedir).resolve()  # and no module of another workflow
+    if own and workflow.is_main_process and CHECK in asked:
+        with redirect_stderr(StringIO()):  # which profiles it reads, Snakemake has said already
+            _, options = parse_args(asked)
+        if CHECK in options.targets:
+            script = folder / "workflow" / "scripts" / "check.py"
+            others = [word for word in asked if word != CHECK]
+            raise SystemExit(subprocess.run([sys.executable, script, *others]).returncode)
+
+    def refuse(wildcards: Wildcards) -> list[str]:
+        raise WorkflowError("The target `check` is one of a command line. Fix: call `snakemake check`.")
+
+    return refuse
 
 
 def refusing(files: Callable[[Wildcards], list[str]]) -> Callable[[Wildcards], list[str]]:
