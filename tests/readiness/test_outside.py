@@ -13,6 +13,7 @@ from threading import Thread
 from time import monotonic, sleep
 from typing import Any
 
+import local_hub
 import pytest
 from huggingface_hub import constants
 from plans import job, run
@@ -20,6 +21,7 @@ from plans import job, run
 from utility_annotation.readiness import outside
 from utility_annotation.readiness.rows import Row
 from utility_annotation.readiness.run import Later, Run
+from utility_annotation.settings import HubFiles
 
 Reply = tuple[int, dict[str, str], bytes]
 
@@ -183,6 +185,52 @@ def test_a_look_that_ends_never_is_left_alone() -> None:
     begin = monotonic()
     assert outside.looked([later], 0.1)[later][0].state == "not looked at"
     assert monotonic() - begin < 5
+
+
+# --- Data sets of the hub -----
+
+
+@pytest.fixture
+def endpoint(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A hub whose only data set has two training files."""
+    for name in ("data/train-0.parquet", "data/train-1.parquet"):
+        (folder / "repository" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "repository" / name).write_bytes(b"x")
+    with local_hub.hub_of(folder / "repository") as (address, _):
+        monkeypatch.setattr(constants, "ENDPOINT", address)
+        monkeypatch.setattr("huggingface_hub.hf_api.constants.ENDPOINT", address, raising=False)
+        yield address
+
+
+def of_data(address: str, **more: Any) -> list[Row]:
+    """What is said of a corpus at a hub address."""
+    corpus = {"format": "parquet", "path": address}
+    place = HubFiles.parse(address).place
+    split = {"queries": {"format": "jsonl", "path": "own/queries.jsonl"}}
+    sections = {"datasets": {"d": {"corpus": corpus, "splits": {"train": split}}}, **more}
+    return rows(run(job("fetch_hub_folder", hub_place=place), sections=sections), outside.hub_data)
+
+
+@pytest.mark.usefixtures("endpoint")
+def test_files_of_a_data_set_on_the_hub_are_counted() -> None:
+    (row,) = of_data("hub:someone/data/data/*.parquet")
+    assert (row.kind, row.state, row.about) == ("data set", "ready", "on the hub, 2 files")
+
+
+@pytest.mark.usefixtures("endpoint")
+def test_a_data_set_without_such_files_is_not_ready() -> None:
+    (row,) = of_data("hub:someone/data/dev/*.parquet")
+    assert row.state == "not ready"
+    assert "has no file dev/*.parquet" in row.about
+
+
+@pytest.mark.usefixtures("endpoint")
+def test_a_download_from_the_hub_is_a_data_set_and_no_address_of_the_web() -> None:
+    sections = {"downloads": {"rows": {"url": "hub:someone/data/data/train-0.parquet"}}}
+    planned = run(job("fetch", download="rows"), sections=sections)
+    assert list(outside.downloads(planned)) == []
+    (row,) = rows(planned, outside.hub_data)
+    assert (row.state, row.about) == ("ready", "on the hub, 1 file")
 
 
 # --- Models -----

@@ -227,6 +227,6 @@ def test_a_new_training_and_a_new_test_set_are_made_and_no_other_training_is(
         setting(tables__retrieval={"testsets": ["demo-dev", "facts"]}),
         text(CONFIGURATION, "- utilrank\n", "- utilrank\n      - more\n"),
     )
-    of_facts = searched(7, ingest_corpus=1, ingest_queries=1, ingest_qrels=1, bm25_index=1)
+    of_facts = searched(7, ingest_corpus=1, ingest_queries=1, ingest_qrels=1, bm25_index=1, find_training_copies=1)
     of_demo = Counter(train=1, encode=1, search=1, evaluate=1, plot_training=1)
     assert after(added) == of_facts + of_demo

@@ -11,12 +11,16 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..common.errors import InputError, NoRoom, causes, lacks_room
 from ..common.files import atomic_write
 from ..settings import HubFiles, Model
 from . import weights
 from .archives import is_data
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
 
 _LOG = logging.getLogger(__name__)
 
@@ -130,18 +134,12 @@ def fetch_files(wanted: HubFiles, output: Path, problem: Callable[[Path], str | 
             access; a file is damaged; or the disk is full.
     """
     from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.hf_api import RepoFile
 
     output.parent.mkdir(parents=True, exist_ok=True)
     partial = output.with_name(f".{output.name}.partial")
     api, repository = HfApi(), wanted.repository
     try:
-        commit = api.repo_info(repository, repo_type="dataset", revision=wanted.revision).sha or ""
-        tree = api.list_repo_tree(repository, repo_type="dataset", revision=commit, recursive=True)
-        names = [entry.path for entry in tree if isinstance(entry, RepoFile) and is_data(entry.path)]
-        chosen = [name for name in names if _fits(name, wanted)]
-        if not chosen:
-            raise _no_file(wanted, commit, names)
+        commit, chosen = _chosen(api, wanted)
         patterns = [glob.escape(name) for name in chosen]
         snapshot_download(repository, repo_type="dataset", revision=commit, allow_patterns=patterns, local_dir=partial)
         checked = api.verify_repo_checksums(repository, repo_type="dataset", revision=commit, local_dir=partial)
@@ -172,6 +170,42 @@ def fetch_files(wanted: HubFiles, output: Path, problem: Callable[[Path], str | 
     _LOG.info("%s: %d files of commit %s", wanted.address, len(chosen), commit)
     if wanted.revision != commit:
         _LOG.warning("%s can change; @%s keeps what was fetched", wanted.address, commit)
+
+
+def published_data(wanted: HubFiles, place: Path) -> int:
+    """The number of files on the hub that an address means; ``place`` is where they would go.
+
+    Raises:
+        InputError: as :func:`fetch_files`.
+        ConnectionError: the hub is not reached.
+    """
+    import httpx2
+    from huggingface_hub import HfApi
+
+    try:
+        return len(_chosen(HfApi(), wanted)[1])
+    except InputError:
+        raise
+    except Exception as error:
+        if any(isinstance(cause, httpx2.TransportError) for cause in causes(error)):
+            raise ConnectionError(_last_words(error)) from None
+        if (told := _told(error, _wanted_data(wanted, place))) is None:
+            raise
+        raise told from None
+
+
+def _chosen(api: HfApi, wanted: HubFiles) -> tuple[str, list[str]]:
+    """The commit of a data set, and the names of the files that are wanted of it."""
+    from huggingface_hub.hf_api import RepoFile
+
+    repository = wanted.repository
+    commit = api.repo_info(repository, repo_type="dataset", revision=wanted.revision).sha or ""
+    tree = api.list_repo_tree(repository, repo_type="dataset", revision=commit, recursive=True)
+    names = [entry.path for entry in tree if isinstance(entry, RepoFile) and is_data(entry.path)]
+    chosen = [name for name in names if _fits(name, wanted)]
+    if not chosen:
+        raise _no_file(wanted, commit, names)
+    return commit, chosen
 
 
 def _fits(name: str, wanted: HubFiles) -> bool:

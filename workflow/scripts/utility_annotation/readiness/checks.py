@@ -38,6 +38,7 @@ CHECKS: Mapping[str, Callable[[Run], Iterator[Row | Later]]] = {
     "plan": _plan,
     "folders": _folders,
     "downloads": outside.downloads,
+    "data sets": outside.hub_data,
     "models": outside.hub_models,
     "servers": outside.servers,
     "interpreters": machine.interpreters,

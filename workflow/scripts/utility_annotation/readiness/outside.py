@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,7 +20,9 @@ from ..common.errors import InputError, causes
 from ..engines.server import Server
 from ..io import downloads as io_downloads
 from ..io import hub, models
+from ..planning import data
 from ..settings import Download, Model
+from ..settings.hub import SCHEME, HubFiles
 from .rows import Row, not_ready
 from .run import Later, Run
 
@@ -35,6 +37,8 @@ def downloads(run: Run) -> Iterator[Row | Later]:
         download = run.configuration.downloads[name]
         checked = ", ".join(download.checksums)
         row = Row("download", name, "ready", f"checksum known ({checked})" if checked else "no checksum is known")
+        if download.local is None and download.url.startswith(SCHEME):
+            continue  # looked at with the other data of the hub
         if download.local is None:
             yield Later(partial(_download, download, row, run.seconds), row, urlsplit(download.url).netloc)
         elif Path(download.local).is_file():
@@ -50,6 +54,32 @@ def _download(download: Download, row: Row, seconds: float) -> list[Row]:
         "there" if size is None else "there, its size is right" if download.bytes else "there, its size is not known"
     )
     return [replace(row, about=f"{found}; {row.about}")]
+
+
+def hub_data(run: Run) -> Iterator[Row | Later]:
+    """Data sets on the hub: the revision, and whether it has such files."""
+    from huggingface_hub import constants
+
+    for place, files in run.hub_places.items():
+        yield _hub_look(partial(_hub_data, files, place), files.address, constants.ENDPOINT)
+    for name in run.downloads:
+        download = run.configuration.downloads[name]
+        if download.local is None and download.url.startswith(SCHEME):
+            files = HubFiles.parse(download.url)
+            place = data.fetched_file(run.configuration, download=name)
+            yield _hub_look(partial(_hub_data, files, place), files.address, constants.ENDPOINT)
+
+
+def _hub_look(look: Callable[[], list[Row]], address: str, endpoint: str) -> Later:
+    return Later(look, Row("data set", address, "ready", "on the hub"), urlsplit(endpoint).netloc)
+
+
+def _hub_data(files: HubFiles, place: str) -> list[Row]:
+    try:
+        number = hub.published_data(files, Path(place))
+    except InputError as error:
+        return [not_ready("data set", files.address, error)]
+    return [Row("data set", files.address, "ready", f"on the hub, {number:,} file{'s' * (number > 1)}")]
 
 
 def hub_models(run: Run) -> Iterator[Row | Later]:

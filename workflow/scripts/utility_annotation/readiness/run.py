@@ -13,6 +13,7 @@ from ..audit.predictions import Predictions
 from ..audit.workload import Workloads
 from ..planning import data
 from ..settings import Configuration
+from ..settings.hub import HubFiles
 from .cluster import Partition, Request
 from .rows import Row
 
@@ -62,7 +63,7 @@ class Run:
         """The values of a wildcard in the planned jobs of a rule; all members of a section where there is no plan."""
         if self.jobs is None:
             return sorted(all_of)
-        return sorted({job.wildcards[wildcard] for job in self.jobs if job.rule.startswith(rule)})
+        return sorted({job.wildcards[wildcard] for job in self.jobs if job.rule == rule})
 
     @cached_property
     def models(self) -> list[str]:
@@ -76,6 +77,19 @@ class Run:
         names = self.names("fetch", "download", self.configuration.downloads)
         kept = {name: data.fetched_file(self.configuration, download=name) for name in names}
         return [name for name in names if self.jobs is not None or not Path(kept[name]).exists()]
+
+    @cached_property
+    def hub_places(self) -> dict[str, HubFiles]:
+        """Files and folders of data sets on the hub that have to be fetched, by their place."""
+        known = {
+            place: files
+            for several in (False, True)
+            for place, files in data.hub_places(self.configuration, several=several).items()
+        }
+        if self.jobs is None:
+            return {place: files for place, files in known.items() if not Path(place).exists()}
+        places = (job.wildcards["hub_place"] for job in self.jobs if job.rule.startswith("fetch_hub_"))
+        return {place: known[place] for place in places}
 
     @cached_property
     def annotators(self) -> list[str]:
