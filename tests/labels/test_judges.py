@@ -12,7 +12,8 @@ from utility_annotation.common.errors import InputError
 from utility_annotation.common.files import write_json
 from utility_annotation.io.schemas import LABELS, QRELS
 from utility_annotation.labels.agreement import krippendorff_alpha
-from utility_annotation.labels.judges import PEOPLE, JudgedAlike, agreement
+from utility_annotation.labels.judges import agreement
+from utility_annotation.labels.settings import PEOPLE, JudgedAlike
 
 GAP = float("nan")
 

@@ -11,7 +11,7 @@ from whole import RAW, WHOLE, at_places
 
 from utility_annotation.annotation.stages import STAGES
 from utility_annotation.common.errors import InputError
-from utility_annotation.labels.judges import PEOPLE
+from utility_annotation.labels.settings import PEOPLE
 from utility_annotation.planning import (
     annotation,
     answers,

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from utility_annotation.common.errors import run_script
 from utility_annotation.common.files import write_json
 from utility_annotation.io.schemas import PER_QUERY, QRELS, RUN
-from utility_annotation.labels.judges import PEOPLE
+from utility_annotation.labels.settings import PEOPLE
 from utility_annotation.planning import jobs, results
 from utility_annotation.planning import retrieval as files
 from utility_annotation.planning.command import Commands, configuration_of

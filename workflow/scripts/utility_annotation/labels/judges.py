@@ -13,26 +13,11 @@ from ..common.errors import InputError
 from ..common.files import read_json
 from ..common.importing import large_packages
 from ..io.schemas import LABELS, QRELS
-from ..settings import JobSettings, Name
 from .agreement import Confusion, krippendorff_alpha
+from .settings import PEOPLE, JudgedAlike
 
 with large_packages():
     import pandas as pd
-
-PEOPLE = "people"
-"""The judge whose judgements are a split's qrels."""
-
-
-class JudgedAlike(JobSettings):
-    """Test sets of the same questions with other judges.
-
-    Attributes:
-        judges: by test set, the label set that judges it, or :data:`PEOPLE`.
-        relevance_level: the lowest grade that people call relevant.
-    """
-
-    judges: dict[Name, str]
-    relevance_level: int
 
 
 def agreement(

@@ -1,4 +1,4 @@
-"""What decides the comparison of a label set with human labels."""
+"""The settings of what compares label sets: with human labels, and with those of other judges."""
 
 from __future__ import annotations
 
@@ -11,3 +11,19 @@ class QualitySettings(JobSettings):
     labels: Name
     source: Name
     annotator: Name | None = None
+
+
+PEOPLE = "people"
+"""The judge whose judgements are a split's qrels."""
+
+
+class JudgedAlike(JobSettings):
+    """Test sets of the same questions with other judges.
+
+    Attributes:
+        judges: by test set, the label set that judges it, or :data:`PEOPLE`.
+        relevance_level: the lowest grade that people call relevant.
+    """
+
+    judges: dict[Name, str]
+    relevance_level: int

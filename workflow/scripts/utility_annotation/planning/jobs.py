@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 from ..annotation.stages import ANSWER_REPLY, EVERY_STAGE, STAGES
 from ..common.errors import InputError
 from ..labels.annotators import judges_of_testset, shared_judges
-from ..labels.judges import JudgedAlike
-from ..labels.settings import QualitySettings
+from ..labels.settings import JudgedAlike, QualitySettings
 from ..labels.sources import is_soft
 from ..labels.work import work_of_labels
 from ..pools.settings import MiningSettings

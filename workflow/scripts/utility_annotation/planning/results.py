@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from ..labels.judges import PEOPLE, JudgedAlike
+from ..labels.settings import PEOPLE, JudgedAlike
 from ..labels.work import Work, work_of_training
 from ..pools.shards import shard_names
 from ..settings import BM25, EXTERNAL, UNTRAINED, Configuration
