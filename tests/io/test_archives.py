@@ -168,7 +168,9 @@ def extended(kind: bytes, content: bytes) -> bytes:
 SPARSE = extended(
     b"x", b"".join(record(f"GNU.sparse.{key}", "1") for key in ("major", "realsize")) + record("GNU.sparse.minor", "0")
 )
-OLD_SPARSE = header(b"S", 512)
+OLD_SPARSE = bytearray(header(b"S", 512))
+OLD_SPARSE[482] = 1  # the map goes on in the next block
+OLD_SPARSE[148:156] = b"%06o\0 " % tarfile.calc_chksums(bytes(OLD_SPARSE))[0]
 MB = bytes(1 << 20)
 BOMBS: dict[str, list[tuple[bytes, int]]] = {
     "a long name": [(header(b"L", 1 << 30), 1), (MB, 1024)],
@@ -177,7 +179,7 @@ BOMBS: dict[str, list[tuple[bytes, int]]] = {
     "PAX records of all members": [(header(b"g", 1 << 30), 1), (MB, 1024)],
     "many PAX records of all members": [(extended(b"g", record(f"{n}", "v" * 60_000)), 1) for n in range(6_000)],
     "long names in a row": [(extended(b"L", b"n" * 60_000), 7_000)],
-    "an old sparse map": [(OLD_SPARSE[:482] + b"\1" + OLD_SPARSE[483:], 1), (b"7".zfill(12) * 42 + b"\1" * 8, 10**6)],
+    "an old sparse map": [(bytes(OLD_SPARSE), 1), (b"7".zfill(12) * 42 + b"\1" * 8, 10**6)],
     "a sparse map": [(SPARSE + header(b"0", 1 << 30), 1), (b"9" * 9 + b"\n", 1), (b"1\n" * 10**6, 100)],
     "a sparse map of words": [(extended(b"x", record("GNU.sparse.map", "a,b")) + header(b"0", 0), 1)],
 }
