@@ -101,7 +101,7 @@ def _size(file: BinaryIO) -> int:
 def _read_record(record: Path) -> dict[str, Any]:
     """URL, version and whole size of the bytes so far; empty if unknown."""
     with suppress(OSError, ValueError, TypeError, InputError):
-        return dict(read_json(record))  # type: ignore[call-overload]
+        return dict(read_json(record, "url"))
     return {}
 
 

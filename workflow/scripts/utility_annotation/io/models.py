@@ -14,7 +14,6 @@ import logging
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
 
 from ..common.errors import InputError
 from ..common.files import atomic_write, read_json, write_json
@@ -71,7 +70,7 @@ def fingerprint(folder: Path | str) -> str:
         InputError: the folder was not made by :func:`prepare`.
     """
     try:
-        record: Any = read_json(Path(folder) / RECORD)
+        record = read_json(Path(folder) / RECORD, "sha256")
     except FileNotFoundError:
         raise InputError(
             f"this is no prepared model folder: it has no {RECORD}.",

@@ -31,7 +31,7 @@ def read_metrics(paths: Sequence[Path | str]) -> pd.DataFrame:
     """
     lines = []
     for path in map(Path, paths):
-        found: Any = read_json(path)
+        found = read_json(path, "backbone", "training", "queries", "metrics")
         column = f"{found['qa']}/{found['generator']}" if "qa" in found else found["testset"]
         place = (found["backbone"], found["training"], column)
         shared = (found["queries"], path.with_suffix(".per-query.parquet"), found.get("weights"))
@@ -70,7 +70,7 @@ def read_training(path: Path) -> dict[str, Any]:
 
     ``losses`` are by 1-based step; ``first_loss`` and ``last_loss`` are their means over a tenth of the steps.
     """
-    record: Any = read_json(path)
+    record: dict[str, Any] = read_json(path, "curve")
     losses = {step: loss for step, _, loss, *_ in record["curve"]}
     curve, tenth = list(losses.values()), max(1, len(losses) // 10)
     means = {"first_loss": fmean(curve[:tenth]), "last_loss": fmean(curve[-tenth:])}
