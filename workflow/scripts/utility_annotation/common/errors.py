@@ -9,8 +9,10 @@ import re
 import shutil
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import TracebackType
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """The operating system's ways to say that a disk, a quota or a file is full."""
@@ -120,8 +122,20 @@ def _fullest() -> Path:
     return min(places, key=lambda place: shutil.disk_usage(place).free, default=Path.cwd())
 
 
+def _print_traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """What Python prints of a mistake of ours, in which text from outside neither steers a terminal nor begins a line.
+
+    A job's last words are looked for at the beginnings of lines.
+    """
+    for part in traceback.format_exception(kind, error, trace):
+        first, *others = part.rstrip("\n").split("\n")
+        lines = [first, *(line if line.startswith(" ") else f"  {line}" for line in others)]
+        print("\n".join(map(printable, lines)), file=sys.stderr)
+
+
 def run_script(main: Callable[[list[str] | None], None]) -> None:
     """Run a script's ``main``. An InputError or a full disk becomes one line on standard error and exit code 1."""
+    sys.excepthook = _print_traceback
     gc.freeze()  # imported modules live until the end, so the garbage collector need not look at them
     try:
         main(None)
