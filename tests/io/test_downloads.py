@@ -174,6 +174,17 @@ def test_the_proxy_of_the_environment_is_asked(server: Server, output: Path, mon
     assert server.requests[0]["path"] == "http://publisher.invalid/files/a.bin"
 
 
+@pytest.mark.parametrize("proxy", ["http://me:secret-word@127.0.0.1:9", "http://me:secret-word@sign@host.invalid:9"])
+def test_the_password_of_a_proxy_is_not_shown(
+    server: Server, output: Path, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    monkeypatch.setenv("http_proxy", proxy)
+    message = failure(server, output, Patience(attempts=1), url="http://publisher.invalid/files/a.bin")
+    assert "secret-word" not in message
+    assert "secret-word" not in str(InputError(f"{proxy} is no proxy.", hint="correct it."))
+    assert "://***@" in str(InputError(f"{proxy} is no proxy.", hint="correct it."))
+
+
 @pytest.mark.parametrize("states_length", [True, False])
 def test_without_a_published_checksum_the_one_found_is_logged(
     server: Server, output: Path, caplog: pytest.LogCaptureFixture, states_length: bool

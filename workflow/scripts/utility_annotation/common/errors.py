@@ -20,6 +20,8 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 """Control characters, line separators, and marks that turn the direction of what follows."""
 
+_USER = re.compile(r"(?<=://)[^/?#\s]*@")
+"""User and password of a URL, such as a proxy's of the environment."""
 _LINES = re.compile(r"\s*[\r\n]+\s*")
 _LARGE_FOLDERS = ("results", "data", "raw")
 """The folders of a working folder that hold the large files."""
@@ -35,8 +37,12 @@ def place(line: int) -> str:
 
 
 def printable(text: str) -> str:
-    """A text on one line, its other control characters spelled out: text from outside must not steer a terminal."""
-    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), _LINES.sub(" ", text))
+    """A text on one line, its other control characters spelled out: text from outside must not steer a terminal.
+
+    A user and a password in a URL are masked.
+    """
+    line = _USER.sub("***@", _LINES.sub(" ", text))
+    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), line)
 
 
 class InputError(Exception):

@@ -329,16 +329,13 @@ def _is_local(url: str, place: str) -> bool:
     """Whether a URL points to this machine.
 
     Raises:
-        InputError: it is no server's URL, or holds a user or password.
+        InputError: it is no server's URL.
     """
     hint = f"set `{place}.url` to something like http://127.0.0.1:8000/v1."
     try:
         parsed = httpx2.URL(url)
     except httpx2.InvalidURL:
         raise InputError("the server's URL is not valid.", hint=hint) from None
-    if parsed.userinfo:
-        problem = "the server's URL holds a user or a password, which would appear in logs and commands."
-        raise InputError(problem, hint="remove them; the key comes from the environment.")
     if parsed.scheme not in ("http", "https") or not parsed.host or parsed.query or parsed.fragment:
         raise InputError(f"{url!r} is not the URL of a server.", hint=hint)
     host = parsed.host.rstrip(".")
