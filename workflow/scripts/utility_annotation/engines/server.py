@@ -51,7 +51,8 @@ _SECONDS_BETWEEN_WARNINGS = 5.0
 _LARGEST_ANSWER = 1 << 26
 """Bytes of an answer, unpacked. A longer one is given up, as memory has an end."""
 _SHORTEST_SECRET = 8
-"""Characters of a key that is masked in replies; a shorter one could be any word."""
+"""Characters of a key that is masked, in replies and in messages. A shorter one, such as EMPTY, keeps nobody out and
+could be any word."""
 
 
 @dataclass(frozen=True)
@@ -269,7 +270,6 @@ class Server:
         return printable(self._without_key(str(error))) or type(error).__name__
 
     def _without_key(self, text: str) -> str:
-        text = text.replace(self._key, "***") if self._key else text  # in a message a short key too
         return self._masked(text.encode("utf-8", "replace")).decode("utf-8", "replace")
 
     def _masked(self, content: bytes) -> bytes:
