@@ -102,6 +102,16 @@ def test_a_truncated_archive(tmp_path: Path, name: str) -> None:
     assert everything(tmp_path) == {name}
 
 
+def test_a_damaged_copy_of_the_user_s_own_is_not_to_be_deleted(tmp_path: Path) -> None:
+    (tmp_path / "own.tar.gz").write_bytes(b"no archive")
+    (tmp_path / "fetched.tar.gz").write_bytes(b"no archive")
+    (tmp_path / "a.tar.gz").symlink_to(tmp_path / "own.tar.gz")
+    with pytest.raises(InputError, match="Fix: copy your own file again"):
+        unpack(tmp_path / "a.tar.gz", "b", tmp_path / "b")
+    with pytest.raises(InputError, match="Fix: delete the archive to download it again"):
+        unpack(tmp_path / "fetched.tar.gz", "b", tmp_path / "b")
+
+
 @pytest.mark.parametrize("content", [b"", b"no archive" * 1000, b"\x1f\x8bnonsense"])
 def test_what_is_no_archive(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.tar.gz").write_bytes(content)

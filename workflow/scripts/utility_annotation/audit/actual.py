@@ -101,5 +101,5 @@ def _figures(path: Path, *names: str) -> dict[str, float]:
         rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines(), delimiter="\t"))
         return {name: sum(float(row[name]) for row in rows) for name in names} if rows else {}
     except (OSError, InputError, ValueError, KeyError, TypeError):
-        hint = "remove it, or run its job again."
+        hint = "delete this record, or run its job again."
         raise InputError("this record of a job is damaged.", hint=hint, path=path) from None

@@ -111,7 +111,8 @@ def unpack(archive: Path, member: str, output: Path) -> None:
             raise
         raise InputError(
             f"the archive is cut short or damaged ({error}).",
-            hint="delete the archive to download it again, and compare its checksum with the publisher's.",
+            hint=("copy your own file again" if archive.is_symlink() else "delete the archive to download it again")
+            + ", and compare its checksum with the publisher's.",
             path=archive,
         ) from None
     near = difflib.get_close_matches(member, names, n=5, cutoff=0.4) or names[:5]

@@ -270,10 +270,10 @@ def _link(copy: Path, download: Download, output: Path) -> None:
     """Check a local copy and link it."""
     if copy == Path(os.path.abspath(output)) or not copy.is_file():
         problem = f"the local copy of {download.url} is not there."
-        hint = "correct `local` of the download, or remove it to fetch the file."
+        hint = "correct `local` of the download, or remove `local` to fetch the file."
         raise InputError(problem, hint=hint, path=copy)
     if difference := _problem(download, copy):
         problem = f"this is not the file that {download.url} publishes: {difference}."
-        raise InputError(problem, hint="copy it again, or remove `local` of the download to fetch it.", path=copy)
+        raise InputError(problem, hint="copy it again, or remove `local` from the download to fetch it.", path=copy)
     with atomic_write(output) as temporary:
         temporary.symlink_to(copy)
