@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import logging
 import time
+import tracemalloc
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from utility_annotation.common.errors import InputError
+from utility_annotation.engines import store_files
 from utility_annotation.engines.protocol import Completion, Continuation, LogLikelihood, Message, ReplyRequest
 from utility_annotation.engines.store import CompletionStore, completion_key, log_likelihood_key
 from utility_annotation.engines.store_admin import prune
@@ -118,6 +121,22 @@ def test_a_likelihood_that_is_none_is_dropped(tmp_path: Path, change: dict[str, 
     record = {"key": KEY, "time": 1.0, **asdict(LogLikelihood(-1.0, 2, 1))} | change
     (tmp_path / "a.jsonl").write_text(json.dumps(record, separators=(",", ":")) + "\n")
     assert CompletionStore(tmp_path).find([KEY]) == {}
+
+
+def test_an_imported_copy_with_a_line_of_any_length_does_not_fill_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_files, "_LONGEST", 1 << 20)
+    zeros = gzip.compress(bytes(1 << 20))
+    with CompletionStore(tmp_path) as store:
+        store.add(KEY, COMPLETION)
+    (tmp_path / "a.jsonl.gz").write_bytes(b"".join([zeros] * 100))
+    tracemalloc.start()
+    try:
+        assert CompletionStore(tmp_path).find([KEY, key(1)]) == {KEY: COMPLETION}
+        assert tracemalloc.get_traced_memory()[1] < 10 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_record_cut_off_at_any_byte_is_dropped_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

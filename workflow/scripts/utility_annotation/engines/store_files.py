@@ -23,6 +23,7 @@ import zlib
 from collections.abc import Container, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,6 +43,8 @@ _PREFIX = b'{"key":"'
 _TIME = re.compile(rb'^\{"key":"[0-9a-f]+","time":(\d+(?:\.\d+)?),', re.MULTILINE)
 _TAIL_BYTES = 1 << 18
 """Bytes at a segment's end that have a record's beginning."""
+_LONGEST = 1 << 27
+"""Bytes of a record; a few kB of an exported copy may hold a line that exceeds any memory."""
 _RESULT: TypeAdapter[Completion | LogLikelihood] = TypeAdapter(Completion | LogLikelihood)
 
 
@@ -96,7 +99,7 @@ class Segment:
         number = 0
         try:
             with gzip.open(self.path) if self.path.suffix == ".gz" else self.path.open("rb") as lines:
-                for number, line in enumerate(lines, start=1):
+                for number, line in enumerate(iter(partial(lines.readline, _LONGEST), b""), start=1):
                     if not line.endswith(b"\n"):
                         self._drop(number, "a record that was cut off")
                     elif not line.startswith(_PREFIX):
