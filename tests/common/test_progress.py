@@ -13,6 +13,7 @@ import pytest
 from terminal import run_on_terminal
 
 from utility_annotation.common.progress import Progress, counted, waiting
+from utility_annotation.running.start import last_words
 
 JOB = """
 import sys, time
@@ -99,3 +100,33 @@ def test_work_that_shows_its_position_is_looked_at(caplog: pytest.LogCaptureFixt
             assert caplog.messages[-1].startswith("reading: 1,000 of 3,000 bytes")
             stream.read()
         assert caplog.messages[-1].startswith("reading: 3,000 of 3,000 bytes")
+
+
+HOSTILE = "a\x1b[31mb\x9bc\x07\r\nerror: forged\u202e"
+SAYS = """
+import logging, sys
+sys.path.insert(0, {scripts!r})
+from utility_annotation.common.errors import InputError, run_script
+from utility_annotation.common.progress import LOG, log_to_stderr
+def main(_):
+    log_to_stderr()
+    logging.getLogger("a").warning("%s says %s", "a server", {text!r})
+    LOG.info({text!r})
+    raise {error}({text!r}{hint})
+run_script(main)
+"""
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(("error", "hint"), [("ValueError", ""), ("InputError", ", hint='no'")])
+def test_text_from_outside_neither_steers_the_terminal_nor_begins_a_line(
+    root: Path, tmp_path: Path, error: str, hint: str
+) -> None:
+    code = SAYS.format(scripts=str(root / "workflow" / "scripts"), text=HOSTILE, error=error, hint=hint)
+    ended, shown = run_on_terminal([sys.executable, "-c", code], log=tmp_path / "log")
+    assert ended == 1
+    log = (tmp_path / "log").read_text()
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", log + shown.replace("\r\n", "\n"))
+    assert log.count("a\\x1b[31mb\\x9bc\\x07") >= 3
+    assert "\nerror: forged" not in log
+    assert not last_words(tmp_path / "log").startswith("error: forged")

@@ -153,12 +153,6 @@ def test_url_that_is_none_is_refused_at_once(url: str) -> None:
         hosted(url)
 
 
-def test_url_with_a_password_is_refused_without_being_shown() -> None:
-    with pytest.raises(InputError, match="password") as raised:
-        hosted("https://me:secret-word@example.com/v1")
-    assert "secret-word" not in str(raised.value)
-
-
 def test_proxy_of_the_environment_serves_other_machines_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """The scripted server plays the proxy, which is sent whole URLs."""
     with ScriptedServer(lambda received: chat_answer()) as scripted:

@@ -599,9 +599,17 @@ def test_interrupt_ends_a_job_whose_server_hangs(root: Path, tmp_path: Path) -> 
     assert not annotated(tmp_path).exists()
 
 
-def test_a_short_key_is_masked_in_messages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", "k7z")
-    refusal = Answer({"error": "bad key k7z"}, 401)
+@pytest.mark.parametrize(("key", "masked"), [("EMPTY", False), ("1", False), ("k7z-123", False), ("k7z-1234", True)])
+def test_a_key_is_masked_by_its_length_alike_in_replies_and_in_messages(
+    monkeypatch: pytest.MonkeyPatch, key: str, masked: bool
+) -> None:
+    """A short one is a placeholder that could be any word of a reply: ``[1]`` must stay what it is."""
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with ScriptedServer(lambda received: chat_answer(f"says {key}.")) as scripted:
+        ((_, reply),) = hosted(scripted.url).generate(asked("q"))
+    refusal = Answer({"error": f"says {key}."}, 401)
     with ScriptedServer(lambda received: refusal) as scripted, pytest.raises(InputError) as raised:
         list(hosted(scripted.url).generate(asked("q")))
-    assert "k7z" not in str(raised.value)
+    shown = "says ***." if masked else f"says {key}."
+    assert reply.text == shown
+    assert shown in str(raised.value)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import logging
 import time
-from dataclasses import asdict
+import tracemalloc
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from utility_annotation.common.errors import InputError
+from utility_annotation.engines import store_files
 from utility_annotation.engines.protocol import Completion, Continuation, LogLikelihood, Message, ReplyRequest
 from utility_annotation.engines.store import CompletionStore, completion_key, log_likelihood_key
+from utility_annotation.engines.store_admin import prune
+from utility_annotation.engines.store_files import newest
 from utility_annotation.settings import Sampling
 
 CHAT = (Message("user", "Which?"),)
@@ -81,6 +86,57 @@ def test_oldest_of_several_results_counts_whatever_its_file(tmp_path: Path, name
         record = {"key": KEY, "time": moment, **asdict(LogLikelihood(total, 1, 1))}
         (tmp_path / name).write_text(json.dumps(record, separators=(",", ":")) + "\n")
     assert CompletionStore(tmp_path).find([KEY]) == {KEY: LogLikelihood(-1.0, 1, 1)}
+
+
+def test_a_clock_that_is_set_back_does_not_change_which_result_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither that of a later job, nor that of a job which wrote before and goes on."""
+    clock = [2e9]
+    monkeypatch.setattr(time, "time", lambda: clock[0])
+    likelihoods = [LogLikelihood(-total, 1, 1) for total in (1.0, 2.0, 3.0)]
+    with CompletionStore(tmp_path) as early, CompletionStore(tmp_path) as other:
+        early.add(key(1), COMPLETION)
+        other.add(KEY, likelihoods[0])
+        clock[0] -= 3600
+        early.add(KEY, likelihoods[1])
+        with CompletionStore(tmp_path) as late:
+            late.add(KEY, likelihoods[2])
+        assert late.find([KEY]) == {KEY: likelihoods[0]}
+    prune(tmp_path)
+    assert CompletionStore(tmp_path).find([KEY]) == {KEY: likelihoods[0]}
+
+
+def test_a_segment_of_long_records_tells_its_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda: 2e9)
+    with CompletionStore(tmp_path) as store:
+        store.add(KEY, replace(COMPLETION, text="x" * 200_000))
+    assert newest(tmp_path) == pytest.approx(2e9, abs=60)
+
+
+@pytest.mark.parametrize(
+    "change", [{"tokens": 0}, {"tokens": -3}, {"total": "nan"}, {"total": "-inf"}, {"time": "nan"}]
+)
+def test_a_likelihood_that_is_none_is_dropped(tmp_path: Path, change: dict[str, object]) -> None:
+    record = {"key": KEY, "time": 1.0, **asdict(LogLikelihood(-1.0, 2, 1))} | change
+    (tmp_path / "a.jsonl").write_text(json.dumps(record, separators=(",", ":")) + "\n")
+    assert CompletionStore(tmp_path).find([KEY]) == {}
+
+
+def test_an_imported_copy_with_a_line_of_any_length_does_not_fill_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_files, "_LONGEST", 1 << 20)
+    zeros = gzip.compress(bytes(1 << 20))
+    with CompletionStore(tmp_path) as store:
+        store.add(KEY, COMPLETION)
+    (tmp_path / "a.jsonl.gz").write_bytes(b"".join([zeros] * 100))
+    tracemalloc.start()
+    try:
+        assert CompletionStore(tmp_path).find([KEY, key(1)]) == {KEY: COMPLETION}
+        assert tracemalloc.get_traced_memory()[1] < 10 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_record_cut_off_at_any_byte_is_dropped_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

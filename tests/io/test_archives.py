@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import io
+import os
 import random
+import subprocess
+import sys
 import tarfile
 import zipfile
 from pathlib import Path
@@ -98,6 +102,16 @@ def test_a_truncated_archive(tmp_path: Path, name: str) -> None:
     assert everything(tmp_path) == {name}
 
 
+def test_a_damaged_copy_of_the_user_s_own_is_not_to_be_deleted(tmp_path: Path) -> None:
+    (tmp_path / "own.tar.gz").write_bytes(b"no archive")
+    (tmp_path / "fetched.tar.gz").write_bytes(b"no archive")
+    (tmp_path / "a.tar.gz").symlink_to(tmp_path / "own.tar.gz")
+    with pytest.raises(InputError, match="Fix: copy your own file again"):
+        unpack(tmp_path / "a.tar.gz", "b", tmp_path / "b")
+    with pytest.raises(InputError, match="Fix: delete the archive to download it again"):
+        unpack(tmp_path / "fetched.tar.gz", "b", tmp_path / "b")
+
+
 @pytest.mark.parametrize("content", [b"", b"no archive" * 1000, b"\x1f\x8bnonsense"])
 def test_what_is_no_archive(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.tar.gz").write_bytes(content)
@@ -141,3 +155,73 @@ def test_a_flipped_bit_of_a_compressed_archive_is_an_error_or_changes_nothing(tm
         else:
             assert output.read_bytes() == content
     assert noticed > 0.9 * len(range(0, len(whole), 7))
+
+
+def header(kind: bytes, size: int, content: bytes = b"") -> bytes:
+    """A tar header of this type that states a size, with some content, up to the next block."""
+    info = tarfile.TarInfo("a")
+    info.type, info.size = kind, size
+    return info.tobuf(tarfile.GNU_FORMAT) + content + bytes(-len(content) % 512)
+
+
+def record(key: str, value: str) -> bytes:
+    """A PAX record."""
+    rest = len(f" {key}={value}\n")
+    length = rest + len(str(rest + len(str(rest))))
+    return f"{length} {key}={value}\n".encode()
+
+
+def extended(kind: bytes, content: bytes) -> bytes:
+    return header(kind, len(content), content)
+
+
+SPARSE = extended(
+    b"x", b"".join(record(f"GNU.sparse.{key}", "1") for key in ("major", "realsize")) + record("GNU.sparse.minor", "0")
+)
+OLD_SPARSE = bytearray(header(b"S", 512))
+OLD_SPARSE[482] = 1  # the map goes on in the next block
+OLD_SPARSE[148:156] = b"%06o\0 " % tarfile.calc_chksums(bytes(OLD_SPARSE))[0]
+MB = bytes(1 << 20)
+BOMBS: dict[str, list[tuple[bytes, int]]] = {
+    "a long name": [(header(b"L", 1 << 30), 1), (MB, 1024)],
+    "a long link": [(header(b"K", 1 << 30), 1), (MB, 1024)],
+    "PAX records": [(header(b"x", 1 << 30), 1), (MB, 1024)],
+    "PAX records of all members": [(header(b"g", 1 << 30), 1), (MB, 1024)],
+    "many PAX records of all members": [(extended(b"g", record(f"{n}", "v" * 60_000)), 1) for n in range(6_000)],
+    "long names in a row": [(extended(b"L", b"n" * 60_000), 7_000)],
+    "an old sparse map": [(bytes(OLD_SPARSE), 1), (b"7".zfill(12) * 42 + b"\1" * 8, 10**6)],
+    "a sparse map": [(SPARSE + header(b"0", 1 << 30), 1), (b"9" * 9 + b"\n", 1), (b"1\n" * 10**6, 100)],
+    "a sparse map of words": [(extended(b"x", record("GNU.sparse.map", "a,b")) + header(b"0", 0), 1)],
+}
+UNPACK = """
+import pathlib, re, sys
+from utility_annotation.common.errors import InputError
+from utility_annotation.io.archives import unpack
+try:
+    unpack(pathlib.Path("a.tar.gz"), "wanted", pathlib.Path("out"))
+except InputError as error:
+    print(f"error: {error}")
+print(int(re.search("VmHWM:\\s*(\\d+)", pathlib.Path("/proc/self/status").read_text())[1]) >> 10)
+"""
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("kind", BOMBS)
+def test_headers_of_a_tar_do_not_fill_the_memory(tmp_path: Path, root: Path, kind: str) -> None:
+    with (tmp_path / "a.tar.gz").open("wb") as file:
+        for content, times in BOMBS[kind]:
+            packed = gzip.compress(content, 1)
+            file.writelines(packed for _ in range(times))
+    done = subprocess.run(
+        [sys.executable, "-c", UNPACK],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(root / "workflow" / "scripts")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    error, megabytes = done.stdout.splitlines()
+    assert error.startswith("error: a.tar.gz: the archive is cut short or damaged (")
+    assert int(megabytes) < 150
+    assert everything(tmp_path) == {"a.tar.gz"}

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -37,12 +38,20 @@ class Server:
     content: bytes = CONTENT
     ranges: bool = True
     tag: str | None = '"one"'
+    modified: str | None = None
+    """Last-Modified."""
+    heeds_version: bool = True
+    """Whether If-Range counts."""
+    headers: dict[str, str] = field(default_factory=dict)
+    """Stated in place of the right ones."""
     states_length: bool = True
     statuses: list[int] = field(default_factory=list)
     """Answered before anything else, one a request."""
     breaks: list[int] = field(default_factory=list)
     """Bytes after which the connection is broken off, one a request."""
     hangs: bool = False
+    redirect: str = ""
+    """Where /moved/ leads; empty for the file itself."""
     step: float = 0.0
     """Seconds between blocks of 64 KiB."""
     requests: list[dict[str, Any]] = field(default_factory=list)
@@ -71,15 +80,17 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
                 self._answer(server.statuses.pop(0), b"", {})
                 return
             if self.path.startswith("/moved/"):
-                self._answer(302, b"", {"Location": self.path.removeprefix("/moved")})
+                self._answer(302, b"", {"Location": server.redirect or self.path.removeprefix("/moved")})
                 return
             self._send_file(request)
 
         def _send_file(self, request: dict[str, Any]) -> None:
             start, whole = 0, len(server.content)
             headers = {"ETag": server.tag} if server.tag else {}
+            headers |= {"Last-Modified": server.modified} if server.modified else {}
             asked = re.fullmatch(r"bytes=(\d+)-", self.headers["Range"] or "")
-            if server.ranges and asked and self.headers["If-Range"] in (None, server.tag):
+            same = not server.heeds_version or self.headers["If-Range"] in (None, server.tag, server.modified)
+            if server.ranges and asked and same:
                 start = int(asked[1])
                 if start >= whole:
                     self._answer(416, b"", {"Content-Range": f"bytes */{whole}"})
@@ -90,7 +101,7 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
                 headers["Content-Length"] = str(len(body))
             stop = server.breaks.pop(0) if server.breaks else len(body)
             self.send_response(206 if "Content-Range" in headers else 200)
-            for name, value in headers.items():
+            for name, value in (headers | server.headers).items():
                 self.send_header(name, value)
             self.end_headers()
             try:
@@ -161,6 +172,17 @@ def test_the_proxy_of_the_environment_is_asked(server: Server, output: Path, mon
     monkeypatch.setenv("http_proxy", server.url.removesuffix("/files/a.bin"))
     fetch_file(server.download(url="http://publisher.invalid/files/a.bin"), output, QUICK)
     assert server.requests[0]["path"] == "http://publisher.invalid/files/a.bin"
+
+
+@pytest.mark.parametrize("proxy", ["http://me:secret-word@127.0.0.1:9", "http://me:secret-word@sign@host.invalid:9"])
+def test_the_password_of_a_proxy_is_not_shown(
+    server: Server, output: Path, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    monkeypatch.setenv("http_proxy", proxy)
+    message = failure(server, output, Patience(attempts=1), url="http://publisher.invalid/files/a.bin")
+    assert "secret-word" not in message
+    assert "secret-word" not in str(InputError(f"{proxy} is no proxy.", hint="correct it."))
+    assert "://***@" in str(InputError(f"{proxy} is no proxy.", hint="correct it."))
 
 
 @pytest.mark.parametrize("states_length", [True, False])
@@ -350,6 +372,79 @@ def test_without_checksum_a_file_that_was_replaced_meanwhile_is_not_mixed(server
     server.tag, server.content = '"two"', bytes(len(CONTENT))
     fetch_file(server.download(md5=None), output, QUICK)
     assert output.read_bytes() == server.content
+
+
+MONDAY, TUESDAY = "Mon, 05 Jan 2026 10:00:00 GMT", "Tue, 06 Jan 2026 10:00:00 GMT"
+VERSIONS = {
+    "ETag": ({"tag": '"one"'}, {"tag": '"two"'}),
+    "no ETag any more": ({"tag": '"one"', "modified": MONDAY}, {"tag": None, "modified": MONDAY}),
+    "Last-Modified": ({"tag": None, "modified": MONDAY}, {"tag": None, "modified": TUESDAY}),
+    "weak ETag": ({"tag": 'W/"one"', "modified": MONDAY}, {"tag": 'W/"two"', "modified": MONDAY}),
+    "longer": ({}, {"content": bytes(len(CONTENT) + 1)}),
+    "shorter": ({}, {"content": bytes(len(CONTENT) - 1)}),
+}
+
+
+@pytest.mark.parametrize("kind", VERSIONS)
+def test_without_checksum_two_versions_are_not_spliced_by_a_server_that_ignores_if_range(
+    server: Server, output: Path, kind: str
+) -> None:
+    server.heeds_version = False
+    before, after = VERSIONS[kind]
+    vars(server).update(before)
+    leave_partial(server, output, 1_000_000, md5=None, bytes=None)
+    vars(server).update({"content": bytes(len(CONTENT))} | after)
+    fetch_file(server.download(md5=None, bytes=None), output, QUICK)
+    assert [request["range"] for request in server.requests] == ["bytes=1000000-", None]
+    assert output.read_bytes() == server.content
+
+
+@pytest.mark.parametrize("states_length", [True, False])
+def test_without_checksum_a_file_that_became_as_short_as_the_partial_is_not_taken_for_whole(
+    server: Server, output: Path, states_length: bool
+) -> None:
+    """The server answers 416: it has no more bytes than are here."""
+    server.heeds_version, server.states_length = False, states_length
+    before = server.download(md5=None, bytes=None if states_length else len(CONTENT))
+    server.breaks = [1_000_000]
+    with pytest.raises(InputError):
+        fetch_file(before, output, Patience(attempts=1))
+    server.content = bytes(1_000_000)
+    fetch_file(server.download(md5=None, bytes=None), output, QUICK)
+    assert output.read_bytes() == server.content
+
+
+def test_without_checksum_a_part_of_the_same_version_is_continued(server: Server, output: Path) -> None:
+    server.tag, server.modified = None, MONDAY
+    leave_partial(server, output, 1_000_000, md5=None, bytes=None)
+    fetch_file(server.download(md5=None, bytes=None), output, QUICK)
+    assert [request["range"] for request in server.requests] == ["bytes=1000000-"]
+    assert output.read_bytes() == CONTENT
+
+
+def test_a_part_of_unstated_total_must_reach_the_total_announced_before(server: Server, output: Path) -> None:
+    leave_partial(server, output, 1_000_000, md5=None, bytes=None)
+    server.headers = {"Content-Range": "bytes 1000000-1999999/*", "Content-Length": "1000000"}
+    message = failure(server, output, Patience(attempts=1), md5=None, bytes=None)
+    assert "it ended after 2,000,000 of 3,000,000 bytes" in message
+
+
+@pytest.mark.parametrize("headers", [{"Content-Length": "9" * 5000}, {"Content-Length": "-1"}, {"Content-Length": "x"}])
+def test_an_odd_content_length_is_no_crash(server: Server, output: Path, headers: dict[str, str]) -> None:
+    server.headers = headers
+    with suppress(InputError):
+        fetch_file(server.download(), output, QUICK)
+        assert output.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["http://[::1", "http://127.0.0.1:port/a.bin", "ftp://127.0.0.1/a.bin", "file:///etc/hostname", "//", "é"],
+)
+def test_an_odd_redirect_is_an_error_that_names_the_url(server: Server, output: Path, location: str) -> None:
+    server.redirect = location
+    url = server.url.replace("/files/", "/moved/files/")
+    assert failure(server, output, url=url).startswith(f"{url}: ")
 
 
 def test_without_checksum_and_version_a_partial_is_not_trusted(server: Server, output: Path) -> None:

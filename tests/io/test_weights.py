@@ -207,17 +207,33 @@ def test_a_missing_file_of_several_is_noticed_while_the_model_is_prepared(origin
         prepared(original)
 
 
+@pytest.mark.parametrize("content", ["[]", "{}", '{"weight_map": []}', '{"weight_map": {"a": 3}}', '{"weight_map"'])
+def test_an_index_of_another_form_is_named(original, content):
+    (original / "model.safetensors.index.json").write_text(content)
+    with pytest.raises(InputError, match=r"model\.safetensors\.index\.json: "):
+        prepared(original)
+
+
+@pytest.mark.parametrize("name", ["tokenizer.json", "generation_config.json", "modules.json", "1_Pooling/config.json"])
+def test_json_that_is_cut_is_noticed_while_the_model_is_prepared(original, name):
+    (original / name).parent.mkdir(exist_ok=True)
+    (original / name).write_text('{"version": "1.0", "added_to')
+    with pytest.raises(InputError, match=rf"{name}: this file is no JSON"):
+        prepared(original)
+
+
 @pytest.mark.parametrize(
     "content", ["[]", "3", "", "{", '{"model_type": "unheard-of"}', '{"model_type": "bert", "hidden_size": "x"}']
 )
 def test_a_configuration_that_describes_no_model_is_named(original, content):
     (original / "config.json").write_text(content)
-    with pytest.raises(InputError, match=r"config\.json: (this file is no JSON object|transformers cannot build)"):
+    with pytest.raises(InputError, match=r"config\.json: (this file is no JSON|transformers cannot build)"):
         prepared(original)
 
 
 def test_one_call_reads_pickles_and_no_model_brings_code(root: Path) -> None:
-    sources = {path: path.read_text(encoding="utf-8") for path in (root / "workflow").rglob("*.py")}
+    files = [file for folder in ("workflow", "benchmarks") for file in (root / folder).rglob("*.py")]
+    sources = {path: path.read_text(encoding="utf-8") for path in files}
     assert [path.name for path, text in sources.items() for _ in re.finditer(r"torch\.load\(", text)] == ["weights.py"]
     for path, text in sources.items():
         assert not re.search(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pytrec_eval
@@ -9,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from utility_annotation.io.schemas import RUN
-from utility_annotation.retrieval.runs import rank, read_rankings
+from utility_annotation.retrieval.runs import rank, read_rankings, search_again
 
 near_ties = st.sampled_from([20.0, 20.0 + 1e-8, 20.000001, 19.999999, 0.0, -0.0, -1.0])
 docids = st.text("ab10Zé", min_size=1, max_size=3)
@@ -68,3 +70,10 @@ def test_rankings_are_read_best_first_however_the_rows_lie(tmp_path):
 def test_a_run_without_a_row_has_no_rankings(tmp_path):
     RUN.write(tmp_path / "run.parquet", RUN.rows([]))
     assert dict(read_rankings(tmp_path / "run.parquet")) == {}
+
+
+def test_a_run_that_others_made_is_to_be_corrected_and_not_deleted() -> None:
+    assert "delete this run" in search_again(Path("results/runs/bert/human/dev.parquet"))
+    own = search_again(Path("results/runs/external/colbert/dev.parquet"))
+    assert own.startswith("correct the file of `external_runs.colbert`")
+    assert "delete" not in own

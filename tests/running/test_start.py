@@ -28,3 +28,8 @@ def test_a_job_that_was_killed_is_told_too(tmp_path: Path, log: str | None) -> N
     said = last_words(tmp_path / "log")
     assert "killed" in said
     assert said.startswith("10:00 INFO encoding: 3 of 9" if log else "it ended without an error")
+
+
+def test_what_another_program_wrote_to_the_log_does_not_steer_the_terminal(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text("Traceback (most recent call last):\nValueError: \x1b[2J\x1b]0;title\x07\n")
+    assert last_words(tmp_path / "log") == r"ValueError: \x1b[2J\x1b]0;title\x07"

@@ -427,3 +427,31 @@ def test_a_variable_that_is_not_set_is_named(demo: dict[str, Any], monkeypatch: 
     monkeypatch.delenv("NOWHERE", raising=False)
     with pytest.raises(InputError, match=r"models\.own\.path: the environment variable NOWHERE is not set"):
         load(demo | {"models": {"own": {"path": "${NOWHERE}/model"}}})
+
+
+@pytest.mark.parametrize("user", ["me:secret-word@", "secret-word@", "me:secret-word@twice@", ":secret-word@"])
+@pytest.mark.parametrize(
+    "place",
+    ["downloads/own/url", "performance/annotate/server/url", "performance/annotate/servers/big/url", "models/own/hub"],
+)
+def test_a_url_with_a_user_or_a_password_is_refused_without_being_shown(
+    demo: dict[str, Any], tmp_path: Path, place: str, user: str
+) -> None:
+    *sections, key = place.split("/")
+    more: Any = {key: f"https://{user}host.example/v1/file.gz"}
+    for section in reversed(sections):
+        more = {section: more}
+    update_config(demo, more)
+    edited = tmp_path / "edited.yaml"
+    edited.write_text(yaml.safe_dump(demo))
+    for read in (lambda: load(demo, path="a.yaml"), lambda: read_resolved(edited)):
+        with pytest.raises(
+            InputError, match=rf"{place.replace('/', '.').removesuffix('.' + key)}: .*password"
+        ) as raised:
+            read()
+        assert "secret-word" not in str(raised.value)
+
+
+def test_a_url_with_an_at_sign_in_its_path_is_taken(demo: dict[str, Any]) -> None:
+    update_config(demo, {"downloads": {"own": {"url": "https://host.example/@me/file.gz?a@b"}}})
+    load(demo, path="a.yaml")

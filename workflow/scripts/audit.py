@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,7 +29,7 @@ from utility_annotation.audit.tables import RateTable, read_sizes, read_table
 from utility_annotation.audit.workload import Workloads
 from utility_annotation.common.errors import InputError, run_script
 from utility_annotation.common.files import write_json, write_text
-from utility_annotation.common.progress import LOG, waiting
+from utility_annotation.common.progress import LOG, log_to_stderr, waiting
 from utility_annotation.engines.store_admin import summarise
 from utility_annotation.planning import annotation
 
@@ -136,7 +135,7 @@ def main(argv: list[str] | None) -> None:
     for command, output in ((planning, PLAN), (comparing, PLAN.with_name("actual"))):
         command.add_argument("--output", type=Path, default=output, help=f"files without .md and .json ({output})")
     arguments, rest = parser.parse_known_args(argv)
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    log_to_stderr(logging.WARNING)
     LOG.setLevel(logging.INFO)
     if arguments.command == "plan":
         plan(arguments, rest)

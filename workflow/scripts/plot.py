@@ -61,7 +61,7 @@ def training(arguments: argparse.Namespace) -> None:
 
 
 def _read(paths: Iterable[str]) -> list[Any]:
-    return list(map(read_json, paths))
+    return [read_json(path, "labels") for path in paths]
 
 
 def main(argv: list[str] | None) -> None:

@@ -60,7 +60,7 @@ def costs(arguments: argparse.Namespace) -> None:
 
 
 def _read(paths: Iterable[str]) -> list[Any]:
-    return list(map(read_json, paths))
+    return [read_json(path, "labels") for path in paths]
 
 
 def _write(table: Table, output: Path) -> None:

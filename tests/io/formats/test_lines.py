@@ -7,6 +7,10 @@ import gzip
 import io
 import lzma
 import math
+import os
+import re
+import subprocess
+import sys
 import tarfile
 import zipfile
 from pathlib import Path
@@ -151,17 +155,6 @@ def test_a_zip_that_is_cut_short_is_no_zip_without_a_member(tmp_path: Path, memb
         list(iter_lines(tmp_path / "a.zip" / member))
 
 
-@pytest.mark.parametrize(
-    ("offset", "value", "problem"), [(6, 1, "is encrypted"), (8, 9, "compression method is not supported")]
-)
-def test_a_member_that_cannot_be_unpacked_is_named(tmp_path: Path, offset: int, value: int, problem: str) -> None:
-    content = bytearray(zipped(b"x" * 99))
-    content[offset] = content[content.index(b"PK\1\2") + offset + 2] = value
-    (tmp_path / "a.zip").write_bytes(content)
-    with pytest.raises(InputError, match=rf"a\.zip/a\.txt: this member cannot be read \(.*{problem}.* Fix: unpack"):
-        list(iter_lines(tmp_path / "a.zip" / "a.txt"))
-
-
 def test_damaged_zip_member(tmp_path: Path) -> None:
     path = tmp_path / "a.zip"
     with zipfile.ZipFile(path, "w") as archive:
@@ -218,3 +211,101 @@ def test_what_python_writes_for_numbers_that_are_none_is_read() -> None:
     assert (math.isnan(found["score"]), found["least"], found["text"]) == (True, -math.inf, "\u00e9")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="a, line 3: this is not JSON"):
         json_object(b'{"score": NaN, "text": "\\ud800"}', Path("a"), 3)
+
+
+def packed(folder: Path, method: int) -> Path:
+    """A zip with a member of some thousand lines, packed in this way."""
+    with zipfile.ZipFile(folder / "a.zip", "w", method) as archive:
+        archive.writestr("a.txt", b"".join(b"%d\n" % (number * 7919 % 10007) for number in range(40_000)))
+    return folder / "a.zip"
+
+
+def state_in_headers(path: Path, offset: int, value: int) -> None:
+    """Set a number of two bytes in the member's header and in the zip's directory, where it stands two bytes later."""
+    content = bytearray(path.read_bytes())
+    directory = content.rindex(b"PK\1\2")
+    for place in (offset, directory + offset + 2):
+        content[place : place + 2] = value.to_bytes(2, "little")
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("offset", "value", "reason"),
+    [(6, 1, "encrypted"), (6, 0x41, "strong encryption"), (8, 9, "compression method"), (8, 99, "compression method")],
+    ids=["encrypted", "strongly encrypted", "Deflate64", "AES"],
+)
+def test_a_zip_that_python_does_not_read_says_what_to_do(tmp_path: Path, offset: int, value: int, reason: str) -> None:
+    path = packed(tmp_path, zipfile.ZIP_DEFLATED)
+    state_in_headers(path, offset, value)
+    with pytest.raises(
+        InputError, match=rf"a\.zip/a\.txt: this zip file cannot be read \(.*{reason}.*Fix: .*unpack it"
+    ):
+        list(iter_lines(path / "a.txt"))
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_damage_anywhere_in_a_zip_is_an_error_that_names_the_file(tmp_path: Path, method: int) -> None:
+    path = packed(tmp_path, method)
+    whole, expected = path.read_bytes(), list(iter_lines(path / "a.txt"))
+    noticed = 0
+    for place in range(0, len(whole), len(whole) // 150):
+        damaged = bytearray(whole)
+        damaged[place] ^= 0x55
+        path.write_bytes(damaged)
+        try:
+            found = list(iter_lines(path / "a.txt"))
+        except InputError as error:
+            noticed += str(error).startswith(str(path))
+        else:
+            assert found == expected
+    assert noticed > 100
+
+
+LIMITED = """
+import pathlib, re, sys
+from utility_annotation.common.errors import InputError
+from utility_annotation.io.formats import delimited, documents, lines, topics
+read = {"lines": lines.iter_lines, "blocks": lines.iter_blocks, "table": delimited.rows, "topics": topics.read_queries,
+        "list": documents.iter_objects}[sys.argv[1]]
+def peak():
+    return int(re.search("VmHWM:\\s*(\\d+)", pathlib.Path("/proc/self/status").read_text())[1]) >> 10
+before = peak()
+try:
+    for _ in read(pathlib.Path("a.zip/a")):
+        pass
+except InputError as error:
+    print(f"error: {error}")
+print(peak() - before)
+"""
+BOMBS = {
+    "lines": (b"first\n", b"x"),
+    "blocks": (b"first\n", b"x"),
+    "table": (b'a,b\n1,"', b"x" * 1023 + b"\n"),
+    "topics": (b"", b"x" * 1023 + b"\n"),
+    "list": (b'[{"a": "b"}, {"a": "', b"x"),
+}
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("kind", BOMBS)
+def test_a_small_zip_does_not_fill_the_memory(tmp_path: Path, root: Path, kind: str) -> None:
+    first, rest = BOMBS[kind]
+    with (
+        zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open("a", "w", force_zip64=True) as member,
+    ):
+        member.write(first)
+        for _ in range(300):
+            member.write(rest * ((1 << 20) // len(rest)))
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, kind],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(root / "workflow" / "scripts")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    error, megabytes = done.stdout.splitlines()
+    assert re.match(r"error: a\.zip/a, (line|item) \d+: .*(longer than 32 MB|larger than field limit)", error)
+    assert int(megabytes) < 150

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from ..common.errors import InputError
 from ..common.files import read_json
@@ -97,10 +96,10 @@ def _figures(path: Path, *names: str) -> dict[str, float]:
     """Figures of a JSON record that a job left, or of a benchmark file of Snakemake's; nothing where that is empty."""
     try:
         if path.suffix != ".tsv":
-            record: Any = read_json(path)
+            record = read_json(path)
             return {name: float(record[name]) for name in names}
         rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines(), delimiter="\t"))
         return {name: sum(float(row[name]) for row in rows) for name in names} if rows else {}
     except (OSError, InputError, ValueError, KeyError, TypeError):
-        hint = "remove it, or run its job again."
+        hint = "delete this record, or run its job again."
         raise InputError("this record of a job is damaged.", hint=hint, path=path) from None

@@ -9,8 +9,10 @@ import re
 import shutil
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import TracebackType
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """The operating system's ways to say that a disk, a quota or a file is full."""
@@ -18,6 +20,8 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 """Control characters, line separators, and marks that turn the direction of what follows."""
 
+_USER = re.compile(r"(?<=://)[^/?#\s]*@")
+"""User and password of a URL, such as a proxy's of the environment."""
 _LINES = re.compile(r"\s*[\r\n]+\s*")
 _LARGE_FOLDERS = ("results", "data", "raw")
 """The folders of a working folder that hold the large files."""
@@ -33,8 +37,12 @@ def place(line: int) -> str:
 
 
 def printable(text: str) -> str:
-    """A text on one line, its other control characters spelled out: text from outside must not steer a terminal."""
-    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), _LINES.sub(" ", text))
+    """A text on one line, its other control characters spelled out: text from outside must not steer a terminal.
+
+    A user and a password in a URL are masked.
+    """
+    line = _USER.sub("***@", _LINES.sub(" ", text))
+    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), line)
 
 
 class InputError(Exception):
@@ -120,8 +128,20 @@ def _fullest() -> Path:
     return min(places, key=lambda place: shutil.disk_usage(place).free, default=Path.cwd())
 
 
+def _print_traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """What Python prints of a mistake of ours, in which text from outside neither steers a terminal nor begins a line.
+
+    A job's last words are looked for at the beginnings of lines.
+    """
+    for part in traceback.format_exception(kind, error, trace):
+        first, *others = part.rstrip("\n").split("\n")
+        lines = [first, *(line if line.startswith(" ") else f"  {line}" for line in others)]
+        print("\n".join(map(printable, lines)), file=sys.stderr)
+
+
 def run_script(main: Callable[[list[str] | None], None]) -> None:
     """Run a script's ``main``. An InputError or a full disk becomes one line on standard error and exit code 1."""
+    sys.excepthook = _print_traceback
     gc.freeze()  # imported modules live until the end, so the garbage collector need not look at them
     try:
         main(None)

@@ -9,7 +9,6 @@ import hashlib
 import logging
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from .errors import InputError
 from .files import read_json, write_json
@@ -31,7 +30,7 @@ def content_digest(path: Path | str, cache: Path | str) -> str:
     status = path.stat()
     stamp = {"path": str(path), "bytes": status.st_size, "modified_ns": status.st_mtime_ns}
     with suppress(OSError, InputError):
-        known: Any = read_json(kept)
+        known = read_json(kept)
         if isinstance(known, dict) and {name: known.get(name) for name in stamp} == stamp and "digest" in known:
             return str(known["digest"])
     if status.st_size > _LONG:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -106,13 +107,16 @@ def write_json(path: Path | str, value: object) -> None:
         temporary.write_bytes(orjson.dumps(value, option=options))
 
 
-def read_json(path: Path | str) -> object:
-    """Read a JSON file that this workflow wrote.
+def read_json(path: Path | str, *names: str) -> Any:
+    """Read a JSON file that this workflow wrote; with ``names``, an object that has at least these.
 
     Raises:
         InputError: it is damaged.
     """
     try:
-        return orjson.loads(Path(path).read_bytes())
+        found = orjson.loads(Path(path).read_bytes())
     except orjson.JSONDecodeError as error:
         raise InputError(f"this file is damaged ({error}).", hint=REGENERATE, path=path) from None
+    if names and not (isinstance(found, dict) and found.keys() >= set(names)):
+        raise InputError(f"this file is damaged (it has no {', '.join(names)}).", hint=REGENERATE, path=path)
+    return found

@@ -14,6 +14,8 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import TypeVar
 
+from .errors import printable
+
 _Item = TypeVar("_Item")
 
 LOG = logging.getLogger(__name__)
@@ -26,11 +28,23 @@ _SECONDS_BETWEEN_LINES = 10.0
 _SECONDS_BETWEEN_LOG_LINES = 5.0
 
 
-def log_to_stderr() -> None:
+class _Line(logging.Formatter):
+    """A record as one line, with the time: text from outside in it neither steers a terminal nor begins a line."""
+
+    def __init__(self, form: str) -> None:
+        super().__init__(form, datefmt="%H:%M:%S")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return printable(super().formatMessage(record))
+
+
+def log_to_stderr(level: int = logging.INFO) -> None:
     """Log on standard error, with the time; show progress lines on the terminal too if standard error is a file."""
     if logging.getLogger().handlers:
         return
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
+    logged = logging.StreamHandler()
+    logged.setFormatter(_Line("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=level, handlers=[logged])
     if sys.stderr.isatty():
         return
     try:
@@ -41,7 +55,7 @@ def log_to_stderr() -> None:
     written = [value for option, value in pairwise(sys.argv) if option in _WRITTEN]
     job = " ".join([Path(sys.argv[0]).stem, *command, *written]).replace("%", "%%")
     terminal = logging.StreamHandler(stream)
-    terminal.setFormatter(logging.Formatter(f"%(asctime)s {job}: %(message)s", datefmt="%H:%M:%S"))
+    terminal.setFormatter(_Line(f"%(asctime)s {job}: %(message)s"))
     last = time.monotonic()
 
     def is_due(_: logging.LogRecord) -> bool:

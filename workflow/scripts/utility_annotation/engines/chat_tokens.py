@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from ..common.errors import InputError
 from ..common.importing import large_packages
 from ..common.prefetch import ahead
 from ..io import models
+from ..io.weights import read_object
 from ..settings import Annotator
 from .chat_template import ChatTemplate
 from .protocol import Chat, Completion, Continuation, Failure, Message, TooLong
@@ -150,7 +150,7 @@ class ChatTokenizer:
 
     def _stop_ids(self) -> list[int]:
         path = self.folder / "generation_config.json"
-        stated = json.loads(path.read_text(encoding="utf-8")).get("eos_token_id") if path.is_file() else None
+        stated = read_object(path).get("eos_token_id") if path.is_file() else None
         ids = {*(stated if isinstance(stated, list) else [stated]), self.tokenizer.eos_token_id} - {None}
         if not ids:
             raise InputError(

@@ -51,7 +51,8 @@ _SECONDS_BETWEEN_WARNINGS = 5.0
 _LARGEST_ANSWER = 1 << 26
 """Bytes of an answer, unpacked. A longer one is given up, as memory has an end."""
 _SHORTEST_SECRET = 8
-"""Characters of a key that is masked in replies; a shorter one could be any word."""
+"""Characters of a key that is masked, in replies and in messages. A shorter one, such as EMPTY, keeps nobody out and
+could be any word."""
 
 
 @dataclass(frozen=True)
@@ -269,7 +270,6 @@ class Server:
         return printable(self._without_key(str(error))) or type(error).__name__
 
     def _without_key(self, text: str) -> str:
-        text = text.replace(self._key, "***") if self._key else text  # in a message a short key too
         return self._masked(text.encode("utf-8", "replace")).decode("utf-8", "replace")
 
     def _masked(self, content: bytes) -> bytes:
@@ -329,16 +329,13 @@ def _is_local(url: str, place: str) -> bool:
     """Whether a URL points to this machine.
 
     Raises:
-        InputError: it is no server's URL, or holds a user or password.
+        InputError: it is no server's URL.
     """
     hint = f"set `{place}.url` to something like http://127.0.0.1:8000/v1."
     try:
         parsed = httpx2.URL(url)
     except httpx2.InvalidURL:
         raise InputError("the server's URL is not valid.", hint=hint) from None
-    if parsed.userinfo:
-        problem = "the server's URL holds a user or a password, which would appear in logs and commands."
-        raise InputError(problem, hint="remove them; the key comes from the environment.")
     if parsed.scheme not in ("http", "https") or not parsed.host or parsed.query or parsed.fragment:
         raise InputError(f"{url!r} is not the URL of a server.", hint=hint)
     host = parsed.host.rstrip(".")

@@ -18,7 +18,7 @@ from typing import Self
 import orjson
 
 from .protocol import Chat, Completion, Continuation, LogLikelihood, ReplyRequest
-from .store_files import KEY_LENGTH, Segment, open_segment, record_line, segments, usable
+from .store_files import KEY_LENGTH, Segment, newest, open_segment, record_line, segments, usable
 
 
 def completion_key(fingerprint: str, request: ReplyRequest) -> str:
@@ -47,6 +47,8 @@ class CompletionStore:
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
         self._segment: int | None = None
+        self._clock = 0.0
+        """What this process adds to its monotonic clock, which nobody sets back, for the time of a record."""
         with usable(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             if not os.access(self.folder, os.R_OK | os.W_OK | os.X_OK, effective_ids=True):
@@ -67,7 +69,8 @@ class CompletionStore:
     def find(self, keys: Collection[str]) -> dict[str, Completion | LogLikelihood]:
         """The stored results of ``keys``. Every segment is read once; only the wanted results stay in memory.
 
-        Of several results under one key the oldest counts. A damaged record, or one that is cut off (its writer was
+        Of several results under one key the oldest counts. No record is older than those that the store had before it,
+        even if a machine's clock was set back. A damaged record, or one that is cut off (its writer was
         killed, or is still writing), is left out with a warning.
 
         Raises:
@@ -92,16 +95,16 @@ class CompletionStore:
 
         After this returns, the operating system has the record, and it survives ``kill -9``. Records are not forced to
         the disk one by one: if the machine itself crashes, those of the last seconds may be lost or damaged. A later
-            job
-        drops and regenerates them.
+        job drops and regenerates them.
 
         Raises:
             InputError: the disk is full, or the folder cannot be written. Earlier records are kept.
         """
-        line = record_line(key, round(time.time(), 3), result)
         with usable(self.folder):
             if self._segment is None:
+                self._clock = max(time.time(), newest(self.folder)) - time.monotonic()
                 self._segment = open_segment(self.folder)
+            line = record_line(key, round(self._clock + time.monotonic(), 6), result)
             try:
                 while line:
                     line = line[os.write(self._segment, line) :]

@@ -14,13 +14,16 @@ from __future__ import annotations
 import fcntl
 import gzip
 import logging
+import math
 import os
+import re
 import socket
 import uuid
 import zlib
 from collections.abc import Container, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,6 +40,11 @@ KEY_LENGTH = 32
 
 _SUFFIXES = (".jsonl", ".jsonl.gz")
 _PREFIX = b'{"key":"'
+_TIME = re.compile(rb'^\{"key":"[0-9a-f]+","time":(\d+(?:\.\d+)?),', re.MULTILINE)
+_TAIL_BYTES = 1 << 18
+"""Bytes at a segment's end that have a record's beginning."""
+_LONGEST = 1 << 27
+"""Bytes of a record; a few kB of an exported copy may hold a line that exceeds any memory."""
 _RESULT: TypeAdapter[Completion | LogLikelihood] = TypeAdapter(Completion | LogLikelihood)
 
 
@@ -64,9 +72,12 @@ def record_line(key: str, time: float, result: Completion | LogLikelihood) -> by
 def _parse(line: bytes) -> Record:
     fields = orjson.loads(line)
     key, time = fields.pop("key"), float(fields.pop("time", 0))
-    if len(bytes.fromhex(key)) != KEY_LENGTH // 2:
+    result = _RESULT.validate_python(fields)
+    if len(bytes.fromhex(key)) != KEY_LENGTH // 2 or not math.isfinite(time):
         raise ValueError(key)
-    return Record(key, time, _RESULT.validate_python(fields), line)
+    if isinstance(result, LogLikelihood) and not (result.tokens > 0 and math.isfinite(result.total)):
+        raise ValueError(key)
+    return Record(key, time, result, line)
 
 
 class Segment:
@@ -88,7 +99,7 @@ class Segment:
         number = 0
         try:
             with gzip.open(self.path) if self.path.suffix == ".gz" else self.path.open("rb") as lines:
-                for number, line in enumerate(lines, start=1):
+                for number, line in enumerate(iter(partial(lines.readline, _LONGEST), b""), start=1):
                     if not line.endswith(b"\n"):
                         self._drop(number, "a record that was cut off")
                     elif not line.startswith(_PREFIX):
@@ -114,6 +125,16 @@ class Segment:
 def segments(folder: Path) -> list[Path]:
     """The segments of a store, by name."""
     return sorted(path for path in folder.iterdir() if path.name.endswith(_SUFFIXES) and path.name[0] != ".")
+
+
+def newest(folder: Path) -> float:
+    """The time of the newest record in a store's segments, in Unix seconds; 0 if none is known."""
+    found = [0.0]
+    for path in segments(folder):
+        with suppress(FileNotFoundError), path.open("rb") as segment:  # it was pruned
+            segment.seek(max(0, segment.seek(0, os.SEEK_END) - _TAIL_BYTES))
+            found += map(float, _TIME.findall(segment.read()))
+    return max(found)
 
 
 def open_segment(folder: Path) -> int:

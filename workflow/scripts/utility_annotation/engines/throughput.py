@@ -63,7 +63,7 @@ def recorded_speed(store: Path, stage: str) -> Speed | None:
 
 def _read(path: Path) -> Speed:
     try:
-        record: Any = read_json(path)
+        record = read_json(path)
         return Speed(int(record["tokens"]), float(record["device_seconds"]))
     except (InputError, ValueError, KeyError, TypeError):
         raise InputError(

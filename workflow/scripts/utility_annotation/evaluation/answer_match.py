@@ -21,7 +21,7 @@ from ..common.progress import counted
 from ..io.answers import read_references
 from ..io.passages import find_passages
 from ..io.schemas import QRELS
-from ..retrieval.runs import read_rankings
+from ..retrieval.runs import read_rankings, search_again
 from .metric_names import largest_cutoff
 
 _LOG = logging.getLogger(__name__)
@@ -98,7 +98,7 @@ def match_answers(metrics: Sequence[str], run: Path, answers: Path, corpus: Path
                     if docid not in texts:
                         raise InputError(
                             f"passage {docid!r} is not in the corpus ({corpus}).",
-                            hint="delete the run and search this corpus again.",
+                            hint=search_again(run),
                             path=run,
                         )
                     holds = matchers[query_id].is_in(texts[docid][1])

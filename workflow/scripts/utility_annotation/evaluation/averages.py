@@ -31,7 +31,7 @@ def average(name: str, metrics: Sequence[Path], per_query: Sequence[Path]) -> tu
     Raises:
         InputError: the members are of several trainings, have no metric in common, or share a test set.
     """
-    members: list[Any] = [read_json(path) for path in metrics]
+    members = [read_json(path, *_READ) for path in metrics]
     trainings = {(member["backbone"], member["training"]) for member in members}
     if len(trainings) != 1 or len(members) != len(per_query):
         raise InputError(
@@ -68,6 +68,9 @@ def average(name: str, metrics: Sequence[Path], per_query: Sequence[Path]) -> tu
     }
     tables = [_values(path, member, shared) for path, member in zip(per_query, members, strict=True)]
     return figures, pa.concat_tables(tables)
+
+
+_READ = ("backbone", "training", "testset", "queries", "queries_missing_from_run", "metrics")
 
 
 def _weights(member: Mapping[str, Any]) -> dict[str, float]:

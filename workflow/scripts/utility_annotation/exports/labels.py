@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from ..common.errors import InputError
 from ..common.files import atomic_write, read_json, write_text
@@ -32,7 +31,7 @@ def export_labels(
     Raises:
         InputError: no query that the format can hold; labels of another pool.
     """
-    figures: Any = read_json(quality)
+    figures = read_json(quality, "human_positives", "selection", "agreement", "annotation")
     with atomic_write(output) as folder:
         folder.mkdir()
         joined = folder / ".joined.arrow"

@@ -36,8 +36,8 @@ def export_model(settings: ModelExportSettings, model: Path, metrics: Sequence[P
         metrics: metrics files of this model (JSON).
         output: the folder, written whole or not at all.
     """
-    training: Any = read_json(model / "training.json")
-    figures: list[Any] = list(map(read_json, metrics))
+    training = read_json(model / "training.json", "backbone", "training")
+    figures = [read_json(path, "testset", "metrics") for path in metrics]
     with atomic_write(output) as folder:
         shutil.copytree(model, folder, copy_function=_link_or_copy, ignore=shutil.ignore_patterns(".snakemake_*"))
         write_text(folder / "README.md", model_card(settings, training, figures))

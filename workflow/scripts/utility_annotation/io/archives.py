@@ -16,7 +16,7 @@ from typing import IO, Any
 from ..common.errors import InputError
 from ..common.files import atomic_write
 from ..common.progress import Progress
-from .compression import DAMAGED, ENDINGS, decompressed
+from .compression import ENDINGS, decompressed
 
 _LOG = logging.getLogger(__name__)
 
@@ -25,8 +25,13 @@ PARQUET, JSON_LINES = ".parquet", ".jsonl*"
 """How names of files that are read from a folder end; JSON lines may be compressed."""
 
 _BLOCK_BYTES = 1 << 20
+_EXTENDED = b"LKxgX"
+"""Types of headers that describe the next member: GNU's long name and long link, and PAX records."""
 _NAMES_KEPT = 100_000
-"""Most names kept for the error message; a hostile archive may hold any number."""
+_LONGEST_NAME = 500
+"""Most names kept for the error message, and their length; a hostile archive may hold any number."""
+_LARGEST_HEADER = 1 << 16
+"""Bytes of a header with a long name or PAX records. They are held in memory, and name what they like as their size."""
 
 
 def is_tar(name: str) -> bool:
@@ -57,6 +62,22 @@ def on_disk(path: Path) -> Path:
     return next((parent for parent in path.parents if parent.is_file()), path)
 
 
+class _Member(tarfile.TarInfo):
+    """A member whose headers fit into memory."""
+
+    def _proc_member(self, tar: tarfile.TarFile) -> tarfile.TarInfo:
+        if self.type == tarfile.GNUTYPE_SPARSE:
+            self._proc_gnusparse_10()
+        extended = self.type in _EXTENDED
+        of_all = sum(len(name) + len(str(value)) for name, value in tar.pax_headers.items())
+        if self.size < 0 or of_all > _LARGEST_HEADER or (extended and self.size > _LARGEST_HEADER):
+            raise tarfile.ReadError(f"a header states {max(self.size, of_all):,} bytes")
+        return super()._proc_member(tar)  # type: ignore[misc]
+
+    def _proc_gnusparse_10(self, *_: object) -> None:
+        raise tarfile.ReadError("it has a sparse file, whose map may be of any size")
+
+
 def unpack(archive: Path, member: str, output: Path) -> None:
     """Write the first regular file named ``member`` to ``output``, in flat memory, and nothing else.
 
@@ -72,22 +93,28 @@ def unpack(archive: Path, member: str, output: Path) -> None:
             archive.open("rb") as stream,
             Progress(f"looking for {member} in {archive}", archive.stat().st_size, "bytes").watching(stream.tell),
             decompressed(stream) as data,
-            tarfile.open(fileobj=data, mode="r|") as tar,
+            tarfile.open(fileobj=data, mode="r|", tarinfo=_Member) as tar,
         ):
             while (found := tar.next()) is not None:
                 if PurePosixPath(found.name) == wanted:
                     _write(tar, found, data, archive, output)
                     _LOG.info("unpacked %s (%s bytes) from %s", member, f"{found.size:,}", archive)
                     return
-                if found.isreg() and is_data(found.name) and len(names) < _NAMES_KEPT:
+                short = len(found.name) <= _LONGEST_NAME and len(names) < _NAMES_KEPT
+                if found.isreg() and short and is_data(found.name):
                     names.append(found.name.removeprefix("./"))
                 tar.members.clear()  # type: ignore[attr-defined]  # or tarfile keeps them all
     except FileNotFoundError:
         raise InputError("there is no such archive.", hint="download it, or correct the path.", path=archive) from None
-    except (tarfile.TarError, *DAMAGED) as error:
+    except InputError:
+        raise
+    except Exception as error:  # tarfile raises ValueErrors and others too
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
         raise InputError(
             f"the archive is cut short or damaged ({error}).",
-            hint="delete the archive to download it again, and compare its checksum with the publisher's.",
+            hint=("copy your own file again" if archive.is_symlink() else "delete the archive to download it again")
+            + ", and compare its checksum with the publisher's.",
             path=archive,
         ) from None
     near = difflib.get_close_matches(member, names, n=5, cutoff=0.4) or names[:5]

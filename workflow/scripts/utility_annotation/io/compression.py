@@ -8,7 +8,12 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
-from typing import Any
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from ..common.errors import InputError
 
 ENDINGS = (".gz", ".bz2", ".xz", ".zst")
 """How names of compressed files end."""
@@ -41,6 +46,47 @@ def decompressed(stream: io.BufferedReader[Any]) -> io.BufferedReader[Any]:
     else:
         return stream
     return io.BufferedReader(_Opened(opened), _BUFFER_BYTES)
+
+
+@contextmanager
+def opened_zip(path: Path) -> Iterator[zipfile.ZipFile]:
+    """A zip file.
+
+    Raises:
+        InputError: it is damaged, or of a kind that Python does not read.
+    """
+    with ExitStack() as stack:
+        try:
+            archive = stack.enter_context(zipfile.ZipFile(path))
+        except Exception as error:
+            raise _unreadable(error, path) from None
+        yield archive
+
+
+@contextmanager
+def zip_member(archive: zipfile.ZipFile, name: str, path: Path) -> Iterator[tuple[io.BufferedReader[Any], IO[bytes]]]:
+    """What a zip's member holds, and the member itself, which tells how much of it was read.
+
+    Raises:
+        InputError: it is encrypted, damaged, or packed in a way that Python does not read, such as Deflate64.
+    """
+    with ExitStack() as stack:
+        try:
+            member = stack.enter_context(archive.open(name))
+        except Exception as error:
+            raise _unreadable(error, path) from None
+        yield io.BufferedReader(_Opened(member), _BUFFER_BYTES), member
+
+
+def _unreadable(error: Exception, path: Path) -> InputError:
+    if isinstance(error, OSError) and error.errno is not None:
+        raise error
+    return InputError(
+        f"this zip file cannot be read ({error}).",
+        hint="fetch or copy it again; if it is encrypted or packed in a rare way, unpack it with the program that made "
+        "it, and give the file's own path.",
+        path=path,
+    )
 
 
 class _Opened(io.RawIOBase):

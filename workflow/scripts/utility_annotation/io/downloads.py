@@ -1,8 +1,9 @@
 """Download a published file: in flat memory, with its checksum, and resumed after a broken connection or a killed job.
 
-``.FILE.partial`` beside the target holds the bytes so far, and ``.FILE.partial.json`` their URL and version. A later
-attempt or run asks for the rest (HTTP Range). The target appears when the file is complete and its size and checksum
-are right.
+``.FILE.partial`` beside the target holds the bytes so far, and ``.FILE.partial.json`` their URL, their version (ETag,
+Last-Modified) and the whole file's size. A later attempt or run asks for the rest (HTTP Range). Parts of two versions
+are not put together: another size, or another version of a file without a checksum, starts again. The target appears
+when the file is complete and its size and checksum are right.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import ssl
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -79,7 +81,7 @@ def fetch_file(download: Download, output: Path, patience: Patience = Patience()
         _lock(file, path)
         try:
             known = _read_record(record)
-            if known.get("url") != download.url or (not download.checksums and not known.get("version")):
+            if known.get("url") != download.url or (not download.checksums and not _version(known)):
                 file.truncate(0)
             whole = _bring(download, file, record, patience)
             while problem := _problem(download, path):
@@ -132,10 +134,16 @@ def _size(file: BinaryIO) -> int:
 
 
 def _read_record(record: Path) -> dict[str, Any]:
-    """URL and version of the bytes so far; empty if unknown."""
-    with suppress(OSError, ValueError, TypeError):
-        return dict(read_json(record))  # type: ignore[call-overload]
+    """URL, version and whole size of the bytes so far; empty if unknown."""
+    with suppress(OSError, ValueError, TypeError, InputError):
+        return dict(read_json(record, "url"))
     return {}
+
+
+def _version(known: Mapping[str, Any]) -> str | None:
+    """What says for sure that a file is the same, for If-Range: a strong ETag, or else its date."""
+    tag = known.get("etag")
+    return tag if tag and tag.startswith('"') else known.get("modified")
 
 
 def _lock(file: BinaryIO, path: Path) -> None:
@@ -163,7 +171,7 @@ def _bring(download: Download, file: BinaryIO, record: Path, patience: Patience)
             _request(download, file, record, patience.timeout)
             file.flush()
             return whole
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, ValueError) as error:  # a ValueError is about an odd header
             reason = _passing_reason(download, error)
         size = _size(file)
         failures = 1 if size - before >= _HEADWAY_BYTES else failures + 1
@@ -181,19 +189,21 @@ def _bring(download: Download, file: BinaryIO, record: Path, patience: Patience)
 
 def _request(download: Download, file: BinaryIO, record: Path, timeout: float) -> None:
     """Ask once for the missing bytes and append them; return when the file is complete."""
-    have = _size(file)
+    have, known = _size(file), _read_record(record)
     if have and have == download.bytes:
         return
     headers = {"User-Agent": "utility-annotation"}
     if have:
         headers["Range"] = f"bytes={have}-"
-        if not download.checksums and (version := _read_record(record).get("version")):
+        if not download.checksums and (version := _version(known)):
             headers["If-Range"] = version
     request = urllib.request.Request(download.url, headers=headers)
     try:
         response = urllib.request.build_opener().open(request, timeout=timeout)
     except urllib.error.HTTPError as error:
-        if error.code == 416 and have and error.headers.get("Content-Range", "").strip() == f"bytes */{have}":
+        stated = error.headers.get("Content-Range", "").strip()
+        whole = stated == f"bytes */{have}" and (download.checksums or known.get("total") == have)
+        if error.code == 416 and have and whole:
             return
         if error.code == 416:
             file.truncate(0)
@@ -208,30 +218,44 @@ def _request(download: Download, file: BinaryIO, record: Path, timeout: float) -
             if download.bytes is not None and have > download.bytes:
                 raise _wrong_file(download, file, f"its size is more than the published {download.bytes:,} bytes")
             progress.add(len(block))
-    if due is not None and have < due:
+    if due is not None and have > due:
+        file.truncate(0)
+    if due is not None and have != due:
         raise ConnectionError(f"it ended after {have:,} of {due:,} bytes")
 
 
 def _place(download: Download, file: BinaryIO, record: Path, response: Any) -> int | None:
     """Prepare for a response's body, the rest or the whole file; return the size of the whole file, if known."""
     have, headers = _size(file), response.headers
+    stated = {"etag": headers.get("ETag"), "modified": headers.get("Last-Modified")}
     if response.status == http.HTTPStatus.PARTIAL_CONTENT:
+        known = _read_record(record)
         found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", headers.get("Content-Range", "").strip())
+        due = known.get("total") if found is None or found[2] == "*" else int(found[2])
         if found is None or int(found[1]) != have:
+            problem = "the server sent another part of the file than requested"
+        elif due != (known.get("total") or due) or not (download.checksums or _agree(known, stated)):
+            problem = "the file was replaced on the server; it is downloaded again"
+        else:
+            problem = ""
+        if problem:
             file.truncate(0)
-            raise ConnectionError("the server sent another part of the file than requested")
-        length = found[2]
+            raise ConnectionError(problem)
     else:
         if have:
             _LOG.warning("%s: the server cannot resume this file; downloading it again", download.url)
             file.truncate(0)
-        length, tag = headers.get("Content-Length", ""), headers.get("ETag", "")
-        version = tag if tag.startswith('"') else headers.get("Last-Modified")
-        write_json(record, {"url": download.url, "version": version})
-    due = int(length) if length.isdecimal() else download.bytes
+        length = headers.get("Content-Length", "")
+        due = int(length) if length.isdecimal() else download.bytes
+        write_json(record, {"url": download.url, "total": due} | stated)
     if due is not None and download.bytes is not None and due != download.bytes:
         raise _wrong_file(download, file, f"its size is {due:,} bytes and not the published {download.bytes:,}")
     return due
+
+
+def _agree(known: Mapping[str, Any], stated: Mapping[str, str | None]) -> bool:
+    """Whether a part is of the version that is known. It states the ETag if the file has one, but not always a date."""
+    return known.get("etag") == stated["etag"] and stated["modified"] in (None, known.get("modified"))
 
 
 def _passing_reason(download: Download, error: Exception) -> str:
@@ -281,10 +305,10 @@ def _link(copy: Path, download: Download, output: Path) -> None:
     """Check a local copy and link it."""
     if copy == Path(os.path.abspath(output)) or not copy.is_file():
         problem = f"the local copy of {download.url} is not there."
-        hint = "correct `local` of the download, or remove it to fetch the file."
+        hint = "correct `local` of the download, or remove `local` to fetch the file."
         raise InputError(problem, hint=hint, path=copy)
     if difference := _problem(download, copy):
         problem = f"this is not the file that {download.url} publishes: {difference}."
-        raise InputError(problem, hint="copy it again, or remove `local` of the download to fetch it.", path=copy)
+        raise InputError(problem, hint="copy it again, or remove `local` from the download to fetch it.", path=copy)
     with atomic_write(output) as temporary:
         temporary.symlink_to(copy)

@@ -15,7 +15,6 @@ import shutil
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from ..common.errors import InputError
 from ..common.files import atomic_write, read_json, write_json
@@ -81,7 +80,7 @@ def fingerprint(folder: Path | str) -> str:
         InputError: the folder was not made by :func:`prepare`.
     """
     try:
-        record: Any = read_json(Path(folder) / RECORD)
+        record = read_json(Path(folder) / RECORD, "sha256")
     except FileNotFoundError:
         raise InputError(
             f"this is no prepared model folder: it has no {RECORD}.",

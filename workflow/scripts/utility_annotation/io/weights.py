@@ -67,7 +67,7 @@ def convert(source: Path, folder: Path) -> None:
 
 
 def check(folder: Path) -> None:
-    """Check that the files of ``folder`` are whole, and that their tensors fit the model of its config.json.
+    """Check that the files of ``folder`` are whole, JSON too, and that their tensors fit the model of its config.json.
 
     Only the headers of the files are read. Tensors of a model that is stored in another form (``quantization_config``)
     are not compared.
@@ -76,10 +76,14 @@ def check(folder: Path) -> None:
         InputError: a file is cut, empty or missing; transformers does not know the model; a tensor has another shape
             than in the model, or has integers where the model has fractions.
     """
+    for file in sorted(folder.rglob("*.json")):
+        if _parsed(file) is None:
+            raise InputError("this file is no JSON.", hint=f"{_TAKE_ANOTHER}.", path=file)
     index = folder / f"model{ENDING}.index.json"
     if index.is_file():
-        for name in set(read_object(index).get("weight_map", {}).values()):
-            if not (folder / str(name)).is_file():
+        named = read_object(index).get("weight_map")
+        for name in sorted(set(map(str, named.values()))) if isinstance(named, dict) else ["weight_map"]:
+            if not (folder / name).is_file():
                 raise InputError(f"the weights' file {name!r} is missing.", hint=f"{_TAKE_ANOTHER}.", path=index)
     headers = {file: _header(file) for file in sorted(folder.glob(f"*{ENDING}"))}
     prefix, expected = _expected(folder)
@@ -113,14 +117,19 @@ def read_json_of(path: Path, kind: type[_Json]) -> _Json:
     Raises:
         InputError: the file is no JSON, or of another kind.
     """
-    try:
-        value = json.loads(path.read_bytes())
-    except (ValueError, RecursionError):
-        value = None
+    value = _parsed(path)
     if not isinstance(value, kind):
         what = "object" if kind is dict else "list"
         raise InputError(f"this file is no JSON {what}.", hint=f"{_TAKE_ANOTHER}.", path=path)
     return value
+
+
+def _parsed(path: Path) -> Any:
+    """What a JSON file holds; None if it is no JSON."""
+    try:
+        return json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        return None
 
 
 def _is_shard(source: Path, name: object) -> bool:

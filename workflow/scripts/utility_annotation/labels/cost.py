@@ -33,6 +33,8 @@ from .work import Work
 
 logger = logging.getLogger(__name__)
 
+_OF_A_JOB = ("prompt_tokens", "new_tokens", "engine_seconds", "load_seconds", "gpus", "earlier")
+
 
 @dataclass(frozen=True)
 class Effort:
@@ -138,7 +140,7 @@ class StageRecord:
             [ANNOTATION.read(shard, ["query_id", "attempts", "prompt_tokens", "completion_tokens"]) for shard in shards]
         )
         tokens = pc.add(read["prompt_tokens"], read["completion_tokens"])
-        jobs: list[Any] = [read_json(shard.with_suffix(".json")) for shard in shards]
+        jobs = [read_json(shard.with_suffix(".json"), *_OF_A_JOB) for shard in shards]
         return cls(name, read.append_column("tokens", tokens), jobs)
 
     @cached_property

@@ -132,7 +132,8 @@ def _texts(block: Sequence[Found], store: PassageStore, corpus: Path) -> dict[st
         if docid not in passages:
             raise InputError(
                 f"passage {docid!r} was retrieved, but the corpus lacks it.",
-                hint="delete the runs of this dataset and search it again.",
+                hint="correct the run if it is one of `external_runs`; else delete the runs of the dataset in "
+                "results/runs/ and run the target again.",
                 path=corpus,
             )
     return {docid: passage_text(*passage) for docid, passage in passages.items()}

@@ -15,12 +15,10 @@ from ..common.errors import InputError
 from ..common.files import atomic_write
 from ..common.progress import counted
 from ..io.schemas import CORPUS, DUPLICATES, QRELS, QUERIES, iter_rows
-from ..retrieval.runs import read_rankings
+from ..retrieval.runs import read_rankings, search_again
 from .settings import MiningSettings
 
 _LOG = logging.getLogger(__name__)
-
-_SEARCH_AGAIN = "delete the run and search this split again."
 
 
 class Found(NamedTuple):
@@ -93,7 +91,7 @@ def mine(
             if not question.retrieved:
                 raise InputError(
                     f"no retriever has a passage for query {question.query_id!r}.",
-                    hint=_SEARCH_AGAIN,
+                    hint=search_again(runs[0]),
                     path=runs[0],
                 )
             found, relevant = _without_copies(question, copies.get(question.query_id, {}))
@@ -112,7 +110,7 @@ def mine(
                 "no question has a relevant passage.", hint="name a split whose qrels have some.", path=qrels
             )
         if not rows:
-            raise InputError("no retriever has a passage for any question.", hint=_SEARCH_AGAIN, path=runs[0])
+            raise InputError("no retriever has a passage for any question.", hint=search_again(runs[0]), path=runs[0])
     lacking = "a relevant passage" if retrieved else "a retrieved passage"
     _LOG.info("%d rows; %d questions without %s left out", rows, left_out, lacking)
     if dropped:

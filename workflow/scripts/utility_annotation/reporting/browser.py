@@ -40,7 +40,7 @@ def read_sample(path: Path) -> dict[str, Any]:
     ``said``, who judged its question and what they said, and ``tokens``, all facts and events for the page's filter, a
     line each: the judge's name, a colon, the fact.
     """
-    sample: Any = read_json(path)
+    sample: dict[str, Any] = read_json(path, "judges", "cards")
     sample["alone"] = len({judge["annotator"] for judge in sample["judges"]} - {None}) == 1
     for judge in sample["judges"]:
         judge["title"] = judge["stage"] if sample["alone"] and judge["stage"] else judge["name"]

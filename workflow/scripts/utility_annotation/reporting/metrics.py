@@ -39,7 +39,7 @@ def read_metrics(paths: Sequence[Path | str], seeds: Mapping[str, Sequence[str]]
     figures: dict[tuple[str, ...], list[tuple[float, Path]]] = {}
     shared: dict[tuple[str, ...], tuple[Any, Any]] = {}
     for path in map(Path, paths):
-        found: Any = read_json(path)
+        found = read_json(path, "backbone", "training", "queries", "metrics")
         column = f"{found['qa']}/{found['generator']}" if "qa" in found else found["testset"]
         training = names.get(found["training"], found["training"])
         for metric, value in found["metrics"].items():
@@ -86,7 +86,7 @@ def read_training(path: Path) -> dict[str, Any]:
 
     ``losses`` are by 1-based step; ``first_loss`` and ``last_loss`` are their means over a tenth of the steps.
     """
-    record: Any = read_json(path)
+    record: dict[str, Any] = read_json(path, "curve")
     losses = {step: loss for step, _, loss, *_ in record["curve"]}
     curve, tenth = list(losses.values()), max(1, len(losses) // 10)
     means = {"first_loss": fmean(curve[:tenth]), "last_loss": fmean(curve[-tenth:])}

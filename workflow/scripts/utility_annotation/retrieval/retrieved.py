@@ -10,7 +10,7 @@ from ..common.errors import InputError
 from ..io.answers import read_references
 from ..io.passages import find_passages
 from ..io.schemas import QUERIES, iter_rows, passage_text
-from .runs import read_rankings
+from .runs import read_rankings, search_again
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ def read_retrieved(
     if missing := sorted(wanted - found.keys()):
         raise InputError(
             f"the run has passage {missing[0]!r}, which the corpus lacks.",
-            hint="delete the run and search this corpus again.",
+            hint=search_again(run),
             path=run,
         )
     texts = {

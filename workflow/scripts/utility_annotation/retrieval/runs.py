@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from ..common.progress import waiting
 from ..io.schemas import RUN
+from ..settings import EXTERNAL
 
 
 def rank(
@@ -89,6 +90,13 @@ class Rankings(Mapping[str, list[str]]):
 
     def __len__(self) -> int:
         return len(self._places)
+
+
+def search_again(run: Path) -> str:
+    """The hint for a run (schema ``RUN``) that does not fit its corpus; one that others made is to be corrected."""
+    if run.parent.parent.name == EXTERNAL:
+        return f"correct the file of `external_runs.{run.parent.name}`, or the corpus of the test set."
+    return "delete this run and run the target again, which searches the corpus again."
 
 
 def read_rankings(run: Path, depth: int | None = None) -> Rankings:

@@ -21,7 +21,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import get_event, logger
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from ..common.errors import InputError
+from ..common.errors import InputError, printable
 from ..planning import refusals
 from ..planning.loading import load, write_resolved
 from ..planning.plan import Plan, Predict, Wildcards, unknown
@@ -185,7 +185,8 @@ def last_words(log: Path) -> str:
     except OSError:
         lines = []
     if errors := [line for line in lines if line.startswith("error: ")]:
-        return errors[-1]
+        return printable(errors[-1])  # a program of others may have written to the log too
     if any(line.startswith("Traceback") for line in lines):
-        return lines[-1]
-    return " / ".join([*lines[-2:], "it ended without an error: the system may have killed it, for want of memory"])
+        return printable(lines[-1])
+    killed = "it ended without an error: the system may have killed it, for want of memory"
+    return printable(" / ".join([*lines[-2:], killed]))

@@ -16,6 +16,7 @@ from pydantic import (
     PrivateAttr,
     SerializerFunctionWrapHandler,
     model_serializer,
+    model_validator,
 )
 
 from ..common.errors import InputError
@@ -68,11 +69,27 @@ RENAMED = {
 """Keys by the names that they had before version 2, for the error that names the new one."""
 
 
+_USER = re.compile(r"://[^/?#]*@")
+"""What a URL has before its host if it names a user."""
+
+
 class Settings(BaseModel):
     """Base of every section: unknown keys are errors, values cannot change after loading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     _only: frozenset[str] | None = PrivateAttr(None)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_password(cls, given: Any) -> Any:
+        """Refuse a URL with a user or a password, which would appear in logs, commands and reports."""
+        for name, value in given.items() if isinstance(given, dict) else ():
+            if isinstance(value, str) and _USER.search(value):
+                raise ValueError(
+                    f"`{name}` holds a user or a password, which would appear in logs and reports; leave out what is "
+                    "before the @"
+                )
+        return given
 
     def only(self, *keys: str) -> Self:
         """A copy for a job whose result depends on these keys alone; dotted for a key of a section.

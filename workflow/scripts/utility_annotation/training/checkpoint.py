@@ -8,9 +8,8 @@ dropout are functions of seed and step, so there is no other state.
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -72,5 +71,4 @@ def restore(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimiz
                 optimizer.state[parameter] = {
                     key: value if key == "step" else value.to(parameter.device) for key, value in state.items()
                 }
-    done: Any = read_json(latest / "progress.json")
-    return TrainingState(**done)
+    return TrainingState(**read_json(latest / "progress.json", *(field.name for field in fields(TrainingState))))

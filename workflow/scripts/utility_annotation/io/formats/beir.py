@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ...common.errors import InputError
 from ..archives import is_data
-from ..compression import ENDINGS
+from ..compression import ENDINGS, opened_zip
 from . import jsonl, lines
 from .fields import Row, is_grade
 from .rows import Judgement, PassageRow, Query
@@ -62,7 +62,7 @@ def locate(path: Path, pattern: str) -> Path:
         found = [file for ending in ("", *ENDINGS) for file in container.glob(pattern + ending) if is_data(file.name)]
     elif zipfile.is_zipfile(container):
         inner = "" if container == path else path.relative_to(container).as_posix()
-        with zipfile.ZipFile(container) as archive:
+        with opened_zip(container) as archive:
             names = archive.namelist()
         if inner in names:
             return path

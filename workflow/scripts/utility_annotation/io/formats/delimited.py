@@ -11,9 +11,8 @@ from . import lines
 from .fields import Row
 
 _DELIMITERS = {"\t": "tabs", ",": "commas", ";": "semicolons"}
-_LONGEST_CELL = 1 << 30
 
-csv.field_size_limit(_LONGEST_CELL)
+csv.field_size_limit(lines.LONGEST)
 
 
 def rows(path: Path) -> Iterator[Row]:

@@ -1,6 +1,6 @@
 """Streaming items out of one large JSON document, a file or a zip's member, compressed or not, with their numbers.
 
-Memory holds one item at a time, whatever the document's size.
+Memory holds one item at a time, whatever the document's size. An item of a list has at most ``lines.LONGEST`` bytes.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def iter_column(path: Path, name: str) -> Iterator[tuple[ItemNumber, str, Any]]:
 
 
 def _iter(
-    path: Path, opening: bytes, kind: str, parse: Callable[[IO[bytes]], Iterator[Any]]
+    path: Path, opening: bytes, kind: str, parse: Callable[[Any], Iterator[Any]]
 ) -> Iterator[tuple[ItemNumber, Any]]:
     number = 0
     with lines.open_bytes(path) as stream:
@@ -67,8 +67,12 @@ def _iter(
                     hint="check that this is the right file, and its `format`.",
                     path=path,
                 )
-            for number, value in enumerate(parse(stream), 1):
+            bounded = _Bounded(stream)
+            for number, value in enumerate(parse(bounded if opening == b"[" else stream), 1):
                 yield ItemNumber(number), value
+                bounded.read_of_item = 0
+        except _TooLong:
+            raise lines.too_long(path, ItemNumber(number + 1)) from None
         except lines.DAMAGED as error:
             raise lines.damaged(error, path, ItemNumber(number + 1)) from None
         except ijson.JSONError as error:
@@ -81,6 +85,24 @@ def _iter(
                 path=path,
                 line=ItemNumber(number + 1),
             ) from None
+
+
+class _TooLong(Exception):
+    """An item is longer than memory should hold."""
+
+
+class _Bounded:
+    """A stream whose reader holds everything since the last item."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream, self.read_of_item = stream, 0
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(size)
+        self.read_of_item += len(data)
+        if self.read_of_item > lines.LONGEST:
+            raise _TooLong
+        return data
 
 
 def _first_byte(stream: IO[bytes]) -> bytes:

@@ -8,6 +8,7 @@ import json
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,10 +17,12 @@ import orjson
 from ...common.errors import InputError
 from ...common.progress import Progress
 from ..archives import on_disk
-from ..compression import DAMAGED, decompressed
+from ..compression import DAMAGED, decompressed, opened_zip, zip_member
 
 _BUFFER_BYTES = 1 << 20
 _BLOCK_BYTES = 1 << 24
+LONGEST = 1 << 25
+"""Bytes of a line or an item. A few kB of a compressed file may hold one that exceeds any memory."""
 
 _NO_TEXT: tuple[tuple[int, bytes | tuple[bytes, ...], str, str], ...] = (
     (0, b"PK\3\4", "a zip file", "name the file in it: FILE.zip/MEMBER; unpack a zip that is in a zip"),
@@ -53,7 +56,9 @@ def iter_whole_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     number = 0
     with open_bytes(path) as stream:
         try:
-            for number, line in enumerate(stream, 1):
+            for number, line in enumerate(iter(partial(stream.readline, LONGEST), b""), 1):
+                if len(line) == LONGEST:
+                    raise too_long(path, number)
                 yield number, line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
         except DAMAGED as error:
             raise damaged(error, path, number + 1) from None
@@ -65,7 +70,10 @@ def iter_blocks(path: Path) -> Iterator[tuple[int, bytes]]:
     with open_bytes(path) as stream:
         try:
             while block := stream.read(_BLOCK_BYTES):
-                block += stream.readline()
+                rest = stream.readline(LONGEST)
+                if len(rest) == LONGEST:
+                    raise too_long(path, number + block.count(b"\n"))
+                block += rest
                 yield number, block.removeprefix(codecs.BOM_UTF8) if number == 1 else block
                 number += block.count(b"\n")
         except DAMAGED as error:
@@ -85,19 +93,13 @@ def open_bytes(path: Path) -> Iterator[IO[bytes]]:
     """Open a file or a zip's member for reading bytes, decompressed."""
     container = on_disk(path)
     if container != path and zipfile.is_zipfile(container):
-        with zipfile.ZipFile(container) as archive:
+        with opened_zip(container) as archive:
             name = path.relative_to(container).as_posix()
             if name not in archive.namelist():
                 raise InputError("the zip file has no such member.", hint="correct the path after `.zip/`.", path=path)
             progress = Progress(f"reading {path}", archive.getinfo(name).file_size, "bytes")
-            try:
-                member = archive.open(name)
-            except (RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:  # a password, another method
-                hint = "unpack the zip, and name the file itself."
-                raise InputError(f"this member cannot be read ({error}).", hint=hint, path=path) from None
-            with member, progress.watching(member.tell):
-                buffered = io.BufferedReader(member, _BUFFER_BYTES)  # type: ignore[type-var]  # it has readinto
-                yield _decompressed(buffered, path)
+            with zip_member(archive, name, path) as (stream, member), progress.watching(member.tell):
+                yield _decompressed(stream, path)
         return
     if container.is_file() and _is_cut_zip(container):
         hint = "fetch or copy the zip again and compare its checksum with the publisher's."
@@ -132,6 +134,16 @@ def damaged(error: Exception, path: Path, line: int) -> InputError:
     return InputError(
         f"the compressed data are cut short or damaged from here on ({error}).",
         hint="fetch or copy the file again and compare its checksum with the publisher's.",
+        path=path,
+        line=line,
+    )
+
+
+def too_long(path: Path, line: int) -> InputError:
+    """The error for a line or an item that memory should not hold."""
+    return InputError(
+        f"this is longer than {LONGEST >> 20} MB.",
+        hint="check that this is the right file, and its `format`.",
         path=path,
         line=line,
     )

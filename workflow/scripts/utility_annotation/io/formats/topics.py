@@ -26,8 +26,15 @@ _TEXTS = ("title", "query", "question", "desc", "description")
 
 
 def read_queries(path: Path) -> Iterator[Query]:
-    """The topics: number and title, or the description of a topic that has no title. The file must fit into memory."""
-    text = "".join(lines.decode(line, path, number) for number, line in lines.iter_whole_lines(path))
+    """The topics: number and title, or the description of a topic without one. The whole file is held in memory."""
+    size = 0
+    decoded: list[str] = []
+    for number, line in lines.iter_whole_lines(path):
+        size += len(line)
+        if size > lines.LONGEST:
+            raise lines.too_long(path, number)
+        decoded.append(lines.decode(line, path, number))
+    text = "".join(decoded)
     return _marked(path, text) if text.lstrip().startswith("<") else _plain(path, text)
 
 
