@@ -58,7 +58,7 @@ def agreement(arguments: argparse.Namespace) -> None:
         named = {name: Path(labels_file(name)) for name in group.judges.values() if name != PEOPLE}
         qrels = Path(split_file("qrels", testset.dataset, testset.split)) if PEOPLE in group.judges.values() else None
         groups.append(agree(group, named, qrels, metrics))
-    write_json(arguments.output, groups)
+    write_json(arguments.output, {"groups": groups})
 
 
 def run(arguments: argparse.Namespace) -> None:

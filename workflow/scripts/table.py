@@ -27,7 +27,9 @@ def results(arguments: argparse.Namespace) -> None:
     qualities = _read(files.table_quality(configuration, table=name))
     copies = files.table_copies(configuration, table=name)
     cells = result_cells(settings, files.table_metrics(configuration, table=name), paper, qualities, copies)
-    (agreement,) = _read(files.agreement(configuration, table=name)) or ([],)
+    agreement = [
+        group for path in files.agreement(configuration, table=name) for group in read_json(path, "groups")["groups"]
+    ]
     _write(results_table(settings.table, cells, settings.shared_judges, agreement), arguments.output)
 
 

@@ -78,7 +78,7 @@ def _figures(metrics: Sequence[Path]) -> dict[str, dict[str, dict[str, float]]]:
     """By test set, metric and retriever."""
     found: dict[str, dict[str, dict[str, float]]] = {}
     for path in metrics:
-        each: Any = read_json(path)
+        each: Any = read_json(path, "backbone", "training", "testset", "metrics")
         for metric, value in each["metrics"].items():
             retriever = f"{each['backbone']}/{each['training']}"
             found.setdefault(each["testset"], {}).setdefault(metric, {})[retriever] = value

@@ -64,11 +64,11 @@ def render(
         costs: files of :func:`.work.annotation_cost`, one per pool.
         samples: files of :func:`.cards.collect`, one per pool.
         verdicts: texts, each with its picture beside it.
-        agreements: JSON files of :func:`..labels.judges.agreement`, each named as its table.
+        agreements: JSON files whose ``groups`` are of :func:`..labels.judges.agreement`, each named as its table.
         comparisons: pages of :func:`.comparison.to_markdown`, each with its figures beside it.
     """
     records = list(map(read_training, trainings))
-    agreed: dict[str, Any] = {path.stem: read_json(path) for path in agreements}
+    agreed: dict[str, Any] = {path.stem: read_json(path, "groups")["groups"] for path in agreements}
     script = (template.parent / "annotations.js").read_text(encoding="utf-8")
     environment = Environment(
         loader=FileSystemLoader(template.parent),
@@ -94,7 +94,7 @@ def render(
         works=list(map(read_json, costs)),
         pools=list(map(read_sample, samples)),
         verdicts=[(path.read_text("utf-8").strip(), _embedded(path.with_suffix(".svg"))) for path in verdicts],
-        comparisons=[read_json(path.with_suffix(".json")) for path in comparisons],
+        comparisons=[read_json(path.with_suffix(".json"), "examples") for path in comparisons],
         style=Markup((template.parent / "style.css").read_text(encoding="utf-8")),
         script=Markup(script),
         script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
