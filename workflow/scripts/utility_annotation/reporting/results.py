@@ -142,19 +142,26 @@ def _compared(
     return pd.DataFrame(lines, cells.index, columns=["gain", "low", "high", "p", "detectable"], dtype="float64")
 
 
+_TEST = ["backbone", "column", "metric", "pair"]
+"""What names a test: two trainings have one, whichever of them is the baseline."""
+
+
 def _corrected(cells: pd.DataFrame, baselines: pd.Series, correction: str) -> pd.DataFrame:
     """The cells with the p-values after the correction. A family is the tests of a column, each counted once."""
-    kinds = {"baseline": baselines, "second_baseline": cells["second_baseline"]}
-    tests = pd.concat(
-        [cells[KEY].assign(against=against, p=cells[f"p_{kind}"], kind=kind) for kind, against in kinds.items()]
-    ).dropna(subset=["p"])
-    each = tests.drop_duplicates([*KEY, "against"])
-    corrected = each.groupby(["column", "metric"])["p"].transform(lambda p: holm(p.to_numpy()))
-    each = each.assign(corrected=corrected if correction == "holm" else each["p"]).drop(columns=["p", "kind"])
-    for kind, against in kinds.items():
-        named = cells[KEY].assign(against=against).merge(each, how="left", on=[*KEY, "against"])
-        known = cells[f"p_{kind}"].notna()
-        cells = cells.assign(**{f"corrected_{kind}": named["corrected"].set_axis(cells.index).where(known)})
+    named = {
+        kind: cells.assign(
+            pair=[" and ".join(sorted(pair)) for pair in zip(cells["training"], against.fillna(""), strict=True)],
+            p=cells[f"p_{kind}"],
+        )[[*_TEST, "p"]]
+        for kind, against in (("baseline", baselines), ("second_baseline", cells["second_baseline"].astype("str")))
+    }
+    each = pd.concat(named.values()).dropna(subset=["p"]).drop_duplicates(_TEST)
+    if correction == "holm":
+        each["p"] = each.groupby(["column", "metric"])["p"].transform(lambda p: holm(p.to_numpy()))
+    each = each.rename(columns={"p": "corrected"})
+    for kind, of_kind in named.items():
+        found = of_kind.merge(each, how="left", on=_TEST)["corrected"].set_axis(cells.index)
+        cells = cells.assign(**{f"corrected_{kind}": found.where(of_kind["p"].notna())})
     return cells.merge(each.groupby(["column", "metric"]).size().rename("tests").reset_index(), how="left")
 
 
