@@ -162,6 +162,18 @@ def test_the_end_shows_the_tables_that_were_asked_for(tmp_path: Path, monkeypatc
     assert any(line.endswith("not shown here: 1") for line in narrow)
 
 
+def test_the_verdict_comes_before_the_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for file, text in {"tables/own.md": "## Own\n", "verdicts/own.md": "Training gained 3.1 points. " * 9}.items():
+        Path("results", file).parent.mkdir(parents=True)
+        Path("results", file).write_text(text)
+    asked = ["results/verdicts/own.md", "results/tables/own.md", "results/report.html"]
+    lines = results_text.closing_lines(asked, ["own"], log="x.log", width=60)
+    assert lines[1].startswith("Training gained 3.1 points.")
+    assert max(map(len, lines[1 : lines.index("Own")])) <= 60
+    assert not any("verdicts" in line for line in lines)
+
+
 def test_without_a_report_what_was_made_is_named() -> None:
     few = results_text.closing_lines(["data/a", "data/b"], [], log="x", width=80)
     assert "made:    data/a, data/b" in few
