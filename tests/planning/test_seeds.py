@@ -93,3 +93,9 @@ def test_wrong_seeds_are_one_clear_error(places: dict[str, Any], expected: str) 
     with pytest.raises(InputError) as error:
         at_places(places)
     assert expected in str(error.value)
+
+
+def test_a_mistake_in_a_training_is_told_once_for_all_its_seeds() -> None:
+    with pytest.raises(InputError) as error:
+        at_places({"trainings/human/seeds": [42, 7, 3], "trainings/human/labels": "humen"})
+    assert str(error.value).count("humen") == 1

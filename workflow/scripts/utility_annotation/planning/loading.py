@@ -46,7 +46,14 @@ def _typed(raw: Mapping[str, Any], path: str) -> Configuration:
 def _checked(configuration: Configuration, path: str) -> Configuration:
     from .references import problems  # here, so that jobs need no table of which they use no entry
 
-    if found := list(problems(configuration)):
+    of_seeds = {
+        f"trainings.{each}{end}"
+        for name, training in configuration.trainings.items()
+        for each in training.names(name).values()
+        if each != name  # what is wrong with these is told of the training itself
+        for end in ".:"
+    }
+    if found := [problem for problem in problems(configuration) if not problem.startswith(tuple(of_seeds))]:
         raise _wrong(found, path)
     return configuration
 
