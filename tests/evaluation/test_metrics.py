@@ -293,3 +293,8 @@ def test_questions_that_a_training_has_too_are_left_out_where_they_are_named(tmp
     evaluate_script.main(arguments("run", config=config, retriever="b/r", testset="t", **files))
     found = json.loads((tmp_path / "metrics.json").read_text())
     assert (found["queries"], found["metrics"]) == (1, {"mrr@10": 1.0})
+    TRAINING_COPIES.write(files["copies"], TRAINING_COPIES.rows([row, row | {"query_id": "1"}]))
+    with pytest.raises(
+        InputError, match=r"every judged question of test set t.*Fix: set `testsets\.t\.training_copies`"
+    ):
+        evaluate_script.main(arguments("run", config=config, retriever="b/r", testset="t", **files))

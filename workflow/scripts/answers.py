@@ -45,7 +45,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
     """Score answers against ground truth, in all and question by question."""
     from utility_annotation.evaluation.answers import evaluate_answers
     from utility_annotation.io.answers import read_references
-    from utility_annotation.io.questions import repeated_queries
+    from utility_annotation.io.questions import nothing_left, repeated_queries
 
     configuration = configuration_of(arguments)
     settings = jobs.evaluate_answers(configuration, qa=arguments.qa)
@@ -56,6 +56,8 @@ def evaluate(arguments: argparse.Namespace) -> None:
     answers = {row["query_id"]: row["answer"] for row in rows}
     repeated = set() if arguments.copies is None else repeated_queries(arguments.copies)
     references = {key: texts for key, texts in read_references(arguments.truth).items() if key not in repeated}
+    if repeated and not references:
+        raise nothing_left(arguments.copies, configuration.qa[arguments.qa].testset)
     result = evaluate_answers(references, answers, settings.metrics, encoder)
     PER_QUERY.write(arguments.output.with_suffix(".per-query.parquet"), result.per_query())
     backbone, _, training = arguments.retriever.partition("/")

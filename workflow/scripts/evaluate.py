@@ -64,13 +64,15 @@ def agreement(arguments: argparse.Namespace) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Score a run as trec_eval does, in all and query by query."""
     from utility_annotation.evaluation.metrics import evaluate
-    from utility_annotation.io.questions import repeated_queries
+    from utility_annotation.io.questions import nothing_left, repeated_queries
 
     settings = jobs.evaluate(configuration_of(arguments), testset=arguments.testset)
     qrels = QRELS.read(arguments.qrels)
     if arguments.copies is not None:
         repeated = pa.array(repeated_queries(arguments.copies), pa.string())
         qrels = qrels.filter(pc.invert(pc.is_in(qrels["query_id"], value_set=repeated)))
+        if not qrels.num_rows:
+            raise nothing_left(arguments.copies, settings.testset)
     result = evaluate(
         qrels,
         RUN.read(arguments.run),

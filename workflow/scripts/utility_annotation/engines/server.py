@@ -50,7 +50,7 @@ _WORDS = 300
 _SECONDS_BETWEEN_WARNINGS = 5.0
 _LARGEST_ANSWER = 1 << 26
 """Bytes of an answer, unpacked. A longer one is given up, as memory has an end."""
-_SHORTEST_SECRET = 8
+_SHORTEST_SECRET = 6
 """Characters of a key that is masked, in replies and in messages. A shorter one, such as EMPTY, keeps nobody out and
 could be any word."""
 

@@ -267,7 +267,7 @@ def _wanted_data(wanted: HubFiles, output: Path) -> _Wanted:
 
 
 def _told(error: Exception, wanted: _Wanted) -> InputError | None:
-    """What a user is told of an error of the hub's library; None if a user cannot fix it."""
+    """The error that a user sees for an error of the hub's library; None if a user cannot fix it."""
     reason = lacks_room(error)
     if reason is not None:
         return NoRoom("this cache", reason, wanted.cache) if wanted.cache else NoRoom("this folder", reason, "raw")

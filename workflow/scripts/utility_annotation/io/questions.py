@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from ..common.errors import InputError
 from .schemas import QUERIES, TRAINING_COPIES
 
 _LOG = logging.getLogger(__name__)
@@ -101,3 +102,12 @@ def _questions(path: Path) -> Iterator[tuple[str, str]]:
 def repeated_queries(copies: Path) -> set[str]:
     """The ids of the questions in a file of :func:`find_training_copies`."""
     return set(TRAINING_COPIES.read(copies, ["query_id"])["query_id"].to_pylist())
+
+
+def nothing_left(copies: Path, testset: str) -> InputError:
+    """The error for a test set of which every judged question is a training question too."""
+    return InputError(
+        f"a training has every judged question of test set {testset}, and `training_copies: drop` leaves them out.",
+        hint=f"set `testsets.{testset}.training_copies` to keep, or evaluate on other questions.",
+        path=copies,
+    )

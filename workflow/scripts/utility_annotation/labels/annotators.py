@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..settings import Configuration, JobSettings, Name
+from .settings import PEOPLE
 
 
 class SharedJudge(JobSettings):
@@ -54,7 +55,7 @@ def judges_of_testset(configuration: Configuration, testset: str) -> tuple[str, 
     found: list[str] = []
     for name in _single(configuration, [testset]):
         settings = configuration.testsets[name]
-        found += {"qrels": ["people"], "labels": [], "answers": ["the answers that passages hold"]}[settings.relevant]
+        found += {"qrels": [PEOPLE], "labels": [], "answers": ["the answers that passages hold"]}[settings.relevant]
         if settings.labels:
             annotators = sorted(annotators_of_labels(configuration, settings.labels))
             found += annotators or [f"the labels {settings.labels}"]

@@ -50,7 +50,7 @@ def _checked(configuration: Configuration, path: str) -> Configuration:
         f"trainings.{each}{end}"
         for name, training in configuration.trainings.items()
         for each in training.names(name).values()
-        if each != name  # what is wrong with these is told of the training itself
+        if each != name  # the message names the training itself
         for end in ".:"
     }
     if found := [problem for problem in problems(configuration) if not problem.startswith(tuple(of_seeds))]:

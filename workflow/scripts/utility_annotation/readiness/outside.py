@@ -1,4 +1,4 @@
-"""What is elsewhere: published files, models of the hub, servers. A machine without a network is told of once."""
+"""What is elsewhere: published files, models of the hub, servers. A missing network is one row."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ class _Unreached:
 def looked(later: Sequence[Later], seconds: float) -> dict[Later, list[Row]]:
     """The rows of looks: those that ask no server, and a first one of each server, at once; then a few at a time.
 
-    A server that is not reached is not asked again. Where none is, there is no network, which is told once.
+    A server that is not reached is not asked again. If none is reached, there is no network, which is one row.
     """
     first: dict[str, Later] = {}
     alone = [each for each in later if not each.host or first.setdefault(each.host, each) is each]

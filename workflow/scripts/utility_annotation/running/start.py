@@ -81,8 +81,8 @@ def checking(workflow: Any) -> Callable[[Wildcards], list[str]]:
     """End this `snakemake` with a check where its command line has the target `check`.
 
     Snakemake plans all targets together, would run the others, and wants to know how many cores. So the check is a
-    program of its own, for which the other targets are what is checked. Returns an input function that refuses: who
-    asks otherwise than on the command line is told.
+    program of its own, for which the other targets are what is checked. Returns an input function that refuses a check
+    that was not asked for on the command line.
     """
     asked, folder = sys.argv[1:], Path(__file__).resolve().parents[4]
     own = folder == Path(workflow.basedir).resolve()  # and no module of another workflow
