@@ -14,18 +14,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
-import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from measure import RESULTS, ROOT, machine, write_record
+from public_collections import Collection, write
 
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
@@ -37,118 +33,18 @@ from utility_annotation.io.schemas import DUPLICATES, QUERIES
 RAW = Path("raw/own")
 RUNS = ("bm25/bm25", "dense/untrained", "dense/human", "dense/utilsel", "dense/utilsel-human")
 BASELINES = RUNS[:2]
+COLLECTIONS = ("squad", "cranfield", "vaswani", "scifact")
 METRICS = {"held-out": ("ndcg@10", "mrr@10"), "held-out-human": ("ndcg@10", "mrr@10", "recall@100")}
 
-Source = dict[str, Any]
 
-
-def cranfield(folder: Path) -> tuple[Source, Source, Source]:
-    """JSONL under names of its own; questions are numbered in the file's order, as its judgements number them."""
-    with (RAW / "corpus.jsonl").open("w") as file:
-        for number, fields in _smart(folder / "cran.all.1400"):
-            text = fields["W"].removeprefix(fields["T"]).strip()  # the abstract repeats the title
-            if fields["T"] or text:
-                file.write(json.dumps({"id": number, "heading": fields["T"], "abstract": text}) + "\n")
-    with (RAW / "questions.jsonl").open("w") as file:
-        for place, (_, fields) in enumerate(_smart(folder / "cran.qry"), 1):
-            file.write(json.dumps({"id": str(place), "question": fields["W"]}) + "\n")
-    rows = [line.replace("-1", " -1").split()[:3] for line in (folder / "cranqrel").read_text().splitlines()]
-    _trec({(query_id, docid): int(int(grade) > 0) for query_id, docid, grade in rows})
-    return (
-        {
-            "format": "jsonl",
-            "path": str(RAW / "corpus.jsonl"),
-            "columns": {"docid": "id", "title": "heading", "text": "abstract"},
-        },
-        {
-            "format": "jsonl",
-            "path": str(RAW / "questions.jsonl"),
-            "columns": {"query_id": "id", "text": "question"},
-        },
-        {"format": "trec", "path": str(RAW / "qrels.txt")},
-    )
-
-
-def vaswani(folder: Path) -> tuple[Source, Source, Source]:
-    """TSV: an id and a text."""
-    documents = re.findall(r"<DOCNO>(.*?)</DOCNO>(.*?)</DOC>", (folder / "corpus" / "doc-text.trec").read_text(), re.S)
-    topics = re.findall(r"<num>(.*?)</num><title>(.*?)</title>", (folder / "query-text.trec").read_text(), re.S)
-    for name, rows in (("corpus", documents), ("questions", topics)):
-        lines = [f"{identifier.strip()}\t{' '.join(text.split())}\n" for identifier, text in rows]
-        (RAW / f"{name}.tsv").write_text("".join(lines))
-    shutil.copyfile(folder / "qrels", RAW / "qrels.txt")
-    return (
-        {"format": "msmarco", "path": str(RAW / "corpus.tsv")},
-        {"format": "msmarco", "path": str(RAW / "questions.tsv")},
-        {"format": "trec", "path": str(RAW / "qrels.txt")},
-    )
-
-
-def scifact(folder: Path) -> tuple[Source, Source, Source]:
-    """The BEIR folder as it is, but for one file with the judgements of both of its splits."""
-    shutil.copytree(folder, RAW / "scifact", copy_function=shutil.copyfile)
-    qrels = RAW / "scifact" / "qrels"
-    lines = [(qrels / name).read_text().splitlines() for name in ("train.tsv", "test.tsv")]
-    (qrels / "all.tsv").write_text("\n".join([*lines[0], *lines[1][1:]]) + "\n")
-    beir = {"format": "beir", "path": str(RAW / "scifact")}
-    return beir, beir, {"format": "beir", "path": str(qrels / "all.tsv")}
-
-
-def squad(folder: Path) -> tuple[Source, Source, Source]:
-    """Parquet: paragraphs, questions and the paragraph of each."""
-    articles = read_json(folder / "xquad.en.json")["data"]
-    paragraphs = [(article["title"], paragraph) for article in articles for paragraph in article["paragraphs"]]
-    asked = [
-        (question["id"], question["question"], str(number))
-        for number, (_, paragraph) in enumerate(paragraphs)
-        for question in paragraph["qas"]
-    ]
-    corpus = {
-        "docid": [str(number) for number in range(len(paragraphs))],
-        "title": [title.replace("_", " ") for title, _ in paragraphs],
-        "text": [paragraph["context"] for _, paragraph in paragraphs],
-    }
-    query_ids, texts, docids = map(list, zip(*asked, strict=True))
-    tables = {
-        "corpus": corpus,
-        "questions": {"query_id": query_ids, "text": texts},
-        "qrels": {"query_id": query_ids, "docid": docids, "grade": [1] * len(asked)},
-    }
-    for name, columns in tables.items():
-        pq.write_table(pa.table(columns), RAW / f"{name}.parquet")
-    corpus_source, questions, qrels = ({"format": "parquet", "path": str(RAW / f"{name}.parquet")} for name in tables)
-    return corpus_source, questions, qrels
-
-
-COLLECTIONS: dict[str, tuple[str, Callable[[Path], tuple[Source, Source, Source]]]] = {
-    "squad": ("squad", squad),
-    "cranfield": ("cranfield", cranfield),
-    "vaswani": ("vaswani", vaswani),
-    "scifact": ("scifact-beir", scifact),
-}
-
-
-def _smart(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """(number, {field letter: text}) of each item of a file in SMART's format."""
-    for item in re.split(r"^\.I ", path.read_text(), flags=re.M)[1:]:
-        number, *parts = re.split(r"^\.([A-Z])\s*$", item, flags=re.M)
-        fields = dict(zip(parts[::2], (" ".join(part.split()) for part in parts[1::2]), strict=True))
-        yield number.strip(), {"T": "", "W": ""} | fields
-
-
-def _trec(grades: dict[tuple[str, str], int]) -> None:
-    lines = [f"{query_id} 0 {docid} {grade}\n" for (query_id, docid), grade in grades.items()]
-    (RAW / "qrels.txt").write_text("".join(lines))
-
-
-def _configuration(corpus: Source, questions: Source, qrels: Source) -> dict[str, Any]:
+def _configuration(collection: Collection) -> dict[str, Any]:
     """What is edited, and: humans judge all questions held out, the LLM the sample of them that -small takes."""
-    split = {"queries": questions, "qrels": qrels, "unknown_passages": "keep"}
+    split = {"queries": collection.questions, "qrels": collection.qrels, "unknown_passages": "keep"}
     held_out = {**split, "part": {"percent": [80, 100]}, "unknown_queries": "drop", "judged_only": True}
     return {
         "datasets": {
             "own": {
-                "corpus": corpus,
+                "corpus": collection.corpus,
                 "shards": 1,
                 "splits": {
                     "train": {**split, "judged_only": True},
@@ -243,15 +139,13 @@ def main() -> None:
         return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("names", nargs="*", default=list(COLLECTIONS), metavar="NAME", help=", ".join(COLLECTIONS))
+    parser.add_argument("names", nargs="*", default=COLLECTIONS, metavar="NAME", help=", ".join(COLLECTIONS))
     parser.add_argument("--cores", default="2")
     arguments = parser.parse_args()
     found: dict[str, Any] = read_json(record) if record.is_file() else {"collections": {}}
     for name in arguments.names:
-        shutil.rmtree(RAW, ignore_errors=True)
-        RAW.mkdir(parents=True)
-        folder, convert = COLLECTIONS[name]
-        (RAW / "own.json").write_text(json.dumps(_configuration(*convert(arguments.folder / folder)), indent=2))
+        configuration = _configuration(write(name, arguments.folder, RAW))
+        (RAW / "own.json").write_text(json.dumps(configuration, indent=2))
         files = [f"config/own-corpus{suffix}.yaml" for suffix in ("", "-human", "-small")]
         command = [
             "snakemake",

@@ -31,6 +31,7 @@ rule plot_lines:
     """A metric by a number that trainings differ in (figures 3a and 3b of the paper)."""
     input:
         metrics=plan.of(results.line_chart_metrics),
+        per_query=plan.of(results.line_chart_per_query),
         quality=plan.of(results.line_chart_quality),
     output:
         svg=report(

@@ -65,6 +65,7 @@ rule cost_table:
     """What the labels of trainings cost, beside what the trainings reach (table 17 of the paper)."""
     input:
         metrics=plan.of(results.cost_table_metrics),
+        per_query=plan.of(results.cost_table_per_query),
         pool=plan.of(results.cost_table_pools),
         annotation=plan.of(results.cost_table_annotations),
         summaries=plan.of(results.cost_table_summaries),

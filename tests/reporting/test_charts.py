@@ -14,6 +14,7 @@ from configured import write_configuration
 
 from utility_annotation.common.errors import InputError
 from utility_annotation.common.files import write_json
+from utility_annotation.io.schemas import PER_QUERY
 from utility_annotation.labels.annotators import SharedJudge
 from utility_annotation.reporting.figures import line_cells, plot_lines, plot_positives
 from utility_annotation.reporting.settings import LineChartSettings
@@ -46,7 +47,14 @@ def metrics(folder: Path, testset: str = "dev", **values: float) -> list[Path]:
             "metrics": {"mrr@10": value},
         }
         write_json(path, found)
+        write_per_query(path, "mrr@10", [value / 2, value, 3 * value / 2])
     return paths
+
+
+def write_per_query(metrics: Path, metric: str, values: Sequence[float]) -> None:
+    """The values of questions beside a metrics file."""
+    rows = [{"query_id": f"q{place}", "metric": metric, "value": value} for place, value in enumerate(values)]
+    PER_QUERY.write(metrics.with_suffix(".per-query.parquet"), PER_QUERY.rows(rows))
 
 
 def quality(labels: str, distribution: list[int] | None) -> dict[str, Any]:
@@ -98,6 +106,15 @@ def test_the_points_stand_beside_the_figure_from_left_to_right(tmp_path: Path) -
         ["ranked", "2.5", "few", "30.0"],
         ["", "", "human", "38.6"],
     ]
+
+
+def test_a_point_has_the_interval_of_its_questions(tmp_path: Path) -> None:
+    lines(tmp_path, metrics(tmp_path, all=0.4, few=0.3))
+    with (tmp_path / "figure.csv").open(newline="") as file:
+        ends = {line["training"]: (line["low"], line["high"]) for line in csv.DictReader(file)}
+    assert ends["fifth"] == ends["human"] == ("", ""), "they were not computed"
+    low, high = map(float, ends["all"])
+    assert 20 <= low < 40 < high <= 60
 
 
 def test_what_was_not_computed_is_left_out_and_told(tmp_path: Path) -> None:
@@ -174,6 +191,7 @@ def test_the_script_draws_the_charts_of_a_configuration(tmp_path: Path, monkeypa
         target = Path("results/metrics/minilm") / training / "dev.json"
         target.parent.mkdir(parents=True)
         written.rename(target)
+        written.with_suffix(".per-query.parquet").rename(target.with_suffix(".per-query.parquet"))
     write_json(Path("results/quality/human.json"), quality("human", [0, 9]))
     chart = CHART | {"series": [{"name": "s", "points": {"1": "utilsel"}}]}
     labelled = {"title": "t", "labels": ["human"]}

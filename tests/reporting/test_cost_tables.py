@@ -11,6 +11,7 @@ from configured import write_configuration
 from judged_pools import write_annotation, write_pool
 
 from utility_annotation.common.files import write_json
+from utility_annotation.io.schemas import PER_QUERY
 from utility_annotation.labels.cost import Records
 from utility_annotation.reporting.cost_tables import cost_cells, cost_table
 from utility_annotation.reporting.metrics import read_published
@@ -38,12 +39,23 @@ def table(folder: Path, *trainings: str, testset: str = "dev", **changes: Any) -
         values = {"mrr@10": 0.353, "recall@1000": 0.977}
         found = {"backbone": "b", "training": path.stem, "testset": testset, "queries": 9, "metrics": values}
         write_json(path, found)
+        write_per_query(path, values)
     shown = {"title": "Cost", "backbone": "b", "trainings": trainings, "testset": "dev"} | changes
     work = {training: WORK[training] for training in trainings}
     settings = CostTableSettings.model_validate({"table": shown, "prices": PRICES, "work": work})
     records = Records(write_pool(folder / "p", POOL), annotation)
     paper = read_published(settings.table.published, PUBLISHED)
     return cost_table(settings.table, settings.prices, cost_cells(settings, records, metrics, paper))
+
+
+def write_per_query(metrics: Path, values: dict[str, float]) -> None:
+    """The values of two questions, beside a metrics file."""
+    rows = [
+        {"query_id": query_id, "metric": metric, "value": share * value}
+        for metric, value in values.items()
+        for query_id, share in (("q1", 0.98), ("q2", 1.02))
+    ]
+    PER_QUERY.write(metrics.with_suffix(".per-query.parquet"), PER_QUERY.rows(rows))
 
 
 def rows(table: Table) -> list[list[str]]:
@@ -59,6 +71,12 @@ def test_a_row_per_training_with_cost_hours_and_metrics(tmp_path: Path) -> None:
         ["useful", "339", "424.00", "35.3", "97.7"],
         ["replug", "375", "424.00", "35.3", "97.7"],
     ]
+
+
+def test_metrics_have_intervals_and_costs_have_none(tmp_path: Path) -> None:
+    cells = table(tmp_path, "human").cells.set_index("metric")
+    assert cells.loc["cost_usd", ["low", "high"]].isna().all()
+    assert 34.5 < cells.loc["mrr@10", "low"] < 35.3 < cells.loc["mrr@10", "high"] < 36.1
 
 
 def test_small_costs_are_shown_to_the_cent(tmp_path: Path) -> None:
@@ -90,8 +108,10 @@ def test_all_formats_say_the_same(tmp_path: Path) -> None:
 def test_the_script_reads_the_pool_the_jobs_and_the_metrics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write_pool(Path("results/pools/p"), POOL, shards=2)
-    figures = {"backbone": "minilm", "training": "human", "testset": "dev", "queries": 9, "metrics": {"mrr@10": 0.5}}
+    figures: dict[str, Any] = {"backbone": "minilm", "training": "human", "testset": "dev", "queries": 9}
+    figures["metrics"] = {"mrr@10": 0.5}
     write_json(Path("results/metrics/minilm/human/dev.json"), figures)
+    write_per_query(Path("results/metrics/minilm/human/dev.json"), figures["metrics"])
     shown = {"title": "Cost", "backbone": "minilm", "trainings": ["human"], "testset": "dev"}
     file = write_configuration(tmp_path, cost_tables={"cost": shown})
     script.main(["costs", "--config", file, "--table", "cost", "--published", "--output", "t.md"])

@@ -64,7 +64,7 @@ def table_metrics(configuration: Configuration, *, table: str) -> list[str]:
 
 def table_per_query(configuration: Configuration, *, table: str) -> list[str]:
     """The per-query files beside a table's metrics files."""
-    return [f"{cell}.per-query.parquet" for cell in cells(configuration, table)]
+    return _per_query(table_metrics(configuration, table=table))
 
 
 def judged_alike(configuration: Configuration, *, table: str) -> list[JudgedAlike]:
@@ -209,6 +209,20 @@ def cost_table_metrics(configuration: Configuration, *, cost_table: str) -> list
     return _metrics(table.backbone, cost_table_seeds(configuration, cost_table=cost_table), table.testset)
 
 
+def line_chart_per_query(configuration: Configuration, *, line_chart: str) -> list[str]:
+    """The per-query files beside a line chart's metrics files."""
+    return _per_query(line_chart_metrics(configuration, line_chart=line_chart))
+
+
+def cost_table_per_query(configuration: Configuration, *, cost_table: str) -> list[str]:
+    """The per-query files beside a cost table's metrics files."""
+    return _per_query(cost_table_metrics(configuration, cost_table=cost_table))
+
+
+def _per_query(metrics: Iterable[str]) -> list[str]:
+    return [file.replace(".json", ".per-query.parquet") for file in metrics]
+
+
 def _metrics(backbone: str, seeds: Mapping[str, Iterable[str]], testset: str) -> list[str]:
     return [f"results/metrics/{backbone}/{name}/{testset}.json" for names in seeds.values() for name in names]
 
@@ -276,7 +290,7 @@ def verdict_metrics(configuration: Configuration, *, table: str) -> list[str]:
 
 def verdict_per_query(configuration: Configuration, *, table: str) -> list[str]:
     """The per-query files beside them."""
-    return [file.replace(".json", ".per-query.parquet") for file in verdict_metrics(configuration, table=table)]
+    return _per_query(verdict_metrics(configuration, table=table))
 
 
 def verdict_work(configuration: Configuration, *, table: str) -> list[Work] | None:

@@ -12,6 +12,7 @@ from ..common.importing import large_packages
 from ..labels.annotators import SharedJudge
 from ..labels.cost import Effort, Records
 from ..settings import Cost, CostTable
+from .intervals import with_intervals
 from .metrics import read_metrics
 from .settings import CostTableSettings
 from .tables import Table, judge_notes, published_notes, tidy
@@ -41,8 +42,7 @@ def cost_cells(
         effort = Effort(device_hours=None) if work is None else records.effort(work)
         worked += [(training, _COST, effort.usd(settings.prices)), (training, _HOURS, effort.device_hours)]
     names = ["training", "metric"]
-    shown_columns = [*names, "value", "seeds", "sd"]
-    reached = read_metrics(metrics, settings.seeds)[shown_columns]
+    reached = with_intervals(read_metrics(metrics, settings.seeds))[[*names, "value", "seeds", "sd", "low", "high"]]
     known = pd.concat([pd.DataFrame(worked, columns=[*names, "value"]), reached])
     paper = paper.drop(columns=["backbone", "column"]).rename(columns={"row": "training"})
     paper.loc[paper["metric"] == "hours", "published"] *= _GPUS_OF_THE_PAPER

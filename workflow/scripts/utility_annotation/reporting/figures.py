@@ -25,6 +25,7 @@ from ..common.importing import large_packages
 from ..labels.positions import NORMAL_95
 from ..labels.sources import SOURCES
 from ..settings import BM25, UNTRAINED, ResultsTable
+from .intervals import with_intervals
 from .metrics import read_metrics
 from .settings import LineChartSettings
 from .tables import LABELS, label_frame, metric_name, tidy, training_name, with_spread
@@ -140,8 +141,8 @@ def line_cells(
     points += [("", "", training) for training in chart.levels]
     names = ["series", "x", "training"]
     frame = pd.DataFrame(points, columns=names).assign(backbone=chart.backbone)
-    found = read_metrics(metrics, settings.seeds)
-    parts = [frame.assign(column=chart.testset, metric=chart.metric).merge(found, how="left")]
+    asked = frame.assign(column=chart.testset, metric=chart.metric)
+    parts = [with_intervals(asked.merge(read_metrics(metrics, settings.seeds), how="left"))]
     of_labels = label_frame(settings.labels, qualities, chart.label_metrics)
     for metric in chart.label_metrics:
         parts.append(frame.assign(column=LABELS, metric=metric).merge(of_labels, how="left"))

@@ -8,19 +8,18 @@ is no mean over questions, such as BLEU, has a paired bootstrap instead.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..common.importing import large_packages
-from ..evaluation.answer_metrics import ANSWER_METRICS, Pooled
-from ..evaluation.samples import RESAMPLES, Sample, per_query_values
-from ..evaluation.significance import compare, holm, interval
+from ..evaluation.samples import RESAMPLES, Sample
+from ..evaluation.significance import compare, holm
 from ..io.schemas import TRAINING_COPIES
 from ..labels.annotators import SharedJudge
 from ..settings import EXTERNAL, UNTRAINED, ResultsTable
+from .intervals import Key, key_of, pooled, samples_of, with_intervals
 from .metrics import KEY, PLACE, read_metrics
 from .settings import ResultsTableSettings
 from .tables import LABELS, Column, Table, judge_notes, label_frame, metric_name, published_notes, tidy
@@ -71,8 +70,7 @@ def result_cells(
     else:  # a run of others has no backbone of ours, unless there is one alone
         compared = of_backbone.where((of_backbone != EXTERNAL) | (len(table.backbones) != 1), *table.backbones[:1])
     samples = samples_of(cells)
-    ends = [interval(samples[key]) if (key := _key(cell)) in samples else _UNKNOWN[:2] for cell in cells.itertuples()]
-    cells[["low", "high"]] = 100 * np.array(ends, float).reshape(-1, 2)
+    cells = with_intervals(cells, samples)
     baselines = pd.Series(table.baseline, cells.index, dtype="str")
     first = _compared(cells, samples, compared, baselines)
     second = _compared(cells, samples, of_backbone, cells["second_baseline"].astype("str"))
@@ -103,28 +101,10 @@ def result_cells(
 
 _UNKNOWN = (np.nan,) * 5
 _OF_BASELINE = {"low": "gain_low", "high": "gain_high", "p": "p_baseline"}
-_Key = tuple[str, str, str, str]
-
-
-def _key(cell: Any) -> _Key:
-    return cell.backbone, cell.training, cell.column, cell.metric
-
-
-def samples_of(cells: pd.DataFrame) -> dict[_Key, Sample]:
-    """By the key of each figure that was computed, its values by question and seed."""
-    values = cache(per_query_values)
-    found = {}
-    for cell in cells.dropna(subset=["value"]).drop_duplicates(KEY).itertuples():
-        pooled = _pooled(cell.metric)
-        counts = pooled.counts if pooled else (cell.metric,)
-        seeds = [[values(file, count) for count in counts] for file in cell.per_query]
-        weights = cell.weights if isinstance(cell.weights, dict) else None
-        found[_key(cell)] = Sample.of(seeds, figure=pooled.figure if pooled else None, weights=weights)
-    return found
 
 
 def _compared(
-    cells: pd.DataFrame, samples: Mapping[_Key, Sample], backbones: pd.Series, baselines: pd.Series
+    cells: pd.DataFrame, samples: Mapping[Key, Sample], backbones: pd.Series, baselines: pd.Series
 ) -> pd.DataFrame:
     """Each cell compared with its baseline on that backbone: ``gain``, ``low``, ``high``, ``p``, ``detectable``.
 
@@ -132,7 +112,7 @@ def _compared(
     """
     lines: list[tuple[float, ...]] = []
     for cell, backbone, baseline in zip(cells.itertuples(), backbones, baselines, strict=True):
-        ours, theirs = _key(cell), (backbone, baseline, cell.column, cell.metric)
+        ours, theirs = key_of(cell), (backbone, baseline, cell.column, cell.metric)
         if ours == theirs or ours not in samples or theirs not in samples:
             lines.append(_UNKNOWN)
             continue
@@ -163,11 +143,6 @@ def _corrected(cells: pd.DataFrame, baselines: pd.Series, correction: str) -> pd
         found = of_kind.merge(each, how="left", on=_TEST)["corrected"].set_axis(cells.index)
         cells = cells.assign(**{f"corrected_{kind}": found.where(of_kind["p"].notna())})
     return cells.merge(each.groupby(["column", "metric"]).size().rename("tests").reset_index(), how="left")
-
-
-def _pooled(metric: str) -> Pooled | None:
-    """How a metric follows from sums over questions, if it is no mean over them."""
-    return ANSWER_METRICS[metric].pooled if metric in ANSWER_METRICS else None
 
 
 def results_table(
@@ -237,8 +212,8 @@ def _test_notes(settings: ResultsTable, cells: pd.DataFrame) -> list[str]:
     ]
     if len(tests):
         notes.append(f"Tests per column: {number}, {how[settings.correction]}.")
-    if pooled := [metric for metric in dict.fromkeys(cells["metric"]) if _pooled(metric)]:
-        names = ", ".join(map(metric_name, pooled))
+    if of_all := [metric for metric in dict.fromkeys(cells["metric"]) if pooled(metric)]:
+        names = ", ".join(map(metric_name, of_all))
         notes.append(f"{names}: paired bootstrap of the figure over all questions, {RESAMPLES:,} resamples.")
     smallest = cells.groupby(["column", "metric"], sort=False)["detectable"].median()
     smallest = smallest[smallest > 0]

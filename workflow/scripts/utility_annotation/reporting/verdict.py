@@ -11,8 +11,8 @@ from ..common.errors import InputError
 from ..evaluation.significance import compare
 from ..labels.cost import Effort, Records
 from ..settings import BM25, UNTRAINED
+from .intervals import samples_of
 from .metrics import read_metrics
-from .results import samples_of
 from .settings import VerdictSettings
 from .tables import as_text, metric_name, with_spread
 from .work import amount
