@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from utility_annotation.io.questions import question_key
+
 
 @pytest.fixture(scope="module")
 def build(root: Path) -> ModuleType:
@@ -42,12 +44,24 @@ def test_passages_are_short_and_subjects_unique(subjects: list[dict[str, Any]]) 
 
 
 def test_there_are_enough_questions_with_answers(subjects: list[dict[str, Any]]) -> None:
-    questions = [question for subject in subjects for question in subject["questions"]]
-    assert sum(question["split"] == "train" for question in questions) >= 48
-    assert sum(question["split"] == "dev" for question in questions) >= 40
-    for question in questions:
+    assert len(subjects) == 48
+    for subject in subjects:
+        assert sorted(question["split"] for question in subject["questions"]) == ["dev", "dev", "train"]
+    for question in _questions(subjects):
         assert question["answers"]
         assert set(question["human"]) <= set(question["useful"])
+
+
+def test_no_two_questions_differ_in_order_and_function_words_alone(subjects: list[dict[str, Any]]) -> None:
+    questions = _questions(subjects)
+    assert len({question_key(question["text"]) for question in questions}) == len(questions)
+
+
+def test_a_second_question_of_a_split_has_a_number_in_its_id(build: ModuleType, subjects: list[dict[str, Any]]) -> None:
+    rows = [line.split("\t") for line in build.render(subjects)["msmarco/queries.dev.tsv"].splitlines()]
+    dev = [question["text"] for question in subjects[0]["questions"] if question["split"] == "dev"]
+    assert rows[:2] == [["bread-baking-dev", dev[0]], ["bread-baking-dev-2", dev[1]]]
+    assert len({query_id for query_id, _ in rows}) == len(rows) == 96
 
 
 def test_every_training_question_has_seven_hard_negatives_that_do_not_answer_it(
@@ -65,3 +79,7 @@ def test_every_training_question_has_seven_hard_negatives_that_do_not_answer_it(
         negatives = {passage["docid"] for passage in row["negative_passages"]}
         assert len(negatives - useful[row["query_id"]]) >= 7
         assert not negatives & {passage["docid"] for passage in row["positive_passages"]}
+
+
+def _questions(subjects: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [question for subject in subjects for question in subject["questions"]]

@@ -3,7 +3,8 @@
     python resources/demo/build.py
 
 The written files are kept in the repository, so that the demo starts from what a user would have; a test holds both
-equal. A passage's docid is its subject and number, a question's id its subject and split.
+equal. A passage's docid is its subject and number. A question's id is SUBJECT-SPLIT, and SUBJECT-SPLIT-2 for the second
+question of a subject's split.
 """
 
 from __future__ import annotations
@@ -38,9 +39,9 @@ def render(subjects: list[dict[str, Any]]) -> dict[str, str]:
         ),
     }
     questions = [
-        {**question, "subject": subject["subject"], "query_id": f"{subject['subject']}-{question['split']}"}
+        {**question, "subject": subject["subject"], "query_id": query_id}
         for subject in subjects
-        for question in subject["questions"]
+        for question, query_id in zip(subject["questions"], _query_ids(subject), strict=True)
     ]
     files["beir/queries.jsonl"] = _jsonl({"_id": q["query_id"], "text": q["text"]} for q in questions)
     for split in SPLITS:
@@ -75,6 +76,16 @@ def _tevatron_row(question: dict[str, Any], passages: dict[str, dict[str, str]])
         "positive_passages": rows(human),
         "negative_passages": rows([docid for docid in own if docid not in human]),
     }
+
+
+def _query_ids(subject: dict[str, Any]) -> list[str]:
+    """The ids of a subject's questions, in their order."""
+    splits = [question["split"] for question in subject["questions"]]
+    numbers = [splits[: place + 1].count(split) for place, split in enumerate(splits)]
+    return [
+        f"{subject['subject']}-{split}" + (f"-{number}" if number > 1 else "")
+        for split, number in zip(splits, numbers, strict=True)
+    ]
 
 
 def _docid(question: dict[str, Any], number: int) -> str:
