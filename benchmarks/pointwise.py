@@ -114,7 +114,7 @@ NEEDS_TRUTH = {name for name in FAMILIES if "true answer" in name}
 
 
 class Rule(NamedTuple):
-    """Which passages count as positives: within ``value`` of the best, above ``value``, or the best ``value`` percent."""
+    """Which passages are positive: within ``value`` of the best, above ``value``, or the best ``value`` percent."""
 
     kind: str
     value: float
@@ -158,69 +158,23 @@ def selection(row: Row, scores: Sequence[float], rule: Rule) -> tuple[float, flo
 
 
 def study(rows: Mapping[str, Sequence[Row]]) -> dict[str, Any]:
-    """Every family, with its weight and rule chosen without the collection that judges them."""
-    found: dict[str, Any] = {}
-    judged: dict[str, dict[str, list[float]]] = {}
-    for family, ways in FAMILIES.items():
-        names = [name for name in rows if family not in NEEDS_TRUTH or rows[name][0]["truth"]]
-        scores = {key: {name: [way(row) for row in rows[name]] for name in names} for key, way in ways.items()}
-        precision = {
-            key: {
-                name: [average_precision(row, values) for row, values in zip(rows[name], by_row[name], strict=True)]
-                for name in names
-            }
-            for key, by_row in scores.items()
-        }
-        picked = {
-            key: {
-                rule: {
-                    name: [selection(row, values, rule) for row, values in zip(rows[name], by_row[name], strict=True)]
-                    for name in names
-                }
-                for rule in RULES
-            }
-            for key, by_row in scores.items()
-        }
+    """Every family, with its weight and rule chosen without the collection that judges them.
 
-        def weight_by(others: Sequence[str], precision: Any = precision) -> str:
-            return max(precision, key=lambda key: fmean(fmean(precision[key][name]) for name in others))
-
-        def rule_by(key: str, others: Sequence[str], picked: Any = picked) -> Rule:
-            return max(
-                RULES, key=lambda rule: fmean(fmean(f1 for *_, f1 in picked[key][rule][name]) for name in others)
-            )
-
-        left_out = {}
-        judged[family] = {}
-        for name in names:
-            others = [other for other in names if other != name]
-            key = weight_by(others)
-            rule = rule_by(key, others)
-            judged[family][name] = precision[key][name]
-            parts = np.array(picked[key][rule][name]).mean(axis=0)
-            first = fmean(first_is_relevant(*pair) for pair in zip(rows[name], scores[key][name], strict=True))
-            left_out[name] = {
-                "weight": key,
-                "rule": rule._asdict(),
-                "average_precision": _percent(fmean(precision[key][name])),
-                "first": _percent(first),
-                **dict(zip(("precision", "recall", "f1"), map(_percent, parts), strict=True)),
-            }
-        key = weight_by(names)
-        found[family] = {
-            "weight": key,
-            "rule": rule_by(key, names)._asdict(),
-            "left_out": left_out,
-            "mean": {
-                figure: round(fmean(values[figure] for values in left_out.values()), 1)
-                for figure in ("average_precision", "first", "precision", "recall", "f1")
-            },
-        }
-    everywhere = [family for family in FAMILIES if family not in NEEDS_TRUTH and family not in ("BM25", "MiniLM")]
-    best = max(everywhere, key=lambda family: found[family]["mean"]["average_precision"])
-    for family in found:
+    Args:
+        rows: by collection, its questions as pointwise_scores.py leaves them.
+    """
+    judged = {
+        family: Judged(
+            {name: part for name, part in rows.items() if family not in NEEDS_TRUTH or part[0]["truth"]}, ways
+        )
+        for family, ways in FAMILIES.items()
+    }
+    found = {family: judgement.record() for family, judgement in judged.items()}
+    rivals = [family for family in FAMILIES if family not in (*NEEDS_TRUTH, "BM25", "MiniLM")]
+    best = max(rivals, key=lambda family: found[family]["mean"]["average_precision"])
+    for family in FAMILIES:
         if family not in NEEDS_TRUTH:
-            found[family]["behind_the_best"] = _interval(judged[best], judged[family])
+            found[family]["behind_the_best"] = _interval(judged[best].left_out(), judged[family].left_out())
     return {
         "questions": {name: len(part) for name, part in rows.items()},
         "relevant_share": {
@@ -229,6 +183,68 @@ def study(rows: Mapping[str, Sequence[Row]]) -> dict[str, Any]:
         "best": best,
         "families": found,
     }
+
+
+class Judged:
+    """A family of ways on some collections, and what is chosen on them.
+
+    Args:
+        rows: by collection, its questions.
+        ways: the family's ways by weight.
+    """
+
+    def __init__(self, rows: Mapping[str, Sequence[Row]], ways: Mapping[str, Way]) -> None:
+        self.rows = rows
+        self.scores = {
+            key: {name: [way(row) for row in part] for name, part in rows.items()} for key, way in ways.items()
+        }
+        self.precision = {key: self._of_each(key, average_precision) for key in ways}
+
+    def _of_each(self, key: str, figure: Callable[[Row, Sequence[float]], Any]) -> dict[str, list[Any]]:
+        return {name: list(map(figure, part, self.scores[key][name])) for name, part in self.rows.items()}
+
+    def choice(self, names: Sequence[str]) -> tuple[str, Rule]:
+        """The weight and the rule that are best on these collections."""
+        key = _best(self.precision, names)
+        f1 = {
+            rule: self._of_each(key, lambda row, scores, rule=rule: selection(row, scores, rule)[2]) for rule in RULES
+        }
+        return key, _best(f1, names)
+
+    def left_out(self) -> dict[str, list[float]]:
+        """By collection, its questions' average precision with the weight that the others choose."""
+        return {name: self.precision[self.choice(self._others(name))[0]][name] for name in self.rows}
+
+    def _others(self, name: str) -> list[str]:
+        return [other for other in self.rows if other != name]
+
+    def record(self) -> dict[str, Any]:
+        """What is chosen on all collections; and for each, its figures with what the others choose, and their mean."""
+        key, rule = self.choice([*self.rows])
+        left_out = {name: self._figures(name, *self.choice(self._others(name))) for name in self.rows}
+        figures = ("average_precision", "first", "precision", "recall", "f1")
+        return {
+            "weight": key,
+            "rule": rule._asdict(),
+            "left_out": left_out,
+            "mean": {figure: round(fmean(found[figure] for found in left_out.values()), 1) for figure in figures},
+        }
+
+    def _figures(self, name: str, key: str, rule: Rule) -> dict[str, Any]:
+        pairs = list(zip(self.rows[name], self.scores[key][name], strict=True))
+        parts = np.mean([selection(row, scores, rule) for row, scores in pairs], axis=0)
+        return {
+            "weight": key,
+            "rule": rule._asdict(),
+            "average_precision": _percent(fmean(self.precision[key][name])),
+            "first": _percent(fmean(first_is_relevant(row, scores) for row, scores in pairs)),
+            **dict(zip(("precision", "recall", "f1"), map(_percent, parts), strict=True)),
+        }
+
+
+def _best(values: Mapping[Any, Mapping[str, Sequence[float]]], names: Sequence[str]) -> Any:
+    """The key whose values are highest, in the mean over collections of the mean over their questions."""
+    return max(values, key=lambda key: fmean(fmean(values[key][name]) for name in names))
 
 
 def _percent(value: float) -> float:

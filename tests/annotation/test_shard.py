@@ -16,12 +16,12 @@ from utility_annotation.annotation.relevance import relevance_stage
 from utility_annotation.annotation.replies import RANKING, SELECTION
 from utility_annotation.annotation.replug import ReplugStage
 from utility_annotation.annotation.shard import annotate
-from utility_annotation.annotation.utility import AnswerGain
+from utility_annotation.annotation.utility import Utility
 from utility_annotation.common.errors import InputError
 from utility_annotation.engines.protocol import Completion, Failure, ReplyRequest, TooLong
 from utility_annotation.engines.store import CompletionStore
 from utility_annotation.io.schemas import ANNOTATION
-from utility_annotation.settings import Annotator, Retries, Sampling
+from utility_annotation.settings import Annotator, Pointwise, Retries, Sampling
 
 ITEM = Item("q", "who?", (Passage("a", "one"), Passage("b", "two"), Passage("c", "three")), answer="me")
 NONE = Retries(max_retries=0)
@@ -356,11 +356,11 @@ class Refusing:
 def test_stored_completions_are_never_asked_for_again(engine, template, tmp_path: Path) -> None:
     """Another number of shards, another threshold, utilrank after utilsel: the same requests, so the same records."""
     shown = items(4)
-    first = AnswerGain(template("pointwise_answer"), minimum_gain=0)
+    first = Utility(template("pointwise_answer"), Pointwise(), select=True)
     with CompletionStore(tmp_path / "store") as store:
         annotate(shown, first, engine, store, NONE, tmp_path / "utilsel")
     with CompletionStore(tmp_path / "store") as store:
-        ranking = AnswerGain(template("pointwise_answer"), minimum_gain=None)
+        ranking = Utility(template("pointwise_answer"), Pointwise(), select=False)
         for part, name in ((shown[:3], "a"), (shown[3:], "b")):
             annotate(part, ranking, Refusing(engine), store, NONE, tmp_path / name)
     rows = ANNOTATION.read(tmp_path / "utilsel").to_pylist()

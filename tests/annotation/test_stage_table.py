@@ -90,7 +90,7 @@ NEW = StageEntry(
     description="a new selection: the passages that it chose",
     reads=("relsel",),
     listwise=Way("new.j2", "selection", ("sampling",)),
-    pointwise=Way("new.j2", settings=("pointwise.minimum_gain",)),
+    pointwise=Way("new.j2", settings=("pointwise.margin",)),
     make=STAGES["relsel"].make,
     labels=STAGES["utilsel"].labels,
     runtime=11,

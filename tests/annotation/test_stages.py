@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,12 +23,12 @@ from utility_annotation.annotation.prompts import PromptSanitizer, PromptTemplat
 from utility_annotation.annotation.relevance import QuestionLikelihood
 from utility_annotation.annotation.replies import RANKING, SELECTION
 from utility_annotation.annotation.replug import ReplugStage
-from utility_annotation.annotation.utility import AnswerGain, selection_stage
+from utility_annotation.annotation.utility import Utility, selection_stage
 from utility_annotation.annotation.votes import shown_order
 from utility_annotation.common.errors import InputError
 from utility_annotation.engines.protocol import Completion, Failure, LogLikelihood
 from utility_annotation.io.schemas import ANNOTATION, ANSWERS, POOL
-from utility_annotation.settings import Annotator
+from utility_annotation.settings import Annotator, Pointwise
 
 ITEM = Item("q", "who?", (Passage("a", "one"), Passage("b", "two"), Passage("c", "three")), answer="me")
 
@@ -213,7 +214,7 @@ def test_endless_thought_is_no_answer(annotator: Annotator, template) -> None:
 def test_utility_without_an_answer_is_an_error(annotator: Annotator, template, answer: str | None) -> None:
     item = replace(ITEM, answer=answer)
     assert isinstance(selection_stage(annotator, template("utilsel")).requests(item), Failure)
-    assert isinstance(AnswerGain(template("pointwise_answer"), minimum_gain=0).requests(item), Failure)
+    assert isinstance(Utility(template("pointwise_answer"), Pointwise(), select=True).requests(item), Failure)
 
 
 @pytest.mark.parametrize(("percent", "kept"), [(50, ["c"]), (67, ["c", "a"]), (1, ["c"]), (100, ["c", "a", "b"])])
@@ -225,24 +226,47 @@ def test_pointwise_relevance_keeps_a_share_best_first_and_at_least_one(
     assert row["scores"] == [{"docid": d, "score": s} for d, s in (("a", -2), ("b", -3), ("c", -1))]
 
 
+def utility(template, item: Item, *means: float, select: bool = True, **settings: float) -> dict[str, Any]:
+    """The row of a pointwise stage, of the answer's likelihoods without a passage and with each."""
+    stage = Utility(template("pointwise_answer"), Pointwise.model_validate(settings), select=select)
+    return stage.row(item, scored(*means))
+
+
 def test_pointwise_utility_is_the_gain_over_no_passage(template) -> None:
-    row = AnswerGain(template("pointwise_answer"), minimum_gain=0).row(ITEM, scored(-2, -1.5, -2, -1))
+    row = utility(template, ITEM, -2, -1.5, -2, -1, gain_weight=1, margin=0.5)
     assert (row["outcome"], row["docids"]) == ("ok", ["c", "a"])
     assert [score["score"] for score in row["scores"]] == [0.5, 0, 1]
 
 
-def test_no_gain_anywhere_is_an_empty_selection(template) -> None:
-    row = AnswerGain(template("pointwise_answer"), minimum_gain=0).row(ITEM, scored(-1, -1.5, -2, -1))
-    assert (row["outcome"], row["docids"]) == ("empty", [])
+def test_the_questions_likelihood_counts_where_the_relevance_selection_gives_it(template) -> None:
+    item = replace(ITEM, relevance={"a": -3, "b": -1, "c": -2})
+    row = utility(template, item, -2, -1, -2, -1, gain_weight=0.25, margin=0)
+    assert [score["score"] for score in row["scores"]] == [-2.75, -1, -1.75]
+    assert row["docids"] == ["b"]
 
 
-def test_pointwise_ranking_orders_all_by_gain_and_ties_by_place(template) -> None:
-    row = AnswerGain(template("pointwise_answer"), minimum_gain=None).row(ITEM, scored(-1, -3, -2, -3))
+def test_the_best_passage_is_selected_even_if_none_helps_the_answer(template) -> None:
+    row = utility(template, ITEM, -1, -1.5, -2, -1.25, gain_weight=1, margin=0)
+    assert (row["outcome"], row["docids"]) == ("ok", ["c"])
+
+
+def test_pointwise_ranking_orders_all_by_utility_and_ties_by_place(template) -> None:
+    row = utility(template, ITEM, -1, -3, -2, -3, select=False, gain_weight=1, margin=0)
     assert (row["outcome"], row["docids"]) == ("ok", ["b", "a", "c"])
 
 
+@pytest.mark.parametrize(("number", "shown"), [(1, ["three"]), (2, ["one", "three"]), (9, ["one", "two", "three"])])
+def test_a_pointwise_answer_is_written_from_the_most_relevant_passages(
+    annotator: Annotator, template, number: int, shown: list[str]
+) -> None:
+    pointwise = {"protocol": "pointwise", "pointwise": Pointwise(answer_passages=number)}
+    item = replace(ITEM, relevance={"a": -2, "b": -3, "c": -1})
+    (request,) = AnswerStage(annotator.model_copy(update=pointwise), template("pointwise_answer")).requests(item)
+    assert [text for text in ("one", "two", "three") if text in request.chat[-1].content] == shown
+
+
 def test_gain_compares_the_same_answer_with_one_passage_and_with_none(template) -> None:
-    without, *given = AnswerGain(template("pointwise_answer"), minimum_gain=0).requests(ITEM)
+    without, *given = Utility(template("pointwise_answer"), Pointwise(), select=True).requests(ITEM)
     assert {request.text for request in (without, *given)} == {"me"}
     assert "one" not in without.context[-1].content
     assert ["one" in request.context[-1].content for request in given] == [True, False, False]

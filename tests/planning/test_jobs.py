@@ -144,10 +144,10 @@ LISTWISE = {
 }
 POINTWISE = {
     "relsel": {"pointwise.relevant_percent"},
-    "answer": ANSWERED,
-    "utilsel": {"pointwise.minimum_gain"},
-    "utilrank": set[str](),
-    "utilsel-truth": {"pointwise.minimum_gain"},
+    "answer": ANSWERED | {"pointwise.answer_passages"},
+    "utilsel": {"pointwise.gain_weight", "pointwise.margin"},
+    "utilrank": {"pointwise.gain_weight"},
+    "utilsel-truth": {"pointwise.gain_weight", "pointwise.margin"},
     "replug": set[str](),
 }
 

@@ -76,7 +76,7 @@ def test_every_number_and_switch_reaches_a_job_or_is_refused() -> None:
         ("datasets/data/splits/asked/unknown_queries", "drop", "without `qrels` and `answers`"),
         ("pools/rows/source/depth", 10, "on rows of format tevatron"),
         ("pools/ids/source/retrievers", ["encoder/human"], "on rows of format tevatron-ids"),
-        ("annotators/list/pointwise", {"minimum_gain": 0.1}, "under the protocol listwise"),
+        ("annotators/list/pointwise", {"margin": 0.1}, "under the protocol listwise"),
         ("annotators/point/sampling", {"temperature": 0.5}, "under the protocol pointwise"),
         ("labels/useful/top_percent", 20, "on labels of source utilsel"),
         ("labels/theirs/top_percent", 20, "on labels of source file"),

@@ -112,7 +112,12 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
     ({"annotate", "export_labels"}, {"annotators/served/structured_outputs": True}),
     (
         {"annotate", "export_labels"},
-        {"annotators/point/pointwise/relevant_percent": 20, "annotators/point/pointwise/minimum_gain": 0.1},
+        {
+            "annotators/point/pointwise/relevant_percent": 20,
+            "annotators/point/pointwise/answer_passages": 2,
+            "annotators/point/pointwise/gain_weight": 1,
+            "annotators/point/pointwise/margin": 0.1,
+        },
     ),
     # a pointwise ranking takes the likelihoods of the selection, which so is a stage of the same labels
     ({"annotate", "export_labels", "generate_answers", *JUDGES}, {"annotators/point/protocol": "listwise"}),

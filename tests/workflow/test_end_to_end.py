@@ -300,7 +300,7 @@ UTILGRADE = """    "utilgrade": StageEntry(
         description="graded utility: the passages on topic whose grade is high",
         reads=("relsel", "answer"),
         listwise=Way("utilgrade.j2", "selection", _SELECTION_REPLY),
-        pointwise=Way("utilgrade.j2", settings=("pointwise.minimum_gain",)),
+        pointwise=Way("utilgrade.j2", settings=("pointwise.margin",)),
         make=_selection,
         labels=SELECTED,
         runtime=180,

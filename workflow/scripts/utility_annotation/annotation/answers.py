@@ -1,4 +1,4 @@
-"""The pseudo-answer: a short answer that the LLM writes from the relevant passages alone."""
+"""The pseudo-answer: a short answer that the LLM writes from the relevant passages, pointwise from the best of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class AnswerStage:
     """One chat per query with the passages that the relevance selection kept.
 
     Args:
-        annotator: sampling of answers, and thinking.
+        annotator: protocol, sampling of answers, and thinking.
         template: the prompt.
     """
 
@@ -25,10 +25,12 @@ class AnswerStage:
     def __init__(self, annotator: Annotator, template: PromptTemplate) -> None:
         self._sampling, self._thinking = annotator.answer_sampling, annotator.thinking
         self._template = template
+        self._passages = annotator.pointwise.answer_passages if annotator.protocol == "pointwise" else None
 
     def requests(self, item: Item) -> list[ReplyRequest]:
         """One chat."""
-        chat = self._template.render(query=item.query, passages=[passage.text for passage in item.passages])
+        passages = item.passages if self._passages is None else item.most_relevant(self._passages)
+        chat = self._template.render(query=item.query, passages=[passage.text for passage in passages])
         return [ReplyRequest(chat, self._sampling)]
 
     def unreadable(self, item: Item, results: Sequence[Completion]) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ class Item:
         passages: the passages judged in this stage, in the pool's order.
         whole_pool: whether they are the whole pool, because the relevance selection was empty or failed.
         answer: the pseudo-answer or ground-truth answer, if the stage needs one and there is one.
+        relevance: by docid, the relevance selection's score of each passage, where it gives scores.
     """
 
     query_id: str
@@ -37,6 +38,14 @@ class Item:
     passages: tuple[Passage, ...]
     whole_pool: bool = False
     answer: str | None = None
+    relevance: Mapping[str, float] = field(default_factory=dict)
+
+    def most_relevant(self, number: int) -> tuple[Passage, ...]:
+        """The passages with the best relevance scores, in the pool's order; all of them without scores."""
+        if not self.relevance:
+            return self.passages
+        best = sorted(self.passages, key=lambda passage: -self.relevance[passage.docid])[:number]
+        return tuple(passage for passage in self.passages if passage in best)
 
     def longest(self) -> int:
         """Words of the longest passage, as :func:`~.prompts.length` counts them."""
@@ -82,7 +91,8 @@ def keep_relevant(items: Iterable[Item], relsel: Path | str) -> Iterator[Item]:
                 path=relsel,
             )
         passages = tuple(passage for passage in item.passages if passage.docid in chosen)
-        yield Item(item.query_id, item.query, passages or item.passages, whole_pool=not passages)
+        scores = {each["docid"]: each["score"] for each in row["scores"] or ()}
+        yield replace(item, passages=passages or item.passages, whole_pool=not passages, relevance=scores)
 
 
 def with_answers(items: Iterable[Item], answers: Path | str) -> Iterator[Item]:
@@ -90,7 +100,7 @@ def with_answers(items: Iterable[Item], answers: Path | str) -> Iterator[Item]:
     rows = {row["query_id"]: row for row in iter_rows(ANNOTATION, [answers])}
     for item in items:
         answer = _row_of(item, rows, answers)["answer"]
-        yield Item(item.query_id, item.query, item.passages, item.whole_pool, answer)
+        yield replace(item, answer=answer)
 
 
 def _row_of(item: Item, rows: Mapping[str, dict[str, Any]], path: Path | str) -> dict[str, Any]:

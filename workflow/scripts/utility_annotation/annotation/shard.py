@@ -80,8 +80,8 @@ def annotate(
       the ranking was completed, and labels leave out what was added. Null in other stages.
     - ``answer``: the pseudo-answer, also if it is truncated. Null in other stages.
     - ``scores``: pointwise relsel: mean log-likelihood of the question (nats per token), of every passage shown.
-      Pointwise utilsel, utilrank: gain in mean log-likelihood of the pseudo-answer (nats per token); utilsel-truth: of
-      the ground-truth answer. replug: summed log-likelihood of the ground-truth answer (nats). Null in listwise stages.
+      Pointwise utilsel, utilrank, utilsel-truth: the score of :class:`.utility.Utility` (nats per token). replug:
+      summed log-likelihood of the ground-truth answer (nats). Null in listwise stages.
     - ``whole_pool``: the stage was shown the whole pool because the relevance selection was empty or failed.
     - ``replies``: the raw replies, thinking included, one per permutation (the last one after retries; blank if it
       failed); empty for likelihoods.

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..engines.protocol import Continuation, Failure, LogLikelihood
-from ..settings import Annotator
+from ..settings import Annotator, Pointwise
 from .items import Item
 from .listwise import Listwise
 from .pointwise import Likelihoods, best_first, score_column, scores_of
@@ -23,26 +23,31 @@ def selection_stage(annotator: Annotator, template: PromptTemplate) -> Stage:
     """utilsel and utilsel-truth, by the annotator's protocol."""
     if annotator.protocol == "listwise":
         return Listwise(annotator, template, SELECTION, needs_answer=True)
-    return AnswerGain(template, minimum_gain=annotator.pointwise.minimum_gain)
+    return Utility(template, annotator.pointwise, select=True)
 
 
 def ranking_stage(annotator: Annotator, template: PromptTemplate) -> Stage:
     """utilrank, by the annotator's protocol."""
     if annotator.protocol == "listwise":
         return Listwise(annotator, template, RANKING, needs_answer=True)
-    return AnswerGain(template, minimum_gain=None)
+    return Utility(template, annotator.pointwise, select=False)
 
 
-class AnswerGain(Likelihoods):
-    """Pointwise utility: the gain in the answer's mean log-likelihood (nats per token) that a passage brings.
+class Utility(Likelihoods):
+    """Pointwise utility: does a passage raise the likelihood of the question, and that of the answer?
+
+    The score is the mean log-likelihood of the question given the passage, where a relevance selection gives it, and
+    ``gain_weight`` times the gain in the answer's mean log-likelihood that the passage brings (nats per token).
+    benchmarks/README.md has the measurements by which it was chosen.
 
     Args:
         template: the prompt with one passage or none; the answer is the assistant's next turn.
-        minimum_gain: select the passages with a greater gain; None ranks all.
+        settings: ``gain_weight``, and ``margin``: how far below the best a selected passage may be.
+        select: whether passages are selected; else all are ranked.
     """
 
-    def __init__(self, template: PromptTemplate, *, minimum_gain: float | None) -> None:
-        self._template, self._minimum_gain = template, minimum_gain
+    def __init__(self, template: PromptTemplate, settings: Pointwise, *, select: bool) -> None:
+        self._template, self._settings, self._select = template, settings, select
 
     def requests(self, item: Item) -> list[Continuation] | Failure:
         """The answer without any passage, then with each."""
@@ -53,10 +58,13 @@ class AnswerGain(Likelihoods):
         return [Continuation(self._template.render(query=item.query, passages=texts), answer) for texts in shown]
 
     def row(self, item: Item, results: Sequence[LogLikelihood]) -> dict[str, Any]:
-        """Docids by falling gain, and every shown passage's gain."""
+        """Docids by falling score, and every shown passage's score."""
         without, *given = results
         gains = scores_of(item.passages, [result.mean - without.mean for result in given])
-        docids = best_first(gains)
-        if self._minimum_gain is not None:
-            docids = [docid for docid in docids if gains[docid] > self._minimum_gain]
-        return {"outcome": "ok" if docids else "empty", "docids": docids, "scores": score_column(gains)}
+        scores = {
+            docid: item.relevance.get(docid, 0.0) + self._settings.gain_weight * gain for docid, gain in gains.items()
+        }
+        docids = best_first(scores)
+        if self._select:
+            docids = [docid for docid in docids if scores[docid] >= scores[docids[0]] - self._settings.margin]
+        return {"outcome": "ok", "docids": docids, "scores": score_column(scores)}

@@ -126,10 +126,17 @@ class Pointwise(Settings):
     relevant_percent: float = Field(
         50, gt=0, le=100, description="relsel keeps this percentage of the pool, best question likelihood first."
     )
-    minimum_gain: float = Field(
-        0.0,
-        description="utilsel keeps a passage that raises the mean log-likelihood of the answer (nats per token) by "
-        "more than this.",
+    answer_passages: int = Field(
+        1, ge=1, description="The pseudo-answer is written from so many passages, best question likelihood first."
+    )
+    gain_weight: float = Field(
+        0.25,
+        ge=0,
+        description="A passage's utility is the mean log-likelihood of the question (nats per token), plus this times "
+        "what the passage adds to that of the pseudo-answer.",
+    )
+    margin: float = Field(
+        0.15, ge=0, description="utilsel keeps the passages whose utility is at most so far below the best (nats)."
     )
 
 
