@@ -129,7 +129,7 @@ class Rule(NamedTuple):
 
 
 RULES = (
-    *(Rule("margin", value) for value in (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8)),
+    *(Rule("margin", value) for value in (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.5, 3.0, 6.0)),
     *(Rule("above", value) for value in (0.0, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5)),
     *(Rule("percent", value) for value in (25.0, 37.5, 50.0)),
 )
