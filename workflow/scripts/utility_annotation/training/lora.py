@@ -6,6 +6,7 @@ it, so that everything else of a training needs to know nothing of them.
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -49,7 +50,8 @@ def add(encoder: Encoder, lora: Lora, seed: int) -> PeftModel:
         target_modules=targets,
         fan_in_fan_out=isinstance(encoder.model.get_submodule(targets[0]), Conv1D),
     )
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers by the older of two names
         torch.manual_seed(seed)
         return get_peft_model(encoder.model, config)
 
