@@ -12,9 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from several import run_processes
 from tiny_bert import WORDS
-from transformers import MPNetConfig, MPNetModel
 
-from utility_annotation.common.errors import InputError
 from utility_annotation.settings import Backbone, Lora
 from utility_annotation.training.dropout import prepare
 from utility_annotation.training.encoder import Encoder
@@ -139,14 +137,6 @@ def test_layers_that_are_computed_again_are_not_kept(tiny, again):
     with torch.autograd.graph.saved_tensors_hooks(lambda tensor: kept.add(tuple(tensor.shape)) or tensor, lambda t: t):
         encoder(ids, mask)
     assert ((5, 2, 4, 4) in kept) is not again
-
-
-def test_a_model_that_cannot_compute_layers_again_is_refused():
-    model = MPNetModel(MPNetConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16))
-    with pytest.raises(
-        InputError, match=r"\(mpnet\) has no gradient checkpointing\. Fix: .*`performance\.train\.grad_cache"
-    ):
-        recompute_layers(model)
 
 
 @pytest.fixture(scope="module", params=["tiny", "tiny_llama"])

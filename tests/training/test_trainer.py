@@ -15,6 +15,7 @@ import train as script
 from safetensors.torch import load_file, save_file
 from several import run_processes, start_process
 from tiny_collection import BACKBONE, make_collection
+from transformers import MPNetConfig, MPNetModel
 
 from utility_annotation.common.errors import InputError
 from utility_annotation.common.files import read_json
@@ -214,6 +215,15 @@ def test_weights_that_are_not_numbers_stop_the_first_step(collection, tiny, tmp_
     save_file(tensors, broken / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(InputError, match="the loss is nan at step 1 of 6"):
         train(collection, broken, "run")
+
+
+def test_a_model_without_gradient_checkpointing_is_refused(collection, tiny, tmp_path):
+    """transformers has none for MPNet."""
+    folder = Path(shutil.copytree(tiny, tmp_path / "mpnet"))
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    MPNetModel(MPNetConfig(vocab_size=128, **sizes)).save_pretrained(folder)
+    with pytest.raises(InputError, match=r"\(mpnet\) has no gradient checkpointing\. Fix: .*train\.grad_cache_chunk`"):
+        train(collection, folder, "run", gradient_checkpointing=True)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -33,10 +33,17 @@ class Lora(Settings):
     r: int = Field(16, ge=1, description="Rank of the matrices.")
     alpha: int = Field(32, ge=1, description="What the matrices add is multiplied by alpha / r.")
     dropout: float = Field(0.0, ge=0, lt=1, description="Dropout of their input.")
-    targets: Literal["all-linear"] | Annotated[tuple[str, ...], Field(min_length=1)] = Field(
+    targets: Literal["all-linear"] | tuple[str, ...] = Field(
         "all-linear",
         description="The layers that get them: all-linear, or a list of names, or ends of names, such as `q_proj`.",
     )
+
+    @field_validator("targets", mode="before")
+    @classmethod
+    def _list(cls, given: Any) -> Any:
+        if given == [] or (isinstance(given, str) and given != "all-linear"):
+            raise ValueError(f"give a list of names, such as [{given or 'q_proj'}], or all-linear")
+        return given
 
 
 PositiveSampling = Literal["pos-one", "pos-avg", "pos-all"]
