@@ -229,6 +229,11 @@ def test_the_adapter_has_its_weights_and_a_configuration_in_a_fixed_order(bert):
     assert targets == sorted(targets)
 
 
+def test_the_adapter_s_configuration_has_the_settings(bert):
+    config = read_json(bert[1] / "adapter" / "adapter_config.json")
+    assert [config[key] for key in ("peft_type", "r", "lora_alpha", "lora_dropout")] == ["LORA", 2, 8, 0.2]
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
