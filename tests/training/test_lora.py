@@ -13,8 +13,9 @@ from peft import PeftModel
 from safetensors.torch import load_file
 from several import run_processes, start_process
 from test_trainer import RUN, train, weights
+from tiny_bert import save_tiny_bert
 from tiny_collection import BACKBONE, make_collection
-from transformers import AutoModel
+from transformers import AutoModel, GPT2Config, GPT2Model
 
 from utility_annotation.common.errors import InputError
 from utility_annotation.common.files import read_json
@@ -251,6 +252,21 @@ def test_the_adapter_s_configuration_has_the_settings(bert):
 def test_settings_that_do_not_fit_the_model_are_refused(collection, tiny, settings, message):
     with pytest.raises(InputError, match=message):
         train(collection, tiny, "run", {"lora": settings})
+
+
+def test_gpt2_whose_layers_have_their_weights_turned_is_adapted_too(tmp_path):
+    folder, backbone = save_tiny_bert(tmp_path / "gpt2"), Backbone(**BACKBONE | {"pooling": "last"})
+    GPT2Model(GPT2Config(vocab_size=128, n_embd=16, n_layer=2, n_head=2, n_positions=64)).save_pretrained(folder)
+    encoder = Encoder.load(folder, backbone)
+    untrained = vectors(encoder)
+    adapters = lora.add(encoder, Lora(r=2), 1)
+    for name, parameter in encoder.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, std=0.1)
+    adapted = vectors(encoder.eval())
+    lora.save(encoder, adapters, tmp_path / "model")
+    torch.testing.assert_close(vectors(Encoder.load(tmp_path / "model", backbone)), adapted, rtol=1e-4, atol=1e-5)
+    assert (adapted - untrained).abs().max() > 0.01
 
 
 def test_the_largest_rank_is_that_of_the_layer(tiny):

@@ -71,7 +71,7 @@ def save(encoder: Encoder, adapters: PeftModel, folder: Path) -> None:
         metadata={"format": "pt"},
     )
     config.inference_mode = True
-    config.target_modules = sorted(config.target_modules)  # a set's order changes from run to run
+    config.target_modules = sorted(config.target_modules or ())  # a set's order changes from run to run
     config.save_pretrained(str(folder / FOLDER))
 
 
