@@ -14,7 +14,7 @@ from huggingface_hub import ModelCard
 from tiny_bert import save_tiny_bert
 
 from utility_annotation.exports.models import ModelExportSettings, export_model
-from utility_annotation.settings import Backbone, Training
+from utility_annotation.settings import Backbone, Lora, Training
 from utility_annotation.training.encoder import Encoder
 
 SETTINGS: dict[str, Any] = {
@@ -121,6 +121,19 @@ def test_the_script_finds_labels_and_the_metrics_of_every_table_that_shows_the_m
 
 def test_a_model_that_no_table_shows_has_no_figures(trained: Path) -> None:
     assert "Evaluation" not in ModelCard.load(export(trained, []) / "README.md").text
+
+
+def test_the_card_says_which_matrices_were_trained(trained: Path) -> None:
+    record = json.loads((trained / "training.json").read_text())
+    record["training"] |= {"lora": Lora(r=8, dropout=0.05, targets=("query", "value")).model_dump(mode="json")}
+    record["parameters"] = {"trained": 12_288, "all": 22_725_504}
+    (trained / "training.json").write_text(json.dumps(record))
+    (trained / "adapter").mkdir()
+    (trained / "adapter" / "adapter_config.json").write_text("{}")
+    folder = export(trained, METRICS)
+    row = "LoRA of rank 8, alpha 32 and dropout 0.05 on query, value: 12,288 of 22,725,504 parameters; merged here,"
+    assert f"| trained weights | {row} and alone in `adapter/` |" in ModelCard.load(folder / "README.md").text
+    assert (folder / "adapter" / "adapter_config.json").read_text() == "{}"
 
 
 def test_a_backbone_of_no_hub_is_named_without_a_link(trained: Path) -> None:

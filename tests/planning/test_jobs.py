@@ -48,6 +48,11 @@ EXPECTED: list[tuple[str, dict[str, str], set[str]]] = [
     (
         "train",
         {"backbone": "encoder", "training": "human"},
+        {"backbone", "titles", *(f"training.{key}" for key in fields(Training) - {"seeds", "lora"})},
+    ),
+    (
+        "train",
+        {"backbone": "encoder", "training": "likely"},
         {"backbone", "titles", *(f"training.{key}" for key in fields(Training) - {"seeds"})},
     ),
     *(
@@ -221,7 +226,10 @@ def test_the_work_of_a_cost_table_is_that_behind_each_training() -> None:
 
 def test_a_training_brings_its_whole_backbone() -> None:
     settings = jobs.train(WHOLE, backbone="encoder", training="refined")
-    assert (keys(settings.training), keys(settings.backbone)) == (fields(Training) - {"seeds"}, fields(Backbone))
+    assert (keys(settings.training), keys(settings.backbone)) == (
+        fields(Training) - {"seeds", "lora"},
+        fields(Backbone),
+    )
 
 
 def test_a_model_is_exported_with_the_labels_of_both_its_stages() -> None:

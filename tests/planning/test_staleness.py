@@ -197,7 +197,16 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
     ({"cost_table"}, {"trainings/useful/seeds": [42, 7]}),
     ({"write_verdict", "plot_lines", "results_table"}, {"trainings/refined/seeds": [42, 7]}),
     ({"write_verdict", "train", "cost_table", "export_model", *JUDGES}, {"trainings/useful/labels": "both"}),
-    ({"train"}, {"trainings/likely/answer_temperature": 0.1}),
+    ({"train"}, {"trainings/likely/answer_temperature": 0.1, "trainings/useful/lora": {}}),
+    (
+        {"train"},
+        {
+            "trainings/likely/lora/r": 4,
+            "trainings/likely/lora/alpha": 4,
+            "trainings/likely/lora/dropout": 0.1,
+            "trainings/likely/lora/targets": ["query"],
+        },
+    ),
     ({"write_verdict", "train", "export_model", "results_table"}, {"trainings/refined/init_from": "human"}),
     (
         {"search", "bm25_search", "read_external_run"},
@@ -322,6 +331,7 @@ SPEED = {
     "annotate/servers/far/timeout": 1,
     "annotate/servers/far/attempts": 1,
     "train/grad_cache_chunk": 4,
+    "train/gradient_checkpointing": True,
     "train/checkpoint_steps": 5,
     "train/log_steps": 1,
     "train/device": "cpu",

@@ -160,6 +160,12 @@ CHART = {
             {"engine": "openai", "served_model_name": "judge", "precision": "fp16"},
             "without `model`, leave `precision` out",
         ),
+        ("trainings/human/lora", {"rank": 8}, "unknown key trainings.human.lora.rank (did you mean 'r'?)"),
+        ("trainings/human/lora", {"r": 0}, "lora.r: Input should be greater than or equal to 1"),
+        ("trainings/human/lora", {"alpha": 0}, "lora.alpha: Input should be greater than or equal to 1"),
+        ("trainings/human/lora", {"dropout": 1}, "lora.dropout: Input should be less than 1"),
+        ("trainings/human/lora", {"targets": "query"}, "targets: give a list of names, such as [query], or all-linear"),
+        ("trainings/human/lora", {"targets": []}, "targets: give a list of names, such as [q_proj], or all-linear"),
         ("trainings/human/learning_rate", -1, "trainings.human.learning_rate: Input should be greater than 0"),
         (
             "testsets/answers",

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn.functional import dropout, scaled_dot_product_attention
+from torch.utils.checkpoint import checkpoint
 
 from utility_annotation.common.errors import InputError
-from utility_annotation.training.dropout import TextDropout, text_seeds
+from utility_annotation.training.dropout import TextDropout, same_masks, text_seeds
 
 TEXTS = range(6)
 
@@ -68,6 +71,29 @@ def test_a_whole_gradient_passes_the_kept_elements():
     output.sum().backward()
     assert torch.equal(ones.grad, output.detach())
     assert set(output.unique().tolist()) == {0.0, 2.0}
+
+
+def test_a_layer_that_is_computed_again_has_the_masks_of_its_pass_in_any_thread():
+    """On a GPU the backward pass has a thread of its own."""
+    ones = torch.ones(6, 8, requires_grad=True)
+    with TextDropout(text_seeds(1, 1, TEXTS)):
+        dropout(ones, 0.5)
+        output = checkpoint(lambda x: dropout(x, 0.5) ** 2, ones, use_reentrant=False, context_fn=same_masks)
+        dropout(ones, 0.5)
+    backward = threading.Thread(target=output.sum().backward)
+    backward.start()
+    backward.join()
+    assert set(output.unique().tolist()) == {0.0, 4.0}
+    assert torch.equal(ones.grad, 2 * output)
+
+
+def test_rows_that_are_no_texts_are_refused():
+    """One row alone is for all texts, such as a table of positions."""
+    masks = TextDropout(text_seeds(1, 1, range(2)))
+    with masks, pytest.raises(InputError, match=r"6 rows of 2 texts.*Fix: set `trainings\.\*\.lora\.dropout` to 0"):
+        dropout(torch.ones(6, 8), 0.5)
+    with masks:
+        assert dropout(torch.ones(1, 8), 0.5).shape == (2, 8)
 
 
 def test_evaluation_mode_and_no_probability_drop_nothing():

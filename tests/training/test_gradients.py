@@ -1,9 +1,10 @@
-"""One process without gradient caching, one with it, and several processes: the same loss and gradient."""
+"""One process, several, gradient caching, layers that are computed again: the same loss and gradient."""
 
 from __future__ import annotations
 
 import json
 import random
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,14 +13,16 @@ from safetensors.torch import load_file, save_file
 from several import run_processes
 from tiny_bert import WORDS
 
-from utility_annotation.settings import Backbone
+from utility_annotation.settings import Backbone, Lora
 from utility_annotation.training.dropout import prepare
 from utility_annotation.training.encoder import Encoder
-from utility_annotation.training.gradients import Pass, backward
+from utility_annotation.training.gradients import Pass, backward, recompute_layers
+from utility_annotation.training.lora import add
 from utility_annotation.training.losses import lse_pair
 from utility_annotation.training.processes import processes
 
 BACKBONE = Backbone(model="tiny", query_length=12, passage_length=24)
+LORA = Lora(r=3, dropout=0.3)
 
 
 @pytest.fixture(scope="module")
@@ -33,14 +36,25 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def write_gradients(model: Path, texts_path: Path, grad_cache_chunk: int, output: Path) -> None:
+def write_gradients(
+    model: Path, texts_path: Path, grad_cache_chunk: int, output: Path, *, again: bool = False, lora: Lora | None = None
+) -> None:
     """What each process does: its share of the texts, then gradients and loss to ``output``/rank."""
     content = json.loads(texts_path.read_text())
     texts = content["queries"] + content["passages"]
     positives = torch.tensor(content["positives"])
     with processes("cpu") as world:
-        encoder = Encoder.load(model, BACKBONE).train()
+        pooling = "last" if model.name == "llama" else "cls"
+        encoder = Encoder.load(model, BACKBONE.model_copy(update={"pooling": pooling})).train()
         prepare(encoder.model)
+        if lora:
+            add(encoder, lora, seed=5)
+            for name, parameter in encoder.named_parameters():
+                if "lora_B" in name:  # it begins as 0, and then the other matrix has no gradient
+                    torch.nn.init.normal_(parameter, std=0.1, generator=torch.Generator().manual_seed(len(name)))
+            encoder.train()
+        if again:
+            recompute_layers(encoder.model)
         loss = backward(
             encoder,
             encoder.token_ids([texts[text] for text in world.share(len(texts))], "passage"),
@@ -103,3 +117,57 @@ def test_dropout_does_not_depend_on_the_processes(tiny, texts, tmp_path, with_dr
     run_processes(count, write_gradients, tiny, texts, grad_cache_chunk, tmp_path)
     for rank in range(count):
         torch.testing.assert_close(load_file(tmp_path / str(rank)), with_dropout, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("grad_cache_chunk", [0, 2])
+def test_layers_that_are_computed_again_have_the_same_masks(tiny, texts, tmp_path, with_dropout, grad_cache_chunk):
+    write_gradients(tiny, texts, grad_cache_chunk, tmp_path, again=True)
+    torch.testing.assert_close(load_file(tmp_path / "0"), with_dropout, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_layers_that_are_computed_again_are_not_kept(tiny, again):
+    """What a layer makes, such as its attention of shape (texts, heads, tokens, tokens)."""
+    encoder = Encoder.load(tiny, BACKBONE).train()
+    prepare(encoder.model)
+    if again:
+        recompute_layers(encoder.model)
+    kept: set[tuple[int, ...]] = set()
+    ids, mask = encoder.pad(encoder.token_ids(["red stone"] * 5, "passage"))
+    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: kept.add(tuple(tensor.shape)) or tensor, lambda t: t):
+        encoder(ids, mask)
+    assert ((5, 2, 4, 4) in kept) is not again
+
+
+@pytest.fixture(scope="module", params=["tiny", "tiny_llama"])
+def adapted(request, texts: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, torch.Tensor]]:
+    """A model with dropout, and the gradient of adapters with dropout: one process, one chunk."""
+    model = request.getfixturevalue(request.param)
+    output = tmp_path_factory.mktemp("adapted")
+    write_gradients(model, texts, 0, output, lora=LORA)
+    gradients = load_file(output / "0")
+    assert all(name == "loss" or ("lora_" in name and value.abs().max() > 1e-3) for name, value in gradients.items())
+    return model, gradients
+
+
+@pytest.mark.parametrize(("grad_cache_chunk", "again"), [(1, False), (2, False), (0, True), (2, True)])
+def test_adapters_have_the_same_gradient_however_memory_is_saved(texts, tmp_path, adapted, grad_cache_chunk, again):
+    model, gradients = adapted
+    write_gradients(model, texts, grad_cache_chunk, tmp_path, again=again, lora=LORA)
+    torch.testing.assert_close(load_file(tmp_path / "0"), gradients, rtol=1e-3, atol=1e-4)
+
+
+def test_the_adapters_own_dropout_is_on(texts, tmp_path, adapted):
+    model, gradients = adapted
+    write_gradients(model, texts, 0, tmp_path, lora=LORA.model_copy(update={"dropout": 0.0}))
+    assert (load_file(tmp_path / "0")["loss"] - gradients["loss"]).abs() > 1e-3
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(("count", "grad_cache_chunk", "again"), [(2, 0, False), (3, 2, True)])
+def test_adapters_have_the_same_gradient_in_several_processes(texts, tmp_path, adapted, count, grad_cache_chunk, again):
+    model, gradients = adapted
+    write = partial(write_gradients, again=again, lora=LORA)
+    run_processes(count, write, model, texts, grad_cache_chunk, tmp_path / "gradients")
+    for rank in range(count):
+        torch.testing.assert_close(load_file(tmp_path / "gradients" / str(rank)), gradients, rtol=1e-3, atol=1e-4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import time
@@ -14,6 +15,7 @@ import train as script
 from safetensors.torch import load_file, save_file
 from several import run_processes, start_process
 from tiny_collection import BACKBONE, make_collection
+from transformers import MPNetConfig, MPNetModel
 
 from utility_annotation.common.errors import InputError
 from utility_annotation.common.files import read_json
@@ -54,7 +56,7 @@ def test_training_writes_a_model_and_what_was_decided(collection, tiny):
     assert record["queries"] == {"labelled": 10, "used": 7, "without_positive": 3}
     assert record["average_positives"] == 2  # 13/7
     assert [row[:2] for row in record["curve"]] == [[1, 1], [2, 1], [3, 1], [4, 2], [5, 2], [6, 2]]
-    assert record["training"] == Training(labels="test", **RUN).model_dump(mode="json", exclude={"seeds"})
+    assert record["training"] == Training(labels="test", **RUN).model_dump(mode="json", exclude={"seeds", "lora"})
     assert record["effective_batch"]["last_batch_queries"] == 1
     assert Encoder.load(model, Backbone(**BACKBONE)).dimension == 16
     assert not (collection.folder / "run" / "checkpoints").exists()
@@ -213,6 +215,52 @@ def test_weights_that_are_not_numbers_stop_the_first_step(collection, tiny, tmp_
     save_file(tensors, broken / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(InputError, match="the loss is nan at step 1 of 6"):
         train(collection, broken, "run")
+
+
+def test_a_model_without_gradient_checkpointing_is_refused(collection, tiny, tmp_path):
+    """transformers has none for MPNet."""
+    folder = Path(shutil.copytree(tiny, tmp_path / "mpnet"))
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    MPNetModel(MPNetConfig(vocab_size=128, **sizes)).save_pretrained(folder)
+    with pytest.raises(InputError, match=r"\(mpnet\) has no gradient checkpointing\. Fix: .*train\.grad_cache_chunk`"):
+        train(collection, folder, "run", gradient_checkpointing=True)
+
+
+@pytest.mark.parametrize(
+    ("run", "performance", "ways"),
+    [
+        (
+            {},
+            {},
+            r"set `performance\.train\.grad_cache_chunk` to .*gradient_checkpointing` to true.*`trainings\.\*\.lora`",
+        ),
+        (
+            {"lora": {}},
+            {"grad_cache_chunk": 9, "gradient_checkpointing": True},
+            r"lower .* \(now 9\), or take a machine",
+        ),
+        ({"lora": {}}, {"grad_cache_chunk": 1}, r"set `performance\.train\.gradient_checkpointing` to true, or take a"),
+    ],
+    ids=["nothing set", "all set", "one text at a time"],
+)
+def test_too_little_memory_is_told_with_what_is_left_to_try(collection, tiny, monkeypatch, run, performance, ways):
+    def needs_a_petabyte(scores: torch.Tensor, *_: torch.Tensor) -> torch.Tensor:
+        return torch.empty(1 << 48).sum() * scores.sum()
+
+    greedy = dataclasses.replace(trainer.LOSSES["summarglh"], function=needs_a_petabyte)
+    monkeypatch.setitem(trainer.LOSSES, "summarglh", greedy)
+    with pytest.raises(InputError, match=rf"does not fit into the memory of cpu \(.*allocate memory.*Fix: {ways}"):
+        train(collection, tiny, "run", run, **performance)
+
+
+def test_another_error_of_torch_stays_what_it_is(collection, tiny, monkeypatch):
+    def mistaken(scores: torch.Tensor, *_: torch.Tensor) -> torch.Tensor:
+        return scores @ torch.ones(1)
+
+    wrong = dataclasses.replace(trainer.LOSSES["summarglh"], function=mistaken)
+    monkeypatch.setitem(trainer.LOSSES, "summarglh", wrong)
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        train(collection, tiny, "run")
 
 
 def test_no_query_with_a_positive(collection, tiny):

@@ -27,6 +27,7 @@ class Collection:
     ranks: dict[str, int] = field(default_factory=dict)
     """docid → rank, in whichever query's labels."""
     shards: list[Path] = field(default_factory=list)
+    backbone: dict[str, Any] = field(default_factory=lambda: BACKBONE)
 
     @property
     def labels_path(self) -> Path:
@@ -64,7 +65,7 @@ class Collection:
             self.folder / name / "config.yaml",
             pools={"test": {"dataset": "data", "source": {"path": "rows.jsonl"}, "shards": len(self.shards)}},
             labels={"test": {"pool": "test", **labels}},
-            backbones={"tiny": BACKBONE},
+            backbones={"tiny": self.backbone},
             trainings={name: {"labels": "test", **training}},
             performance={"train": {"device": "cpu", **performance}},
         )

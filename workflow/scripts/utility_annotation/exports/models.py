@@ -10,7 +10,7 @@ from typing import Any
 
 from ..common.files import atomic_write, read_json, write_text
 from ..labels.sources import descriptions
-from ..settings import Backbone, JobSettings, Labels, Model, Name, Training
+from ..settings import Backbone, JobSettings, Labels, Lora, Model, Name, Training
 from .card import PAPER, table, whole
 
 
@@ -95,7 +95,16 @@ def _training(settings: ModelExportSettings, record: Mapping[str, Any], source: 
         ("effective batch", f"{sizes}, over {record['processes']} process(es); negatives: {batch['negatives']}"),
         ("steps", f"{record['steps']:,} in {training.epochs:g} epoch(s)"),
         ("optimiser", f"{record['optimizer']}, {rate}, {training.precision}"),
+        *([("trained weights", _lora(training.lora, record["parameters"]))] if training.lora else []),
     ]
+
+
+def _lora(lora: Lora, parameters: Mapping[str, int]) -> str:
+    targets = lora.targets if isinstance(lora.targets, str) else ", ".join(lora.targets)
+    return (
+        f"LoRA of rank {lora.r}, alpha {lora.alpha:g} and dropout {lora.dropout:g} on {targets}: "
+        f"{parameters['trained']:,} of {parameters['all']:,} parameters; merged here, and alone in `adapter/`"
+    )
 
 
 def _loading(backbone: Backbone) -> str:

@@ -154,7 +154,8 @@ def train(configuration: Configuration, *, backbone: str, training: str) -> Trai
     """A training with its backbone, and whether its pool's titles are read."""
     settings = configuration.trainings[training]
     pool = configuration.pools[configuration.labels[settings.labels].pool]
-    own = settings.only(*(key for key in Training.model_fields if key != "seeds"))
+    unread = {"seeds"} if settings.lora else {"seeds", "lora"}
+    own = settings.only(*(key for key in Training.model_fields if key not in unread))
     return TrainSettings.model_construct(training=own, backbone=configuration.backbones[backbone], titles=pool.titles)
 
 

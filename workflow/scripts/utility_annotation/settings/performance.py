@@ -68,6 +68,11 @@ class TrainPerformance(Settings):
         ge=0,
         description="Gradient caching: number of passages encoded at a time; 0 encodes the whole batch at once.",
     )
+    gradient_checkpointing: bool = Field(
+        False,
+        description="Gradient checkpointing: only the input of each layer is kept, and the backward pass computes the "
+        "layer again. This takes less memory and more time.",
+    )
     checkpoint_steps: int = Field(500, ge=1, description="Steps between checkpoints.")
     log_steps: int = Field(
         10, ge=1, description="Steps between progress lines; slow steps get a line every ten seconds."

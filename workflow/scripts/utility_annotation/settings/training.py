@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -25,6 +25,25 @@ class Backbone(Settings):
     )
     query_length: int = Field(32, ge=4, description="Maximum number of query tokens, special tokens included.")
     passage_length: int = Field(156, ge=4, description="Maximum number of passage tokens, special tokens included.")
+
+
+class Lora(Settings):
+    """LoRA: small trained matrices beside the weights of linear layers, which stay as they are."""
+
+    r: int = Field(16, ge=1, description="Rank of the matrices.")
+    alpha: int = Field(32, ge=1, description="What the matrices add is multiplied by alpha / r.")
+    dropout: float = Field(0.0, ge=0, lt=1, description="Dropout of their input.")
+    targets: Literal["all-linear"] | tuple[str, ...] = Field(
+        "all-linear",
+        description="The layers that get them: all-linear, or a list of names, or ends of names, such as `q_proj`.",
+    )
+
+    @field_validator("targets", mode="before")
+    @classmethod
+    def _list(cls, given: Any) -> Any:
+        if given == [] or (isinstance(given, str) and given != "all-linear"):
+            raise ValueError(f"give a list of names, such as [{given or 'q_proj'}], or all-linear")
+        return given
 
 
 PositiveSampling = Literal["pos-one", "pos-avg", "pos-all"]
@@ -61,7 +80,12 @@ class Training(Settings):
     precision: Literal["fp32", "bf16", "fp16"] = Field(
         "bf16", description="Number format of the encoder's forward pass."
     )
-    seed: int = Field(42, description="Seed of sampling, order and dropout.")
+    lora: Lora | None = Field(
+        None,
+        description="Train LoRA's matrices alone: a section such as `{r: 16, alpha: 32}`, or `{}` for the defaults. "
+        "Without it all weights are trained.",
+    )
+    seed: int = Field(42, description="Seed of sampling, order, dropout and LoRA's first matrices.")
     seeds: tuple[int, ...] = Field(
         (),
         description="Seeds of several trainings that are alike in all else, `seed` among them. The training of another "

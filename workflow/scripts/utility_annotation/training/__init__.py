@@ -2,6 +2,7 @@
 
 ``data`` joins labels and pools into a memory-mapped file, ``plan`` decides queries and steps, ``sampling`` draws a
 query's passages, ``batches`` marks positives and negatives, ``losses`` holds the equations, ``pooling`` turns token
-vectors into text vectors, ``processes`` and ``gradients`` handle several devices and gradient caching, ``checkpoint``
-keeps the state that survives a kill, ``trainer`` is the loop.
+vectors into text vectors, ``processes`` and ``gradients`` handle several devices and gradient caching, ``lora``
+trains small matrices beside frozen weights, ``checkpoint`` keeps the state that survives a kill, ``trainer`` is the
+loop.
 """

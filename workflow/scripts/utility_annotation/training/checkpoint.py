@@ -1,8 +1,8 @@
 """The state of a training in files that survive a kill: safetensors and JSON.
 
-A checkpoint is a folder ``step-00000500`` with the weights, AdamW's moments and the training's state. It is written
-under a temporary name and renamed, so that an existing checkpoint is complete. Sampling, order, learning rate and
-dropout are functions of seed and step, so there is no other state.
+A checkpoint is a folder ``step-00000500`` with the trained weights, AdamW's moments and the training's state. It is
+written under a temporary name and renamed, so that an existing checkpoint is complete. Sampling, order, learning rate
+and dropout are functions of seed and step, so there is no other state.
 """
 
 from __future__ import annotations
@@ -15,6 +15,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from ..common.files import atomic_write, read_json, write_json
+
+
+def trained(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
+    """The parameters that are trained, by name; the others stay as the model's folder has them."""
+    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
 @dataclass
@@ -38,13 +43,13 @@ def save(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer,
     """Write a checkpoint of this step, then remove the older ones."""
     moments = {
         f"{name}.{key}": value.contiguous()
-        for name, parameter in model.named_parameters()
+        for name, parameter in trained(model).items()
         for key, value in optimizer.state.get(parameter, {}).items()
     }
     target = folder / f"step-{state.step:08d}"
     with atomic_write(target) as temporary:
         temporary.mkdir()
-        weights = {name: parameter.detach().contiguous() for name, parameter in model.named_parameters()}
+        weights = {name: parameter.detach().contiguous() for name, parameter in trained(model).items()}
         save_file(weights, temporary / "model.safetensors")
         save_file(moments, temporary / "optimizer.safetensors")
         write_json(temporary / "progress.json", asdict(state))
@@ -62,7 +67,7 @@ def restore(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimiz
     weights = load_file(latest / "model.safetensors")
     moments = load_file(latest / "optimizer.safetensors")
     with torch.no_grad():
-        for name, parameter in model.named_parameters():
+        for name, parameter in trained(model).items():
             parameter.copy_(weights[name])
             state = {
                 key: moments[f"{name}.{key}"] for key in ("step", "exp_avg", "exp_avg_sq") if f"{name}.{key}" in moments

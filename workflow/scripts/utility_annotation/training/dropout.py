@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any
+from contextlib import AbstractContextManager, nullcontext
+from contextvars import ContextVar, Token
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -35,16 +37,24 @@ class TextDropout(TorchFunctionMode):
     second pass of gradient caching gets the masks of the first.
 
     Raises:
-        InputError: a fused attention kernel would draw the masks.
+        InputError: a fused attention kernel would draw the masks, or a dropout's rows are no texts.
 
     Args:
         seeds: one seed per row of the batch, from :func:`text_seeds`; int64 (rows,), on the device of the batch.
+        dropouts: dropouts of the model that go before.
     """
 
-    def __init__(self, seeds: Tensor) -> None:
+    def __init__(self, seeds: Tensor, dropouts: int = 0) -> None:
         super().__init__()
-        self.seeds = seeds
-        self.dropouts = 0
+        self.seeds, self.dropouts = seeds, dropouts
+
+    def __enter__(self) -> Self:
+        self._before: Token[TextDropout | None] = _CURRENT.set(self)
+        return super().__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        _CURRENT.reset(self._before)
+        super().__exit__(*error)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -62,10 +72,24 @@ class TextDropout(TorchFunctionMode):
             return input
         if p == 1:
             return input * 0
+        if len(input) not in (1, len(self.seeds)):
+            raise InputError(
+                f"a dropout of the model sees {len(input)} rows of {len(self.seeds)} texts, which share them.",
+                hint="set `trainings.*.lora.dropout` to 0, and the model's own dropouts in its config.json.",
+            )
         self.dropouts += 1
         dropped = min(_LEVELS - 1, round(p * _LEVELS))
         kept = _random_bits(self.seeds + _wrapped(self.dropouts * _GOLDEN), input.shape) >= dropped - _LEVELS // 2
         return (input * kept) * (_LEVELS / (_LEVELS - dropped))
+
+
+_CURRENT: ContextVar[TextDropout | None] = ContextVar("the masks of this pass", default=None)
+
+
+def same_masks() -> tuple[AbstractContextManager[Any], AbstractContextManager[Any]]:
+    """Contexts of a layer's pass, and of the later one that computes it again: both draw the same masks."""
+    masks = _CURRENT.get()
+    return nullcontext(), nullcontext() if masks is None else TextDropout(masks.seeds, masks.dropouts)
 
 
 def prepare(model: PreTrainedModel) -> None:

@@ -16,8 +16,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from transformers import PreTrainedModel
 
-from .dropout import TextDropout, text_seeds
+from ..common.errors import InputError
+from .dropout import TextDropout, same_masks, text_seeds
 from .encoder import Encoder, length_batches
 from .processes import World
 
@@ -48,6 +50,21 @@ class Pass:
             longest_first[start : start + self.grad_cache_chunk]
             for start in range(0, len(lengths), self.grad_cache_chunk)
         ]
+
+
+def recompute_layers(model: PreTrainedModel) -> None:
+    """Keep the input of each layer alone, and compute the layer again in the backward pass (gradient checkpointing).
+
+    Raises:
+        InputError: transformers cannot do that with this kind of model.
+    """
+    if not model.supports_gradient_checkpointing:
+        raise InputError(
+            f"this model ({model.config.model_type}) has no gradient checkpointing.",
+            hint="set `performance.train.gradient_checkpointing` to false. A low `performance.train.grad_cache_chunk`, "
+            "such as 8, saves memory too.",
+        )
+    model.activation_checkpointing_enable({"use_reentrant": False, "context_fn": same_masks})
 
 
 def backward(

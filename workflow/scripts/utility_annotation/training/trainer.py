@@ -8,6 +8,7 @@ import math
 import platform
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,12 @@ from ..common.files import atomic_write, write_json
 from ..common.prefetch import ahead
 from ..common.progress import LOG, Progress
 from ..settings import Backbone, Training, TrainPerformance, canonical
-from . import checkpoint
+from . import checkpoint, lora
 from .batches import Batch, assemble
 from .data import TrainingData, join
 from .dropout import prepare
 from .encoder import Encoder
-from .gradients import Pass, backward
+from .gradients import Pass, backward, recompute_layers
 from .losses import LOSSES
 from .plan import TrainingPlan, make_plan
 from .processes import World, processes
@@ -84,7 +85,7 @@ def train(
         output: the model folder, written whole or not at all.
 
     Raises:
-        InputError: unsuitable input, or a loss or gradient that is not a number.
+        InputError: unsuitable input, a loss or gradient that is not a number, or too little memory.
     """
     with processes(performance.device, performance.gpus) as world:
         scratch = checkpoints / inputs.digest(training, backbone)
@@ -94,18 +95,48 @@ def train(
             dist.barrier()
         data = TrainingData(scratch / "data.arrow")
         plan = make_plan(data, training)
-        encoder = Encoder.load(inputs.model, backbone).to(world.device).train()
+        encoder = Encoder.load(inputs.model, backbone)
         prepare(encoder.model)
-        trainer = _Trainer(encoder, data, plan, performance, world)
-        trainer.state = checkpoint.restore(scratch, encoder, trainer.optimizer)
-        if trainer.state.loss_scale:
-            trainer.scaler.load_state_dict(trainer.state.loss_scale)
-        trainer.run(scratch)
+        adapters = lora.add(encoder, training.lora, training.seed) if training.lora else None
+        if performance.gradient_checkpointing:
+            recompute_layers(encoder.model)
+        with _memory(training, performance, world):
+            trainer = _Trainer(encoder.to(world.device).train(), data, plan, performance, world)
+            trainer.state = checkpoint.restore(scratch, encoder, trainer.optimizer)
+            if trainer.state.loss_scale:
+                trainer.scaler.load_state_dict(trainer.state.loss_scale)
+            trainer.run(scratch)
         if world.rank == 0:
+            encoder.eval()
             with atomic_write(output) as temporary:
-                encoder.eval().save(temporary)
+                if adapters is None:
+                    encoder.save(temporary)
+                else:
+                    lora.save(encoder, adapters, temporary)
                 write_json(temporary / "training.json", _record(inputs, backbone, performance, trainer))
             shutil.rmtree(checkpoints)
+
+
+@contextmanager
+def _memory(training: Training, performance: TrainPerformance, world: World) -> Iterator[None]:
+    """Say what helps where a training does not fit into memory."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in str(error):
+            raise
+        reason = " ".join(str(error).split())
+        chunk = performance.grad_cache_chunk
+        ways = [f"lower `performance.train.grad_cache_chunk` (now {chunk})"] if chunk > 1 else []
+        ways += ["set `performance.train.grad_cache_chunk` to a number such as 16"] if not chunk else []
+        if not performance.gradient_checkpointing:
+            ways.append("set `performance.train.gradient_checkpointing` to true")
+        ways += ["train with `trainings.*.lora`, which makes another model"] if training.lora is None else []
+        ways.append(f"take a {'GPU' if world.device.type == 'cuda' else 'machine'} with more memory")
+        raise InputError(
+            f"the training does not fit into the memory of {world.device} ({reason}).",
+            hint=f"{', or '.join(ways)}. A change of `performance` lets it continue from its last checkpoint.",
+        ) from None
 
 
 def _prepare_scratch(inputs: Inputs, checkpoints: Path, scratch: Path) -> None:
@@ -125,10 +156,14 @@ class _Trainer:
     ) -> None:
         self.encoder, self.data, self.plan, self.performance, self.world = encoder, data, plan, performance, world
         self.settings = plan.training
-        parameters = [parameter for parameter in encoder.parameters() if parameter.requires_grad]
+        parameters = list(checkpoint.trained(encoder).values())
         matrices = [parameter for parameter in parameters if parameter.ndim > 1]
         vectors = [parameter for parameter in parameters if parameter.ndim <= 1]  # biases and layer norms do not decay
         self.parameters = parameters
+        self.numbers = {
+            name: sum(parameter.numel() for parameter in some)
+            for name, some in (("trained", parameters), ("all", encoder.parameters()))
+        }
         self.optimizer = torch.optim.AdamW(
             [
                 {"params": matrices, "weight_decay": self.settings.weight_decay},
@@ -269,6 +304,7 @@ def _record(inputs: Inputs, backbone: Backbone, performance: TrainPerformance, t
         "device": torch.cuda.get_device_name(world.device) if world.device.type == "cuda" else "cpu",
         "queries": {"labelled": len(trainer.data), "used": len(plan.queries), "without_positive": plan.skipped},
         "average_positives": plan.average,
+        "parameters": trainer.numbers,
         "steps": plan.steps,
         "warmup_steps": plan.warmup,
         "optimizer": "AdamW",
@@ -280,7 +316,7 @@ def _record(inputs: Inputs, backbone: Backbone, performance: TrainPerformance, t
             "python": platform.python_version(),
             **{
                 name: importlib.metadata.version(name)
-                for name in ("torch", "transformers", "tokenizers", "safetensors")
+                for name in ("torch", "transformers", "tokenizers", "safetensors", *["peft"] * bool(plan.training.lora))
             },
         },
     }
