@@ -121,9 +121,13 @@ def test_gradient_caching_gives_the_same_model(collection, tiny_still):
 def test_two_processes_give_the_same_model(collection, tiny_still):
     """The last batch of an epoch has one query, so that its texts do not divide evenly."""
     run_processes(2, script.main, collection.arguments(tiny_still, "together", RUN, {"grad_cache_chunk": 3}))
-    together = collection.folder / "together" / "model"
-    assert_trained_alike(together, train(collection, tiny_still, "alone"))
-    assert read_json(together / "training.json")["processes"] == 2
+    together, alone = collection.folder / "together" / "model", train(collection, tiny_still, "alone")
+    assert_trained_alike(together, alone)
+    record, expected = (read_json(model / "training.json") for model in (together, alone))
+    assert record["processes"] == 2
+    assert [record["effort"][name] for name in ("texts", "tokens")] == [
+        expected["effort"][name] for name in ("texts", "tokens")
+    ]
 
 
 @pytest.mark.process
@@ -148,7 +152,10 @@ def test_a_killed_training_goes_on_to_the_model_of_an_uninterrupted_one(collecti
     (left.with_name(".step-00000999.1.partial")).mkdir()
     script.main(arguments)
     torch.testing.assert_close(weights(model), weights(whole), rtol=0, atol=0)
-    assert read_json(model / "training.json")["curve"] == read_json(whole / "training.json")["curve"]
+    record, expected = read_json(model / "training.json"), read_json(whole / "training.json")
+    assert record["curve"] == expected["curve"]
+    counted = ("texts", "tokens", "padding_share")
+    assert [record["effort"][name] for name in counted] == [expected["effort"][name] for name in counted]
 
 
 def stopped_training(collection, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:

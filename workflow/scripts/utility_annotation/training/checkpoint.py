@@ -8,13 +8,14 @@ and dropout are functions of seed and step, so there is no other state.
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
 
 from ..common.files import atomic_write, read_json, write_json
+from .effort import Effort
 
 
 def trained(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
@@ -28,15 +29,15 @@ class TrainingState:
 
     Attributes:
         step: optimiser steps done.
-        seconds: time spent in them, over all starts.
         curve: one row per step: step (from 1), epoch (from 1), loss, learning rate.
         loss_scale: the state of fp16's loss scaling; empty without it.
+        effort: what the steps took.
     """
 
     step: int = 0
-    seconds: float = 0.0
     curve: list[list[float]] = field(default_factory=list)
     loss_scale: dict[str, float] = field(default_factory=dict)
+    effort: Effort = field(default_factory=Effort)
 
 
 def save(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, state: TrainingState) -> None:
@@ -76,4 +77,5 @@ def restore(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimiz
                 optimizer.state[parameter] = {
                     key: value if key == "step" else value.to(parameter.device) for key, value in state.items()
                 }
-    return TrainingState(**read_json(latest / "progress.json", *(field.name for field in fields(TrainingState))))
+    found = read_json(latest / "progress.json", "step", "curve", "loss_scale")
+    return TrainingState(found["step"], found["curve"], found["loss_scale"], Effort(**found.get("effort", {})))

@@ -42,6 +42,11 @@ class World:
         if self.size > 1:
             dist.all_reduce(tensor)
 
+    def largest(self, tensor: Tensor) -> None:
+        """The largest value of each place over the processes, in place."""
+        if self.size > 1:
+            dist.all_reduce(tensor, dist.ReduceOp.MAX)
+
 
 @contextmanager
 def processes(device: Literal["auto", "cpu", "cuda"], gpus: int = 0) -> Iterator[World]:

@@ -26,6 +26,7 @@ from . import checkpoint, lora
 from .batches import Batch, assemble
 from .data import TrainingData, join
 from .dropout import prepare
+from .effort import EnergyMeter
 from .encoder import Encoder
 from .gradients import Pass, backward, recompute_layers
 from .losses import LOSSES
@@ -106,6 +107,7 @@ def train(
             if trainer.state.loss_scale:
                 trainer.scaler.load_state_dict(trainer.state.loss_scale)
             trainer.run(scratch)
+        effort = trainer.state.effort.record(world)
         if world.rank == 0:
             encoder.eval()
             with atomic_write(output) as temporary:
@@ -113,7 +115,7 @@ def train(
                     encoder.save(temporary)
                 else:
                     lora.save(encoder, adapters, temporary)
-                write_json(temporary / "training.json", _record(inputs, backbone, performance, trainer))
+                write_json(temporary / "training.json", _record(inputs, backbone, performance, trainer, effort))
             shutil.rmtree(checkpoints)
 
 
@@ -195,19 +197,26 @@ class _Trainer:
             f"{self.settings.global_batch_size} queries, {self.world.size} process(es) on {self.world.device.type}"
             + (f"; resuming after step {state.step}" if state.step else "")
         )
-        seconds_before = state.seconds
+        seconds_before, energy = state.effort.seconds, EnergyMeter(self.world)
         for epoch, batch, token_ids in ahead(map(self._prepare, plan.batches(state.step))):
             learning_rate = plan.learning_rate(state.step)
             loss = self._step(batch, token_ids, epoch, learning_rate)
             state.step += 1
             state.curve.append([state.step, epoch + 1, loss, learning_rate])
-            state.seconds = seconds_before + progress.seconds
+            state.effort.add(len(batch.positives), token_ids, self._chunks(token_ids), self.world)
+            state.effort.seconds = seconds_before + progress.seconds
             queries += len(batch.positives)
+            kept = state.step % self.performance.checkpoint_steps == 0
+            if kept or state.step == plan.steps:
+                state.effort.joules += energy.joules()
             if self.world.rank == 0:
                 progress.add(1, due=state.step % self.performance.log_steps == 0)
-                if state.step % self.performance.checkpoint_steps == 0:
+                if kept:
                     state.loss_scale = self.scaler.state_dict()
                     checkpoint.save(scratch, self.encoder, self.optimizer, state)
+
+    def _chunks(self, token_ids: Sequence[Sequence[int]]) -> list[list[int]]:
+        return self.how.chunks([len(ids) for ids in token_ids], self.world.device)
 
     def _prepare(self, step: tuple[int, list[int]]) -> tuple[int, Batch, list[list[int]]]:
         """Epoch, batch and token ids of this process's texts."""
@@ -285,7 +294,9 @@ class _Trainer:
             LOG.info(message)
 
 
-def _record(inputs: Inputs, backbone: Backbone, performance: TrainPerformance, trainer: _Trainer) -> dict[str, Any]:
+def _record(
+    inputs: Inputs, backbone: Backbone, performance: TrainPerformance, trainer: _Trainer, effort: dict[str, Any]
+) -> dict[str, Any]:
     """The content of ``training.json``: all settings and the course of the training."""
     plan, state, world = trainer.plan, trainer.state, trainer.world
     return {
@@ -309,7 +320,8 @@ def _record(inputs: Inputs, backbone: Backbone, performance: TrainPerformance, t
         "warmup_steps": plan.warmup,
         "optimizer": "AdamW",
         "schedule": "linear warm-up, linear decay",
-        "seconds": round(state.seconds, 1),
+        "seconds": round(state.effort.seconds, 1),
+        "effort": effort,
         "curve_columns": ["step", "epoch", "loss", "learning_rate"],
         "curve": state.curve,
         "versions": {
