@@ -168,6 +168,19 @@ def test_a_tokenizer_that_can_pad_with_nothing_is_refused(tmp_path):
         Encoder.load(folder, backbone())
 
 
+def test_a_token_that_the_model_does_not_know_is_refused(tmp_path):
+    """Such as a padding token that somebody added to the tokenizer alone."""
+    from transformers import AutoTokenizer
+
+    folder = save_tiny_decoder(tmp_path / "tiny")
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_tokens([f"new{number}" for number in range(60)])
+    tokenizer.add_special_tokens({"pad_token": "[PAD]"})
+    tokenizer.save_pretrained(folder)
+    with pytest.raises(InputError, match=r"no vector of the tokenizer's token '\[PAD\]'\. Fix: .*pad_token"):
+        Encoder.load(folder, backbone())
+
+
 @pytest.mark.parametrize("pooling", ["mean", "last"])
 def test_a_text_without_tokens_has_the_vector_0(tmp_path, pooling):
     encoder = Encoder.load(save_tiny_decoder(tmp_path / "tiny"), backbone(pooling=pooling, normalize=True))

@@ -104,6 +104,13 @@ class Encoder(torch.nn.Module):
         if getattr(model.config, "use_cache", False):
             model.config.use_cache = False  # keys and values are for generating
         _check_use(model.eval(), backbone, folder)
+        highest = max(tokenizer.pad_token_id, *tokenizer("a")["input_ids"])
+        if highest >= len(model.get_input_embeddings().weight):
+            raise InputError(
+                f"the model has no vector of the tokenizer's token {tokenizer.convert_ids_to_tokens(highest)!r}.",
+                hint="take both from the same model, or set another pad_token or eos_token in tokenizer_config.json.",
+                path=folder,
+            )
         if getattr(model, "pooler", None) is not None:
             model.pooler.requires_grad_(False)
             if loading["missing_keys"]:
