@@ -168,6 +168,12 @@ def test_a_tokenizer_that_can_pad_with_nothing_is_refused(tmp_path):
         Encoder.load(folder, backbone())
 
 
+def test_a_pass_keeps_no_keys_and_values(tmp_path):
+    """They are for generating, and would fill the memory."""
+    encoder = Encoder.load(save_tiny_decoder(tmp_path / "tiny"), backbone())
+    assert encoder.model(torch.tensor([[5, 6]])).past_key_values is None
+
+
 def test_a_token_that_the_model_does_not_know_is_refused(tmp_path):
     """Such as a padding token that somebody added to the tokenizer alone."""
     from transformers import AutoTokenizer

@@ -13,7 +13,6 @@ from ..labels.sources import descriptions
 from ..settings import Backbone, JobSettings, Labels, Model, Name, Training
 from .card import PAPER, table, whole
 
-
 _VERSION = (
     "transformers must be version 5.2 or later. An older one may leave out the token at the end of each text, or hide "
     "later tokens from earlier ones, without a word, and then gives other vectors."
