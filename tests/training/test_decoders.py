@@ -189,7 +189,8 @@ def test_a_token_that_the_model_does_not_know_is_refused(tmp_path):
 
 @pytest.mark.parametrize("pooling", ["mean", "last"])
 def test_a_text_without_tokens_has_the_vector_0(tmp_path, pooling):
-    encoder = Encoder.load(save_tiny_decoder(tmp_path / "tiny"), backbone(pooling=pooling, normalize=True))
+    folder = save_tiny_decoder(tmp_path / "tiny", pad=None)
+    encoder = Encoder.load(folder, backbone(pooling=pooling, normalize=True))
     assert torch.equal(encode(encoder, [""]), torch.zeros(1, 32))
     assert_sentence_transformers_agrees(encoder, tmp_path / "saved", ["red", ""])
 

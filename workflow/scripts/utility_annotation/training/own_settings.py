@@ -73,14 +73,12 @@ def _differences(folder: Path, backbone: Backbone) -> Iterator[tuple[str, str]]:
 
 
 def _pooling(config: dict[str, Any], backbone: Backbone) -> Iterator[tuple[str, str]]:
-    prefixes = [
-        key for key in ("query_prefix", "passage_prefix") if backbone.depends_on(key) and getattr(backbone, key)
-    ]
+    prefixes = [key for key in ("query_prefix", "passage_prefix") if getattr(backbone, key)]
     if config.get("include_prompt") is False and prefixes and backbone.pooling != "last":
         yield (
-            f"the model's own files leave the prompt out of the pooling, but `backbones.*.pooling` "
+            "the model's own files leave the prompt out of the pooling, but `backbones.*.pooling` "
             f"{backbone.pooling} takes the tokens of `{prefixes[0]}` too",
-            f"set `{prefixes[0]}` to ''",
+            "take a model whose pooling includes the prompt",
         )
     own = {key.removeprefix("pooling_mode_") for key, value in config.items() if value is True and "_mode_" in key}
     newer = config.get("pooling_mode")

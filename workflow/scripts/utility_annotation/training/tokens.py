@@ -39,7 +39,7 @@ def prepare_tokenizer(tokenizer: PreTrainedTokenizerBase, backbone: Backbone, fo
         _append_eos(tokenizer, folder)
     for kind in ("query", "passage"):
         prefix, length = f"{kind}_prefix", f"{kind}_length"
-        used = len(tokenizer(getattr(backbone, prefix))["input_ids"]) if backbone.depends_on(prefix) else 0
+        used = len(tokenizer(getattr(backbone, prefix))["input_ids"])
         if used >= getattr(backbone, length):
             raise InputError(
                 f"`{prefix}` and the special tokens are {used} tokens, and {length} is {getattr(backbone, length)}: "
