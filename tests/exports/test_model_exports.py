@@ -88,6 +88,15 @@ def test_the_card_states_data_loss_effective_batch_and_metrics(trained: Path) ->
         assert row in card.text
 
 
+@pytest.mark.parametrize("keys", [{"append_eos": True}, {"attention": "bidirectional"}, {}])
+def test_the_card_says_which_transformers_a_decoder_needs(trained: Path, keys: dict[str, Any]) -> None:
+    record = json.loads((trained / "training.json").read_text())
+    record["backbone"] |= keys
+    (trained / "training.json").write_text(json.dumps(record))
+    card = (export(trained, METRICS) / "README.md").read_text()
+    assert ("transformers must be version 5.2 or later" in card) == bool(keys)
+
+
 def test_the_script_finds_labels_and_the_metrics_of_every_table_that_shows_the_model(
     trained: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

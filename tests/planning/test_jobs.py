@@ -31,6 +31,7 @@ def fields(section: type[Any]) -> set[str]:
 
 QUERIES = {"queries", "part", "judged_only", "answered_only", "sample"}
 TESTSET = {"depth", "drop_query_document"}
+VECTORS = ("model", "pooling", "append_eos", "attention", "normalize", "model_settings")
 EXPECTED: list[tuple[str, dict[str, str], set[str]]] = [
     ("prepare_model", {"model": "llm"}, fields(Model)),
     ("fetch", {"download": "packed"}, fields(Download)),
@@ -59,7 +60,7 @@ EXPECTED: list[tuple[str, dict[str, str], set[str]]] = [
         (
             "encode",
             {"backbone": "encoder", "length": length},
-            {"model", "pooling", "normalize", "model_settings", "passage_prefix", "passage_length"},
+            {*VECTORS, "passage_prefix", "passage_length"},
         )
         for length in ("", "@350")
     ),
@@ -67,8 +68,7 @@ EXPECTED: list[tuple[str, dict[str, str], set[str]]] = [
         "search",
         {"backbone": "encoder", "testset": "dev"},
         {
-            *(f"backbone.{key}" for key in ("model", "pooling", "normalize", "model_settings")),
-            *("backbone.query_prefix", "backbone.query_length"),
+            *(f"backbone.{key}" for key in (*VECTORS, "query_prefix", "query_length")),
         }
         | TESTSET,
     ),

@@ -173,6 +173,10 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
     ({"train", "encode", "search", "export_model"}, {"backbones/encoder/model": "llm"}),
     ({"train", "encode", "search"}, {"backbones/encoder/pooling": "mean", "backbones/encoder/normalize": True}),
     ({"train", "encode", "search"}, {"backbones/encoder/model_settings": "ignore"}),
+    (
+        {"train", "encode", "search"},
+        {"backbones/encoder/append_eos": True, "backbones/encoder/attention": "bidirectional"},
+    ),
     ({"train", "search"}, {"backbones/encoder/query_prefix": "query: ", "backbones/encoder/query_length": 16}),
     ({"train", "encode"}, {"backbones/encoder/passage_prefix": "passage: ", "backbones/encoder/passage_length": 99}),
     (

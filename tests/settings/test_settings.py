@@ -59,6 +59,18 @@ def test_the_own_corpus_takes_human_labels_in_small(root: Path) -> None:
     assert configuration.trainings["utilsel-human"].init_from == "utilsel"
 
 
+def test_line_breaks_and_spaces_of_a_prefix_reach_the_jobs(
+    demo: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the user's file through the resolved configuration, which jobs read, to their settings."""
+    written = yaml.safe_load(r'{query_prefix: "Instruct: Find it\nQuery: ", passage_prefix: "  P:\n\n"}')
+    configuration = load(_set(demo, "backbones/minilm", demo["backbones"]["minilm"] | written), path="demo")
+    monkeypatch.chdir(tmp_path)
+    backbone = read_resolved(write_resolved(configuration)).backbones["minilm"]
+    assert (backbone.query_prefix, backbone.passage_prefix) == ("Instruct: Find it\nQuery: ", "  P:\n\n")
+    assert json.loads(canonical(backbone))["query_prefix"] == "Instruct: Find it\nQuery: "
+
+
 CHART = {
     "title": "Chart",
     "x_label": "share",

@@ -126,42 +126,6 @@ def test_length_batches_hold_each_text_once_within_the_budget(lengths, tokens):
     assert flat == sorted(flat, reverse=True)
 
 
-def decoder(folder: Path) -> Path:
-    """A tiny Llama with the tokenizer of the tiny BERT."""
-    from transformers import LlamaConfig, LlamaModel
-
-    save_tiny_bert(folder)
-    torch.manual_seed(0)
-    LlamaModel(
-        LlamaConfig(
-            vocab_size=128,
-            hidden_size=16,
-            intermediate_size=16,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            max_position_embeddings=64,
-        )
-    ).save_pretrained(folder)
-    return folder
-
-
-def test_cls_pooling_of_a_causal_model_is_refused(tmp_path):
-    """All texts begin with the same token, so all vectors would be equal."""
-    folder = decoder(tmp_path / "llama")
-    with pytest.raises(InputError, match=r"llama: in this model \(llama\).*`pooling` to mean or last"):
-        Encoder.load(folder, backbone())
-    for pooling in ("mean", "last"):
-        vectors = encode(Encoder.load(folder, backbone(pooling=pooling)), TEXTS[:3], "passage")
-        assert (vectors[0] - vectors[1]).abs().max() > 1e-3
-
-
-def test_the_last_token_is_the_last_before_the_padding(tmp_path):
-    encoder = Encoder.load(decoder(tmp_path / "llama"), backbone(pooling="last"))
-    input_ids, mask = encoder.pad(encoder.token_ids(["red", "red blue green"], "query"))
-    hidden = encoder.model(input_ids=input_ids, attention_mask=mask).last_hidden_state
-    assert torch.equal(encoder(input_ids, mask), torch.stack([hidden[0, 2], hidden[1, 4]]))
-
-
 def seq2seq(folder: Path) -> None:
     from transformers import T5Config, T5ForConditionalGeneration
 

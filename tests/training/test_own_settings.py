@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from tiny_bert import save_tiny_bert
+from tiny_decoders import save_tiny_decoder
 
 from utility_annotation.common.errors import InputError
 from utility_annotation.settings import Backbone
@@ -54,6 +55,57 @@ def test_a_job_is_refused_for_the_settings_alone_that_it_reads(tmp_path):
     assert Encoder.load(
         folder, backbone().only("pooling", "passage_prefix", "passage_length", "normalize", "model_settings")
     )
+
+
+def test_a_model_that_pools_without_its_prompt_is_refused_where_there_is_a_prefix(tmp_path):
+    folder = saved(tmp_path / "saved", pooling="mean", query_prefix="query: ")
+    path = folder / "1_Pooling" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"include_prompt": False}))
+    ours = backbone(pooling="mean", query_prefix="query: ")
+    with pytest.raises(InputError, match=r"leave the prompt out of the pooling, but .*pooling` mean .* `query_prefix`"):
+        Encoder.load(folder, ours)
+    passages = ours.only("pooling", "passage_prefix", "passage_length", "normalize", "model_settings")
+    assert Encoder.load(folder, passages)
+    path.write_text(json.dumps({"pooling_mode_lasttoken": True, "include_prompt": False}))
+    assert Encoder.load(folder, backbone(pooling="last", query_prefix="query: ")), "the last token is none of a prompt"
+
+
+def test_a_folder_like_qwen3_embedding_is_understood(tmp_path):
+    instruction = "Instruct: Given a web search query, retrieve relevant passages that answer the query\nQuery:"
+    folder = save_tiny_decoder(tmp_path / "qwen", "qwen3", after=["<end>"], side="left")
+    package = "sentence_transformers.models"
+    for name, content in {
+        "modules.json": [
+            {"idx": 0, "name": "0", "path": "", "type": f"{package}.Transformer"},
+            {"idx": 1, "name": "1", "path": "1_Pooling", "type": f"{package}.Pooling"},
+            {"idx": 2, "name": "2", "path": "2_Normalize", "type": f"{package}.Normalize"},
+        ],
+        "1_Pooling/config.json": {
+            "word_embedding_dimension": 32,
+            "pooling_mode_cls_token": False,
+            "pooling_mode_mean_tokens": False,
+            "pooling_mode_lasttoken": True,
+            "include_prompt": True,
+        },
+        "config_sentence_transformers.json": {
+            "prompts": {"query": instruction, "document": ""},
+            "default_prompt_name": None,
+            "similarity_fn_name": "cosine",
+        },
+    }.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(json.dumps(content))
+    right = {"pooling": "last", "append_eos": True, "normalize": True, "query_prefix": instruction}
+    lengths = {"model": "tiny", "query_length": 64, "passage_length": 64}
+    with pytest.raises(InputError, match="`query_prefix` and the special tokens are"):
+        Encoder.load(folder, Backbone(**right, **lengths))  # a byte per token
+    long = json.loads((folder / "config.json").read_text()) | {"max_position_embeddings": 32768}
+    (folder / "config.json").write_text(json.dumps(long))
+    lengths["query_length"] = 128
+    assert Encoder.load(folder, Backbone(**right, **lengths))
+    for key, wrong in {"pooling": "mean", "normalize": False, "query_prefix": instruction + " "}.items():
+        with pytest.raises(InputError, match=rf"own files say .*`backbones\.\*\.{key}` is"):
+            Encoder.load(folder, Backbone(**(right | {key: wrong}), **lengths))
 
 
 @pytest.mark.parametrize("pooling", ["mean", "cls", "lasttoken", "max"])

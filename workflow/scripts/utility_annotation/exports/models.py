@@ -13,6 +13,11 @@ from ..labels.sources import descriptions
 from ..settings import Backbone, JobSettings, Labels, Lora, Model, Name, Training
 from .card import PAPER, table, whole
 
+_VERSION = (
+    "transformers must be version 5.2 or later. An older one may leave out the token at the end of each text, or hide "
+    "later tokens from earlier ones, without a word, and then gives other vectors."
+)
+
 
 class ModelExportSettings(JobSettings):
     """The content of a model's card beside its ``training.json``."""
@@ -74,6 +79,7 @@ def model_card(settings: ModelExportSettings, training: Mapping[str, Any], metri
         table(_training(settings, training, source), texts=2, title="Training"),
         table(figures, texts=2, headings=("test set", "metric", "%"), title="Evaluation"),
         f"## How to load it\n\n```python\n{_loading(backbone)}\n```",
+        *([_VERSION] if backbone.append_eos or backbone.attention == "bidirectional" else []),
         f"Similarity is the inner product{' of vectors of length 1' if backbone.normalize else ''}. "
         "`training.json` beside this card has every setting, the curve and the versions.",
     )

@@ -159,7 +159,7 @@ def train(configuration: Configuration, *, backbone: str, training: str) -> Trai
     return TrainSettings.model_construct(training=own, backbone=configuration.backbones[backbone], titles=pool.titles)
 
 
-_VECTORS = ("model", "pooling", "normalize", "model_settings")
+_VECTORS = ("model", "pooling", "append_eos", "attention", "normalize", "model_settings")
 """What a backbone's vectors of queries and of passages depend on."""
 
 

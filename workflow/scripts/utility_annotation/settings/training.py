@@ -15,9 +15,21 @@ class Backbone(Settings):
 
     model: Name = Field(description="A name from `models`.")
     pooling: str = Field("cls", description="How the vectors of the tokens become the vector of the text.")
+    append_eos: bool = Field(
+        False,
+        description="Whether every text ends with the tokenizer's end-of-sequence token, which no length cuts off. A "
+        "tokenizer that ends texts with a special token of its own adds no second one.",
+    )
+    attention: Literal["own", "bidirectional"] = Field(
+        "own",
+        description="Which tokens a token sees. own: those that the model's own config.json says; bidirectional: those "
+        "after it too, in a decoder.",
+    )
     normalize: bool = Field(False, description="Whether vectors are scaled to length 1.")
-    query_prefix: str = Field("", description="Text before every query.")
-    passage_prefix: str = Field("", description="Text before every passage.")
+    query_prefix: str = Field(
+        "", description="Text before every query, such as an instruction; line breaks and spaces count."
+    )
+    passage_prefix: str = Field("", description="Text before every passage; line breaks and spaces count.")
     model_settings: Literal["error", "ignore"] = Field(
         "error",
         description="What to do where the model's own sentence-transformers files state another pooling, normalisation "

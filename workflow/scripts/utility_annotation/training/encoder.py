@@ -22,6 +22,7 @@ from ..common.importing import large_packages
 from ..settings import Backbone, entry
 from . import own_settings
 from .pooling import POOLINGS
+from .tokens import prepare_tokenizer
 
 with large_packages():
     import torch
@@ -53,9 +54,9 @@ class Encoder(torch.nn.Module):
         stays as it is; without weights in the folder it is dropped.
 
         Raises:
-            InputError: the folder is no model folder, lacks weights of the encoder, has a tokenizer without a padding
-                token, or has fewer positions than the backbone's lengths need; the model is no text encoder, or its
-                kind or its own files contradict the backbone's settings.
+            InputError: the folder is no model folder, lacks weights of the encoder or tokens of the tokenizer, or has
+                fewer positions than the backbone's lengths need; the model is no text encoder, or its kind or its own
+                files contradict the backbone's settings.
         """
         if not (Path(folder) / "config.json").is_file():
             raise InputError(
@@ -91,10 +92,7 @@ class Encoder(torch.nn.Module):
                 hint="give the folder of a whole encoder; these layers would otherwise be random.",
                 path=folder,
             )
-        if tokenizer.pad_token_id is None:
-            raise InputError(
-                "the tokenizer has no padding token.", hint="set pad_token in its tokenizer_config.json.", path=folder
-            )
+        prepare_tokenizer(tokenizer, backbone, folder)
         positions = getattr(model.config, "max_position_embeddings", None)
         for key in ("query_length", "passage_length"):
             if positions is not None and backbone.depends_on(key) and getattr(backbone, key) > positions:
@@ -103,7 +101,16 @@ class Encoder(torch.nn.Module):
                     hint=f"set `{key}` to at most {positions}: that of the test set if it has one, or the backbone's.",
                     path=folder,
                 )
+        if getattr(model.config, "use_cache", False):
+            model.config.use_cache = False  # keys and values are for generating
         _check_use(model.eval(), backbone, folder)
+        highest = max(tokenizer.pad_token_id, *tokenizer("a")["input_ids"])
+        if highest >= len(model.get_input_embeddings().weight):
+            raise InputError(
+                f"the model has no vector of the tokenizer's token {tokenizer.convert_ids_to_tokens(highest)!r}.",
+                hint="take both from the same model, or set another pad_token or eos_token in tokenizer_config.json.",
+                path=folder,
+            )
         if getattr(model, "pooler", None) is not None:
             model.pooler.requires_grad_(False)
             if loading["missing_keys"]:
@@ -132,7 +139,7 @@ class Encoder(torch.nn.Module):
 
     def pad(self, id_lists: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
         """Right-padded ``input_ids`` and ``attention_mask``, both int64 of shape (n, longest), on the CPU."""
-        longest = max(map(len, id_lists))
+        longest = max(1, *map(len, id_lists))
         input_ids = torch.full((len(id_lists), longest), self.tokenizer.pad_token_id, dtype=torch.int64)
         attention_mask = torch.zeros_like(input_ids)
         for row, ids in enumerate(id_lists):
@@ -205,19 +212,20 @@ def _check_kind(config: PreTrainedConfig, folder: Path | str) -> None:
 
 
 def _check_use(model: PreTrainedModel, backbone: Backbone, folder: Path | str) -> None:
-    """Encode two short texts that begin alike: a causal model gives their first tokens the same vector."""
-    try:
-        with torch.inference_mode():
-            ids = torch.tensor([[1, 1, 1], [1, 2, 2]])
-            first, other = model(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state[:, 0].float()
-        sees_on = not torch.allclose(first, other, rtol=1e-5, atol=1e-7)
-    except Exception as error:
-        raise InputError(
-            f"this model ({model.config.model_type}) is no text encoder: it makes no vectors of tokens "
-            f"({' '.join(str(error).split())}).",
-            hint="set `backbones.*.model` to an encoder such as BERT.",
-            path=folder,
-        ) from None
+    """Check which tokens a token sees; let it see those after it if the backbone asks for that.
+
+    ``config.is_causal`` is the switch of transformers from 5.2 on. It is saved with the model.
+    """
+    sees_on = _sees_on(model, folder)
+    if backbone.attention == "bidirectional" and not sees_on:
+        model.config.is_causal = False
+        sees_on = _sees_on(model, folder)
+        if not sees_on:
+            raise InputError(
+                f"in this model ({model.config.model_type}) no token can see the tokens after it.",
+                hint="set `backbones.*.attention` to own, or take another model.",
+                path=folder,
+            )
     if POOLINGS[backbone.pooling].reads_on and not sees_on:
         others = [name for name, pooling in POOLINGS.items() if not pooling.reads_on]
         raise InputError(
@@ -226,6 +234,22 @@ def _check_use(model: PreTrainedModel, backbone: Backbone, folder: Path | str) -
             hint=f"set `pooling` to {' or '.join(others)}.",
             path=folder,
         )
+
+
+def _sees_on(model: PreTrainedModel, folder: Path | str) -> bool:
+    """Encode two short texts that begin alike: a causal model gives their first tokens the same vector."""
+    try:
+        with torch.inference_mode():
+            ids = torch.tensor([[1, 1, 1], [1, 2, 2]])
+            first, other = model(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state[:, 0].float()
+        return not torch.allclose(first, other, rtol=1e-5, atol=1e-7)
+    except Exception as error:
+        raise InputError(
+            f"this model ({model.config.model_type}) is no text encoder: it makes no vectors of tokens "
+            f"({' '.join(str(error).split())}).",
+            hint="set `backbones.*.model` to an encoder such as BERT.",
+            path=folder,
+        ) from None
 
 
 def length_batches(lengths: Iterable[int], tokens: int) -> list[list[int]]:

@@ -50,7 +50,8 @@ def _differences(folder: Path, backbone: Backbone) -> Iterator[tuple[str, str]]:
     if others:
         yield f"modules.json has the layer {others[0]!r}, which a backbone has not", "take a model without it"
     if "Pooling" in layers:
-        yield from _pooling(folder / str(layers["Pooling"].get("path")) / "config.json", backbone)
+        path = folder / str(layers["Pooling"].get("path")) / "config.json"
+        yield from _pooling(read_object(path) if path.is_file() else {}, backbone)
     path = folder / "config_sentence_transformers.json"
     config = read_object(path) if path.is_file() else {}
     similarity = config.get("similarity_fn_name")
@@ -71,8 +72,14 @@ def _differences(folder: Path, backbone: Backbone) -> Iterator[tuple[str, str]]:
             )
 
 
-def _pooling(path: Path, backbone: Backbone) -> Iterator[tuple[str, str]]:
-    config = read_object(path) if path.is_file() else {}
+def _pooling(config: dict[str, Any], backbone: Backbone) -> Iterator[tuple[str, str]]:
+    prefixes = [key for key in ("query_prefix", "passage_prefix") if getattr(backbone, key)]
+    if config.get("include_prompt") is False and prefixes and backbone.pooling != "last":
+        yield (
+            "the model's own files leave the prompt out of the pooling, but `backbones.*.pooling` "
+            f"{backbone.pooling} takes the tokens of `{prefixes[0]}` too",
+            "take a model whose pooling includes the prompt",
+        )
     own = {key.removeprefix("pooling_mode_") for key, value in config.items() if value is True and "_mode_" in key}
     newer = config.get("pooling_mode")
     if isinstance(newer, str):

@@ -19,7 +19,7 @@ class Pooling:
 
     Attributes:
         function: takes the tokens' vectors (n, tokens, dimension) and the attention mask (n, tokens), and returns the
-            texts' vectors (n, dimension).
+            texts' vectors (n, dimension), with padding on either side. A text without tokens has the vector 0.
         description: for the reference of the configuration.
         saved_as: its ``Pooling`` configuration for sentence-transformers, in a model folder.
         reads_on: whether it takes the vector of a token that must have seen the tokens after it.
@@ -32,17 +32,21 @@ class Pooling:
 
 
 def _first(hidden: Tensor, attention_mask: Tensor) -> Tensor:
-    return hidden[:, 0]
+    return _at(attention_mask.argmax(dim=1), hidden)
 
 
 def _mean(hidden: Tensor, attention_mask: Tensor) -> Tensor:
     mask = attention_mask.unsqueeze(-1).float()
-    return (hidden * mask).sum(dim=1) / mask.sum(dim=1)
+    return (hidden * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1)
 
 
 def _last(hidden: Tensor, attention_mask: Tensor) -> Tensor:
-    last = attention_mask.sum(dim=1) - 1
-    return hidden.gather(1, last[:, None, None].expand(-1, 1, hidden.shape[-1]))[:, 0]
+    last = (attention_mask.cumsum(dim=1) * attention_mask).argmax(dim=1)
+    return _at(last, hidden) * attention_mask.amax(dim=1, keepdim=True)
+
+
+def _at(places: Tensor, hidden: Tensor) -> Tensor:
+    return hidden.gather(1, places[:, None, None].expand(-1, 1, hidden.shape[-1]))[:, 0]
 
 
 POOLINGS: dict[str, Pooling] = {
