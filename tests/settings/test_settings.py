@@ -320,7 +320,7 @@ def test_canonical_settings_do_not_depend_on_the_order_of_keys(settings: dict[st
 def test_only_leaves_what_a_job_cannot_read_out_of_its_json() -> None:
     settings = Annotator(model="m", protocol="pointwise", passage_words=7)
     kept = settings.only("model", "pointwise.margin")
-    assert json.loads(canonical(kept)) == {"model": "m", "pointwise": {"margin": 0.15}}
+    assert json.loads(canonical(kept)) == {"model": "m", "pointwise": {"margin": 0.8}}
     assert (kept.passage_words, kept.pointwise.relevant_percent) == (300, 50), "the others have their defaults"
     assert settings.passage_words == 7
 

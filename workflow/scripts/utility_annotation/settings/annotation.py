@@ -130,13 +130,13 @@ class Pointwise(Settings):
         1, ge=1, description="The pseudo-answer is written from so many passages, best question likelihood first."
     )
     gain_weight: float = Field(
-        0.25,
+        2.0,
         ge=0,
         description="A passage's utility is the mean log-likelihood of the question (nats per token), plus this times "
         "what the passage adds to that of the pseudo-answer.",
     )
     margin: float = Field(
-        0.15, ge=0, description="utilsel keeps the passages whose utility is at most so far below the best (nats)."
+        0.8, ge=0, description="utilsel keeps the passages whose utility is at most so far below the best (nats)."
     )
 
 
