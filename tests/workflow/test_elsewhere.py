@@ -45,7 +45,7 @@ def test_another_workflow_uses_it_as_a_module(root: Path, tmp_path: Path) -> Non
 def test_another_folder_is_a_place_to_run_in(root: Path, tmp_path: Path) -> None:
     elsewhere = ("--directory", str(tmp_path / "else where"), "--snakefile", str(root / "Snakefile"))
     corpus = "data/demo/corpus.parquet"
-    assert planned(tmp_path, *elsewhere)["train"] == 5
+    assert planned(tmp_path, *elsewhere)["train"] == 18
     result = snakemake(tmp_path, *elsewhere, "--cores", "1", corpus)
     assert result.returncode == 0, result.stderr
     assert CORPUS.read(tmp_path / "else where" / corpus).num_rows > 100

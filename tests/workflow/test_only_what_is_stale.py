@@ -27,10 +27,14 @@ LARGE = "resources/demo/beir/corpus.jsonl"
 
 @pytest.fixture(scope="module")
 def recorded(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo, its LLM judging lists and its corpus large, as if it had been run."""
+    """The demo with one seed, its LLM judging lists and its corpus large, as if it had been run."""
     folder = copy_of_repository(root, tmp_path_factory.mktemp("stale"))
     configuration = yaml.safe_load((folder / CONFIGURATION).read_text())
     configuration["annotators"]["smollm2"]["protocol"] = "listwise"
+    for training in configuration["trainings"].values():
+        del training["seeds"]
+    del configuration["trainings"]["human-20"]
+    configuration["tables"]["retrieval"]["groups"][0]["trainings"].remove("human-20")
     (folder / CONFIGURATION).write_text(yaml.safe_dump(configuration, sort_keys=False))
     with (folder / LARGE).open("a") as corpus:
         corpus.write('{"_id": "long", "title": "", "text": "' + "stone " * 400_000 + '"}\n')
