@@ -18,6 +18,8 @@ import yaml
 
 HERE = Path(__file__).resolve().parent
 SPLITS = ("train", "dev")
+TRAINING_PASSAGES = 9
+"""Passages of a subject that are in the row of its training question."""
 
 
 def render(subjects: list[dict[str, Any]]) -> dict[str, str]:
@@ -60,8 +62,8 @@ def render(subjects: list[dict[str, Any]]) -> dict[str, str]:
 
 
 def _tevatron_row(question: dict[str, Any], passages: dict[str, dict[str, str]]) -> dict[str, Any]:
-    """A training row: the labelled passage, and every other one of its subject as a hard negative."""
-    own = [docid for docid in passages if docid.rpartition("-")[0] == question["subject"]]
+    """A training row: the labelled passage, and the others of its subject's first ones as hard negatives."""
+    own = [f"{question['subject']}-{number}" for number in range(1, TRAINING_PASSAGES + 1)]
     human = [_docid(question, number) for number in question["human"]]
 
     def rows(docids: list[str]) -> list[dict[str, str]]:
