@@ -26,7 +26,7 @@ DEMO = {
     **dict.fromkeys(("prepare_model", "ingest_queries", "annotate_replug"), 2),
     **dict.fromkeys(("merge_labels", "label_quality"), 5),
     **dict.fromkeys(("encode", "search"), 19),
-    **{"train": 18, "evaluate": 20, "find_training_copies": 1, "write_report": 1},
+    **{"train": 18, "evaluate": 20, "find_training_copies": 1, "write_verdict": 1, "write_report": 1},
 }
 
 
@@ -143,7 +143,7 @@ def test_what_a_changed_key_makes_stale_is_planned(finished: Path) -> None:
     plan(finished, "--output", "other", "--config", "trainings={utilsel: {temperature: 0.04}}")
     assert numbers(kept(finished, "other.json")) == {
         **dict.fromkeys(("train", "encode", "search", "evaluate"), 6),
-        **dict.fromkeys(("results_table", "plot_results", "plot_training", "write_report"), 1),
+        **dict.fromkeys(("results_table", "plot_results", "plot_training", "write_verdict", "write_report"), 1),
     }
 
 

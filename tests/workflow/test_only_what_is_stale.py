@@ -35,6 +35,7 @@ def recorded(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         del training["seeds"]
     del configuration["trainings"]["human-20"]
     configuration["tables"]["retrieval"]["groups"][0]["trainings"].remove("human-20")
+    del configuration["tables"]["retrieval"]["verdict"]
     (folder / CONFIGURATION).write_text(yaml.safe_dump(configuration, sort_keys=False))
     with (folder / LARGE).open("a") as corpus:
         corpus.write('{"_id": "long", "title": "", "text": "' + "stone " * 400_000 + '"}\n')

@@ -43,6 +43,7 @@ def test_the_demo_plans_the_whole_chain_in_a_fresh_clone(plan_of: Plans) -> None
         "plot_positives": 1,
         "plot_positions": 1,
         "plot_training": 1,
+        "write_verdict": 1,
         "write_report": 1,
     }
 
