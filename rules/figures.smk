@@ -133,7 +133,7 @@ rule plot_positions:
 
 
 rule plot_training:
-    """Training loss by step of every shown training."""
+    """Training loss by step of every shown training, with the metric on its dev questions."""
     input:
         results.shown_models(CONFIG),
     output:

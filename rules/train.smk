@@ -10,6 +10,8 @@ rule train:
         model=plan.of(training.starting_model),
         labels=plan.of(training.label_file),
         pool=plan.of(training.pool_shards),
+        dev_labels=plan.of(training.dev_label_file),
+        dev_pool=plan.of(training.dev_pool_shards),
     output:
         directory("results/models/{backbone}/{training}"),
     log:
@@ -27,8 +29,11 @@ rule train:
         settings=plan.settings(jobs.train),
         launcher=plan.launcher,
         pool=plan.unwatched(training.pool_folder),
+        dev_pool=plan.unwatched(training.dev_pool_folder),
         code=plan.code("train.py", "train_retriever", entries.train),
     shell:
         "{params.launcher} {params.script} --config {params.config} --training {wildcards.training}"
         " --backbone {wildcards.backbone} --model {input.model} --labels {input.labels} --pool {params.pool}"
+        " --dev-labels {input.dev_labels} --dev-pool {params.dev_pool}"
+        " --tensorboard logs/tensorboard/{wildcards.backbone}/{wildcards.training}"
         " --checkpoints results/checkpoints/{wildcards.backbone}/{wildcards.training} --output {output} > {log} 2>&1"

@@ -180,6 +180,18 @@ def test_training_reads_its_passages_in_every_epoch_padded_to_the_longest(worklo
     questions = 200 / 2
     assert amounts(workloads, train)["train"] == questions * 3 * (4 * 100 + 16)
     assert workloads.estimate(train).bytes == (4000,)
+    assert "encode" not in amounts(workloads, train)
+
+
+def test_a_training_encodes_whole_pools_at_each_evaluation(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = CONFIGURATION["labels"] | {"dev": {"pool": "p", "source": "human", "queries": {"percent": 10}}}
+    trained = CONFIGURATION["trainings"]["r"] | {"global_batch_size": 10, "dev": {"labels": "dev", "every": 5}}
+    monkeypatch.setitem(CONFIGURATION, "labels", labels)
+    monkeypatch.setitem(CONFIGURATION, "trainings", {"r": trained})
+    found = amounts(made(root), job("train", backbone="b", training="r"))
+    assert found["train"] == 100 * 3 * (4 * 100 + 16)
+    # 30 steps, so 6 evaluations, and those before the first step and after the last
+    assert found["encode"] == 8 * 20 * (8 * 100 + 16)
 
 
 @pytest.mark.parametrize(

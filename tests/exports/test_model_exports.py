@@ -70,6 +70,15 @@ METRICS = [
 ]
 
 
+def test_the_card_says_by_which_questions_the_weights_were_chosen(trained: Path) -> None:
+    record = json.loads((trained / "training.json").read_text())
+    dev = {"labels": "dev-labels", "metric": "ndcg@10", "questions": 1200, "curve": [[0, 0.5], [8, 0.614]]}
+    (trained / "training.json").write_text(json.dumps(record | {"dev": dev | {"kept_step": 8}, "planned_steps": 64}))
+    card = (export(trained, METRICS) / "README.md").read_text()
+    assert "| the weights after step 8, with ndcg@10 61.4 % on 1,200 questions of labels dev-labels" in card
+    assert "| 16 of 64 in 2 epoch(s)" in card
+
+
 def test_the_card_states_data_loss_effective_batch_and_metrics(trained: Path) -> None:
     card = ModelCard.load(export(trained, METRICS) / "README.md")
     assert card.data.library_name == "sentence-transformers"

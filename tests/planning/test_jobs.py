@@ -49,12 +49,12 @@ EXPECTED: list[tuple[str, dict[str, str], set[str]]] = [
     (
         "train",
         {"backbone": "encoder", "training": "human"},
-        {"backbone", "titles", *(f"training.{key}" for key in fields(Training) - {"seeds", "lora"})},
+        {"backbone", "titles", *(f"training.{key}" for key in fields(Training) - {"seeds", "lora", "dev"})},
     ),
     (
         "train",
         {"backbone": "encoder", "training": "likely"},
-        {"backbone", "titles", *(f"training.{key}" for key in fields(Training) - {"seeds"})},
+        {"backbone", "titles", "dev_titles", *(f"training.{key}" for key in fields(Training) - {"seeds"})},
     ),
     *(
         (
@@ -227,7 +227,7 @@ def test_the_work_of_a_cost_table_is_that_behind_each_training() -> None:
 def test_a_training_brings_its_whole_backbone() -> None:
     settings = jobs.train(WHOLE, backbone="encoder", training="refined")
     assert (keys(settings.training), keys(settings.backbone)) == (
-        fields(Training) - {"seeds", "lora"},
+        fields(Training) - {"seeds", "lora", "dev"},
         fields(Backbone),
     )
 

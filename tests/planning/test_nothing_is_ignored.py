@@ -22,7 +22,6 @@ FILES_ALONE = {
     # no training reads these pools
     "pools/ids/titles",
     "pools/found/titles",
-    "pools/dev/titles",
 }
 """Places that decide which jobs there are, or that nothing rests on in this configuration."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -138,6 +139,21 @@ def test_the_code_of_a_job_is_that_of_its_command_with_the_entries_that_it_uses(
         for stage in ("relsel", "answer")
     )
     assert relsel != answer
+
+
+def test_a_training_rests_on_the_code_of_metrics_if_it_is_evaluated_while_it_runs(here: Plan, tmp_path: Path) -> None:
+    shutil.copytree(Path(__file__).parents[2] / "workflow" / "scripts", tmp_path / "workflow" / "scripts")
+    runs = tmp_path / "workflow" / "scripts" / "utility_annotation" / "retrieval" / "runs.py"
+    runs.write_text(runs.read_text().replace('"descending"', '"ascending"'))
+    changed = Plan(WHOLE, tmp_path)
+
+    def code(plan: Plan, training: str) -> str:
+        return plan.code("train.py", "train_retriever", entries.train)(wildcards(backbone="encoder", training=training))
+
+    assert code(changed, "human") == code(here, "human")
+    assert code(changed, "likely") != code(here, "likely")
+    mrr = Plan(at_places({"trainings/likely/dev/metric": "mrr@10"}), Path(__file__).parents[2])
+    assert code(mrr, "likely") != code(here, "likely")
 
 
 def test_code_is_found_in_the_workflows_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

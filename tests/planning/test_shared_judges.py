@@ -10,7 +10,8 @@ from snakemake.utils import update_config
 from whole import WHOLE, at_places
 
 from utility_annotation.labels.annotators import SharedJudge, annotators_of_training, shared_judges
-from utility_annotation.planning import jobs, results
+from utility_annotation.labels.work import work_of_training
+from utility_annotation.planning import jobs, results, retrieval
 from utility_annotation.planning.loading import load
 
 TRAININGS = ("untrained", "human", "useful", "refined")
@@ -25,6 +26,17 @@ def test_labels_of_members_and_of_first_stages_count() -> None:
         "useful": {"list"},
         "refined": {"list"},
     }
+
+
+def test_the_labels_by_which_weights_are_chosen_count_and_those_that_are_only_looked_at_do_not() -> None:
+    dev = {"labels": "judged", "every": 9}
+    seen, chosen = (at_places({"trainings/human/dev": dev | {"keep": keep}}) for keep in ("last", "best"))
+    assert [annotators_of_training(each, "human") for each in (seen, chosen)] == [set(), {"served"}]
+    assert [len(work_of_training(each, "human") or ()) for each in (seen, chosen)] == [1, 2]
+    assert [list(retrieval.training_questions(each)) for each in (seen, chosen)] == [
+        ["data/train"],
+        ["data/dev", "data/train"],
+    ]
 
 
 def test_a_judge_of_its_own_is_not_shared() -> None:

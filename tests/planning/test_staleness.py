@@ -19,6 +19,7 @@ SOURCE = {"format": "jsonl", "path": "own/new.jsonl"}
 GROUP = "tables/retrieval/groups/0"
 BARE_TABLE = {"title": "B", "testsets": ["dev"], "baseline": None}
 
+DEV_CHOOSES = {"labels": "judged", "every": 4, "keep": "best"}
 CHANGES: list[tuple[set[str], dict[str, Any]]] = [
     ({"prepare_model", "export_labels"}, {"models/llm/hub": "another/LLM", "models/llm/revision": "v2"}),
     (
@@ -211,6 +212,20 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
             "trainings/likely/lora/targets": ["query"],
         },
     ),
+    (
+        {"train"},
+        {
+            "trainings/likely/dev/labels": "human",
+            "trainings/likely/dev/every": 4,
+            "trainings/likely/dev/metric": "mrr@10",
+            "trainings/likely/dev/keep": "best",
+            "trainings/likely/dev/patience": 4,
+            "trainings/useful/dev": {"labels": "human", "every": 4},
+        },
+    ),
+    ({"train", "export_labels"}, {"pools/dev/titles": False}),
+    # the labels by which weights are chosen are behind the model, as those that are trained on
+    ({"train", "write_verdict", "cost_table", "results_table"}, {"trainings/useful/dev": DEV_CHOOSES}),
     ({"write_verdict", "train", "export_model", "results_table"}, {"trainings/refined/init_from": "human"}),
     (
         {"search", "bm25_search", "read_external_run"},
@@ -305,6 +320,7 @@ BESIDE: dict[str, dict[str, Any]] = {
     "testsets/spare/split": {"testsets/spare": {"dataset": "data", "split": "train"}},
     "testsets/labelled/relevant": {"averages/means/testsets": ["mean", "dev"]},
     "testsets/labelled/labels": {"labels/asked-again": WHOLE.labels["asked"].model_dump(mode="json")},
+    "trainings/likely/dev/patience": {"trainings/likely/dev/keep": "best"},
     "cost_tables/costs/backbone": OTHER_BACKBONE,
     "line_charts/shares/backbone": OTHER_BACKBONE,
     "line_charts/shares/testset": {"testsets/judged/metrics": ["mrr@10"]},
@@ -338,6 +354,7 @@ SPEED = {
     "train/gradient_checkpointing": True,
     "train/checkpoint_steps": 5,
     "train/log_steps": 1,
+    "train/log_to": "tensorboard",
     "train/device": "cpu",
     "train/gpus": 8,
     "encode/batch_tokens": 1,

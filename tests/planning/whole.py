@@ -82,7 +82,7 @@ RAW: dict[str, Any] = {
         "human": {"labels": "human", "loss": "singlelh"},
         "useful": {"labels": "useful"},
         "refined": {"labels": "few", "init_from": "useful", "positives": "pos-one"},
-        "likely": {"labels": "likely", "loss": "kl", "lora": {}},
+        "likely": {"labels": "likely", "loss": "kl", "lora": {}, "dev": {"labels": "judged", "every": 10}},
     },
     "testsets": {
         "dev": {"dataset": "data", "split": "dev"},

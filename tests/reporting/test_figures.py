@@ -57,10 +57,10 @@ def metrics(folder: Path, backbone: str, run: str, value: float, name: str = "")
     return path
 
 
-def training(folder: Path, backbone: str, run: str) -> dict[str, Any]:
+def training(folder: Path, backbone: str, run: str, **more: Any) -> dict[str, Any]:
     path = folder / backbone / run / "training.json"
     curve = [[step, 1, 2.0 / step, 1e-5] for step in range(1, 6)]
-    write_json(path, {"training": {"loss": "summarglh"}, "curve": curve})
+    write_json(path, {"training": {"loss": "summarglh"}, "curve": curve, **more})
     return read_training(path)
 
 
@@ -150,6 +150,17 @@ def test_training_has_a_panel_per_training_and_a_colour_per_backbone(tmp_path: P
     records = [training(tmp_path, backbone, name) for backbone in ("minilm", "e5") for name in ("human", "utilsel")]
     found = drawn(plot_training, tmp_path, records, {"human": ["human"], "utilsel": ["utilsel"]})
     assert {"human (summarglh)", "utilsel (summarglh)", "minilm", "e5"} <= found
+
+
+DEV = {"metric": "ndcg@10", "curve": [[0, 0.3], [2, 0.45], [4, 0.62], [5, 0.5]], "kept_step": 4}
+
+
+def test_the_metric_on_dev_questions_stands_beside_the_loss_on_an_axis_of_its_own(tmp_path: Path) -> None:
+    records = [training(tmp_path, backbone, "human", dev=DEV) for backbone in ("minilm", "e5")]
+    records.append(training(tmp_path, "minilm", "utilsel"))
+    found = drawn(plot_training, tmp_path, records, {"human": ["human"], "utilsel": ["utilsel"]})
+    assert {"minilm", "e5", "minilm, nDCG@10", "e5, nDCG@10", "nDCG@10 (percent)", "60"} <= found
+    assert "nDCG@10 (percent)" not in drawn(plot_training, tmp_path, records[2:], {"utilsel": ["utilsel"]})
 
 
 def test_the_seeds_of_a_training_share_a_panel(tmp_path: Path) -> None:

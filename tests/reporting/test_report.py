@@ -12,7 +12,7 @@ import report as script
 import yaml
 
 from utility_annotation.common.errors import InputError
-from utility_annotation.common.files import write_json, write_text
+from utility_annotation.common.files import read_json, write_json, write_text
 from utility_annotation.planning import loading
 from utility_annotation.reporting import page as pages
 from utility_annotation.reporting.metrics import read_training
@@ -387,6 +387,15 @@ def test_the_script_writes_the_page(template: Path, tmp_path: Path, monkeypatch:
 def test_a_training_is_named_by_its_folders(tmp_path: Path) -> None:
     found = read_training(write_inputs(tmp_path)["trainings"][0])
     assert (found["backbone"], found["name"]) == ("minilm", "human")
+
+
+def test_a_training_that_ended_early_says_of_how_many_steps(tmp_path: Path, template: Path) -> None:
+    files = write_inputs(tmp_path)
+    (path,) = files["trainings"]
+    for planned, said in ((20, "20"), (64, "20 of 64")):
+        write_json(path, read_json(path) | {"planned_steps": planned})
+        (row,) = (row for row in render(template, files).rows if row[1:3] == ["human", "singlelh"])
+        assert row[-3] == said
 
 
 def test_the_verdict_stands_before_the_results(tmp_path: Path, template: Path) -> None:

@@ -52,6 +52,20 @@ def layered(*files: Path) -> dict[str, Any]:
     return raw
 
 
+def test_a_training_is_not_evaluated_on_what_its_own_model_finds(root: Path) -> None:
+    """The pool held-out of an own corpus holds the top passages of each trained retriever."""
+    own = layered(root / "config" / "own-corpus.yaml", root / "config" / "own-corpus-human.yaml")
+    own["trainings"]["human"]["dev"] = {"labels": "held-out", "every": 9}
+    with pytest.raises(InputError, match=r"trainings\.human\.dev\.labels: the pool 'held-out' .* own model finds"):
+        load(own)
+    own["pools"]["held-out"]["source"]["retrievers"] = ["bm25/bm25", "dense/utilsel-human", "external/human"]
+    own["external_runs"] = {"human": {"files": {"held-out": "own/human.trec"}}}
+    load(own)
+    own["trainings"]["utilsel"]["dev"] = {"labels": "held-out", "every": 9}
+    with pytest.raises(InputError, match=r"trainings\.utilsel\.dev\.labels: the pool 'held-out'"):
+        load(own)
+
+
 def test_the_own_corpus_takes_human_labels_in_small(root: Path) -> None:
     files = [root / "config" / f"own-corpus{suffix}.yaml" for suffix in ("", "-human", "-small")]
     configuration = load(layered(*files), path="own corpus")
@@ -71,6 +85,7 @@ def test_line_breaks_and_spaces_of_a_prefix_reach_the_jobs(
     assert json.loads(canonical(backbone))["query_prefix"] == "Instruct: Find it\nQuery: "
 
 
+DEV = {"labels": "utilsel", "every": 9}
 CHART = {
     "title": "Chart",
     "x_label": "share",
@@ -103,6 +118,13 @@ CHART = {
             "trainings.human: loss kl goes with labels that are likelihoods (source replug)",
         ),
         ("trainings/utilsel/init_from", "utilsel-cl20", "first stages go in a circle"),
+        ("trainings/human/dev", DEV | {"labels": "hum"}, "trainings.human.dev.labels names 'hum', which is not in"),
+        ("trainings/human/dev", DEV | {"labels": "human"}, "human.dev.labels: it is trained on 'human'"),
+        ("trainings/utilsel-cl20/dev", DEV, "cl20.dev.labels: its first stage 'utilsel' is trained on 'utilsel'"),
+        ("trainings/human/dev", DEV | {"labels": "replug"}, "dev.labels: labels of source replug have no positives"),
+        ("trainings/human/dev", DEV | {"metric": "ndgc@10"}, "human.dev.metric: 'ndgc@10' is not a known metric (did"),
+        ("trainings/human/dev", DEV | {"every": 0}, "trainings.human.dev.every"),
+        ("trainings/human/dev", DEV | {"patience": 2}, "trainings.human.dev: `patience` needs `keep: best`"),
         ("trainings/untrained", {"labels": "human"}, "trainings.untrained: this name is reserved"),
         ("labels/human/annotator", "smollm2", "labels of source human must have no `annotator`"),
         ("models/all-minilm-l6-v2", {"package": "a", "path": "b"}, "give exactly one of package, path and hub"),

@@ -184,7 +184,11 @@ def test_a_new_loss_trains_by_its_entry_alone(collection, tiny, tmp_path, monkey
     backbone = Backbone(model="tiny", query_length=12, passage_length=24)
     keys = {"train_group_size": 4, "global_batch_size": 5, "epochs": 1, "precision": "fp32"}
     inputs = Inputs(tiny, collection.labels_path, tuple(collection.shards))
-    where = {"checkpoints": tmp_path / "checkpoints", "output": tmp_path / "model"}
+    where = {
+        "checkpoints": tmp_path / "checkpoints",
+        "events_folder": tmp_path / "events",
+        "output": tmp_path / "model",
+    }
     performance = TrainPerformance(device="cpu")
     train(inputs, Training(labels="test", loss="margin", **keys), backbone, performance, **where)
     record = json.loads((tmp_path / "model" / "training.json").read_text())

@@ -56,7 +56,9 @@ def test_training_writes_a_model_and_what_was_decided(collection, tiny):
     assert record["queries"] == {"labelled": 10, "used": 7, "without_positive": 3}
     assert record["average_positives"] == 2  # 13/7
     assert [row[:2] for row in record["curve"]] == [[1, 1], [2, 1], [3, 1], [4, 2], [5, 2], [6, 2]]
-    assert record["training"] == Training(labels="test", **RUN).model_dump(mode="json", exclude={"seeds", "lora"})
+    assert record["training"] == Training(labels="test", **RUN).model_dump(
+        mode="json", exclude={"seeds", "lora", "dev"}
+    )
     assert record["effective_batch"]["last_batch_queries"] == 1
     assert Encoder.load(model, Backbone(**BACKBONE)).dimension == 16
     assert not (collection.folder / "run" / "checkpoints").exists()

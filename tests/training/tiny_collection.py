@@ -28,13 +28,18 @@ class Collection:
     """docid → rank, in whichever query's labels."""
     shards: list[Path] = field(default_factory=list)
     backbone: dict[str, Any] = field(default_factory=lambda: BACKBONE)
+    query: str = "{} red stone"
+    dev: Collection | None = None
+    """Labelled questions that are not trained on."""
 
     @property
     def labels_path(self) -> Path:
         return self.folder / "labels.parquet"
 
     def write(self) -> Collection:
-        rows = [{"query_id": key, "query": f"{key} red stone", "candidates": pool} for key, pool in self.pool.items()]
+        rows = [
+            {"query_id": key, "query": self.query.format(key), "candidates": pool} for key, pool in self.pool.items()
+        ]
         half = len(rows) // 2
         self.shards = [self.folder / "0000-of-0002.parquet", self.folder / "0001-of-0002.parquet"]
         POOL.write(self.shards[0], POOL.rows(rows[:half]))
@@ -61,10 +66,12 @@ class Collection:
         """The command line of train.py; configuration, checkpoints and output stand under ``name``."""
         soft = training.get("loss") == "kl"
         labels = {"source": "replug", "annotator": "judge"} if soft else {"source": "human"}
+        pool = {"dataset": "data", "source": {"path": "rows.jsonl"}, "shards": len(self.shards)}
+        dev = {"dev_labels": self.dev.labels_path, "dev_pool": self.dev.folder} if self.dev else {}
         config = write_configuration(
             self.folder / name / "config.yaml",
-            pools={"test": {"dataset": "data", "source": {"path": "rows.jsonl"}, "shards": len(self.shards)}},
-            labels={"test": {"pool": "test", **labels}},
+            pools={"test": pool, "dev": pool},
+            labels={"test": {"pool": "test", **labels}, "dev": {"pool": "dev", "source": "human"}},
             backbones={"tiny": self.backbone},
             trainings={name: {"labels": "test", **training}},
             performance={"train": {"device": "cpu", **performance}},
@@ -77,13 +84,18 @@ class Collection:
             labels=self.labels_path,
             pool=self.folder,
             checkpoints=self.folder / name / "checkpoints",
+            tensorboard=self.folder / name / "tensorboard",
             output=self.folder / name / "model",
+            **dev,
         )
 
 
-def make_collection(folder: Path, queries: int = 10, candidates: int = 8, *, scores: bool = False) -> Collection:
+def make_collection(
+    folder: Path, queries: int = 10, candidates: int = 8, *, scores: bool = False, prefix: str = "q", seed: int = 7
+) -> Collection:
     """Random texts from a shared stock of passages; one human positive, 0 to 3 labelled positives a query."""
-    generator = random.Random(7)
+    folder.mkdir(exist_ok=True)
+    generator = random.Random(seed)
     stock = [f"d{number}" for number in range(queries * 3)]
     text = {docid: " ".join(generator.choices(WORDS, k=generator.randint(2, 20))) for docid in stock}
     pool, labels = {}, {}
@@ -91,11 +103,11 @@ def make_collection(folder: Path, queries: int = 10, candidates: int = 8, *, sco
         docids = generator.sample(stock, candidates)
         human = generator.choice(docids)
         positives = generator.sample(docids, number % 4)
-        pool[f"q{number}"] = [
+        pool[f"{prefix}{number}"] = [
             {"docid": docid, "title": None, "text": text[docid], "human": docid == human, "rank": rank}
             for rank, docid in enumerate(docids, start=1)
         ]
-        labels[f"q{number}"] = {
+        labels[f"{prefix}{number}"] = {
             docid: generator.uniform(-9, -1) if scores else float(docid in positives) for docid in docids
         }
     return Collection(folder, pool, labels).write()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from math import ceil, floor
+from math import ceil, floor, inf
 from pathlib import Path
 from statistics import fmean
 
@@ -20,7 +20,7 @@ from ..annotation.stages import STAGES
 from ..engines.protocol import Failure, ReplyRequest
 from ..planning import annotation, answers, jobs, retrieval
 from ..planning.resources import REQUESTS, RUN_BYTES, Closely, Reads
-from ..settings import Annotator, Configuration
+from ..settings import Annotator, Backbone, Configuration
 from .plan import Estimate, Job
 from .rates import SERVER, Amount, NotKnown, Rates, own_name
 from .sizes import Sizes, Texts
@@ -261,15 +261,22 @@ class Workloads:
     def _training(self, job: Job) -> Estimate:
         training = self.configuration.trainings[job.wildcards["training"]]
         backbone = self.configuration.backbones[job.wildcards["backbone"]]
-        labels = self.configuration.labels[training.labels]
-        pool = self.sizes.pool(labels.pool)
-        questions = pool.questions * labels.queries.percent / 100
+        questions, tokens = self._read_by_encoder(training.labels, backbone, training.train_group_size)
+        amounts = [_START_ENCODER, self._encoder("train", training.epochs * tokens, backbone.model)]
+        if training.dev:
+            times = 2 + training.epochs * questions / training.global_batch_size / training.dev.every
+            _, tokens = self._read_by_encoder(training.dev.labels, backbone)
+            amounts.append(self._encoder("encode", times * tokens, backbone.model))
+        weights = self.sizes.model(backbone.model).parameters * 4
+        return self._taking(job, amounts, (weights,))
+
+    def _read_by_encoder(self, labels: str, backbone: Backbone, passages: float = inf) -> tuple[float, float]:
+        """The questions of a label set; tokens of them and of at most so many candidates of each."""
+        pool = self.sizes.pool(self.configuration.labels[labels].pool)
+        questions = pool.questions * self.configuration.labels[labels].queries.percent / 100
         longest = 2 * pool.words * WORDS_TO_TOKENS + 2  # a batch is padded to the longest passage of it
         passage_tokens = min(backbone.passage_length, longest)
-        drawn = min(training.train_group_size, pool.candidates)
-        tokens = questions * training.epochs * (drawn * passage_tokens + backbone.query_length)
-        weights = self.sizes.model(backbone.model).parameters * 4
-        return self._taking(job, (_START_ENCODER, self._encoder("train", tokens, backbone.model)), (weights,))
+        return questions, questions * (min(passages, pool.candidates) * passage_tokens + backbone.query_length)
 
     def _encoding(self, job: Job) -> Estimate:
         dataset, length = job.wildcards["dataset"], job.wildcards["length"]

@@ -90,6 +90,8 @@ def _training(settings: ModelExportSettings, record: Mapping[str, Any], source: 
     batch, queries = record["effective_batch"], record["queries"]
     start = f"training {training.init_from}, which started from {source}" if training.init_from else source
     sizes = f"{batch['queries']} questions × {batch['passages_a_query']} passages"
+    steps, planned = record["steps"], record.get("planned_steps", record["steps"])
+    early = f" of {planned:,}" if steps < planned else ""
     rate = f"learning rate {training.learning_rate:g}, {record['schedule']}"
     return [
         ("starts from", start),
@@ -99,10 +101,19 @@ def _training(settings: ModelExportSettings, record: Mapping[str, Any], source: 
         ("loss", f"{training.loss}, temperature {training.temperature:g}"),
         ("positives", f"{training.positives}; human positive: {training.human_positive}"),
         ("effective batch", f"{sizes}, over {record['processes']} process(es); negatives: {batch['negatives']}"),
-        ("steps", f"{record['steps']:,} in {training.epochs:g} epoch(s)"),
+        ("steps", f"{steps:,}{early} in {training.epochs:g} epoch(s)"),
         ("optimiser", f"{record['optimizer']}, {rate}, {training.precision}"),
+        *([("chosen", _chosen(record["dev"]))] if "dev" in record else []),
         *([("trained weights", _lora(training.lora, record["parameters"]))] if training.lora else []),
     ]
+
+
+def _chosen(dev: Mapping[str, Any]) -> str:
+    value = dict(dev["curve"])[dev["kept_step"]]
+    return (
+        f"the weights after step {dev['kept_step']:,}, with {dev['metric']} {100 * value:.1f} % on "
+        f"{dev['questions']:,} questions of labels {dev['labels']}"
+    )
 
 
 def _lora(lora: Lora, parameters: Mapping[str, int]) -> str:

@@ -24,11 +24,12 @@ def annotators_of_labels(configuration: Configuration, name: str) -> set[str]:
 
 
 def annotators_of_training(configuration: Configuration, name: str) -> set[str]:
-    """The annotators behind the labels of a training and of its first stages; none of an untrained backbone."""
+    """The annotators behind the labels that decide a training and its first stages; none of an untrained backbone."""
     found: set[str] = set()
     stage: str | None = name
     while stage in configuration.trainings:
-        found |= annotators_of_labels(configuration, configuration.trainings[stage].labels)
+        for labels in configuration.trainings[stage].label_sets:
+            found |= annotators_of_labels(configuration, labels)
         stage = configuration.trainings[stage].init_from
     return found
 

@@ -23,14 +23,15 @@ class Work(JobSettings):
 
 
 def work_of_training(configuration: Configuration, training: str) -> list[Work] | None:
-    """The work behind the labels of a training and of those it starts from; None if some labels came from a file."""
+    """The work behind the labels that decide a training and those it starts from; None if some came from a file."""
     work: list[Work] = []
     stage: str | None = training
     while stage is not None:
-        of_stage = work_of_labels(configuration, configuration.trainings[stage].labels)
-        if of_stage is None:
-            return None
-        work += of_stage
+        for labels in configuration.trainings[stage].label_sets:
+            of_labels = work_of_labels(configuration, labels)
+            if of_labels is None:
+                return None
+            work += of_labels
         stage = configuration.trainings[stage].init_from
     return work
 

@@ -20,6 +20,8 @@ _FORMATS = "utility_annotation.io.formats:FORMATS"
 _LOSSES = "utility_annotation.training.losses:LOSSES"
 _POOLINGS = "utility_annotation.training.pooling:POOLINGS"
 _METRICS = "utility_annotation.evaluation.metric_names:METRICS"
+_MEANS = "utility_annotation.evaluation.candidates:MEANS"
+_EVALUATED = ("function", "uses_grades", "needs_cutoff")
 _ANSWER_METRICS = "utility_annotation.evaluation.answer_metrics:ANSWER_METRICS"
 
 
@@ -72,12 +74,13 @@ def label_quality(configuration: Configuration, *, labels: str) -> list[str]:
 
 
 def train(configuration: Configuration, *, backbone: str, training: str) -> list[str]:
-    """A training's loss, and its backbone's pooling."""
-    loss = configuration.trainings[training].loss
+    """A training's loss and the metric of its evaluations, and its backbone's pooling."""
+    settings = configuration.trainings[training]
     pooling = configuration.backbones[backbone].pooling
     return [
-        *(f"{_LOSSES}[{loss}].{field}" for field in ("function", "positives", "soft_labels")),
+        *(f"{_LOSSES}[{settings.loss}].{field}" for field in ("function", "positives", "soft_labels")),
         *(f"{_POOLINGS}[{pooling}].{field}" for field in ("function", "saved_as")),
+        *([f"{_MEANS}[dev]", *_metrics([settings.dev.metric], *_EVALUATED)] if settings.dev else [_MEANS]),
     ]
 
 
@@ -93,7 +96,7 @@ def match_answers(configuration: Configuration, *, testset: str) -> list[str]:
 
 def evaluate(configuration: Configuration, *, testset: str) -> list[str]:
     """The metrics of a test set."""
-    return _metrics(configuration.testsets[testset].metrics, "function", "uses_grades", "needs_cutoff")
+    return _metrics(configuration.testsets[testset].metrics, *_EVALUATED)
 
 
 def evaluate_answers(configuration: Configuration, *, qa: str) -> list[str]:

@@ -148,15 +148,24 @@ class TrainSettings(JobSettings):
     training: Training
     backbone: Backbone
     titles: bool
+    dev_titles: bool | None = None
 
 
 def train(configuration: Configuration, *, backbone: str, training: str) -> TrainSettings:
-    """A training with its backbone, and whether its pool's titles are read."""
+    """A training with its backbone, and whether the titles of its pools are read."""
     settings = configuration.trainings[training]
-    pool = configuration.pools[configuration.labels[settings.labels].pool]
-    unread = {"seeds"} if settings.lora else {"seeds", "lora"}
-    own = settings.only(*(key for key in Training.model_fields if key not in unread))
-    return TrainSettings.model_construct(training=own, backbone=configuration.backbones[backbone], titles=pool.titles)
+    unread = {"seeds", *(key for key in ("lora", "dev") if getattr(settings, key) is None)}
+
+    def titles(labels: str) -> bool:
+        return configuration.pools[configuration.labels[labels].pool].titles
+
+    whole = TrainSettings.model_construct(
+        training=settings.only(*(key for key in Training.model_fields if key not in unread)),
+        backbone=configuration.backbones[backbone],
+        titles=titles(settings.labels),
+        dev_titles=titles(settings.dev.labels) if settings.dev else None,
+    )
+    return whole if settings.dev else whole.only("training", "backbone", "titles")
 
 
 _VECTORS = ("model", "pooling", "append_eos", "attention", "normalize", "model_settings")

@@ -12,6 +12,7 @@ from ..settings import (
     EXTERNAL,
     UNTRAINED,
     Configuration,
+    Dev,
     Labels,
     Pool,
     ResultsTable,
@@ -140,6 +141,8 @@ def _training(configuration: Configuration, name: str, training: Training) -> It
     place = f"trainings.{name}"
     yield from _unknown(f"{place}.labels", training.labels, configuration.labels, "labels")
     yield from _unknown(f"{place}.init_from", training.init_from, configuration.trainings, "trainings")
+    if training.dev:
+        yield from _dev(configuration, name, training.dev)
     if name in (UNTRAINED, BM25):
         yield f"{place}: this name is reserved"
     seen, stage = {name}, training.init_from
@@ -149,6 +152,42 @@ def _training(configuration: Configuration, name: str, training: Training) -> It
             break
         seen.add(stage)
         stage = configuration.trainings[stage].init_from
+
+
+def _dev(configuration: Configuration, name: str, dev: Dev) -> Iterator[str]:
+    place = f"trainings.{name}.dev.labels"
+    yield from _unknown(place, dev.labels, configuration.labels, "labels")
+    if dev.labels not in configuration.labels:
+        return
+    labels = configuration.labels[dev.labels]
+    if is_soft(labels.source):
+        yield f"{place}: labels of source {labels.source} have no positives"
+    if name in _finders(configuration, dev.labels):
+        yield f"{place}: the pool {labels.pool!r} of {dev.labels!r} rests on what this training's own model finds"
+    seen: list[str] = []
+    stage: str | None = name
+    while stage in configuration.trainings and stage not in seen:
+        seen.append(stage)
+        if configuration.trainings[stage].labels == dev.labels:
+            yield f"{place}: {'it' if stage == name else f'its first stage {stage!r}'} is trained on {dev.labels!r}"
+        stage = configuration.trainings[stage].init_from
+
+
+def _finders(configuration: Configuration, labels: str) -> set[str]:
+    """The trainings that come before a label set: their models find the candidates of its pool, or of their labels'."""
+    found: set[str] = set()
+    sets = [labels]
+    for each in sets:  # grows
+        pool = configuration.pools.get(configuration.labels[each].pool) if each in configuration.labels else None
+        retrievers = [name.partition("/") for name in pool.source.retrievers] if pool else []
+        names = [training for backbone, _, training in retrievers if backbone in configuration.backbones]
+        for name in names:  # grows by first stages
+            training = configuration.trainings.get(name)
+            if training is not None and name not in found:
+                found.add(name)
+                sets += [training.labels, *([training.dev.labels] if training.dev else [])]
+                names += [training.init_from] if training.init_from else []
+    return found
 
 
 def _testset(configuration: Configuration, name: str, testset: Testset) -> Iterator[str]:

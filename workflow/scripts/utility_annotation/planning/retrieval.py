@@ -133,8 +133,9 @@ def qrels(configuration: Configuration, *, retriever: str, testset: str) -> str:
 
 
 def training_questions(configuration: Configuration) -> dict[str, str]:
-    """By ``dataset/split``, the questions of every pool that a training rests on."""
-    pools = {configuration.labels[each.labels].pool for each in configuration.trainings.values()}
+    """By ``dataset/split``, the questions of every pool whose labels decide a training."""
+    trainings = configuration.trainings.values()
+    pools = {configuration.labels[labels].pool for each in trainings for labels in each.label_sets}
     splits = sorted({(configuration.pools[pool].dataset, configuration.pools[pool].split) for pool in pools})
     return {f"{dataset}/{split}": data.split_file("queries", dataset, split) for dataset, split in splits}
 

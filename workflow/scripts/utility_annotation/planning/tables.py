@@ -106,6 +106,15 @@ def _training(configuration: Configuration, place: str, training: Training) -> I
             f"{place}: loss {' or '.join(soft)} goes with labels that are likelihoods (source replug), and these with "
             "no other loss"
         )
+    if training.dev:
+        try:
+            parse(training.dev.metric)
+        except InputError as error:
+            yield _metric_problem(f"{place}.dev.metric", error)
+
+
+def _metric_problem(place: str, error: InputError) -> str:
+    return f"{place}: {error.problem.removesuffix('.')}; {error.hint.removesuffix('.')}"
 
 
 def _testset(place: str, testset: Testset) -> Iterator[str]:
@@ -114,7 +123,7 @@ def _testset(place: str, testset: Testset) -> Iterator[str]:
         try:
             name, cutoff = parse(metric)
         except InputError as error:
-            yield f"{place}.metrics: {error.problem.removesuffix('.')}; {error.hint.removesuffix('.')}"
+            yield _metric_problem(f"{place}.metrics", error)
             continue
         if METRICS[name].needs_all_relevant:
             unfit.append(metric)

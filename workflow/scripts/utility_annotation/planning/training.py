@@ -42,6 +42,24 @@ def pool_shards(configuration: Configuration, *, training: str) -> list[str]:
     return labels.pool_shards(configuration, labels=configuration.trainings[training].labels)
 
 
+def dev_label_file(configuration: Configuration, *, training: str) -> list[str]:
+    """The labels on which a training is evaluated while it runs; none if it is not."""
+    dev = configuration.trainings[training].dev
+    return [labels.file(dev.labels)] if dev else []
+
+
+def dev_pool_shards(configuration: Configuration, *, training: str) -> list[str]:
+    """The shards of the pool that they label."""
+    dev = configuration.trainings[training].dev
+    return labels.pool_shards(configuration, labels=dev.labels) if dev else []
+
+
+def dev_pool_folder(configuration: Configuration, *, training: str) -> list[str]:
+    """Folder of that pool."""
+    dev = configuration.trainings[training].dev
+    return [f"results/pools/{configuration.labels[dev.labels].pool}"] if dev else []
+
+
 def pool_folder(configuration: Configuration, *, training: str) -> str:
     """Folder of that pool."""
     return f"results/pools/{configuration.labels[configuration.trainings[training].labels].pool}"

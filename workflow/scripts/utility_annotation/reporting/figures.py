@@ -246,11 +246,13 @@ def plot_positions(qualities: Sequence[Mapping[str, Any]], svg: Path) -> None:
 def plot_training(trainings: Sequence[Mapping[str, Any]], seeds: Mapping[str, Sequence[str]], svg: Path) -> None:
     """Loss by optimiser step, a panel per training; each panel has its own scale, since the losses differ in kind.
 
+    The metric of a training's evaluations stands on a second axis, with a circle at the weights that were kept.
     ``seeds`` are by training those of each seed, which stand in one panel.
     """
     panels = {each: name for name, group in seeds.items() for each in group}
     names = list(dict.fromkeys(panels[record["name"]] for record in trainings))
     colours = dict(zip(dict.fromkeys(record["backbone"] for record in trainings), cycle(_COLOURS), strict=False))
+    beside: dict[str, Axes] = {}
     with _panels(len(names), svg, height=2.4, empty="Nothing was trained.") as axes:
         for record in trainings:
             name = panels[record["name"]]
@@ -260,6 +262,22 @@ def plot_training(trainings: Sequence[Mapping[str, Any]], seeds: Mapping[str, Se
             axis.plot(list(losses), list(losses.values()), marker=marker, linewidth=1.3, **look)
             _describe(axis, f"{name} ({record['training']['loss']})", "step", "loss")
             axis.set_ylim(bottom=0)
+            if "dev" in record:
+                if name not in beside:
+                    beside[name] = axis.twinx()
+                _draw_dev(beside[name], record["dev"], look["color"], record["backbone"])
+        axes += beside.values()
+
+
+def _draw_dev(axis: Axes, dev: Mapping[str, Any], colour: str, backbone: str) -> None:
+    curve = {step: 100 * value for step, value in dev["curve"]}
+    name = metric_name(dev["metric"])
+    axis.plot(
+        list(curve), list(curve.values()), color=colour, linestyle="--", linewidth=1.3, label=f"{backbone}, {name}"
+    )
+    axis.plot(dev["kept_step"], curve[dev["kept_step"]], color=colour, marker="o", fillstyle="none", linestyle="none")
+    axis.set_ylabel(f"{name} (percent)")
+    axis.spines["right"].set_visible(True)
 
 
 def plot_verdict(figures: Mapping[str, Any], svg: Path) -> None:

@@ -14,7 +14,7 @@ from .labels import Labels, QuerySubset
 from .performance import EncodePerformance, EnginePerformance, Performance, ServerPerformance, TrainPerformance
 from .report import ReportSettings
 from .results import Cost, CostTable, Group, LabelChart, LabelTable, LineChart, ResultsTable, Series, ShownTraining
-from .training import Backbone, HumanPositive, Lora, PositiveSampling, Training
+from .training import Backbone, Dev, HumanPositive, Lora, PositiveSampling, Training
 from .whole import Configuration
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "Cost",
     "CostTable",
     "Dataset",
+    "Dev",
     "Download",
     "EncodePerformance",
     "EnginePerformance",

@@ -77,6 +77,11 @@ class TrainPerformance(Settings):
     log_steps: int = Field(
         10, ge=1, description="Steps between progress lines; slow steps get a line every ten seconds."
     )
+    log_to: Literal["none", "tensorboard"] = Field(
+        "none",
+        description="Where loss, learning rate and the metric of `trainings.*.dev` go beside the log. tensorboard "
+        "needs the package of this name, and writes to logs/tensorboard/BACKBONE/TRAINING.",
+    )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto uses a GPU if there is one.")
     gpus: int = Field(0, ge=0, description="GPUs per job.")
 

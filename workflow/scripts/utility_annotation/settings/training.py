@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from .base import Name, Settings
+from .metrics import MetricName
 
 
 class Backbone(Settings):
@@ -58,6 +59,38 @@ class Lora(Settings):
         return given
 
 
+class Dev(Settings):
+    """Evaluations of a training while it runs."""
+
+    labels: Name = Field(
+        description="A name from `labels`: of questions that are not trained on. The candidates of each question that "
+        "has a positive are ranked."
+    )
+    every: int = Field(
+        ge=1,
+        description="Optimiser steps from one evaluation to the next. There is one before the first step and one "
+        "after the last, too.",
+    )
+    metric: MetricName = Field("ndcg@10", description="A metric of `testsets`; the positives have grade 1.")
+    keep: Literal["last", "best"] = Field(
+        "last",
+        description="The weights that become the model: those of the last step, or those of the best evaluation (the "
+        "earliest of several).",
+    )
+    patience: int = Field(
+        0,
+        ge=0,
+        description="With keep: best, the training ends after so many evaluations in a row that are no better than the "
+        "best one; 0 goes on to the last step.",
+    )
+
+    @model_validator(mode="after")
+    def _patience_keeps_the_best(self) -> Dev:
+        if self.patience and self.keep != "best":
+            raise ValueError("`patience` needs `keep: best`: the last weights would be worse ones than those before")
+        return self
+
+
 PositiveSampling = Literal["pos-one", "pos-avg", "pos-all"]
 HumanPositive = Literal["random", "exclusion", "inclusion"]
 
@@ -97,6 +130,9 @@ class Training(Settings):
         description="Train LoRA's matrices alone: a section such as `{r: 16, alpha: 32}`, or `{}` for the defaults. "
         "Without it all weights are trained.",
     )
+    dev: Dev | None = Field(
+        None, description="Evaluate while the training runs: a section such as `{labels: dev, every: 100}`."
+    )
     seed: int = Field(42, description="Seed of sampling, order, dropout and LoRA's first matrices.")
     seeds: tuple[int, ...] = Field(
         (),
@@ -117,6 +153,11 @@ class Training(Settings):
         if self.seeds and self.seed not in self.seeds:
             raise ValueError(f"`seeds` lacks {self.seed}, the value of `seed`; add it, or set `seed` to one of `seeds`")
         return self
+
+    @property
+    def label_sets(self) -> tuple[str, ...]:
+        """The label sets that decide the model: those that are trained on, and those by which weights are chosen."""
+        return (self.labels, *([self.dev.labels] if self.dev and self.dev.keep == "best" else []))
 
     def names(self, name: str) -> dict[int, str]:
         """By seed, the trainings that stand under the name of this one; it itself is the one of ``seed``."""

@@ -30,14 +30,31 @@ class TrainingState:
     Attributes:
         step: optimiser steps done.
         curve: one row per step: step (from 1), epoch (from 1), loss, learning rate.
+        dev: one row per evaluation: steps done, value of the metric.
         loss_scale: the state of fp16's loss scaling; empty without it.
         effort: what the steps took.
     """
 
     step: int = 0
     curve: list[list[float]] = field(default_factory=list)
+    dev: list[list[float]] = field(default_factory=list)
     loss_scale: dict[str, float] = field(default_factory=dict)
     effort: Effort = field(default_factory=Effort)
+
+
+def save_weights(path: Path, model: torch.nn.Module) -> None:
+    """Write the trained parameters (temporary name, then rename)."""
+    weights = {name: parameter.detach().contiguous() for name, parameter in trained(model).items()}
+    with atomic_write(path) as temporary:
+        save_file(weights, temporary)
+
+
+@torch.no_grad()
+def load_weights(path: Path, model: torch.nn.Module) -> None:
+    """Give the model the parameters that :func:`save_weights` wrote."""
+    weights = load_file(path)
+    for name, parameter in trained(model).items():
+        parameter.copy_(weights[name])
 
 
 def save(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, state: TrainingState) -> None:
@@ -50,8 +67,7 @@ def save(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer,
     target = folder / f"step-{state.step:08d}"
     with atomic_write(target) as temporary:
         temporary.mkdir()
-        weights = {name: parameter.detach().contiguous() for name, parameter in trained(model).items()}
-        save_file(weights, temporary / "model.safetensors")
+        save_weights(temporary / "model.safetensors", model)
         save_file(moments, temporary / "optimizer.safetensors")
         write_json(temporary / "progress.json", asdict(state))
     for older in folder.glob("step-*"):
@@ -65,17 +81,16 @@ def restore(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimiz
     if not checkpoints:
         return TrainingState()
     latest = checkpoints[-1]
-    weights = load_file(latest / "model.safetensors")
+    load_weights(latest / "model.safetensors", model)
     moments = load_file(latest / "optimizer.safetensors")
-    with torch.no_grad():
-        for name, parameter in trained(model).items():
-            parameter.copy_(weights[name])
-            state = {
-                key: moments[f"{name}.{key}"] for key in ("step", "exp_avg", "exp_avg_sq") if f"{name}.{key}" in moments
+    for name, parameter in trained(model).items():
+        state = {
+            key: moments[f"{name}.{key}"] for key in ("step", "exp_avg", "exp_avg_sq") if f"{name}.{key}" in moments
+        }
+        if state:
+            optimizer.state[parameter] = {
+                key: value if key == "step" else value.to(parameter.device) for key, value in state.items()
             }
-            if state:
-                optimizer.state[parameter] = {
-                    key: value if key == "step" else value.to(parameter.device) for key, value in state.items()
-                }
     found = read_json(latest / "progress.json", "step", "curve", "loss_scale")
-    return TrainingState(found["step"], found["curve"], found["loss_scale"], Effort(**found.get("effort", {})))
+    effort = Effort(**found.get("effort", {}))
+    return TrainingState(found["step"], found["curve"], found.get("dev", []), found["loss_scale"], effort)

@@ -68,6 +68,10 @@ class TrainingData:
             self._ranks[row].values.to_numpy(),
         )
 
+    def questions(self) -> set[tuple[str, str]]:
+        """The id of each query with its text: queries of other data may have the same ids."""
+        return set(zip(self._table["query_id"].to_pylist(), self._table["query"].to_pylist(), strict=True))
+
     def query(self, query: int) -> str:
         """The text of the query at this place."""
         return self._table["query"][self._rows[query]].as_py()

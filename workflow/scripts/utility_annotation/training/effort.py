@@ -22,6 +22,7 @@ class Effort:
 
     Attributes:
         seconds: time, over all starts.
+        evaluation: the part of it that evaluations on dev questions took.
         queries, texts: number of queries, and of queries and passages together.
         tokens: their tokens, special tokens included.
         padded: the same with padding.
@@ -29,6 +30,7 @@ class Effort:
     """
 
     seconds: float = 0.0
+    evaluation: float = 0.0
     queries: int = 0
     texts: int = 0
     tokens: int = 0
@@ -64,12 +66,14 @@ class Effort:
             peaks[1] = torch.cuda.max_memory_allocated(world.device) / 1e6
         world.largest(peaks)
         process, device = (round(peak) for peak in peaks.tolist())
-        rates = {f"{name}_per_second": round(getattr(self, name) / self.seconds, 1) for name in ("queries", "tokens")}
+        seconds = self.seconds - self.evaluation
+        rates = {f"{name}_per_second": round(getattr(self, name) / seconds, 1) for name in ("queries", "tokens")}
         return {
             "texts": self.texts,
             "tokens": self.tokens,
             "padding_share": round(1 - self.tokens / self.padded, 4),
-            **(rates if self.seconds else {}),
+            **(rates if seconds > 0 else {}),
+            **({"evaluation_seconds": round(self.evaluation, 1)} if self.evaluation else {}),
             "peak_megabytes": {"process": process, "device": device or None},
             "kilojoules": round(self.joules / 1000, 1) or None,
         }

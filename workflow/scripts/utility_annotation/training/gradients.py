@@ -97,7 +97,7 @@ def backward(
     def encode(chunk: int) -> Tensor:
         input_ids, mask = encoder.pad([token_ids[index] for index in chunks[chunk]])
         masks = TextDropout(seeds[chunks[chunk]].to(world.device))
-        with masks, _autocast(world.device, how.precision):
+        with masks, autocast(world.device, how.precision):
             return encoder(input_ids.to(world.device), mask.to(world.device))
 
     vectors = torch.zeros(texts, encoder.dimension, device=world.device)
@@ -123,7 +123,8 @@ def backward(
 
 
 @contextmanager
-def _autocast(device: torch.device, precision: str) -> Iterator[None]:
+def autocast(device: torch.device, precision: str) -> Iterator[None]:
+    """A precision of the encoder's pass: fp32, bf16 or fp16."""
     dtype = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
     with nullcontext() if dtype is None else torch.autocast(device.type, dtype):
         yield

@@ -7,6 +7,7 @@ import importlib.metadata
 import math
 import platform
 import shutil
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,9 +23,10 @@ from ..common.files import atomic_write, write_json
 from ..common.prefetch import ahead
 from ..common.progress import LOG, Progress
 from ..settings import Backbone, Training, TrainPerformance, canonical
-from . import checkpoint, lora
+from . import checkpoint, events, lora
 from .batches import Batch, assemble
 from .data import TrainingData, join
+from .dev import DevInputs, DevSet, Selection
 from .dropout import prepare
 from .effort import EnergyMeter
 from .encoder import Encoder
@@ -47,17 +49,21 @@ class Inputs:
         labels: the labels.
         pools: the shards of the labelled pool.
         titles: whether the titles of passages are read.
+        dev: what the training is evaluated on while it runs, if its settings say so.
     """
 
     model: Path
     labels: Path
     pools: tuple[Path, ...]
     titles: bool = True
+    dev: DevInputs | None = None
 
     def digest(self, training: Training, backbone: Backbone) -> str:
         """Identifies this training: two trainings share it only if all settings and file contents are equal."""
-        digest = hashlib.sha256(f"{canonical(training)}{canonical(backbone)}{self.titles}".encode())
-        for path in (*sorted(self.model.glob("*.safetensors")), self.labels, *self.pools):
+        dev = (self.dev.labels, *self.dev.pools) if self.dev else ()
+        titles = f"{self.titles}{self.dev.titles if self.dev else ''}"
+        digest = hashlib.sha256(f"{canonical(training)}{canonical(backbone)}{titles}".encode())
+        for path in (*sorted(self.model.glob("*.safetensors")), self.labels, *self.pools, *dev):
             if path.is_file():
                 with path.open("rb") as file:
                     digest.update(hashlib.file_digest(file, "sha256").digest())
@@ -71,6 +77,7 @@ def train(
     performance: TrainPerformance,
     *,
     checkpoints: Path,
+    events_folder: Path,
     output: Path,
 ) -> None:
     """Train an encoder and write it to ``output``, a model folder with ``training.json``.
@@ -83,11 +90,13 @@ def train(
         backbone: pooling, lengths, prefixes.
         performance: device, gradient caching, checkpoints, log.
         checkpoints: a scratch folder, removed on success.
+        events_folder: where TensorBoard's files are, if the log has any.
         output: the model folder, written whole or not at all.
 
     Raises:
         InputError: unsuitable input, a loss or gradient that is not a number, or too little memory.
     """
+    writer = events.library(performance.log_to)
     with processes(performance.device, performance.gpus) as world:
         scratch = checkpoints / inputs.digest(training, backbone)
         if world.rank == 0:
@@ -106,10 +115,14 @@ def train(
             trainer.state = checkpoint.restore(scratch, encoder, trainer.optimizer)
             if trainer.state.loss_scale:
                 trainer.scaler.load_state_dict(trainer.state.loss_scale)
-            trainer.run(scratch)
+            trainer.watch(inputs.dev, scratch)
+            with events.written(writer if world.rank == 0 else None, events_folder, trainer.state.step) as write:
+                trainer.run(scratch, write)
         effort = trainer.state.effort.record(world)
         if world.rank == 0:
             encoder.eval()
+            if trainer.selection:
+                trainer.selection.restore(encoder, trainer.state.step)
             with atomic_write(output) as temporary:
                 if adapters is None:
                     encoder.save(temporary)
@@ -148,6 +161,8 @@ def _prepare_scratch(inputs: Inputs, checkpoints: Path, scratch: Path) -> None:
         shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
     if not (scratch / "data.arrow").exists():
         join(inputs.labels, inputs.pools, scratch / "data.arrow", titles=inputs.titles)
+    if inputs.dev and not (scratch / "dev.arrow").exists():
+        join(inputs.dev.labels, inputs.dev.pools, scratch / "dev.arrow", titles=inputs.dev.titles)
 
 
 class _Trainer:
@@ -177,8 +192,22 @@ class _Trainer:
         self.scaler = torch.amp.GradScaler(world.device.type, enabled=self.settings.precision == "fp16")
         self.how = Pass(performance.grad_cache_chunk, self.settings.precision, self.settings.seed)
         self.state = checkpoint.TrainingState()
+        self.selection: Selection | None = None
 
-    def run(self, scratch: Path) -> None:
+    def watch(self, dev: DevInputs | None, scratch: Path) -> None:
+        """Evaluate on dev questions from the state of the last checkpoint on, if the settings say so."""
+        settings = self.settings.dev
+        if settings is None:
+            return
+        assert dev is not None, "who gives the settings gives the questions"
+        questions = DevSet(TrainingData(scratch / "dev.arrow"), self.data, self.encoder, self.how, self.world)
+        self.selection = Selection(settings, questions, dev.mean, scratch, self.state.dev, self.world)
+        self._log(
+            f"{settings.metric} on {len(questions.pools.query_ids)} dev questions ({questions.skipped} without a "
+            f"positive skipped) every {settings.every} steps"
+        )
+
+    def run(self, scratch: Path, write: events.Write) -> None:
         """All steps from the last checkpoint to the end."""
         plan, state = self.plan, self.state
         queries = 0
@@ -198,22 +227,49 @@ class _Trainer:
             + (f"; resuming after step {state.step}" if state.step else "")
         )
         seconds_before, energy = state.effort.seconds, EnergyMeter(self.world)
-        for epoch, batch, token_ids in ahead(map(self._prepare, plan.batches(state.step))):
+        if self.selection and not state.dev:
+            self._evaluate(self.selection, write)
+        over = self.selection is not None and self.selection.stopped
+        for epoch, batch, token_ids in ahead(map(self._prepare, () if over else plan.batches(state.step))):
             learning_rate = plan.learning_rate(state.step)
             loss = self._step(batch, token_ids, epoch, learning_rate)
             state.step += 1
             state.curve.append([state.step, epoch + 1, loss, learning_rate])
+            write(state.step, {"loss": loss, "learning_rate": learning_rate})
             state.effort.add(len(batch.positives), token_ids, self._chunks(token_ids), self.world)
+            over = state.step == plan.steps
+            if self.selection and (over or state.step % self.selection.settings.every == 0):
+                self._evaluate(self.selection, write)
+                over = over or self.selection.stopped
             state.effort.seconds = seconds_before + progress.seconds
             queries += len(batch.positives)
             kept = state.step % self.performance.checkpoint_steps == 0
-            if kept or state.step == plan.steps:
+            if kept or over:
                 state.effort.joules += energy.joules()
             if self.world.rank == 0:
                 progress.add(1, due=state.step % self.performance.log_steps == 0)
                 if kept:
                     state.loss_scale = self.scaler.state_dict()
                     checkpoint.save(scratch, self.encoder, self.optimizer, state)
+            if kept and self.selection:
+                self.selection.at_checkpoint()
+            if over:
+                break
+        if self.selection and self.selection.stopped:
+            metric, (best, value) = self.selection.settings.metric, self.selection.best
+            self._log(
+                f"stopped after step {state.step} of {plan.steps}: {metric} has not risen since step {best}, where it "
+                f"was {value:.4f}"
+            )
+
+    def _evaluate(self, selection: Selection, write: events.Write) -> None:
+        began, step = time.monotonic(), self.state.step
+        value = selection.evaluate(self.encoder, step, last=step == self.plan.steps)
+        self.state.effort.evaluation += time.monotonic() - began
+        metric, best = selection.settings.metric, selection.best
+        write(step, {f"dev {metric}": value})
+        beside = "the best so far" if best[0] == step else f"the best is {best[1]:.4f} after step {best[0]}"
+        self._log(f"dev {metric} {value:.4f} after step {step} of {self.plan.steps}; {beside}")
 
     def _chunks(self, token_ids: Sequence[Sequence[int]]) -> list[list[int]]:
         return self.how.chunks([len(ids) for ids in token_ids], self.world.device)
@@ -316,7 +372,8 @@ def _record(
         "queries": {"labelled": len(trainer.data), "used": len(plan.queries), "without_positive": plan.skipped},
         "average_positives": plan.average,
         "parameters": trainer.numbers,
-        "steps": plan.steps,
+        "steps": state.step,
+        "planned_steps": plan.steps,
         "warmup_steps": plan.warmup,
         "optimizer": "AdamW",
         "schedule": "linear warm-up, linear decay",
@@ -324,6 +381,7 @@ def _record(
         "effort": effort,
         "curve_columns": ["step", "epoch", "loss", "learning_rate"],
         "curve": state.curve,
+        **({"dev": trainer.selection.record(state.step)} if trainer.selection else {}),
         "versions": {
             "python": platform.python_version(),
             **{

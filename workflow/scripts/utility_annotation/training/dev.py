@@ -1,0 +1,237 @@
+"""Evaluation while a training runs, on questions that are not trained on; the best weights; the end before the plan's.
+
+Each question's pool is ranked by the encoder as it is. An evaluation draws nothing at random and leaves no gradient, so
+it does not change what the training makes.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import torch
+
+from ..common.errors import InputError
+from ..settings import Dev
+from . import checkpoint
+from .data import TrainingData
+from .encoder import Encoder
+from .gradients import Pass, autocast
+from .processes import World
+
+_QUESTIONS = 128
+"""Questions that are encoded together with their candidates. A passage that several of them have is encoded once."""
+
+
+@dataclass(frozen=True)
+class JudgedPools:
+    """The candidates of some questions, one question after the other.
+
+    Attributes:
+        query_ids: the questions.
+        query_rows: the question of each candidate, as a position in ``query_ids``; shape (candidates,).
+        docids: the candidates.
+        positive: whether each is a positive; shape (candidates,).
+    """
+
+    query_ids: list[str]
+    query_rows: npt.NDArray[np.int64]
+    docids: pa.Array
+    positive: npt.NDArray[np.bool_]
+
+
+Mean = Callable[[JudgedPools, npt.NDArray[np.float32], str], float]
+"""From pools, the candidates' scores and a metric to its mean over the questions."""
+
+
+@dataclass(frozen=True)
+class DevInputs:
+    """What a training is evaluated on.
+
+    Attributes:
+        labels: the labels.
+        pools: the shards of the labelled pool.
+        titles: whether the titles of passages are read.
+        mean: computes the metric.
+    """
+
+    labels: Path
+    pools: tuple[Path, ...]
+    titles: bool
+    mean: Mean
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Some questions with their candidates.
+
+    Attributes:
+        ids: the tokens of each text: of the questions, then of the passages.
+        chunks: the texts that are encoded together.
+        questions, passages: the texts of each candidate; shape (candidates here,).
+        places: the places of these candidates among all.
+    """
+
+    ids: list[array[int]]
+    chunks: list[list[int]]
+    questions: torch.Tensor
+    passages: torch.Tensor
+    places: torch.Tensor
+
+
+class DevSet:
+    """The dev questions that have a positive; each process encodes a share of them.
+
+    All texts become tokens here. Later the tokenizer belongs to the thread that prepares the next batch.
+
+    Raises:
+        InputError: no question has a positive, or some are trained on.
+    """
+
+    def __init__(self, data: TrainingData, trained_on: TrainingData, encoder: Encoder, how: Pass, world: World) -> None:
+        shared = len(data.questions() & trained_on.questions())
+        if shared:
+            raise InputError(
+                f"{shared:,} of the {len(data):,} questions of `trainings.*.dev.labels` are trained on too.",
+                hint="label other questions: give the two pools different parts of the questions by "
+                "`datasets.*.splits.*.part`, such as {percent: [0, 90]} and {percent: [90, 100]}.",
+            )
+        pools = {place: data.candidates(place) for place in range(len(data))}
+        pools = {place: pool for place, pool in pools.items() if (pool.labels > 0).any()}
+        if not pools:
+            raise InputError(
+                "no question of `trainings.*.dev.labels` has a positive.", hint="name another label set there."
+            )
+        sizes = np.array([len(pool.docids) for pool in pools.values()])
+        self.skipped = len(data) - len(pools)
+        self.pools = JudgedPools(
+            [pool.query_id for pool in pools.values()],
+            np.repeat(np.arange(len(pools)), sizes),
+            pa.array([docid for pool in pools.values() for docid in pool.docids], pa.string()),
+            np.concatenate([pool.labels > 0 for pool in pools.values()]),
+        )
+        self._how, self._world = how, world
+        rows, starts, share = list(pools), np.cumsum(sizes) - sizes, world.share(len(pools))
+        self._blocks = []
+        for first in range(0, len(share), _QUESTIONS):
+            block = share[first : first + _QUESTIONS]
+            passages = [data.passage(rows[question], each) for question in block for each in range(sizes[question])]
+            texts = {text: len(block) + place for place, text in enumerate(dict.fromkeys(passages))}
+            ids = encoder.token_ids([data.query(rows[question]) for question in block], "query")
+            ids += encoder.token_ids(list(texts), "passage")
+            self._blocks.append(
+                _Block(
+                    [array("i", text) for text in ids],
+                    how.chunks(list(map(len, ids)), world.device),
+                    torch.from_numpy(np.repeat(np.arange(len(block)), sizes[block])),
+                    torch.tensor([texts[text] for text in passages]),
+                    torch.from_numpy(np.concatenate([starts[each] + np.arange(sizes[each]) for each in block])),
+                )
+            )
+
+    @torch.no_grad()
+    def scores(self, encoder: Encoder) -> npt.NDArray[np.float32]:
+        """The score of every candidate, the same in each process; shape (candidates,)."""
+        device = self._world.device
+        scores = torch.zeros(len(self.pools.docids), device=device)
+        encoder.eval()
+        for block in self._blocks:
+            vectors = torch.empty(len(block.ids), encoder.dimension, device=device)
+            for chunk in block.chunks:
+                input_ids, mask = encoder.pad([block.ids[text] for text in chunk])
+                with autocast(device, self._how.precision):
+                    vectors[chunk] = encoder(input_ids.to(device), mask.to(device))
+            queries, passages = (vectors[texts.to(device)] for texts in (block.questions, block.passages))
+            scores[block.places.to(device)] = (queries * passages).sum(dim=1)
+        encoder.train()
+        self._world.sum(scores)
+        return scores.cpu().numpy()
+
+
+class Selection:
+    """The evaluations of a training: their curve, the weights of the best one, and whether to stop.
+
+    The weights are files beside the checkpoints. Those of the best evaluation up to the last checkpoint stay until the
+    next one, so that a killed training can go on from there.
+
+    Args:
+        settings: the settings.
+        dev: the questions.
+        mean: computes the metric.
+        folder: the scratch folder.
+        curve: step and value of each evaluation; it grows.
+        world: the processes.
+    """
+
+    def __init__(
+        self, settings: Dev, dev: DevSet, mean: Mean, folder: Path, curve: list[list[float]], world: World
+    ) -> None:
+        self.settings, self._dev, self._mean = settings, dev, mean
+        self._folder, self._curve, self._world = folder, curve, world
+        self.at_checkpoint()
+
+    def evaluate(self, encoder: Encoder, step: int, *, last: bool) -> float:
+        """Evaluate after a step; keep the weights if they are the best so far, but not those of the last step."""
+        scores = self._dev.scores(encoder)
+        mean = torch.zeros(1, dtype=torch.float64, device=self._world.device)
+        if self._world.rank == 0:
+            mean[0] = self._mean(self._dev.pools, scores, self.settings.metric)
+        self._world.sum(mean)
+        self._curve.append([step, mean.item()])
+        if self.settings.keep == "best" and self.best[0] == step and not last and self._world.rank == 0:
+            checkpoint.save_weights(self._file(step), encoder)
+            self._remove_all_but(step, self._needed)
+        return mean.item()
+
+    @property
+    def best(self) -> tuple[int, float]:
+        """Step and value of the best evaluation, the earliest of several."""
+        step, value = max(self._curve, key=lambda row: row[1])
+        return int(step), value
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the training is over before its last step."""
+        since = sum(step > self.best[0] for step, _ in self._curve) if self._curve else 0
+        return 0 < self.settings.patience <= since
+
+    def at_checkpoint(self) -> None:
+        """Remove the weights that a training does not need that goes on from the present checkpoint."""
+        self._needed = self.best[0] if self._curve else None
+        if self._world.rank == 0:
+            self._remove_all_but(self._needed)
+
+    def kept_step(self, step: int) -> int:
+        """The step whose weights are the model, of a training that ended after ``step``."""
+        return self.best[0] if self.settings.keep == "best" else step
+
+    def restore(self, encoder: Encoder, step: int) -> None:
+        """Give the encoder the weights that are the model."""
+        if self.kept_step(step) != step:
+            checkpoint.load_weights(self._file(self.kept_step(step)), encoder)
+
+    def record(self, step: int) -> dict[str, Any]:
+        """The part of ``training.json``."""
+        return {
+            "labels": self.settings.labels,
+            "metric": self.settings.metric,
+            "questions": len(self._dev.pools.query_ids),
+            "without_positive": self._dev.skipped,
+            "curve": self._curve,
+            "best": dict(zip(("step", "value"), self.best, strict=True)),
+            "kept_step": self.kept_step(step),
+        }
+
+    def _file(self, step: int) -> Path:
+        return self._folder / f"best-{step:08d}.safetensors"
+
+    def _remove_all_but(self, *steps: int | None) -> None:
+        kept = {self._file(step) for step in steps if step is not None}
+        for file in set(self._folder.glob("best-*.safetensors")) - kept:
+            file.unlink()
