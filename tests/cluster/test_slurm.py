@@ -111,7 +111,9 @@ def done(root: Path, tmp_path_factory: pytest.TempPathFactory, slurm: None) -> P
     def cut(configuration: dict[str, Any]) -> None:
         configuration["pools"]["demo-train"]["shards"] = 2
         configuration["labels"] = {name: configuration["labels"][name] for name in ("human-20", "utilsel", "utilrank")}
-        configuration["trainings"] = {name: configuration["trainings"][name] | {"epochs": 1} for name in RUNS}
+        configuration["trainings"] = {
+            name: configuration["trainings"][name] | {"epochs": 1, "seeds": []} for name in RUNS
+        }
         configuration["tables"]["retrieval"].update(groups=[{"trainings": list(RUNS)}], baseline=None, verdict=None)
         gpus = {"annotate": 1, "train": 2, "encode": 1}  # of SLURM's, which has no real ones here
         configuration["performance"] |= {job: {"gpus": number, "device": "cpu"} for job, number in gpus.items()}
