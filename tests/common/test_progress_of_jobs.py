@@ -159,7 +159,7 @@ def run_jobs(run: Callable[..., None], demo: Path, folder: Path) -> None:
     run("export labels", labels="human", format="tevatron", output="export")
 
     files = {"model": "model", "labels": labels, "pool": "results/pools/pool", "output": "trained"}
-    run("train", training="human", backbone="encoder", checkpoints="checkpoints", **files)
+    run("train", training="human", backbone="encoder", checkpoints="checkpoints", tensorboard="events", **files)
     vectors = "results/embeddings/encoder/human/data"
     run("retrieve encode", backbone="encoder", model="model", corpus=corpus, shard="0000-of-0001", output=vectors)
     names = {"backbone": "encoder", "training": "human", "testset": "test"}
