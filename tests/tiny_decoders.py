@@ -28,6 +28,15 @@ CONFIGS: dict[str, Callable[[], PreTrainedConfig]] = {
     "qwen3": lambda: transformers.Qwen3Config(**_HEADS),
     "gemma2": lambda: transformers.Gemma2Config(**_HEADS, sliding_window=8),
     "gemma3": lambda: transformers.Gemma3TextConfig(**_HEADS, sliding_window=8),
+    "gemma3-with-images": lambda: transformers.Gemma3Config(
+        text_config=_HEADS | {"sliding_window": 8},
+        vision_config={key: _SIZES[key] for key in ("hidden_size", "intermediate_size", "num_attention_heads")}
+        | {"num_hidden_layers": 1, "image_size": 16, "patch_size": 8},
+        mm_tokens_per_image=4,
+        boi_token_index=297,
+        eoi_token_index=298,
+        image_token_index=299,
+    ),
     # positions are learnt, so that a shifted text has other vectors
     "gpt2": lambda: transformers.GPT2Config(
         vocab_size=300, n_embd=32, n_layer=2, n_head=4, n_positions=64, resid_pdrop=0, embd_pdrop=0, attn_pdrop=0

@@ -180,6 +180,16 @@ def test_selection_of_an_unknown_passage_is_refused(tmp_path: Path) -> None:
         list(keep_relevant(items, relsel))
 
 
+@pytest.mark.parametrize("scored", ["abc", "abcde"])
+def test_scores_of_another_pool_are_refused(tmp_path: Path, scored: str) -> None:
+    items = read_pool(pool_file(tmp_path / "pool.parquet", 1))
+    pool = [passage.docid for passage in items[0].passages]
+    scores = [{"docid": pool[place] if place < 4 else "elsewhere", "score": -1.0} for place in range(len(scored))]
+    relsel = annotation_file(tmp_path / "relsel.parquet", [annotation_row("q0", docids=pool[:1], scores=scores)])
+    with pytest.raises(InputError, match=r"relsel\.parquet.*'q0'"):
+        list(keep_relevant(items, relsel))
+
+
 def test_former_stage_of_another_pool_is_refused(tmp_path: Path) -> None:
     items = read_pool(pool_file(tmp_path / "pool.parquet", 1))
     other = annotation_file(tmp_path / "other.parquet", [annotation_row("q7", docids=[])])

@@ -5,7 +5,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 import socket
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 # A server that has imported the heavy libraries once, and that processes are forked from in no time.
@@ -31,6 +33,18 @@ def start_process(function: Callable[..., None], *arguments: Any) -> multiproces
     process = _CONTEXT.Process(target=_call_alone, args=(function, arguments))
     process.start()
     return process
+
+
+def kill_with_a_checkpoint(checkpoints: Path, function: Callable[..., None], *arguments: Any) -> Path:
+    """Start a training, end it by kill -9 as soon as it has a checkpoint, and return the checkpoint that is left."""
+    process = start_process(function, *arguments)
+    while not list(checkpoints.glob("*/step-*")):
+        assert process.is_alive()
+        time.sleep(0.002)
+    process.kill()
+    process.join()
+    (left,) = checkpoints.glob("*/step-*")
+    return left
 
 
 def _call_alone(function: Callable[..., None], arguments: tuple[Any, ...]) -> None:

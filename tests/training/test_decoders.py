@@ -98,6 +98,12 @@ def test_a_saved_model_keeps_bidirectional_attention(tmp_path):
     assert (encode(Encoder.load(folder, backbone()), TEXTS) - again).abs().max() > 1e-3
 
 
+def test_a_model_that_reads_images_too_is_refused(tmp_path: Path) -> None:
+    folder = save_tiny_decoder(tmp_path / "tiny", "gemma3-with-images")
+    with pytest.raises(InputError, match=r"\(gemma3\) reads more than text.*Fix: set `backbones\.\*\.model`"):
+        Encoder.load(folder, Backbone(model="tiny", pooling="last"))
+
+
 def test_attention_that_cannot_be_bidirectional_is_refused(tmp_path):
     folder = save_tiny_decoder(tmp_path / "tiny", "mamba")
     with pytest.raises(InputError, match=r"\(mamba\) no token can see .* Fix: set `backbones\.\*\.attention` to own"):

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 import torch
 import train as script
-from several import run_processes, start_process
+from several import kill_with_a_checkpoint, run_processes
 from test_trainer import RUN, assert_trained_alike, train, weights
 from tiny_collection import BACKBONE, Collection, make_collection
 
@@ -296,14 +296,7 @@ def test_a_killed_training_goes_on_to_the_same_best_weights(collection, tiny):
     run = CHOSEN | {"epochs": 20}
     whole = train(collection, tiny, "whole", run)
     arguments = collection.arguments(tiny, "killed", run, {"checkpoint_steps": 7})
-    checkpoints = collection.folder / "killed" / "checkpoints"
-    process = start_process(script.main, arguments)
-    while not list(checkpoints.glob("*/step-*")):
-        assert process.is_alive()
-        time.sleep(0.002)
-    process.kill()
-    process.join()
-    (left,) = checkpoints.glob("*/step-*")
+    left = kill_with_a_checkpoint(collection.folder / "killed" / "checkpoints", script.main, arguments)
     assert 7 <= read_json(left / "progress.json")["step"] < 60
     script.main(arguments)
     model = collection.folder / "killed" / "model"

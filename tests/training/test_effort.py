@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from utility_annotation.training.effort import Effort, EnergyMeter
+from utility_annotation.training.effort import EnergyMeter, TrainingEffort
 from utility_annotation.training.processes import World
 
 ALONE = World(0, 1, torch.device("cpu"))
 
 
 def test_tokens_and_padding_of_steps_are_summed() -> None:
-    effort = Effort(seconds=2.0)
+    effort = TrainingEffort(seconds=2.0)
     effort.add(1, [[1] * 4, [1] * 2, [1] * 3], [[0, 2], [1]], ALONE)
     effort.add(1, [[1] * 1], [[0]], ALONE)
     record = effort.record(ALONE)
@@ -23,6 +23,13 @@ def test_tokens_and_padding_of_steps_are_summed() -> None:
     assert (record["queries_per_second"], record["tokens_per_second"]) == (1, 5)
     assert record["peak_megabytes"]["process"] > 100, "torch alone takes more"
     assert record["peak_megabytes"]["device"] is record["kilojoules"] is None
+
+
+def test_a_training_that_made_no_step_since_its_effort_is_counted_has_no_rates() -> None:
+    """It goes on from a checkpoint of its last step, which an older version wrote."""
+    record = TrainingEffort().record(ALONE)
+    assert record["padding_share"] is None
+    assert "tokens_per_second" not in record
 
 
 def counters(folder: Path, *microjoules: int) -> Path:
@@ -47,6 +54,14 @@ def test_a_counter_that_began_again_is_left_out_once(tmp_path: Path) -> None:
     counters(tmp_path, 1_000_000, 6_000_000)
     assert meter.joules() == 1
     counters(tmp_path, 2_000_000, 6_000_000)
+    assert meter.joules() == 1
+
+
+def test_a_counter_that_can_be_read_only_later_counts_from_then_on(tmp_path: Path) -> None:
+    meter = EnergyMeter(ALONE, tmp_path)
+    counters(tmp_path, 9_000_000)
+    assert meter.joules() == 0
+    counters(tmp_path, 10_000_000)
     assert meter.joules() == 1
 
 

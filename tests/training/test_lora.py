@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import torch
 import train as script
 from peft import PeftModel
 from safetensors.torch import load_file
-from several import run_processes, start_process
+from several import kill_with_a_checkpoint, run_processes
 from test_trainer import RUN, train, weights
 from tiny_bert import save_tiny_bert
 from tiny_collection import BACKBONE, make_collection
@@ -177,14 +176,7 @@ def test_a_killed_training_goes_on_to_the_model_of_an_uninterrupted_one(collecti
     run = ADAPTED | {"epochs": 20}
     whole = train(collection, tiny, "whole", run)
     arguments = collection.arguments(tiny, "killed", run, {"checkpoint_steps": 7})
-    checkpoints = collection.folder / "killed" / "checkpoints"
-    process = start_process(script.main, arguments)
-    while not list(checkpoints.glob("*/step-*")):
-        assert process.is_alive()
-        time.sleep(0.002)
-    process.kill()
-    process.join()
-    (left,) = checkpoints.glob("*/step-*")
+    left = kill_with_a_checkpoint(collection.folder / "killed" / "checkpoints", script.main, arguments)
     assert 7 <= read_json(left / "progress.json")["step"] < 60
     script.main(arguments)
     model = collection.folder / "killed" / "model"

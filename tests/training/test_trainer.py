@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
-import time
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import pytest
 import torch
 import train as script
 from safetensors.torch import load_file, save_file
-from several import run_processes, start_process
+from several import kill_with_a_checkpoint, run_processes
 from tiny_collection import BACKBONE, make_collection
 from transformers import MPNetConfig, MPNetModel
 
@@ -138,16 +137,9 @@ def test_a_killed_training_goes_on_to_the_model_of_an_uninterrupted_one(collecti
     run = {"epochs": 20}
     whole = train(collection, tiny, "whole", run)
     arguments = collection.arguments(tiny, "killed", {**RUN, **run}, {"checkpoint_steps": 7})
-    checkpoints = collection.folder / "killed" / "checkpoints"
-    process = start_process(script.main, arguments)
-    while not list(checkpoints.glob("*/step-*")):
-        assert process.is_alive()
-        time.sleep(0.002)
-    process.kill()
-    process.join()
+    left = kill_with_a_checkpoint(collection.folder / "killed" / "checkpoints", script.main, arguments)
     model = collection.folder / "killed" / "model"
     assert not model.exists()
-    (left,) = checkpoints.glob("*/step-*")
     done = read_json(left / "progress.json")["step"]
     assert 7 <= done < 60
     # what a kill while a checkpoint is written leaves behind

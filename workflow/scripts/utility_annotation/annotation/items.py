@@ -73,25 +73,26 @@ def read_pool(path: Path | str, *, titles: bool = True) -> list[Item]:
 
 
 def keep_relevant(items: Iterable[Item], relsel: Path | str) -> Iterator[Item]:
-    """Narrow each query to its relevance selection, in the pool's order.
+    """Narrow each query to its relevance selection, in the pool's order, with the scores of its pool if it has some.
 
     If the selection is empty or failed, the whole pool stays, and ``whole_pool`` is set.
 
     Raises:
-        InputError: the relevance file has no row for a query, or selects a passage outside its pool.
+        InputError: the relevance file has no row for a query, selects a passage outside its pool, or scores others
+            than those of its pool.
     """
     selections = {row["query_id"]: row for row in iter_rows(ANNOTATION, [relsel])}
     for item in items:
         row = _row_of(item, selections, relsel)
-        chosen = set(row["docids"] or ())
-        if not chosen <= {passage.docid for passage in item.passages}:
+        chosen, pool = set(row["docids"] or ()), {passage.docid for passage in item.passages}
+        scores = {each["docid"]: each["score"] for each in row["scores"] or ()}
+        if not chosen <= pool or (scores and scores.keys() != pool):
             raise InputError(
-                f"query {item.query_id!r} has a selected passage that is not in its pool.",
+                f"query {item.query_id!r} has a selected or scored passage that is not in its pool, or lacks a score.",
                 hint="delete the annotation and run its target again, so that it is made from this pool.",
                 path=relsel,
             )
         passages = tuple(passage for passage in item.passages if passage.docid in chosen)
-        scores = {each["docid"]: each["score"] for each in row["scores"] or ()}
         yield replace(item, passages=passages or item.passages, whole_pool=not passages, relevance=scores)
 
 

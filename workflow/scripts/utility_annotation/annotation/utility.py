@@ -61,9 +61,8 @@ class Utility(Likelihoods):
         """Docids by falling score, and every shown passage's score."""
         without, *given = results
         gains = scores_of(item.passages, [result.mean - without.mean for result in given])
-        scores = {
-            docid: item.relevance.get(docid, 0.0) + self._settings.gain_weight * gain for docid, gain in gains.items()
-        }
+        relevance = item.relevance or dict.fromkeys(gains, 0.0)
+        scores = {docid: relevance[docid] + self._settings.gain_weight * gain for docid, gain in gains.items()}
         docids = best_first(scores)
         if self._select:
             docids = [docid for docid in docids if scores[docid] >= scores[docids[0]] - self._settings.margin]

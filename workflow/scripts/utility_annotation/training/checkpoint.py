@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from ..common.files import atomic_write, read_json, write_json
-from .effort import Effort
+from .effort import TrainingEffort
 
 
 def trained(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
@@ -39,7 +39,7 @@ class TrainingState:
     curve: list[list[float]] = field(default_factory=list)
     dev: list[list[float]] = field(default_factory=list)
     loss_scale: dict[str, float] = field(default_factory=dict)
-    effort: Effort = field(default_factory=Effort)
+    effort: TrainingEffort = field(default_factory=TrainingEffort)
 
 
 def save_weights(path: Path, model: torch.nn.Module) -> None:
@@ -92,5 +92,5 @@ def restore(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimiz
                 key: value if key == "step" else value.to(parameter.device) for key, value in state.items()
             }
     found = read_json(latest / "progress.json", "step", "curve", "loss_scale")
-    effort = Effort(**found.get("effort", {}))
+    effort = TrainingEffort(**found.get("effort", {}))
     return TrainingState(found["step"], found["curve"], found.get("dev", []), found["loss_scale"], effort)

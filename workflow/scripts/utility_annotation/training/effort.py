@@ -17,7 +17,7 @@ _RAPL = Path("/sys/class/powercap")
 
 
 @dataclass
-class Effort:
+class TrainingEffort:
     """Sums over the optimiser steps.
 
     Attributes:
@@ -71,7 +71,7 @@ class Effort:
         return {
             "texts": self.texts,
             "tokens": self.tokens,
-            "padding_share": round(1 - self.tokens / self.padded, 4),
+            "padding_share": round(1 - self.tokens / self.padded, 4) if self.padded else None,
             **(rates if seconds > 0 else {}),
             **({"evaluation_seconds": round(self.evaluation, 1)} if self.evaluation else {}),
             "peak_megabytes": {"process": process, "device": device or None},
@@ -94,7 +94,7 @@ class EnergyMeter:
     def joules(self) -> float:
         """The energy, summed over the processes; 0 where no counter can be read."""
         now = dict(self._counters())
-        used = sum(value - self._before.get(name, value) for name, value in now.items() if value >= self._before[name])
+        used = sum(max(0.0, value - self._before.get(name, value)) for name, value in now.items())
         self._before = now
         total = torch.tensor([used], dtype=torch.float64, device=self._world.device)
         self._world.sum(total)

@@ -203,6 +203,12 @@ def _check_kind(config: PreTrainedConfig, folder: Path | str) -> None:
             hint="set `backbones.*.model` to an encoder such as BERT.",
             path=folder,
         )
+    if config.get_text_config() is not config:
+        raise InputError(
+            f"this model ({config.model_type}) reads more than text, and a backbone is a model of text alone.",
+            hint="set `backbones.*.model` to the model's version for text, such as google/gemma-3-1b-it.",
+            path=folder,
+        )
     if getattr(config, "quantization_config", None) is not None:
         raise InputError(
             "this model is quantised, and a backbone is trained and used in full precision.",
