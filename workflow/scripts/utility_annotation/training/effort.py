@@ -67,12 +67,12 @@ class TrainingEffort:
         world.largest(peaks)
         process, device = (round(peak) for peak in peaks.tolist())
         seconds = self.seconds - self.evaluation
-        rates = {f"{name}_per_second": round(getattr(self, name) / seconds, 1) for name in ("queries", "tokens")}
+        rated = ("queries", "tokens") if seconds > 0 else ()
         return {
             "texts": self.texts,
             "tokens": self.tokens,
             "padding_share": round(1 - self.tokens / self.padded, 4) if self.padded else None,
-            **(rates if seconds > 0 else {}),
+            **{f"{name}_per_second": round(getattr(self, name) / seconds, 1) for name in rated},
             **({"evaluation_seconds": round(self.evaluation, 1)} if self.evaluation else {}),
             "peak_megabytes": {"process": process, "device": device or None},
             "kilojoules": round(self.joules / 1000, 1) or None,
