@@ -352,6 +352,7 @@ SPEED = {
     "annotate/servers/far/attempts": 1,
     "train/grad_cache_chunk": 4,
     "train/gradient_checkpointing": True,
+    "train/fsdp": True,
     "train/checkpoint_steps": 5,
     "train/log_steps": 1,
     "train/log_to": "tensorboard",
@@ -366,7 +367,8 @@ SPEED = {
 
 @pytest.mark.parametrize("place", SPEED)
 def test_speed_makes_nothing_stale(place: str) -> None:
-    changed = at_places({f"performance/{place}": SPEED[place]})
+    gpus = {"performance/train/gpus": 8} if place == "train/fsdp" else {}  # it needs several
+    changed = at_places({f"performance/{place}": SPEED[place]} | gpus)
     assert changed.performance != WHOLE.performance
     assert stale_rules(WHOLE, changed) == set()
 

@@ -164,6 +164,11 @@ CHART = {
             {"annotate": {"gpus_of": {"smollm": 2}}},
             "performance.annotate.gpus_of names 'smollm', which is not in `annotators` (did you mean 'smollm2'?)",
         ),
+        (
+            "performance",
+            {"train": {"fsdp": True, "gpus": 1}},
+            "performance.train.fsdp needs two GPUs or more, but performance.train.gpus is 1",
+        ),
         ("annotators/smollm2/model", None, "engine transformers needs `model`"),
         ("annotators/smollm2/engine", "openai", "engine openai needs `served_model_name`"),
         (
@@ -287,6 +292,14 @@ def _place_of_old_key(path: str, value: Any) -> tuple[str, str]:
     elif isinstance(value, dict) and keys != ["runs"]:
         keys += value
     return ".".join(keys), keys[-1]
+
+
+def test_fp16_does_not_go_with_fsdp(demo: dict[str, Any]) -> None:
+    demo["performance"]["train"] = {"fsdp": True, "gpus": 2}
+    load(demo)
+    demo["trainings"]["human"]["precision"] = "fp16"
+    with pytest.raises(InputError, match=r"trainings\.human\.precision is fp16, which performance\.train\.fsdp"):
+        load(demo)
 
 
 @pytest.mark.parametrize(("path", "value"), OLD_KEYS, ids=[path for path, _ in OLD_KEYS])

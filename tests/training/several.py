@@ -16,15 +16,19 @@ _CONTEXT.set_forkserver_preload(["torch", "transformers.models.bert.modeling_ber
 
 
 def run_processes(count: int, function: Callable[..., None], *arguments: Any) -> None:
-    """Call ``function(*arguments)`` in each of ``count`` processes; all must succeed."""
+    """Call ``function(*arguments)`` in each of ``count`` processes; all must succeed within two minutes."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     processes = [_CONTEXT.Process(target=_call, args=(rank, count, port, function, arguments)) for rank in range(count)]
     for process in processes:
         process.start()
+    end = time.monotonic() + 120
     for process in processes:
-        process.join(120)
+        process.join(max(0, end - time.monotonic()))
+    for process in processes:
+        process.kill()  # one that waits for another that failed; without effect on one that ended
+        process.join()
     assert [process.exitcode for process in processes] == [0] * count
 
 

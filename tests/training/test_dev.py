@@ -137,8 +137,8 @@ def by_step(monkeypatch: pytest.MonkeyPatch) -> dict[int, dict[str, torch.Tensor
     seen: dict[int, dict[str, torch.Tensor]] = {}
     real = trainer.checkpoint.save
 
-    def save(folder: Path, model: Any, optimizer: Any, state: Any) -> None:
-        real(folder, model, optimizer, state)
+    def save(folder: Path, model: Any, optimizer: Any, state: Any, world: Any) -> None:
+        real(folder, model, optimizer, state, world)
         seen[state.step] = {name: value.detach().clone() for name, value in trainer.checkpoint.trained(model).items()}
 
     monkeypatch.setattr(trainer.checkpoint, "save", save)

@@ -17,9 +17,10 @@ from utility_annotation.settings import Backbone, Lora
 from utility_annotation.training.dropout import prepare
 from utility_annotation.training.encoder import Encoder
 from utility_annotation.training.gradients import Pass, backward, recompute_layers
-from utility_annotation.training.lora import add
+from utility_annotation.training.lora import add, store_frozen
 from utility_annotation.training.losses import lse_pair
 from utility_annotation.training.processes import processes
+from utility_annotation.training.sharding import shard, whole
 
 BACKBONE = Backbone(model="tiny", query_length=12, passage_length=24)
 LORA = Lora(r=3, dropout=0.3)
@@ -37,7 +38,16 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def write_gradients(
-    model: Path, texts_path: Path, grad_cache_chunk: int, output: Path, *, again: bool = False, lora: Lora | None = None
+    model: Path,
+    texts_path: Path,
+    grad_cache_chunk: int,
+    output: Path,
+    *,
+    again: bool = False,
+    lora: Lora | None = None,
+    fsdp: bool = False,
+    precision: str = "fp32",
+    frozen: str = "fp32",
 ) -> None:
     """What each process does: its share of the texts, then gradients and loss to ``output``/rank."""
     content = json.loads(texts_path.read_text())
@@ -52,15 +62,18 @@ def write_gradients(
             for name, parameter in encoder.named_parameters():
                 if "lora_B" in name:  # it begins as 0, and then the other matrix has no gradient
                     torch.nn.init.normal_(parameter, std=0.1, generator=torch.Generator().manual_seed(len(name)))
+            store_frozen(encoder, frozen)
             encoder.train()
         if again:
             recompute_layers(encoder.model)
+        if fsdp:
+            shard(encoder.model, world)
         loss = backward(
             encoder,
             encoder.token_ids([texts[text] for text in world.share(len(texts))], "passage"),
             len(texts),
             lambda vectors: lse_pair(vectors[:3] @ vectors[3:].T, positives, ~positives),
-            Pass(grad_cache_chunk, "fp32", seed=3),
+            Pass(grad_cache_chunk, precision, seed=3, sharded=fsdp),
             world,
             step=0,
         )
@@ -69,7 +82,7 @@ def write_gradients(
 
 
 def _gradients(encoder: Encoder) -> dict[str, torch.Tensor]:
-    return {name: value.grad for name, value in encoder.named_parameters() if value.grad is not None}
+    return {name: whole(value.grad) for name, value in encoder.named_parameters() if value.grad is not None}
 
 
 @pytest.fixture(scope="module")
@@ -171,3 +184,42 @@ def test_adapters_have_the_same_gradient_in_several_processes(texts, tmp_path, a
     run_processes(count, write, model, texts, grad_cache_chunk, tmp_path / "gradients")
     for rank in range(count):
         torch.testing.assert_close(load_file(tmp_path / "gradients" / str(rank)), gradients, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(("count", "grad_cache_chunk", "again"), [(2, 0, False), (2, 2, True), (3, 1, False)])
+def test_sharded_processes_have_the_same_gradient(tiny, texts, tmp_path, with_dropout, count, grad_cache_chunk, again):
+    """Three processes have 4, 4 and 3 of the texts, so that one of them rests in one pass."""
+    write = partial(write_gradients, again=again, fsdp=True)
+    run_processes(count, write, tiny, texts, grad_cache_chunk, tmp_path / "gradients")
+    for rank in range(count):
+        torch.testing.assert_close(load_file(tmp_path / "gradients" / str(rank)), with_dropout, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(("count", "grad_cache_chunk", "again"), [(2, 0, True), (3, 1, False)])
+def test_sharded_adapters_have_the_same_gradient(texts, tmp_path, adapted, count, grad_cache_chunk, again):
+    model, gradients = adapted
+    write = partial(write_gradients, again=again, lora=LORA, fsdp=True)
+    run_processes(count, write, model, texts, grad_cache_chunk, tmp_path / "gradients")
+    for rank in range(count):
+        torch.testing.assert_close(load_file(tmp_path / "gradients" / str(rank)), gradients, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("grad_cache_chunk", [0, 2])
+def test_frozen_weights_in_a_pass_s_precision_change_no_gradient(texts, tmp_path, adapted, grad_cache_chunk):
+    model, _ = adapted
+    for frozen in ("fp32", "bf16"):
+        folder = tmp_path / frozen
+        write_gradients(model, texts, grad_cache_chunk, folder, lora=LORA, precision="bf16", frozen=frozen)
+    found, expected = (load_file(tmp_path / frozen / "0") for frozen in ("bf16", "fp32"))
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)
+
+
+def test_frozen_linear_weights_take_half_the_memory(tiny):
+    encoder = Encoder.load(tiny, BACKBONE)
+    add(encoder, LORA, seed=5)
+    store_frozen(encoder, "bf16")
+    kept = {name: parameter.dtype for name, parameter in encoder.named_parameters()}
+    assert {kept[name] for name in kept if name.endswith("base_layer.weight")} == {torch.bfloat16}
+    assert {kept[name] for name in kept if "lora_" in name or "LayerNorm" in name} == {torch.float32}

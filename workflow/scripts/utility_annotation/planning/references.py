@@ -55,6 +55,7 @@ def problems(configuration: Configuration) -> Iterator[str]:
         yield from _unknown("performance.annotate.gpus_of", name, configuration.annotators, "annotators")
         if name in configuration.annotators and configuration.annotators[name].engine == "openai":
             yield f"performance.annotate.gpus_of.{name} has no effect with engine openai: remove the key"
+    yield from _fsdp(configuration)
     if "hub" in configuration.downloads:
         yield "downloads.hub: this name is reserved, as raw/hub has the files of hub addresses"
     yield from _averages(configuration)
@@ -65,6 +66,18 @@ def problems(configuration: Configuration) -> Iterator[str]:
 
     yield from tables.problems(configuration)
     yield from ignored.problems(configuration)
+
+
+def _fsdp(configuration: Configuration) -> Iterator[str]:
+    train = configuration.performance.train
+    if train.fsdp and train.gpus < 2:
+        yield (
+            f"performance.train.fsdp needs two GPUs or more, but performance.train.gpus is {train.gpus}: raise it, or "
+            "set fsdp to false"
+        )
+    for name, training in configuration.trainings.items():
+        if train.fsdp and training.precision == "fp16":
+            yield f"trainings.{name}.precision is fp16, which performance.train.fsdp does not go with: set bf16 or fp32"
 
 
 def _unknown(place: str, name: str | None, section: Iterable[str], kind: str) -> Iterator[str]:

@@ -73,6 +73,11 @@ class TrainPerformance(Settings):
         description="Gradient checkpointing: only the input of each layer is kept, and the backward pass computes the "
         "layer again. This takes less memory and more time.",
     )
+    fsdp: bool = Field(
+        False,
+        description="Weights, gradients and AdamW's moments in parts, one per GPU (FSDP2), for a model that does not "
+        "fit into one. Without it each GPU has all of them. Needs two GPUs or more, and precision bf16 or fp32.",
+    )
     checkpoint_steps: int = Field(500, ge=1, description="Steps between checkpoints.")
     log_steps: int = Field(
         10, ge=1, description="Steps between progress lines; slow steps get a line every ten seconds."

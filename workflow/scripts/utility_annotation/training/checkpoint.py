@@ -2,7 +2,8 @@
 
 A checkpoint is a folder ``step-00000500`` with the trained weights, AdamW's moments and the training's state. It is
 written under a temporary name and renamed, so that an existing checkpoint is complete. Sampling, order, learning rate
-and dropout are functions of seed and step, so there is no other state.
+and dropout are functions of seed and step, so there is no other state. The tensors are whole, so that a training may go
+on with another number of processes.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from safetensors.torch import load_file, save_file
 
 from ..common.files import atomic_write, read_json, write_json
 from .effort import TrainingEffort
+from .processes import World
+from .sharding import part, whole
 
 
 def trained(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
@@ -42,32 +45,51 @@ class TrainingState:
     effort: TrainingEffort = field(default_factory=TrainingEffort)
 
 
-def save_weights(path: Path, model: torch.nn.Module) -> None:
-    """Write the trained parameters (temporary name, then rename)."""
-    weights = {name: parameter.detach().contiguous() for name, parameter in trained(model).items()}
-    with atomic_write(path) as temporary:
-        save_file(weights, temporary)
+def weights(model: torch.nn.Module, world: World) -> dict[str, torch.Tensor]:
+    """The trained parameters by name, on the CPU, in the first process; {} in others. All processes must call it."""
+    return _gathered({name: parameter.detach() for name, parameter in trained(model).items()}, world)
+
+
+def save_weights(path: Path, model: torch.nn.Module, world: World) -> None:
+    """Write the trained parameters (temporary name, then rename). All processes must call it, and the first writes."""
+    found = weights(model, world)
+    if world.rank == 0:
+        with atomic_write(path) as temporary:
+            save_file(found, temporary)
 
 
 @torch.no_grad()
-def load_weights(path: Path, model: torch.nn.Module) -> None:
-    """Give the model the parameters that :func:`save_weights` wrote."""
-    weights = load_file(path)
+def give_weights(found: dict[str, torch.Tensor], model: torch.nn.Module) -> None:
+    """Give the model these parameters, whole ones even if this process has a part of the model."""
     for name, parameter in trained(model).items():
-        parameter.copy_(weights[name])
+        parameter.copy_(part(found[name], parameter))
 
 
-def save(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, state: TrainingState) -> None:
-    """Write a checkpoint of this step, then remove the older ones."""
+def _gathered(tensors: dict[str, torch.Tensor], world: World) -> dict[str, torch.Tensor]:
+    gathered = {}
+    for name, tensor in tensors.items():
+        found = whole(tensor)
+        if world.rank == 0:
+            gathered[name] = found.cpu().contiguous()
+    return gathered
+
+
+def save(
+    folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, state: TrainingState, world: World
+) -> None:
+    """Write a checkpoint of this step, then remove the older ones. All processes must call it, and the first writes."""
     moments = {
-        f"{name}.{key}": value.contiguous()
+        f"{name}.{key}": value
         for name, parameter in trained(model).items()
         for key, value in optimizer.state.get(parameter, {}).items()
     }
+    found, moments = weights(model, world), _gathered(moments, world)
+    if world.rank:
+        return
     target = folder / f"step-{state.step:08d}"
     with atomic_write(target) as temporary:
         temporary.mkdir()
-        save_weights(temporary / "model.safetensors", model)
+        save_file(found, temporary / "model.safetensors")
         save_file(moments, temporary / "optimizer.safetensors")
         write_json(temporary / "progress.json", asdict(state))
     for older in folder.glob("step-*"):
@@ -81,7 +103,7 @@ def restore(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimiz
     if not checkpoints:
         return TrainingState()
     latest = checkpoints[-1]
-    load_weights(latest / "model.safetensors", model)
+    give_weights(load_file(latest / "model.safetensors"), model)
     moments = load_file(latest / "optimizer.safetensors")
     for name, parameter in trained(model).items():
         state = {
@@ -89,7 +111,7 @@ def restore(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimiz
         }
         if state:
             optimizer.state[parameter] = {
-                key: value if key == "step" else value.to(parameter.device) for key, value in state.items()
+                key: value if key == "step" else part(value, parameter) for key, value in state.items()
             }
     found = read_json(latest / "progress.json", "step", "curve", "loss_scale")
     effort = TrainingEffort(**found.get("effort", {}))

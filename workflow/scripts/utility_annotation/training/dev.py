@@ -140,6 +140,7 @@ class DevSet:
         """The score of every candidate, the same in each process; shape (candidates,)."""
         device = self._world.device
         scores = torch.zeros(len(self.pools.docids), device=device)
+        idle = self._how.idle_passes(sum(len(block.chunks) for block in self._blocks), self._world)
         encoder.eval()
         for block in self._blocks:
             vectors = torch.empty(len(block.ids), encoder.dimension, device=device)
@@ -149,6 +150,9 @@ class DevSet:
                     vectors[chunk] = encoder(input_ids.to(device), mask.to(device))
             queries, passages = (vectors[texts.to(device)] for texts in (block.questions, block.passages))
             scores[block.places.to(device)] = (queries * passages).sum(dim=1)
+        for _ in range(idle):
+            with autocast(device, self._how.precision):
+                encoder.idle(device)
         encoder.train()
         self._world.sum(scores)
         return scores.cpu().numpy()
@@ -184,8 +188,8 @@ class Selection:
             mean[0] = self._mean(self._dev.pools, scores, self.settings.metric)
         self._world.sum(mean)
         self._curve.append([step, mean.item()])
-        if self.settings.keep == "best" and self.best[0] == step and not last and self._world.rank == 0:
-            checkpoint.save_weights(self._file(step), encoder)
+        if self.settings.keep == "best" and self.best[0] == step and not last:
+            checkpoint.save_weights(self._file(step), encoder, self._world)
             self._remove_all_but(step, self._needed)
         return mean.item()
 
@@ -204,17 +208,16 @@ class Selection:
     def at_checkpoint(self) -> None:
         """Remove the weights that a training does not need that goes on from the present checkpoint."""
         self._needed = self.best[0] if self._curve else None
-        if self._world.rank == 0:
-            self._remove_all_but(self._needed)
+        self._remove_all_but(self._needed)
 
     def kept_step(self, step: int) -> int:
         """The step whose weights are the model, of a training that ended after ``step``."""
         return self.best[0] if self.settings.keep == "best" else step
 
-    def restore(self, encoder: Encoder, step: int) -> None:
-        """Give the encoder the weights that are the model."""
-        if self.kept_step(step) != step:
-            checkpoint.load_weights(self._file(self.kept_step(step)), encoder)
+    def best_weights(self, step: int) -> Path | None:
+        """The file of the weights that are the model; None if those after the last ``step`` are."""
+        kept = self.kept_step(step)
+        return None if kept == step else self._file(kept)
 
     def record(self, step: int) -> dict[str, Any]:
         """The part of ``training.json``."""
@@ -232,6 +235,8 @@ class Selection:
         return self._folder / f"best-{step:08d}.safetensors"
 
     def _remove_all_but(self, *steps: int | None) -> None:
+        if self._world.rank:
+            return
         kept = {self._file(step) for step in steps if step is not None}
         for file in set(self._folder.glob("best-*.safetensors")) - kept:
             file.unlink()

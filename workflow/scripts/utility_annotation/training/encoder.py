@@ -153,6 +153,12 @@ class Encoder(torch.nn.Module):
         vectors = self.pooling.function(hidden, attention_mask)
         return torch.nn.functional.normalize(vectors, dim=-1) if self.backbone.normalize else vectors
 
+    def idle(self, device: torch.device) -> torch.Tensor:
+        """Pass one token through the model; no vectors, of shape (0, dimension), on which no gradient rests."""
+        token = torch.tensor([[self.tokenizer.pad_token_id]], device=device)
+        vectors: torch.Tensor = self(token, torch.ones_like(token))
+        return vectors[:0]
+
     def save(self, folder: Path | str) -> None:
         """Write a model folder (temporary name, then rename) that transformers and sentence-transformers load.
 

@@ -22,9 +22,14 @@ from ..common.errors import InputError
 from .dropout import TextDropout, same_masks, text_seeds
 from .encoder import Encoder, length_batches
 from .processes import World
+from .sharding import idle_passes
 
 _BATCH_TOKENS = {"cpu": 2048, "cuda": 32768}
 """Padded tokens in one encoder pass without gradient caching: enough to keep the device busy."""
+
+
+DTYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+"""What linear layers compute in, by the name of the precision; None is what the weights are in."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +40,13 @@ class Pass:
         grad_cache_chunk: texts encoded at a time with gradient caching; 0 turns it off.
         precision: fp32, bf16 or fp16 (autocast; vectors and loss are fp32 always).
         seed: decides the dropout masks, together with step and text.
+        sharded: whether each process has a part of the encoder (see :mod:`.sharding`).
     """
 
     grad_cache_chunk: int
     precision: str
     seed: int
+    sharded: bool = False
 
     def chunks(self, lengths: Sequence[int], device: torch.device) -> list[list[int]]:
         """Texts of similar length together: by count with gradient caching, by padded tokens without."""
@@ -50,6 +57,10 @@ class Pass:
             longest_first[start : start + self.grad_cache_chunk]
             for start in range(0, len(lengths), self.grad_cache_chunk)
         ]
+
+    def idle_passes(self, passes: int, world: World) -> int:
+        """How many passes another process makes more, if this one must keep step with it."""
+        return idle_passes(passes, world, world.device) if self.sharded else 0
 
 
 def recompute_layers(model: PreTrainedModel) -> None:
@@ -93,28 +104,34 @@ def backward(
     share = world.share(texts)
     seeds = text_seeds(how.seed, step, share)
     chunks = how.chunks([len(ids) for ids in token_ids], world.device)
+    chunks += [[]] * how.idle_passes(len(chunks), world)
 
-    def encode(chunk: int) -> Tensor:
-        input_ids, mask = encoder.pad([token_ids[index] for index in chunks[chunk]])
-        masks = TextDropout(seeds[chunks[chunk]].to(world.device))
+    def encode(chunk: list[int]) -> Tensor:
+        if not chunk:
+            with autocast(world.device, how.precision):
+                return encoder.idle(world.device)
+        input_ids, mask = encoder.pad([token_ids[index] for index in chunk])
+        masks = TextDropout(seeds[chunk].to(world.device))
         with masks, autocast(world.device, how.precision):
             return encoder(input_ids.to(world.device), mask.to(world.device))
 
     vectors = torch.zeros(texts, encoder.dimension, device=world.device)
-    places = [torch.tensor([share[index] for index in chunk], device=world.device) for chunk in chunks]
+    places = [
+        torch.tensor([share[index] for index in chunk], dtype=torch.int64, device=world.device) for chunk in chunks
+    ]
     encoded: list[Tensor] = []
-    for chunk, place in enumerate(places):
+    for chunk, place in zip(chunks, places, strict=True):
         with torch.no_grad() if how.grad_cache_chunk else nullcontext():
             encoded.append(encode(chunk))
-        vectors[place] = encoded[chunk].detach()
+        vectors[place] = encoded[-1].detach()
     world.sum(vectors)
 
     vectors.requires_grad_()
     loss = loss_of(vectors)
     (gradient,) = torch.autograd.grad(loss, vectors)
-    for chunk, place in enumerate(places):
-        (encode(chunk) if how.grad_cache_chunk else encoded[chunk]).backward(scale(gradient[place]))
-    if world.size > 1:
+    for number, (chunk, place) in enumerate(zip(chunks, places, strict=True)):
+        (encode(chunk) if how.grad_cache_chunk else encoded[number]).backward(scale(gradient[place]))
+    if world.size > 1 and not how.sharded:  # the parts of a sharded encoder are summed already
         for parameter in encoder.parameters():
             if parameter.requires_grad:
                 parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
@@ -124,7 +141,7 @@ def backward(
 
 @contextmanager
 def autocast(device: torch.device, precision: str) -> Iterator[None]:
-    """A precision of the encoder's pass: fp32, bf16 or fp16."""
-    dtype = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
+    """A precision of the encoder's pass, from ``DTYPES``."""
+    dtype = DTYPES[precision]
     with nullcontext() if dtype is None else torch.autocast(device.type, dtype):
         yield

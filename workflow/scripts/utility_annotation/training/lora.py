@@ -20,6 +20,7 @@ from ..common.importing import large_packages
 from ..settings import Lora
 from ..settings.base import nearest
 from .encoder import Encoder
+from .gradients import DTYPES
 
 if TYPE_CHECKING:
     from peft import LoraConfig, PeftModel
@@ -54,6 +55,18 @@ def add(encoder: Encoder, lora: Lora, seed: int) -> PeftModel:
         warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers by the older of two names
         torch.manual_seed(seed)
         return get_peft_model(encoder.model, config)
+
+
+def store_frozen(encoder: Encoder, precision: str) -> None:
+    """Keep the frozen weights of linear layers in the precision in which every pass uses them: half the memory.
+
+    A pass in bf16 or fp16 rounds them to it anyway, so that no vector or gradient changes.
+    """
+    dtype = DTYPES[precision]
+    for module in encoder.modules() if dtype else ():
+        if isinstance(module, (torch.nn.Linear, Conv1D)):
+            for parameter in module.parameters():
+                parameter.data = parameter.data if parameter.requires_grad else parameter.data.to(dtype)
 
 
 def save(encoder: Encoder, adapters: PeftModel, folder: Path) -> None:

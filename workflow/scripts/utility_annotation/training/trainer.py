@@ -9,13 +9,14 @@ import platform
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.distributed as dist
+from safetensors.torch import load_file
 from torch import Tensor
 
 from ..common.errors import InputError
@@ -35,6 +36,10 @@ from .losses import LOSSES
 from .plan import TrainingPlan, make_plan
 from .processes import World, processes
 from .sampling import draw
+from .sharding import one_by_one, shard, whole
+
+if TYPE_CHECKING:
+    from peft import PeftModel
 
 _SECONDS_BETWEEN_LINES = 10.0
 """The longest pause between progress lines if steps are slow."""
@@ -98,6 +103,12 @@ def train(
     """
     writer = events.library(performance.log_to)
     with processes(performance.device, performance.gpus) as world:
+        if performance.fsdp and world.size == 1:
+            raise InputError(
+                "`performance.train.fsdp` is true, but the training has one process.",
+                hint="start it by python -m torch.distributed.run --standalone --nproc-per-node GPUS, as the workflow "
+                "does where `performance.train.gpus` is two or more.",
+            )
         scratch = checkpoints / inputs.digest(training, backbone)
         if world.rank == 0:
             _prepare_scratch(inputs, checkpoints, scratch)
@@ -105,13 +116,9 @@ def train(
             dist.barrier()
         data = TrainingData(scratch / "data.arrow")
         plan = make_plan(data, training)
-        encoder = Encoder.load(inputs.model, backbone)
-        prepare(encoder.model)
-        adapters = lora.add(encoder, training.lora, training.seed) if training.lora else None
-        if performance.gradient_checkpointing:
-            recompute_layers(encoder.model)
         with _memory(training, performance, world):
-            trainer = _Trainer(encoder.to(world.device).train(), data, plan, performance, world)
+            encoder = _encoder(inputs, training, backbone, performance, world)
+            trainer = _Trainer(encoder, data, plan, performance, world)
             trainer.state = checkpoint.restore(scratch, encoder, trainer.optimizer)
             if trainer.state.loss_scale:
                 trainer.scaler.load_state_dict(trainer.state.loss_scale)
@@ -119,10 +126,11 @@ def train(
             with events.written(writer if world.rank == 0 else None, events_folder, trainer.state.step) as write:
                 trainer.run(scratch, write)
         effort = trainer.state.effort.record(world)
+        weights = checkpoint.weights(encoder, world)
         if world.rank == 0:
-            encoder.eval()
-            if trainer.selection:
-                trainer.selection.restore(encoder, trainer.state.step)
+            best = trainer.selection.best_weights(trainer.state.step) if trainer.selection else None
+            encoder, adapters = _loaded(inputs, training, backbone)
+            checkpoint.give_weights(load_file(best) if best else weights, encoder)
             with atomic_write(output) as temporary:
                 if adapters is None:
                     encoder.save(temporary)
@@ -130,6 +138,28 @@ def train(
                     lora.save(encoder, adapters, temporary)
                 write_json(temporary / "training.json", _record(inputs, backbone, performance, trainer, effort))
             shutil.rmtree(checkpoints)
+
+
+def _loaded(inputs: Inputs, training: Training, backbone: Backbone) -> tuple[Encoder, PeftModel | None]:
+    """The encoder as its folder has it, in fp32 on the CPU, with new adapters beside its weights if it has any."""
+    encoder = Encoder.load(inputs.model, backbone)
+    return encoder, lora.add(encoder, training.lora, training.seed) if training.lora else None
+
+
+def _encoder(
+    inputs: Inputs, training: Training, backbone: Backbone, performance: TrainPerformance, world: World
+) -> Encoder:
+    """The encoder ready to be trained, on this process's device."""
+    with one_by_one(world) if performance.fsdp else nullcontext():
+        encoder, _ = _loaded(inputs, training, backbone)
+        prepare(encoder.model)
+        if training.lora:
+            lora.store_frozen(encoder, training.precision)
+        if performance.gradient_checkpointing:
+            recompute_layers(encoder.model)
+        if performance.fsdp:
+            shard(encoder.model, world)
+    return encoder.to(world.device).train()
 
 
 @contextmanager
@@ -146,6 +176,8 @@ def _memory(training: Training, performance: TrainPerformance, world: World) -> 
         ways += ["set `performance.train.grad_cache_chunk` to a number such as 16"] if not chunk else []
         if not performance.gradient_checkpointing:
             ways.append("set `performance.train.gradient_checkpointing` to true")
+        if world.size > 1 and not performance.fsdp and training.precision != "fp16":
+            ways.append("set `performance.train.fsdp` to true")
         ways += ["train with `trainings.*.lora`, which makes another model"] if training.lora is None else []
         ways.append(f"take a {'GPU' if world.device.type == 'cuda' else 'machine'} with more memory")
         raise InputError(
@@ -190,7 +222,9 @@ class _Trainer:
             fused=True,
         )
         self.scaler = torch.amp.GradScaler(world.device.type, enabled=self.settings.precision == "fp16")
-        self.how = Pass(performance.grad_cache_chunk, self.settings.precision, self.settings.seed)
+        self.how = Pass(
+            performance.grad_cache_chunk, self.settings.precision, self.settings.seed, sharded=performance.fsdp
+        )
         self.state = checkpoint.TrainingState()
         self.selection: Selection | None = None
 
@@ -248,11 +282,11 @@ class _Trainer:
                 state.effort.joules += energy.joules()
             if self.world.rank == 0:
                 progress.add(1, due=state.step % self.performance.log_steps == 0)
-                if kept:
-                    state.loss_scale = self.scaler.state_dict()
-                    checkpoint.save(scratch, self.encoder, self.optimizer, state)
-            if kept and self.selection:
-                self.selection.at_checkpoint()
+            if kept:
+                state.loss_scale = self.scaler.state_dict()
+                checkpoint.save(scratch, self.encoder, self.optimizer, state, self.world)
+                if self.selection:
+                    self.selection.at_checkpoint()
             if over:
                 break
         if self.selection and self.selection.stopped:
@@ -325,7 +359,7 @@ class _Trainer:
         )
         self._check_finite("loss", loss, epoch, learning_rate)
         self.scaler.unscale_(self.optimizer)
-        norm = torch.nn.utils.clip_grad_norm_(self.parameters, settings.max_grad_norm or math.inf).item()
+        norm = whole(torch.nn.utils.clip_grad_norm_(self.parameters, settings.max_grad_norm or math.inf)).item()
         if not self.scaler.is_enabled():
             self._check_finite("gradient norm", norm, epoch, learning_rate)
         for group in self.optimizer.param_groups:
