@@ -4,10 +4,11 @@
     python benchmarks/own_corpora.py --table     # the record as Markdown
 
 FOLDER holds the collections as their publishers lay them out: cranfield/, vaswani/, scifact-beir/, squad/. Each is
-written to raw/own/ in another of the formats that a corpus may have (JSONL, TSV, BEIR, parquet), with its human labels,
-of which the curriculum is given those of 20 % of the training questions, and run with
-config/own-corpus.yaml, -human and -small. What came out goes to results/own_corpora.json. Run it in a clone of its own:
-it uses raw/, data/ and results/ there, and each collection takes the place of the one before.
+written to raw/own/ in another of the formats that a corpus may have (JSONL, TSV, BEIR, parquet), with its human labels.
+The curriculum is given those of 20 % of the training questions. Each runs with config/own-corpus.yaml, -human and
+-small, with three seeds and more training questions than -small takes. What came out goes to results/own_corpora.json.
+Run it in a clone of its own: it uses raw/, data/ and results/ there, and each collection takes the place of the one
+before.
 """
 
 from __future__ import annotations
@@ -32,13 +33,20 @@ from utility_annotation.io.schemas import DUPLICATES, QUERIES
 
 RAW = Path("raw/own")
 RUNS = ("bm25/bm25", "dense/untrained", "dense/human", "dense/utilsel", "dense/utilsel-human")
-BASELINES = RUNS[:2]
+BASELINES = RUNS[:3]
+SEEDS = (42, 43, 44)
+TRAINED = [run.removeprefix("dense/") for run in RUNS[2:]]
+QUESTIONS = 96
+"""The most training questions that the LLM judges."""
 COLLECTIONS = ("squad", "cranfield", "vaswani", "scifact")
 METRICS = {"held-out": ("ndcg@10", "mrr@10"), "held-out-human": ("ndcg@10", "mrr@10", "recall@100")}
 
 
 def _configuration(collection: Collection) -> dict[str, Any]:
-    """What is edited, and: humans judge all questions held out, the LLM the sample of them that -small takes."""
+    """What is edited, and: humans judge all questions held out, the LLM the sample of them that -small takes.
+
+    The LLM judges what any seed finds.
+    """
     split = {"queries": collection.questions, "qrels": collection.qrels, "unknown_passages": "keep"}
     held_out = {**split, "part": {"percent": [80, 100]}, "unknown_queries": "drop", "judged_only": True}
     return {
@@ -47,31 +55,48 @@ def _configuration(collection: Collection) -> dict[str, Any]:
                 "corpus": collection.corpus,
                 "shards": 1,
                 "splits": {
-                    "train": {**split, "judged_only": True},
+                    "train": {**split, "judged_only": True, "sample": {"queries": QUESTIONS, "fewer": "keep"}},
                     "held-out": {**split, "judged_only": True},
                     "held-out-all": held_out,
                 },
             }
         },
         "labels": {"human": {"queries": {"percent": 20}}},
+        "trainings": {name: {"seeds": list(SEEDS)} for name in TRAINED},
+        "pools": {"held-out": {"source": {"retrievers": [each for run in RUNS for each in _seeds(run)]}}},
         "testsets": {"held-out-human": {"split": "held-out-all"}},
     }
+
+
+def _seeds(run: str) -> list[str]:
+    """A run's name, and those of its further seeds."""
+    backbone, _, name = run.partition("/")
+    further = SEEDS[1:] if name in TRAINED else ()
+    return [run, *(f"{backbone}/{name}-seed{seed}" for seed in further)]
 
 
 def _figures(name: str, seconds: float) -> dict[str, Any]:
     """What a run left behind, in figures."""
     metrics: dict[str, Any] = {}
     for testset, names in METRICS.items():
-        files = {run: f"results/metrics/{run}/{testset}.per-query.parquet" for run in RUNS}
         for metric in names:
-            values = {run: Sample.of([[per_query_values(path, metric)]]) for run, path in files.items()}
+            samples = {
+                run: Sample.of(
+                    [
+                        [per_query_values(f"results/metrics/{each}/{testset}.per-query.parquet", metric)]
+                        for each in _seeds(run)
+                    ]
+                )
+                for run in RUNS
+            }
             metrics[f"{testset} {metric}"] = {
                 run: {
                     "mean": round(100 * float(own.figures().mean()), 1),
-                    **{f"p against {base}": round(compare(own, values[base]).p_value, 4) for base in BASELINES},
+                    "sd": round(100 * float(own.figures().std(ddof=1)), 1) if own.seeds > 1 else None,
+                    "over": {base: _gain(own, samples[base]) for base in BASELINES if base != run},
                 }
-                for run, own in values.items()
-            } | {"questions": len(values[RUNS[0]].query_ids[0])}
+                for run, own in samples.items()
+            } | {"questions": len(samples[RUNS[0]].query_ids[0])}
     quality: dict[str, Any] = read_json(Path("results/quality/utilsel.json"))
     named = DUPLICATES.read("results/mined/train.duplicates.parquet")
     return {
@@ -88,6 +113,13 @@ def _figures(name: str, seconds: float) -> dict[str, Any]:
     }
 
 
+def _gain(own: Sample, base: Sample) -> dict[str, float]:
+    """Difference and its 95 % interval in points, and p."""
+    found = compare(own, base)
+    points = {name: round(100 * getattr(found, name), 1) for name in ("gain", "low", "high")}
+    return {**points, "p": round(found.p_value, 4)}
+
+
 def _training(run: str) -> dict[str, Any]:
     record: dict[str, Any] = read_json(Path(f"results/models/dense/{run}/training.json"))
     return {key: record[key] for key in ("queries", "steps") if key in record}
@@ -97,7 +129,7 @@ def tables(record: dict[str, Any]) -> str:
     """The record as Markdown: the labels, then a table of runs for each way of judging."""
     collections: dict[str, Any] = record["collections"]
     lines = [
-        "| collection | questions | candidates | chosen a question | recall % | precision % | kappa | highest kappa |",
+        "| collection | questions | candidates | chosen per question | recall % | precision % | kappa | highest |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for name, found in collections.items():
@@ -119,16 +151,16 @@ def tables(record: dict[str, Any]) -> str:
             "| --- |" + " ---: |" * (len(RUNS) + 1),
         ]
         for name, found in collections.items():
-            cells = [_cell(run, found["metrics"][metric][run]) for run in RUNS]
+            cells = [_cell(found["metrics"][metric][run]) for run in RUNS]
             lines.append(f"| {name} | {found['metrics'][metric]['questions']} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _cell(run: str, figures: dict[str, Any]) -> str:
-    """A mean, with p against the untrained retriever."""
-    if run == BASELINES[1]:
-        return str(figures["mean"])
-    return f"{figures['mean']} ({figures[f'p against {BASELINES[1]}']:.3f})"
+def _cell(figures: dict[str, Any]) -> str:
+    """A mean, with its difference from the untrained retriever."""
+    gain = figures["over"].get(BASELINES[1])
+    mean = f"{figures['mean']}" + (f" ± {figures['sd']}" if figures["sd"] is not None else "")
+    return f"{mean} ({gain['gain']:+} [{gain['low']}, {gain['high']}])" if gain else mean
 
 
 def main() -> None:
