@@ -11,7 +11,7 @@ export UV_SYSTEM_CERTS ?= true
 # Each job is a process of its own: what Python has compiled once must be kept, or every job compiles torch anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo audit audit-actual check test lint bench rulegraph pins format cluster-cancel clean-environment
+.PHONY: help demo audit audit-actual gpu-check check test lint bench rulegraph pins format cluster-cancel clean-environment
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-19s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ audit: .venv/core.stamp  ## what a run will take; TARGET, CONFIG and GPUS choose
 
 audit-actual: .venv/core.stamp  ## what a run was to take, beside what it took
 	@python workflow/scripts/audit.py actual $(OPTIONS)
+
+gpu-check: .venv/core.stamp  ## what one GPU computes, against the CPU, and its rates; OPTIONS=--allow-cpu without one
+	@python benchmarks/gpu_check.py $(OPTIONS)
 
 check: .venv/dev.stamp lint  ## format, lint, types and the quick tests: those that start no other process
 	pytest -n 2 --dist loadfile --durations 10 -m 'not (snakemake or process or cluster or vllm or slow)'

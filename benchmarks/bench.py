@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -91,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _measure(name: str, pairs: int, *, whole_only: bool) -> None:
     """Measure one and write its record."""
     path, benchmark = _record(name), BENCHMARKS[name]
-    stamp = {"measured": datetime.date.today().isoformat(), "commit": _commit()}
+    stamp = {"measured": datetime.date.today().isoformat(), "commit": measure.commit()}
     if not whole_only:
         measure.write_record(path, stamp | benchmark.measure(pairs))
     if benchmark.whole is not None:
@@ -117,12 +116,6 @@ def _scale() -> ModuleType:
     import scale
 
     return scale
-
-
-def _commit() -> str:
-    """The commit that was measured, with a + where files were changed since; empty outside a repository."""
-    command = ["git", "describe", "--always", "--dirty=+", "--exclude=*"]
-    return subprocess.run(command, cwd=measure.ROOT, capture_output=True, text=True).stdout.strip()
 
 
 if __name__ == "__main__":

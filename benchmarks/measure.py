@@ -112,6 +112,12 @@ def _processor() -> str:
     return platform.machine()
 
 
+def commit() -> str:
+    """The commit that was measured, with a + where files were changed since; empty outside a repository."""
+    command = ["git", "describe", "--always", "--dirty=+", "--exclude=*"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.strip()
+
+
 def copy_workflow(folder: Path) -> None:
     """Copy the workflow, without what was made with it, into a folder."""
     for name in ("Snakefile", "rules", "workflow", "config", "profiles", "envs", "resources"):

