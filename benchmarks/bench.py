@@ -6,14 +6,14 @@
     python benchmarks/bench.py --whole pool          # only what is measured once, of ours alone
     python benchmarks/bench.py --page                # only write the page again
 
-Each writes its record to benchmarks/results/NAME.json; benchmarks/RESULTS.md is made of the records.
+Each writes its record to benchmarks/results/NAME.json, beside the last record of every other processor;
+benchmarks/RESULTS.md is made of the records.
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime
-import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -77,8 +77,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         parser.error(f"there is no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
     names = arguments.names or [name for name in BENCHMARKS if BENCHMARKS[name].whole or not arguments.whole]
     for name in names if arguments.whole else ():
-        if BENCHMARKS[name].whole is None or not _record(name).is_file():
-            parser.error(f"--whole: {name} has nothing that is measured of ours alone, or no record yet")
+        if BENCHMARKS[name].whole is None or measure.record_of_this_processor(_record(name)) is None:
+            parser.error(f"--whole: {name} has nothing that is measured of ours alone, or no record of this processor")
     if arguments.pairs < 1:
         parser.error("--pairs must be at least 1")
     for name in [] if arguments.page else names:
@@ -95,15 +95,15 @@ def _measure(name: str, pairs: int, *, whole_only: bool) -> None:
         measure.write_record(path, stamp | benchmark.measure(pairs))
     if benchmark.whole is not None:
         whole = stamp | benchmark.whole()
-        measure.write_record(path, json.loads(path.read_text(encoding="utf-8")) | {"whole": whole})
+        record = measure.record_of_this_processor(path)
+        assert record is not None, "written above, or seen on the command line"
+        measure.write_record(path, record | {"whole": whole})
 
 
 def whole_page() -> str:
     """The page of all records that are there."""
-    records = {
-        name: json.loads(path.read_text(encoding="utf-8")) for name in BENCHMARKS if (path := _record(name)).is_file()
-    }
-    sections = [BENCHMARKS[name].section(record) for name, record in records.items()]
+    records = {name: found for name in BENCHMARKS if (found := measure.records(_record(name)))}
+    sections = [page.of_processors(BENCHMARKS[name].section, found) for name, found in records.items()]
     return page.page(records, sections, [name for name in BENCHMARKS if name not in records])
 
 

@@ -10,7 +10,7 @@ import math
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -153,9 +153,10 @@ class Comparison:
     def _output(self, source: Path, name: str) -> Path:
         return source.parent / f"output of {name}{self.suffix}"
 
-    def ratio(self, record: dict[str, Any], peer: Peer) -> dict[str, float]:
+    def ratio(self, record: Mapping[str, Any], peer: Peer) -> dict[str, float]:
         """Times as fast as a peer at the largest size: median, least, greatest."""
-        return record["sizes"][-1]["times_as_fast"][peer.name][self.time]
+        ratio: dict[str, float] = record["sizes"][-1]["times_as_fast"][peer.name][self.time]
+        return ratio
 
 
 def _facts(costs: Iterable[measure.Cost]) -> dict[str, Any]:

@@ -249,7 +249,7 @@ SEARCH = Comparison(
     sizes=(12_500, 50_000, 200_000),
     generate=lambda folder, size: generate_input("vectors", str(folder), "--passages", str(size)),
     ours=_search("search.py"),
-    peers=(Peer("IndexFlatIP", _search("search_faiss.py"), reach=1),),
+    peers=(Peer("IndexFlatIP", _search("search_faiss.py"), reach=1.3),),
     suffix=".parquet",
     packages=("torch", "faiss-cpu", "numpy"),
     time="work_seconds",

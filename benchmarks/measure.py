@@ -126,6 +126,26 @@ def copy_workflow(folder: Path) -> None:
 
 
 def write_record(path: Path, record: dict[str, Any]) -> None:
-    """Write a record as JSON."""
+    """Write a record as JSON. Earlier ones of other processors are kept in it, as its ``others``."""
+    others = [each for each in records(path) if _processor_of(each) != _processor_of(record)]
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    kept = {"others": others} if others else {}
+    path.write_text(json.dumps(record | kept, indent=2) + "\n", encoding="utf-8")
+
+
+def records(path: Path) -> list[dict[str, Any]]:
+    """The records in a file, one a processor, the latest first; none if there is no file."""
+    if not path.is_file():
+        return []
+    latest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    others = latest.pop("others", [])
+    return [latest, *others]
+
+
+def record_of_this_processor(path: Path) -> dict[str, Any] | None:
+    """The record in a file that was measured on a processor like this one, if there is one."""
+    return next((each for each in records(path) if _processor_of(each) == _processor()), None)
+
+
+def _processor_of(record: dict[str, Any]) -> str:
+    return str(record["machine"]["processor"])

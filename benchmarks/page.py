@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import measure
@@ -18,10 +18,11 @@ HEAD = """\
 fails. In a comparison each program runs in a process of its own with all cores, in turn (ours, peer, ours, peer, …);
 the first round warms up, and in it the results are compared. *Times as fast* is the median of the rounds' ratios, with
 the least and the greatest behind it; above 1 ours is faster. Peak memory is that of the process, libraries included.
+What was measured on several processors stands here for each, the latest first.
 """
 
 
-def page(records: Mapping[str, Any], sections: Iterable[str], missing: Sequence[str]) -> str:
+def page(records: Mapping[str, Sequence[Mapping[str, Any]]], sections: Iterable[str], missing: Sequence[str]) -> str:
     """The whole page."""
     parts = [HEAD, summary(records), *sections]
     if missing:
@@ -29,13 +30,20 @@ def page(records: Mapping[str, Any], sections: Iterable[str], missing: Sequence[
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
-def summary(records: Mapping[str, Any]) -> str:
-    """One row a comparison and peer, at the largest size."""
+def of_processors(section: Callable[[Any], str], records: Sequence[Mapping[str, Any]]) -> str:
+    """The section of a measurement: of its first record, and of the others the tables and what reads differently."""
+    parts = section(records[0]).strip().split("\n\n")
+    for record in records[1:]:
+        texts = section(record).strip().split("\n\n")
+        further = [text for text in texts if text.startswith("|") or text not in parts]
+        parts += [f"### On {record['machine']['processor']}", *further]
+    return "\n\n".join(parts)
+
+
+def summary(records: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """One row a comparison, processor and peer, at the largest size."""
     rows = []
-    for comparison in COMPARISONS:
-        if comparison.name not in records:
-            continue
-        record = records[comparison.name]
+    for comparison, record in ((each, one) for each in COMPARISONS for one in records.get(each.name, ())):
         largest = record["sizes"][-1]
         for peer in comparison.peers:
             ratio = comparison.ratio(record, peer)
@@ -47,13 +55,14 @@ def summary(records: Mapping[str, Any]) -> str:
                 [
                     f"[{comparison.title}](#{_anchor(comparison.title)})",
                     peer.name,
+                    record["machine"]["processor"],
                     f"{largest[comparison.unit]:,} {comparison.unit}",
                     spread(ratio),
                     f"{memory:.2f}",
                     aim,
                 ]
             )
-    head = ["work", "beside", "size", "times as fast", "ours / its peak memory", "aim"]
+    head = ["work", "beside", "processor", "size", "times as fast", "ours / its peak memory", "aim"]
     return "## Beside what a user would pick instead\n\n" + table(head, rows)
 
 

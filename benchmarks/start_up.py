@@ -1,12 +1,14 @@
 """What it takes to start each script, up to where its work begins: small jobs are made of little else.
 
-Each script is run with ``--help``, which ends after its imports. What a script imports after its command line was read,
-because only some settings ask for it, stands in ``LATER`` and is measured as a start of its own: the script and these
-modules imported, nothing done. The threads of numerical libraries are as Snakemake sets them for a job of one thread.
+Each script is run with ``--help``, which ends after its imports. What a command imports once it is chosen is taken from
+the script, and what only some settings ask for stands in ``LATER``. Both are measured as a start of its own: the script
+and these modules imported, nothing done. The threads of numerical libraries are as Snakemake sets them for a job of one
+thread.
 """
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -24,30 +26,27 @@ LEAST = 5
 """Milliseconds that are worth showing."""
 
 _LIBRARY = "utility_annotation"
-_TOKENIZER = """
-from utility_annotation.importing import large_packages
-with large_packages():
-    from transformers import AutoConfig, AutoTokenizer
-"""
-_MODEL = _TOKENIZER + "    from transformers import PreTrainedModel\n"
+_LARGE = "from utility_annotation.common.importing import large_packages\nwith large_packages():\n    "
 LATER = {
-    "annotate_relsel": {  # stands for the other stages and for generate_answers
-        "engine: transformers": "import utility_annotation.annotation.transformers_engine" + _MODEL,
-        "engine: openai, with `model`": "import utility_annotation.annotation.openai_engine" + _TOKENIZER,
-        "engine: openai, without": "import utility_annotation.annotation.openai_engine",
+    "annotate": {
+        "engine: transformers": "import utility_annotation.engines.transformers_engine",
+        "engine: openai, with `model`": "import utility_annotation.engines.openai_engine\n"
+        f"{_LARGE}from transformers import AutoConfig, AutoTokenizer",
+        "engine: openai, without": "import utility_annotation.engines.openai_engine",
     },
-    "audit": {"plan": "import dry_run"},
-    "evaluate_answers": {
-        "bert-score": "import utility_annotation.devices, bert_score.utils\nfrom transformers import AutoTokenizer",
+    "answers": {
+        "evaluate, bert-score": "import utility_annotation.common.devices, bert_score.utils\n"
+        "from transformers import AutoTokenizer"
     },
-    "prepare_model": {
-        "a GGUF file": "import torch\nfrom transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel",
-        "from the hub": "from huggingface_hub import snapshot_download",
+    "evaluate": {"run, a metric of ranx": "from utility_annotation.evaluation import metric_names as n; n._ranx()"},
+    "prepare": {
+        "model, a GGUF file": "import torch\nfrom transformers import AutoModelForCausalLM, AutoTokenizer",
+        "model, from the hub": "from huggingface_hub import snapshot_download",
     },
-    "results_table": {"with a baseline": "from scipy.special import stdtr"},
-    "search": {"search: faiss": "import faiss.contrib.torch_utils"},
+    "retrieve": {"search: faiss": f"{_LARGE}import utility_annotation.training.encoder, faiss.contrib.torch_utils"},
+    "table": {"results, with a baseline": "from scipy.special import stdtr"},
 }
-"""By script and by the setting that asks for it: what is imported later."""
+"""By script and by the setting that asks for it: what is imported later, beside what its commands import."""
 
 _ROW = re.compile(r"import time:\s+(\d+) \|\s+(\d+) \| ( *)(\S+)")
 
@@ -57,11 +56,24 @@ def measure_starts(repeats: int) -> dict[str, Any]:
     starts: list[dict[str, object]] = []
     for script in sorted(SCRIPTS.glob("*.py")):
         starts.append({"script": script.stem, "when": ""} | _start([script, "--help"], repeats))
-        for setting, later in LATER.get(script.stem, {}).items():
+        for setting, later in (later_imports(script) | LATER.get(script.stem, {})).items():
             command = ["-c", f"import gc, {script.stem}\ngc.freeze()\n{later}"]  # as run_script does
             starts.append({"script": script.stem, "when": setting} | _start(command, repeats))
     versions = machine("torch", "transformers", "ranx", "pyarrow", "pydantic", "numpy", "snakemake")
     return {"machine": versions, "repeats": repeats, "starts": starts}
+
+
+def later_imports(script: Path) -> dict[str, str]:
+    """By command what a script imports only for it; without the commands that import nothing more."""
+    found: dict[str, str] = {}
+    for function in ast.parse(script.read_text(encoding="utf-8")).body:
+        if isinstance(function, ast.FunctionDef) and not function.name.startswith("_"):
+            imports = [
+                ast.unparse(part) for part in ast.walk(function) if isinstance(part, ast.Import | ast.ImportFrom)
+            ]
+            if imports:
+                found[function.name.replace("_", "-")] = _LARGE + "\n    ".join(imports)
+    return found
 
 
 def section(record: Mapping[str, Any]) -> str:
@@ -78,8 +90,8 @@ def section(record: Mapping[str, Any]) -> str:
     return "\n\n".join(
         [
             "## Start-up of the scripts",
-            "What each script takes up to where its work begins; in brackets what it imports beyond that where a "
-            "setting asks for it. The demo's jobs are made of little else, but for those of the models.",
+            "What each script takes up to where its work begins; in brackets what it imports beyond that for a "
+            "command or a setting. The demo's jobs are made of little else, but for those of the models.",
             "\n".join(lines),
             page.measured(record, record["repeats"]),
         ]

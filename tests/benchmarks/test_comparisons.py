@@ -86,6 +86,34 @@ def test_a_whole_size_is_measured_once_and_of_ours_alone(
     assert again["whole"]["rows"] == 1_000
 
 
+def test_a_record_of_another_processor_is_kept_beside(
+    comparison: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench, page = (importlib.import_module(name) for name in ("bench", "page"))
+    monkeypatch.setattr(bench.measure, "RESULTS", tmp_path)
+    monkeypatch.setattr(page, "COMPARISONS", (comparison,))
+    whole = replace(comparison, whole=1_000)
+    section = bench.partial(page.comparison_section, whole)
+    monkeypatch.setattr(bench, "BENCHMARKS", {"example": bench.Benchmark(whole.measure, section, whole.measure_whole)})
+    bench._measure("example", 1, whole_only=False)
+    path = tmp_path / "example.json"
+    earlier = json.loads(path.read_text())
+    earlier["machine"]["processor"] = "Another"
+    path.write_text(json.dumps(earlier))
+    with pytest.raises(SystemExit):
+        bench.main(["--whole", "example"])
+    for _ in range(2):  # the second takes the place of the first
+        bench._measure("example", 1, whole_only=False)
+        latest, other = bench.measure.records(path)
+        assert other == earlier
+        assert latest["machine"]["processor"] == bench.measure.machine()["processor"]
+    text = bench.whole_page()
+    rows = [line.split(" | ")[2] for line in text.splitlines() if line.startswith("| [An example]")]
+    assert rows == [latest["machine"]["processor"], "Another"]
+    assert text.count("Nothing much.") == text.count("\n## An example") == text.count("\n### On Another") == 1
+    assert text.count("\n| 100 | ") == 2
+
+
 def test_another_result_ends_the_measurement(comparison: Any, tmp_path: Path) -> None:
     write(tmp_path / "peer.py", "import sys; open(sys.argv[2], 'w').write('11')")
     with pytest.raises(SystemExit, match="example: ours and other do not give the same result: the files differ"):
@@ -105,8 +133,11 @@ def test_the_page_marks_what_is_reached_and_what_is_missed(comparison: Any, monk
     for size, peak in zip(record["sizes"], (10, 100), strict=True):
         size["ours"] |= {"peak_megabytes": peak, "work_seconds": {"median": float(peak)}}
         size["peers"]["other"]["peak_megabytes"] = 100
-    (row,) = page.summary({"example": record}).splitlines()[4:]
-    assert row == ("| [An example](#an-example) | other | 100 rows | 4.00 (4.00–4.00) | 1.00 | 3 ✓; memory 0.5 ✗ |")
+    record["machine"]["processor"] = "A processor"
+    (row,) = page.summary({"example": [record]}).splitlines()[4:]
+    assert row == (
+        "| [An example](#an-example) | other | A processor | 100 rows | 4.00 (4.00–4.00) | 1.00 | 3 ✓; memory 0.5 ✗ |"
+    )
     section = page.comparison_section(comparison, record)
     assert "| rows | ours, s | other, s |" in section
     assert "with the power 1.00 of the size" in section

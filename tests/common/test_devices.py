@@ -49,6 +49,24 @@ def make_cuda_build(monkeypatch: pytest.MonkeyPatch, words: str) -> None:
     monkeypatch.setattr(torch.cuda, "init", init)
 
 
+@pytest.mark.parametrize(
+    ("vendor", "mkl", "faster"),
+    [("GenuineIntel", True, "torch"), ("GenuineIntel", False, "numpy"), ("AuthenticAMD", True, "numpy")],
+)
+def test_torchs_mkl_multiplies_on_intels_processors(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, vendor: str, mkl: bool, faster: str
+) -> None:
+    (tmp_path / "cpuinfo").write_text(f"processor\t: 0\nvendor_id\t: {vendor}\nmodel name\t: A processor\n")
+    monkeypatch.setattr(devices, "_PROCESSORS", tmp_path / "cpuinfo")
+    monkeypatch.setattr(torch.backends.mkl, "is_available", lambda: mkl)
+    assert devices.multiplies_faster() == faster
+
+
+def test_a_system_that_does_not_state_its_processor_has_numpy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(devices, "_PROCESSORS", tmp_path / "none")
+    assert devices.multiplies_faster() == "numpy"
+
+
 @without_cuda
 @pytest.mark.parametrize(("device", "gpus"), [("auto", 1), ("cuda", 0)])
 def test_a_gpu_that_is_asked_for_is_not_replaced_by_the_cpu(device, gpus: int) -> None:

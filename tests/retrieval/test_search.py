@@ -12,9 +12,10 @@ import faiss
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from utility_annotation.common import devices
 from utility_annotation.common.errors import InputError
 from utility_annotation.io.schemas import DOCIDS
 from utility_annotation.retrieval import search as search_module
@@ -112,6 +113,77 @@ def test_ties_are_by_docid_descending_also_at_the_last_rank(tmp_path_factory, da
 
     best = sorted(zip((passages @ query[0]).tolist(), docids, strict=True), reverse=True)[:depth]
     assert list(zip(found["score"].to_pylist(), found["docid"].to_pylist(), strict=True)) == best
+
+
+@pytest.fixture(params=["GenuineIntel", "AuthenticAMD"])
+def processor(request, tmp_path, monkeypatch):
+    """torch multiplies on the one, numpy on the other; blocks of five queries and seven passages."""
+    (tmp_path / "cpuinfo").write_text(f"vendor_id\t: {request.param}\n")
+    monkeypatch.setattr(devices, "_PROCESSORS", tmp_path / "cpuinfo")
+    monkeypatch.setattr(search_module, "_CPU_QUERY_BLOCK", 5)
+    monkeypatch.setattr(search_module, "_CPU_PASSAGE_BLOCK", 7)
+    return request.param
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_cpu_finds_what_sorting_all_scores_finds(processor, tmp_path_factory, data):
+    """Integers make every score exact, whatever multiplies; many passages tie, and few are better than the kept."""
+    random = np.random.default_rng(data.draw(st.integers(0, 2**32)))
+    count, asked = data.draw(st.integers(1, 90)), data.draw(st.integers(1, 12))
+    passages, queries = (random.integers(-2, 3, (rows, 3)).astype("f") for rows in (count, asked))
+    depth, cuts = data.draw(st.integers(1, 30)), sorted(data.draw(st.lists(st.integers(0, count), max_size=3)))
+    docids = [f"d{number}" for number in random.permutation(count)]
+    if data.draw(st.booleans(), label="each passage is at least as good as those before"):
+        passages = passages[np.argsort(passages @ queries[0], kind="stable")]
+
+    found = run(shards(tmp_path_factory.mktemp("flat"), passages, docids, cuts), queries, depth)
+
+    best = [
+        (f"q{row}", docid, score)
+        for row, query in enumerate(queries)
+        for score, docid in sorted(
+            (
+                (sum(int(a) * int(b) for a, b in zip(query, vector, strict=True)), docid)
+                for vector, docid in zip(passages, docids, strict=True)
+            ),
+            reverse=True,
+        )[:depth]
+    ]
+    assert list(zip(*(found[name].to_pylist() for name in ("query_id", "docid", "score")), strict=True)) == best
+
+
+@pytest.mark.parametrize(("depth", "cuts"), SHAPES)
+def test_numpy_and_torch_find_the_same(tmp_path, monkeypatch, depth, cuts):
+    passages, docids, queries = normal_collection()
+    paths = shards(tmp_path, passages, docids, cuts)
+    found = {}
+    for name in ("numpy", "torch"):
+        monkeypatch.setattr(search_module, "multiplies_faster", lambda name=name: name)
+        found[name] = run(paths, queries, depth)
+    assert found["numpy"]["docid"] == found["torch"]["docid"]
+    scores = [table["score"].to_numpy() for table in found.values()]
+    np.testing.assert_allclose(*scores, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("library", ["auto", "torch"])
+def test_the_processor_decides_unless_a_library_is_set(processor, library, tmp_path, caplog):
+    paths = shards(tmp_path, np.zeros((3, 4)), ["a", "b", "c"], [])
+    with caplog.at_level(logging.INFO):
+        run(paths, np.zeros((1, 4), dtype=np.float32), 2, library=library)
+    by_numpy = processor == "AuthenticAMD" or not torch.backends.mkl.is_available()
+    assert f"{'numpy' if by_numpy and library == 'auto' else 'torch'} on cpu" in caplog.text
+
+
+def test_zeros_of_both_signs_are_level():
+    scores = np.array([[0.0, -0.0, 0.0]], dtype=np.float32)
+    keys = search_module._select(np.empty((1, 0), dtype=np.int64), scores, places=np.array([0, 2, 1]), depth=2)
+    assert sorted(keys[0].tolist()) == [1, 2]
+
+
+def test_without_a_query_nothing_is_found(processor, tmp_path):
+    paths = shards(tmp_path, np.zeros((3, 4)), ["a", "b", "c"], [])
+    assert run(paths, np.zeros((0, 4), dtype=np.float32), 2).num_rows == 0
 
 
 def test_the_querys_own_document_leaves_the_depth_full(tmp_path):

@@ -22,6 +22,8 @@ _DRIVER = Path("/proc/driver/nvidia/version")
 """Where NVIDIA's driver states its version."""
 _OLDEST_DRIVER = {"12": 525, "13": 580}
 """The oldest driver that runs a CUDA, by its first number, as NVIDIA states."""
+_PROCESSORS = Path("/proc/cpuinfo")
+"""Where Linux states the processor's vendor."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,20 @@ def choose_device(device: Literal["auto", "cpu", "cuda"], gpus: int, section: st
 
 
 def use_threads(count: int) -> None:
-    """Let torch compute on the CPU with ``count`` threads."""
+    """Let torch compute on the CPU with ``count`` threads. Snakemake sets those of numpy by OPENBLAS_NUM_THREADS."""
     torch.set_num_threads(count)
+
+
+def multiplies_faster() -> Literal["torch", "numpy"]:
+    """The library whose matrix products are the faster ones on this CPU.
+
+    torch has MKL in it, which is fast on Intel's processors alone; numpy has OpenBLAS.
+    """
+    try:
+        intel = "GenuineIntel" in _PROCESSORS.read_text()
+    except OSError:
+        intel = False
+    return "torch" if intel and torch.backends.mkl.is_available() else "numpy"
 
 
 def gpu_fault() -> Fault | None:

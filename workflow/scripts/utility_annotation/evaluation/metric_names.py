@@ -5,14 +5,15 @@ A metric's function loads its large package when it is first called, so that rea
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from ..common.errors import InputError
-from ..common.importing import large_packages
+from ..common.importing import large_packages, part_of
 from ..settings.base import nearest
 
 if TYPE_CHECKING:
@@ -44,10 +45,12 @@ class Metric:
     takes_cutoff: bool = True
 
 
+@cache
 def _ranx() -> Any:
+    """ranx's metrics alone: the whole of it loads pandas, scipy and matplotlib too."""
+    os.environ.setdefault("NUMBA_THREADING_LAYER", "workqueue")  # as ranx sets it
     with large_packages():
-        from ranx import metrics
-    return metrics
+        return part_of("ranx", "metrics")
 
 
 def _reciprocal_rank(judged: np.ndarray, retrieved: np.ndarray, cutoff: int, level: int) -> np.ndarray:

@@ -49,7 +49,7 @@ def rank(
     with waiting(f"ranking {hits.num_rows:,} passages"):
         hits = hits.sort_by([("query_row", "ascending"), ("score", "descending"), ("docid", "descending")])
     rows = hits["query_row"].to_numpy()
-    ranks = np.arange(len(rows)) - np.searchsorted(rows, rows) + 1
+    ranks = np.arange(len(rows)) - np.searchsorted(rows, np.arange(len(query_ids)))[rows] + 1
     table = RUN.table(
         {
             "query_id": pa.array(query_ids, pa.string()).take(hits["query_row"]),
@@ -58,7 +58,7 @@ def rank(
             "score": hits["score"].cast(pa.float64()),
         }
     )
-    return table.filter(pa.array(ranks <= depth))
+    return table if ranks.max(initial=0) <= depth else table.filter(pa.array(ranks <= depth))
 
 
 class Rankings(Mapping[str, list[str]]):

@@ -104,7 +104,8 @@ class EncodePerformance(Settings):
     search: Literal["auto", "torch", "faiss"] = Field(
         "auto",
         description="What scores the passages; the search is always exact. auto uses faiss on a GPU if the installed "
-        "faiss supports it, and torch otherwise. faiss on a CPU is used only on request.",
+        "faiss supports it, and torch otherwise; on a CPU torch on an Intel processor, else numpy. faiss on a CPU is "
+        "used only on request.",
     )
     gpus: int = Field(0, ge=0, description="GPUs per job.")
 
