@@ -6,6 +6,7 @@ import math
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import measure
@@ -156,19 +157,24 @@ PROMPTS = Comparison(
 # Training ----------------------------------------------------------------------------------------------------------
 
 QUERIES, OF_QUERY, CHUNK = 16, 4, 16
+LORA_QUERIES, LORA_OF_QUERY, LORA_CHUNK = 4, 3, 4
+LAST = ("--pooling", "last")
 
 
-def _generate_batches(folder: Path, steps: int) -> None:
-    options = ["--batches", str(min(steps, 8)), "--queries", str(QUERIES), "--passages", str(OF_QUERY)]
-    measure.run([PYTHON, PROGRAMS / "generate_passages.py", "batches", folder / "batches.json", *options])
-    (folder / "steps").write_text(str(steps), encoding="utf-8")
+def _batches(queries: int, of_query: int) -> Callable[[Path, int], None]:
+    def generate(folder: Path, steps: int) -> None:
+        options = ["--batches", str(min(max(steps, 1), 8)), "--queries", str(queries), "--passages", str(of_query)]
+        measure.run([PYTHON, PROGRAMS / "generate_passages.py", "batches", folder / "batches.json", *options])
+        (folder / "steps").write_text(str(steps), encoding="utf-8")
+
+    return generate
 
 
-def _train(program: str) -> Making:
+def _train(program: str, model: str, chunk: int, *options: str) -> Making:
     def command(source: Path, output: Path) -> Command:
         steps = (source / "steps").read_text(encoding="utf-8")
-        task = ["--batches", source / "batches.json", "--steps", steps, "--grad-cache-chunk", str(CHUNK)]
-        return [PYTHON, PROGRAMS / program, "--model", model_folder(MINILM), *task, "--output", output]
+        task = ["--batches", source / "batches.json", "--steps", steps, "--grad-cache-chunk", str(chunk)]
+        return [PYTHON, PROGRAMS / program, "--model", model_folder(model), *task, *options, "--output", output]
 
     return command
 
@@ -182,11 +188,36 @@ TRAINING = Comparison(
     "dropout, are the same. What is timed are all steps but the first, tokenising included.",
     unit="steps",
     sizes=(1, 2, 4),
-    generate=_generate_batches,
-    ours=_train("train_ours.py"),
-    peers=(Peer("sentence-transformers", _train("train_sentence_transformers.py"), reach=1.2),),
+    generate=_batches(QUERIES, OF_QUERY),
+    ours=_train("train_ours.py", MINILM, CHUNK),
+    peers=(Peer("sentence-transformers", _train("train_sentence_transformers.py", MINILM, CHUNK), reach=1.2),),
     suffix=".safetensors",
     packages=("torch", "transformers", "sentence-transformers"),
+    time="work_seconds",
+    memory=1,
+)
+
+LORA_OPTIONS = (*LAST, "--lora-rank", "16")
+
+TRAINING_LORA = Comparison(
+    name="training-lora",
+    title="Training steps of a decoder with LoRA",
+    text=f"The same of SmolLM2-135M with LoRA of rank 16 beside all linear layers, the last token's vectors, on "
+    f"{LORA_QUERIES} questions with {LORA_OF_QUERY} passages each, {LORA_CHUNK} texts at a time. The peer has peft's "
+    "adapters by `add_adapter`, with the same first matrices.",
+    unit="steps",
+    sizes=(1, 2),
+    generate=_batches(LORA_QUERIES, LORA_OF_QUERY),
+    ours=_train("train_ours.py", LLM, LORA_CHUNK, *LORA_OPTIONS),
+    peers=(
+        Peer(
+            "sentence-transformers",
+            _train("train_sentence_transformers.py", LLM, LORA_CHUNK, *LORA_OPTIONS),
+            reach=1.2,
+        ),
+    ),
+    suffix=".safetensors",
+    packages=("torch", "transformers", "sentence-transformers", "peft"),
     time="work_seconds",
     memory=1,
 )
@@ -200,14 +231,20 @@ def _generate_corpus(folder: Path, passages: int) -> None:
     measure.run([PYTHON, PROGRAMS / "generate_passages.py", *options])
 
 
-def _encode(source: Path, output: Path) -> Command:
-    options = ["--model", model_folder(MINILM), "--threads", str(len(os.sched_getaffinity(0)))]
-    return _ours("encode", *options)(source, output)
+def _encode(model: str, *options: str) -> Making:
+    def command(source: Path, output: Path) -> Command:
+        machine = ["--model", model_folder(model), "--threads", str(len(os.sched_getaffinity(0)))]
+        return _ours("encode", *machine, *options)(source, output)
+
+    return command
 
 
-def _encode_sentence_transformers(source: Path, output: Path) -> Command:
-    inputs = ["--model", model_folder(MINILM), "--corpus", source / "corpus.parquet"]
-    return [PYTHON, PROGRAMS / "encode_sentence_transformers.py", *inputs, "--output", output]
+def _encode_sentence_transformers(model: str, *options: str) -> Making:
+    def command(source: Path, output: Path) -> Command:
+        inputs = ["--model", model_folder(model), "--corpus", source / "corpus.parquet", *options]
+        return [PYTHON, PROGRAMS / "encode_sentence_transformers.py", *inputs, "--output", output]
+
+    return command
 
 
 ENCODING = Comparison(
@@ -219,12 +256,26 @@ ENCODING = Comparison(
     unit="passages",
     sizes=(1_250, 5_000, 20_000),
     generate=_generate_corpus,
-    ours=_encode,
-    peers=(Peer("sentence-transformers", _encode_sentence_transformers, reach=1.1),),
+    ours=_encode(MINILM),
+    peers=(Peer("sentence-transformers", _encode_sentence_transformers(MINILM), reach=1.1),),
     suffix=".npy",
     why="Of one thread's time 73 % goes into matrix products, 13 % into attention, 1 % into tokenising (beside "
     "other work). Each thread takes a batch of its own, of texts of like length, so that two batches are in "
     "memory at once.",
+    packages=("torch", "transformers", "sentence-transformers"),
+)
+
+
+ENCODING_DECODER = Comparison(
+    name="encoding-decoder",
+    title="Encoding a corpus by a decoder",
+    text="The same by SmolLM2-135M, the last token's vectors.",
+    unit="passages",
+    sizes=(60, 240),
+    generate=_generate_corpus,
+    ours=_encode(LLM, *LAST),
+    peers=(Peer("sentence-transformers", _encode_sentence_transformers(LLM, *LAST), reach=1.1),),
+    suffix=".npy",
     packages=("torch", "transformers", "sentence-transformers"),
 )
 
@@ -281,4 +332,4 @@ EVALUATION = Comparison(
     facts=lambda folder: {"depth": 1_000},
 )
 
-COMPARISONS = (POOL, LABELS, PROMPTS, TRAINING, ENCODING, SEARCH, EVALUATION)
+COMPARISONS = (POOL, LABELS, PROMPTS, TRAINING, TRAINING_LORA, ENCODING, ENCODING_DECODER, SEARCH, EVALUATION)

@@ -15,6 +15,23 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 from sentence_transformers import SentenceTransformer
+from sentence_transformers.base.modules import Normalize, Transformer
+from sentence_transformers.sentence_transformer.modules import Pooling
+
+PASSAGE_LENGTH = 256
+
+
+def load(folder: Path, pooling: str) -> SentenceTransformer:
+    """Its own model folder; or with pooling last a decoder's, whose vectors are scaled to length 1.
+
+    A passage is text: otherwise it would become a message by the decoder's chat template.
+    """
+    if pooling == "mean":
+        return SentenceTransformer(str(folder), device="cpu")
+    text = {"text": {"method": "forward", "method_output_name": "last_hidden_state"}}
+    transformer = Transformer(str(folder), modality_config=text, module_output_name="token_embeddings")
+    last = Pooling(transformer.get_embedding_dimension(), "lasttoken")
+    return SentenceTransformer(modules=[transformer, last, Normalize()], device="cpu")
 
 
 def main() -> None:
@@ -23,8 +40,10 @@ def main() -> None:
     for name in ("model", "corpus", "output"):
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--batch-size", type=int, default=32, help="sentence-transformers' own default")
+    parser.add_argument("--pooling", default="mean", help="mean, or last of a decoder")
     arguments = parser.parse_args()
-    model = SentenceTransformer(str(arguments.model), device="cpu")
+    model = load(arguments.model, arguments.pooling)
+    model.max_seq_length = min(model.max_seq_length, PASSAGE_LENGTH)
     model.encode(["a batch to warm up"] * arguments.batch_size, batch_size=arguments.batch_size)
     start = time.perf_counter()
     corpus = pq.read_table(arguments.corpus, columns=["title", "text"])

@@ -46,7 +46,7 @@ def encode(arguments: argparse.Namespace) -> None:
     from utility_annotation.training.encoder import Encoder
 
     use_threads(arguments.threads)
-    backbone = Backbone(model="generated", pooling="mean", normalize=True, passage_length=256)
+    backbone = Backbone(model="generated", pooling=arguments.pooling, normalize=True, passage_length=256)
     encoder = Encoder.load(arguments.model, backbone).to(choose_device("auto", 0, "encode"))
     docids = arguments.output.with_suffix(".parquet")
     encode_corpus(encoder, arguments.input / "corpus.parquet", "0000-of-0001", arguments.output, docids, batch_tokens=0)
@@ -68,6 +68,7 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--input", type=Path, required=True, help="folder of the generated input")
     parser.add_argument("--shards", type=int, default=1, help="pool: number of shards")
     parser.add_argument("--model", type=Path, help="encode: model folder")
+    parser.add_argument("--pooling", default="mean", help="encode: pooling")
     parser.add_argument("--threads", type=int, default=1, help="encode: CPU threads")
     parser.add_argument("--output", type=Path, required=True, help="file or folder to write")
     arguments = parser.parse_args(argv)

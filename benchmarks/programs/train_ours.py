@@ -15,6 +15,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 from training_task import (
+    LORA_ALPHA,
+    LORA_SEED,
     MAX_GRAD_NORM,
     PASSAGE_LENGTH,
     QUERY_LENGTH,
@@ -27,7 +29,8 @@ from training_task import (
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "workflow" / "scripts"))
 
-from utility_annotation.settings import Backbone
+from utility_annotation.settings import Backbone, Lora
+from utility_annotation.training import lora
 from utility_annotation.training.encoder import Encoder
 from utility_annotation.training.gradients import Pass, backward
 from utility_annotation.training.losses import single_lh
@@ -39,12 +42,14 @@ def main() -> None:
     task = Task.from_command_line(__doc__.splitlines()[0])
     backbone = Backbone(
         model="measured",
-        pooling="mean",
+        pooling=task.pooling,
         normalize=True,
         query_length=QUERY_LENGTH,
         passage_length=PASSAGE_LENGTH,
     )
     encoder = Encoder.load(task.model, backbone).train()
+    if task.rank:
+        lora.add(encoder, Lora(r=task.rank, alpha=LORA_ALPHA), LORA_SEED)
     without_dropout(encoder)
     parameters = [parameter for parameter in encoder.parameters() if parameter.requires_grad]
     optimizer = adamw(parameters)

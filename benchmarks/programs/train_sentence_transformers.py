@@ -11,22 +11,38 @@ the optimiser's step. The vectors have length 1, so that the scores are dot prod
 from __future__ import annotations
 
 import torch
-from sentence_transformers import SentenceTransformer
+from encode_sentence_transformers import load
+from peft import LoraConfig
 from sentence_transformers.sentence_transformer.losses import CachedMultipleNegativesRankingLoss
 from sentence_transformers.util import dot_score
-from training_task import MAX_GRAD_NORM, PASSAGE_LENGTH, TEMPERATURE, Batch, Task, adamw, without_dropout
+from training_task import (
+    LORA_ALPHA,
+    LORA_SEED,
+    MAX_GRAD_NORM,
+    PASSAGE_LENGTH,
+    TEMPERATURE,
+    Batch,
+    Task,
+    adamw,
+    without_dropout,
+)
 
 
 def main() -> None:
     """Train."""
     task = Task.from_command_line(__doc__.splitlines()[0])
-    model = SentenceTransformer(str(task.model), device="cpu").train()
+    model = load(task.model, task.pooling).train()
     model.max_seq_length = PASSAGE_LENGTH
+    if task.rank:
+        torch.manual_seed(LORA_SEED)
+        model.add_adapter(
+            LoraConfig(task_type="FEATURE_EXTRACTION", r=task.rank, lora_alpha=LORA_ALPHA, target_modules="all-linear")
+        )
     without_dropout(model)
     loss = CachedMultipleNegativesRankingLoss(
         model, scale=1 / TEMPERATURE, similarity_fct=dot_score, mini_batch_size=task.grad_cache_chunk
     )
-    parameters = list(model.parameters())
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = adamw(parameters)
 
     def take(batch: Batch) -> int:

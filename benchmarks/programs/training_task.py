@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 LEARNING_RATE, TEMPERATURE, MAX_GRAD_NORM = 2e-5, 0.05, 1.0
+LORA_ALPHA, LORA_SEED = 32, 0
 QUERY_LENGTH, PASSAGE_LENGTH = 32, 128
 
 
@@ -26,13 +27,19 @@ class Batch:
 
 @dataclass(frozen=True)
 class Task:
-    """The command line of a training program."""
+    """The command line of a training program.
+
+    Attributes:
+        rank: of LoRA's matrices; 0 trains all weights.
+    """
 
     model: Path
     batches: list[Batch]
     steps: int
     grad_cache_chunk: int
     output: Path
+    pooling: str
+    rank: int
 
     @classmethod
     def from_command_line(cls, description: str) -> Task:
@@ -43,10 +50,20 @@ class Task:
         parser.add_argument("--steps", type=int, required=True, help="steps to time, after one to warm up")
         parser.add_argument("--grad-cache-chunk", type=int, required=True, help="texts encoded at a time")
         parser.add_argument("--output", type=Path, required=True, help="gradient of the first step (safetensors)")
+        parser.add_argument("--pooling", default="mean", help="mean, or last of a decoder")
+        parser.add_argument("--lora-rank", type=int, default=0, help="of LoRA's matrices; 0 trains all weights")
         arguments = parser.parse_args()
         content = json.loads(arguments.batches.read_text(encoding="utf-8"))
         batches = [Batch(**batch) for batch in content]
-        return cls(arguments.model, batches, arguments.steps, arguments.grad_cache_chunk, arguments.output)
+        return cls(
+            arguments.model,
+            batches,
+            arguments.steps,
+            arguments.grad_cache_chunk,
+            arguments.output,
+            arguments.pooling,
+            arguments.lora_rank,
+        )
 
     def run(self, transformer: torch.nn.Module, backward: Callable[[Batch], int], update: Callable[[], None]) -> None:
         """Take the steps, and print tokens and seconds of all but the first, whose gradient is written.

@@ -16,7 +16,17 @@ import pytest
 
 pytestmark = pytest.mark.process
 
-SIZES = {"pool": 300, "labels": 300, "prompts": 20, "training": 1, "encoding": 60, "search": 2_000, "evaluation": 40}
+SIZES = {
+    "pool": 300,
+    "labels": 300,
+    "prompts": 20,
+    "training": 1,
+    "training-lora": 0,
+    "encoding": 60,
+    "encoding-decoder": 12,
+    "search": 2_000,
+    "evaluation": 40,
+}
 
 
 def write(program: Path, text: str) -> Path:
@@ -53,7 +63,7 @@ def test_ours_and_its_peers_give_the_same_result(
 ) -> None:
     """The peers are sentence-transformers, faiss, pytrec_eval, datasets, transformers and plain loops."""
     comparisons = importlib.import_module("comparisons")
-    if name == "prompts":
+    if name in ("prompts", "training-lora", "encoding-decoder"):
         llm = request.getfixturevalue("smollm2")
         monkeypatch.setattr(comparisons, "model_folder", {comparisons.LLM: llm}.__getitem__)
     found = {each.name: each for each in comparisons.COMPARISONS}
