@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -185,6 +186,14 @@ def test_an_interpreter_of_vllm_that_is_not_there_is_refused() -> None:
     text = str(refused(lambda: refusals.missing_vllm(with_interpreter("/nowhere/python"))))
     assert text.startswith("there is no interpreter /nowhere/python.")
     assert "Fix: correct `performance.annotate.python`" in text
+
+
+@pytest.mark.skipif(find_spec("tensorboard") is not None, reason="the package is there")
+def test_tensorboard_s_files_need_its_package() -> None:
+    refusals.missing_tensorboard(at_places({}))
+    text = str(refused(lambda: refusals.missing_tensorboard(at_places({"performance/train/log_to": "tensorboard"}))))
+    assert "`performance.train.log_to` is tensorboard" in text
+    assert "pip install tensorboard" in text
 
 
 @pytest.mark.process

@@ -55,6 +55,14 @@ def test_a_missing_vllm_is_told_by_a_dry_run_and_refused_by_a_run(workflow: Path
     assert not (workflow / "data").exists()
 
 
+def test_a_missing_tensorboard_is_told_by_a_dry_run_of_trainings(workflow: Path) -> None:
+    logged = ("--dry-run", "--config", "performance={train: {log_to: tensorboard}}")
+    for target, told in (("retrieval", True), ("data/demo/corpus.parquet", False)):
+        shown = snakemake(workflow, target, *logged)
+        assert shown.returncode == 0, shown.stderr
+        assert ("A run would stop: `performance.train.log_to` is tensorboard" in shown.stdout) == told
+
+
 def test_conda_makes_vllm_s_environment_where_vllm_runs(
     workflow: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
+from importlib.util import find_spec
 from pathlib import Path
 
 from ..common.errors import InputError
@@ -145,6 +146,15 @@ def missing_vllm(configuration: Configuration) -> None:
             f"annotators of engine vllm would run with {shutil.which(python)}, which has no vLLM.",
             hint="add `--software-deployment-method conda`, and Snakemake makes an environment with it; or name an "
             f"interpreter with vLLM in `performance.annotate.python`: {make}.",
+        )
+
+
+def missing_tensorboard(configuration: Configuration) -> None:
+    """Stop where trainings are to write TensorBoard's files without its package."""
+    if configuration.performance.train.log_to == "tensorboard" and find_spec("tensorboard") is None:
+        raise InputError(
+            f"`performance.train.log_to` is tensorboard, but {sys.executable} has no such package.",
+            hint="install it (`pip install tensorboard`), or set the key to none.",
         )
 
 

@@ -45,6 +45,8 @@ def _interpreter(run: Run, row: Row, python: str, packages: list[str]) -> list[R
             refusals.missing_vllm(run.configuration)
         else:
             refusals.foreign_python()
+            if any(job.rule == "train" for job in run.jobs or ()):
+                refusals.missing_tensorboard(run.configuration)
     except InputError as error:
         return [not_ready(row.kind, row.name, error)]
     command = [python, "-m", "utility_annotation.readiness.probe", *packages]

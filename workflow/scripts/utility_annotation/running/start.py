@@ -130,7 +130,7 @@ def before_first_job(made: Plan, workflow: Any) -> None:
         refusals.outputs_without_access((job.rule.name, str(file)) for job in planned for file in job.output)
         if not _makes_environments(workflow):
             refusals.foreign_python()
-        _need_vllm(made.configuration, workflow, planned)
+        _need_packages(made.configuration, workflow, planned)
         write_resolved(made.configuration)
     except InputError as error:
         raise WorkflowError(str(error)) from None
@@ -140,9 +140,12 @@ def _makes_environments(workflow: Any) -> bool:
     return "conda" in map(str, workflow.deployment_settings.deployment_method)
 
 
-def _need_vllm(configuration: Configuration, workflow: Any, planned: Iterable[Any]) -> None:
-    """Raise InputError where planned jobs need vLLM and would not find it."""
-    if _makes_environments(workflow) and configuration.performance.annotate.python == "python":
+def _need_packages(configuration: Configuration, workflow: Any, jobs: Iterable[Any]) -> None:
+    """Raise InputError where planned jobs need vLLM or TensorBoard and would not find it."""
+    planned, conda = list(jobs), _makes_environments(workflow)
+    if not conda and any(job.rule.name == "train" for job in planned):
+        refusals.missing_tensorboard(configuration)
+    if conda and configuration.performance.annotate.python == "python":
         return
     for job in planned:
         names = job.wildcards_dict
@@ -164,7 +167,7 @@ class _Forewarning(logging.Handler):
         if get_event(record) == LogEvent.RUN_INFO:
             logger.removeHandler(self)
             try:
-                _need_vllm(self._configuration, self._workflow, self._workflow.dag.needrun_jobs())
+                _need_packages(self._configuration, self._workflow, self._workflow.dag.needrun_jobs())
             except InputError as error:
                 logger.warning(f"A run would stop: {error}")
 
