@@ -31,7 +31,7 @@ def fields(section: type[Any]) -> set[str]:
 
 QUERIES = {"queries", "part", "judged_only", "answered_only", "sample"}
 TESTSET = {"depth", "drop_query_document"}
-VECTORS = ("model", "pooling", "append_eos", "attention", "normalize", "model_settings")
+VECTORS = ("model", "pooling", "append_eos", "attention", "dimension", "normalize", "model_settings")
 EXPECTED: list[tuple[str, dict[str, str], set[str]]] = [
     ("prepare_model", {"model": "llm"}, fields(Model)),
     ("fetch", {"download": "packed"}, fields(Download)),

@@ -176,7 +176,11 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
     ({"train", "encode", "search"}, {"backbones/encoder/model_settings": "ignore"}),
     (
         {"train", "encode", "search"},
-        {"backbones/encoder/append_eos": True, "backbones/encoder/attention": "bidirectional"},
+        {
+            "backbones/encoder/append_eos": True,
+            "backbones/encoder/attention": "bidirectional",
+            "backbones/encoder/dimension": 8,
+        },
     ),
     ({"train", "search"}, {"backbones/encoder/query_prefix": "query: ", "backbones/encoder/query_length": 16}),
     ({"train", "encode"}, {"backbones/encoder/passage_prefix": "passage: ", "backbones/encoder/passage_length": 99}),

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from tiny_bert import save_tiny_bert
 from tiny_decoders import save_tiny_decoder
 
@@ -38,6 +39,12 @@ DIFFERENCES = [
         {"passage_prefix": "p: "},
         r"'text: ', but `backbones\.\*\.passage_prefix` is 'p: '",
     ),
+    (
+        {"dimension": 8},
+        {},
+        r"its first 8 components, but `backbones\.\*\.dimension` is all of them\. Fix: set .* to 8;",
+    ),
+    ({"dimension": 8}, {"dimension": 4}, r"its first 8 components, but `backbones\.\*\.dimension` is 4"),
 ]
 
 
@@ -134,6 +141,32 @@ def test_a_layer_that_a_backbone_has_not_is_named(tmp_path):
     with pytest.raises(InputError, match=r"modules\.json has the layer 'Dense'"):
         Encoder.load(folder, backbone())
     assert Encoder.load(folder, backbone(model_settings="ignore"))
+
+
+@pytest.mark.parametrize("normalize", [True, False])
+def test_the_first_components_are_those_of_the_whole_vector_and_others_load_them(tmp_path, normalize):
+    from sentence_transformers import SentenceTransformer
+
+    texts = ["red stone", "blue river garden music", "x"]
+    whole = Encoder.load(save_tiny_bert(tmp_path / "plain"), backbone(pooling="mean"))
+    first = Encoder.load(tmp_path / "plain", backbone(pooling="mean", dimension=5, normalize=normalize))
+    assert first.dimension == 5
+    with torch.no_grad():
+        vectors, found = (encoder(*encoder.pad(encoder.token_ids(texts, "passage"))) for encoder in (whole, first))
+    expected = vectors[:, :5] / (vectors[:, :5].norm(dim=1, keepdim=True) if normalize else 1)
+    torch.testing.assert_close(found, expected)
+    first.save(tmp_path / "saved")
+    theirs = SentenceTransformer(str(tmp_path / "saved"), device="cpu").encode(texts, convert_to_tensor=True)
+    torch.testing.assert_close(theirs, found, rtol=1e-4, atol=1e-5)
+    again = Encoder.load(tmp_path / "saved", first.backbone)
+    with torch.no_grad():
+        torch.testing.assert_close(again(*again.pad(again.token_ids(texts, "passage"))), found)
+
+
+def test_a_dimension_larger_than_the_model_s_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"`backbones\.\*\.dimension` is 17, but .* 16 components.*Fix: .* at most 16"):
+        Encoder.load(save_tiny_bert(tmp_path / "plain"), backbone(dimension=17))
+    assert Encoder.load(tmp_path / "plain", backbone(dimension=16)).dimension == 16
 
 
 @pytest.mark.parametrize("content", ["{}", "[", '[{"type": "x.Pooling", "path": "."}, 3]', ""])

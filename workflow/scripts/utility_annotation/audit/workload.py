@@ -284,7 +284,7 @@ class Workloads:
         corpus = self.sizes.corpus(dataset)
         passages = corpus.number / self.configuration.datasets[dataset].shards
         tokens = passages * min(backbone.passage_length, corpus.words * WORDS_TO_TOKENS + 2)
-        vectors = passages * self.sizes.model(backbone.model).dimension * 2
+        vectors = passages * (backbone.dimension or self.sizes.model(backbone.model).dimension) * 2
         amounts = (_START_ENCODER, self._encoder("encode", tokens, backbone.model))
         return self._taking(job, amounts, (vectors, passages * 6))
 
@@ -292,7 +292,7 @@ class Workloads:
         names = {name: job.wildcards[name] for name in ("backbone", "testset")}
         backbone = retrieval.encoder(self.configuration, **names)
         questions, corpus = self._searched(names["testset"])
-        figures = corpus.number * self.sizes.model(backbone.model).dimension
+        figures = corpus.number * (backbone.dimension or self.sizes.model(backbone.model).dimension)
         tokens = questions.number * min(backbone.query_length, questions.words * WORDS_TO_TOKENS + 2)
         amounts = (
             _START_ENCODER,

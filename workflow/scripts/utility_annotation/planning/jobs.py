@@ -168,7 +168,7 @@ def train(configuration: Configuration, *, backbone: str, training: str) -> Trai
     return whole if settings.dev else whole.only("training", "backbone", "titles")
 
 
-_VECTORS = ("model", "pooling", "append_eos", "attention", "normalize", "model_settings")
+_VECTORS = ("model", "pooling", "append_eos", "attention", "dimension", "normalize", "model_settings")
 """What a backbone's vectors of queries and of passages depend on."""
 
 

@@ -26,6 +26,12 @@ class Backbone(Settings):
         description="Which tokens a token sees. own: those that the model's own config.json says; bidirectional: those "
         "after it too, in a decoder.",
     )
+    dimension: int | None = Field(
+        None,
+        ge=1,
+        description="Components of a vector: its first ones, of a model that is trained for that (Matryoshka), or to "
+        "train it for that. With `normalize` they are scaled to length 1 after that. Without the key all of them.",
+    )
     normalize: bool = Field(False, description="Whether vectors are scaled to length 1.")
     query_prefix: str = Field(
         "", description="Text before every query, such as an instruction; line breaks and spaces count."

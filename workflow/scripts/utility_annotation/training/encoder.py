@@ -101,6 +101,13 @@ class Encoder(torch.nn.Module):
                     hint=f"set `{key}` to at most {positions}: that of the test set if it has one, or the backbone's.",
                     path=folder,
                 )
+        if backbone.dimension and backbone.dimension > model.config.hidden_size:
+            raise InputError(
+                f"`backbones.*.dimension` is {backbone.dimension}, but the vectors of this model have "
+                f"{model.config.hidden_size} components.",
+                hint=f"set it to at most {model.config.hidden_size}, or leave it out.",
+                path=folder,
+            )
         if getattr(model.config, "use_cache", False):
             model.config.use_cache = False  # keys and values are for generating
         _check_use(model.eval(), backbone, folder)
@@ -119,8 +126,9 @@ class Encoder(torch.nn.Module):
 
     @property
     def dimension(self) -> int:
-        """Length of a vector."""
-        return self.model.config.hidden_size
+        """Components of a vector."""
+        whole: int = self.model.config.hidden_size
+        return self.backbone.dimension or whole
 
     def token_ids(self, texts: Sequence[str], kind: Kind) -> list[list[int]]:
         """Token ids of each text after its kind's prefix, cut to its kind's length, with special tokens."""
@@ -150,7 +158,7 @@ class Encoder(torch.nn.Module):
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         """Vectors of shape (n, dimension), fp32 at any precision of the transformer."""
         hidden = self.model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state.float()
-        vectors = self.pooling.function(hidden, attention_mask)
+        vectors = self.pooling.function(hidden, attention_mask)[:, : self.dimension]
         return torch.nn.functional.normalize(vectors, dim=-1) if self.backbone.normalize else vectors
 
     def idle(self, device: torch.device) -> torch.Tensor:
@@ -166,6 +174,8 @@ class Encoder(torch.nn.Module):
         prompts ``query``, ``passage`` and ``document``.
         """
         modules = {"": "Transformer", "1_Pooling": "Pooling"}
+        if self.backbone.dimension:
+            modules[own_settings.FIRST_COMPONENTS] = "Dense"
         if self.backbone.normalize:
             modules["2_Normalize"] = "Normalize"
         with atomic_write(folder) as temporary:
@@ -184,8 +194,10 @@ class Encoder(torch.nn.Module):
             )
             write_json(
                 temporary / "1_Pooling" / "config.json",
-                {"word_embedding_dimension": self.dimension, **self.pooling.saved_as},
+                {"word_embedding_dimension": self.model.config.hidden_size, **self.pooling.saved_as},
             )
+            if self.backbone.dimension:
+                own_settings.save_first_components(temporary, self.model.config.hidden_size, self.dimension)
             if self.backbone.normalize:
                 write_json(temporary / "2_Normalize" / "config.json", {})
             write_json(

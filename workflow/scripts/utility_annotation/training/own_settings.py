@@ -10,7 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
 from ..common.errors import InputError
+from ..common.files import write_json
 from ..io.weights import read_json_of, read_object
 from ..settings import Backbone
 from .pooling import POOLINGS
@@ -19,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 _LAYERS = {"Transformer", "Pooling", "Normalize", "Dropout"}
 """Those that a backbone has; dropout does nothing to a finished vector."""
+FIRST_COMPONENTS = "2_Dense"
+"""The folder of the layer that leaves a vector its first components."""
 _MODES = {"cls": "cls_token", "mean": "mean_tokens", "max": "max_tokens"}
 """Poolings by their newer name."""
 
@@ -46,7 +52,14 @@ def _differences(folder: Path, backbone: Backbone) -> Iterator[tuple[str, str]]:
     """Each difference, and how to end it."""
     modules = read_json_of(folder / "modules.json", list) if (folder / "modules.json").is_file() else []
     layers = {str(module.get("type")).rpartition(".")[2]: module for module in modules if isinstance(module, dict)}
-    others = sorted(set(layers) - _LAYERS)
+    kept = _first_components(folder / str(layers["Dense"].get("path"))) if "Dense" in layers else None
+    others = sorted(set(layers) - _LAYERS - ({"Dense"} if kept else set()))
+    if kept and kept != backbone.dimension:
+        yield (
+            f"the model's own files leave a vector its first {kept} components, but `backbones.*.dimension` is "
+            f"{'all of them' if backbone.dimension is None else backbone.dimension}",
+            f"set `dimension` to {kept}",
+        )
     if others:
         yield f"modules.json has the layer {others[0]!r}, which a backbone has not", "take a model without it"
     if "Pooling" in layers:
@@ -70,6 +83,25 @@ def _differences(folder: Path, backbone: Backbone) -> Iterator[tuple[str, str]]:
                 f"the model's own files say the prompt {own!r}, but `backbones.*.{key}` is {getattr(backbone, key)!r}",
                 f"set `{key}` to it",
             )
+
+
+def save_first_components(folder: Path, components: int, kept: int) -> None:
+    """Write sentence-transformers' layer that leaves a vector its first components: it has no other way to say that."""
+    layer = folder / FIRST_COMPONENTS
+    layer.mkdir()
+    config = {"in_features": components, "out_features": kept, "bias": False}
+    write_json(layer / "config.json", config | {"activation_function": "torch.nn.modules.linear.Identity"})
+    save_file({"linear.weight": np.eye(kept, components, dtype=np.float32)}, layer / "model.safetensors")
+
+
+def _first_components(layer: Path) -> int | None:
+    """How many components a layer leaves a vector; None if it does anything else."""
+    if not all((layer / name).is_file() for name in ("config.json", "model.safetensors")):
+        return None
+    config, weights = read_object(layer / "config.json"), load_file(layer / "model.safetensors")
+    weight = weights.pop("linear.weight", np.empty((0, 0)))
+    plain = str(config.get("activation_function")).endswith("Identity") and not config.get("use_residual")
+    return len(weight) if plain and not weights and np.array_equal(weight, np.eye(*weight.shape)) else None
 
 
 def _pooling(config: dict[str, Any], backbone: Backbone) -> Iterator[tuple[str, str]]:
