@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from tiny_collection import BACKBONE, make_collection
 from transformers import AutoModel, GPT2Config, GPT2Model
 
 from utility_annotation.common.errors import InputError
-from utility_annotation.common.files import read_json
+from utility_annotation.common.files import read_json, write_json
 from utility_annotation.settings import Backbone, Lora
 from utility_annotation.training import lora, trainer
 from utility_annotation.training.encoder import Encoder
@@ -220,6 +221,13 @@ def test_the_adapter_has_its_weights_and_a_configuration_in_a_fixed_order(bert):
     targets = read_json(folder / "adapter_config.json")["target_modules"]
     assert len(targets) == 12
     assert targets == sorted(targets)
+
+
+def test_the_adapter_s_base_is_that_of_the_hub_if_it_comes_from_there(collection, tiny, tmp_path):
+    folder = shutil.copytree(tiny, tmp_path / "fetched")
+    write_json(folder / "source.json", {"source": {"hub": "someone/encoder", "revision": "abc"}, "sha256": {}})
+    config = read_json(train(collection, folder, "run", ADAPTED) / "adapter" / "adapter_config.json")
+    assert (config["base_model_name_or_path"], config["revision"]) == ("someone/encoder", "abc")
 
 
 def test_the_adapter_s_configuration_has_the_settings(bert):

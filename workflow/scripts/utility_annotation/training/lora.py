@@ -16,7 +16,9 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from ..common.errors import InputError
+from ..common.files import read_json
 from ..common.importing import large_packages
+from ..io.models import RECORD
 from ..settings import Lora
 from ..settings.base import nearest
 from .encoder import Encoder
@@ -83,6 +85,10 @@ def save(encoder: Encoder, adapters: PeftModel, folder: Path) -> None:
         folder / FOLDER / "adapter_model.safetensors",
         metadata={"format": "pt"},
     )
+    record = Path(str(config.base_model_name_or_path)) / RECORD
+    source = read_json(record)["source"] if record.is_file() else {}
+    if source.get("hub"):  # peft fetches it where there is no such folder
+        config.base_model_name_or_path, config.revision = source["hub"], source.get("revision")
     config.inference_mode = True
     config.target_modules = sorted(config.target_modules or ())  # a set's order changes from run to run
     config.save_pretrained(str(folder / FOLDER))
