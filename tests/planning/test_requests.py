@@ -104,7 +104,7 @@ class Requests:
     """What the jobs of a configuration ask for."""
 
     def __init__(self, configuration: Configuration, root: Path) -> None:
-        self.plan = Plan(configuration, root, Predictions(configuration, root / "resources").seconds)
+        self.plan = Plan(configuration, root, Predictions(configuration, root / "resources"))
 
     def __call__(self, job: Asked, attempt: int = 1) -> dict[str, int]:
         rule, names = job
@@ -159,6 +159,24 @@ def test_what_the_audit_does_not_know_asks_for_hours(raw: dict[str, Any], root: 
     configuration = load(raw)
     asked = Requests(configuration, root)(("train", {"backbone": "retromae", "training": "human"}))
     assert asked["runtime"] == REQUESTS["train"].runtime
+
+
+def test_a_large_encoder_asks_for_memory_for_its_weights(raw: dict[str, Any], root: Path) -> None:
+    """7.57 billion weights of 4 bytes: each process loads them, and a checkpoint has them and two moments."""
+    encode = ("encode", {"backbone": "retromae", "training": UNTRAINED, "dataset": "msmarco", "length": ""})
+    encode[1]["shard"] = "0000-of-0001"
+    train = ("train", {"backbone": "retromae", "training": "human"})
+    small = Requests(load(raw), root)
+    assert [small(job)["mem_mb"] for job in (encode, train)] == [8000, 44000]
+    raw["models"]["retromae-msmarco"] = {"hub": "Qwen/Qwen3-Embedding-8B"}
+    large = Requests(load(raw), root)
+    assert large(encode)["mem_mb"] == pytest.approx(6000 + 4 * 7567, rel=1e-3)
+    assert large(train)["mem_mb"] == pytest.approx(6000 + (8 + 3) * 4 * 7567, rel=1e-3)
+    raw["trainings"]["human"]["lora"] = {"r": 16}
+    raw["performance"]["train"] |= {"fsdp": True, "gpus": 8}
+    for each in raw["trainings"].values():
+        each["precision"] = "bf16"
+    assert Requests(load(raw), root)(train)["mem_mb"] == 44000, "one process at a time, and adapters alone"
 
 
 def test_a_file_that_cannot_be_read_does_not_keep_a_plan_from_being_made(requests: Requests) -> None:

@@ -16,7 +16,7 @@ from utility_annotation.common.code_digest import forget
 from utility_annotation.common.file_digest import content_digest
 from utility_annotation.planning import annotation, data, entries, jobs, labels, pools, results, retrieval, training
 from utility_annotation.planning.loading import resolved_name
-from utility_annotation.planning.plan import Plan, none_of, one_of
+from utility_annotation.planning.plan import Plan, Unknown, none_of, one_of
 from utility_annotation.settings import Configuration, canonical
 
 
@@ -190,17 +190,32 @@ def test_memory_and_time_grow_with_every_attempt(plan: Plan) -> None:
 def test_time_follows_from_what_is_predicted_of_a_job() -> None:
     jobs: list[tuple[Any, ...]] = []
 
-    def predict(*job: Any) -> float:
-        jobs.append(job)
-        return 3600
+    class Slow(Unknown):
+        def seconds(self, *job: Any) -> float:
+            jobs.append(job)
+            return 3600
+
+    class Fast(Unknown):
+        def seconds(self, *job: Any) -> float:
+            return 1
 
     tuned = at_places({"performance/encode/gpus": 2})
-    runtime = Plan(tuned, Path(), predict).requests("encode", retrieval.gpus)["runtime"]
+    runtime = Plan(tuned, Path(), Slow()).requests("encode", retrieval.gpus)["runtime"]
     names = {"dataset": "data", "shard": "0000-of-0002"}
     assert [runtime(wildcards(**names), threads=4, attempt=attempt) for attempt in (1, 2, 3)] == [120, 180, 240]
     assert jobs[0] == ("encode", names, 2, 4)
-    short = Plan(tuned, Path(), lambda *job: 1).requests("encode", retrieval.gpus)["runtime"]
+    short = Plan(tuned, Path(), Fast()).requests("encode", retrieval.gpus)["runtime"]
     assert [short(wildcards(**names), threads=4, attempt=attempt) for attempt in (1, 2)] == [10, 20]
+
+
+def test_memory_follows_from_a_large_model_s_weights() -> None:
+    class Heavy(Unknown):
+        def weights_megabytes(self, rule: str, wildcards: Any, gpus: int) -> float:
+            return {"encode": 30_000, "search": 1_000}[rule]
+
+    for rule, first in (("encode", 36_000), ("search", 16_000)):
+        asked = Plan(WHOLE, Path(), Heavy()).requests(rule, retrieval.gpus)["mem_mb"]
+        assert [asked(wildcards(), attempt=attempt) for attempt in (1, 2)] == [first, 2 * first]
 
 
 def test_vllm_has_an_environment_of_its_own() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..common.errors import InputError
 from ..settings import Configuration
 from .plan import Job, Output
-from .rates import GPU, Rates, own_rates
+from .rates import GPU, NotKnown, Rates, own_rates
 from .sizes import Sizes
 from .tables import RateTable, read_sizes, read_table
 from .tokens import by_pieces
@@ -40,3 +40,22 @@ class Predictions:
             return self.workloads.estimate(job).seconds
         except (InputError, OSError, ValueError):
             return None
+
+    def weights_megabytes(self, rule: str, wildcards: Mapping[str, str], gpus: int) -> float:
+        """Main memory for the weights of a job's encoder, and in a training for AdamW's moments in a checkpoint.
+
+        Every process loads the weights in fp32. With FSDP they take turns. 0 without an encoder, or of unknown size.
+        """
+        configuration, sizes = self.workloads.configuration, self.workloads.sizes
+        backbone = configuration.backbones.get(wildcards.get("backbone", ""))
+        if backbone is None or rule not in ("train", "encode", "search"):
+            return 0
+        try:
+            megabytes = sizes.model(backbone.model).parameters * 4 / 1e6
+        except NotKnown:
+            return 0
+        if rule != "train":
+            return megabytes
+        processes = 1 if configuration.performance.train.fsdp else max(gpus, 1)
+        all_weights = configuration.trainings[wildcards["training"]].lora is None
+        return megabytes * (processes + 3 * all_weights)  # a checkpoint's weights and two moments are gathered

@@ -21,12 +21,27 @@ from .loading import resolved_name
 from .resources import REQUESTS
 
 _Value = TypeVar("_Value")
-Predict = Callable[[str, Mapping[str, str], int, int], float | None]
-"""Seconds of a job with this rule, these wildcards, GPUs and threads; None where they are not known."""
 
 
-def unknown(*job: object) -> None:
-    """Predicts nothing: in a process that Snakemake starts for a job, the time was asked for already."""
+class Forecast(Protocol):
+    """What a job takes, by its rule, wildcards and GPUs."""
+
+    def seconds(self, rule: str, wildcards: Mapping[str, str], gpus: int, threads: int) -> float | None:
+        """Its time; None where that is not known."""
+
+    def weights_megabytes(self, rule: str, wildcards: Mapping[str, str], gpus: int) -> float:
+        """Main memory for a model's weights and what is kept beside them; 0 without a model, or of unknown size."""
+
+
+class Unknown:
+    """Predicts nothing: in a process that Snakemake starts for a job, time and memory were asked for already."""
+
+    def seconds(self, rule: str, wildcards: Mapping[str, str], gpus: int, threads: int) -> None:
+        """See ``Forecast``."""
+
+    def weights_megabytes(self, rule: str, wildcards: Mapping[str, str], gpus: int) -> float:
+        """See ``Forecast``."""
+        return 0
 
 
 class Wildcards(Protocol):
@@ -41,12 +56,12 @@ class Plan:
     Args:
         configuration: the configuration.
         workflow: folder of the Snakefile; rules run in the working folder, which may be another.
-        predict: how long a job takes.
+        forecast: what a job takes.
     """
 
-    def __init__(self, configuration: Configuration, workflow: Path, predict: Predict = unknown) -> None:
+    def __init__(self, configuration: Configuration, workflow: Path, forecast: Forecast | None = None) -> None:
         self.configuration = configuration
-        self._predict = predict
+        self._forecast = forecast or Unknown()
         self._workflow = workflow.resolve()
         self._here = self._workflow == Path.cwd()
 
@@ -156,11 +171,12 @@ class Plan:
         number: Callable[[Wildcards], int] = self.of(gpus) if gpus else lambda wildcards: 0
 
         def mem_mb(wildcards: Wildcards, attempt: int) -> int:
-            return request.megabytes(number(wildcards), attempt)
+            weights = self._forecast.weights_megabytes(rule, _known(wildcards), number(wildcards))
+            return request.megabytes(number(wildcards), attempt, weights)
 
         def runtime(wildcards: Wildcards, threads: int, attempt: int) -> int:
-            known = {key: value for key, value in vars(wildcards).items() if isinstance(value, str)}
-            return request.minutes(self._predict(rule, known, number(wildcards), threads), attempt)
+            seconds = self._forecast.seconds(rule, _known(wildcards), number(wildcards), threads)
+            return request.minutes(seconds, attempt)
 
         asked: dict[str, Callable[..., int]] = {}
         if request.mem_mb is not None:
@@ -242,3 +258,7 @@ def one_of(names: Iterable[str]) -> str:
 def none_of(names: Iterable[str], otherwise: str) -> str:
     """Pattern of what is none of these names."""
     return f"(?!(?:{'|'.join(map(re.escape, sorted(names)))})$){otherwise}"
+
+
+def _known(wildcards: Wildcards) -> dict[str, str]:
+    return {key: value for key, value in vars(wildcards).items() if isinstance(value, str)}

@@ -75,9 +75,10 @@ def _fsdp(configuration: Configuration) -> Iterator[str]:
             f"performance.train.fsdp needs two GPUs or more, but performance.train.gpus is {train.gpus}: raise it, or "
             "set fsdp to false"
         )
-    for name, training in configuration.trainings.items():
-        if train.fsdp and training.precision == "fp16":
-            yield f"trainings.{name}.precision is fp16, which performance.train.fsdp does not go with: set bf16 or fp32"
+    halved = [name for name, training in configuration.trainings.items() if training.precision == "fp16"]
+    if train.fsdp and halved:
+        others = f", as that of {len(halved) - 1} others" if halved[1:] else ""
+        yield f"performance.train.fsdp does not go with trainings.{halved[0]}.precision fp16{others}: set bf16 or fp32"
 
 
 def _unknown(place: str, name: str | None, section: Iterable[str], kind: str) -> Iterator[str]:

@@ -34,6 +34,8 @@ class Reads:
     bytes_a_word: float = 0
 
 
+_BESIDE_WEIGHTS_MB = 6000
+"""Memory of a job beside its model: libraries, texts, vectors."""
 LEAST_MINUTES = 10
 """Any job asks for this much time: a busy node and a slow disk take minutes that no audit counts."""
 
@@ -55,10 +57,16 @@ class Request:
     work: Closely | Reads | None = None
     process_mb: int = 0
 
-    def megabytes(self, gpus: int, attempt: int) -> int:
-        """Memory of an attempt: each asks for as much more as the first."""
+    def megabytes(self, gpus: int, attempt: int, weights: float) -> int:
+        """Memory of an attempt: each asks for as much more as the first.
+
+        Args:
+            gpus: of the job.
+            attempt: from 1.
+            weights: megabytes for a model's weights. Those of a small model are in the rule's own figure.
+        """
         assert self.mem_mb is not None, "it asks for no memory of its own"
-        return (self.mem_mb + self.process_mb * max(gpus - 1, 0)) * attempt
+        return max(self.mem_mb + self.process_mb * max(gpus - 1, 0), ceil(_BESIDE_WEIGHTS_MB + weights)) * attempt
 
     def minutes(self, predicted: float | None, attempt: int) -> int:
         """Time of an attempt: the first asks for twice the predicted seconds, the next for three times, and so on."""

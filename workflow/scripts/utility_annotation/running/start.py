@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import redirect_stderr
-from functools import cache
+from functools import cached_property
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ from snakemake_interface_logger_plugins.common import LogEvent
 from ..common.errors import InputError, printable
 from ..planning import refusals
 from ..planning.loading import load, write_resolved
-from ..planning.plan import Plan, Predict, Wildcards, unknown
+from ..planning.plan import Plan, Wildcards
 from ..settings import Configuration
 from .cluster import unfinished_jobs
 
@@ -51,19 +51,26 @@ def plan(config: Mapping[str, Any], workflow: Any, folder: Path) -> Plan:
         raise WorkflowError(str(error)) from None
     if workflow.output_settings.dryrun:
         logger.addHandler(_Forewarning(read, workflow))
-    return Plan(read, folder, _predicting(read, folder) if workflow.is_main_process else unknown)
+    return Plan(read, folder, _Predicting(read, folder) if workflow.is_main_process else None)
 
 
-def _predicting(configuration: Configuration, folder: Path) -> Predict:
-    """How long jobs take; the audit is loaded once this is asked."""
+class _Predicting:
+    """A forecast by the audit, which is loaded once something is asked."""
 
-    @cache
-    def predictions() -> Predictions:
+    def __init__(self, configuration: Configuration, folder: Path) -> None:
+        self._configuration, self._folder = configuration, folder
+
+    @cached_property
+    def _predictions(self) -> Predictions:
         from ..audit.predictions import Predictions
 
-        return Predictions(configuration, folder / "resources")
+        return Predictions(self._configuration, self._folder / "resources")
 
-    return lambda *job: predictions().seconds(*job)
+    def seconds(self, rule: str, wildcards: Mapping[str, str], gpus: int, threads: int) -> float | None:
+        return self._predictions.seconds(rule, wildcards, gpus, threads)
+
+    def weights_megabytes(self, rule: str, wildcards: Mapping[str, str], gpus: int) -> float:
+        return self._predictions.weights_megabytes(rule, wildcards, gpus)
 
 
 def _with_own_resources(value: Any, folder: Path) -> Any:
