@@ -183,6 +183,12 @@ def test_training_reads_its_passages_in_every_epoch_padded_to_the_longest(worklo
     assert "encode" not in amounts(workloads, train)
 
 
+def test_lora_has_four_of_six_operations(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(CONFIGURATION, "trainings", {"r": CONFIGURATION["trainings"]["r"] | {"lora": {"r": 4}}})
+    found = amounts(made(root), job("train", backbone="b", training="r"))
+    assert found["train"] == pytest.approx(100 * 3 * (4 * 100 + 16) * 4 / 6)
+
+
 def test_a_training_encodes_whole_pools_at_each_evaluation(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     labels = CONFIGURATION["labels"] | {"dev": {"pool": "p", "source": "human", "queries": {"percent": 10}}}
     trained = CONFIGURATION["trainings"]["r"] | {"global_batch_size": 10, "dev": {"labels": "dev", "every": 5}}

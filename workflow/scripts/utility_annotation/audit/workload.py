@@ -28,6 +28,8 @@ from .tokens import WORDS_TO_TOKENS, Counter, counter, prompt_tokens, stand_in
 
 _REPLY_BYTES, _LIKELIHOOD_BYTES = 600, 150
 """A record of the completion store: of a reply, and of a likelihood."""
+_LORA_SHARE = 4 / 6
+"""Of a training's operations: frozen weights have no gradient."""
 _COMPARED_TEXTS = 3
 """What BERTScore reads for a question: an answer, and two references or so."""
 _TRUTH_WORDS = 12
@@ -262,7 +264,8 @@ class Workloads:
         training = self.configuration.trainings[job.wildcards["training"]]
         backbone = self.configuration.backbones[job.wildcards["backbone"]]
         questions, tokens = self._read_by_encoder(training.labels, backbone, training.train_group_size)
-        amounts = [_START_ENCODER, self._encoder("train", training.epochs * tokens, backbone.model)]
+        share = _LORA_SHARE if training.lora else 1
+        amounts = [_START_ENCODER, self._encoder("train", training.epochs * tokens * share, backbone.model)]
         if training.dev:
             times = 2 + training.epochs * questions / training.global_batch_size / training.dev.every
             _, tokens = self._read_by_encoder(training.dev.labels, backbone)
