@@ -77,6 +77,14 @@ def test_adapters_are_trained_in_parts_too(collection, tiny):
     torch.testing.assert_close(adapter(parts), adapter(alone), rtol=1e-3, atol=1e-4)
 
 
+def test_frozen_weights_in_bf16_are_shared_out_beside_adapters_in_fp32(collection, tiny):
+    run = ADAPTED | {"precision": "bf16"}
+    parts, alone = trained_in_parts(collection, tiny, run), train(collection, tiny, "alone", run)
+    curves = [[row[2] for row in read_json(model / "training.json")["curve"]] for model in (parts, alone)]
+    assert curves[0] == pytest.approx(curves[1], rel=0.02)
+    torch.testing.assert_close(weights(parts), weights(alone), rtol=0.05, atol=0.02)
+
+
 def write_share(model: Path, folder: Path) -> None:
     with processes("cpu") as world:
         encoder = Encoder.load(model, Backbone(model="tiny", query_length=12, passage_length=24))
