@@ -20,7 +20,7 @@ from utility_annotation.training.gradients import Pass, backward, recompute_laye
 from utility_annotation.training.lora import add, store_frozen
 from utility_annotation.training.losses import lse_pair
 from utility_annotation.training.processes import processes
-from utility_annotation.training.sharding import shard, whole
+from utility_annotation.training.sharding import mesh_of, shard, whole
 
 BACKBONE = Backbone(model="tiny", query_length=12, passage_length=24)
 LORA = Lora(r=3, dropout=0.3)
@@ -67,7 +67,7 @@ def write_gradients(
         if again:
             recompute_layers(encoder.model)
         if fsdp:
-            shard(encoder.model, world)
+            shard(encoder.model, mesh_of(world))
         loss = backward(
             encoder,
             encoder.token_ids([texts[text] for text in world.share(len(texts))], "passage"),

@@ -19,7 +19,7 @@ from utility_annotation.common.files import read_json
 from utility_annotation.settings import Backbone
 from utility_annotation.training.encoder import Encoder
 from utility_annotation.training.processes import processes
-from utility_annotation.training.sharding import shard
+from utility_annotation.training.sharding import mesh_of, shard
 
 pytestmark = pytest.mark.process
 
@@ -89,7 +89,7 @@ def write_share(model: Path, folder: Path) -> None:
     with processes("cpu") as world:
         encoder = Encoder.load(model, Backbone(model="tiny", query_length=12, passage_length=24))
         whole = sum(parameter.numel() for parameter in encoder.parameters())
-        shard(encoder.model, world)
+        shard(encoder.model, mesh_of(world))
         own = sum(parameter.to_local().numel() for parameter in encoder.parameters())
         (folder / str(world.rank)).write_text(f"{own} {whole}")
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..common.errors import InputError
+from ..planning.resources import REQUESTS
 from ..settings import Configuration
 from .plan import Job, Output
 from .rates import GPU, NotKnown, Rates, own_rates
@@ -48,13 +49,14 @@ class Predictions:
         """
         configuration, sizes = self.workloads.configuration, self.workloads.sizes
         backbone = configuration.backbones.get(wildcards.get("backbone", ""))
-        if backbone is None or rule not in ("train", "encode", "search"):
+        work = REQUESTS[rule].work
+        if backbone is None or work not in ("training", "encoding", "search"):
             return 0
         try:
             megabytes = sizes.model(backbone.model).parameters * 4 / 1e6
         except NotKnown:
             return 0
-        if rule != "train":
+        if work != "training":
             return megabytes
         processes = 1 if configuration.performance.train.fsdp else max(gpus, 1)
         all_weights = configuration.trainings[wildcards["training"]].lora is None

@@ -12,17 +12,22 @@ from contextlib import contextmanager
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.device_mesh import DeviceMesh
 from transformers import PreTrainedModel
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from .processes import World
 
 
-def shard(model: PreTrainedModel, world: World) -> None:
+def mesh_of(world: World) -> DeviceMesh:
+    """The processes as FSDP2 takes them. They make it together, so not one by one."""
+    return dist.device_mesh.init_device_mesh(world.device.type, (world.size,))
+
+
+def shard(model: PreTrainedModel, mesh: DeviceMesh) -> None:
     """Give each process its part of every weight, by layer, on its device. Gradients are summed over the processes."""
     from torch.distributed.fsdp import FSDPModule, fully_shard
 
-    mesh = dist.device_mesh.init_device_mesh(world.device.type, (world.size,))
     for layer in [module for module in model.modules() if isinstance(module, GradientCheckpointingLayer)]:
         fully_shard(layer, mesh=mesh)
     fully_shard(model, mesh=mesh)

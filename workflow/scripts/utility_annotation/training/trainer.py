@@ -36,7 +36,7 @@ from .losses import LOSSES
 from .plan import TrainingPlan, make_plan
 from .processes import World, processes
 from .sampling import draw
-from .sharding import one_by_one, shard, whole
+from .sharding import mesh_of, one_by_one, shard, whole
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -150,15 +150,16 @@ def _encoder(
     inputs: Inputs, training: Training, backbone: Backbone, performance: TrainPerformance, world: World
 ) -> Encoder:
     """The encoder ready to be trained, on this process's device."""
-    with one_by_one(world) if performance.fsdp else nullcontext():
+    mesh = mesh_of(world) if performance.fsdp else None
+    with one_by_one(world) if mesh else nullcontext():
         encoder, _ = _loaded(inputs, training, backbone)
         prepare(encoder.model)
         if training.lora:
             lora.store_frozen(encoder, training.precision)
         if performance.gradient_checkpointing:
             recompute_layers(encoder.model)
-        if performance.fsdp:
-            shard(encoder.model, world)
+        if mesh:
+            shard(encoder.model, mesh)
     return encoder.to(world.device).train()
 
 
