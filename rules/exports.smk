@@ -26,12 +26,14 @@ rule export_labels:
 
 
 rule export_model:
-    """A trained retriever with a card."""
+    """A trained retriever or reranker with a card."""
     input:
         model="results/models/{backbone}/{training}",
         metrics=plan.of(exports.shown_metrics),
     output:
         directory("results/exports/models/{backbone}/{training}"),
+    wildcard_constraints:
+        backbone=plan.trained,
     log:
         "logs/export_model/{backbone}-{training}.log",
     conda:

@@ -65,6 +65,35 @@ rule search:
         " --queries {input.queries} --output {output.run} > {log} 2>&1"
 
 
+rule rerank:
+    """Order the first passages of a ranking again, by a cross-encoder."""
+    input:
+        model=plan.of(reranking.model),
+        run=plan.of(reranking.run),
+        queries=plan.of(retrieval.queries),
+        corpus=plan.of(retrieval.corpus),
+    output:
+        run="results/runs/reranked/{reranked}/{testset}.parquet",
+        trec="results/runs/reranked/{reranked}/{testset}.trec",
+    log:
+        "logs/rerank/{reranked}-{testset}.log",
+    benchmark:
+        "benchmarks/jobs/rerank/{reranked}-{testset}.tsv"
+    conda:
+        "../envs/core.yaml"
+    threads: CONFIG.performance.threads
+    resources:
+        **plan.requests("rerank", retrieval.gpus),
+    params:
+        script=plan.script("retrieve.py"),
+        config=plan.configuration_file,
+        settings=plan.settings(jobs.rerank),
+        code=plan.code("retrieve.py", "rerank"),
+    shell:
+        "python {params.script} rerank --config {params.config} --reranked {wildcards.reranked} --model {input.model}"
+        " --run {input.run} --queries {input.queries} --corpus {input.corpus} --output {output.run} > {log} 2>&1"
+
+
 rule bm25_index:
     """Index a corpus with Anserini."""
     input:

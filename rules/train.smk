@@ -2,7 +2,7 @@
 
 
 rule train:
-    """Fine-tune a dense retriever; a second curriculum stage starts from its first stage's model.
+    """Fine-tune a dense retriever or a reranker; a second curriculum stage starts from its first stage's model.
 
     Checkpoints lie outside the outputs, so that a killed job goes on from the last one.
     """
@@ -14,6 +14,8 @@ rule train:
         dev_pool=plan.of(training.dev_pool_shards),
     output:
         directory("results/models/{backbone}/{training}"),
+    wildcard_constraints:
+        backbone=plan.trained,
     log:
         "logs/train/{backbone}-{training}.log",
     benchmark:

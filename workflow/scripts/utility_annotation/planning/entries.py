@@ -11,13 +11,15 @@ from collections.abc import Iterable
 
 from ..evaluation.metric_names import parse
 from ..labels.sources import SOURCES
-from ..settings import Configuration, Source
+from ..settings import Backbone, Configuration, Source
 from .data import split_of
+from .training import starting_point
 
 _STAGES = "utility_annotation.annotation.stages:STAGES"
 _SOURCES = "utility_annotation.labels.sources:SOURCES"
 _FORMATS = "utility_annotation.io.formats:FORMATS"
 _LOSSES = "utility_annotation.training.losses:LOSSES"
+_KINDS = "utility_annotation.training.kinds:KINDS"
 _POOLINGS = "utility_annotation.training.pooling:POOLINGS"
 _METRICS = "utility_annotation.evaluation.metric_names:METRICS"
 _MEANS = "utility_annotation.evaluation.candidates:MEANS"
@@ -74,12 +76,14 @@ def label_quality(configuration: Configuration, *, labels: str) -> list[str]:
 
 
 def train(configuration: Configuration, *, backbone: str, training: str) -> list[str]:
-    """A training's loss and the metric of its evaluations, and its backbone's pooling."""
+    """What is trained, a training's loss and the metric of its evaluations, and a backbone's pooling."""
     settings = configuration.trainings[training]
-    pooling = configuration.backbones[backbone].pooling
+    trained = starting_point(configuration, backbone)
+    fields = ("function", "saved_as") if isinstance(trained, Backbone) else ()
     return [
-        *(f"{_LOSSES}[{settings.loss}].{field}" for field in ("function", "positives", "soft_labels")),
-        *(f"{_POOLINGS}[{pooling}].{field}" for field in ("function", "saved_as")),
+        f"{_KINDS}[{type(trained).__name__}]",
+        *(f"{_LOSSES}[{settings.loss}].{field}" for field in ("function", "positives", "labels")),
+        *(f"{_POOLINGS}[{trained.pooling}].{field}" for field in fields if isinstance(trained, Backbone)),
         *([f"{_MEANS}[dev]", *_metrics([settings.dev.metric], *_EVALUATED)] if settings.dev else [_MEANS]),
     ]
 

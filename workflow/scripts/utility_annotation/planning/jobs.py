@@ -42,11 +42,13 @@ from ..settings import (
     Model,
     Pool,
     PoolSource,
+    Reranker,
     Split,
     Training,
 )
 from . import pools, report, results, retrieval
 from .data import split_of
+from .training import starting_point
 
 if TYPE_CHECKING:
     from ..exports.card import ExportSettings
@@ -146,7 +148,7 @@ class TrainSettings(JobSettings):
     """What decides a model, beside its labels and the weights from which it starts."""
 
     training: Training
-    backbone: Backbone
+    backbone: Backbone | Reranker
     titles: bool
     dev_titles: bool | None = None
 
@@ -161,7 +163,7 @@ def train(configuration: Configuration, *, backbone: str, training: str) -> Trai
 
     whole = TrainSettings.model_construct(
         training=settings.only(*(key for key in Training.model_fields if key not in unread)),
-        backbone=configuration.backbones[backbone],
+        backbone=starting_point(configuration, backbone),
         titles=titles(settings.labels),
         dev_titles=titles(settings.dev.labels) if settings.dev else None,
     )
@@ -229,6 +231,20 @@ def read_external_run(configuration: Configuration, *, external_run: str, testse
         depth=settings.depth,
         drop_query_document=settings.drop_query_document,
     )
+
+
+class RerankSettings(JobSettings):
+    """What decides a reranked run, beside the first stage's and the model's weights."""
+
+    reranker: Reranker
+    depth: int
+
+
+def rerank(configuration: Configuration, *, reranked: str) -> RerankSettings:
+    """A reranker as far as its scores depend on it, and how many passages it scores."""
+    settings = configuration.reranked[reranked]
+    backbone, _, _ = settings.reranker.partition("/")
+    return RerankSettings(reranker=configuration.rerankers[backbone], depth=settings.depth)
 
 
 class MergeQrelsSettings(JobSettings):
@@ -433,5 +449,5 @@ def export_model(configuration: Configuration, *, backbone: str, training: str) 
         name=training,
         labels=configuration.labels[settings.labels],
         init_from=configuration.labels[first] if first else None,
-        source=configuration.models[configuration.backbones[backbone].model],
+        source=configuration.models[starting_point(configuration, backbone).model],
     )

@@ -13,9 +13,8 @@ from pydantic import ValidationError
 
 from ..common.errors import InputError
 from ..common.files import write_text
-from ..settings import Configuration, Settings, canonical
+from ..settings import Configuration, Settings, canonical, reranking, training
 from ..settings.base import RENAMED, member_section, nearest
-from ..settings.training import of_each_seed
 
 
 def load(raw: Mapping[str, Any], *, path: str = "the configuration") -> Configuration:
@@ -38,9 +37,11 @@ def _typed(raw: Mapping[str, Any], path: str) -> Configuration:
     except ValidationError as error:
         raise _wrong([_explain(problem) for problem in error.errors()], path) from None
     try:
-        return configuration.model_copy(update={"trainings": of_each_seed(configuration.trainings)})
+        trainings = training.of_each_seed(configuration.trainings)
+        reranked, _ = reranking.of_each_seed(configuration.reranked, trainings)
     except ValueError as error:
         raise _wrong([str(error)], path) from None
+    return configuration.model_copy(update={"trainings": trainings, "reranked": reranked})
 
 
 def _checked(configuration: Configuration, path: str) -> Configuration:
@@ -51,6 +52,14 @@ def _checked(configuration: Configuration, path: str) -> Configuration:
         for name, training in configuration.trainings.items()
         for each in training.names(name).values()
         if each != name  # the message names the training itself
+        for end in ".:"
+    }
+    _, seeds = reranking.of_each_seed(configuration.reranked, configuration.trainings)
+    of_seeds |= {
+        f"reranked.{each}{end}"
+        for name, names in seeds.items()
+        for each in names.values()
+        if each != name
         for end in ".:"
     }
     if found := [problem for problem in problems(configuration) if not problem.startswith(tuple(of_seeds))]:

@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 from ..common.code_digest import code_digest
 from ..common.file_digest import content_digest
 from ..exports.forms import FORMS
-from ..settings import BM25, EXTERNAL, UNTRAINED, Configuration, Settings, canonical
+from ..settings import BM25, EXTERNAL, RERANKED, UNTRAINED, Configuration, Settings, canonical
 from . import data, labels, results
 from .loading import resolved_name
 from .resources import REQUESTS
@@ -206,7 +206,8 @@ class Plan:
         lexical = [BM25, *known.bm25_variants]
         external = [f"{EXTERNAL}/{name}" for name in known.external_runs]
         dense = [f"{b}/{name}" for b in known.backbones for name in (UNTRAINED, *known.trainings)]
-        retriever = one_of([*(f"{BM25}/{name}" for name in lexical), *external, *dense])
+        again = [f"{RERANKED}/{name}" for name in known.reranked]
+        retriever = one_of([*(f"{BM25}/{name}" for name in lexical), *external, *again, *dense])
         return {
             "annotator": one_of(known.annotators),
             "average": one_of(known.averages),
@@ -225,6 +226,7 @@ class Plan:
             "model": one_of(known.models),
             "pool": one_of(known.pools),
             "qa": one_of(known.qa),
+            "reranked": one_of(known.reranked),
             "retriever": retriever,
             "first": retriever,
             "second": retriever,
@@ -234,6 +236,11 @@ class Plan:
             "testset": one_of(known.testsets),
             "training": one_of([UNTRAINED, *known.trainings]),
         }
+
+    @property
+    def trained(self) -> str:
+        """Pattern of what is trained: a backbone or a reranker."""
+        return one_of([*self.configuration.backbones, *self.configuration.rerankers])
 
     def targets(self) -> dict[str, list[str]]:
         """Every named target with its files: the whole, each kind of result, each table and each chart."""

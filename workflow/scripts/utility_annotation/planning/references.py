@@ -10,18 +10,20 @@ from ..labels.sources import is_soft, needs_truth
 from ..settings import (
     BM25,
     EXTERNAL,
+    RERANKED,
     UNTRAINED,
     Configuration,
     Dev,
     Labels,
     Pool,
+    Reranked,
     ResultsTable,
     Split,
     Testset,
     Training,
 )
 from ..settings.base import nearest
-from . import ignored, retrieval, tables
+from . import ignored, reranking, retrieval, tables
 from .resources import REQUESTS, TARGETS
 
 
@@ -35,13 +37,22 @@ def problems(configuration: Configuration) -> Iterator[str]:
         yield from _labels(configuration, name, labels)
     for name, backbone in configuration.backbones.items():
         yield from _unknown(f"backbones.{name}.model", backbone.model, configuration.models, "models")
-        if name in (BM25, EXTERNAL):
+        if name in (BM25, EXTERNAL, RERANKED):
             yield f"backbones.{name}: this name is reserved"
+    for name, reranker in configuration.rerankers.items():
+        yield from _unknown(f"rerankers.{name}.model", reranker.model, configuration.models, "models")
+        if name in (BM25, EXTERNAL, RERANKED):
+            yield f"rerankers.{name}: this name is reserved"
+        if name in configuration.backbones:
+            yield f"rerankers.{name}: a backbone has this name"
+    for name, reranked in configuration.reranked.items():
+        yield from _reranked(configuration, name, reranked)
     for name, training in configuration.trainings.items():
         yield from _training(configuration, name, training)
     for name, testset in configuration.testsets.items():
         yield from _testset(configuration, name, testset)
     yield from _lengths(configuration)
+    yield from _depths(configuration)
     served = [each.served_model_name for each in configuration.annotators.values() if each.served_model_name]
     for name in configuration.performance.annotate.servers:
         if name not in served:
@@ -122,6 +133,12 @@ def _retrievers(configuration: Configuration, testset: str | None) -> list[str]:
     """The retrievers that have rankings on a test set."""
     known = [f"{BM25}/{name}" for name in (BM25, *configuration.bm25_variants)]
     known += [f"{EXTERNAL}/{run}" for run, has in configuration.external_runs.items() if testset in has.files]
+    known += [
+        f"{RERANKED}/{name}"
+        for name in configuration.reranked
+        if not (first := [*reranking.stages(configuration, f"{RERANKED}/{name}")][-1]).startswith(f"{EXTERNAL}/")
+        or first in known
+    ]
     trainings = (UNTRAINED, *configuration.trainings)
     return known + [f"{backbone}/{training}" for backbone in configuration.backbones for training in trainings]
 
@@ -168,6 +185,46 @@ def _training(configuration: Configuration, name: str, training: Training) -> It
         stage = configuration.trainings[stage].init_from
 
 
+def _reranked(configuration: Configuration, name: str, reranked: Reranked) -> Iterator[str]:
+    place = f"reranked.{name}"
+    trainings = (UNTRAINED, *configuration.trainings)
+    known = [f"{reranker}/{training}" for reranker in configuration.rerankers for training in trainings]
+    yield from _unknown(f"{place}.reranker", reranked.reranker, known, "rerankers/trainings")
+    retrievers = {each for testset in configuration.testsets for each in _retrievers(configuration, testset)}
+    yield from _unknown(f"{place}.retriever", reranked.retriever, sorted(retrievers), "backbones/trainings")
+    if name in trainings:
+        yield f"{place}: a training has this name"
+
+
+def _depths(configuration: Configuration) -> Iterator[str]:
+    """A reranker reads no more passages than the first stage retrieves."""
+    shown = {
+        (name, testset)
+        for table in configuration.tables.values()
+        for name in table.reranked
+        for testset in [
+            *table.testsets,
+            *(configuration.qa[task].testset for task in table.qa if task in configuration.qa),
+        ]
+    }
+    shown |= {
+        (name, pool.source.testset)
+        for pool in configuration.pools.values()
+        for retriever in (pool.source.retrievers if pool.source.searched else ())
+        if (name := reranking.name_of(retriever)) and pool.source.testset
+    }
+    for name, testset in sorted(shown):
+        for stage in reranking.stages(configuration, f"{RERANKED}/{name}"):
+            settings = configuration.reranked.get(reranking.name_of(stage) or "")
+            for member in retrieval.testsets_of(configuration, [testset]):
+                depth = configuration.testsets[member].depth
+                if settings is not None and depth < settings.depth:
+                    yield (
+                        f"reranked.{reranking.name_of(stage)}.depth is {settings.depth}, but testsets.{member} retrieves "
+                        f"{depth} passages"
+                    )
+
+
 def _dev(configuration: Configuration, name: str, dev: Dev) -> Iterator[str]:
     place = f"trainings.{name}.dev.labels"
     yield from _unknown(place, dev.labels, configuration.labels, "labels")
@@ -193,8 +250,8 @@ def _finders(configuration: Configuration, labels: str) -> set[str]:
     sets = [labels]
     for each in sets:  # grows
         pool = configuration.pools.get(configuration.labels[each].pool) if each in configuration.labels else None
-        retrievers = [name.partition("/") for name in pool.source.retrievers] if pool else []
-        names = [training for backbone, _, training in retrievers if backbone in configuration.backbones]
+        retrievers = pool.source.retrievers if pool else ()
+        names = [name for retriever in retrievers for name in reranking.trainings(configuration, retriever)]
         for name in names:  # grows by first stages
             training = configuration.trainings.get(name)
             if training is not None and name not in found:
@@ -251,12 +308,20 @@ def _searches(configuration: Configuration) -> Iterator[tuple[str, bool]]:
     """Each test set or average that a table, a chart or a pool rests on, and whether a backbone searches it."""
     for table in configuration.tables.values():
         tasks = (configuration.qa[name].testset for name in table.qa if name in configuration.qa)
-        yield from ((name, bool(table.backbones)) for name in (*table.testsets, *tasks))
+        again = (_by_backbone(configuration, f"{RERANKED}/{name}") for name in table.reranked)
+        backbone = bool(table.backbones) or any(again)
+        yield from ((name, backbone) for name in (*table.testsets, *tasks))
     yield from ((table.testset, True) for table in configuration.cost_tables.values())
     yield from ((chart.testset, True) for chart in configuration.line_charts.values())
     for source in (pool.source for pool in configuration.pools.values()):
         if source.testset is not None:
-            yield source.testset, any(name.partition("/")[0] not in (BM25, EXTERNAL) for name in source.retrievers)
+            yield source.testset, any(_by_backbone(configuration, name) for name in source.retrievers)
+
+
+def _by_backbone(configuration: Configuration, retriever: str) -> bool:
+    """Whether a backbone searches for a retriever."""
+    first = [*reranking.stages(configuration, retriever)][-1]
+    return first.partition("/")[0] in configuration.backbones
 
 
 def _judged(configuration: Configuration, place: str, name: str) -> Iterator[str]:
@@ -331,12 +396,13 @@ def _results_table(configuration: Configuration, place: str, table: ResultsTable
     for backbone in table.backbones:
         yield from _unknown(f"{place}.backbones", backbone, configuration.backbones, "backbones")
     shown = {row.training for row in table.shown()}
-    compared = table.groups or table.baseline in table.external_runs
+    beside = (*table.external_runs, *table.reranked)
+    compared = table.groups or table.baseline in beside
     baselines = {table.baseline, *(group.second_baseline for group in table.groups)} if compared else set()
     for training in sorted(shown):
         yield from _unknown(f"{place}.groups", training, known, "trainings")
     for baseline in sorted(filter(None, baselines)):
-        if baseline not in shown and baseline not in table.external_runs:
+        if baseline not in shown and baseline not in beside:
             yield f"{place}: the baseline {baseline!r} must be one of its trainings, or null for no marks"
     for name in table.bm25_variants:
         yield from _unknown(f"{place}.bm25_variants", name, configuration.bm25_variants, "bm25_variants")
@@ -346,6 +412,8 @@ def _results_table(configuration: Configuration, place: str, table: ResultsTable
             tasks = [configuration.qa[task].testset for task in table.qa if task in configuration.qa]
             if retrieval.external_testsets(configuration, name).isdisjoint([*table.testsets, *tasks]):
                 yield f"{place}: external_runs.{name} has no file for any of its test sets"
+    for name in table.reranked:
+        yield from _unknown(f"{place}.reranked", name, configuration.reranked, "reranked")
     for testset in table.testsets:
         yield from _judged(configuration, f"{place}.testsets", testset)
     yield from _not_computed(configuration, f"{place}.metrics", table.metrics, (*table.testsets, *table.qa))

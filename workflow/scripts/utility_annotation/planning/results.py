@@ -8,8 +8,8 @@ from pathlib import Path
 from ..labels.settings import PEOPLE, JudgedAlike
 from ..labels.work import Work, work_of_training
 from ..pools.shards import shard_names
-from ..settings import BM25, EXTERNAL, UNTRAINED, Configuration
-from . import annotation, data, labels, pools, retrieval, training
+from ..settings import BM25, EXTERNAL, RERANKED, UNTRAINED, Configuration
+from . import annotation, data, labels, pools, reranking, retrieval, training
 
 REPORT = "results/report.html"
 
@@ -20,12 +20,18 @@ PUBLISHED = "paper/published.csv"
 def cells(configuration: Configuration, table: str) -> list[str]:
     """The metrics files of a table's cells, without their suffixes: each training once in each column."""
     settings = configuration.tables[table]
-    names = [name for each in table_seeds(configuration, table=table).values() for name in each]
-    trained = [f"{backbone}/{name}" for backbone in settings.backbones for name in names]
-    beside = [f"{kind}/{name}" for kind, _, name in settings.beside()]
+    seeds = table_seeds(configuration, table=table)
+    names = [name for row in settings.shown() for name in seeds[row.training]]
+    trained = [f"{backbone}/{name}" for backbone in settings.backbones for name in dict.fromkeys(names)]
+    again = [f"{RERANKED}/{each}" for name in settings.reranked for each in seeds[name]]
+    beside = [f"{kind}/{name}" for kind, _, name in settings.beside() if kind != RERANKED] + again
     evaluated = {
         f"{EXTERNAL}/{name}": retrieval.external_testsets(configuration, name) for name in settings.external_runs
     }
+    for row in again:
+        *_, first = reranking.stages(configuration, row)
+        if first.startswith(f"{EXTERNAL}/"):
+            evaluated[row] = retrieval.external_testsets(configuration, first.removeprefix(f"{EXTERNAL}/"))
     found = [
         f"results/metrics/{row}/{testset}"
         for row in (*beside, *trained)
@@ -34,7 +40,7 @@ def cells(configuration: Configuration, table: str) -> list[str]:
     ]
     answers = [
         f"results/rag/{row}/{qa}/{generator}/metrics"
-        for row in (*trained, *evaluated)
+        for row in dict.fromkeys((*trained, *evaluated, *again))
         for qa in settings.qa
         if row not in evaluated or configuration.qa[qa].testset in evaluated[row]
         for generator in settings.generators
@@ -43,8 +49,9 @@ def cells(configuration: Configuration, table: str) -> list[str]:
 
 
 def table_seeds(configuration: Configuration, *, table: str) -> dict[str, tuple[str, ...]]:
-    """By training of a table, those of each seed."""
-    return training.of_all_seeds(configuration, (row.training for row in configuration.tables[table].shown()))
+    """By training and reranked run of a table, those of each seed."""
+    settings = configuration.tables[table]
+    return training.of_all_seeds(configuration, (*(row.training for row in settings.shown()), *settings.reranked))
 
 
 def line_chart_seeds(configuration: Configuration, *, line_chart: str) -> dict[str, tuple[str, ...]]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from ..settings import EXTERNAL, Configuration, Testset
+from ..settings import EXTERNAL, RERANKED, Configuration, Testset
 
 
 def run(configuration: Configuration, *, retriever: str, testset: str) -> str:
     """The ranking of a retriever on a test set.
 
     Test sets that differ in nothing that a search depends on have one run: that of the shortest name, the first of
-    these. A run of others is a test set's own.
+    these. A run of others is a test set's own, and so is what a reranker makes of it.
     """
-    if not retriever.startswith(f"{EXTERNAL}/"):
+    first = retriever
+    while first.startswith(f"{RERANKED}/"):
+        first = configuration.reranked[first.removeprefix(f"{RERANKED}/")].retriever
+    if not first.startswith(f"{EXTERNAL}/"):
         own = _searched(configuration.testsets[testset])
         same = [name for name, other in configuration.testsets.items() if _searched(other) == own]
         testset = min(same, key=lambda name: (len(name), name))

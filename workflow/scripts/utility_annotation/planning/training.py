@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..settings import UNTRAINED, Configuration
+from ..settings import UNTRAINED, Backbone, Configuration, Reranker
+from ..settings.reranking import of_each_seed
 from . import labels
 
 
 def of_all_seeds(configuration: Configuration, trainings: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """By training, those that stand under its name: one per seed; the untrained backbone by itself."""
-    known = configuration.trainings
-    return {name: tuple(known[name].names(name).values()) if name in known else (name,) for name in trainings}
+    """By training or reranked run, those that stand under its name: one per seed; anything else by itself."""
+    _, seeds = of_each_seed(configuration.reranked, configuration.trainings)
+    seeds |= {name: training.names(name) for name, training in configuration.trainings.items()}
+    return {name: tuple(seeds[name].values()) if name in seeds else (name,) for name in trainings}
+
+
+def starting_point(configuration: Configuration, backbone: str) -> Backbone | Reranker:
+    """The backbone or the reranker of this name: what is trained."""
+    return configuration.backbones.get(backbone) or configuration.rerankers[backbone]
 
 
 def gpus(configuration: Configuration) -> int:
@@ -22,7 +29,7 @@ def gpus(configuration: Configuration) -> int:
 def model(configuration: Configuration, *, backbone: str, training: str) -> str:
     """Folder of a trained model, or of the backbone itself for the untrained one."""
     if training == UNTRAINED:
-        return f"data/models/{configuration.backbones[backbone].model}"
+        return f"data/models/{starting_point(configuration, backbone).model}"
     return f"results/models/{backbone}/{training}"
 
 

@@ -14,7 +14,7 @@ STAGES: Mapping[str, tuple[str, ...]] = {
     "annotate": ("annotate_",),
     "make labels": ("merge_labels", "label_quality"),
     "train": ("train",),
-    "retrieve": ("bm25_", "encode", "search", "read_external_run"),
+    "retrieve": ("bm25_", "encode", "search", "rerank", "read_external_run"),
     "answer questions": ("generate_answers", "evaluate_answers"),
     "evaluate": (
         "merge_qrels",

@@ -52,6 +52,9 @@ BM25 = "bm25"
 EXTERNAL = "external"
 """Backbone name of runs that others made; the training name is theirs in `external_runs`."""
 
+RERANKED = "reranked"
+"""Backbone name of runs that a reranker ordered; the training name is theirs in `reranked`."""
+
 
 RENAMED = {
     "runs": "trainings",

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, field_validator, model_validator
 
-from .base import BM25, EXTERNAL, UNTRAINED, Name, Settings
+from .base import BM25, EXTERNAL, RERANKED, UNTRAINED, Name, Settings
 from .metrics import MetricName
 
 
@@ -70,10 +70,11 @@ class ResultsTable(Settings):
     with_bm25: bool = Field(True, description="Whether BM25 is the first row of a table with test sets.")
     bm25_variants: tuple[Name, ...] = Field((), description="Names from `bm25_variants`, rows after BM25.")
     external_runs: tuple[Name, ...] = Field((), description="Names from `external_runs`, rows after BM25.")
+    reranked: tuple[Name, ...] = Field((), description="Names from `reranked`, rows after BM25.")
     baseline: Name | None = Field(
         "human",
         description="The training that + and − compare with, on the same backbone, or one of the table's "
-        "`external_runs`; null for no marks. With one backbone the external runs are compared with it too.",
+        "`external_runs` or `reranked`; null for no marks. With one backbone these are compared with it too.",
     )
     significance_level: float = Field(0.05, gt=0, lt=1, description="A difference with a lower p is marked.")
     correction: Literal["holm", "none"] = Field(
@@ -92,7 +93,8 @@ class ResultsTable(Settings):
         """The rows that belong to no backbone, from top to bottom: in the place of a backbone, name, training."""
         bm25 = [(BM25, BM25, BM25)] if self.with_bm25 and self.testsets else []
         variants = [(BM25, f"BM25 {name}", name) for name in self.bm25_variants]
-        return [*bm25, *variants, *((EXTERNAL, name, name) for name in self.external_runs)]
+        external = [(EXTERNAL, name, name) for name in self.external_runs]
+        return [*bm25, *variants, *external, *((RERANKED, name, name) for name in self.reranked)]
 
     def shown(self) -> list[ShownTraining]:
         """The rows of each backbone's block from top to bottom."""
@@ -104,11 +106,11 @@ class ResultsTable(Settings):
             raise ValueError("`qa` and `generators` go together")
         if not self.testsets and not self.qa:
             raise ValueError("a table needs `testsets` or `qa`")
-        others = (self.with_bm25 and self.testsets) or self.bm25_variants or self.external_runs
+        others = (self.with_bm25 and self.testsets) or self.bm25_variants or self.external_runs or self.reranked
         if bool(self.backbones) != bool(self.groups) or not (self.groups or others):
             raise ValueError(
-                "a table needs rows: `backbones` and `groups`, `bm25_variants`, `external_runs`, or `testsets` and "
-                "`with_bm25` alone"
+                "a table needs rows: `backbones` and `groups`, `bm25_variants`, `external_runs`, `reranked`, or "
+                "`testsets` and `with_bm25` alone"
             )
         trainings = [row.training for row in self.shown()]
         if self.verdict and (self.verdict not in trainings or self.verdict == UNTRAINED or not self.testsets):

@@ -11,6 +11,7 @@ from .evaluation import Average, Bm25, ExternalRun, QuestionAnswering, Testset
 from .labels import Labels
 from .performance import Performance
 from .report import ReportSettings
+from .reranking import Reranked, Reranker
 from .results import Cost, CostTable, LabelChart, LabelTable, LineChart, ResultsTable
 from .training import Backbone, Training
 
@@ -27,11 +28,19 @@ class Configuration(Settings):
     annotators: dict[Name, Annotator] = Field({}, description="LLMs that judge, or answer from retrieved passages.")
     labels: dict[Name, Labels] = Field({}, description="Label sets.")
     backbones: dict[Name, Backbone] = Field({}, description="Encoders to train.")
-    trainings: dict[Name, Training] = Field({}, description="Trainings; each one can be combined with each backbone.")
+    rerankers: dict[Name, Reranker] = Field({}, description="Cross-encoders to train.")
+    trainings: dict[Name, Training] = Field(
+        {}, description="Trainings; each one can be combined with each backbone and each reranker."
+    )
     testsets: dict[Name, Testset] = Field({}, description="Evaluations of retrieval.")
     averages: dict[Name, Average] = Field({}, description="Means over test sets, shown like a test set.")
     external_runs: dict[Name, ExternalRun] = Field(
         {}, description="Runs that others made. They are rows of tables, and retrievers of pools as `external/NAME`."
+    )
+    reranked: dict[Name, Reranked] = Field(
+        {},
+        description="Rankings that a reranker orders again. They are rows of tables, and retrievers of pools as "
+        "`reranked/NAME`.",
     )
     qa: dict[Name, QuestionAnswering] = Field({}, description="Evaluations of question answering.")
     bm25: Bm25 = Field(Bm25(), description="The lexical baseline.")
