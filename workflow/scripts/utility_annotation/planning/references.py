@@ -219,10 +219,8 @@ def _depths(configuration: Configuration) -> Iterator[str]:
             for member in retrieval.testsets_of(configuration, [testset]):
                 depth = configuration.testsets[member].depth
                 if settings is not None and depth < settings.depth:
-                    yield (
-                        f"reranked.{reranking.name_of(stage)}.depth is {settings.depth}, but testsets.{member} retrieves "
-                        f"{depth} passages"
-                    )
+                    place = f"reranked.{reranking.name_of(stage)}.depth"
+                    yield f"{place} is {settings.depth}, but testsets.{member} retrieves {depth} passages"
 
 
 def _dev(configuration: Configuration, name: str, dev: Dev) -> Iterator[str]:
