@@ -1,4 +1,4 @@
-"""Encode and search corpora with a trained retriever, or index and search them with BM25."""
+"""Encode and search corpora with a trained retriever, index and search them with BM25, or rerank what was found."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from utility_annotation.io.schemas import QUERIES, RUN
 from utility_annotation.planning import jobs
 from utility_annotation.planning import retrieval as files
 from utility_annotation.planning.command import Commands, configuration_of
-from utility_annotation.settings import BM25
+from utility_annotation.settings import BM25, RERANKED
 
 
 def encode(arguments: argparse.Namespace) -> None:
@@ -64,6 +64,29 @@ def search(arguments: argparse.Namespace) -> None:
     )
     RUN.write(arguments.output, run)
     write_run(arguments.output, arguments.output.with_suffix(".trec"), tag=f"{arguments.backbone}-{arguments.training}")
+
+
+def rerank(arguments: argparse.Namespace) -> None:
+    """Order the first passages of a ranking again."""
+    with large_packages():
+        from utility_annotation.common.devices import choose_device, use_threads
+        from utility_annotation.retrieval import reranking
+        from utility_annotation.training.cross_encoder import CrossEncoder
+    configuration = configuration_of(arguments)
+    settings, performance = jobs.rerank(configuration, reranked=arguments.reranked), configuration.performance
+    use_threads(performance.threads)
+    device = choose_device(performance.encode.device, performance.encode.gpus, "encode")
+    run = reranking.rerank(
+        CrossEncoder.load(arguments.model, settings.reranker).to(device),
+        arguments.run,
+        arguments.queries,
+        arguments.corpus,
+        depth=settings.depth,
+        scratch=arguments.output.parent,
+        batch_tokens=performance.encode.batch_tokens,
+    )
+    RUN.write(arguments.output, run)
+    write_run(arguments.output, arguments.output.with_suffix(".trec"), tag=f"{RERANKED}-{arguments.reranked}")
 
 
 def bm25_index(arguments: argparse.Namespace) -> None:
@@ -128,6 +151,13 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--testset", required=True, help="a name from `testsets`, whose corpus is encoded")
     parser.add_argument("--model", required=True, type=Path, help="model folder")
     parser.add_argument("--queries", required=True, type=Path, help="questions (parquet)")
+    parser.add_argument("--output", required=True, type=Path, help="run (parquet); a TREC run is written beside it")
+    parser = commands.add(rerank, "rerank")
+    parser.add_argument("--reranked", required=True, help="a name from `reranked`")
+    parser.add_argument("--model", required=True, type=Path, help="folder of the reranker's model")
+    parser.add_argument("--run", required=True, type=Path, help="the first stage's run (parquet)")
+    parser.add_argument("--queries", required=True, type=Path, help="questions (parquet)")
+    parser.add_argument("--corpus", required=True, type=Path, help="corpus (parquet)")
     parser.add_argument("--output", required=True, type=Path, help="run (parquet); a TREC run is written beside it")
     parser = commands.add(bm25_index, "bm25-index")
     parser.add_argument("--corpus", required=True, type=Path, help="corpus (parquet)")

@@ -82,7 +82,7 @@ def train(configuration: Configuration, *, backbone: str, training: str) -> list
     fields = ("function", "saved_as") if isinstance(trained, Backbone) else ()
     return [
         f"{_KINDS}[{type(trained).__name__}]",
-        *(f"{_LOSSES}[{settings.loss}].{field}" for field in ("function", "positives", "labels")),
+        *(f"{_LOSSES}[{settings.loss}].{field}" for field in ("function", "positives", "soft_labels")),
         *(f"{_POOLINGS}[{trained.pooling}].{field}" for field in fields if isinstance(trained, Backbone)),
         *([f"{_MEANS}[dev]", *_metrics([settings.dev.metric], *_EVALUATED)] if settings.dev else [_MEANS]),
     ]

@@ -21,7 +21,7 @@ from ..training.encoder import Encoder, Kind, length_batches
 _WINDOW = 8192
 """Passages tokenised and sorted by length at a time."""
 
-_BATCH_TOKENS = {"cpu": 2048, "cuda": 16384}
+BATCH_TOKENS = {"cpu": 2048, "cuda": 16384}
 """Default of padded tokens per batch: few on a CPU, so that a layer's input is in the cache."""
 
 
@@ -47,14 +47,14 @@ def encode_batches(
     """
     device = next(encoder.parameters()).device
     token_ids = encoder.token_ids(texts, kind)
-    batches = length_batches(map(len, token_ids), batch_tokens or _BATCH_TOKENS[device.type])
+    batches = length_batches(map(len, token_ids), batch_tokens or BATCH_TOKENS[device.type])
 
     def encode(rows: list[int]) -> np.ndarray:
         input_ids, attention_mask = encoder.pad([token_ids[row] for row in rows])
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             return encoder(input_ids.to(device), attention_mask.to(device)).cpu().numpy()
 
-    with _mapping(device) as each:
+    with mapping(device) as each:
         for rows, vectors in zip(batches, each(encode, batches), strict=True):
             unfit = np.flatnonzero(~(np.abs(vectors) <= np.finfo(np.float16).max).all(axis=1))
             if len(unfit):
@@ -68,7 +68,7 @@ def encode_batches(
 
 
 @contextmanager
-def _mapping(device: torch.device) -> Iterator[Callable[..., Iterable[np.ndarray]]]:
+def mapping(device: torch.device) -> Iterator[Callable[..., Iterable[np.ndarray]]]:
     """``map``, on a CPU with as many threads as torch may use.
 
     Threads that share each operation wait for one another a hundred times per batch; these threads do not wait.

@@ -20,10 +20,12 @@ import torch
 from ..common.errors import InputError
 from ..settings import Dev
 from . import checkpoint
+from .batches import Batch
 from .data import TrainingData
-from .encoder import Encoder
 from .gradients import Pass, autocast
+from .kinds import Kind, Model
 from .processes import World
+from .sampling import Draw
 
 _QUESTIONS = 128
 """Questions that are encoded together with their candidates. A passage that several of them have is encoded once."""
@@ -72,16 +74,18 @@ class _Block:
     """Some questions with their candidates.
 
     Attributes:
-        ids: the tokens of each text: of the questions, then of the passages.
-        chunks: the texts that are encoded together.
-        questions, passages: the texts of each candidate; shape (candidates here,).
+        batch: how they go through the model.
+        tokens: of each text.
+        chunks: the texts that go through together.
+        rows, columns: the score of each candidate in the batch; shape (candidates here,).
         places: the places of these candidates among all.
     """
 
-    ids: list[array[int]]
+    batch: Batch
+    tokens: list[Any]
     chunks: list[list[int]]
-    questions: torch.Tensor
-    passages: torch.Tensor
+    rows: torch.Tensor
+    columns: torch.Tensor
     places: torch.Tensor
 
 
@@ -94,7 +98,9 @@ class DevSet:
         InputError: no question has a positive, or some are trained on.
     """
 
-    def __init__(self, data: TrainingData, trained_on: TrainingData, encoder: Encoder, how: Pass, world: World) -> None:
+    def __init__(
+        self, data: TrainingData, trained_on: TrainingData, model: Model, kind: Kind, how: Pass, world: World
+    ) -> None:
         shared = len(data.questions() & trained_on.questions())
         if shared:
             raise InputError(
@@ -121,35 +127,35 @@ class DevSet:
         self._blocks = []
         for first in range(0, len(share), _QUESTIONS):
             block = share[first : first + _QUESTIONS]
-            passages = [data.passage(rows[question], each) for question in block for each in range(sizes[question])]
-            texts = {text: len(block) + place for place, text in enumerate(dict.fromkeys(passages))}
-            ids = encoder.token_ids([data.query(rows[question]) for question in block], "query")
-            ids += encoder.token_ids(list(texts), "passage")
+            everything = [Draw(tuple(range(sizes[question])), (), ()) for question in block]
+            batch = kind.batch([pools[rows[question]] for question in block], everything)
+            tokens = batch.token_ids(model, data, [rows[question] for question in block], range(batch.texts))
             self._blocks.append(
                 _Block(
-                    [array("i", text) for text in ids],
-                    how.chunks(list(map(len, ids)), world.device),
+                    batch,
+                    [array("i", each) if isinstance(each, list) else each for each in tokens],
+                    how.chunks(list(map(len, tokens)), world.device),
                     torch.from_numpy(np.repeat(np.arange(len(block)), sizes[block])),
-                    torch.tensor([texts[text] for text in passages]),
+                    torch.tensor([column for columns in batch.columns for column in columns]),
                     torch.from_numpy(np.concatenate([starts[each] + np.arange(sizes[each]) for each in block])),
                 )
             )
 
     @torch.no_grad()
-    def scores(self, encoder: Encoder) -> npt.NDArray[np.float32]:
+    def scores(self, encoder: Model) -> npt.NDArray[np.float32]:
         """The score of every candidate, the same in each process; shape (candidates,)."""
         device = self._world.device
         scores = torch.zeros(len(self.pools.docids), device=device)
         idle = self._how.idle_passes(sum(len(block.chunks) for block in self._blocks), self._world)
         encoder.eval()
         for block in self._blocks:
-            vectors = torch.empty(len(block.ids), encoder.dimension, device=device)
+            vectors = torch.empty(block.batch.texts, encoder.dimension, device=device)
             for chunk in block.chunks:
-                input_ids, mask = encoder.pad([block.ids[text] for text in chunk])
+                inputs = encoder.pad([block.tokens[text] for text in chunk])
                 with autocast(device, self._how.precision):
-                    vectors[chunk] = encoder(input_ids.to(device), mask.to(device))
-            queries, passages = (vectors[texts.to(device)] for texts in (block.questions, block.passages))
-            scores[block.places.to(device)] = (queries * passages).sum(dim=1)
+                    vectors[chunk] = encoder(*(tensor.to(device) for tensor in inputs))
+            found = block.batch.scores(vectors)
+            scores[block.places.to(device)] = found[block.rows.to(device), block.columns.to(device)]
         for _ in range(idle):
             with autocast(device, self._how.precision):
                 encoder.idle(device)
@@ -180,7 +186,7 @@ class Selection:
         self._folder, self._curve, self._world = folder, curve, world
         self.at_checkpoint()
 
-    def evaluate(self, encoder: Encoder, step: int, *, last: bool) -> float:
+    def evaluate(self, encoder: Model, step: int, *, last: bool) -> float:
         """Evaluate after a step; keep the weights if they are the best so far, but not those of the last step."""
         scores = self._dev.scores(encoder)
         mean = torch.zeros(1, dtype=torch.float64, device=self._world.device)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,9 +37,7 @@ class TrainingEffort:
     padded: int = 0
     joules: float = 0.0
 
-    def add(
-        self, queries: int, token_ids: Sequence[Sequence[int]], chunks: Sequence[Sequence[int]], world: World
-    ) -> None:
+    def add(self, queries: int, token_ids: Sequence[Sized], chunks: Sequence[Sequence[int]], world: World) -> None:
         """Count a step.
 
         Args:

@@ -21,19 +21,13 @@ from ..common.files import atomic_write, write_json
 from ..common.importing import large_packages
 from ..settings import Backbone, entry
 from . import own_settings
+from .loading import check_folder, check_positions, check_vocabulary, load_parts
 from .pooling import POOLINGS
 from .tokens import prepare_tokenizer
 
 with large_packages():
     import torch
-    from transformers import (
-        AutoConfig,
-        AutoModel,
-        AutoTokenizer,
-        PreTrainedConfig,
-        PreTrainedModel,
-        PreTrainedTokenizerBase,
-    )
+    from transformers import AutoModel, PreTrainedModel, PreTrainedTokenizerBase
 
 Kind = Literal["query", "passage"]
 
@@ -44,6 +38,7 @@ class Encoder(torch.nn.Module):
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, backbone: Backbone) -> None:
         super().__init__()
         self.model, self.tokenizer, self.backbone = model, tokenizer, backbone
+        self.head: tuple[str, ...] = ()
         self.pooling = entry(POOLINGS, backbone.pooling, "pooling")
 
     @classmethod
@@ -58,34 +53,10 @@ class Encoder(torch.nn.Module):
                 fewer positions than the backbone's lengths need; the model is no text encoder, or its kind or its own
                 files contradict the backbone's settings.
         """
-        if not (Path(folder) / "config.json").is_file():
-            raise InputError(
-                "this is no Hugging Face model folder (no config.json).",
-                hint="give a folder with config.json, model.safetensors and a tokenizer.",
-                path=folder,
-            )
+        check_folder(folder)
         own_settings.compare(Path(folder), backbone)
-        try:
-            config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-            _check_kind(config, folder)
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-            model, loading = AutoModel.from_pretrained(
-                folder,
-                dtype=torch.float32,
-                use_safetensors=True,
-                local_files_only=True,
-                trust_remote_code=False,
-                output_loading_info=True,
-            )
-        except InputError:
-            raise
-        except Exception as error:  # transformers and its readers have no common one
-            raise InputError(
-                f"the encoder cannot be loaded ({' '.join(str(error).split())}).",
-                hint="give a folder with config.json, model.safetensors and a tokenizer, none with code of its own.",
-                path=folder,
-            ) from None
-        missing = sorted(key for key in loading["missing_keys"] if not key.startswith("pooler."))
+        model, tokenizer, lacking = load_parts(folder, AutoModel, "backbone")
+        missing = sorted(key for key in lacking if not key.startswith("pooler."))
         if missing:
             raise InputError(
                 f"the weights of {', '.join(missing[:3])}{' and others' if len(missing) > 3 else ''} are missing.",
@@ -93,14 +64,8 @@ class Encoder(torch.nn.Module):
                 path=folder,
             )
         prepare_tokenizer(tokenizer, backbone, folder)
-        positions = getattr(model.config, "max_position_embeddings", None)
-        for key in ("query_length", "passage_length"):
-            if positions is not None and backbone.depends_on(key) and getattr(backbone, key) > positions:
-                raise InputError(
-                    f"{key} is {getattr(backbone, key)}, but the model has {positions} positions.",
-                    hint=f"set `{key}` to at most {positions}: that of the test set if it has one, or the backbone's.",
-                    path=folder,
-                )
+        lengths = [key for key in ("query_length", "passage_length") if backbone.depends_on(key)]
+        check_positions(model, {key: getattr(backbone, key) for key in lengths}, folder)
         if backbone.dimension and backbone.dimension > model.config.hidden_size:
             raise InputError(
                 f"`backbones.*.dimension` is {backbone.dimension}, but the vectors of this model have "
@@ -108,19 +73,11 @@ class Encoder(torch.nn.Module):
                 hint=f"set it to at most {model.config.hidden_size}, or leave it out.",
                 path=folder,
             )
-        if getattr(model.config, "use_cache", False):
-            model.config.use_cache = False  # keys and values are for generating
         _check_use(model.eval(), backbone, folder)
-        highest = max(tokenizer.pad_token_id, *tokenizer("a")["input_ids"])
-        if highest >= len(model.get_input_embeddings().weight):
-            raise InputError(
-                f"the model has no vector of the tokenizer's token {tokenizer.convert_ids_to_tokens(highest)!r}.",
-                hint="take both from the same model, or set another pad_token or eos_token in tokenizer_config.json.",
-                path=folder,
-            )
+        check_vocabulary(model, tokenizer, folder)
         if getattr(model, "pooler", None) is not None:
             model.pooler.requires_grad_(False)
-            if loading["missing_keys"]:
+            if lacking:
                 model.pooler = None
         return cls(model, tokenizer, backbone).eval()
 
@@ -212,27 +169,6 @@ class Encoder(torch.nn.Module):
                     "similarity_fn_name": "cosine" if self.backbone.normalize else "dot",
                 },
             )
-
-
-def _check_kind(config: PreTrainedConfig, folder: Path | str) -> None:
-    if config.is_encoder_decoder:
-        raise InputError(
-            f"this model ({config.model_type}) is an encoder with a decoder, and a backbone is one encoder.",
-            hint="set `backbones.*.model` to an encoder such as BERT.",
-            path=folder,
-        )
-    if config.get_text_config() is not config:
-        raise InputError(
-            f"this model ({config.model_type}) reads more than text, and a backbone is a model of text alone.",
-            hint="set `backbones.*.model` to the model's version for text, such as google/gemma-3-1b-it.",
-            path=folder,
-        )
-    if getattr(config, "quantization_config", None) is not None:
-        raise InputError(
-            "this model is quantised, and a backbone is trained and used in full precision.",
-            hint="set `backbones.*.model` to the model's weights in fp32, bf16 or fp16.",
-            path=folder,
-        )
 
 
 def _check_use(model: PreTrainedModel, backbone: Backbone, folder: Path | str) -> None:

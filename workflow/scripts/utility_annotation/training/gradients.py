@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -20,9 +21,12 @@ from transformers import PreTrainedModel
 
 from ..common.errors import InputError
 from .dropout import TextDropout, same_masks, text_seeds
-from .encoder import Encoder, length_batches
+from .encoder import length_batches
 from .processes import World
 from .sharding import idle_passes
+
+if TYPE_CHECKING:
+    from .kinds import Model
 
 _BATCH_TOKENS = {"cpu": 2048, "cuda": 32768}
 """Padded tokens in one encoder pass without gradient caching: enough to keep the device busy."""
@@ -79,8 +83,8 @@ def recompute_layers(model: PreTrainedModel) -> None:
 
 
 def backward(
-    encoder: Encoder,
-    token_ids: Sequence[Sequence[int]],
+    encoder: Model,
+    token_ids: Sequence[Any],
     texts: int,
     loss_of: Callable[[Tensor], Tensor],
     how: Pass,
@@ -93,7 +97,7 @@ def backward(
 
     Args:
         encoder: the encoder, on ``world.device``.
-        token_ids: the ids of this process's share of the texts.
+        token_ids: the tokens of this process's share of the texts, as ``encoder.pad`` takes them.
         texts: number of texts of the whole batch, N.
         loss_of: from the vectors of all texts, fp32 (N, dimension), to the loss.
         how: chunks, precision, seed.
@@ -110,10 +114,10 @@ def backward(
         if not chunk:
             with autocast(world.device, how.precision):
                 return encoder.idle(world.device)
-        input_ids, mask = encoder.pad([token_ids[index] for index in chunk])
+        inputs = encoder.pad([token_ids[index] for index in chunk])
         masks = TextDropout(seeds[chunk].to(world.device))
         with masks, autocast(world.device, how.precision):
-            return encoder(input_ids.to(world.device), mask.to(world.device))
+            return encoder(*(tensor.to(world.device) for tensor in inputs))
 
     vectors = torch.zeros(texts, encoder.dimension, device=world.device)
     places = [

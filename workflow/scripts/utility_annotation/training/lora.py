@@ -7,6 +7,7 @@ it, so that everything else of a training needs to know nothing of them.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -21,8 +22,8 @@ from ..common.importing import large_packages
 from ..io.models import RECORD
 from ..settings import Lora
 from ..settings.base import nearest
-from .encoder import Encoder
 from .gradients import DTYPES
+from .kinds import Model
 
 if TYPE_CHECKING:
     from peft import LoraConfig, PeftModel
@@ -31,8 +32,10 @@ FOLDER = "adapter"
 """Where a model folder has the matrices alone. In the model folder itself, transformers would add them once more."""
 
 
-def add(encoder: Encoder, lora: Lora, seed: int) -> PeftModel:
+def add(encoder: Model, lora: Lora, seed: int) -> PeftModel:
     """Freeze the encoder's weights, and put matrices beside those of the layers that the settings name.
+
+    The layers that make a score of a reranker's vectors are trained whole.
 
     Args:
         encoder: the encoder, on the CPU, so that the matrices are the same for every device.
@@ -42,7 +45,7 @@ def add(encoder: Encoder, lora: Lora, seed: int) -> PeftModel:
     Raises:
         InputError: no layer has a name that the settings give, or a layer is smaller than the rank.
     """
-    targets = _targets(encoder.model, lora)
+    targets = _targets(encoder.model, lora, encoder.head)
     with large_packages():
         from peft import LoraConfig, get_peft_model
     config = LoraConfig(
@@ -51,6 +54,7 @@ def add(encoder: Encoder, lora: Lora, seed: int) -> PeftModel:
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
         target_modules=targets,
+        modules_to_save=list(encoder.head) or None,
         fan_in_fan_out=isinstance(encoder.model.get_submodule(targets[0]), Conv1D),
     )
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
@@ -59,7 +63,7 @@ def add(encoder: Encoder, lora: Lora, seed: int) -> PeftModel:
         return get_peft_model(encoder.model, config)
 
 
-def store_frozen(encoder: Encoder, precision: str) -> None:
+def store_frozen(encoder: Model, precision: str) -> None:
     """Keep the frozen weights of linear layers in the precision in which every pass uses them: half the memory.
 
     A pass in bf16 or fp16 rounds them to it anyway, so that no vector or gradient changes.
@@ -71,7 +75,7 @@ def store_frozen(encoder: Encoder, precision: str) -> None:
                 parameter.data = parameter.data if parameter.requires_grad else parameter.data.to(dtype)
 
 
-def save(encoder: Encoder, adapters: PeftModel, folder: Path) -> None:
+def save(encoder: Model, adapters: PeftModel, folder: Path) -> None:
     """Merge the matrices into the encoder's weights; write its model folder, and in it the matrices alone."""
     from peft import get_peft_model_state_dict
 
@@ -94,12 +98,13 @@ def save(encoder: Encoder, adapters: PeftModel, folder: Path) -> None:
     config.save_pretrained(str(folder / FOLDER))
 
 
-def _targets(model: PreTrainedModel, lora: Lora) -> list[str]:
-    """The whole names of the layers that get matrices."""
+def _targets(model: PreTrainedModel, lora: Lora, head: Collection[str]) -> list[str]:
+    """The whole names of the layers that get matrices; those of the head are trained themselves."""
     layers = {
         name: module.weight
         for name, module in model.named_modules()
         if isinstance(module, (torch.nn.Linear, Conv1D)) and module.weight.requires_grad
+        if not any(f"{name}.".startswith(f"{layer}.") for layer in head)
     }
     names = sorted({name.rpartition(".")[2] for name in layers})
     if not layers:

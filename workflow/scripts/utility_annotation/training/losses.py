@@ -11,11 +11,13 @@ A query without a positive adds no term. If no query has one, the loss and its g
 The module imports no torch until a loss is computed, so that checking a configuration does not need it.
 
 Sources: Zhang et al., Utility-Focused LLM Annotation (EMNLP 2025), for all but ``lsepair``, which is from Wang et al.,
-Training Dense Retrievers with Multiple Positive Passages (arXiv 2602.12727); ``kl`` is REPLUG's (Shi et al., 2024).
+Training Dense Retrievers with Multiple Positive Passages (arXiv 2602.12727); ``kl`` is REPLUG's (Shi et al., 2024),
+``listnet`` is from Cao et al. (2007), ``lambdaloss`` from Wang et al., The LambdaLoss Framework (2018), equation 21.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -94,6 +96,51 @@ def kl(scores: Tensor, drawn: Tensor, answer_log_likelihoods: Tensor) -> Tensor:
     return _mean(terms.sum(dim=1), scores)
 
 
+def binary_cross_entropy(scores: Tensor, positives: Tensor, negatives: Tensor) -> Tensor:
+    """``bce``: the mean over D+ and D- of -log sigmoid(s(d+)) and -log(1 - sigmoid(s(d-)))."""
+    scores, positives, negatives = _contributing(scores, positives, negatives)
+    from torch.nn.functional import softplus
+
+    terms = softplus(scores.where(negatives, -scores)).masked_fill(~(positives | negatives), 0)
+    return _mean(terms.sum(dim=1) / (positives | negatives).sum(dim=1), scores)
+
+
+def list_net(scores: Tensor, positives: Tensor, negatives: Tensor) -> Tensor:
+    """``listnet``: the cross-entropy of P from the softmax of the labels, which are 1 in D+ and 0 in D-."""
+    scores, positives, negatives = _contributing(scores, positives, negatives)
+    drawn = positives | negatives
+    labels = positives.to(scores.dtype)
+    target = (labels - _logsumexp(labels, drawn).unsqueeze(1)).exp()
+    terms = target * (_logsumexp(scores, drawn).unsqueeze(1) - scores)
+    return _mean(terms.masked_fill(~drawn, 0).sum(dim=1), scores)
+
+
+def lambda_loss(scores: Tensor, positives: Tensor, negatives: Tensor) -> Tensor:
+    """``lambdaloss``: NDCG-Loss2++, the mean over pairs of d+ and d- of w log2(1 + exp(s(d-) - s(d+))).
+
+    With the ranks i and j of the two among D+ and D- by score, D(i) = log2(1 + i), and Z the best DCG of the query,
+    w = (|1/D(i) - 1/D(j)| + 10 |1/D(|i-j|) - 1/D(|i-j| + 1)|) / Z. No gradient goes through w.
+    """
+    scores, positives, negatives = _contributing(scores, positives, negatives)
+    import torch
+    from torch.nn.functional import softplus
+
+    hidden = scores.detach().masked_fill(~(positives | negatives), -math.inf)
+    ranks = hidden.argsort(dim=1, descending=True, stable=True).argsort(dim=1) + 1.0
+    gains = 1 / torch.log2(1 + ranks)
+    number = torch.arange(1, scores.shape[1] + 1, device=scores.device)
+    best = (1 / torch.log2(1.0 + number) * (number <= positives.sum(dim=1, keepdim=True))).sum(dim=1)
+    apart = (ranks.unsqueeze(2) - ranks.unsqueeze(1)).abs().clamp(min=1)
+    step = 1 / torch.log2(1 + apart) - 1 / torch.log2(2 + apart)
+    weights = ((gains.unsqueeze(2) - gains.unsqueeze(1)).abs() + _STEP_WEIGHT * step) / best.view(-1, 1, 1)
+    pairs = positives.unsqueeze(2) & negatives.unsqueeze(1)
+    terms = weights * softplus(scores.unsqueeze(1) - scores.unsqueeze(2)) / math.log(2)
+    return _mean(terms.masked_fill(~pairs, 0).sum(dim=(1, 2)) / pairs.sum(dim=(1, 2)).clamp(min=1), scores)
+
+
+_STEP_WEIGHT = 10.0
+"""The weight of a step of one rank in NDCG-Loss2++, as its authors set it."""
+
 LOSSES: dict[str, Loss] = {
     "singlelh": Loss(
         function=single_lh,
@@ -122,6 +169,18 @@ LOSSES: dict[str, Loss] = {
     "lsepair": Loss(
         function=lse_pair,
         description="log of one plus the summed exponential margins of all pairs of a negative and a positive",
+    ),
+    "bce": Loss(
+        function=binary_cross_entropy,
+        description="binary cross-entropy of each drawn passage by itself",
+    ),
+    "listnet": Loss(
+        function=list_net,
+        description="cross-entropy of the softmax of the scores from the softmax of the labels",
+    ),
+    "lambdaloss": Loss(
+        function=lambda_loss,
+        description="pairs of a positive and a negative, each weighted by what their ranks matter to nDCG",
     ),
     "kl": Loss(
         function=kl,

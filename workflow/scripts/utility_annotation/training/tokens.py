@@ -20,21 +20,10 @@ _PROBES = ["a", "a " * 99]
 def prepare_tokenizer(tokenizer: PreTrainedTokenizerBase, backbone: Backbone, folder: Path | str) -> None:
     """Change a loaded tokenizer to what the backbone's settings ask for; it is saved with the model.
 
-    Padding and truncation are on the right, so that a text's positions count from 0 and a prefix stays. Without a
-    padding token, the end-of-sequence token is the padding: the attention mask hides it.
-
     Raises:
         InputError: a token is missing, or a prefix leaves no room for a text.
     """
-    tokenizer.padding_side = tokenizer.truncation_side = "right"
-    if tokenizer.pad_token_id is None:
-        if tokenizer.eos_token_id is None:
-            raise InputError(
-                "the tokenizer has neither a padding token nor an end-of-sequence token.",
-                hint="set pad_token in its tokenizer_config.json.",
-                path=folder,
-            )
-        tokenizer.pad_token = tokenizer.eos_token
+    prepare_padding(tokenizer, folder)
     if backbone.append_eos:
         _append_eos(tokenizer, folder)
     for kind in ("query", "passage"):
@@ -47,6 +36,22 @@ def prepare_tokenizer(tokenizer: PreTrainedTokenizerBase, backbone: Backbone, fo
                 hint=f"shorten `{prefix}`, or raise `{length}`: that of the test set if it has one, or the backbone's.",
                 path=folder,
             )
+
+
+def prepare_padding(tokenizer: PreTrainedTokenizerBase, folder: Path | str) -> None:
+    """Pad and truncate on the right, so that a text's positions count from 0 and a prefix stays.
+
+    Without a padding token, the end-of-sequence token is the padding: the attention mask hides it.
+    """
+    tokenizer.padding_side = tokenizer.truncation_side = "right"
+    if tokenizer.pad_token_id is None:
+        if tokenizer.eos_token_id is None:
+            raise InputError(
+                "the tokenizer has neither a padding token nor an end-of-sequence token.",
+                hint="set pad_token in its tokenizer_config.json.",
+                path=folder,
+            )
+        tokenizer.pad_token = tokenizer.eos_token
 
 
 def _append_eos(tokenizer: PreTrainedTokenizerBase, folder: Path | str) -> None:

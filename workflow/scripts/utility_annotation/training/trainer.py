@@ -23,15 +23,15 @@ from ..common.errors import InputError
 from ..common.files import atomic_write, write_json
 from ..common.prefetch import ahead
 from ..common.progress import LOG, Progress
-from ..settings import Backbone, Training, TrainPerformance, canonical
+from ..settings import Backbone, Reranker, Training, TrainPerformance, canonical
 from . import checkpoint, events, lora
-from .batches import Batch, assemble
+from .batches import Batch
 from .data import TrainingData, join
 from .dev import DevInputs, DevSet, Selection
 from .dropout import prepare
 from .effort import EnergyMeter
-from .encoder import Encoder
 from .gradients import Pass, backward, recompute_layers
+from .kinds import KINDS, Kind, Model
 from .losses import LOSSES
 from .plan import TrainingPlan, make_plan
 from .processes import World, processes
@@ -63,7 +63,7 @@ class Inputs:
     titles: bool = True
     dev: DevInputs | None = None
 
-    def digest(self, training: Training, backbone: Backbone) -> str:
+    def digest(self, training: Training, backbone: Backbone | Reranker) -> str:
         """Identifies this training: two trainings share it only if all settings and file contents are equal."""
         dev = (self.dev.labels, *self.dev.pools) if self.dev else ()
         titles = f"{self.titles}{self.dev.titles if self.dev else ''}"
@@ -78,7 +78,7 @@ class Inputs:
 def train(
     inputs: Inputs,
     training: Training,
-    backbone: Backbone,
+    backbone: Backbone | Reranker,
     performance: TrainPerformance,
     *,
     checkpoints: Path,
@@ -118,7 +118,7 @@ def train(
         plan = make_plan(data, training)
         with _memory(training, performance, world):
             encoder = _encoder(inputs, training, backbone, performance, world)
-            trainer = _Trainer(encoder, data, plan, performance, world)
+            trainer = _Trainer(encoder, _kind(backbone), data, plan, performance, world)
             trainer.state = checkpoint.restore(scratch, encoder, trainer.optimizer)
             if trainer.state.loss_scale:
                 trainer.scaler.load_state_dict(trainer.state.loss_scale)
@@ -140,15 +140,19 @@ def train(
             shutil.rmtree(checkpoints)
 
 
-def _loaded(inputs: Inputs, training: Training, backbone: Backbone) -> tuple[Encoder, PeftModel | None]:
+def _kind(backbone: Backbone | Reranker) -> Kind:
+    return KINDS[type(backbone).__name__]
+
+
+def _loaded(inputs: Inputs, training: Training, backbone: Backbone | Reranker) -> tuple[Model, PeftModel | None]:
     """The encoder as its folder has it, in fp32 on the CPU, with new adapters beside its weights if it has any."""
-    encoder = Encoder.load(inputs.model, backbone)
+    encoder = _kind(backbone).load(inputs.model, backbone, training.seed)
     return encoder, lora.add(encoder, training.lora, training.seed) if training.lora else None
 
 
 def _encoder(
-    inputs: Inputs, training: Training, backbone: Backbone, performance: TrainPerformance, world: World
-) -> Encoder:
+    inputs: Inputs, training: Training, backbone: Backbone | Reranker, performance: TrainPerformance, world: World
+) -> Model:
     """The encoder ready to be trained, on this process's device."""
     mesh = mesh_of(world) if performance.fsdp else None
     with one_by_one(world) if mesh else nullcontext():
@@ -202,9 +206,16 @@ class _Trainer:
     """The state of one process while it trains."""
 
     def __init__(
-        self, encoder: Encoder, data: TrainingData, plan: TrainingPlan, performance: TrainPerformance, world: World
+        self,
+        encoder: Model,
+        kind: Kind,
+        data: TrainingData,
+        plan: TrainingPlan,
+        performance: TrainPerformance,
+        world: World,
     ) -> None:
-        self.encoder, self.data, self.plan, self.performance, self.world = encoder, data, plan, performance, world
+        self.encoder, self.kind, self.data, self.plan = encoder, kind, data, plan
+        self.performance, self.world = performance, world
         self.settings = plan.training
         parameters = list(checkpoint.trained(encoder).values())
         matrices = [parameter for parameter in parameters if parameter.ndim > 1]
@@ -235,7 +246,8 @@ class _Trainer:
         if settings is None:
             return
         assert dev is not None, "who gives the settings gives the questions"
-        questions = DevSet(TrainingData(scratch / "dev.arrow"), self.data, self.encoder, self.how, self.world)
+        data = TrainingData(scratch / "dev.arrow")
+        questions = DevSet(data, self.data, self.encoder, self.kind, self.how, self.world)
         self.selection = Selection(settings, questions, dev.mean, scratch, self.state.dev, self.world)
         self._log(
             f"{settings.metric} on {len(questions.pools.query_ids)} dev questions ({questions.skipped} without a "
@@ -306,10 +318,10 @@ class _Trainer:
         beside = "the best so far" if best[0] == step else f"the best is {best[1]:.4f} after step {best[0]}"
         self._log(f"dev {metric} {value:.4f} after step {step} of {self.plan.steps}; {beside}")
 
-    def _chunks(self, token_ids: Sequence[Sequence[int]]) -> list[list[int]]:
+    def _chunks(self, token_ids: Sequence[Any]) -> list[list[int]]:
         return self.how.chunks([len(ids) for ids in token_ids], self.world.device)
 
-    def _prepare(self, step: tuple[int, list[int]]) -> tuple[int, Batch, list[list[int]]]:
+    def _prepare(self, step: tuple[int, list[int]]) -> tuple[int, Batch, list[Any]]:
         """Epoch, batch and token ids of this process's texts."""
         epoch, queries = step
         candidates = [self.data.candidates(query) for query in queries]
@@ -325,17 +337,12 @@ class _Trainer:
             )
             for pool in candidates
         ]
-        batch = assemble(candidates, draws)
-        share = self.world.share(len(queries) + len(batch.passages))
-        own_queries = [self.data.query(queries[text]) for text in share if text < len(queries)]
-        own_passages = [batch.passages[text - len(queries)] for text in share if text >= len(queries)]
-        passages = [self.data.passage(queries[query], candidate) for query, candidate in own_passages]
-        ids = self.encoder.token_ids(own_queries, "query") + self.encoder.token_ids(passages, "passage")
+        batch = self.kind.batch(candidates, draws)
+        ids = batch.token_ids(self.encoder, self.data, queries, self.world.share(batch.texts))
         return epoch, batch, ids
 
-    def _step(self, batch: Batch, token_ids: Sequence[Sequence[int]], epoch: int, learning_rate: float) -> float:
+    def _step(self, batch: Batch, token_ids: Sequence[Any], epoch: int, learning_rate: float) -> float:
         device, settings = self.world.device, self.settings
-        queries = len(batch.positives)
         positives = batch.positives.to(device)
         others = (
             batch.labels.to(device) / settings.answer_temperature
@@ -344,14 +351,13 @@ class _Trainer:
         )
 
         def loss_of(vectors: Tensor) -> Tensor:
-            scores = vectors[:queries] @ vectors[queries:].T / settings.temperature
-            return LOSSES[settings.loss].function(scores, positives, others)
+            return LOSSES[settings.loss].function(batch.scores(vectors) / settings.temperature, positives, others)
 
         self.optimizer.zero_grad()
         loss = backward(
             self.encoder,
             token_ids,
-            queries + len(batch.passages),
+            batch.texts,
             loss_of,
             self.how,
             self.world,
@@ -386,7 +392,11 @@ class _Trainer:
 
 
 def _record(
-    inputs: Inputs, backbone: Backbone, performance: TrainPerformance, trainer: _Trainer, effort: dict[str, Any]
+    inputs: Inputs,
+    backbone: Backbone | Reranker,
+    performance: TrainPerformance,
+    trainer: _Trainer,
+    effort: dict[str, Any],
 ) -> dict[str, Any]:
     """The content of ``training.json``: all settings and the course of the training."""
     plan, state, world = trainer.plan, trainer.state, trainer.world
@@ -400,7 +410,7 @@ def _record(
             "passages_a_query": plan.training.train_group_size,
             "last_batch_queries": len(plan.queries) % plan.training.global_batch_size
             or plan.training.global_batch_size,
-            "negatives": "own and in-batch, over all processes; another query's passage that is a positive is masked",
+            "negatives": trainer.kind.negatives,
         },
         "processes": world.size,
         "device": torch.cuda.get_device_name(world.device) if world.device.type == "cuda" else "cpu",
