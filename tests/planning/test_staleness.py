@@ -184,6 +184,18 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
     ),
     ({"train", "search"}, {"backbones/encoder/query_prefix": "query: ", "backbones/encoder/query_length": 16}),
     ({"train", "encode"}, {"backbones/encoder/passage_prefix": "passage: ", "backbones/encoder/passage_length": 99}),
+    ({"train", "rerank", "export_model"}, {"rerankers/cross/model": "llm"}),
+    (
+        {"train", "rerank"},
+        {
+            "rerankers/cross/query_prefix": "query: ",
+            "rerankers/cross/passage_prefix": "passage: ",
+            "rerankers/cross/length": 99,
+        },
+    ),
+    ({"rerank"}, {"reranked/again/depth": 40, "reranked/again/reranker": "other/useful"}),
+    # the run and the model of a training are input files
+    (set(), {"reranked/again/retriever": "bm25/bm25"}),
     (
         {"train"},
         {
@@ -262,6 +274,7 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
             "tables/retrieval/title": "New",
             "tables/retrieval/metrics": ["mrr@10"],
             "tables/retrieval/external_runs": ["splade"],
+            "tables/retrieval/reranked": ["again"],
             "tables/retrieval/bm25_variants": ["tuned"],
             "tables/retrieval/label_metrics": ["precision"],
             "tables/retrieval/baseline": "refined",
@@ -327,6 +340,7 @@ BESIDE: dict[str, dict[str, Any]] = {
     "trainings/likely/dev/patience": {"trainings/likely/dev/keep": "best"},
     "cost_tables/costs/backbone": OTHER_BACKBONE,
     "line_charts/shares/backbone": OTHER_BACKBONE,
+    "reranked/again/reranker": {"rerankers/other": {"model": "bert", "length": 64}},
     "line_charts/shares/testset": {"testsets/judged/metrics": ["mrr@10"]},
 }
 """What stands beside a key before and after its change, so that the configuration is a valid one."""
