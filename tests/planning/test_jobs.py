@@ -102,7 +102,7 @@ EXPECTED: list[tuple[str, dict[str, str], set[str]]] = [
     ("annotation_cost", {"pool": "rows"}, {"pool", "stages", "labels"}),
     ("write_report", {}, fields(Configuration) - {"performance"}),
     ("export_labels", {"labels": "useful"}, {"name", "labels", "pool", "annotator", "model"}),
-    ("export_model", {"backbone": "encoder", "training": "human"}, {"name", "labels", "init_from", "source"}),
+    ("export_model", {"backbone": "encoder", "training": "human"}, {"name", "labels", "init_from", "source", "orders"}),
 ]
 
 
