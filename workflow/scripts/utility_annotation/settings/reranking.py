@@ -69,7 +69,8 @@ def of_each_seed(
     another seed N is named NAME-seedN. What is there already is not made twice.
 
     Raises:
-        ValueError: the first stage lacks a seed, a ranking comes after itself, or a name belongs to another one's seed.
+        ValueError: the first stage lacks a seed or begins with another one, a ranking comes after itself, or a name
+            belongs to another one's seed.
     """
     found, seeds = dict(reranked), dict[str, dict[int, str]]()
 
@@ -93,6 +94,12 @@ def of_each_seed(
                 else of_training(place, first)
             )
             rerankers = of_training(*settings.reranker.split("/"))
+            begin = [*list(stages)[:1], *list(rerankers)[:1]]
+            if len(set(begin)) > 1:
+                raise ValueError(
+                    f"reranked.{name}: {settings.retriever} begins with seed {begin[0]} and {settings.reranker} with "
+                    f"seed {begin[1]}; give both trainings the same `seed`"
+                )
             seeds[name] = {}
             for seed in rerankers or stages:
                 if stages and seed not in stages:
