@@ -117,6 +117,24 @@ def test_a_fresh_clone_plans_the_whole_demo(fresh: Path, demo: tuple[str, Audit]
     assert page.rstrip() == (fresh / "results/audit/plan.md").read_text().rstrip()
 
 
+def test_rerankers_are_counted_in_training_and_in_their_runs(fresh: Path, tmp_path: Path) -> None:
+    added = tmp_path / "reranker.yaml"
+    pairs = {"retriever": "bm25/bm25", "reranker": "cross/pairs", "depth": 20}
+    content = {
+        "rerankers": {"cross": {"model": "all-minilm-l6-v2"}},
+        "trainings": {"pairs": {"labels": "utilsel", "loss": "bce", "precision": "fp32", "seeds": [42, 43]}},
+        "reranked": {"again": pairs, "from-dense": pairs | {"retriever": "minilm/human"}},
+        "tables": {"retrieval": {"reranked": ["again", "from-dense"]}},
+    }
+    added.write_text(yaml.safe_dump(content))
+    output = tmp_path / "reranked"
+    plan(fresh, "retrieval", "--output", str(output), "--configfile", "config/config.yaml", str(added))
+    audit = kept(tmp_path, "reranked.json")
+    assert (numbers(audit)["rerank"], numbers(audit)["train"]) == (4, 18 + 2)
+    assert not [job.unknown for job in audit.jobs if job.unknown]
+    assert all(job.seconds and job.bytes for job in audit.by_stage()["rerank"])
+
+
 def test_jobs_wait_for_each_other_and_vectors_are_temporary(demo: tuple[str, Audit]) -> None:
     jobs = {estimate.job.id: estimate.job for estimate in demo[1].jobs}
     for search in (job for job in jobs.values() if job.rule == "search"):

@@ -49,6 +49,11 @@ CONFIGURATION: dict[str, Any] = {
     },
     "labels": {"human": {"pool": "p", "source": "human", "queries": {"percent": 50}}},
     "backbones": {"b": {"model": "bert", "query_length": 16, "passage_length": 100}},
+    "rerankers": {"pairs": {"model": "bert", "length": 512}, "cut": {"model": "bert", "length": 60}},
+    "reranked": {
+        "bm25-pairs": {"retriever": "bm25/bm25", "reranker": "pairs/r", "depth": 20},
+        "bm25-cut": {"retriever": "bm25/bm25", "reranker": "cut/r", "depth": 20},
+    },
     "trainings": {"r": {"labels": "human", "loss": "singlelh", "train_group_size": 4, "epochs": 3}},
     "testsets": {
         "t": {"dataset": "d", "split": "test", "depth": 100, "metrics": ["mrr@10"]},
@@ -175,6 +180,32 @@ def test_encoding_reads_as_many_tokens_as_the_lengths_of_a_test_set_allow(worklo
     assert amounts(workloads, search)["encode"] == 30 * 9
 
 
+@pytest.mark.parametrize(
+    ("reranked", "testset", "pairs", "tokens"),
+    [
+        ("bm25-pairs", "t", 30 * 20, (10 + 50) * WORDS_TO_TOKENS + 3),
+        ("bm25-cut", "t", 30 * 20, 60),
+        ("bm25-cut", "found", 30 * 8, 60),  # a run of 8 passages per question
+    ],
+)
+def test_a_reranker_reads_the_question_with_each_of_the_first_passages(
+    workloads: Workloads, reranked: str, testset: str, pairs: int, tokens: float
+) -> None:
+    rerank = job("rerank", 2, reranked=reranked, testset=testset)
+    assert amounts(workloads, rerank) == {"start-encoder": 1, "encode": pytest.approx(pairs * tokens)}
+    hits = 30 * (100 if testset == "t" else 8)
+    assert sum(workloads.estimate(rerank).bytes) == hits * 54, "those behind them stay in the run"
+
+
+@pytest.mark.parametrize(("reranker", "tokens"), [("pairs", (10 + 2 * 50) * WORDS_TO_TOKENS + 3), ("cut", 60)])
+def test_a_rerankers_training_reads_the_question_with_each_passage(
+    workloads: Workloads, reranker: str, tokens: float
+) -> None:
+    train = job("train", backbone=reranker, training="r")
+    assert amounts(workloads, train)["train"] == pytest.approx(100 * 3 * 4 * tokens)
+    assert workloads.estimate(train).bytes == (4000,)
+
+
 def test_training_reads_its_passages_in_every_epoch_padded_to_the_longest(workloads: Workloads) -> None:
     train = job("train", backbone="b", training="r")
     questions = 200 / 2
@@ -198,6 +229,7 @@ def test_a_training_encodes_whole_pools_at_each_evaluation(root: Path, monkeypat
     assert found["train"] == 100 * 3 * (4 * 100 + 16)
     # 30 steps, so 6 evaluations, and those before the first step and after the last
     assert found["encode"] == 8 * 20 * (8 * 100 + 16)
+    assert amounts(made(root), job("train", backbone="cut", training="r"))["encode"] == 8 * 20 * 8 * 60
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from utility_annotation.audit.rates import GPU, Rates
 from utility_annotation.audit.sizes import Sizes
 from utility_annotation.audit.tables import RateTable, read_sizes, read_table
 from utility_annotation.audit.workload import Workloads
-from utility_annotation.planning import annotation, answers, results, retrieval, training
+from utility_annotation.planning import annotation, answers, reranking, results, retrieval, training
 from utility_annotation.planning.loading import load
 from utility_annotation.planning.plan import Plan
 from utility_annotation.planning.resources import LEAST_MINUTES, REQUESTS
@@ -34,6 +34,7 @@ GPUS: dict[str, Callable[..., int] | None] = {
     "bm25_search": None,
     "encode": retrieval.gpus,
     "search": retrieval.gpus,
+    "rerank": retrieval.gpus,
     "train": training.gpus,
     "generate_answers": annotation.generator_gpus,
     "evaluate_answers": answers.bert_score_gpus,
@@ -47,9 +48,11 @@ Asked = tuple[str, dict[str, str]]
 
 @pytest.fixture
 def raw(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """config/paper.yaml, in a working folder without results."""
+    """config/paper.yaml and a reranker, in a working folder without results."""
     monkeypatch.chdir(tmp_path)
     read: dict[str, Any] = yaml.safe_load((root / "config" / "paper.yaml").read_text())
+    read["rerankers"] = {"cross": {"model": "retromae-msmarco"}}
+    read["reranked"] = {"bm25-cross": {"retriever": "bm25/bm25", "reranker": "cross/human"}}
     return read
 
 
@@ -85,6 +88,11 @@ def jobs(configuration: Configuration) -> Iterator[Asked]:
     for model in results.shown_models(configuration):
         *_, backbone, name = model.split("/")
         yield "train", {"backbone": backbone, "training": name}
+    for reranked in configuration.reranked:
+        *_, reranker, name = reranking.model(configuration, reranked=reranked).split("/")
+        yield "train", {"backbone": reranker, "training": name}
+        for testset in configuration.testsets:
+            yield "rerank", {"reranked": reranked, "testset": testset}
     for dataset in configuration.datasets:
         yield "bm25_index", {"dataset": dataset}
         for backbone in configuration.backbones:
@@ -166,12 +174,14 @@ def test_a_large_encoder_asks_for_memory_for_its_weights(raw: dict[str, Any], ro
     encode = ("encode", {"backbone": "retromae", "training": UNTRAINED, "dataset": "msmarco", "length": ""})
     encode[1]["shard"] = "0000-of-0001"
     train = ("train", {"backbone": "retromae", "training": "human"})
+    rerank = ("rerank", {"reranked": "bm25-cross", "testset": "msmarco-dev"})
+    train_reranker = ("train", {"backbone": "cross", "training": "human"})
     small = Requests(load(raw), root)
-    assert [small(job)["mem_mb"] for job in (encode, train)] == [8000, 44000]
+    assert [small(job)["mem_mb"] for job in (encode, rerank, train)] == [8000, 8000, 44000]
     raw["models"]["retromae-msmarco"] = {"hub": "Qwen/Qwen3-Embedding-8B"}
     large = Requests(load(raw), root)
-    assert large(encode)["mem_mb"] == pytest.approx(6000 + 4 * 7567, rel=1e-3)
-    assert large(train)["mem_mb"] == pytest.approx(6000 + (8 + 3) * 4 * 7567, rel=1e-3)
+    for job, copies in ((encode, 1), (rerank, 1), (train, 8 + 3), (train_reranker, 8 + 3)):
+        assert large(job)["mem_mb"] == pytest.approx(6000 + copies * 4 * 7567, rel=1e-3)
     raw["trainings"]["human"]["lora"] = {"r": 16}
     raw["performance"]["train"] |= {"fsdp": True, "gpus": 8}
     for each in raw["trainings"].values():

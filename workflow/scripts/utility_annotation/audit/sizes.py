@@ -62,6 +62,11 @@ class PoolSize:
         """Words of a candidate on average."""
         return _words(passage.text for item in self.items for passage in item.passages)
 
+    @property
+    def query_words(self) -> float:
+        """Words of a question on average."""
+        return _words(item.query for item in self.items)
+
 
 class Sizes:
     """Answers how large something of a configuration is; NotKnown is raised where it is neither here nor published."""

@@ -20,7 +20,8 @@ from ..annotation.stages import STAGES
 from ..engines.protocol import Failure, ReplyRequest
 from ..planning import annotation, answers, jobs, retrieval
 from ..planning.resources import REQUESTS, RUN_BYTES, Closely, Reads
-from ..settings import Annotator, Backbone, Configuration
+from ..planning.training import starting_point
+from ..settings import Annotator, Backbone, Configuration, Reranker
 from .plan import Estimate, Job
 from .rates import SERVER, Amount, NotKnown, Rates, own_name
 from .sizes import Sizes, Texts
@@ -34,6 +35,8 @@ _COMPARED_TEXTS = 3
 """What BERTScore reads for a question: an answer, and two references or so."""
 _TRUTH_WORDS = 12
 """A ground-truth answer: MS MARCO's are a short sentence."""
+_PAIR_SPECIALS = 3
+"""Tokens around a query and a passage that are read together: BERT's."""
 _SMALL_BYTES = 50_000
 
 _LISTWISE_PASSAGE_TOKENS, _RANKED_PASSAGE_TOKENS, _FORM_TOKENS = 3, 4, 6
@@ -262,24 +265,30 @@ class Workloads:
 
     def _training(self, job: Job) -> Estimate:
         training = self.configuration.trainings[job.wildcards["training"]]
-        backbone = self.configuration.backbones[job.wildcards["backbone"]]
-        questions, tokens = self._read_by_encoder(training.labels, backbone, training.train_group_size)
+        trained = starting_point(self.configuration, job.wildcards["backbone"])
+        questions, tokens = self._read_by_encoder(training.labels, trained, training.train_group_size)
         share = _LORA_SHARE if training.lora else 1
-        amounts = [_START_ENCODER, self._encoder("train", training.epochs * tokens * share, backbone.model)]
+        amounts = [_START_ENCODER, self._encoder("train", training.epochs * tokens * share, trained.model)]
         if training.dev:
             times = 2 + training.epochs * questions / training.global_batch_size / training.dev.every
-            _, tokens = self._read_by_encoder(training.dev.labels, backbone)
-            amounts.append(self._encoder("encode", times * tokens, backbone.model))
-        weights = self.sizes.model(backbone.model).parameters * 4
+            _, tokens = self._read_by_encoder(training.dev.labels, trained)
+            amounts.append(self._encoder("encode", times * tokens, trained.model))
+        weights = self.sizes.model(trained.model).parameters * 4
         return self._taking(job, amounts, (weights,))
 
-    def _read_by_encoder(self, labels: str, backbone: Backbone, passages: float = inf) -> tuple[float, float]:
-        """The questions of a label set; tokens of them and of at most so many candidates of each."""
+    def _read_by_encoder(self, labels: str, trained: Backbone | Reranker, passages: float = inf) -> tuple[float, float]:
+        """The questions of a label set; tokens of them and of at most so many candidates of each.
+
+        A reranker reads the question again with each candidate.
+        """
         pool = self.sizes.pool(self.configuration.labels[labels].pool)
         questions = pool.questions * self.configuration.labels[labels].queries.percent / 100
-        longest = 2 * pool.words * WORDS_TO_TOKENS + 2  # a batch is padded to the longest passage of it
-        passage_tokens = min(backbone.passage_length, longest)
-        return questions, questions * (min(passages, pool.candidates) * passage_tokens + backbone.query_length)
+        shown = min(passages, pool.candidates)
+        longest = 2 * pool.words  # a batch is padded to the longest passage of it
+        if isinstance(trained, Reranker):
+            return questions, questions * shown * _pair_tokens(trained, pool.query_words, longest)
+        passage_tokens = min(trained.passage_length, longest * WORDS_TO_TOKENS + 2)
+        return questions, questions * (shown * passage_tokens + trained.query_length)
 
     def _encoding(self, job: Job) -> Estimate:
         dataset, length = job.wildcards["dataset"], job.wildcards["length"]
@@ -305,6 +314,18 @@ class Workloads:
         )
         return self._taking(job, amounts, (self._hits(names["testset"]) * RUN_BYTES / 2,) * 2)
 
+    def _reranking(self, job: Job) -> Estimate:
+        testset, settings = (
+            job.wildcards["testset"],
+            jobs.rerank(self.configuration, reranked=job.wildcards["reranked"]),
+        )
+        questions, corpus = self._searched(testset)
+        hits = self._hits(testset)
+        pairs = min(questions.number * settings.depth, hits)
+        tokens = pairs * _pair_tokens(settings.reranker, questions.words, corpus.words)
+        amounts = (_START_ENCODER, self._encoder("encode", tokens, settings.reranker.model))
+        return self._taking(job, amounts, (hits * RUN_BYTES / 2,) * 2)
+
     def _answer_evaluation(self, job: Job) -> Estimate:
         task = self.configuration.qa[job.wildcards["qa"]]
         questions, _ = self._searched(task.testset)
@@ -318,6 +339,11 @@ class Workloads:
         return Amount(work, tokens, self.sizes.model(model), self.sizes.names(model))
 
 
+def _pair_tokens(reranker: Reranker, query_words: float, passage_words: float) -> float:
+    """Tokens of a question and a passage that a reranker reads together."""
+    return min(reranker.length, (query_words + passage_words) * WORDS_TO_TOKENS + _PAIR_SPECIALS)
+
+
 _COUNTED: Mapping[Closely, Callable[[Workloads, Job], Estimate]] = {
     "file": Workloads._file,
     "model": Workloads._model,
@@ -325,6 +351,7 @@ _COUNTED: Mapping[Closely, Callable[[Workloads, Job], Estimate]] = {
     "training": Workloads._training,
     "encoding": Workloads._encoding,
     "search": Workloads._search,
+    "reranking": Workloads._reranking,
     "answering": Workloads._answering,
     "answer-evaluation": Workloads._answer_evaluation,
 }

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ..labels.sources import rule_of
 from ..settings import Configuration, Settings
 from ..training.losses import LOSSES
+from ..training.rerankers import SCORES
 from . import reranking
 
 
@@ -42,6 +43,9 @@ def _without_effect(configuration: Configuration) -> Iterator[tuple[str, Setting
             yield f"labels.{name}", labels, ("top_percent",), f"on labels of source {labels.source}"
         if labels.source != "file":
             yield f"labels.{name}", labels, ("unknown_passages",), f"on labels of source {labels.source}"
+    for name, reranker in configuration.rerankers.items():
+        others = tuple(key for score, way in SCORES.items() if score != reranker.score for key in way.settings)
+        yield f"rerankers.{name}", reranker, others, f"with score {reranker.score}"
     for name, training in configuration.trainings.items():
         loss = LOSSES.get(training.loss)
         if loss is not None and (loss.soft_labels or loss.positives != "several"):

@@ -11,16 +11,22 @@ from .training import Training
 
 
 class Reranker(Settings):
-    """A cross-encoder before fine-tuning: it reads a query and a passage together and gives the pair a score."""
+    """A reranker before fine-tuning: it reads a query and a passage together and gives the pair a score."""
 
     model: Name = Field(
         description="A name from `models`: an encoder or a decoder. A layer that its folder lacks, such as the one "
         "that gives the score, is new, and a training makes it."
     )
+    score: str = Field("layer", description="How the model gives a score.")
     query_prefix: str = Field(
         "", description="Text before every query, such as an instruction; line breaks and spaces count."
     )
     passage_prefix: str = Field("", description="Text before every passage; line breaks and spaces count.")
+    passage_suffix: str = Field(
+        "", description="score: yes: Text after every passage, which no length cuts off, such as the end of a turn."
+    )
+    yes: str = Field("yes", description="score: yes: The word for a relevant passage, one token of the model.")
+    no: str = Field("no", description="score: yes: The word for another one.")
     length: int = Field(
         256,
         ge=8,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from ..common.importing import large_packages
 with large_packages():
     import torch
     from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+    from transformers.utils import logging as transformers_logging
 
 
 def load_parts(
@@ -40,7 +42,7 @@ def load_parts(
         _check_kind(config, section, folder)
         change(config)
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), _no_report_of_missing_weights():
             torch.manual_seed(seed)
             model, loading = auto_class.from_pretrained(
                 folder,
@@ -62,6 +64,17 @@ def load_parts(
     if getattr(model.config, "use_cache", False):
         model.config.use_cache = False  # keys and values are for generating
     return model, tokenizer, set(loading["missing_keys"])
+
+
+@contextmanager
+def _no_report_of_missing_weights() -> Iterator[None]:
+    """They are counted here, and are an error or meant."""
+    level = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(level)
 
 
 def check_folder(folder: Path | str) -> None:
