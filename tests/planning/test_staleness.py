@@ -345,9 +345,7 @@ BESIDE: dict[str, dict[str, Any]] = {
     "trainings/likely/dev/patience": {"trainings/likely/dev/keep": "best"},
     "cost_tables/costs/backbone": OTHER_BACKBONE,
     "line_charts/shares/backbone": OTHER_BACKBONE,
-    "rerankers/cross/passage_suffix": {"rerankers/cross/score": "yes"},
-    "rerankers/cross/yes": {"rerankers/cross/score": "yes"},
-    "rerankers/cross/no": {"rerankers/cross/score": "yes"},
+    **{f"rerankers/cross/{key}": {"rerankers/cross/score": "yes"} for key in ("passage_suffix", "yes", "no")},
     "reranked/again/reranker": {"rerankers/other": {"model": "bert", "length": 64}},
     "line_charts/shares/testset": {"testsets/judged/metrics": ["mrr@10"]},
 }
