@@ -93,7 +93,7 @@ def _figures(name: str, seconds: float) -> dict[str, Any]:
                 run: {
                     "mean": round(100 * float(own.figures().mean()), 1),
                     "sd": round(100 * float(own.figures().std(ddof=1)), 1) if own.seeds > 1 else None,
-                    "over": {base: _gain(own, samples[base]) for base in BASELINES if base != run},
+                    "over": {base: gain(own, samples[base]) for base in BASELINES if base != run},
                 }
                 for run, own in samples.items()
             } | {"questions": len(samples[RUNS[0]].query_ids[0])}
@@ -113,7 +113,7 @@ def _figures(name: str, seconds: float) -> dict[str, Any]:
     }
 
 
-def _gain(own: Sample, base: Sample) -> dict[str, float]:
+def gain(own: Sample, base: Sample) -> dict[str, float]:
     """Difference and its 95 % interval in points, and p."""
     found = compare(own, base)
     points = {name: round(100 * getattr(found, name), 1) for name in ("gain", "low", "high")}

@@ -88,7 +88,7 @@ rule rerank:
         script=plan.script("retrieve.py"),
         config=plan.configuration_file,
         settings=plan.settings(jobs.rerank),
-        code=plan.code("retrieve.py", "rerank"),
+        code=plan.code("retrieve.py", "rerank", entries.rerank),
     shell:
         "python {params.script} rerank --config {params.config} --reranked {wildcards.reranked} --model {input.model}"
         " --run {input.run} --queries {input.queries} --corpus {input.corpus} --output {output.run} > {log} 2>&1"

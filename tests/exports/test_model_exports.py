@@ -14,7 +14,8 @@ from huggingface_hub import ModelCard
 from tiny_bert import save_tiny_bert
 
 from utility_annotation.exports.models import ModelExportSettings, export_model
-from utility_annotation.settings import Backbone, Lora, Training
+from utility_annotation.settings import Backbone, Lora, Reranker, Training
+from utility_annotation.training.cross_encoder import CrossEncoder
 from utility_annotation.training.encoder import Encoder
 
 SETTINGS: dict[str, Any] = {
@@ -31,6 +32,7 @@ BACKBONE = {
     "passage_length": 24,
     "query_prefix": "query: ",
 }
+RERANKER = {"model": "tiny", "length": 32, "query_prefix": "query: ", "passage_prefix": 'the "passage": '}
 RUN = {"labels": "human-20", "init_from": "useful", "loss": "summarglh", "temperature": 0.05, "epochs": 2}
 TEXTS = ["red stone", "a blue river and a cloud", "horse"]
 
@@ -40,9 +42,21 @@ def trained(tmp_path: Path) -> Path:
     """A model folder as training leaves it."""
     folder = tmp_path / "model"
     Encoder.load(save_tiny_bert(tmp_path / "tiny"), Backbone(**BACKBONE)).save(folder)
+    return with_record(folder, Backbone(**BACKBONE))
+
+
+@pytest.fixture(params=[RERANKER, {"model": "tiny", "length": 32}], ids=["prefixes", "no prefixes"])
+def reranker(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """The model folder of a reranker."""
+    folder, settings = tmp_path / "model", Reranker(**request.param)
+    CrossEncoder.load(save_tiny_bert(tmp_path / "tiny"), settings, seed=1).save(folder)
+    return with_record(folder, settings)
+
+
+def with_record(folder: Path, settings: Backbone | Reranker) -> Path:
     record = {
         "training": Training(**RUN).model_dump(mode="json"),
-        "backbone": Backbone(**BACKBONE).model_dump(mode="json"),
+        "backbone": settings.model_dump(mode="json"),
         "effective_batch": {"queries": 128, "passages_a_query": 16, "negatives": "own and in-batch"},
         "processes": 8,
         "queries": {"labelled": 1010, "used": 1000, "without_positive": 10},
@@ -189,3 +203,61 @@ def test_only_what_belongs_to_the_model_is_handed_over(trained: Path) -> None:
     files = {path.relative_to(trained) for path in trained.rglob("*")} - {Path(".snakemake_timestamp")}
     folder = export(trained, METRICS)
     assert {path.relative_to(folder) for path in folder.rglob("*")} == files | {Path("README.md")}
+
+
+OF_RERANKER = {"orders": {"again": "the first 100 passages of bm25/bm25", "more": "the first 20 passages of e/human"}}
+ORDERED = [
+    {"backbone": "reranked", "training": name, "testset": "dev", "metrics": {"ndcg@10": value}}
+    for name, value in (("again", 0.5), ("more", 0.75))
+]
+
+
+def test_the_card_of_a_reranker_says_what_it_is_and_what_it_orders(reranker: Path) -> None:
+    card = ModelCard.load(export(reranker, ORDERED, **OF_RERANKER) / "README.md")
+    assert (card.data.library_name, card.data.pipeline_tag) == ("sentence-transformers", "text-ranking")
+    assert card.data.tags == ["sentence-transformers", "cross-encoder", "reranker"]
+    assert "# useful-cl20: a reranker, tiny trained on labels human-20" in card.text
+    assert "| the first 100 passages of bm25/bm25 | dev | ndcg@10 | 50.0 |" in card.text
+    assert "| the first 20 passages of e/human | dev | ndcg@10 | 75.0 |" in card.text
+    assert "inner product" not in card.text
+
+
+def test_the_code_on_the_card_of_a_reranker_gives_our_scores(
+    reranker: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = Reranker(**json.loads((reranker / "training.json").read_text())["backbone"])
+    folder = export(reranker, [])
+    code = ModelCard.load(folder / "README.md").text.partition("```python\n")[2].partition("```")[0]
+    capsys.readouterr()
+    exec(code.replace("this/folder", str(folder)), {})
+    (shown,) = json.loads(capsys.readouterr().out)
+    ours = CrossEncoder.load(reranker, settings)
+    with torch.no_grad():
+        (expected,) = ours(*ours.pad(ours.token_ids(["a question"], ["a title and a text"])))
+    assert shown == pytest.approx(float(expected), abs=1e-5)
+    assert ("'query: ' + 'a question'" in code) == bool(settings.query_prefix)
+    assert "to 32 tokens" in code
+
+
+def test_the_script_finds_the_metrics_of_what_a_reranker_orders(
+    reranker: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(reranker.parent)
+    metrics = reranker.with_name("results") / "metrics" / "reranked" / "again"
+    metrics.mkdir(parents=True)
+    (metrics / "dev.json").write_text(json.dumps(ORDERED[0]))
+    config = write_configuration(
+        reranker.with_name("config.yaml"),
+        models={"tiny": SETTINGS["source"]},
+        rerankers={"cross": RERANKER},
+        labels={"human-20": {"pool": "pool", "source": "human"}},
+        trainings={"few": {"labels": "human-20"}},
+        reranked={"again": {"retriever": "bm25/bm25", "reranker": "cross/few"}},
+        testsets={"dev": {"dataset": "data", "split": "train"}},
+        tables={"a": {"title": "A", "reranked": ["again"], "testsets": ["dev"], "baseline": None}},
+    )
+    output = reranker.with_name("exported")
+    names = {"backbone": "cross", "training": "few"}
+    script.main(arguments("model", config=config, **names, model=reranker, output=output))
+    row = "| the first 100 passages of bm25/bm25 | dev | ndcg@10 | 50.0 |"
+    assert row in ModelCard.load(output / "README.md").text

@@ -57,9 +57,10 @@ def _values(configuration: Configuration, rule: str, parameter: str) -> Iterable
         return BM25, *configuration.bm25_variants
     if parameter == "length":
         return "", "@99"
-    if parameter == "qa":
-        return configuration.qa
-    section = {"generator": "annotators", "labels": "labels"}.get(parameter, f"{parameter}s")
+    if parameter == "backbone" and rule in ("train", "export_model"):
+        return [*configuration.backbones, *configuration.rerankers]
+    own = {"generator": "annotators", "labels": "labels", "qa": "qa", "reranked": "reranked"}
+    section = own.get(parameter, f"{parameter}s")
     return getattr(configuration, section)
 
 

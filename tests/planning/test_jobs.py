@@ -74,11 +74,12 @@ EXPECTED: list[tuple[str, dict[str, str], set[str]]] = [
     ),
     ("bm25_search", {"bm25": "tuned", "testset": "dev"}, {"bm25", *TESTSET}),
     ("read_external_run", {"external_run": "splade", "testset": "dev"}, {"path", *TESTSET}),
+    ("rerank", {"reranked": "again"}, {"reranker", "depth"}),
     ("merge_qrels", {"testset": "dev"}, {"relevance_level"}),
     ("match_answers", {"testset": "answered"}, {"metrics"}),
     ("evaluate", {"testset": "dev"}, {"testset", "metrics", "relevance_level"}),
     ("evaluate_answers", {"qa": "task"}, {"metrics", "layer"}),
-    ("results_table", {"table": "retrieval"}, {"table", "seeds", "labels", "shared_judges"}),
+    ("results_table", {"table": "retrieval"}, {"table", "seeds", "first_stages", "labels", "shared_judges"}),
     ("label_table", {"label_table": "sets"}, {"table", "labels"}),
     ("cost_table", {"cost_table": "costs"}, {"table", "seeds", "prices", "shared_judges", "work"}),
     ("judge_agreement", {"table": "retrieval"}, {"groups"}),
@@ -101,7 +102,7 @@ EXPECTED: list[tuple[str, dict[str, str], set[str]]] = [
     ("annotation_cost", {"pool": "rows"}, {"pool", "stages", "labels"}),
     ("write_report", {}, fields(Configuration) - {"performance"}),
     ("export_labels", {"labels": "useful"}, {"name", "labels", "pool", "annotator", "model"}),
-    ("export_model", {"backbone": "encoder", "training": "human"}, {"name", "labels", "init_from", "source"}),
+    ("export_model", {"backbone": "encoder", "training": "human"}, {"name", "labels", "init_from", "source", "orders"}),
 ]
 
 

@@ -256,6 +256,7 @@ def test_wildcards_are_the_names_of_the_configuration(plan: Plan) -> None:
         "bm25/tuned",
         *(f"encoder/{name}" for name in ("human", "likely", "refined", "untrained", "useful")),
         "external/splade",
+        "reranked/again",
     ]
     assert Plan(at_places({"averages": {}, "tables": {}}), Path()).wildcard_patterns()["average"] == "none"
 

@@ -184,6 +184,18 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
     ),
     ({"train", "search"}, {"backbones/encoder/query_prefix": "query: ", "backbones/encoder/query_length": 16}),
     ({"train", "encode"}, {"backbones/encoder/passage_prefix": "passage: ", "backbones/encoder/passage_length": 99}),
+    ({"train", "rerank", "export_model"}, {"rerankers/cross/model": "llm"}),
+    (
+        {"train", "rerank"},
+        {
+            "rerankers/cross/query_prefix": "query: ",
+            "rerankers/cross/passage_prefix": "passage: ",
+            "rerankers/cross/length": 99,
+        },
+    ),
+    ({"rerank"}, {"reranked/again/depth": 40, "reranked/again/reranker": "other/useful"}),
+    # the run and the model of a training are input files
+    (set(), {"reranked/again/retriever": "bm25/bm25"}),
     (
         {"train"},
         {
@@ -276,6 +288,8 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
         },
     ),
     ({"results_table"}, {f"{GROUP}/trainings": ["human", "refined"]}),
+    # the card of a reranker tells what it orders in tables
+    ({"results_table", "export_model"}, {"tables/retrieval/reranked": ["again"]}),
     ({"results_table"}, {"tables/retrieval": BARE_TABLE | {"backbones": [], "groups": []}}),
     ({"label_table"}, {"label_tables/sets/title": "New", "label_tables/sets/published": "1"}),
     ({"label_table", *JUDGES}, {"label_tables/sets/labels": ["useful", "ranked", "given-truth"]}),
@@ -327,6 +341,7 @@ BESIDE: dict[str, dict[str, Any]] = {
     "trainings/likely/dev/patience": {"trainings/likely/dev/keep": "best"},
     "cost_tables/costs/backbone": OTHER_BACKBONE,
     "line_charts/shares/backbone": OTHER_BACKBONE,
+    "reranked/again/reranker": {"rerankers/other": {"model": "bert", "length": 64}},
     "line_charts/shares/testset": {"testsets/judged/metrics": ["mrr@10"]},
 }
 """What stands beside a key before and after its change, so that the configuration is a valid one."""

@@ -78,6 +78,7 @@ RAW: dict[str, Any] = {
         "asked": {"pool": "found", "source": "relsel", "annotator": "list"},
     },
     "backbones": {"encoder": {"model": "bert"}},
+    "rerankers": {"cross": {"model": "bert"}},
     "trainings": {
         "human": {"labels": "human", "loss": "singlelh"},
         "useful": {"labels": "useful"},
@@ -94,6 +95,7 @@ RAW: dict[str, Any] = {
     "averages": {"mean": {"testsets": ["dev", "judged"]}, "means": {"testsets": ["mean", "labelled"]}},
     "bm25_variants": {"tuned": {"k1": 0.82, "b": 0.68}},
     "external_runs": {"splade": {"files": {"dev": "own/splade.trec", "judged": "own/splade.trec"}}},
+    "reranked": {"again": {"retriever": "encoder/human", "reranker": "cross/useful", "depth": 50}},
     "qa": {
         "task": {
             "testset": "answered",

@@ -139,6 +139,19 @@ def test_retrieval_draws_trainings_as_bars_and_bm25_and_untrained_as_lines(tmp_p
     assert not {"untrained", "45.0", "40.0"} & found
 
 
+def test_reranked_runs_are_lines_beside_trainings_and_bars_without(tmp_path: Path) -> None:
+    files = [
+        metrics(tmp_path, "bm25", "bm25", 0.4),
+        metrics(tmp_path, "minilm", "human", 0.5),
+        metrics(tmp_path, "reranked", "again", 0.6),
+    ]
+    found = bars(tmp_path, table("human") | {"reranked": ["again"]}, files)
+    assert {"again", "BM25", "50.0"} <= found
+    assert not {"40.0", "60.0"} & found
+    alone = {"title": "t", "testsets": ["dev"], "reranked": ["again"]}
+    assert {"again", "BM25", "40.0", "60.0"} <= bars(tmp_path, alone, files)
+
+
 def test_untrained_alone_is_drawn_as_a_bar(tmp_path: Path) -> None:
     files = [metrics(tmp_path, "minilm", "untrained", 0.45)]
     found = bars(tmp_path, table("untrained"), files)

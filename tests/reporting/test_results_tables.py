@@ -79,11 +79,14 @@ def frame(
     labels: dict[str, str] | None = None,
     qualities: Sequence[dict[str, Any]] = (),
     seeds: dict[str, tuple[str, ...]] | None = None,
+    first_stages: dict[str, tuple[str, str]] | None = None,
 ) -> pd.DataFrame:
     """The cells of a table."""
     lines = [(*place, *figure) for place, figure in (paper or {}).items()]
     published = pd.DataFrame(lines, columns=[*PLACE, "published", "doubtful"], dtype=object)
-    shown = ResultsTableSettings(table=settings, seeds=seeds or {}, labels=labels or {}, shared_judges=())
+    shown = ResultsTableSettings(
+        table=settings, seeds=seeds or {}, first_stages=first_stages or {}, labels=labels or {}, shared_judges=()
+    )
     return result_cells(shown, metrics, published, qualities)
 
 
@@ -397,6 +400,74 @@ def test_a_run_of_others_may_be_the_baseline(tmp_path: Path) -> None:
     assert found["bm25", "bm25"].marks == "+"
 
 
+RERANKED = {
+    ("bm25", "bm25"): HUMAN,
+    ("minilm", "human"): HUMAN,
+    ("reranked", "again"): BETTER,
+    ("reranked", "again-seed7"): [value + 0.1 for value in BETTER],
+}
+SEEDS = {"human": ("human",), "again": ("again", "again-seed7")}
+
+
+def reranked(tmp_path: Path, first: tuple[str, str] | None = None, **changes: Any) -> tuple[Table, dict[str, Any]]:
+    """A table with the run ``again`` of two seeds, which orders ``first`` again; the only cell of each row."""
+    settings = SETTINGS.model_copy(update={"reranked": ("again",), **changes})
+    stages = {"again": first} if first else {}
+    found = frame(settings, write_results(tmp_path, RERANKED), seeds=SEEDS, first_stages=stages)
+    return results_table(settings, found), {cell.row: cell for cell in with_texts(found).itertuples()}
+
+
+def test_a_reranked_row_of_several_seeds_belongs_to_no_backbone_and_is_tested_on_the_only_one(tmp_path: Path) -> None:
+    shown, found = reranked(tmp_path)
+    assert list(found)[:3] == ["bm25", "again", "untrained"]
+    assert (found["again"].shown, found["again"].seeds, found["again"].marks) == ("50.0 ± 7.1", 2, "+")
+    assert found["again"].gain == pytest.approx(30)
+    assert [row[:2] for row in grid(to_markdown(shown)) if row[1] == "again"] == [["", "again"]]
+    _, several = reranked(tmp_path, backbones=("minilm", "other"))
+    assert several["again"].marks == ""
+
+
+def test_a_reranked_run_may_be_the_baseline(tmp_path: Path) -> None:
+    shown, found = reranked(tmp_path, baseline="again")
+    assert [found[name].marks for name in ("bm25", "again", "human")] == ["−", "", "−"]
+    assert "Marks + and −: significantly better or worse than again." in shown.notes
+
+
+@pytest.mark.parametrize("first", [("bm25", "bm25"), ("minilm", "human")])
+def test_a_dagger_marks_a_reranked_row_that_is_better_than_its_first_stage(
+    tmp_path: Path, first: tuple[str, str]
+) -> None:
+    shown, found = reranked(tmp_path, first, baseline=None, groups=(Group(trainings=("human",)),))
+    assert {row: cell.marks for row, cell in found.items()} == {"bm25": "", "again": "†", "human": ""}
+    assert [note for note in shown.notes if note.startswith("Mark † of a reranked row: significantly better than its")]
+    assert [note for note in shown.notes if note.startswith("Significance: ")]
+    without, found = reranked(tmp_path, baseline=None, groups=(Group(trainings=("human",)),))
+    assert found["again"].marks == ""
+    assert not [note for note in without.notes if "†" in note or "Significance" in note]
+
+
+def test_a_run_no_better_than_its_first_stage_has_no_dagger(tmp_path: Path) -> None:
+    settings = ResultsTable(title="t", testsets=("dev",), reranked=("again",))
+    values = {("bm25", "bm25"): BETTER, ("reranked", "again"): HUMAN}
+    found = frame(settings, write_results(tmp_path, values), first_stages={"again": ("bm25", "bm25")})
+    assert set(found["marks"]) == {""}
+    assert found.set_index("row").loc["again", "p_second_baseline"] == pytest.approx(0.0305, abs=1e-4)
+
+
+@pytest.mark.parametrize("baseline", ["human", "again"])
+def test_a_first_stage_that_is_the_baseline_is_tested_once(tmp_path: Path, baseline: str) -> None:
+    """Of human, again and BM25: the pairs with the baseline."""
+    _, found = reranked(tmp_path, ("minilm", "human"), correction="holm", baseline=baseline)
+    assert found["again"].tests == (1 if baseline == "human" else 2)
+    assert found["again"].marks.endswith("†")
+
+
+def test_without_the_baseline_in_a_row_no_note_speaks_of_it(tmp_path: Path) -> None:
+    settings = ResultsTable(title="t", testsets=("dev",), reranked=("again",))
+    cells = frame(settings, write_results(tmp_path, RERANKED), seeds=SEEDS)
+    assert not [note for note in results_table(settings, cells).notes if "human" in note or "Significance" in note]
+
+
 def test_figures_of_the_labels_stand_in_columns_of_their_own(tmp_path: Path) -> None:
     """Table 16 has the mean number of positives; a figure of labels is no result, so it has no mark and no standing."""
     settings = SETTINGS.model_copy(update={"label_metrics": ("positives_per_query", "precision")})
@@ -417,6 +488,10 @@ def test_figures_of_the_labels_stand_in_columns_of_their_own(tmp_path: Path) -> 
     assert set(of_labels["marks"]) | set(of_labels["standing"]) == {""}
     columns = grid(to_markdown(results_table(settings, found)))
     assert columns[0][-2:] == ["labels<br>Positives per query", "labels<br>Precision"]
+    again = settings.model_copy(update={"reranked": ("again",)})
+    found = frame(again, files, labels=labels | {"again": "llm"}, qualities=qualities)
+    assert found.set_index(["row", "metric"]).loc[("again", "positives_per_query"), "value"] == 3.25
+    assert [note for note in results_table(again, found).notes if "or the training of a row's reranker" in note]
     assert [row[-2] for row in columns if row[1] == "utilsel"] == ["3.2"]
 
 

@@ -77,3 +77,8 @@ def test_a_run_that_others_made_is_to_be_corrected_and_not_deleted() -> None:
     own = search_again(Path("results/runs/external/colbert/dev.parquet"))
     assert own.startswith("correct the file of `external_runs.colbert`")
     assert "delete" not in own
+
+
+def test_a_reranked_run_is_made_again_with_the_one_that_it_orders() -> None:
+    hint = search_again(Path("results/runs/reranked/again/dev.parquet"))
+    assert hint.startswith("delete this run and that of `reranked.again.retriever`")

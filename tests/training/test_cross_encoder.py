@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 import train as script
+from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from several import run_processes
 from test_dev import CHOSEN
@@ -177,6 +178,15 @@ def test_lora_trains_the_matrices_and_the_layer_of_the_score(pairs, tiny):
         assert torch.equal(found[name], before) != (matrix or name.startswith("classifier.")), name
     second = train(pairs, model, "second", {"lora": {"r": 2, "alpha": 8}})
     assert not torch.equal(weights(second)["classifier.weight"], found["classifier.weight"])
+
+
+def test_the_adapter_on_the_start_gives_the_scores_of_the_merged_model(pairs, tiny):
+    model = train(pairs, tiny, "run", {"lora": {"r": 2, "alpha": 8}, "epochs": 6})
+    apart = CrossEncoder.load(tiny, Reranker(**SETTINGS), seed=77)  # another first layer, which the adapter replaces
+    apart.model = PeftModel.from_pretrained(apart.model, model / "adapter").eval()
+    with torch.no_grad():
+        found = apart(*apart.pad(apart.token_ids(QUERIES, PASSAGES)))[:, 0]
+    torch.testing.assert_close(found, scores(model), rtol=1e-4, atol=1e-5)
 
 
 def save_changed(folder: Path, source: Path, change: Any) -> Path:

@@ -25,6 +25,8 @@ annotators:
   writer: {model: writer, precision: fp32}
   served: {engine: openai, served_model_name: a/writer}
 backbones: {minilm: {model: encoder}}
+rerankers: {cross: {model: encoder}}
+reranked: {again: {retriever: bm25/bm25, reranker: cross/untrained, depth: 20}}
 testsets: {dev: {dataset: demo, split: dev}}
 qa:
   short: {testset: dev, passages: 2}
@@ -40,6 +42,7 @@ ANSWERED = {"ingest_corpus": 1, "ingest_queries": 1, "ingest_answers": 1, "gener
 METRICS = {
     "bm25": "results/rag/bm25/bm25/short/writer/metrics.json",
     "dense": "results/rag/minilm/untrained/sentence/writer/metrics.per-query.parquet",
+    "reranked": "results/rag/reranked/again/short/served/metrics.json",
     "served": "results/rag/bm25/bm25/short/served/metrics.json",
     "sentence": "results/rag/bm25/bm25/sentence/served/metrics.json",
 }
@@ -62,6 +65,11 @@ def test_answers_from_bm25_need_no_encoder(everything: Plan) -> None:
 
 def test_answers_from_a_dense_run_with_bert_score_need_both_models(everything: Plan) -> None:
     assert everything.needed_for(METRICS["dense"]) == ANSWERED | {"encode": 1, "search": 1, "prepare_model": 2}
+
+
+def test_answers_from_reranked_passages_need_the_reranker_and_the_first_stage(everything: Plan) -> None:
+    needed = everything.needed_for(METRICS["reranked"])
+    assert needed == ANSWERED | {"bm25_index": 1, "bm25_search": 1, "rerank": 1, "prepare_model": 1}
 
 
 def test_a_served_generator_needs_no_model_here(everything: Plan) -> None:

@@ -90,7 +90,9 @@ def main(argv: list[str] | None) -> None:
     """Command line; see ``--help``."""
     commands = Commands(__doc__)
     parser = commands.add(generate, "generate")
-    parser.add_argument("--retriever", required=True, help="BACKBONE/TRAINING, or bm25/bm25: whose passages are read")
+    parser.add_argument(
+        "--retriever", required=True, help="BACKBONE/TRAINING, bm25/bm25 or reranked/NAME: whose passages are read"
+    )
     parser.add_argument("--qa", required=True, help="a name from `qa`")
     parser.add_argument("--generator", required=True, help="a name from `annotators`")
     parser.add_argument("--model", type=Path, nargs="?", help="prepared model folder, if the generator has a model")
@@ -98,7 +100,7 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--store", type=Path, required=True, help="folder of the completion store")
     parser.add_argument("--output", type=Path, required=True, help="answers (parquet); summary.json is written beside")
     parser = commands.add(evaluate, "evaluate")
-    parser.add_argument("--retriever", required=True, help="BACKBONE/TRAINING, or bm25/bm25")
+    parser.add_argument("--retriever", required=True, help="BACKBONE/TRAINING, bm25/bm25 or reranked/NAME")
     parser.add_argument("--qa", required=True, help="a name from `qa`")
     parser.add_argument("--generator", required=True, help="a name from `annotators`")
     parser.add_argument("--model", type=Path, nargs="?", help="model folder, for bert-score")

@@ -110,7 +110,8 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--output", required=True, type=Path, help="text to write; .json, .svg and .png beside it")
     parser = commands.add(compare, "compare")
     for name in ("first", "second"):
-        parser.add_argument(f"--{name}", required=True, help="BACKBONE/TRAINING, bm25/bm25 or external/NAME")
+        known = "BACKBONE/TRAINING, bm25/bm25, external/NAME or reranked/NAME"
+        parser.add_argument(f"--{name}", required=True, help=known)
     parser.add_argument("--testset", required=True, help="a name from `testsets`")
     parser.add_argument("--output", required=True, type=Path, help="page to write (Markdown); .csv and .json beside it")
     parser = commands.add(page, "page")

@@ -71,13 +71,13 @@ def rerank(arguments: argparse.Namespace) -> None:
     with large_packages():
         from utility_annotation.common.devices import choose_device, use_threads
         from utility_annotation.retrieval import reranking
-        from utility_annotation.training.cross_encoder import CrossEncoder
+        from utility_annotation.training import rerankers
     configuration = configuration_of(arguments)
     settings, performance = jobs.rerank(configuration, reranked=arguments.reranked), configuration.performance
     use_threads(performance.threads)
     device = choose_device(performance.encode.device, performance.encode.gpus, "encode")
     run = reranking.rerank(
-        CrossEncoder.load(arguments.model, settings.reranker).to(device),
+        rerankers.load(arguments.model, settings.reranker).to(device),
         arguments.run,
         arguments.queries,
         arguments.corpus,

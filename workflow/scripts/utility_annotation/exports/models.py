@@ -1,4 +1,4 @@
-"""Export a retriever: its folder, which sentence-transformers and transformers can load, with a card."""
+"""Export a retriever or a reranker: its folder, which sentence-transformers and transformers load, with a card."""
 
 from __future__ import annotations
 
@@ -6,17 +6,29 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+from pydantic import Field
 
 from ..common.files import atomic_write, read_json, write_text
 from ..labels.sources import descriptions
-from ..settings import Backbone, JobSettings, Labels, Lora, Model, Name, Training
+from ..settings import Backbone, JobSettings, Labels, Lora, Model, Name, Reranker, Training
 from .card import PAPER, table, whole
 
 _VERSION = (
     "transformers must be version 5.2 or later. An older one may leave out the token at the end of each text, or hide "
     "later tokens from earlier ones, without a word, and then gives other vectors."
 )
+
+
+class _Kind(NamedTuple):
+    """What a card says of a retriever, or of a reranker."""
+
+    title: str
+    task: str
+    tags: list[str]
+    loading: list[str]
+    notes: list[str]
 
 
 class ModelExportSettings(JobSettings):
@@ -29,7 +41,9 @@ class ModelExportSettings(JobSettings):
     init_from: Labels | None
     """Labels of the training that it starts from, in a curriculum."""
     source: Model
-    """The source of the backbone."""
+    """The source of the backbone or the reranker."""
+    orders: dict[Name, str] = Field({})
+    """What a reranker orders, by the name in ``reranked``."""
 
 
 def export_model(settings: ModelExportSettings, model: Path, metrics: Sequence[Path], output: Path) -> None:
@@ -56,31 +70,37 @@ def model_card(settings: ModelExportSettings, training: Mapping[str, Any], metri
         training: ``training.json``.
         metrics: the content of the metrics files; each names its test set (or average).
     """
-    backbone = Backbone.model_validate(training["backbone"])
-    source = settings.source.hub or settings.source.package or settings.source.path or backbone.model
+    trained = training["backbone"]
+    kind = _retriever(Backbone(**trained)) if "pooling" in trained else _reranker(Reranker(**trained))
+    source = settings.source.hub or settings.source.package or settings.source.path or trained["model"]
     labels = training["training"]["labels"]
     head: dict[str, Any] = {
         "library_name": "sentence-transformers",
-        "pipeline_tag": "sentence-similarity",
-        "tags": ["sentence-transformers", "feature-extraction", "dense-retrieval"],
+        "pipeline_tag": kind.task,
+        "tags": ["sentence-transformers", *kind.tags],
     }
     if settings.source.hub:
         head["base_model"] = settings.source.hub
     figures = [
-        (str(of_testset["testset"]), metric, f"{100 * value:.1f}")
-        for of_testset in metrics
-        for metric, value in of_testset["metrics"].items()
+        (
+            *([settings.orders[found["training"]]] if settings.orders else []),
+            found["testset"],
+            metric,
+            f"{100 * value:.1f}",
+        )
+        for found in metrics
+        for metric, value in found["metrics"].items()
         if value is not None
     ]
+    names = (*(["orders"] if settings.orders else []), "test set", "metric")
     return whole(
         head,
-        f"# {settings.name}: a dense retriever, {backbone.model} trained on labels {labels}",
+        f"# {settings.name}: {kind.title}, {trained['model']} trained on labels {labels}",
         f"The method is that of {PAPER}.",
         table(_training(settings, training, source), texts=2, title="Training"),
-        table(figures, texts=2, headings=("test set", "metric", "%"), title="Evaluation"),
-        f"## How to load it\n\n```python\n{_loading(backbone)}\n```",
-        *([_VERSION] if backbone.append_eos or backbone.attention == "bidirectional" else []),
-        f"Similarity is the inner product{' of vectors of length 1' if backbone.normalize else ''}. "
+        table(figures, texts=len(names), headings=(*names, "%"), title="Evaluation"),
+        "\n".join(["## How to load it", "", "```python", *kind.loading, "```"]),
+        *kind.notes,
         "`training.json` beside this card has every setting, the curve and the versions.",
     )
 
@@ -124,8 +144,8 @@ def _lora(lora: Lora, parameters: Mapping[str, int]) -> str:
     )
 
 
-def _loading(backbone: Backbone) -> str:
-    """Python code that encodes a question and a passage as they were encoded in training."""
+def _retriever(backbone: Backbone) -> _Kind:
+    """Its code encodes a question and a passage as they were encoded in training."""
     lines = ["from sentence_transformers import SentenceTransformer", "", 'model = SentenceTransformer("this/folder")']
     for name, text, prefix, length in (
         ("queries", "a question", backbone.query_prefix, backbone.query_length),
@@ -133,7 +153,26 @@ def _loading(backbone: Backbone) -> str:
     ):
         prompt = f", prompt={prefix!r}" if prefix else ""
         lines.append(f'{name} = model.encode(["{text}"]{prompt})  # cut to {length} tokens in training')
-    return "\n".join([*lines, "print(queries @ passages.T)"])
+    notes = [_VERSION] if backbone.append_eos or backbone.attention == "bidirectional" else []
+    notes.append(f"Similarity is the inner product{' of vectors of length 1' if backbone.normalize else ''}.")
+    tags = ["feature-extraction", "dense-retrieval"]
+    return _Kind("a dense retriever", "sentence-similarity", tags, [*lines, "print(queries @ passages.T)"], notes)
+
+
+def _reranker(reranker: Reranker) -> _Kind:
+    """Its code scores a question with a passage as they were scored in training."""
+    query, passage = (
+        f"{prefix!r} + {text!r}" if prefix else repr(text)
+        for prefix, text in ((reranker.query_prefix, "a question"), (reranker.passage_prefix, "a title and a text"))
+    )
+    lines = [
+        "from sentence_transformers import CrossEncoder",
+        "",
+        f'model = CrossEncoder("this/folder")  # cuts a pair to {reranker.length} tokens, as in training',
+        f"print(model.predict([({query}, {passage})]))",
+    ]
+    notes = ["Of two passages for a question, the better one has the higher score."]
+    return _Kind("a reranker", "text-ranking", ["cross-encoder", "reranker"], lines, notes)
 
 
 def _link_or_copy(source: str, target: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..settings import Configuration, JobSettings, Name
+from ..settings import BM25, EXTERNAL, Configuration, JobSettings, Name
 from .settings import PEOPLE
 
 
@@ -24,8 +24,15 @@ def annotators_of_labels(configuration: Configuration, name: str) -> set[str]:
 
 
 def annotators_of_training(configuration: Configuration, name: str) -> set[str]:
-    """The annotators behind the labels that decide a training and its first stages; none of an untrained backbone."""
+    """The annotators behind the labels that decide a training and its first stages; none of an untrained backbone.
+
+    Those of a reranked run are those of its reranker's training and of the ranking that it orders again.
+    """
     found: set[str] = set()
+    if name in configuration.reranked:
+        settings = configuration.reranked[name]
+        for place, _, training in (each.partition("/") for each in (settings.reranker, settings.retriever)):
+            found |= set() if place in (BM25, EXTERNAL) else annotators_of_training(configuration, training)
     stage: str | None = name
     while stage in configuration.trainings:
         for labels in configuration.trainings[stage].label_sets:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from ..evaluation.metric_names import parse
 from ..labels.sources import SOURCES
-from ..settings import Backbone, Configuration, Source
+from ..settings import Backbone, Configuration, Reranker, Source
 from .data import split_of
 from .training import starting_point
 
@@ -20,6 +20,7 @@ _SOURCES = "utility_annotation.labels.sources:SOURCES"
 _FORMATS = "utility_annotation.io.formats:FORMATS"
 _LOSSES = "utility_annotation.training.losses:LOSSES"
 _KINDS = "utility_annotation.training.kinds:KINDS"
+_SCORES = "utility_annotation.training.rerankers:SCORES"
 _POOLINGS = "utility_annotation.training.pooling:POOLINGS"
 _METRICS = "utility_annotation.evaluation.metric_names:METRICS"
 _MEANS = "utility_annotation.evaluation.candidates:MEANS"
@@ -83,6 +84,7 @@ def train(configuration: Configuration, *, backbone: str, training: str) -> list
     return [
         f"{_KINDS}[{type(trained).__name__}]",
         *(f"{_LOSSES}[{settings.loss}].{field}" for field in ("function", "positives", "soft_labels")),
+        *([f"{_SCORES}[{trained.score}].load"] if isinstance(trained, Reranker) else [_SCORES]),
         *(f"{_POOLINGS}[{trained.pooling}].{field}" for field in fields if isinstance(trained, Backbone)),
         *([f"{_MEANS}[dev]", *_metrics([settings.dev.metric], *_EVALUATED)] if settings.dev else [_MEANS]),
     ]
@@ -91,6 +93,12 @@ def train(configuration: Configuration, *, backbone: str, training: str) -> list
 def encode(configuration: Configuration, *, backbone: str) -> list[str]:
     """A backbone's pooling."""
     return [f"{_POOLINGS}[{configuration.backbones[backbone].pooling}].function"]
+
+
+def rerank(configuration: Configuration, *, reranked: str) -> list[str]:
+    """How a reranker gives a score."""
+    name, _, _ = configuration.reranked[reranked].reranker.partition("/")
+    return [f"{_SCORES}[{configuration.rerankers[name].score}].load"]
 
 
 def match_answers(configuration: Configuration, *, testset: str) -> list[str]:

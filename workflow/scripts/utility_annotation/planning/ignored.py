@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from ..labels.sources import rule_of
 from ..settings import Configuration, Settings
 from ..training.losses import LOSSES
+from ..training.rerankers import SCORES
+from . import reranking
 
 
 def problems(configuration: Configuration) -> Iterator[str]:
@@ -41,6 +43,9 @@ def _without_effect(configuration: Configuration) -> Iterator[tuple[str, Setting
             yield f"labels.{name}", labels, ("top_percent",), f"on labels of source {labels.source}"
         if labels.source != "file":
             yield f"labels.{name}", labels, ("unknown_passages",), f"on labels of source {labels.source}"
+    for name, reranker in configuration.rerankers.items():
+        others = tuple(key for score, way in SCORES.items() if score != reranker.score for key in way.settings)
+        yield f"rerankers.{name}", reranker, others, f"with score {reranker.score}"
     for name, training in configuration.trainings.items():
         loss = LOSSES.get(training.loss)
         if loss is not None and (loss.soft_labels or loss.positives != "several"):
@@ -48,7 +53,12 @@ def _without_effect(configuration: Configuration) -> Iterator[tuple[str, Setting
         if loss is not None and not loss.soft_labels:
             yield f"trainings.{name}", training, ("answer_temperature",), f"with loss {training.loss}"
     for name, table in configuration.tables.items():
-        if table.baseline is None and not any(group.second_baseline for group in table.groups):
+        compared = any(group.second_baseline for group in table.groups) or reranking.first_stages(
+            configuration, table=name
+        )
+        if table.baseline is None and not compared:
             yield f"tables.{name}", table, ("significance_level", "correction"), "without a baseline"
-        if not any(row.training in configuration.trainings for row in table.shown()):
+        known = [each for each in table.reranked if each in configuration.reranked]
+        rerankers = [reranking.reranker(configuration, each)[1] for each in known]
+        if configuration.trainings.keys().isdisjoint([*(row.training for row in table.shown()), *rerankers]):
             yield f"tables.{name}", table, ("label_metrics",), "without trainings"

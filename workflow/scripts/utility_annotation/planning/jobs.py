@@ -46,7 +46,7 @@ from ..settings import (
     Split,
     Training,
 )
-from . import pools, report, results, retrieval
+from . import exports, pools, report, reranking, results, retrieval
 from .data import split_of
 from .training import starting_point
 
@@ -103,15 +103,8 @@ def find_duplicates(configuration: Configuration, *, pool: str) -> DuplicateSett
 def mine_negatives(configuration: Configuration, *, pool: str) -> MiningSettings:
     """A pool as far as the rows that are mined for it depend on it."""
     settings = configuration.pools[pool]
-    source = settings.source
-    return MiningSettings.model_validate(
-        {
-            "format": source.format,
-            "depth": source.depth,
-            "size": settings.size,
-            "relevance_level": settings.relevance_level,
-        }
-    )
+    own = {"size": settings.size, "relevance_level": settings.relevance_level}
+    return MiningSettings.model_validate({"format": settings.source.format, "depth": settings.source.depth, **own})
 
 
 def build_pool(configuration: Configuration, *, pool: str) -> Pool:
@@ -242,9 +235,8 @@ class RerankSettings(JobSettings):
 
 def rerank(configuration: Configuration, *, reranked: str) -> RerankSettings:
     """A reranker as far as its scores depend on it, and how many passages it scores."""
-    settings = configuration.reranked[reranked]
-    backbone, _, _ = settings.reranker.partition("/")
-    return RerankSettings(reranker=configuration.rerankers[backbone], depth=settings.depth)
+    name, _ = reranking.reranker(configuration, reranked)
+    return RerankSettings(reranker=configuration.rerankers[name], depth=configuration.reranked[reranked].depth)
 
 
 class MergeQrelsSettings(JobSettings):
@@ -310,13 +302,14 @@ def evaluate_answers(configuration: Configuration, *, qa: str) -> EvaluateAnswer
 
 
 def results_table(configuration: Configuration, *, table: str) -> ResultsTableSettings:
-    """A table of retrieval and question answering, and what it shows of its trainings' labels."""
+    """A table of retrieval and question answering, and what it shows of its trainings and reranked runs."""
     settings = configuration.tables[table]
     return ResultsTableSettings(
         table=settings,
         seeds=results.table_seeds(configuration, table=table),
+        first_stages=reranking.first_stages(configuration, table=table),
         labels=results.table_labels(configuration, table=table),
-        shared_judges=shared_judges(configuration, (row.training for row in settings.shown()), settings.testsets),
+        shared_judges=shared_judges(configuration, settings.names(), settings.testsets),
     )
 
 
@@ -440,14 +433,16 @@ def export_labels(configuration: Configuration, *, labels: str) -> ExportSetting
 
 
 def export_model(configuration: Configuration, *, backbone: str, training: str) -> ModelExportSettings:
-    """What a model's card tells of its labels and of its backbone's origin."""
+    """What a model's card tells of its labels, of its backbone's origin, and of the rankings that a reranker orders."""
     from ..exports.models import ModelExportSettings
 
     settings = configuration.trainings[training]
     first = configuration.trainings[settings.init_from].labels if settings.init_from else None
+    again = exports.reranked_by(configuration, backbone=backbone, training=training)
     return ModelExportSettings(
         name=training,
         labels=configuration.labels[settings.labels],
         init_from=configuration.labels[first] if first else None,
         source=configuration.models[starting_point(configuration, backbone).model],
+        orders={name: f"the first {each.depth:,} passages of {each.retriever}" for name, each in again.items()},
     )

@@ -52,7 +52,7 @@ def problems(configuration: Configuration) -> Iterator[str]:
     for name, testset in configuration.testsets.items():
         yield from _testset(configuration, name, testset)
     yield from _lengths(configuration)
-    yield from _depths(configuration)
+    yield from reranking.problems(configuration)
     served = [each.served_model_name for each in configuration.annotators.values() if each.served_model_name]
     for name in configuration.performance.annotate.servers:
         if name not in served:
@@ -136,8 +136,8 @@ def _retrievers(configuration: Configuration, testset: str | None) -> list[str]:
     known += [
         f"{RERANKED}/{name}"
         for name in configuration.reranked
-        if not (first := [*reranking.stages(configuration, f"{RERANKED}/{name}")][-1]).startswith(f"{EXTERNAL}/")
-        or first in known
+        if (run := reranking.external_run(configuration, f"{RERANKED}/{name}")) is None
+        or testset in configuration.external_runs[run].files
     ]
     trainings = (UNTRAINED, *configuration.trainings)
     return known + [f"{backbone}/{training}" for backbone in configuration.backbones for training in trainings]
@@ -192,35 +192,11 @@ def _reranked(configuration: Configuration, name: str, reranked: Reranked) -> It
     yield from _unknown(f"{place}.reranker", reranked.reranker, known, "rerankers/trainings")
     retrievers = {each for testset in configuration.testsets for each in _retrievers(configuration, testset)}
     yield from _unknown(f"{place}.retriever", reranked.retriever, sorted(retrievers), "backbones/trainings")
-    if name in trainings:
-        yield f"{place}: a training has this name"
-
-
-def _depths(configuration: Configuration) -> Iterator[str]:
-    """A reranker reads no more passages than the first stage retrieves."""
-    shown = {
-        (name, testset)
-        for table in configuration.tables.values()
-        for name in table.reranked
-        for testset in [
-            *table.testsets,
-            *(configuration.qa[task].testset for task in table.qa if task in configuration.qa),
-        ]
-    }
-    shown |= {
-        (name, pool.source.testset)
-        for pool in configuration.pools.values()
-        for retriever in (pool.source.retrievers if pool.source.searched else ())
-        if (name := reranking.name_of(retriever)) and pool.source.testset
-    }
-    for name, testset in sorted(shown):
-        for stage in reranking.stages(configuration, f"{RERANKED}/{name}"):
-            settings = configuration.reranked.get(reranking.name_of(stage) or "")
-            for member in retrieval.testsets_of(configuration, [testset]):
-                depth = configuration.testsets[member].depth
-                if settings is not None and depth < settings.depth:
-                    place = f"reranked.{reranking.name_of(stage)}.depth"
-                    yield f"{place} is {settings.depth}, but testsets.{member} retrieves {depth} passages"
+    if name in (UNTRAINED, BM25):
+        yield f"{place}: this name is reserved"
+    for kind, others in (("a training", configuration.trainings), ("an external run", configuration.external_runs)):
+        if name in others:
+            yield f"{place}: {kind} has this name"
 
 
 def _dev(configuration: Configuration, name: str, dev: Dev) -> Iterator[str]:
@@ -249,7 +225,7 @@ def _finders(configuration: Configuration, labels: str) -> set[str]:
     for each in sets:  # grows
         pool = configuration.pools.get(configuration.labels[each].pool) if each in configuration.labels else None
         retrievers = pool.source.retrievers if pool else ()
-        names = [name for retriever in retrievers for name in reranking.trainings(configuration, retriever)]
+        names = [name for retriever in retrievers for _, name in reranking.models(configuration, retriever)]
         for name in names:  # grows by first stages
             training = configuration.trainings.get(name)
             if training is not None and name not in found:
@@ -306,20 +282,14 @@ def _searches(configuration: Configuration) -> Iterator[tuple[str, bool]]:
     """Each test set or average that a table, a chart or a pool rests on, and whether a backbone searches it."""
     for table in configuration.tables.values():
         tasks = (configuration.qa[name].testset for name in table.qa if name in configuration.qa)
-        again = (_by_backbone(configuration, f"{RERANKED}/{name}") for name in table.reranked)
+        again = (reranking.by_backbone(configuration, f"{RERANKED}/{name}") for name in table.reranked)
         backbone = bool(table.backbones) or any(again)
         yield from ((name, backbone) for name in (*table.testsets, *tasks))
     yield from ((table.testset, True) for table in configuration.cost_tables.values())
     yield from ((chart.testset, True) for chart in configuration.line_charts.values())
     for source in (pool.source for pool in configuration.pools.values()):
         if source.testset is not None:
-            yield source.testset, any(_by_backbone(configuration, name) for name in source.retrievers)
-
-
-def _by_backbone(configuration: Configuration, retriever: str) -> bool:
-    """Whether a backbone searches for a retriever."""
-    first = [*reranking.stages(configuration, retriever)][-1]
-    return first.partition("/")[0] in configuration.backbones
+            yield source.testset, any(reranking.by_backbone(configuration, name) for name in source.retrievers)
 
 
 def _judged(configuration: Configuration, place: str, name: str) -> Iterator[str]:
@@ -406,12 +376,13 @@ def _results_table(configuration: Configuration, place: str, table: ResultsTable
         yield from _unknown(f"{place}.bm25_variants", name, configuration.bm25_variants, "bm25_variants")
     for name in table.external_runs:
         yield from _unknown(f"{place}.external_runs", name, configuration.external_runs, "external_runs")
-        if name in configuration.external_runs:
-            tasks = [configuration.qa[task].testset for task in table.qa if task in configuration.qa]
-            if retrieval.external_testsets(configuration, name).isdisjoint([*table.testsets, *tasks]):
-                yield f"{place}: external_runs.{name} has no file for any of its test sets"
     for name in table.reranked:
         yield from _unknown(f"{place}.reranked", name, configuration.reranked, "reranked")
+    tasks = [configuration.qa[task].testset for task in table.qa if task in configuration.qa]
+    rows = [f"{kind}/{name}" for kind, _, name in table.beside()]
+    for run in dict.fromkeys(filter(None, (reranking.external_run(configuration, row) for row in rows))):
+        if retrieval.external_testsets(configuration, run).isdisjoint([*table.testsets, *tasks]):
+            yield f"{place}: external_runs.{run} has no file for any of its test sets"
     for testset in table.testsets:
         yield from _judged(configuration, f"{place}.testsets", testset)
     yield from _not_computed(configuration, f"{place}.metrics", table.metrics, (*table.testsets, *table.qa))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
-from ..settings import RERANKED, UNTRAINED, Configuration
-from . import runs, training
+from ..settings import EXTERNAL, RERANKED, Configuration
+from . import retrieval, runs, training
 
 
 def name_of(retriever: str) -> str | None:
@@ -24,15 +25,76 @@ def stages(configuration: Configuration, retriever: str) -> Iterator[str]:
         retriever = settings.retriever
 
 
-def trainings(configuration: Configuration, retriever: str) -> list[str]:
-    """The trainings on whose models a retriever rests, through every stage."""
-    names = []
+def external_run(configuration: Configuration, retriever: str) -> str | None:
+    """The run of others that a reranked run orders again, if its first stage is one that there is."""
+    *_, first = stages(configuration, retriever)
+    place, _, name = first.partition("/")
+    return name if place == EXTERNAL and name in configuration.external_runs else None
+
+
+def by_backbone(configuration: Configuration, retriever: str) -> bool:
+    """Whether a backbone searches for a retriever."""
+    *_, first = stages(configuration, retriever)
+    return first.partition("/")[0] in configuration.backbones
+
+
+def models(configuration: Configuration, retriever: str) -> list[tuple[str, str]]:
+    """(backbone or reranker, training) of the models on which a retriever rests, through every stage."""
+    found = []
     for stage in stages(configuration, retriever):
         settings = configuration.reranked.get(name_of(stage) or "")
         place, _, name = (settings.reranker if settings else stage).partition("/")
         if place in configuration.backbones or place in configuration.rerankers:
-            names.append(name)
-    return [name for name in names if name in configuration.trainings and name != UNTRAINED]
+            found.append((place, name))
+    return found
+
+
+def reranker(configuration: Configuration, reranked: str) -> tuple[str, str]:
+    """(reranker, training) of a reranked run."""
+    place, _, name = configuration.reranked[reranked].reranker.partition("/")
+    return place, name
+
+
+def first_stages(configuration: Configuration, *, table: str) -> dict[str, tuple[str, str]]:
+    """By reranked run of a table, the row that it orders again: (backbone, training). None where the table lacks it."""
+    settings = configuration.tables[table]
+    rows = {(backbone, row.training) for backbone in settings.backbones for row in settings.shown()}
+    rows |= {(place, name) for place, _, name in settings.beside()}
+    found: dict[str, tuple[str, str]] = {}
+    for name in settings.reranked:
+        if name in configuration.reranked:
+            place, _, first = configuration.reranked[name].retriever.partition("/")
+            found |= {name: (place, first)} if (place, first) in rows else {}
+    return found
+
+
+def problems(configuration: Configuration) -> Iterator[str]:
+    """One sentence for each reranked run that is shown or pooled and is to read more passages than are retrieved."""
+    shown = {
+        (f"{RERANKED}/{name}", testset)
+        for table in configuration.tables.values()
+        for name in table.reranked
+        for testset in chain(
+            table.testsets, (configuration.qa[task].testset for task in table.qa if task in configuration.qa)
+        )
+    }
+    shown |= {
+        (retriever, pool.source.testset)
+        for pool in configuration.pools.values()
+        for retriever in pool.source.retrievers
+        if pool.source.testset
+    }
+    shown |= {
+        (each, shown.testset) for shown in configuration.report.comparisons for each in (shown.first, shown.second)
+    }
+    for retriever, testset in sorted(shown):
+        for stage in stages(configuration, retriever):
+            settings = configuration.reranked.get(name_of(stage) or "")
+            for member in retrieval.testsets_of(configuration, [testset]):
+                depth = configuration.testsets[member].depth
+                if settings is not None and depth < settings.depth:
+                    place = f"reranked.{name_of(stage)}.depth"
+                    yield f"{place} is {settings.depth}, but testsets.{member} retrieves {depth} passages"
 
 
 def run(configuration: Configuration, *, reranked: str, testset: str) -> str:
@@ -42,5 +104,5 @@ def run(configuration: Configuration, *, reranked: str, testset: str) -> str:
 
 def model(configuration: Configuration, *, reranked: str) -> str:
     """Folder of the reranker's model."""
-    backbone, _, name = configuration.reranked[reranked].reranker.partition("/")
+    backbone, name = reranker(configuration, reranked)
     return training.model(configuration, backbone=backbone, training=name)

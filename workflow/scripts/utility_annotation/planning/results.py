@@ -8,7 +8,7 @@ from pathlib import Path
 from ..labels.settings import PEOPLE, JudgedAlike
 from ..labels.work import Work, work_of_training
 from ..pools.shards import shard_names
-from ..settings import BM25, EXTERNAL, RERANKED, UNTRAINED, Configuration
+from ..settings import BM25, EXTERNAL, RERANKED, UNTRAINED, Configuration, ResultsTable
 from . import annotation, data, labels, pools, reranking, retrieval, training
 
 REPORT = "results/report.html"
@@ -29,9 +29,8 @@ def cells(configuration: Configuration, table: str) -> list[str]:
         f"{EXTERNAL}/{name}": retrieval.external_testsets(configuration, name) for name in settings.external_runs
     }
     for row in again:
-        *_, first = reranking.stages(configuration, row)
-        if first.startswith(f"{EXTERNAL}/"):
-            evaluated[row] = retrieval.external_testsets(configuration, first.removeprefix(f"{EXTERNAL}/"))
+        if run := reranking.external_run(configuration, row):
+            evaluated[row] = retrieval.external_testsets(configuration, run)
     found = [
         f"results/metrics/{row}/{testset}"
         for row in (*beside, *trained)
@@ -51,7 +50,7 @@ def cells(configuration: Configuration, table: str) -> list[str]:
 def table_seeds(configuration: Configuration, *, table: str) -> dict[str, tuple[str, ...]]:
     """By training and reranked run of a table, those of each seed."""
     settings = configuration.tables[table]
-    return training.of_all_seeds(configuration, (*(row.training for row in settings.shown()), *settings.reranked))
+    return training.of_all_seeds(configuration, settings.names())
 
 
 def line_chart_seeds(configuration: Configuration, *, line_chart: str) -> dict[str, tuple[str, ...]]:
@@ -133,10 +132,9 @@ def agreement_metrics(configuration: Configuration, *, table: str) -> list[str]:
 def table_copies(configuration: Configuration, *, table: str) -> dict[str, list[str]]:
     """By test set or average of a table with trainings, the training questions that it has."""
     settings = configuration.tables[table]
-    trained = any(row.training in configuration.trainings for row in settings.shown())
     return {
         name: list(map(retrieval.training_copies, retrieval.testsets_of(configuration, [name])))
-        for name in (settings.testsets if trained else ())
+        for name in (settings.testsets if _models(configuration, settings) else ())
     }
 
 
@@ -146,9 +144,14 @@ def table_copies_files(configuration: Configuration, *, table: str) -> list[str]
 
 
 def table_labels(configuration: Configuration, *, table: str) -> dict[str, str]:
-    """By training, the label set whose figures a table shows beside it; none without ``label_metrics``."""
+    """By training and reranked run, the label set whose figures a table shows beside it; none without
+    ``label_metrics``. That of a reranked run is its reranker's.
+    """
     settings = configuration.tables[table]
-    return _labels(configuration, (row.training for row in settings.shown()), settings.label_metrics)
+    rerankers = {name: reranking.reranker(configuration, name)[1] for name in settings.reranked}
+    own = {name: rerankers.get(name, name) for name in settings.names()}
+    found = _labels(configuration, own.values(), settings.label_metrics)
+    return {name: found[training] for name, training in own.items() if training in found}
 
 
 def table_quality(configuration: Configuration, *, table: str) -> list[str]:
@@ -398,16 +401,18 @@ def shown_seeds(configuration: Configuration) -> dict[str, tuple[str, ...]]:
 
 
 def _shown(configuration: Configuration) -> list[tuple[str, str]]:
-    pairs = [
-        (backbone, row.training)
-        for table in configuration.tables.values()
-        for backbone in table.backbones
-        for row in table.shown()
-    ]
+    pairs = [pair for table in configuration.tables.values() for pair in _models(configuration, table)]
     pairs += [(table.backbone, name) for table in configuration.cost_tables.values() for name in table.trainings]
     for chart in configuration.line_charts.values():
         pairs += [(chart.backbone, name) for name in chart.trainings()]
     return [pair for pair in dict.fromkeys(pairs) if pair[1] != UNTRAINED]
+
+
+def _models(configuration: Configuration, table: ResultsTable) -> list[tuple[str, str]]:
+    """(backbone or reranker, training) of every trained model on which a row of a table rests."""
+    pairs = [(backbone, row.training) for backbone in table.backbones for row in table.shown()]
+    pairs += [pair for name in table.reranked for pair in reranking.models(configuration, f"{RERANKED}/{name}")]
+    return [pair for pair in pairs if pair[1] in configuration.trainings]
 
 
 def shown_models(configuration: Configuration) -> list[str]:

@@ -18,6 +18,7 @@ from ..settings import Configuration, QuestionAnswering, Source, Testset, Traini
 from ..settings.base import nearest
 from ..training.losses import LOSSES
 from ..training.pooling import POOLINGS
+from ..training.rerankers import SCORES
 
 _HELD: dict[str, Kind] = {"queries": "queries", "qrels": "judgements", "answers": "answers"}
 """What the source under each key of a split holds."""
@@ -36,6 +37,7 @@ def choices() -> dict[str, dict[str, str]]:
         "labels.*.source": descriptions(),
         "labels.*.file.format": _descriptions(_holding("judgements")),
         "backbones.*.pooling": _descriptions(POOLINGS),
+        "rerankers.*.score": _descriptions(SCORES),
         "trainings.*.loss": _descriptions(LOSSES),
         "testsets.*.metrics": _descriptions(METRICS),
         "qa.*.metrics": _descriptions(ANSWER_METRICS),
@@ -65,6 +67,8 @@ def problems(configuration: Configuration) -> Iterator[str]:
             yield f"labels.{name}: labels of source {labels.source} {needs} `annotator`"
     for name, backbone in configuration.backbones.items():
         yield from _unknown(f"backbones.{name}.pooling", backbone.pooling, POOLINGS, "poolings")
+    for name, reranker in configuration.rerankers.items():
+        yield from _unknown(f"rerankers.{name}.score", reranker.score, SCORES, "ways to score")
     for name, training in configuration.trainings.items():
         yield from _training(configuration, f"trainings.{name}", training)
     for name, testset in configuration.testsets.items():

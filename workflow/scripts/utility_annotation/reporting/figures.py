@@ -24,7 +24,7 @@ from ..common.files import atomic_write
 from ..common.importing import large_packages
 from ..labels.positions import NORMAL_95
 from ..labels.sources import SOURCES
-from ..settings import BM25, UNTRAINED, ResultsTable
+from ..settings import UNTRAINED, ResultsTable
 from .intervals import with_intervals
 from .metrics import read_metrics
 from .settings import LineChartSettings
@@ -82,28 +82,29 @@ def _panels(number: int, svg: Path, *, height: float, empty: str, title: str = "
 
 
 def plot_results(settings: ResultsTable, cells: pd.DataFrame, svg: Path) -> None:
-    """A table's trainings as bars, a panel per column; BM25 and the untrained backbones as lines beside other rows.
+    """A table's trainings as bars, a panel per column; the untrained backbones and the rows of none as lines beside.
 
-    The cells are those of :func:`.results.result_cells`.
+    Without trainings, all rows are bars. The cells are those of :func:`.results.result_cells`.
     """
     shown = cells[cells["column"] != LABELS].dropna(subset="value")
     columns = list(shown.groupby(["column", "metric"], sort=False))
-    backbones = settings.backbones or (BM25,)
-    all_rows = {row.name: row.training for row in settings.shown()} or {training_name(BM25): BM25}
+    backbones = settings.backbones or ("",)
+    others = {training_name(name): (kind, training) for kind, name, training in settings.beside()}
+    all_rows = {row.name: row.training for row in settings.shown()}
     rows = {name: training for name, training in all_rows.items() if training != UNTRAINED} or all_rows
+    names = list(rows or others)
     thickness = 0.8 / len(backbones)
-    height = 1.0 + 0.24 * len(rows) * len(backbones)
+    height = 1.0 + 0.24 * len(names) * len(backbones)
     with _panels(len(columns), svg, height=height, empty="Nothing was evaluated.") as axes:
         for axis, ((column, metric), drawn) in zip(axes, columns, strict=True):
             figures = drawn.groupby(["backbone", "training"])["value"].first().to_dict()
             spread = drawn.groupby(["backbone", "training"])["sd"].first().to_dict()
             beside = axis.get_yaxis_transform()  # x in shares of the panel, y in rows
             for place, (backbone, colour) in enumerate(zip(backbones, cycle(_COLOURS), strict=False)):
-                heights = np.arange(len(rows)) + (place - (len(backbones) - 1) / 2) * thickness
-                values = [figures.get((backbone, training), math.nan) for training in rows.values()]
-                name = training_name(backbone)
-                sds = [spread.get((backbone, training), math.nan) for training in rows.values()]
-                axis.barh(heights, values, 0.9 * thickness, color=colour, alpha=_TINT, label=name)
+                heights = np.arange(len(names)) + (place - (len(backbones) - 1) / 2) * thickness
+                keys = [(backbone, training) for training in rows.values()] or list(others.values())
+                values, sds = ([found.get(key, math.nan) for key in keys] for found in (figures, spread))
+                axis.barh(heights, values, 0.9 * thickness, color=colour, alpha=_TINT, label=backbone)
                 axis.errorbar(values, heights, xerr=sds, fmt="none", ecolor=_INK, capsize=2, linewidth=1)
                 for at, value, sd in zip(heights, values, sds, strict=True):
                     text = with_spread(value, sd, 1)
@@ -111,18 +112,15 @@ def plot_results(settings: ResultsTable, cells: pd.DataFrame, svg: Path) -> None
                 if rows != all_rows and (backbone, UNTRAINED) in figures:
                     value, name = figures[backbone, UNTRAINED], f"{backbone} untrained"
                     axis.axvline(value, color=colour, linestyle=":", linewidth=2, label=name)
-            if settings.backbones and (BM25, BM25) in figures:
-                axis.axvline(figures[BM25, BM25], color=_INK, linestyle="--", linewidth=1.2, label="BM25")
-            others = [row for row in settings.beside() if row[2] != BM25]
-            for (kind, name, training), style in zip(others, cycle(_LEVEL_LINES[1:]), strict=False):
-                if (kind, training) in figures:
-                    axis.axvline(figures[kind, training], color=_INK, linestyle=style, linewidth=1.2, label=name)
+            for (name, key), style in zip(others.items(), cycle(_LEVEL_LINES), strict=False):
+                if rows and key in figures:
+                    axis.axvline(figures[key], color=_INK, linestyle=style, linewidth=1.2, label=name)
             axis.set_title(f"{column}: {metric_name(metric)}")
             axis.set_xlabel("percent")
             room = 1.2 if pd.isna(list(spread.values())).all() else 1.6  # for the figures to the right of the bars
             axis.set_xlim(0, room * max(figures.values()) or 1)
-            axis.set_yticks(range(len(rows)), list(rows))
-            axis.set_ylim(len(rows) - 0.45, -0.55)
+            axis.set_yticks(range(len(names)), names)
+            axis.set_ylim(len(names) - 0.45, -0.55)
             axis.tick_params(axis="y", length=0)
             axis.grid(axis="x")
 

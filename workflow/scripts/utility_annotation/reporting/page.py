@@ -112,7 +112,7 @@ def _table(configuration: Configuration, path: Path, agreement: Sequence[Mapping
     name, cells = path.stem, read_csv(path)
     if name in configuration.tables:
         shown = configuration.tables[name]
-        shared = shared_judges(configuration, (row.training for row in shown.shown()), shown.testsets)
+        shared = shared_judges(configuration, shown.names(), shown.testsets)
         return results_table(shown, cells, shared, agreement)
     if name in configuration.label_tables:
         return label_table(configuration.label_tables[name], cells)

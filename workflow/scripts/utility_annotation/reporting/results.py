@@ -1,8 +1,8 @@
 """The tables of results: retrievers against test sets and question answering, with significance marks.
 
 Significance (paper, tables 2 to 5): two-sided paired t-test over the queries, within the same backbone; ``+`` and
-``−`` against the baseline (Human), ``†`` for better than the second baseline (REPLUG of the same group). A figure that
-is no mean over questions, such as BLEU, has a paired bootstrap instead.
+``−`` against the baseline (Human), ``†`` for better than the second baseline (REPLUG of the same group), which for a
+reranked run is its first stage. A figure that is no mean over questions, such as BLEU, has a paired bootstrap instead.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..evaluation.samples import RESAMPLES, Sample
 from ..evaluation.significance import compare, holm
 from ..io.schemas import TRAINING_COPIES
 from ..labels.annotators import SharedJudge
-from ..settings import EXTERNAL, UNTRAINED, ResultsTable
+from ..settings import BM25, EXTERNAL, RERANKED, UNTRAINED, ResultsTable
 from .intervals import Key, key_of, pooled, samples_of, with_intervals
 from .metrics import KEY, PLACE, read_metrics
 from .settings import ResultsTableSettings
@@ -64,20 +64,16 @@ def result_cells(
     results = read_metrics(metrics, settings.seeds)
     columns = pd.DataFrame(_columns(table, results, paper), columns=["column", "metric"], dtype="str")
     cells = rows.merge(columns, how="cross").merge(results, how="left", on=KEY)
-    of_backbone = cells["backbone"]
-    if table.baseline in table.external_runs:
-        compared = pd.Series(EXTERNAL, cells.index)
-    else:  # a run of others has no backbone of ours, unless there is one alone
-        compared = of_backbone.where((of_backbone != EXTERNAL) | (len(table.backbones) != 1), *table.backbones[:1])
     samples = samples_of(cells)
-    cells = with_intervals(cells, samples)
-    baselines = pd.Series(table.baseline, cells.index, dtype="str")
-    first = _compared(cells, samples, compared, baselines)
-    second = _compared(cells, samples, of_backbone, cells["second_baseline"].astype("str"))
+    cells = with_intervals(cells, samples).assign(
+        baseline=_baselines(table, cells["backbone"]),
+        second_baseline=_second_baselines(cells, settings.first_stages),
+    )
+    first, second = (_compared(cells, samples, cells[kind]) for kind in ("baseline", "second_baseline"))
     cells = cells.join(first.rename(columns=_OF_BASELINE)).join(
         second[["p"]].rename(columns={"p": "p_second_baseline"})
     )
-    cells = _corrected(cells, baselines, table.correction)
+    cells = _corrected(cells, table.correction)
     marked, level = cells["corrected_baseline"] < table.significance_level, table.significance_level
     marks = pd.Series("", cells.index, dtype="str").mask(marked & (cells["gain"] > 0), "+")
     marks = marks.mask(marked & (cells["gain"] < 0), "−")
@@ -103,16 +99,34 @@ _UNKNOWN = (np.nan,) * 5
 _OF_BASELINE = {"low": "gain_low", "high": "gain_high", "p": "p_baseline"}
 
 
-def _compared(
-    cells: pd.DataFrame, samples: Mapping[Key, Sample], backbones: pd.Series, baselines: pd.Series
-) -> pd.DataFrame:
-    """Each cell compared with its baseline on that backbone: ``gain``, ``low``, ``high``, ``p``, ``detectable``.
+def _baselines(table: ResultsTable, backbones: pd.Series) -> pd.Series:
+    """The baseline of each cell as ``backbone/training``."""
+    if not table.baseline:
+        return pd.Series("", backbones.index, dtype="str")
+    kinds = {name: kind for kind, _, name in table.beside() if kind != BM25}
+    if table.baseline in kinds:
+        backbones = pd.Series(kinds[table.baseline], backbones.index, dtype="str")
+    elif len(table.backbones) == 1:  # a row of no backbone is compared on the one that there is
+        backbones = backbones.mask(backbones.isin([EXTERNAL, RERANKED]), *table.backbones)
+    return backbones + f"/{table.baseline}"
+
+
+def _second_baselines(cells: pd.DataFrame, first_stages: Mapping[str, tuple[str, str]]) -> pd.Series:
+    """The same of the second baseline: that of the group, or the first stage of a reranked run."""
+    stages = cells["training"].map({name: "/".join(stage) for name, stage in first_stages.items()})
+    of_group = cells["backbone"] + "/" + cells["second_baseline"].astype("str")
+    return of_group.mask(cells["backbone"] == RERANKED, stages).fillna("")
+
+
+def _compared(cells: pd.DataFrame, samples: Mapping[Key, Sample], baselines: pd.Series) -> pd.DataFrame:
+    """Each cell compared with its baseline: ``gain``, ``low``, ``high``, ``p``, ``detectable``.
 
     They are empty where one of the two was not computed, where there is no baseline, and for a baseline itself.
     """
     lines: list[tuple[float, ...]] = []
-    for cell, backbone, baseline in zip(cells.itertuples(), backbones, baselines, strict=True):
-        ours, theirs = key_of(cell), (backbone, baseline, cell.column, cell.metric)
+    for cell, baseline in zip(cells.itertuples(), baselines, strict=True):
+        backbone, _, training = baseline.partition("/")
+        ours, theirs = key_of(cell), (backbone, training, cell.column, cell.metric)
         if ours == theirs or ours not in samples or theirs not in samples:
             lines.append(_UNKNOWN)
             continue
@@ -122,18 +136,19 @@ def _compared(
     return pd.DataFrame(lines, cells.index, columns=["gain", "low", "high", "p", "detectable"], dtype="float64")
 
 
-_TEST = ["backbone", "column", "metric", "pair"]
-"""What names a test: two trainings have one, whichever of them is the baseline."""
+_TEST = ["column", "metric", "pair"]
+"""What names a test: two rows have one, whichever of them is the baseline."""
 
 
-def _corrected(cells: pd.DataFrame, baselines: pd.Series, correction: str) -> pd.DataFrame:
+def _corrected(cells: pd.DataFrame, correction: str) -> pd.DataFrame:
     """The cells with the p-values after the correction. A family is the tests of a column, each counted once."""
+    rows = cells["backbone"] + "/" + cells["training"]
     named = {
         kind: cells.assign(
-            pair=[" and ".join(sorted(pair)) for pair in zip(cells["training"], against.fillna(""), strict=True)],
+            pair=[" and ".join(sorted(pair)) for pair in zip(rows, cells[kind], strict=True)],
             p=cells[f"p_{kind}"],
         )[[*_TEST, "p"]]
-        for kind, against in (("baseline", baselines), ("second_baseline", cells["second_baseline"].astype("str")))
+        for kind in ("baseline", "second_baseline")
     }
     each = pd.concat(named.values()).dropna(subset=["p"]).drop_duplicates(_TEST)
     if correction == "holm":
@@ -167,19 +182,28 @@ def results_table(
             "with training_copies: drop leaves them out)."
         )
     if settings.label_metrics:
+        reranker = ", or the training of a row's reranker" if settings.reranked else ""
         notes.append(
-            "Labels: those that a training reads. Precision and recall: of the human positives among their positives."
+            f"Labels: those that a training reads{reranker}. Precision and recall: of the human positives among their "
+            "positives."
         )
     notes += judge_notes(shared_judges)
     notes += [note for each in agreement for note in _agreement_notes(each)]
     notes += published_notes(settings.published, cells)
     seconds = list(dict.fromkeys(group.second_baseline for group in settings.groups if group.second_baseline))
-    if settings.baseline:
-        whose = "" if settings.baseline in settings.external_runs else " of the same backbone"
+    baseline = settings.baseline in set(cells["training"])
+    stages = cells.loc[cells["backbone"] == RERANKED, "p_second_baseline"].notna().any()
+    if baseline:
+        beside = (*settings.external_runs, *settings.reranked)
+        whose = "" if settings.baseline in beside else " of the same backbone"
         notes.append(f"Marks + and −: significantly better or worse than {settings.baseline}{whose}.")
     if seconds:
         notes.append(f"Mark †: significantly better than {' or '.join(seconds)} of the same group and backbone.")
-    if settings.baseline or seconds:
+    if stages:
+        notes.append(
+            "Mark † of a reranked row: significantly better than its first stage, the row that it orders again."
+        )
+    if baseline or seconds or stages:
         notes += _test_notes(settings, cells)
     if (cells["seeds"] > 1).any():
         notes.append("With ±: mean and standard deviation over the seeds of a training; tests count their variance.")

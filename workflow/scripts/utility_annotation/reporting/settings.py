@@ -16,13 +16,15 @@ class ResultsTableSettings(JobSettings):
     """A table, and what it shows of the configuration beside.
 
     Attributes:
-        seeds: by training, those of each seed.
-        labels: by training, the label set that it reads, where the table has ``label_metrics``.
+        seeds: by training and reranked run, those of each seed.
+        first_stages: by reranked run whose first stage is a row too, that row: in the place of a backbone, training.
+        labels: by training and reranked run, the label set that it reads, where the table has ``label_metrics``.
         shared_judges: where the figures of a training favour what the test set's judge favours.
     """
 
     table: ResultsTable
     seeds: Seeds = Field({})
+    first_stages: dict[Name, tuple[str, str]] = Field({})
     labels: dict[Name, Name] = Field({})
     shared_judges: tuple[SharedJudge, ...] = ()
 

@@ -14,7 +14,8 @@ A frame has one line for each row and column of a table. Its first columns name 
 - ``marks``: any of ``+``, ``−``, ``†``.
 - ``gain``, ``gain_low``, ``gain_high``: the figure less the baseline's, and the ends of its 95 % interval.
 - ``detectable``: the smallest such difference that the test shows in 80 % of the cases.
-- ``p_baseline``, ``p_second_baseline``: p-values of the tests with the two baselines.
+- ``p_baseline``, ``p_second_baseline``: p-values of the tests with the two baselines; the second of a reranked run is
+  its first stage.
 - ``corrected_baseline``, ``corrected_second_baseline``, ``tests``: the same after the correction, behind the marks, and
   the number of tests in the column.
 - ``published``, ``doubtful``, ``difference``: the paper's figure, whether it was hard to read in its source, and ours
@@ -38,7 +39,7 @@ from ..common.importing import large_packages
 from ..evaluation.answer_metrics import ANSWER_METRICS
 from ..evaluation.metric_names import METRICS
 from ..labels.annotators import SharedJudge
-from ..settings import BM25, EXTERNAL
+from ..settings import BM25, EXTERNAL, RERANKED
 
 with large_packages():
     import pandas as pd
@@ -141,7 +142,8 @@ class Table:
             backbone, group, title = heads[0], int(lines["group"].iloc[0]), lines["group_title"].iloc[0]
             apart = False
             if "backbone" in self.heads:
-                heads[0] = "" if names[0] in (BM25, EXTERNAL) or (before and before[0] == backbone) else backbone
+                none = names[0] in (BM25, EXTERNAL, RERANKED)
+                heads[0] = "" if none or (before and before[0] == backbone) else backbone
                 apart = before not in (None, (backbone, group))
                 if title and before != (backbone, group):
                     rows.append(Row([heads[0], title], {}, apart))

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from ..common.progress import waiting
 from ..io.schemas import RUN
-from ..settings import EXTERNAL
+from ..settings import EXTERNAL, RERANKED
 
 
 def rank(
@@ -94,8 +94,11 @@ class Rankings(Mapping[str, list[str]]):
 
 def search_again(run: Path) -> str:
     """The hint for a run (schema ``RUN``) that does not fit its corpus; one that others made is to be corrected."""
-    if run.parent.parent.name == EXTERNAL:
-        return f"correct the file of `external_runs.{run.parent.name}`, or the corpus of the test set."
+    kind, name = run.parent.parent.name, run.parent.name
+    if kind == EXTERNAL:
+        return f"correct the file of `external_runs.{name}`, or the corpus of the test set."
+    if kind == RERANKED:
+        return f"delete this run and that of `reranked.{name}.retriever`, and run the target again, which makes both."
     return "delete this run and run the target again, which searches the corpus again."
 
 

@@ -10,7 +10,9 @@ from .base import Name, Settings
 class ShownComparison(Settings):
     """Two retrievers that the report compares question by question."""
 
-    first: str = Field(description="A retriever, as `backbone/training`, `bm25/bm25` or `external/NAME`.")
+    first: str = Field(
+        description="A retriever, as `backbone/training`, `bm25/bm25`, `external/NAME` or `reranked/NAME`."
+    )
     second: str = Field(description="Another one.")
     testset: Name = Field(description="A name from `testsets`.")
 

@@ -11,16 +11,22 @@ from .training import Training
 
 
 class Reranker(Settings):
-    """A cross-encoder before fine-tuning: it reads a query and a passage together and gives the pair a score."""
+    """A reranker before fine-tuning: it reads a query and a passage together and gives the pair a score."""
 
     model: Name = Field(
         description="A name from `models`: an encoder or a decoder. A layer that its folder lacks, such as the one "
         "that gives the score, is new, and a training makes it."
     )
+    score: str = Field("layer", description="How the model gives a score.")
     query_prefix: str = Field(
         "", description="Text before every query, such as an instruction; line breaks and spaces count."
     )
     passage_prefix: str = Field("", description="Text before every passage; line breaks and spaces count.")
+    passage_suffix: str = Field(
+        "", description="score: yes: Text after every passage, which no length cuts off, such as the end of a turn."
+    )
+    yes: str = Field("yes", description="score: yes: The word for a relevant passage, one token of the model.")
+    no: str = Field("no", description="score: yes: The word for another one.")
     length: int = Field(
         256,
         ge=8,
@@ -63,7 +69,8 @@ def of_each_seed(
     another seed N is named NAME-seedN. What is there already is not made twice.
 
     Raises:
-        ValueError: the first stage lacks a seed, a ranking comes after itself, or a name belongs to another one's seed.
+        ValueError: the first stage lacks a seed or begins with another one, a ranking comes after itself, or a name
+            belongs to another one's seed.
     """
     found, seeds = dict(reranked), dict[str, dict[int, str]]()
 
@@ -87,6 +94,12 @@ def of_each_seed(
                 else of_training(place, first)
             )
             rerankers = of_training(*settings.reranker.split("/"))
+            begin = [*list(stages)[:1], *list(rerankers)[:1]]
+            if len(set(begin)) > 1:
+                raise ValueError(
+                    f"reranked.{name}: {settings.retriever} begins with seed {begin[0]} and {settings.reranker} with "
+                    f"seed {begin[1]}; give both trainings the same `seed`"
+                )
             seeds[name] = {}
             for seed in rerankers or stages:
                 if stages and seed not in stages:

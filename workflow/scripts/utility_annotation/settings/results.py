@@ -96,6 +96,10 @@ class ResultsTable(Settings):
         external = [(EXTERNAL, name, name) for name in self.external_runs]
         return [*bm25, *variants, *external, *((RERANKED, name, name) for name in self.reranked)]
 
+    def names(self) -> list[str]:
+        """The trainings and the reranked runs of its rows."""
+        return [*(row.training for row in self.shown()), *self.reranked]
+
     def shown(self) -> list[ShownTraining]:
         """The rows of each backbone's block from top to bottom."""
         return [row for group in self.groups for row in group.shown()]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from . import rerankers
 from .batches import Batch, pairs, queries_and_passages
 from .cross_encoder import CrossEncoder
 from .data import Candidates
@@ -37,6 +38,6 @@ KINDS: dict[str, Kind] = {
         batch=queries_and_passages,
         negatives="own and in-batch, over all processes; another query's passage that is a positive is masked",
     ),
-    "Reranker": Kind(load=CrossEncoder.load, batch=pairs, negatives="own"),
+    "Reranker": Kind(load=rerankers.load, batch=pairs, negatives="own"),
 }
 """A retriever from a backbone, and a reranker."""

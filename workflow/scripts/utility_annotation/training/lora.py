@@ -100,10 +100,11 @@ def save(encoder: Model, adapters: PeftModel, folder: Path) -> None:
 
 def _targets(model: PreTrainedModel, lora: Lora, head: Collection[str]) -> list[str]:
     """The whole names of the layers that get matrices; those of the head are trained themselves."""
+    vocabulary = model.get_output_embeddings()
     layers = {
         name: module.weight
         for name, module in model.named_modules()
-        if isinstance(module, (torch.nn.Linear, Conv1D)) and module.weight.requires_grad
+        if isinstance(module, (torch.nn.Linear, Conv1D)) and module.weight.requires_grad and module is not vocabulary
         if not any(f"{name}.".startswith(f"{layer}.") for layer in head)
     }
     names = sorted({name.rpartition(".")[2] for name in layers})
