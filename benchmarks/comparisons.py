@@ -223,11 +223,11 @@ TRAINING_LORA = Comparison(
 )
 
 
-PAIRS_OF_QUERY = 8
+GROUPS, OF_GROUP = 8, 4
 
 
 def _generate_groups(folder: Path, steps: int) -> None:
-    _batches(QUERIES, PAIRS_OF_QUERY)(folder, steps)
+    _batches(GROUPS, OF_GROUP)(folder, steps)
     _new_reranker(folder)
 
 
@@ -243,12 +243,12 @@ def _train_reranker(program: str) -> Making:
 TRAINING_RERANKER = Comparison(
     name="training-reranker",
     title="Training steps of a reranker",
-    text=f"Steps of MiniLM as a cross-encoder on {QUERIES} questions with {PAIRS_OF_QUERY} passages each (pairs of at "
+    text=f"Steps of MiniLM as a cross-encoder on {GROUPS} questions with {OF_GROUP} passages each (pairs of at "
     "most 256 tokens), fp32, ListNet's loss, all pairs' graphs kept, beside sentence-transformers' `ListNetLoss` in a "
     "loop with the same optimiser. The gradients of the first step, without dropout, are the same. What is timed are "
     "all steps but the first, tokenising included.",
     unit="steps",
-    sizes=(1, 2),
+    sizes=(1, 2, 4),
     generate=_generate_groups,
     ours=_train_reranker("train_reranker_ours.py"),
     peers=(Peer("sentence-transformers", _train_reranker("train_reranker_sentence_transformers.py"), reach=1.0),),
@@ -340,7 +340,7 @@ RERANKING = Comparison(
     "in fp32 (pairs of at most 256 tokens), beside `CrossEncoder.predict`, which sorts the pairs by length too. The "
     "scores differ by 1e-5 at most. What is timed is all from the run's file to the new run's.",
     unit="queries",
-    sizes=(20, 80),
+    sizes=(10, 40),
     generate=_generate_run,
     ours=_ours("rerank", "--threads", str(len(os.sched_getaffinity(0)))),
     peers=(Peer("sentence-transformers", _rerank_sentence_transformers, reach=1.1),),

@@ -22,10 +22,10 @@ SIZES = {
     "prompts": 20,
     "training": 1,
     "training-lora": 0,
-    "training-reranker": 1,
+    "training-reranker": 0,
     "encoding": 60,
     "encoding-decoder": 12,
-    "reranking": 2,
+    "reranking": 1,
     "search": 2_000,
     "evaluation": 40,
 }
