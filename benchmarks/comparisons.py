@@ -223,6 +223,41 @@ TRAINING_LORA = Comparison(
 )
 
 
+GROUPS, OF_GROUP = 8, 4
+
+
+def _generate_groups(folder: Path, steps: int) -> None:
+    _batches(GROUPS, OF_GROUP)(folder, steps)
+    _new_reranker(folder)
+
+
+def _train_reranker(program: str) -> Making:
+    def command(source: Path, output: Path) -> Command:
+        steps = (source / "steps").read_text(encoding="utf-8")
+        task = ["--model", source / "model", "--batches", source / "batches.json", "--steps", steps]
+        return [PYTHON, PROGRAMS / program, *task, "--grad-cache-chunk", "0", "--output", output]
+
+    return command
+
+
+TRAINING_RERANKER = Comparison(
+    name="training-reranker",
+    title="Training steps of a reranker",
+    text=f"Steps of MiniLM as a cross-encoder on {GROUPS} questions with {OF_GROUP} passages each (pairs of at "
+    "most 256 tokens), fp32, ListNet's loss, all pairs' graphs kept, beside sentence-transformers' `ListNetLoss` in a "
+    "loop with the same optimiser. The gradients of the first step, without dropout, are the same. What is timed are "
+    "all steps but the first, tokenising included.",
+    unit="steps",
+    sizes=(1, 2, 4),
+    generate=_generate_groups,
+    ours=_train_reranker("train_reranker_ours.py"),
+    peers=(Peer("sentence-transformers", _train_reranker("train_reranker_sentence_transformers.py"), reach=1.0),),
+    suffix=".safetensors",
+    packages=("torch", "transformers", "sentence-transformers"),
+    time="work_seconds",
+)
+
+
 # Encoding ----------------------------------------------------------------------------------------------------------
 
 
@@ -280,6 +315,41 @@ ENCODING_DECODER = Comparison(
 )
 
 
+# Reranking ---------------------------------------------------------------------------------------------------------
+
+
+def _generate_run(folder: Path, queries: int) -> None:
+    measure.run([PYTHON, PROGRAMS / "generate_passages.py", "run", folder, "--queries", str(queries)])
+    _new_reranker(folder)
+
+
+def _new_reranker(folder: Path) -> None:
+    """MiniLM with a new layer for the score, as the folder's ``model``."""
+    options = ["--input", folder, "--model", model_folder(MINILM), "--output", folder / "model"]
+    measure.run([PYTHON, PROGRAMS / "ours.py", "new-reranker", *options])
+
+
+def _rerank_sentence_transformers(source: Path, output: Path) -> Command:
+    return [PYTHON, PROGRAMS / "rerank_sentence_transformers.py", "--input", source, "--output", output]
+
+
+RERANKING = Comparison(
+    name="reranking",
+    title="Reranking",
+    text="Runs of 100 passages a query (10 to 250 words, 50 in the middle), ordered again by MiniLM as a cross-encoder "
+    "in fp32 (pairs of at most 256 tokens), beside `CrossEncoder.predict`, which sorts the pairs by length too. The "
+    "scores differ by 1e-5 at most. What is timed is all from the run's file to the new run's.",
+    unit="queries",
+    sizes=(10, 40),
+    generate=_generate_run,
+    ours=_ours("rerank", "--threads", str(len(os.sched_getaffinity(0)))),
+    peers=(Peer("sentence-transformers", _rerank_sentence_transformers, reach=1.1),),
+    suffix=".parquet",
+    packages=("torch", "transformers", "sentence-transformers"),
+    time="work_seconds",
+)
+
+
 # Search ------------------------------------------------------------------------------------------------------------
 
 
@@ -332,4 +402,16 @@ EVALUATION = Comparison(
     facts=lambda folder: {"depth": 1_000},
 )
 
-COMPARISONS = (POOL, LABELS, PROMPTS, TRAINING, TRAINING_LORA, ENCODING, ENCODING_DECODER, SEARCH, EVALUATION)
+COMPARISONS = (
+    POOL,
+    LABELS,
+    PROMPTS,
+    TRAINING,
+    TRAINING_LORA,
+    TRAINING_RERANKER,
+    ENCODING,
+    ENCODING_DECODER,
+    RERANKING,
+    SEARCH,
+    EVALUATION,
+)

@@ -60,11 +60,12 @@ def _other_run(mine: pa.Table, theirs: pa.Table) -> str:
         return "the runs have other queries"
     if found := _other_column("score", mine["score"], theirs["score"]):
         return found
-    pairs = [
-        set(zip(*(table[name].to_pylist() for name in ("query_id", "docid")), strict=True)) for table in (mine, theirs)
-    ]
-    strangers = len(pairs[0] - pairs[1])
-    return f"{strangers} passages are in one run only" if strangers > len(pairs[0]) / 1e4 else ""
+    columns = ["query_id", "docid", "score"]
+    both = mine.select(columns).join(theirs.select(columns), columns[:2], join_type="inner", right_suffix=" of theirs")
+    strangers = len(mine) - len(both)
+    if strangers > len(mine) / 1e4:
+        return f"{strangers} passages are in one run only"
+    return _other_column("score", both["score"], both["score of theirs"])
 
 
 def _other_column(name: str, mine: pa.ChunkedArray, theirs: pa.ChunkedArray) -> str:

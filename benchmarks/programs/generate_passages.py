@@ -1,9 +1,10 @@
-"""Generated text for the measurements of encoding and training: passages of mixed length, of the demo's words.
+"""Generated text for the measurements of encoding, reranking and training: passages of mixed length, the demo's words.
 
 A passage has 10 to 250 words, 50 in the middle (log-normal, as in MS MARCO); a query has 4 to 12. The same arguments
 give the same file.
 
     python benchmarks/programs/generate_passages.py corpus FILE.parquet --passages 20000
+    python benchmarks/programs/generate_passages.py run FOLDER --queries 80
     python benchmarks/programs/generate_passages.py batches FILE.json --batches 8 --queries 32 --passages 8
 """
 
@@ -18,8 +19,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "workflow" / "scripts"))
 
-from utility_annotation.io.schemas import CORPUS
+from utility_annotation.io.schemas import CORPUS, QUERIES, RUN
 
+RETRIEVED = 100
+"""Passages of a query in a run."""
 DEMO = Path(__file__).resolve().parents[2] / "resources" / "demo" / "beir" / "corpus.jsonl"
 
 
@@ -51,6 +54,19 @@ def write_corpus(path: Path, passages: int) -> None:
     )
 
 
+def write_run(folder: Path, queries: int) -> None:
+    """A run in which no two queries share a passage, with its queries and corpus."""
+    folder.mkdir(exist_ok=True)
+    write_corpus(folder / "corpus.parquet", queries * RETRIEVED)
+    texts = Texts(2).queries(queries)
+    QUERIES.write(
+        folder / "queries.parquet", QUERIES.table({"query_id": list(map(str, range(queries))), "text": texts})
+    )
+    rows, ranks = range(queries * RETRIEVED), list(range(1, RETRIEVED + 1)) * queries
+    columns = {"query_id": [str(row // RETRIEVED) for row in rows], "docid": list(map(str, rows)), "rank": ranks}
+    RUN.write(folder / "run.parquet", RUN.table(columns | {"score": [-float(rank) for rank in ranks]}))
+
+
 def batches(count: int, queries: int, passages: int) -> Iterator[dict[str, list]]:
     """Batches of queries with their passages, the positive first: ``{"queries": [...], "passages": [[...], ...]}``."""
     texts = Texts(1)
@@ -65,6 +81,9 @@ def main() -> None:
     corpus = kinds.add_parser("corpus")
     corpus.add_argument("path", type=Path)
     corpus.add_argument("--passages", type=int, required=True)
+    run = kinds.add_parser("run")
+    run.add_argument("path", type=Path)
+    run.add_argument("--queries", type=int, required=True)
     training = kinds.add_parser("batches")
     training.add_argument("path", type=Path)
     training.add_argument("--batches", type=int, required=True)
@@ -73,6 +92,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.kind == "corpus":
         write_corpus(arguments.path, arguments.passages)
+    elif arguments.kind == "run":
+        write_run(arguments.path, arguments.queries)
     else:
         content = list(batches(arguments.batches, arguments.queries, arguments.passages))
         arguments.path.write_text(json.dumps(content), encoding="utf-8")

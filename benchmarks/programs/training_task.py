@@ -1,4 +1,4 @@
-"""What the two training programs share, so that they do the same work: options, settings, and what is written."""
+"""What the training programs share, so that they do the same work: options, settings, and what is written."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 LEARNING_RATE, TEMPERATURE, MAX_GRAD_NORM = 2e-5, 0.05, 1.0
 LORA_ALPHA, LORA_SEED = 32, 0
-QUERY_LENGTH, PASSAGE_LENGTH = 32, 128
+QUERY_LENGTH, PASSAGE_LENGTH, PAIR_LENGTH = 32, 128, 256
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,9 @@ class Task:
         parser.add_argument("--model", type=Path, required=True, help="model folder")
         parser.add_argument("--batches", type=Path, required=True, help="file of generate_passages.py batches")
         parser.add_argument("--steps", type=int, required=True, help="steps to time, after one to warm up")
-        parser.add_argument("--grad-cache-chunk", type=int, required=True, help="texts encoded at a time")
+        parser.add_argument(
+            "--grad-cache-chunk", type=int, required=True, help="texts encoded at a time; 0 for no cache"
+        )
         parser.add_argument("--output", type=Path, required=True, help="gradient of the first step (safetensors)")
         parser.add_argument("--pooling", default="mean", help="mean, or last of a decoder")
         parser.add_argument("--lora-rank", type=int, default=0, help="of LoRA's matrices; 0 trains all weights")

@@ -22,8 +22,10 @@ SIZES = {
     "prompts": 20,
     "training": 1,
     "training-lora": 0,
+    "training-reranker": 0,
     "encoding": 60,
     "encoding-decoder": 12,
+    "reranking": 1,
     "search": 2_000,
     "evaluation": 40,
 }
@@ -188,6 +190,11 @@ def test_every_record_is_of_a_measurement(root: Path) -> None:
             {"query_id": ["1"], "docid": ["a"], "rank": [1], "score": [1.0]},
             {"query_id": ["1"], "docid": ["b"], "rank": [1], "score": [1.0]},
             "1 passages are in one run only",
+        ),
+        (
+            {"query_id": ["1", "1"], "docid": ["a", "b"], "rank": [1, 2], "score": [1.0, 0.5]},
+            {"query_id": ["1", "1"], "docid": ["b", "a"], "rank": [1, 2], "score": [1.0, 0.5]},
+            "score differs by 0.5",
         ),
     ],
 )
