@@ -39,13 +39,13 @@ RERANKERS: dict[str, dict[str, Any]] = {
     "no prefixes": {"model": "tiny", "length": 32},
     "decoder": {
         "model": "tiny",
-        "score": "yes",
+        "score": "yes-no",
         "length": 64,
         "query_prefix": "Q: ",
         "passage_prefix": "\nP: ",
         "passage_suffix": "<end>\n",
-        "yes": "y",
-        "no": "n",
+        "yes_token": "y",
+        "no_token": "n",
     },
 }
 RUN = {"labels": "human-20", "init_from": "useful", "loss": "summarglh", "temperature": 0.05, "epochs": 2}
@@ -64,7 +64,7 @@ def trained(tmp_path: Path) -> Path:
 def reranker(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     """The model folder of a reranker."""
     folder, settings = tmp_path / "model", Reranker(**RERANKERS[request.param])
-    if settings.score == "yes":
+    if settings.score == "yes-no":
         tiny = save_tiny_decoder(tmp_path / "tiny", before=["<s>"])
     else:
         tiny = save_tiny_bert(tmp_path / "tiny")

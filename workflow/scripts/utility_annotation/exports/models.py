@@ -165,7 +165,7 @@ def _reranker(reranker: Reranker) -> _Kind:
         f"{prefix!r} + {text!r}" if prefix else repr(text)
         for prefix, text in ((reranker.query_prefix, "a question"), (reranker.passage_prefix, "a title and a text"))
     )
-    if reranker.score == "yes":
+    if reranker.score == "yes-no":
         tags = ["transformers", "reranker"]
         lines = [
             "import torch",
@@ -176,7 +176,7 @@ def _reranker(reranker: Reranker) -> _Kind:
             f"ids = tokenizer({query}).input_ids  # with the others cut to {reranker.length} tokens in training",
             f"for part in ({passage}, {reranker.passage_suffix!r}):",
             "    ids += tokenizer(part, add_special_tokens=False).input_ids",
-            f"words = tokenizer([{reranker.yes!r}, {reranker.no!r}], add_special_tokens=False).input_ids",
+            f"words = tokenizer([{reranker.yes_token!r}, {reranker.no_token!r}], add_special_tokens=False).input_ids",
             "with torch.no_grad():",
             "    (yes,), (no,) = model(torch.tensor([ids])).logits[0, -1, words]",
             "print(float(yes - no))",
