@@ -13,6 +13,7 @@ from command_line import arguments, write_configuration
 from huggingface_hub import ModelCard
 from tiny_bert import save_tiny_bert
 from tiny_decoders import save_tiny_decoder
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from utility_annotation.exports.models import ModelExportSettings, export_model
 from utility_annotation.settings import Backbone, Lora, Reranker, Training
@@ -66,6 +67,8 @@ def reranker(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     folder, settings = tmp_path / "model", Reranker(**RERANKERS[request.param])
     if settings.score == "yes-no":
         tiny = save_tiny_decoder(tmp_path / "tiny", before=["<s>"])
+        config = AutoConfig.from_pretrained(tiny, trust_remote_code=False)
+        AutoModelForCausalLM.from_config(config).save_pretrained(tiny)  # with a layer for the next token
     else:
         tiny = save_tiny_bert(tmp_path / "tiny")
     rerankers.load(tiny, settings, seed=1).save(folder)
