@@ -59,6 +59,8 @@ def _values(configuration: Configuration, rule: str, parameter: str) -> Iterable
         return "", "@99"
     if parameter == "qa":
         return configuration.qa
+    if rule in ("rerank", "rerank_by_llm"):
+        return [name for name, each in configuration.reranked.items() if bool(each.reranker) == (rule == "rerank")]
     section = {"generator": "annotators", "labels": "labels"}.get(parameter, f"{parameter}s")
     return getattr(configuration, section)
 

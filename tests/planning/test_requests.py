@@ -20,7 +20,7 @@ from utility_annotation.audit.rates import GPU, Rates
 from utility_annotation.audit.sizes import Sizes
 from utility_annotation.audit.tables import RateTable, read_sizes, read_table
 from utility_annotation.audit.workload import Workloads
-from utility_annotation.planning import annotation, answers, results, retrieval, training
+from utility_annotation.planning import annotation, answers, reranking, results, retrieval, training
 from utility_annotation.planning.loading import load
 from utility_annotation.planning.plan import Plan
 from utility_annotation.planning.resources import LEAST_MINUTES, REQUESTS
@@ -37,6 +37,7 @@ GPUS: dict[str, Callable[..., int] | None] = {
     "train": training.gpus,
     "generate_answers": annotation.generator_gpus,
     "evaluate_answers": answers.bert_score_gpus,
+    "rerank_by_llm": reranking.llm_gpus,
     **{annotation.rule(stage): annotation.gpus for stage in STAGES},
 }
 """The rules that ask for time, and what says how many GPUs they have."""
@@ -47,9 +48,10 @@ Asked = tuple[str, dict[str, str]]
 
 @pytest.fixture
 def raw(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """config/paper.yaml, in a working folder without results."""
+    """config/paper.yaml with an LLM that reranks, in a working folder without results."""
     monkeypatch.chdir(tmp_path)
     read: dict[str, Any] = yaml.safe_load((root / "config" / "paper.yaml").read_text())
+    read["reranked"] = {"by-llm": {"retriever": "bm25/bm25", "annotator": "llama-3.1-8b"}}
     return read
 
 
@@ -94,6 +96,9 @@ def jobs(configuration: Configuration) -> Iterator[Asked]:
         yield "bm25_search", {"testset": testset}
         for backbone in configuration.backbones:
             yield "search", {"backbone": backbone, "training": UNTRAINED, "testset": testset}
+    for name, each in configuration.reranked.items():
+        if each.annotator:
+            yield from (("rerank_by_llm", {"reranked": name, "testset": testset}) for testset in configuration.testsets)
     for qa in configuration.qa:
         for generator in ("llama-3.1-8b", "qwen-2.5-32b-int8"):
             yield "generate_answers", {"retriever": "any", "qa": qa, "generator": generator}

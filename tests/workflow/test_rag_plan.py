@@ -26,6 +26,10 @@ annotators:
   served: {engine: openai, served_model_name: a/writer}
 backbones: {minilm: {model: encoder}}
 testsets: {dev: {dataset: demo, split: dev}}
+rerankers: {cross: {model: encoder}}
+reranked:
+  by-llm: {retriever: bm25/bm25, annotator: served}
+  by-model: {retriever: bm25/bm25, reranker: cross/untrained}
 qa:
   short: {testset: dev, passages: 2}
   sentence:
@@ -45,11 +49,17 @@ METRICS = {
 }
 
 
+RERANKED = {
+    f"results/runs/reranked/by-{way}/dev.parquet": rule
+    for way, rule in {"llm": "rerank_by_llm", "model": "rerank"}.items()
+}
+
+
 @pytest.fixture(scope="module")
 def everything(fresh: Path, tmp_path_factory: pytest.TempPathFactory) -> Plan:
     own = tmp_path_factory.mktemp("rag") / "own.yaml"
     own.write_text(OWN)
-    return plan(fresh, *METRICS.values(), "--configfile", str(own))
+    return plan(fresh, *METRICS.values(), *RERANKED, "--configfile", str(own))
 
 
 def test_answers_from_bm25_need_no_encoder(everything: Plan) -> None:
@@ -74,3 +84,10 @@ def test_the_style_decides_the_template(everything: Plan) -> None:
         assert jobs
         for job in jobs:
             assert f"--prompt resources/prompts/qa_{task}.j2 " in job.command
+
+
+@pytest.mark.parametrize("run", RERANKED)
+def test_a_run_is_ranked_again_by_the_rule_of_its_kind(everything: Plan, run: str) -> None:
+    searched = {"ingest_corpus": 1, "ingest_queries": 1, "bm25_index": 1, "bm25_search": 1}
+    model = {"prepare_model": 1} if RERANKED[run] == "rerank" else {}
+    assert everything.needed_for(run) == searched | model | {RERANKED[run]: 1}
