@@ -49,17 +49,14 @@ METRICS = {
 }
 
 
-RERANKED = {
-    f"results/runs/reranked/by-{way}/dev.parquet": rule
-    for way, rule in {"llm": "rerank_by_llm", "model": "rerank"}.items()
-}
+RERANKED = "results/runs/reranked/by-llm/dev.parquet"
 
 
 @pytest.fixture(scope="module")
 def everything(fresh: Path, tmp_path_factory: pytest.TempPathFactory) -> Plan:
     own = tmp_path_factory.mktemp("rag") / "own.yaml"
     own.write_text(OWN)
-    return plan(fresh, *METRICS.values(), *RERANKED, "--configfile", str(own))
+    return plan(fresh, *METRICS.values(), RERANKED, "--configfile", str(own))
 
 
 def test_answers_from_bm25_need_no_encoder(everything: Plan) -> None:
@@ -86,8 +83,6 @@ def test_the_style_decides_the_template(everything: Plan) -> None:
             assert f"--prompt resources/prompts/qa_{task}.j2 " in job.command
 
 
-@pytest.mark.parametrize("run", RERANKED)
-def test_a_run_is_ranked_again_by_the_rule_of_its_kind(everything: Plan, run: str) -> None:
+def test_a_run_that_an_llm_reranks_needs_no_reranker(everything: Plan) -> None:
     searched = {"ingest_corpus": 1, "ingest_queries": 1, "bm25_index": 1, "bm25_search": 1}
-    model = {"prepare_model": 1} if RERANKED[run] == "rerank" else {}
-    assert everything.needed_for(run) == searched | model | {RERANKED[run]: 1}
+    assert everything.needed_for(RERANKED) == searched | {"rerank_by_llm": 1}
