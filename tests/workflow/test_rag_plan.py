@@ -26,12 +26,10 @@ annotators:
   served: {engine: openai, served_model_name: a/writer}
 backbones: {minilm: {model: encoder}}
 rerankers: {cross: {model: encoder}}
-reranked: {again: {retriever: bm25/bm25, reranker: cross/untrained, depth: 20}}
 testsets: {dev: {dataset: demo, split: dev}}
-rerankers: {cross: {model: encoder}}
 reranked:
+  again: {retriever: bm25/bm25, reranker: cross/untrained, depth: 20}
   by-llm: {retriever: bm25/bm25, annotator: served}
-  by-model: {retriever: bm25/bm25, reranker: cross/untrained}
 qa:
   short: {testset: dev, passages: 2}
   sentence:
