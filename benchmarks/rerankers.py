@@ -32,6 +32,7 @@ from utility_annotation.common.files import read_json
 from utility_annotation.evaluation.samples import Sample, per_query_values
 
 RAW, RECORD = Path("raw/own"), RESULTS / "rerankers.json"
+QUALITY = Path("results/quality/utilsel.json")
 DEMO = "demo"
 COLLECTIONS = (DEMO, "hotpotqa", "vaswani", "scifact")
 FIRST_STAGES = {"bm25": "bm25/bm25", "minilm": "minilm/untrained"}
@@ -133,6 +134,7 @@ def _demo() -> dict[str, Any]:
         return {
             "queries": {"format": "msmarco", "path": f"{demo}/msmarco/queries.{name}.tsv"},
             "qrels": {"format": "trec", "path": f"{demo}/trec/qrels.{name}.txt"},
+            "unknown_queries": "drop",
             "judged_only": True,
             "sample": {"queries": most, "fewer": "keep"},
         }
@@ -143,7 +145,7 @@ def _demo() -> dict[str, Any]:
 
 def _figures(seconds: float) -> dict[str, Any]:
     """What a run left behind, in figures."""
-    quality = read_json(Path("results/quality/utilsel.json"), "selection")
+    quality = read_json(QUALITY, "selection")
     metrics: dict[str, Any] = {}
     for metric in METRICS:
         samples = {stage: _sample([retriever], metric) for stage, retriever in FIRST_STAGES.items()}
@@ -204,7 +206,7 @@ def main() -> None:
         file = RAW.parent / "rerankers.json"
         file.write_text(json.dumps(configuration(name, arguments.folder), indent=2))
         start = time.perf_counter()
-        command = ["snakemake", "rerankers", "--cores", arguments.cores, "--configfile", str(file)]
+        command = ["snakemake", "rerankers", str(QUALITY), "--cores", arguments.cores, "--configfile", str(file)]
         subprocess.run(command, check=True)
         found["collections"][name] = _figures(time.perf_counter() - start)
         found["machine"] = machine()
