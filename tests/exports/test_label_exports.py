@@ -17,7 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from labelled_pool import CANDIDATES, POSITIVES, QUERIES, TEXTS, Labelled, write_labelled
 
+from utility_annotation.annotation.replies import read_selection
 from utility_annotation.common.errors import InputError
+from utility_annotation.engines.protocol import Completion
 from utility_annotation.exports.card import ExportSettings
 from utility_annotation.exports.examples import Examples
 from utility_annotation.exports.forms import FORMS, ExportFormat
@@ -316,3 +318,21 @@ def test_training_rows_split_each_pool_into_its_positives_and_the_rest(
         for query_id, (docids, chosen) in pools.items()
         if chosen and len(chosen) < len(docids)
     }
+
+
+def test_a_conversation_shows_the_pool_in_its_order_and_is_answered_by_a_readable_selection(
+    labelled: Labelled, tmp_path: Path
+) -> None:
+    rows = [json.loads(line) for line in (export(labelled, "trl", tmp_path) / "train.jsonl").read_text().splitlines()]
+    assert len(rows) == len(CANDIDATES)  # a question without a positive too
+    assert not all(POSITIVES.values())
+    by_question = {row["prompt"][0]["content"].split("Question: ")[1].split("\n")[0]: row for row in rows}
+    for query_id, docids in CANDIDATES.items():
+        row = by_question[" ".join(QUERIES[query_id].split())]
+        (turn,), (reply,) = row["prompt"], row["completion"]
+        assert (turn["role"], reply["role"]) == ("user", "assistant")
+        shown = [line.split("] ", 1)[1] for line in turn["content"].splitlines() if line.startswith("[")]
+        assert shown == [" ".join(text.split()) for text in full(docids)]
+        reading = read_selection(Completion(reply["content"], "stop", 0, 0), len(docids))
+        assert [docids[number - 1] for number in reading.numbers] == POSITIVES[query_id]
+        assert reading.outcome == ("ok" if POSITIVES[query_id] else "empty")

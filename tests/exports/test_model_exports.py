@@ -12,10 +12,12 @@ import torch
 from command_line import arguments, write_configuration
 from huggingface_hub import ModelCard
 from tiny_bert import save_tiny_bert
+from tiny_decoders import save_tiny_decoder
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from utility_annotation.exports.models import ModelExportSettings, export_model
 from utility_annotation.settings import Backbone, Lora, Reranker, Training
-from utility_annotation.training.cross_encoder import CrossEncoder
+from utility_annotation.training import rerankers
 from utility_annotation.training.encoder import Encoder
 
 SETTINGS: dict[str, Any] = {
@@ -33,6 +35,20 @@ BACKBONE = {
     "query_prefix": "query: ",
 }
 RERANKER = {"model": "tiny", "length": 32, "query_prefix": "query: ", "passage_prefix": 'the "passage": '}
+RERANKERS: dict[str, dict[str, Any]] = {
+    "prefixes": RERANKER,
+    "no prefixes": {"model": "tiny", "length": 32},
+    "decoder": {
+        "model": "tiny",
+        "score": "yes-no",
+        "length": 64,
+        "query_prefix": "Q: ",
+        "passage_prefix": "\nP: ",
+        "passage_suffix": "<end>\n",
+        "yes_token": "y",
+        "no_token": "n",
+    },
+}
 RUN = {"labels": "human-20", "init_from": "useful", "loss": "summarglh", "temperature": 0.05, "epochs": 2}
 TEXTS = ["red stone", "a blue river and a cloud", "horse"]
 
@@ -45,11 +61,17 @@ def trained(tmp_path: Path) -> Path:
     return with_record(folder, Backbone(**BACKBONE))
 
 
-@pytest.fixture(params=[RERANKER, {"model": "tiny", "length": 32}], ids=["prefixes", "no prefixes"])
+@pytest.fixture(params=RERANKERS)
 def reranker(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     """The model folder of a reranker."""
-    folder, settings = tmp_path / "model", Reranker(**request.param)
-    CrossEncoder.load(save_tiny_bert(tmp_path / "tiny"), settings, seed=1).save(folder)
+    folder, settings = tmp_path / "model", Reranker(**RERANKERS[request.param])
+    if settings.score == "yes-no":
+        tiny = save_tiny_decoder(tmp_path / "tiny", before=["<s>"])
+        config = AutoConfig.from_pretrained(tiny, trust_remote_code=False)
+        AutoModelForCausalLM.from_config(config).save_pretrained(tiny)  # with a layer for the next token
+    else:
+        tiny = save_tiny_bert(tmp_path / "tiny")
+    rerankers.load(tiny, settings, seed=1).save(folder)
     return with_record(folder, settings)
 
 
@@ -212,10 +234,17 @@ ORDERED = [
 ]
 
 
-def test_the_card_of_a_reranker_says_what_it_is_and_what_it_orders(reranker: Path) -> None:
+@pytest.mark.parametrize(
+    ("reranker", "tags"),
+    [
+        ("prefixes", ["sentence-transformers", "cross-encoder", "reranker"]),
+        ("decoder", ["transformers", "reranker"]),
+    ],
+    indirect=["reranker"],
+)
+def test_the_card_of_a_reranker_says_what_it_is_and_what_it_orders(reranker: Path, tags: list[str]) -> None:
     card = ModelCard.load(export(reranker, ORDERED, **OF_RERANKER) / "README.md")
-    assert (card.data.library_name, card.data.pipeline_tag) == ("sentence-transformers", "text-ranking")
-    assert card.data.tags == ["sentence-transformers", "cross-encoder", "reranker"]
+    assert (card.data.library_name, card.data.pipeline_tag, card.data.tags) == (tags[0], "text-ranking", tags)
     assert "# useful-cl20: a reranker, tiny trained on labels human-20" in card.text
     assert "| the first 100 passages of bm25/bm25 | dev | ndcg@10 | 50.0 |" in card.text
     assert "| the first 20 passages of e/human | dev | ndcg@10 | 75.0 |" in card.text
@@ -230,15 +259,15 @@ def test_the_code_on_the_card_of_a_reranker_gives_our_scores(
     code = ModelCard.load(folder / "README.md").text.partition("```python\n")[2].partition("```")[0]
     capsys.readouterr()
     exec(code.replace("this/folder", str(folder)), {})
-    (shown,) = json.loads(capsys.readouterr().out)
-    ours = CrossEncoder.load(reranker, settings)
+    shown = float(capsys.readouterr().out)
+    ours = rerankers.load(reranker, settings)
     with torch.no_grad():
         (expected,) = ours(*ours.pad(ours.token_ids(["a question"], ["a title and a text"])))
     assert shown == pytest.approx(float(expected), abs=1e-5)
-    assert ("'query: ' + 'a question'" in code) == bool(settings.query_prefix)
-    assert "to 32 tokens" in code
+    assert f"to {settings.length} tokens" in code
 
 
+@pytest.mark.parametrize("reranker", ["prefixes"], indirect=True)
 def test_the_script_finds_the_metrics_of_what_a_reranker_orders(
     reranker: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -191,10 +191,10 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
             "rerankers/cross/query_prefix": "query: ",
             "rerankers/cross/passage_prefix": "passage: ",
             "rerankers/cross/length": 99,
-            "rerankers/cross/score": "yes",
+            "rerankers/cross/score": "yes-no",
             "rerankers/cross/passage_suffix": " Relevant:",
-            "rerankers/cross/yes": "true",
-            "rerankers/cross/no": "false",
+            "rerankers/cross/yes_token": "true",
+            "rerankers/cross/no_token": "false",
         },
     ),
     ({"rerank"}, {"reranked/again/depth": 40, "reranked/again/reranker": "other/useful"}),
@@ -345,9 +345,10 @@ BESIDE: dict[str, dict[str, Any]] = {
     "trainings/likely/dev/patience": {"trainings/likely/dev/keep": "best"},
     "cost_tables/costs/backbone": OTHER_BACKBONE,
     "line_charts/shares/backbone": OTHER_BACKBONE,
-    **dict.fromkeys(
-        (f"rerankers/cross/{key}" for key in ("passage_suffix", "yes", "no")), {"rerankers/cross/score": "yes"}
-    ),
+    **{
+        f"rerankers/cross/{key}": {"rerankers/cross/score": "yes-no"}
+        for key in ("passage_suffix", "yes_token", "no_token")
+    },
     "reranked/again/reranker": {"rerankers/other": {"model": "bert", "length": 64}},
     "line_charts/shares/testset": {"testsets/judged/metrics": ["mrr@10"]},
 }

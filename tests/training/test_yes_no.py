@@ -19,9 +19,9 @@ from utility_annotation.training.yes_no import YesNoDecoder
 
 SETTINGS = {
     "model": "tiny",
-    "score": "yes",
-    "yes": "red",
-    "no": "blue",
+    "score": "yes-no",
+    "yes_token": "red",
+    "no_token": "blue",
     "query_prefix": "winter: ",
     "passage_prefix": " ship: ",
     "passage_suffix": " [SEP] copper:",
@@ -107,7 +107,7 @@ def test_it_is_trained_and_loads_to_the_trained_scores(tmp_path, decoder, lora):
 
 def test_a_word_of_several_tokens_is_refused(decoder):
     with pytest.raises(InputError, match="'redblue' is"):
-        load(decoder, yes="redblue")
+        load(decoder, yes_token="redblue")
 
 
 def test_a_model_without_a_vocabulary_on_top_is_refused(tiny):

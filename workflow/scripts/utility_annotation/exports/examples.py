@@ -22,12 +22,14 @@ class Example:
     Attributes:
         positives: in the order of the labels' list, then in the pool's order.
         negatives: the rest of the pool, in its order.
+        candidates: the whole pool, in its order, which says nothing of the labels.
     """
 
     query_id: str
     query: str
     positives: list[Passage]
     negatives: list[Passage]
+    candidates: list[Passage]
 
     @property
     def lacks(self) -> str:
@@ -56,6 +58,6 @@ class Examples:
                     positives.sort(key=lambda ranked: ranked[0])
                     negatives = [passage for passage, label, _ in judged if label <= 0]
                     found = [passage for _, passage in positives]
-                    example = Example(row["query_id"], row["query"], found, negatives)
+                    example = Example(row["query_id"], row["query"], found, negatives, row["candidates"])
                     if not (self.trainable and example.lacks):
                         yield example

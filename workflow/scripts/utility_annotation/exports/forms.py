@@ -113,6 +113,32 @@ def _flag_embedding(examples: Examples, folder: Path) -> None:
     _write_jsonl(folder / _TRAIN, rows)
 
 
+_SELECT = (
+    "Here are {number} passages, each after its number in brackets.\n\n{passages}\n\nQuestion: {query}\n\nWhich of "
+    "these passages help to answer the question? Write their numbers as My selection:[[i],[j],...], the most useful "
+    "one first, or My selection:[] if none helps."
+)
+"""The task of a generative selector; its replies have the form in which the annotation reads selections."""
+
+
+def _trl(examples: Examples, folder: Path) -> None:
+    """Conversations: a question with its whole pool, and the numbers of the positives as the reply."""
+
+    def conversation(example: Example) -> dict[str, Any]:
+        numbers = {passage["docid"]: number for number, passage in enumerate(example.candidates, 1)}
+        # one line each, so that no passage can look like another one's number
+        lines = [f"[{number}] {' '.join(_text(each).split())}" for number, each in enumerate(example.candidates, 1)]
+        query = " ".join(example.query.split())
+        task = _SELECT.format(number=len(lines), passages="\n".join(lines), query=query)
+        chosen = ",".join(f"[{numbers[passage['docid']]}]" for passage in example.positives)
+        return {
+            "prompt": [{"role": "user", "content": task}],
+            "completion": [{"role": "assistant", "content": f"My selection:[{chosen}]"}],
+        }
+
+    _write_jsonl(folder / _TRAIN, map(conversation, examples))
+
+
 def _beir(examples: Examples, folder: Path) -> None:
     """Corpus (the pool's passages), queries, and the positives as qrels."""
     pool = _passages(examples)
@@ -191,6 +217,13 @@ FORMS: dict[str, ExportFormat] = {
         _flag_embedding,
         {"train": _TRAIN},
         trains=True,
+    ),
+    "trl": ExportFormat(
+        "TRL (conversations for a generative selector)",
+        'train = load_dataset("json", data_files="train.jsonl", split="train")\n'
+        "SFTTrainer(model, train_dataset=train).train()",
+        _trl,
+        {"train": _TRAIN},
     ),
     "beir": ExportFormat(
         "BEIR",

@@ -1,4 +1,4 @@
-"""Export a retriever or a reranker: its folder, which sentence-transformers and transformers load, with a card."""
+"""Export a retriever or a reranker: its folder, which sentence-transformers or transformers loads, with a card."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _VERSION = (
 
 
 class _Kind(NamedTuple):
-    """What a card says of a retriever, or of a reranker."""
+    """What a card says of a kind of model; the first of its tags is the library that loads it."""
 
     title: str
     task: str
@@ -75,9 +75,9 @@ def model_card(settings: ModelExportSettings, training: Mapping[str, Any], metri
     source = settings.source.hub or settings.source.package or settings.source.path or trained["model"]
     labels = training["training"]["labels"]
     head: dict[str, Any] = {
-        "library_name": "sentence-transformers",
+        "library_name": kind.tags[0],
         "pipeline_tag": kind.task,
-        "tags": ["sentence-transformers", *kind.tags],
+        "tags": kind.tags,
     }
     if settings.source.hub:
         head["base_model"] = settings.source.hub
@@ -155,7 +155,7 @@ def _retriever(backbone: Backbone) -> _Kind:
         lines.append(f'{name} = model.encode(["{text}"]{prompt})  # cut to {length} tokens in training')
     notes = [_VERSION] if backbone.append_eos or backbone.attention == "bidirectional" else []
     notes.append(f"Similarity is the inner product{' of vectors of length 1' if backbone.normalize else ''}.")
-    tags = ["feature-extraction", "dense-retrieval"]
+    tags = ["sentence-transformers", "feature-extraction", "dense-retrieval"]
     return _Kind("a dense retriever", "sentence-similarity", tags, [*lines, "print(queries @ passages.T)"], notes)
 
 
@@ -165,14 +165,32 @@ def _reranker(reranker: Reranker) -> _Kind:
         f"{prefix!r} + {text!r}" if prefix else repr(text)
         for prefix, text in ((reranker.query_prefix, "a question"), (reranker.passage_prefix, "a title and a text"))
     )
-    lines = [
-        "from sentence_transformers import CrossEncoder",
-        "",
-        f'model = CrossEncoder("this/folder")  # cuts a pair to {reranker.length} tokens, as in training',
-        f"print(model.predict([({query}, {passage})]))",
-    ]
+    if reranker.score == "yes-no":
+        tags = ["transformers", "reranker"]
+        lines = [
+            "import torch",
+            "from transformers import AutoModelForCausalLM, AutoTokenizer",
+            "",
+            'tokenizer = AutoTokenizer.from_pretrained("this/folder")',
+            'model = AutoModelForCausalLM.from_pretrained("this/folder").eval()',
+            f"ids = tokenizer({query}).input_ids  # with the others cut to {reranker.length} tokens in training",
+            f"for part in ({passage}, {reranker.passage_suffix!r}):",
+            "    ids += tokenizer(part, add_special_tokens=False).input_ids",
+            f"words = tokenizer([{reranker.yes_token!r}, {reranker.no_token!r}], add_special_tokens=False).input_ids",
+            "with torch.no_grad():",
+            "    (yes,), (no,) = model(torch.tensor([ids])).logits[0, -1, words]",
+            "print(float(yes - no))",
+        ]
+    else:
+        tags = ["sentence-transformers", "cross-encoder", "reranker"]
+        lines = [
+            "from sentence_transformers import CrossEncoder",
+            "",
+            f'model = CrossEncoder("this/folder")  # cuts a pair to {reranker.length} tokens, as in training',
+            f"print(*model.predict([({query}, {passage})]))",
+        ]
     notes = ["Of two passages for a question, the better one has the higher score."]
-    return _Kind("a reranker", "text-ranking", ["cross-encoder", "reranker"], lines, notes)
+    return _Kind("a reranker", "text-ranking", tags, lines, notes)
 
 
 def _link_or_copy(source: str, target: str) -> None:

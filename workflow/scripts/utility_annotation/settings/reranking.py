@@ -23,10 +23,10 @@ class Reranker(Settings):
     )
     passage_prefix: str = Field("", description="Text before every passage; line breaks and spaces count.")
     passage_suffix: str = Field(
-        "", description="score: yes: Text after every passage, which no length cuts off, such as the end of a turn."
+        "", description="score: yes-no: Text after every passage, which no length cuts off, such as the end of a turn."
     )
-    yes: str = Field("yes", description="score: yes: The word for a relevant passage, one token of the model.")
-    no: str = Field("no", description="score: yes: The word for another one.")
+    yes_token: str = Field("yes", description="score: yes-no: The word for a relevant passage, one token of the model.")
+    no_token: str = Field("no", description="score: yes-no: The word for another one.")
     length: int = Field(
         256,
         ge=8,

@@ -22,7 +22,7 @@ def _layer(folder: Path, reranker: Reranker, seed: int | None) -> CrossEncoder:
     return CrossEncoder.load(folder, reranker, seed)
 
 
-def _yes(folder: Path, reranker: Reranker, seed: int | None) -> CrossEncoder:
+def _yes_no(folder: Path, reranker: Reranker, seed: int | None) -> CrossEncoder:
     from .yes_no import YesNoDecoder
 
     return YesNoDecoder.load(folder, reranker, seed)
@@ -46,10 +46,10 @@ class Score:
 
 SCORES: dict[str, Score] = {
     "layer": Score(load=_layer, description="a layer of the model's own, which a training makes where it lacks"),
-    "yes": Score(
-        load=_yes,
-        description="the log odds with which a decoder goes on with `yes` against `no` (Qwen3-Reranker), untrained too",
-        settings=("passage_suffix", "yes", "no"),
+    "yes-no": Score(
+        load=_yes_no,
+        description="the log odds with which a decoder goes on with yes against no (Qwen3-Reranker), untrained too",
+        settings=("passage_suffix", "yes_token", "no_token"),
     ),
 }
 """By the name in ``rerankers.*.score``."""

@@ -35,15 +35,15 @@ class YesNoDecoder(CrossEncoder):
         self._start = one[: one.index(bare[0])]
         self._end = tokenizer(reranker.passage_suffix, add_special_tokens=False)["input_ids"]
         self._cleaner = PromptSanitizer(tokenizer.all_special_tokens)
-        self.answers = [_one_token(tokenizer, word) for word in (reranker.yes, reranker.no)]
+        self.answers = [_one_token(tokenizer, word) for word in (reranker.yes_token, reranker.no_token)]
 
     @classmethod
     def load(cls, folder: Path | str, reranker: Reranker, seed: int | None = None) -> YesNoDecoder:
         """Load a Hugging Face model folder in fp32 and evaluation mode; no code from the folder is run.
 
         Raises:
-            InputError: the folder is no model folder, lacks weights, or has no decoder; ``yes`` or ``no`` is not one
-                token; the texts around leave no room, or the length is beyond the model's positions.
+            InputError: the folder is no model folder, lacks weights, or has no decoder; the words are not one token
+                each; the texts around leave no room, or the length is beyond the model's positions.
         """
         model, tokenizer, missing = load_parts(folder, AutoModelForCausalLM, "reranker")
         if missing:
@@ -111,6 +111,7 @@ def _one_token(tokenizer: PreTrainedTokenizerBase, word: str) -> int:
     if len(ids) != 1 or ids[0] == tokenizer.unk_token_id:
         raise InputError(
             f"{word!r} is {len(ids)} tokens of this tokenizer or unknown to it, and the answer is the next token.",
-            hint="set `rerankers.*.yes` and `no` to words that are one token each; a space before a word may matter.",
+            hint="set `rerankers.*.yes_token` and `no_token` to words that are one token each; a space before a word "
+            "may matter.",
         )
     return int(ids[0])
