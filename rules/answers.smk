@@ -1,8 +1,46 @@
-"""Takes: runs, a corpus, ground-truth answers, a model. Leaves: results/rag/{retriever}/{qa}/{generator}/.
+"""What LLMs make of runs. Takes: runs, a corpus, ground-truth answers, a model.
+
+Leaves: results/rag/{retriever}/{qa}/{generator}/, and results/runs/reranked/{reranked}/ of an LLM that reranks.
 
 Answers are kept in the completion store of the generator, results/completions/{generator}/: where two retrievers find
 the same passages for a question, its answer is generated once.
 """
+
+
+rule rerank_by_llm:
+    """Order the first passages of a ranking again, by an LLM; its replies are in its completion store."""
+    input:
+        model=plan.of(reranking.llm_model),
+        run=plan.of(reranking.run),
+        queries=plan.of(retrieval.queries),
+        corpus=plan.of(retrieval.corpus),
+        prompt=plan.resource_of(reranking.template),
+    output:
+        run="results/runs/reranked/{reranked}/{testset}.parquet",
+        trec="results/runs/reranked/{reranked}/{testset}.trec",
+        summary="results/runs/reranked/{reranked}/{testset}.json",
+    log:
+        "logs/rerank_by_llm/{reranked}-{testset}.log",
+    benchmark:
+        "benchmarks/jobs/rerank_by_llm/{reranked}-{testset}.tsv"
+    wildcard_constraints:
+        reranked=plan.reranked_by("annotator"),
+    conda:
+        plan.environment_of(reranking.with_vllm)
+    threads: CONFIG.performance.threads
+    resources:
+        **plan.requests("rerank_by_llm", reranking.llm_gpus),
+    params:
+        script=plan.script("retrieve.py"),
+        config=plan.configuration_file,
+        settings=plan.settings(jobs.rerank_by_llm),
+        python=plan.unwatched(reranking.llm_python),
+        store=plan.unwatched(reranking.llm_store),
+        code=plan.code("retrieve.py", "rerank_by_llm"),
+    shell:
+        "{params.python:q} {params.script} rerank-by-llm --config {params.config} --reranked {wildcards.reranked}"
+        " --model {input.model} --prompt {input.prompt} --run {input.run} --queries {input.queries}"
+        " --corpus {input.corpus} --store {params.store} --output {output.run} > {log} 2>&1"
 
 
 rule generate_answers:

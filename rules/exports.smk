@@ -32,10 +32,10 @@ rule export_model:
         metrics=plan.of(exports.shown_metrics),
     output:
         directory("results/exports/models/{backbone}/{training}"),
-    wildcard_constraints:
-        backbone=plan.trained,
     log:
         "logs/export_model/{backbone}-{training}.log",
+    wildcard_constraints:
+        backbone=plan.trained,
     conda:
         "../envs/core.yaml"
     params:

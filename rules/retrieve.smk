@@ -79,6 +79,8 @@ rule rerank:
         "logs/rerank/{reranked}-{testset}.log",
     benchmark:
         "benchmarks/jobs/rerank/{reranked}-{testset}.tsv"
+    wildcard_constraints:
+        reranked=plan.reranked_by("reranker"),
     conda:
         "../envs/core.yaml"
     threads: CONFIG.performance.threads

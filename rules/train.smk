@@ -14,12 +14,12 @@ rule train:
         dev_pool=plan.of(training.dev_pool_shards),
     output:
         directory("results/models/{backbone}/{training}"),
-    wildcard_constraints:
-        backbone=plan.trained,
     log:
         "logs/train/{backbone}-{training}.log",
     benchmark:
         "benchmarks/jobs/train/{backbone}-{training}.tsv"
+    wildcard_constraints:
+        backbone=plan.trained,
     conda:
         "../envs/core.yaml"
     threads: CONFIG.performance.threads * max(1, CONFIG.performance.train.gpus)

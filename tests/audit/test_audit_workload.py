@@ -53,6 +53,8 @@ CONFIGURATION: dict[str, Any] = {
     "reranked": {
         "bm25-pairs": {"retriever": "bm25/bm25", "reranker": "pairs/r", "depth": 20},
         "bm25-cut": {"retriever": "bm25/bm25", "reranker": "cut/r", "depth": 20},
+        "ranked": {"retriever": "bm25/bm25", "annotator": "list", "depth": 25, "window": 10, "step": 5},
+        "likely": {"retriever": "bm25/bm25", "annotator": "point", "depth": 25},
     },
     "trainings": {"r": {"labels": "human", "loss": "singlelh", "train_group_size": 4, "epochs": 3}},
     "testsets": {
@@ -304,6 +306,24 @@ def test_answers_are_generated_from_so_many_passages(workloads: Workloads) -> No
     load = workloads.estimate(job("generate_answers", 2, backbone="b", training="r", qa="q", generator="list"))
     assert load.new_tokens == 30 * 20
     assert 30 * 2 * 50 * 1.3 < load.prompt_tokens < 30 * (2 * 50 * 1.5 + 150)
+
+
+def test_an_llm_reranks_by_a_prompt_a_window(workloads: Workloads) -> None:
+    """Four windows of ten passages of 50 words; each passage is named in the reply by four tokens."""
+    planned = job("rerank_by_llm", 3, reranked="ranked", testset="t")
+    load, asked = workloads.estimate(planned), workloads._reranked("ranked", "t")
+    assert (asked.requests, load.new_tokens) == (4, 30 * 4 * 10 * 4)
+    assert 30 * 4 * 10 * 50 * 1.41 < load.prompt_tokens < 30 * 4 * (10 * 50 * 1.41 + 10 * 30 + 300)
+    assert amounts(workloads, planned)["prompt"] == load.prompt_tokens
+    assert load.bytes[0] + load.bytes[1] == 30 * 100 * 54
+
+
+def test_an_llm_reranks_by_a_likelihood_a_passage(workloads: Workloads) -> None:
+    planned = job("rerank_by_llm", 3, reranked="likely", testset="t")
+    load, asked = workloads.estimate(planned), workloads._reranked("likely", "t")
+    assert (asked.requests, asked.scored, load.new_tokens) == (25, True, 0)
+    assert 30 * 25 * 50 * 1.3 < load.prompt_tokens < 30 * 25 * (50 * 1.5 + 60)
+    assert amounts(workloads, planned)["likelihood"] == load.prompt_tokens
 
 
 def test_a_servers_tokens_are_counted_and_its_speed_is_not_made_up(workloads: Workloads, root: Path) -> None:

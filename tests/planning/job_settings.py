@@ -57,6 +57,8 @@ def _values(configuration: Configuration, rule: str, parameter: str) -> Iterable
         return BM25, *configuration.bm25_variants
     if parameter == "length":
         return "", "@99"
+    if rule in ("rerank", "rerank_by_llm"):
+        return [name for name, each in configuration.reranked.items() if bool(each.reranker) == (rule == "rerank")]
     if parameter == "backbone" and rule in ("train", "export_model"):
         return [*configuration.backbones, *configuration.rerankers]
     own = {"generator": "annotators", "labels": "labels", "qa": "qa", "reranked": "reranked"}

@@ -116,7 +116,7 @@ def test_the_json_of_a_job_has_the_keys_that_decide_its_result(
 
 
 def test_every_rule_with_settings_is_tried() -> None:
-    assert {rule for rule, _, _ in EXPECTED} | {"annotate", "generate_answers"} == set(RULES)
+    assert {rule for rule, _, _ in EXPECTED} | {"annotate", "generate_answers", "rerank_by_llm"} == set(RULES)
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -175,6 +175,21 @@ def test_a_stage_rests_on_the_keys_of_its_protocol(annotator: str, expected: dic
 def test_answers_rest_on_the_generator_and_the_number_of_passages(generator: str, model: set[str]) -> None:
     expected = {f"generator.{key}" for key in (ALWAYS - {"precision"}) | model | ANSWERED} | {"passages"}
     assert keys(jobs.generate_answers(WHOLE, qa="task", generator=generator)) == expected
+
+
+@pytest.mark.parametrize(
+    ("reranked", "annotator", "others"),
+    [
+        ("by-list", ALWAYS | LISTED, {"depth", "window", "step"}),
+        ("by-point", ALWAYS, {"depth"}),
+        ("by-served", (ALWAYS - {"precision"}) | LISTED, {"depth", "window", "step"}),
+    ],
+)
+def test_reranking_by_an_llm_rests_on_the_keys_of_its_protocol(
+    reranked: str, annotator: set[str], others: set[str]
+) -> None:
+    expected = {f"annotator.{key}" for key in annotator} | others
+    assert keys(jobs.rerank_by_llm(WHOLE, reranked=reranked)) == expected
 
 
 def test_what_a_job_does_not_depend_on_is_not_there_for_it() -> None:

@@ -77,6 +77,8 @@ def test_every_number_and_switch_reaches_a_job_or_is_refused() -> None:
         ("pools/ids/source/retrievers", ["encoder/human"], "on rows of format tevatron-ids"),
         ("annotators/list/pointwise", {"margin": 0.1}, "under the protocol listwise"),
         ("annotators/point/sampling", {"temperature": 0.5}, "under the protocol pointwise"),
+        ("reranked/by-point/window", 15, "under the protocol pointwise"),
+        ("reranked/by-point/step", 5, "under the protocol pointwise"),
         ("labels/useful/top_percent", 20, "on labels of source utilsel"),
         ("labels/theirs/top_percent", 20, "on labels of source file"),
         ("labels/useful/unknown_passages", "drop", "on labels of source utilsel"),

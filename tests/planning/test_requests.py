@@ -38,6 +38,7 @@ GPUS: dict[str, Callable[..., int] | None] = {
     "train": training.gpus,
     "generate_answers": annotation.generator_gpus,
     "evaluate_answers": answers.bert_score_gpus,
+    "rerank_by_llm": reranking.llm_gpus,
     **{annotation.rule(stage): annotation.gpus for stage in STAGES},
 }
 """The rules that ask for time, and what says how many GPUs they have."""
@@ -48,11 +49,14 @@ Asked = tuple[str, dict[str, str]]
 
 @pytest.fixture
 def raw(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """config/paper.yaml and a reranker, in a working folder without results."""
+    """config/paper.yaml with a reranker and an LLM that reranks, in a working folder without results."""
     monkeypatch.chdir(tmp_path)
     read: dict[str, Any] = yaml.safe_load((root / "config" / "paper.yaml").read_text())
     read["rerankers"] = {"cross": {"model": "retromae-msmarco"}}
-    read["reranked"] = {"bm25-cross": {"retriever": "bm25/bm25", "reranker": "cross/human"}}
+    read["reranked"] = {
+        "bm25-cross": {"retriever": "bm25/bm25", "reranker": "cross/human"},
+        "by-llm": {"retriever": "bm25/bm25", "annotator": "llama-3.1-8b", "depth": 20},
+    }
     return read
 
 
@@ -88,7 +92,9 @@ def jobs(configuration: Configuration) -> Iterator[Asked]:
     for model in results.shown_models(configuration):
         *_, backbone, name = model.split("/")
         yield "train", {"backbone": backbone, "training": name}
-    for reranked in configuration.reranked:
+    for reranked, settings in configuration.reranked.items():
+        if settings.annotator:
+            continue
         *_, reranker, name = reranking.model(configuration, reranked=reranked).split("/")
         yield "train", {"backbone": reranker, "training": name}
         for testset in configuration.testsets:
@@ -102,6 +108,9 @@ def jobs(configuration: Configuration) -> Iterator[Asked]:
         yield "bm25_search", {"testset": testset}
         for backbone in configuration.backbones:
             yield "search", {"backbone": backbone, "training": UNTRAINED, "testset": testset}
+    for name, each in configuration.reranked.items():
+        if each.annotator:
+            yield from (("rerank_by_llm", {"reranked": name, "testset": testset}) for testset in configuration.testsets)
     for qa in configuration.qa:
         for generator in ("llama-3.1-8b", "qwen-2.5-32b-int8"):
             yield "generate_answers", {"retriever": "any", "qa": qa, "generator": generator}

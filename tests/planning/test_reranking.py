@@ -105,7 +105,7 @@ def seeds(**places: Any) -> Configuration:
 
 
 def stages(configuration: Configuration) -> dict[str, tuple[str, str]]:
-    return {name: (each.retriever, each.reranker) for name, each in configuration.reranked.items()}
+    return {name: (each.retriever, each.reranker) for name, each in configuration.reranked.items() if each.reranker}
 
 
 TWICE = {"retriever": "reranked/again", "reranker": "cross/likely", "depth": 10}

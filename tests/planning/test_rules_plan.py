@@ -257,8 +257,16 @@ def test_wildcards_are_the_names_of_the_configuration(plan: Plan) -> None:
         *(f"encoder/{name}" for name in ("human", "likely", "refined", "untrained", "useful")),
         "external/splade",
         "reranked/again",
+        *(rf"reranked/by\-{name}" for name in ("list", "point", "served")),
     ]
     assert Plan(at_places({"averages": {}, "tables": {}}), Path()).wildcard_patterns()["average"] == "none"
+
+
+def test_each_reranked_run_is_of_one_rule() -> None:
+    trained = {"retriever": "bm25/bm25", "reranker": "cross/human"}
+    plan = Plan(at_places({"rerankers/cross": {"model": "bert"}, "reranked/by-training": trained}), Path())
+    assert plan.reranked_by("reranker") == r"again|by\-training"
+    assert plan.reranked_by("annotator") == r"by\-list|by\-point|by\-served"
 
 
 def test_patterns_take_names_as_they_are() -> None:

@@ -82,6 +82,16 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
     (
         {"annotate", "export_labels", "generate_answers"},
         {
+            "annotators/list/answer_sampling/temperature": 0.5,
+            "annotators/list/answer_sampling/top_p": 0.5,
+            "annotators/list/answer_sampling/top_k": 5,
+            "annotators/list/answer_sampling/max_new_tokens": 5,
+            "annotators/list/answer_sampling/seed": 5,
+        },
+    ),
+    (
+        {"annotate", "export_labels", "generate_answers", "rerank_by_llm"},
+        {
             "annotators/list/model": "bert",
             "annotators/list/passage_words": 99,
             "annotators/list/titles": False,
@@ -90,17 +100,12 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
             "annotators/list/thinking": True,
             "annotators/list/retries/max_retries": 1,
             "annotators/list/retries/temperature_step": 0.1,
-            "annotators/list/answer_sampling/temperature": 0.5,
-            "annotators/list/answer_sampling/top_p": 0.5,
-            "annotators/list/answer_sampling/top_k": 5,
-            "annotators/list/answer_sampling/max_new_tokens": 5,
-            "annotators/list/answer_sampling/seed": 5,
             "annotators/list/engine": "vllm",
             "annotators/served/served_model_name": "farther",
         },
     ),
     (
-        {"annotate", "export_labels"},
+        {"annotate", "export_labels", "rerank_by_llm"},
         {
             "annotators/list/permutations": 3,
             "annotators/list/sampling/temperature": 0.5,
@@ -110,7 +115,7 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
             "annotators/list/sampling/seed": 5,
         },
     ),
-    ({"annotate", "export_labels"}, {"annotators/served/structured_outputs": True}),
+    ({"annotate", "export_labels", "rerank_by_llm"}, {"annotators/served/structured_outputs": True}),
     (
         {"annotate", "export_labels"},
         {
@@ -121,7 +126,10 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
         },
     ),
     # a pointwise ranking takes the likelihoods of the selection, which so is a stage of the same labels
-    ({"annotate", "export_labels", "generate_answers", *JUDGES}, {"annotators/point/protocol": "listwise"}),
+    (
+        {"annotate", "export_labels", "generate_answers", "rerank_by_llm", *JUDGES},
+        {"annotators/point/protocol": "listwise"},
+    ),
     ({"merge_labels", "label_table", "export_labels", "sample_annotations"}, {"labels/ranked/top_percent": 20}),
     (
         {"write_verdict", "merge_labels", "cost_table", "export_labels", "export_model", "annotation_cost"},
@@ -261,6 +269,17 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
     (set(), {"testsets/dev/training_copies": "drop"}),
     ({"evaluate", "merge_qrels", "compare_retrievers"}, {"testsets/dev/relevance_level": 2}),
     ({"evaluate", "match_answers", "compare_retrievers"}, {"testsets/answered/metrics": ["success@5"]}),
+    (
+        {"rerank_by_llm"},
+        {
+            "reranked/by-list/annotator": "served",
+            "reranked/by-list/depth": 40,
+            "reranked/by-list/window": 15,
+            "reranked/by-list/step": 5,
+        },
+    ),
+    # the run is an input file
+    (set(), {"reranked/by-list/retriever": "bm25/bm25"}),
     # these decide which files are read
     ({"export_labels"}, {"annotators/list/prompts": "own/prompts"}),
     (set(), {"testsets/spare/dataset": "other", "testsets/spare/split": "dev", "testsets/labelled/relevant": "qrels"}),

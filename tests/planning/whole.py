@@ -95,7 +95,12 @@ RAW: dict[str, Any] = {
     "averages": {"mean": {"testsets": ["dev", "judged"]}, "means": {"testsets": ["mean", "labelled"]}},
     "bm25_variants": {"tuned": {"k1": 0.82, "b": 0.68}},
     "external_runs": {"splade": {"files": {"dev": "own/splade.trec", "judged": "own/splade.trec"}}},
-    "reranked": {"again": {"retriever": "encoder/human", "reranker": "cross/useful", "depth": 50}},
+    "reranked": {
+        "again": {"retriever": "encoder/human", "reranker": "cross/useful", "depth": 50},
+        "by-list": {"retriever": "encoder/human", "annotator": "list", "depth": 50},
+        "by-point": {"retriever": "bm25/bm25", "annotator": "point", "depth": 50},
+        "by-served": {"retriever": "reranked/by-point", "annotator": "served", "depth": 20},
+    },
     "qa": {
         "task": {
             "testset": "answered",

@@ -26,8 +26,10 @@ annotators:
   served: {engine: openai, served_model_name: a/writer}
 backbones: {minilm: {model: encoder}}
 rerankers: {cross: {model: encoder}}
-reranked: {again: {retriever: bm25/bm25, reranker: cross/untrained, depth: 20}}
 testsets: {dev: {dataset: demo, split: dev}}
+reranked:
+  again: {retriever: bm25/bm25, reranker: cross/untrained, depth: 20}
+  by-llm: {retriever: bm25/bm25, annotator: served}
 qa:
   short: {testset: dev, passages: 2}
   sentence:
@@ -48,11 +50,14 @@ METRICS = {
 }
 
 
+RERANKED = "results/runs/reranked/by-llm/dev.parquet"
+
+
 @pytest.fixture(scope="module")
 def everything(fresh: Path, tmp_path_factory: pytest.TempPathFactory) -> Plan:
     own = tmp_path_factory.mktemp("rag") / "own.yaml"
     own.write_text(OWN)
-    return plan(fresh, *METRICS.values(), "--configfile", str(own))
+    return plan(fresh, *METRICS.values(), RERANKED, "--configfile", str(own))
 
 
 def test_answers_from_bm25_need_no_encoder(everything: Plan) -> None:
@@ -82,3 +87,8 @@ def test_the_style_decides_the_template(everything: Plan) -> None:
         assert jobs
         for job in jobs:
             assert f"--prompt resources/prompts/qa_{task}.j2 " in job.command
+
+
+def test_a_run_that_an_llm_reranks_needs_no_reranker(everything: Plan) -> None:
+    searched = {"ingest_corpus": 1, "ingest_queries": 1, "bm25_index": 1, "bm25_search": 1}
+    assert everything.needed_for(RERANKED) == searched | {"rerank_by_llm": 1}

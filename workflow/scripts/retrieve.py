@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 from utility_annotation.common.errors import run_script
@@ -12,6 +13,7 @@ from utility_annotation.io.schemas import QUERIES, RUN
 from utility_annotation.planning import jobs
 from utility_annotation.planning import retrieval as files
 from utility_annotation.planning.command import Commands, configuration_of
+from utility_annotation.planning.reranking import STAGE, annotator
 from utility_annotation.settings import BM25, RERANKED
 
 
@@ -89,6 +91,23 @@ def rerank(arguments: argparse.Namespace) -> None:
     write_run(arguments.output, arguments.output.with_suffix(".trec"), tag=f"{RERANKED}-{arguments.reranked}")
 
 
+def rerank_by_llm(arguments: argparse.Namespace) -> None:
+    """Order the first passages of a ranking again, by an LLM."""
+    from utility_annotation.annotation.command import StageJob, run
+    from utility_annotation.retrieval.llm_reranking import first_passages, rerank, reranking_stage
+
+    configuration, first, output = configuration_of(arguments), arguments.run, arguments.output
+    settings = jobs.rerank_by_llm(configuration, reranked=arguments.reranked)
+    performance = configuration.performance.of(annotator(configuration, arguments.reranked))
+    items = first_passages(
+        arguments.queries, first, arguments.corpus, depth=settings.depth, titles=settings.annotator.titles
+    )
+    work = partial(rerank, run=first, depth=settings.depth, window=settings.window, step=settings.step)
+    job = StageJob(STAGE, arguments.model, arguments.prompt, arguments.store, output, output.with_suffix(".json"))
+    run(job, settings.annotator, performance, items, reranking_stage, work)
+    write_run(output, output.with_suffix(".trec"), tag=f"{RERANKED}-{arguments.reranked}")
+
+
 def bm25_index(arguments: argparse.Namespace) -> None:
     """Index a corpus with Anserini."""
     from utility_annotation.retrieval import bm25
@@ -159,6 +178,15 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--queries", required=True, type=Path, help="questions (parquet)")
     parser.add_argument("--corpus", required=True, type=Path, help="corpus (parquet)")
     parser.add_argument("--output", required=True, type=Path, help="run (parquet); a TREC run is written beside it")
+    parser = commands.add(rerank_by_llm, "rerank-by-llm")
+    parser.add_argument("--reranked", required=True, help="a name from `reranked`")
+    parser.add_argument("--model", type=Path, nargs="?", help="prepared model folder, if the annotator has a model")
+    parser.add_argument("--prompt", type=Path, required=True, help="the prompt template")
+    parser.add_argument("--run", required=True, type=Path, help="the first stage's run (parquet)")
+    parser.add_argument("--queries", required=True, type=Path, help="questions (parquet)")
+    parser.add_argument("--corpus", required=True, type=Path, help="corpus (parquet)")
+    parser.add_argument("--store", type=Path, required=True, help="folder of the completion store")
+    parser.add_argument("--output", required=True, type=Path, help="run (parquet); .trec and .json are written beside")
     parser = commands.add(bm25_index, "bm25-index")
     parser.add_argument("--corpus", required=True, type=Path, help="corpus (parquet)")
     parser.add_argument("--output", required=True, type=Path, help="index (folder)")

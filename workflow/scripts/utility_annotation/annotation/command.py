@@ -10,12 +10,17 @@ from pathlib import Path
 from ..common.files import write_json
 from ..common.progress import waiting
 from ..engines.opening import open_engine
+from ..engines.protocol import Engine
 from ..engines.store import CompletionStore
 from ..engines.throughput import Speed, device_count, record_speed, recorded_speed
-from ..settings import Annotator, Performance
+from ..settings import Annotator, Performance, Retries
 from .items import Item
+from .progress import AnnotationProgress
 from .prompts import PromptSanitizer, PromptTemplate
 from .shard import Stage, annotate
+
+Work = Callable[[Sequence[Item], Stage, Engine, CompletionStore, Retries, Path], AnnotationProgress]
+"""What is done with the items, as :func:`~.shard.annotate` does it: it writes the file at the path."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,7 @@ class StageJob:
         model: prepared model folder; None for an annotator without a model.
         prompt: the stage's prompt template.
         store: folder of the completion store.
-        output: annotation shard to write (parquet).
+        output: file to write (parquet): an annotation shard, or what other work makes.
         summary: what the job did, to write (JSON).
     """
 
@@ -45,8 +50,9 @@ def run(
     performance: Performance,
     items: Sequence[Item],
     make_stage: Callable[[Annotator, PromptTemplate], Stage],
+    work: Work = annotate,
 ) -> None:
-    """Open engine, template and store, and annotate the items.
+    """Open engine, template and store, and annotate the items, or do other work with them.
 
     The summary holds the counts of :meth:`~.progress.AnnotationProgress.summary`, the seconds of loading the engine,
     and the GPUs that the job asked for (0 with a server, on a CPU, or on a GPU that no scheduler assigned). If the
@@ -61,7 +67,7 @@ def run(
         load_seconds = round(time.monotonic() - start, 3)
         stage = make_stage(annotator, PromptTemplate(job.prompt, PromptSanitizer(engine.special_tokens)))
         shown = [item.cut(annotator.passage_words) for item in items]
-        progress = annotate(shown, stage, engine, store, annotator.retries, job.output)
+        progress = work(shown, stage, engine, store, annotator.retries, job.output)
     gpus = 0 if annotator.engine == "openai" else performance.annotate.gpus
     summary = progress.summary() | {"load_seconds": load_seconds, "gpus": gpus}
     made = summary["prompt_tokens"] + summary["new_tokens"]

@@ -64,9 +64,7 @@ def annotate(
 ) -> AnnotationProgress:
     """Run one stage over a shard and write its annotation file: one row per query, in the pool's order.
 
-    All requests of the shard go to the engine at once. Then two kinds are asked again, until each query has its row:
-    unreadable replies, at a higher temperature; and prompts too long for the model, with their longest passages cut.
-    Every result is stored before it is used.
+    See :func:`judge` for what is asked, and for errors.
 
     In every stage the columns of :data:`~utility_annotation.io.schemas.ANNOTATION` mean:
 
@@ -91,16 +89,40 @@ def annotate(
       included; a scored text counts as read.
     - ``finish_reason``: stop or length, of the last reply; the reason of an error; null for likelihoods.
 
-    A failed request does not affect other queries. Failures are not stored, so the next run tries them again.
-
     Returns:
         The finished counts.
-
-    Raises:
-        InputError: there are several queries and every request failed, or many and all replies that were whole had
-            another form; then the queries are not the cause.
     """
     progress = AnnotationProgress()
+    rows = judge(items, stage, engine, store, retries, progress)
+    with ANNOTATION.writer(output) as writer:
+        writer.write_rows(rows)
+    progress.what = "annotated"
+    progress.tell()
+    return progress
+
+
+def judge(
+    items: Sequence[Item],
+    stage: Stage,
+    engine: Engine,
+    store: CompletionStore,
+    retries: Retries,
+    progress: AnnotationProgress,
+) -> list[dict[str, Any]]:
+    """One row per query, in their order, with the columns of :func:`annotate`.
+
+    All requests go to the engine at once. Then two kinds are asked again, until each query has its row: unreadable
+    replies, at a higher temperature; and prompts too long for the model, with their longest passages cut. Every result
+    is stored before it is used. A failed request does not affect other queries. Failures are not stored, so the next
+    run tries them again.
+
+    Args:
+        progress: counts what is done, beside what earlier calls did.
+
+    Raises:
+        InputError: there are several queries and every request until now failed, or many and all replies that were
+            whole had another form; then the queries are not the cause.
+    """
     rows: dict[int, dict[str, Any]] = {}
     cases = [_Case(place, item) for place, item in enumerate(items)]
     for case in cases:
@@ -115,7 +137,8 @@ def annotate(
                 rows[case.place] = row
                 progress.outcomes[row["outcome"]] += 1
         cases = unfinished
-    if len(items) > 1 and progress.failed == progress.done > 0:
+    judged = progress.outcomes.total()
+    if judged > 1 and progress.failed == progress.done > 0:
         reason = " ".join(progress.last_failure.split()).rstrip(".")
         raise InputError(
             f"every request of this shard failed, the last one with: {reason}.",
@@ -123,18 +146,14 @@ def annotate(
             "`max_new_tokens`, or use a model with a longer context.",
         )
     unread = sum(progress.outcomes[outcome] for outcome in ("unparsable", "truncated", "error"))
-    if progress.outcomes["unparsable"] and unread == len(items) >= _FEWEST_UNREAD:
+    if progress.outcomes["unparsable"] and unread == judged >= _FEWEST_UNREAD:
         reply = next((reply for row in rows.values() for reply in row["replies"]), "")
         raise InputError(
             f"no reply about the {unread} questions of this shard could be read. One says: {reply[:_QUOTED]!r}.",
             hint="check the prompt, the model, and a server's chat template, as a model that follows the prompt is "
             f"read. Then delete {store.folder}, or its stored replies are taken again.",
         )
-    with ANNOTATION.writer(output) as writer:
-        writer.write_rows([rows[place] for place in range(len(items))])
-    progress.what = "annotated"
-    progress.tell()
-    return progress
+    return [rows[place] for place in range(len(items))]
 
 
 @dataclass

@@ -165,6 +165,13 @@ STAGES: Mapping[str, StageEntry] = {
 """By name, in the order of the annotation: a stage comes after those that it reads."""
 
 
+RERANKING: Mapping[str, Way] = {
+    "listwise": Way("rerank.j2", "ranking", _SELECTION_REPLY),
+    "pointwise": Way("pointwise_relevance.j2"),
+}
+"""How an annotator is asked to order a ranking again, by its protocol."""
+
+
 def chain(stage: str, protocol: str) -> Iterator[str]:
     """A stage and all stages that it needs, in the table's order.
 

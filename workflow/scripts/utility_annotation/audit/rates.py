@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..annotation.stages import STAGES
 from ..engines.throughput import recorded_speed
-from ..planning import annotation, answers
+from ..planning import annotation, answers, reranking
 from ..settings import Configuration
 from .tables import ANY, KnownModel, Rate, RateTable
 
@@ -144,7 +144,7 @@ def own_rates(configuration: Configuration, gpu: str) -> RateTable:
         store = Path(annotation.store(annotator))
         on_gpu = annotation.gpus(configuration, annotator=annotator)
         device = SERVER if settings.engine == "openai" else gpu if on_gpu else CPU
-        for stage in (*STAGES, answers.STAGE) if store.is_dir() else ():
+        for stage in (*STAGES, answers.STAGE, reranking.STAGE) if store.is_dir() else ():
             speed = recorded_speed(store, stage)
             if speed is not None and speed.tokens and speed.device_seconds:
                 own = Rate(

@@ -14,11 +14,12 @@ from math import ceil, floor, inf
 from pathlib import Path
 from statistics import fmean
 
+from ..annotation.items import Item, Passage
 from ..annotation.names import TRUTH
 from ..annotation.prompts import PromptSanitizer, PromptTemplate
 from ..annotation.stages import STAGES
 from ..engines.protocol import Failure, ReplyRequest
-from ..planning import annotation, answers, jobs, retrieval
+from ..planning import annotation, answers, jobs, reranking, retrieval
 from ..planning.resources import REQUESTS, RUN_BYTES, Closely, Reads
 from ..planning.training import starting_point
 from ..settings import Annotator, Backbone, Configuration, Reranker
@@ -78,7 +79,7 @@ class Workloads:
     ) -> None:
         self.configuration, self.sizes, self._rates, self._resources = configuration, sizes, rates, resources
         self._counter_of = counter
-        for name in ("asked", "_answered"):  # each is asked for by many jobs
+        for name in ("asked", "_answered", "_reranked"):  # each is asked for by many jobs
             setattr(self, name, cache(getattr(self, name)))
 
     def estimate(self, job: Job) -> Estimate:
@@ -160,6 +161,13 @@ class Workloads:
         asked, outputs = self._answered(qa, generator), (questions.number * 400, 1000)
         return self._by_llm(job, generator, answers.STAGE, asked, questions.number, outputs)
 
+    def _llm_reranking(self, job: Job) -> Estimate:
+        reranked, testset = job.wildcards["reranked"], job.wildcards["testset"]
+        questions, _ = self._searched(testset)
+        asked, hits = self._reranked(reranked, testset), self._hits(testset) * RUN_BYTES / 2
+        annotator = reranking.annotator(self.configuration, reranked)
+        return self._by_llm(job, annotator, reranking.STAGE, asked, questions.number, (hits, hits, 1000))
+
     def _by_llm(
         self, job: Job, annotator: str, stage: str, asked: Asked, questions: float, outputs: tuple[float, ...]
     ) -> Estimate:
@@ -230,6 +238,30 @@ class Workloads:
         read = prompt_tokens([ReplyRequest(chat, settings.answer_sampling)], self._counter(settings))
         return Asked(1, read, self._answer_tokens(generator))
 
+    def _reranked(self, reranked: str, testset: str) -> Asked:
+        """What reranking asks an annotator for one question, by its own code."""
+        from ..retrieval.llm_reranking import reranking_stage, windows  # here, so that a plan loads no stage
+
+        settings = jobs.rerank_by_llm(self.configuration, reranked=reranked)
+        annotator = reranking.annotator(self.configuration, reranked)
+        questions, corpus = self._searched(testset)
+        shown = min(settings.depth, self.configuration.testsets[testset].depth, corpus.number)
+        words = min(corpus.words, settings.annotator.passage_words)
+        passages = tuple(Passage(str(number), stand_in(words, number)) for number in range(shown))
+        template = self._template(reranking.template(self.configuration, reranked=reranked))
+        stage = reranking_stage(settings.annotator, template)
+        read, requests, written, scored = 0.0, 0, 0.0, settings.window is None
+        together = (
+            windows(shown, settings.window, settings.step) if settings.window and settings.step else [slice(shown)]
+        )
+        for part in together:
+            asked = stage.requests(Item("", stand_in(questions.words), passages[part]))
+            assert not isinstance(asked, Failure), "it needs no answer"
+            read, requests = read + prompt_tokens(asked, self._counter(settings.annotator)), requests + len(asked)
+            ranked = _RANKED_PASSAGE_TOKENS * len(passages[part])
+            written += 0 if scored else len(asked) * self._with_thought(annotator, ranked)
+        return Asked(requests, read, written, scored)
+
     def _selected(self, annotator: str, stage: str, candidates: float) -> float:
         """Passages that a stage selects of so many of a question's pool."""
         settings = self.configuration.annotators[annotator]
@@ -248,6 +280,11 @@ class Workloads:
             named = _RANKED_PASSAGE_TOKENS * shown
         else:
             named = _FORM_TOKENS + _LISTWISE_PASSAGE_TOKENS * self._selected(annotator, stage, shown)
+        return self._with_thought(annotator, named)
+
+    def _with_thought(self, annotator: str, named: float) -> float:
+        """New tokens of a selection or a ranking, a thought included, as far as the annotator's limit goes."""
+        settings = self.configuration.annotators[annotator]
         thought = self.sizes.replies(annotator).thinking_tokens if settings.thinking else 0
         return min(named + thought, settings.sampling.max_new_tokens)
 
@@ -352,6 +389,7 @@ _COUNTED: Mapping[Closely, Callable[[Workloads, Job], Estimate]] = {
     "encoding": Workloads._encoding,
     "search": Workloads._search,
     "reranking": Workloads._reranking,
+    "llm-reranking": Workloads._llm_reranking,
     "answering": Workloads._answering,
     "answer-evaluation": Workloads._answer_evaluation,
 }

@@ -26,11 +26,13 @@ def annotators_of_labels(configuration: Configuration, name: str) -> set[str]:
 def annotators_of_training(configuration: Configuration, name: str) -> set[str]:
     """The annotators behind the labels that decide a training and its first stages; none of an untrained backbone.
 
-    Those of a reranked run are those of its reranker's training and of the ranking that it orders again.
+    Those of a reranked run are those of its reranker's training, or the LLM that orders it, and those of the ranking
+    that it orders again.
     """
     found: set[str] = set()
     if name in configuration.reranked:
         settings = configuration.reranked[name]
+        found |= {settings.annotator} if settings.annotator else set()
         for place, _, training in (each.partition("/") for each in (settings.reranker, settings.retriever)):
             found |= set() if place in (BM25, EXTERNAL) else annotators_of_training(configuration, training)
     stage: str | None = name

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import get_args
 
 from ..annotation.names import TRUTH
-from ..annotation.stages import STAGES
+from ..annotation.stages import RERANKING, STAGES
 from ..common.errors import InputError
 from ..pools.shards import shard_names
 from ..settings import Configuration, Labels, QuestionAnswering
@@ -64,6 +64,7 @@ def prompt(configuration: Configuration, annotator: str, name: str) -> str:
         raise InputError("this folder is not there.", hint=f"correct `annotators.{annotator}.prompts`.", path=folder)
     own = {path.name: path for path in Path(folder).glob("*.j2")}
     known = {way.template for entry in STAGES.values() for way in (entry.listwise, entry.pointwise)}
+    known |= {way.template for way in RERANKING.values()}
     known |= {QUESTION_TEMPLATE.format(style=style) for style in STYLES}
     if strange := sorted(own.keys() - known):
         raise InputError(

@@ -46,6 +46,11 @@ def _without_effect(configuration: Configuration) -> Iterator[tuple[str, Setting
     for name, reranker in configuration.rerankers.items():
         others = tuple(key for score, way in SCORES.items() if score != reranker.score for key in way.settings)
         yield f"rerankers.{name}", reranker, others, f"with score {reranker.score}"
+    for name, reranked in configuration.reranked.items():
+        judge = configuration.annotators.get(reranked.annotator or "")
+        if reranked.reranker or (judge is not None and judge.protocol == "pointwise"):
+            why = "with a reranker" if reranked.reranker else "under the protocol pointwise"
+            yield f"reranked.{name}", reranked, ("window", "step"), why
     for name, training in configuration.trainings.items():
         loss = LOSSES.get(training.loss)
         if loss is not None and (loss.soft_labels or loss.positives != "several"):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..annotation.stages import ANSWER_REPLY, EVERY_STAGE, STAGES
+from ..annotation.stages import ANSWER_REPLY, EVERY_STAGE, RERANKING, STAGES
 from ..common.errors import InputError
 from ..labels.annotators import judges_of_testset, shared_judges
 from ..labels.settings import JudgedAlike, QualitySettings
@@ -28,11 +28,17 @@ from ..reporting.settings import (
     VerdictSettings,
     WorkSettings,
 )
+from ..retrieval.settings import (
+    Bm25SearchSettings,
+    ExternalRunSettings,
+    LlmRerankSettings,
+    RerankSettings,
+    SearchSettings,
+)
 from ..settings import (
     BM25,
     Annotator,
     Backbone,
-    Bm25,
     Configuration,
     Dataset,
     Download,
@@ -175,14 +181,6 @@ def encode(configuration: Configuration, *, backbone: str, length: str) -> Backb
     return settings.only(*_VECTORS, "passage_prefix", "passage_length")
 
 
-class SearchSettings(JobSettings):
-    """What decides a run, beside the model's weights and the vectors."""
-
-    backbone: Backbone
-    depth: int
-    drop_query_document: bool
-
-
 def search(configuration: Configuration, *, backbone: str, testset: str) -> SearchSettings:
     """A test set as far as its runs depend on it, and the backbone as far as vectors of questions do."""
     settings = configuration.testsets[testset]
@@ -193,27 +191,11 @@ def search(configuration: Configuration, *, backbone: str, testset: str) -> Sear
     )
 
 
-class Bm25SearchSettings(JobSettings):
-    """What decides a run of BM25, beside the index."""
-
-    bm25: Bm25
-    depth: int
-    drop_query_document: bool
-
-
 def bm25_search(configuration: Configuration, *, bm25: str, testset: str) -> Bm25SearchSettings:
     """BM25 or a variant of it, and a test set as far as its runs depend on it."""
     settings = configuration.testsets[testset]
     parameters = configuration.bm25 if bm25 == BM25 else configuration.bm25_variants[bm25]
     return Bm25SearchSettings(bm25=parameters, depth=settings.depth, drop_query_document=settings.drop_query_document)
-
-
-class ExternalRunSettings(JobSettings):
-    """What of a run of others is kept."""
-
-    path: str
-    depth: int
-    drop_query_document: bool
 
 
 def read_external_run(configuration: Configuration, *, external_run: str, testset: str) -> ExternalRunSettings:
@@ -226,17 +208,21 @@ def read_external_run(configuration: Configuration, *, external_run: str, testse
     )
 
 
-class RerankSettings(JobSettings):
-    """What decides a reranked run, beside the first stage's and the model's weights."""
-
-    reranker: Reranker
-    depth: int
-
-
 def rerank(configuration: Configuration, *, reranked: str) -> RerankSettings:
     """A reranker as far as its scores depend on it, and how many passages it scores."""
     name, _ = reranking.reranker(configuration, reranked)
     return RerankSettings(reranker=configuration.rerankers[name], depth=configuration.reranked[reranked].depth)
+
+
+def rerank_by_llm(configuration: Configuration, *, reranked: str) -> LlmRerankSettings:
+    """An annotator as far as its order depends on it, and which passages it is shown together."""
+    settings = configuration.reranked[reranked]
+    annotator = configuration.annotators[str(settings.annotator)]
+    way = RERANKING[annotator.protocol]
+    whole = LlmRerankSettings.model_construct(
+        annotator=_rests_on(annotator, way.settings), depth=settings.depth, window=settings.window, step=settings.step
+    )
+    return whole.only("annotator", "depth", *(("window", "step") if way.reply else ()))
 
 
 class MergeQrelsSettings(JobSettings):

@@ -242,6 +242,10 @@ class Plan:
         """Pattern of what is trained: a backbone or a reranker."""
         return one_of([*self.configuration.backbones, *self.configuration.rerankers])
 
+    def reranked_by(self, kind: str) -> str:
+        """Pattern of the reranked runs of a kind: ``reranker`` or ``annotator``."""
+        return one_of(name for name, settings in self.configuration.reranked.items() if getattr(settings, kind))
+
     def targets(self) -> dict[str, list[str]]:
         """Every named target with its files: the whole, each kind of result, each table and each chart."""
         known = self.configuration

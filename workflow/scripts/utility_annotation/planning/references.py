@@ -189,7 +189,8 @@ def _reranked(configuration: Configuration, name: str, reranked: Reranked) -> It
     place = f"reranked.{name}"
     trainings = (UNTRAINED, *configuration.trainings)
     known = [f"{reranker}/{training}" for reranker in configuration.rerankers for training in trainings]
-    yield from _unknown(f"{place}.reranker", reranked.reranker, known, "rerankers/trainings")
+    yield from _unknown(f"{place}.reranker", reranked.reranker or None, known, "rerankers/trainings")
+    yield from _unknown(f"{place}.annotator", reranked.annotator, configuration.annotators, "annotators")
     retrievers = {each for testset in configuration.testsets for each in _retrievers(configuration, testset)}
     yield from _unknown(f"{place}.retriever", reranked.retriever, sorted(retrievers), "backbones/trainings")
     if name in (UNTRAINED, BM25):

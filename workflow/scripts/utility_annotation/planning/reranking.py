@@ -1,12 +1,16 @@
-"""Rankings that a reranker orders again: the model, the first stage and the passages that it reads."""
+"""Rankings that a reranker or an LLM orders again: the model, the first stage and the passages that it reads."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
 
+from ..annotation.stages import RERANKING
 from ..settings import EXTERNAL, RERANKED, Configuration
-from . import retrieval, runs, training
+from . import annotation, retrieval, runs, training
+
+STAGE = "reranking"
+"""The name by which the speed of an LLM that reranks is kept in the completion store."""
 
 
 def name_of(retriever: str) -> str | None:
@@ -106,3 +110,39 @@ def model(configuration: Configuration, *, reranked: str) -> str:
     """Folder of the reranker's model."""
     backbone, name = reranker(configuration, reranked)
     return training.model(configuration, backbone=backbone, training=name)
+
+
+def annotator(configuration: Configuration, reranked: str) -> str:
+    """The LLM that orders a ranking again."""
+    return str(configuration.reranked[reranked].annotator)
+
+
+def llm_model(configuration: Configuration, *, reranked: str) -> list[str]:
+    """Folder of the LLM; none where a server has it."""
+    return annotation.model(configuration, annotator=annotator(configuration, reranked))
+
+
+def llm_gpus(configuration: Configuration, *, reranked: str) -> int:
+    """GPUs of a job of the LLM; none where a server has it."""
+    return annotation.gpus(configuration, annotator=annotator(configuration, reranked))
+
+
+def llm_python(configuration: Configuration, *, reranked: str) -> str:
+    """The interpreter of a job of the LLM."""
+    return annotation.python(configuration, annotator=annotator(configuration, reranked))
+
+
+def with_vllm(configuration: Configuration, *, reranked: str) -> bool:
+    """Whether a job of the LLM needs the environment of vLLM."""
+    return annotation.in_environment_of_vllm(configuration, annotator=annotator(configuration, reranked))
+
+
+def llm_store(configuration: Configuration, *, reranked: str) -> str:
+    """Folder of the LLM's completion store."""
+    return annotation.store(annotator(configuration, reranked))
+
+
+def template(configuration: Configuration, *, reranked: str) -> str:
+    """The prompt under the LLM's protocol, see :func:`.annotation.prompt`."""
+    name = annotator(configuration, reranked)
+    return annotation.prompt(configuration, name, RERANKING[configuration.annotators[name].protocol].template)

@@ -14,7 +14,16 @@ from ..annotation.stages import STAGES
 from .annotation import rule
 
 Closely = Literal[
-    "file", "model", "annotation", "training", "encoding", "search", "reranking", "answering", "answer-evaluation"
+    "file",
+    "model",
+    "annotation",
+    "training",
+    "encoding",
+    "search",
+    "reranking",
+    "llm-reranking",
+    "answering",
+    "answer-evaluation",
 ]
 """Work that has a function of its own in ``audit/workload.py``."""
 
@@ -113,6 +122,7 @@ REQUESTS: Mapping[str, Request] = {
     "bm25_index": Request(8000, 240, Reads("passages", bytes_a_word=INDEX_BYTES_A_WORD)),
     "bm25_search": Request(8000, 240, Reads("hits", bytes_each=RUN_BYTES)),
     "rerank": Request(8000, 240, "reranking"),
+    "rerank_by_llm": Request(16000, 480, "llm-reranking"),
     "read_external_run": Request(4000, work=Reads("hits", texts=False, bytes_each=RUN_BYTES / 2)),
     "match_answers": Request(4000, work=Reads("hits", bytes_each=8)),
     "merge_qrels": Request(4000),

@@ -11,7 +11,7 @@ from typing import Any
 from ..audit.plan import Estimate, Job
 from ..audit.predictions import Predictions
 from ..audit.workload import Workloads
-from ..planning import data
+from ..planning import data, reranking
 from ..settings import Configuration
 from ..settings.hub import HubFiles
 from .cluster import Partition, Request
@@ -96,7 +96,13 @@ class Run:
         """LLMs that are asked something."""
         if self.jobs is None:
             return sorted(self.configuration.annotators)
-        asked = {job.wildcards.get("annotator") or job.wildcards.get("generator") for job in self.jobs if asks_llm(job)}
+        asked = {
+            job.wildcards.get("annotator")
+            or job.wildcards.get("generator")
+            or reranking.annotator(self.configuration, job.wildcards["reranked"])
+            for job in self.jobs
+            if asks_llm(job)
+        }
         return sorted(filter(None, asked))
 
     @cached_property
@@ -112,4 +118,4 @@ class Run:
 
 def asks_llm(job: Job) -> bool:
     """Whether a job asks an LLM."""
-    return job.rule.startswith(("annotate_", "generate_answers"))
+    return job.rule.startswith(("annotate_", "generate_answers", "rerank_by_llm"))

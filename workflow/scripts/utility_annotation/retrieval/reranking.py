@@ -13,11 +13,11 @@ import torch
 from ..common.errors import InputError
 from ..common.progress import Progress
 from ..io.passages import PassageStore
-from ..io.schemas import QUERIES, RUN, passage_text
+from ..io.schemas import RUN, passage_text
 from ..training.cross_encoder import CrossEncoder
 from ..training.encoder import length_batches
 from .encoding import BATCH_TOKENS, mapping
-from .runs import rank, search_again
+from .runs import questions_of, rank_again, search_again
 
 _PAIRS = 8192
 """Pairs tokenised and sorted by length at a time: whole queries of so many pairs, at least one query."""
@@ -81,10 +81,7 @@ def rerank(
     rows = np.fromiter((places[query_id] for query_id in table["query_id"].to_pylist()), np.int64, table.num_rows)
     ranks = table["rank"].to_numpy()
     docids = table["docid"].combine_chunks()
-    asked = QUERIES.read(queries)
-    texts = dict(zip(asked["query_id"].to_pylist(), asked["text"].to_pylist(), strict=True))
-    if lacking := sorted(set(query_ids) - texts.keys()):
-        raise InputError(f"the run has query {lacking[0]!r}, which {queries} lacks.", hint=search_again(run), path=run)
+    texts = questions_of(run, query_ids, queries)
     first = np.flatnonzero(ranks <= depth)
     scores = np.empty(table.num_rows, np.float32)
     progress = Progress("reranking", len(first), "passages")
@@ -111,11 +108,7 @@ def rerank(
                     )
                 scores[scored[batch]] = values
                 progress.add(len(batch))
-    lowest = np.full(len(query_ids), np.inf, np.float32)
-    np.minimum.at(lowest, rows[first], scores[first])
-    behind = ranks > depth
-    scores[behind] = np.floor(lowest[rows[behind]]) - (ranks[behind] - depth)
-    return rank(query_ids, rows, docids, scores, depth=int(ranks.max(initial=1)))
+    return rank_again(query_ids, rows, docids, ranks, scores, depth=depth)
 
 
 def _blocks(rows: npt.NDArray[np.int64]) -> Iterator[slice]:

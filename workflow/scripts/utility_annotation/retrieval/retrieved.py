@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 from ..annotation.items import Item, Passage
@@ -35,13 +36,31 @@ def read_retrieved(
         InputError: no question has a ground-truth answer, or the run names a passage that the corpus lacks.
     """
     answered = read_references(answers).keys()
-    questions = [row for row in iter_rows(QUERIES, [queries]) if row["query_id"] in answered]
+    questions = {row["query_id"]: row["text"] for row in iter_rows(QUERIES, [queries]) if row["query_id"] in answered}
     if not questions:
         raise InputError(
             "no question of the split has a ground-truth answer.", hint="name a split that has some.", path=answers
         )
+    items = read_ranked(questions, run, corpus, passages=passages, titles=titles)
+    alone = sum(not item.passages for item in items)
+    logger.info("%d questions with a ground-truth answer, %d of them without a retrieved passage", len(items), alone)
+    return items
+
+
+def read_ranked(
+    questions: Mapping[str, str], run: Path, corpus: Path, *, passages: int, titles: bool = True
+) -> list[Item]:
+    """Questions, each with its highest-ranked passages, best first. All these passages are in memory.
+
+    Args:
+        questions: texts by query id.
+        run, corpus, passages, titles: those of :func:`read_retrieved`.
+
+    Raises:
+        InputError: the run names a passage that the corpus lacks.
+    """
     rankings = read_rankings(run, passages)
-    wanted = {docid for question in questions for docid in rankings.get(question["query_id"], [])}
+    wanted = {docid for query_id in questions for docid in rankings.get(query_id, [])}
     found = find_passages(corpus, wanted)
     if missing := sorted(wanted - found.keys()):
         raise InputError(
@@ -52,14 +71,7 @@ def read_retrieved(
     texts = {
         docid: Passage(docid, passage_text(title if titles else None, text)) for docid, (title, text) in found.items()
     }
-    items = [
-        Item(
-            query_id=question["query_id"],
-            query=question["text"],
-            passages=tuple(texts[docid] for docid in rankings.get(question["query_id"], [])),
-        )
-        for question in questions
+    return [
+        Item(query_id, text, tuple(texts[docid] for docid in rankings.get(query_id, [])))
+        for query_id, text in questions.items()
     ]
-    alone = sum(not item.passages for item in items)
-    logger.info("%d questions with a ground-truth answer, %d of them without a retrieved passage", len(items), alone)
-    return items

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ..common.errors import InputError
 from ..common.progress import waiting
-from ..io.schemas import RUN
+from ..io.schemas import QUERIES, RUN
 from ..settings import EXTERNAL, RERANKED
 
 
@@ -61,6 +62,32 @@ def rank(
     return table if ranks.max(initial=0) <= depth else table.filter(pa.array(ranks <= depth))
 
 
+def rank_again(
+    query_ids: Sequence[str],
+    query_rows: np.ndarray,
+    docids: pa.Array,
+    ranks: np.ndarray,
+    scores: np.ndarray,
+    *,
+    depth: int,
+) -> pa.Table:
+    """Rank a run again whose first ``depth`` passages per query have new scores.
+
+    The others follow in their order: their scores fall by 1 each from the lowest new one.
+
+    Args:
+        query_ids, query_rows, docids: those of :func:`rank`.
+        ranks: the rank of each hit until now; shape (hits,).
+        scores: the new scores; those of the passages behind ``depth`` are overwritten; shape (hits,), fp32.
+        depth: passages per query with a new score.
+    """
+    first, behind = ranks <= depth, ranks > depth
+    lowest = np.full(len(query_ids), np.inf, np.float32)
+    np.minimum.at(lowest, query_rows[first], scores[first])
+    scores[behind] = np.floor(lowest[query_rows[behind]]) - (ranks[behind] - depth)
+    return rank(query_ids, query_rows, docids, scores, depth=int(ranks.max(initial=1)))
+
+
 class Rankings(Mapping[str, list[str]]):
     """Each query's docids, best first. They are one Arrow array, which takes a quarter of the memory of strings.
 
@@ -100,6 +127,20 @@ def search_again(run: Path) -> str:
     if kind == RERANKED:
         return f"delete this run and that of `reranked.{name}.retriever`, and run the target again, which makes both."
     return "delete this run and run the target again, which searches the corpus again."
+
+
+def questions_of(run: Path, query_ids: Iterable[str], queries: Path) -> dict[str, str]:
+    """The text of each query of a run, in their order, from a file of schema ``QUERIES``.
+
+    Raises:
+        InputError: the file lacks a query.
+    """
+    asked = QUERIES.read(queries)
+    texts = dict(zip(asked["query_id"].to_pylist(), asked["text"].to_pylist(), strict=True))
+    wanted = list(query_ids)
+    if lacking := sorted(set(wanted) - texts.keys()):
+        raise InputError(f"the run has query {lacking[0]!r}, which {queries} lacks.", hint=search_again(run), path=run)
+    return {query_id: texts[query_id] for query_id in wanted}
 
 
 def read_rankings(run: Path, depth: int | None = None) -> Rankings:

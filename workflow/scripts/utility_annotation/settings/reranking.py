@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from .base import BM25, EXTERNAL, RERANKED, Name, Settings
 from .training import Training
@@ -36,28 +36,48 @@ class Reranker(Settings):
 
 
 class Reranked(Settings):
-    """A ranking whose first passages a reranker orders again."""
+    """A ranking whose first passages a reranker or an LLM orders again."""
 
     retriever: str = Field(
         description="Whose ranking: BACKBONE/TRAINING, BACKBONE/untrained, bm25/bm25, bm25/VARIANT, external/RUN or "
         "reranked/NAME."
     )
     reranker: str = Field(
+        "",
         description="Who orders it: RERANKER/TRAINING, or RERANKER/untrained for a model that is a cross-encoder "
-        "already."
+        "already.",
+    )
+    annotator: Name | None = Field(
+        None,
+        description="Or an LLM, a name from `annotators`, in place of a reranker. listwise: it ranks windows of "
+        "passages, from the bottom to the top; pointwise: passages are ordered by the likelihood of the question.",
     )
     depth: int = Field(
         100,
         ge=1,
         description="Passages per query that get a new score. Those behind them keep their order, below.",
     )
+    window: int = Field(20, ge=2, description="annotator, listwise: passages that the LLM ranks at a time.")
+    step: int = Field(
+        10,
+        ge=1,
+        description="annotator, listwise: how many passages the next window lies further up, at most `window`.",
+    )
 
     @field_validator("retriever", "reranker")
     @classmethod
     def _two_parts(cls, given: str) -> str:
-        if len(given.split("/")) != 2:
+        if given and len(given.split("/")) != 2:
             raise ValueError(f"give two names with a slash between them, not {given!r}")
         return given
+
+    @model_validator(mode="after")
+    def _one_orders_it(self) -> Reranked:
+        if bool(self.reranker) == (self.annotator is not None):
+            raise ValueError("give one of `reranker` and `annotator`")
+        if self.step > self.window:
+            raise ValueError(f"a `step` of {self.step} leaves out passages between windows of {self.window}")
+        return self
 
 
 def of_each_seed(
@@ -93,7 +113,7 @@ def of_each_seed(
                 if ranked
                 else of_training(place, first)
             )
-            rerankers = of_training(*settings.reranker.split("/"))
+            rerankers = of_training(*settings.reranker.split("/")) if settings.reranker else {}
             begin = [*list(stages)[:1], *list(rerankers)[:1]]
             if len(set(begin)) > 1:
                 raise ValueError(

@@ -39,8 +39,8 @@ class Configuration(Settings):
     )
     reranked: dict[Name, Reranked] = Field(
         {},
-        description="Rankings that a reranker orders again. They are rows of tables, and retrievers of pools as "
-        "`reranked/NAME`.",
+        description="Rankings that a reranker or an LLM orders again. They are rows of tables, and retrievers of "
+        "pools as `reranked/NAME`.",
     )
     qa: dict[Name, QuestionAnswering] = Field({}, description="Evaluations of question answering.")
     bm25: Bm25 = Field(Bm25(), description="The lexical baseline.")
