@@ -9,6 +9,8 @@ Timed is as in train_sentence_transformers.py.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from sentence_transformers import CrossEncoder
 from sentence_transformers.cross_encoder.losses import ListNetLoss
@@ -23,19 +25,20 @@ def main() -> None:
     loss = ListNetLoss(model)
     parameters = list(model.parameters())
     optimizer = adamw(parameters)
-    tokens = 0
+    preprocess, tokens = model.preprocess, list[int]()
 
-    def count(module: torch.nn.Module, arguments: tuple, keywords: dict) -> None:
-        nonlocal tokens
-        tokens += int(keywords["attention_mask"].sum())
+    def counted(*pairs: Any, **options: Any) -> dict[str, torch.Tensor]:
+        features = preprocess(*pairs, **options)
+        tokens.append(int(features["attention_mask"].sum()))
+        return features
 
-    model[0].model.register_forward_pre_hook(count, with_kwargs=True)
+    model.preprocess = counted
 
     def take(batch: Batch) -> int:
-        before = tokens
+        tokens.clear()
         labels = [torch.tensor([1.0] + [0.0] * (len(own) - 1)) for own in batch.passages]
         loss([batch.queries, batch.passages], labels).backward()
-        return tokens - before
+        return sum(tokens)
 
     def update() -> None:
         torch.nn.utils.clip_grad_norm_(parameters, MAX_GRAD_NORM)
