@@ -58,7 +58,8 @@ def rerank(
     """A run whose first ``depth`` passages per query are ordered by the model's score.
 
     The others follow in their order. Their scores fall by 1 each from the lowest new one, so that the scores say the
-    order too. Memory holds the run's rows and a block of pairs.
+    order too. The texts are read block by block. The memory still grows somewhat with the pairs, see
+    benchmarks/README.md.
 
     Args:
         model: the cross-encoder, on its device.

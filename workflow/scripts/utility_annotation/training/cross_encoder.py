@@ -1,6 +1,6 @@
 """The cross-encoder that training and reranking share: it reads a query and a passage together and scores the pair.
 
-Interface, alike to that of :class:`.encoder.Encoder` with the score as a vector of one component::
+The interface is that of :class:`.encoder.Encoder`, with the score as a vector of one component::
 
     model = CrossEncoder.load(folder, reranker)     # a torch.nn.Module, fp32, in evaluation mode
     pairs = model.token_ids(queries, passages)      # one Pair of each query with the passage at its place
@@ -36,7 +36,7 @@ with large_packages():
     )
 
 _RAW_SCORES = {"activation_fn": "torch.nn.modules.linear.Identity"}
-"""Where sentence-transformers is told to give the scores as they are, not a sigmoid of them."""
+"""Lets sentence-transformers give the scores as they are, not a sigmoid of them."""
 
 
 @dataclass(frozen=True)

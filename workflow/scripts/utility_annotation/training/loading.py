@@ -120,7 +120,9 @@ def check_positions(model: PreTrainedModel, lengths: Mapping[str, int], folder: 
     positions = getattr(model.config, "max_position_embeddings", None)
     for key, length in lengths.items():
         if positions is not None and length > positions:
-            whose = "that of the test set if it has one, or the backbone's" if key != "length" else "in `rerankers`"
+            whose = (
+                "that of the test set if it has one, or the backbone's" if key != "length" else "that of `rerankers.*`"
+            )
             raise InputError(
                 f"{key} is {length}, but the model has {positions} positions.",
                 hint=f"set `{key}` to at most {positions}: {whose}.",
