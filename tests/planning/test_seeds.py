@@ -77,6 +77,10 @@ def test_the_configuration_of_the_jobs_can_be_read_again(tmp_path: Path, monkeyp
         ({"trainings/human/seeds": [42, 7, 42]}, "trainings.human.seeds: seed 42 is there twice"),
         ({"trainings/human/seeds": [1, 2]}, "trainings.human: `seeds` lacks 42, the value of `seed`"),
         (
+            {"trainings/useful/seeds": [42, 7], "trainings/refined/seed": 7, "trainings/refined/seeds": [7, 42]},
+            "trainings.refined.seed is 7, but its first stage trainings.useful begins with seed 42",
+        ),
+        (
             {"trainings/useful/seeds": [42, 7], "trainings/refined/seeds": [42, 3]},
             "trainings.refined.seeds: its first stage trainings.useful has no seed 3",
         ),

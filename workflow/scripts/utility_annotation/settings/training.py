@@ -176,10 +176,17 @@ def of_each_seed(trainings: Mapping[str, Training]) -> dict[str, Training]:
     What is there already is not made twice, so that a configuration can be read again.
 
     Raises:
-        ValueError: a first stage lacks a seed, or a training has a name that belongs to a seed of another one.
+        ValueError: a first stage lacks a seed or begins with another one, or a training has a name that belongs to a
+            seed of another one.
     """
     found = dict(trainings)
     for name, training in trainings.items():
+        before = trainings.get(training.init_from or "")
+        if before is not None and len(training.seeds) > 1 and before.seeds and before.seed != training.seed:
+            raise ValueError(
+                f"trainings.{name}.seed is {training.seed}, but its first stage trainings.{training.init_from} begins "
+                f"with seed {before.seed}; give both the same `seed`"
+            )
         for seed, own_name in training.names(name).items():
             first = training.init_from
             stage = trainings.get(first) if first and training.seeds else None
