@@ -85,6 +85,7 @@ rule evaluate_answers:
         truth=plan.of(answers.truth),
         model=plan.of(answers.bert_score_model),
         copies=plan.of(answers.dropped_copies),
+        work=plan.of(answers.work),
     output:
         metrics="results/rag/{retriever}/{qa}/{generator}/metrics.json",
         per_query="results/rag/{retriever}/{qa}/{generator}/metrics.per-query.parquet",
@@ -105,4 +106,4 @@ rule evaluate_answers:
     shell:
         "python {params.script} evaluate --config {params.config} --retriever {wildcards.retriever}"
         " --qa {wildcards.qa} --generator {wildcards.generator} --model {input.model} --answers {input.answers}"
-        " --truth {input.truth} --copies {input.copies} --output {output.metrics} > {log} 2>&1"
+        " --truth {input.truth} --copies {input.copies} --work {input.work} --output {output.metrics} > {log} 2>&1"

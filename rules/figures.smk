@@ -155,3 +155,28 @@ rule plot_training:
     shell:
         "python {params.script} training --config {params.config} --output {output.svg}"
         " > {log} 2>&1"
+
+
+rule plot_calibration:
+    """How often a passage of each probability is positive, for the calibrations of the selected runs that are shown."""
+    input:
+        results.shown_calibrations(CONFIG),
+    output:
+        svg=report(
+            "results/figures/calibration.svg",
+            caption="../resources/report/captions/plot_calibration.rst",
+            category="Figures",
+            labels={"figure": "Calibration"},
+        ),
+        png="results/figures/calibration.png",
+    log:
+        "logs/plot_calibration.log",
+    conda:
+        "../envs/core.yaml"
+    params:
+        script=plan.script("plot.py"),
+        config=plan.configuration_file,
+        code=plan.code("plot.py", "calibration"),
+    shell:
+        "python {params.script} calibration --config {params.config} --output {output.svg}"
+        " > {log} 2>&1"

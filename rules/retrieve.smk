@@ -75,6 +75,7 @@ rule rerank:
     output:
         run="results/runs/reranked/{reranked}/{testset}.parquet",
         trec="results/runs/reranked/{reranked}/{testset}.trec",
+        summary="results/runs/reranked/{reranked}/{testset}.json",
     log:
         "logs/rerank/{reranked}-{testset}.log",
     benchmark:

@@ -59,9 +59,13 @@ def _values(configuration: Configuration, rule: str, parameter: str) -> Iterable
         return "", "@99"
     if rule in ("rerank", "rerank_by_llm"):
         return [name for name, each in configuration.reranked.items() if bool(each.reranker) == (rule == "rerank")]
+    if rule == "calibrate" and parameter == "labels":
+        return {each.labels for each in configuration.selected.values() if each.labels}
+    if rule in ("select", "select_by_llm"):
+        return [name for name, each in configuration.selected.items() if bool(each.labels) == (rule == "select")]
     if parameter == "backbone" and rule in ("train", "export_model"):
         return [*configuration.backbones, *configuration.rerankers]
-    own = {"generator": "annotators", "labels": "labels", "qa": "qa", "reranked": "reranked"}
+    own = {"generator": "annotators", "labels": "labels", "qa": "qa", "reranked": "reranked", "selected": "selected"}
     section = own.get(parameter, f"{parameter}s")
     return getattr(configuration, section)
 

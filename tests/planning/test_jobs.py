@@ -75,11 +75,13 @@ EXPECTED: list[tuple[str, dict[str, str], set[str]]] = [
     ("bm25_search", {"bm25": "tuned", "testset": "dev"}, {"bm25", *TESTSET}),
     ("read_external_run", {"external_run": "splade", "testset": "dev"}, {"path", *TESTSET}),
     ("rerank", {"reranked": "again"}, {"reranker", "depth"}),
+    ("calibrate", {"reranker": "cross", "labels": "asked"}, {"reranker", "titles"}),
+    ("select", {"selected": "sure"}, {"method", "threshold", "depth"}),
     ("merge_qrels", {"testset": "dev"}, {"relevance_level"}),
     ("match_answers", {"testset": "answered"}, {"metrics"}),
     ("evaluate", {"testset": "dev"}, {"testset", "metrics", "relevance_level"}),
     ("evaluate_answers", {"qa": "task"}, {"metrics", "layer"}),
-    ("results_table", {"table": "retrieval"}, {"table", "seeds", "first_stages", "labels", "shared_judges"}),
+    ("results_table", {"table": "retrieval"}, {"table", "seeds", "first_stages", "labels", "shared_judges", "prices"}),
     ("label_table", {"label_table": "sets"}, {"table", "labels"}),
     ("cost_table", {"cost_table": "costs"}, {"table", "seeds", "prices", "shared_judges", "work"}),
     ("judge_agreement", {"table": "retrieval"}, {"groups"}),
@@ -115,8 +117,11 @@ def test_the_json_of_a_job_has_the_keys_that_decide_its_result(
     assert keys(RULES[rule](WHOLE, **names)) == expected
 
 
+LLMS = {"annotate", "generate_answers", "rerank_by_llm", "select_by_llm"}
+
+
 def test_every_rule_with_settings_is_tried() -> None:
-    assert {rule for rule, _, _ in EXPECTED} | {"annotate", "generate_answers", "rerank_by_llm"} == set(RULES)
+    assert {rule for rule, _, _ in EXPECTED} | LLMS == set(RULES)
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -173,7 +178,10 @@ def test_a_stage_rests_on_the_keys_of_its_protocol(annotator: str, expected: dic
 
 @pytest.mark.parametrize(("generator", "model"), [("list", {"precision"}), ("point", {"precision"}), ("served", set())])
 def test_answers_rest_on_the_generator_and_the_number_of_passages(generator: str, model: set[str]) -> None:
-    expected = {f"generator.{key}" for key in (ALWAYS - {"precision"}) | model | ANSWERED} | {"passages"}
+    expected = {f"generator.{key}" for key in (ALWAYS - {"precision"}) | model | ANSWERED} | {
+        "passages",
+        "without_passages",
+    }
     assert keys(jobs.generate_answers(WHOLE, qa="task", generator=generator)) == expected
 
 
@@ -190,6 +198,19 @@ def test_reranking_by_an_llm_rests_on_the_keys_of_its_protocol(
 ) -> None:
     expected = {f"annotator.{key}" for key in annotator} | others
     assert keys(jobs.rerank_by_llm(WHOLE, reranked=reranked)) == expected
+
+
+@pytest.mark.parametrize(
+    ("selected", "annotator"),
+    [
+        ("chosen", ALWAYS | LISTED | ANSWERED),
+        ("chosen-by-point", ALWAYS | ANSWERED | {"pointwise"}),
+        ("chosen-by-served", (ALWAYS - {"precision"}) | LISTED),
+    ],
+)
+def test_a_selection_by_an_llm_rests_on_the_keys_of_all_its_stages(selected: str, annotator: set[str]) -> None:
+    expected = {f"annotator.{key}" for key in annotator} | {"stages", "depth"}
+    assert keys(jobs.select_by_llm(WHOLE, selected=selected)) == expected
 
 
 def test_what_a_job_does_not_depend_on_is_not_there_for_it() -> None:

@@ -9,7 +9,7 @@ import pytest
 from whole import WHOLE, at_places
 
 from utility_annotation.common.errors import InputError
-from utility_annotation.planning import reranking
+from utility_annotation.planning import reranking, runs
 from utility_annotation.planning.loading import read_resolved, write_resolved
 
 OURS = {"retriever": "bm25/bm25", "annotator": "list"}
@@ -62,7 +62,7 @@ def test_seeds_are_those_of_the_retriever_and_no_training_is_the_llms() -> None:
     assert "by-point-seed7" not in several.reranked
     assert reranking.models(WHOLE, "reranked/by-list") == [("encoder", "human")]
     assert reranking.models(WHOLE, "reranked/by-served") == []
-    assert [*reranking.stages(WHOLE, "reranked/by-served")][1:] == ["reranked/by-point", "bm25/bm25"]
+    assert [*runs.stages(WHOLE, "reranked/by-served")][1:] == ["reranked/by-point", "bm25/bm25"]
 
 
 def test_a_job_reads_what_the_plan_wrote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

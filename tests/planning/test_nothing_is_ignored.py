@@ -19,9 +19,7 @@ TALK = {"export_labels", "write_report"}
 
 FILES_ALONE = {
     "datasets/data/shards",  # how many jobs encode the corpus
-    # no training reads these pools
-    "pools/ids/titles",
-    "pools/found/titles",
+    "pools/ids/titles",  # no training reads this pool
 }
 """Places that decide which jobs there are, or that nothing rests on in this configuration."""
 
@@ -78,6 +76,9 @@ def test_every_number_and_switch_reaches_a_job_or_is_refused() -> None:
         ("annotators/list/pointwise", {"margin": 0.1}, "under the protocol listwise"),
         ("annotators/point/sampling", {"temperature": 0.5}, "under the protocol pointwise"),
         ("reranked/by-point/window", 15, "under the protocol pointwise"),
+        ("selected/chosen/method", "platt", "with an annotator"),
+        ("selected/chosen/threshold", 0.7, "with an annotator"),
+        ("selected/sure/stage", "relsel", "with `labels`"),
         ("reranked/by-point/step", 5, "under the protocol pointwise"),
         ("labels/useful/top_percent", 20, "on labels of source utilsel"),
         ("labels/theirs/top_percent", 20, "on labels of source file"),

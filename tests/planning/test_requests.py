@@ -20,7 +20,7 @@ from utility_annotation.audit.rates import GPU, Rates
 from utility_annotation.audit.sizes import Sizes
 from utility_annotation.audit.tables import RateTable, read_sizes, read_table
 from utility_annotation.audit.workload import Workloads
-from utility_annotation.planning import annotation, answers, reranking, results, retrieval, training
+from utility_annotation.planning import annotation, answers, reranking, results, retrieval, selection, training
 from utility_annotation.planning.loading import load
 from utility_annotation.planning.plan import Plan
 from utility_annotation.planning.resources import LEAST_MINUTES, REQUESTS
@@ -39,6 +39,8 @@ GPUS: dict[str, Callable[..., int] | None] = {
     "generate_answers": annotation.generator_gpus,
     "evaluate_answers": answers.bert_score_gpus,
     "rerank_by_llm": reranking.llm_gpus,
+    "calibrate": retrieval.gpus,
+    "select_by_llm": selection.llm_gpus,
     **{annotation.rule(stage): annotation.gpus for stage in STAGES},
 }
 """The rules that ask for time, and what says how many GPUs they have."""
@@ -57,6 +59,7 @@ def raw(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str
         "bm25-cross": {"retriever": "bm25/bm25", "reranker": "cross/human"},
         "by-llm": {"retriever": "bm25/bm25", "annotator": "llama-3.1-8b", "depth": 20},
     }
+    read["selected"] = {"chosen": {"retriever": "bm25/bm25", "annotator": "llama-3.1-8b", "depth": 5}}
     return read
 
 
@@ -111,6 +114,10 @@ def jobs(configuration: Configuration) -> Iterator[Asked]:
     for name, each in configuration.reranked.items():
         if each.annotator:
             yield from (("rerank_by_llm", {"reranked": name, "testset": testset}) for testset in configuration.testsets)
+    for name in configuration.selected:
+        yield from (("select_by_llm", {"selected": name, "testset": testset}) for testset in configuration.testsets)
+    for labels in configuration.labels:
+        yield "calibrate", {"reranker": "cross", "training": "human", "labels": labels}
     for qa in configuration.qa:
         for generator in ("llama-3.1-8b", "qwen-2.5-32b-int8"):
             yield "generate_answers", {"retriever": "any", "qa": qa, "generator": generator}

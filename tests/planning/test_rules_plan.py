@@ -258,6 +258,7 @@ def test_wildcards_are_the_names_of_the_configuration(plan: Plan) -> None:
         "external/splade",
         "reranked/again",
         *(rf"reranked/by\-{name}" for name in ("list", "point", "served")),
+        *("selected/chosen", r"selected/chosen\-by\-point", r"selected/chosen\-by\-served", "selected/sure"),
     ]
     assert Plan(at_places({"averages": {}, "tables": {}}), Path()).wildcard_patterns()["average"] == "none"
 

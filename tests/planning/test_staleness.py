@@ -14,6 +14,7 @@ from whole import WHOLE, at_places
 
 from utility_annotation.settings import Configuration, Settings, member_section
 
+CHOOSERS = {"rerank_by_llm", "select_by_llm"}
 JUDGES = {"sample_annotations", "annotation_cost"}
 SOURCE = {"format": "jsonl", "path": "own/new.jsonl"}
 GROUP = "tables/retrieval/groups/0"
@@ -80,7 +81,7 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
     ({"export_labels"}, {"pools/dev/source/testset": "judged"}),
     ({"build_pool"}, {"pools/ids/dataset": "other", "pools/ids/split": "dev"}),
     (
-        {"annotate", "export_labels", "generate_answers"},
+        {"annotate", "export_labels", "generate_answers", "select_by_llm"},
         {
             "annotators/list/answer_sampling/temperature": 0.5,
             "annotators/list/answer_sampling/top_p": 0.5,
@@ -90,7 +91,7 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
         },
     ),
     (
-        {"annotate", "export_labels", "generate_answers", "rerank_by_llm"},
+        {"annotate", "export_labels", "generate_answers", *CHOOSERS},
         {
             "annotators/list/model": "bert",
             "annotators/list/passage_words": 99,
@@ -105,7 +106,7 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
         },
     ),
     (
-        {"annotate", "export_labels", "rerank_by_llm"},
+        {"annotate", "export_labels", *CHOOSERS},
         {
             "annotators/list/permutations": 3,
             "annotators/list/sampling/temperature": 0.5,
@@ -115,9 +116,9 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
             "annotators/list/sampling/seed": 5,
         },
     ),
-    ({"annotate", "export_labels", "rerank_by_llm"}, {"annotators/served/structured_outputs": True}),
+    ({"annotate", "export_labels", *CHOOSERS}, {"annotators/served/structured_outputs": True}),
     (
-        {"annotate", "export_labels"},
+        {"annotate", "export_labels", "select_by_llm"},
         {
             "annotators/point/pointwise/relevant_percent": 20,
             "annotators/point/pointwise/answer_passages": 2,
@@ -127,7 +128,7 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
     ),
     # a pointwise ranking takes the likelihoods of the selection, which so is a stage of the same labels
     (
-        {"annotate", "export_labels", "generate_answers", "rerank_by_llm", *JUDGES},
+        {"annotate", "export_labels", "generate_answers", *CHOOSERS, *JUDGES},
         {"annotators/point/protocol": "listwise"},
     ),
     ({"merge_labels", "label_table", "export_labels", "sample_annotations"}, {"labels/ranked/top_percent": 20}),
@@ -192,9 +193,9 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
     ),
     ({"train", "search"}, {"backbones/encoder/query_prefix": "query: ", "backbones/encoder/query_length": 16}),
     ({"train", "encode"}, {"backbones/encoder/passage_prefix": "passage: ", "backbones/encoder/passage_length": 99}),
-    ({"train", "rerank", "export_model"}, {"rerankers/cross/model": "llm"}),
+    ({"train", "rerank", "calibrate", "export_model"}, {"rerankers/cross/model": "llm"}),
     (
-        {"train", "rerank"},
+        {"train", "rerank", "calibrate"},
         {
             "rerankers/cross/query_prefix": "query: ",
             "rerankers/cross/passage_prefix": "passage: ",
@@ -252,6 +253,7 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
         },
     ),
     ({"train", "export_labels"}, {"pools/dev/titles": False}),
+    ({"calibrate", "export_labels"}, {"pools/found/titles": False}),
     # the labels by which weights are chosen are behind the model, as those that are trained on
     ({"train", "write_verdict", "cost_table", "results_table"}, {"trainings/useful/dev": DEV_CHOOSES}),
     ({"write_verdict", "train", "export_model", "results_table"}, {"trainings/refined/init_from": "human"}),
@@ -280,12 +282,19 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
     ),
     # the run is an input file
     (set(), {"reranked/by-list/retriever": "bm25/bm25"}),
+    ({"select"}, {"selected/sure/method": "platt", "selected/sure/threshold": 0.7, "selected/sure/depth": 30}),
+    (
+        {"select_by_llm"},
+        {"selected/chosen/annotator": "served", "selected/chosen/stage": "relsel", "selected/chosen/depth": 30},
+    ),
+    # the run and the calibration are input files
+    (set(), {"selected/chosen/retriever": "bm25/tuned", "selected/sure/labels": "judged"}),
     # these decide which files are read
     ({"export_labels"}, {"annotators/list/prompts": "own/prompts"}),
     (set(), {"testsets/spare/dataset": "other", "testsets/spare/split": "dev", "testsets/labelled/relevant": "qrels"}),
     ({"annotation_cost"}, {"testsets/labelled/labels": "asked-again"}),
     (set(), {"averages/mean/testsets": ["judged", "dev"]}),
-    ({"generate_answers"}, {"qa/task/passages": 3}),
+    ({"generate_answers"}, {"qa/task/passages": 3, "qa/task/without_passages": "abstain"}),
     ({"evaluate_answers"}, {"qa/plain/metrics": ["f1"], "qa/task/bert_score/layer": 1}),
     # the model, the run and the template are input files
     (set(), {"qa/task/bert_score/model": "llm", "qa/plain/testset": "answered", "qa/plain/style": "short"}),
@@ -307,6 +316,9 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
             f"{GROUP}/rows": {"again": "human"},
             "tables/answers/qa": ["plain"],
             "tables/answers/generators": ["point"],
+            "tables/answers/answer_work": ["tokens"],
+            "tables/answers/bm25_answers": True,
+            "tables/retrieval/selected": ["chosen"],
             "tables/retrieval/testsets": ["dev", "judged"],
         },
     ),

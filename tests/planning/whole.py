@@ -101,6 +101,12 @@ RAW: dict[str, Any] = {
         "by-point": {"retriever": "bm25/bm25", "annotator": "point", "depth": 50},
         "by-served": {"retriever": "reranked/by-point", "annotator": "served", "depth": 20},
     },
+    "selected": {
+        "sure": {"retriever": "reranked/again", "labels": "asked"},
+        "chosen": {"retriever": "bm25/bm25", "annotator": "list"},
+        "chosen-by-point": {"retriever": "bm25/bm25", "annotator": "point", "depth": 10},
+        "chosen-by-served": {"retriever": "selected/sure", "annotator": "served", "stage": "relsel"},
+    },
     "qa": {
         "task": {
             "testset": "answered",

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import logging
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from utility_annotation.common.errors import InputError, run_script
-from utility_annotation.common.files import write_json
+from utility_annotation.common.files import read_json, write_json
 from utility_annotation.evaluation.answer_metrics import ANSWER_METRICS, BertScoreEncoder
 from utility_annotation.io.schemas import ANNOTATION, PER_QUERY
 from utility_annotation.planning import answers as files
@@ -22,6 +23,7 @@ def generate(arguments: argparse.Namespace) -> None:
     """Answer every question that has a ground-truth answer from the passages that the run ranks highest."""
     from utility_annotation.annotation.answers import AnswerStage
     from utility_annotation.annotation.command import StageJob, run
+    from utility_annotation.retrieval.answering import answer
     from utility_annotation.retrieval.retrieved import read_retrieved
 
     configuration = configuration_of(arguments)
@@ -38,11 +40,13 @@ def generate(arguments: argparse.Namespace) -> None:
     job = StageJob(
         files.STAGE, arguments.model, arguments.prompt, arguments.store, output, output.with_name("summary.json")
     )
-    run(job, settings.generator, configuration.performance.of(arguments.generator), items, AnswerStage)
+    work = partial(answer, abstain=settings.without_passages == "abstain")
+    run(job, settings.generator, configuration.performance.of(arguments.generator), items, AnswerStage, work)
 
 
 def evaluate(arguments: argparse.Namespace) -> None:
     """Score answers against ground truth, in all and question by question."""
+    from utility_annotation.evaluation.answer_work import work_of_answers
     from utility_annotation.evaluation.answers import evaluate_answers
     from utility_annotation.io.answers import read_references
     from utility_annotation.io.questions import nothing_left, repeated_queries
@@ -52,7 +56,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
     encoder = None
     if any(entry(ANSWER_METRICS, metric, "metric of answers").needs_encoder for metric in settings.metrics):
         encoder = _encoder(settings.layer, arguments.model, configuration.performance)
-    rows = ANNOTATION.read(arguments.answers, ["query_id", "outcome", "answer"]).to_pylist()
+    rows = ANNOTATION.read(arguments.answers, ["query_id", "outcome", "answer", "prompt_tokens"]).to_pylist()
     answers = {row["query_id"]: row["answer"] for row in rows}
     repeated = set() if arguments.copies is None else repeated_queries(arguments.copies)
     references = {key: texts for key, texts in read_references(arguments.truth).items() if key not in repeated}
@@ -69,6 +73,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
         "queries": len(result.query_ids),
         "outcomes": dict(sorted(Counter(row["outcome"] for row in rows).items())),
         "metrics": result.figures,
+        "work": work_of_answers(rows, *map(read_json, arguments.work)),
     }
     write_json(arguments.output, figures)
     listed = ", ".join(f"{metric} {value:.4f}" for metric, value in result.figures.items())
@@ -91,7 +96,7 @@ def main(argv: list[str] | None) -> None:
     commands = Commands(__doc__)
     parser = commands.add(generate, "generate")
     parser.add_argument(
-        "--retriever", required=True, help="BACKBONE/TRAINING, bm25/bm25 or reranked/NAME: whose passages are read"
+        "--retriever", required=True, help="such as BACKBONE/TRAINING or selected/NAME: whose passages are read"
     )
     parser.add_argument("--qa", required=True, help="a name from `qa`")
     parser.add_argument("--generator", required=True, help="a name from `annotators`")
@@ -100,13 +105,14 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--store", type=Path, required=True, help="folder of the completion store")
     parser.add_argument("--output", type=Path, required=True, help="answers (parquet); summary.json is written beside")
     parser = commands.add(evaluate, "evaluate")
-    parser.add_argument("--retriever", required=True, help="BACKBONE/TRAINING, bm25/bm25 or reranked/NAME")
+    parser.add_argument("--retriever", required=True, help="such as BACKBONE/TRAINING or selected/NAME")
     parser.add_argument("--qa", required=True, help="a name from `qa`")
     parser.add_argument("--generator", required=True, help="a name from `annotators`")
     parser.add_argument("--model", type=Path, nargs="?", help="model folder, for bert-score")
     parser.add_argument("--answers", required=True, type=Path, help="answers (parquet)")
     parser.add_argument("--truth", required=True, type=Path, help="ground-truth answers (parquet)")
     parser.add_argument("--copies", type=Path, nargs="?", help="questions to leave out (parquet)")
+    parser.add_argument("--work", type=Path, nargs="+", required=True, help="what the jobs did: the generator's first")
     parser.add_argument("--output", required=True, type=Path, help="metrics (JSON); per-query values beside")
     commands.run(argv)
 

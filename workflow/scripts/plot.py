@@ -1,4 +1,4 @@
-"""Draw a figure as SVG and PNG: results, lines, labels, positives, positions or trainings."""
+"""Draw a figure as SVG and PNG: results, lines, labels, positives, positions, trainings or calibrations."""
 
 from __future__ import annotations
 
@@ -60,6 +60,11 @@ def training(arguments: argparse.Namespace) -> None:
     figures.plot_training(list(map(read_training, records)), seeds, arguments.output)
 
 
+def calibration(arguments: argparse.Namespace) -> None:
+    """Reliability of the calibrations of selected runs, and what each threshold keeps."""
+    figures.plot_calibrations(_read(files.shown_calibrations(configuration_of(arguments))), arguments.output)
+
+
 def _read(paths: Iterable[str]) -> list[Any]:
     return [read_json(path, "labels") for path in paths]
 
@@ -69,7 +74,7 @@ def main(argv: list[str] | None) -> None:
     commands = Commands(__doc__)
     for run, section in (
         *((results, "tables"), (lines, "line_charts"), (labels, "label_charts")),
-        *((positives, None), (positions, None), (training, None)),
+        *((positives, None), (positions, None), (training, None), (calibration, None)),
     ):
         parser = commands.add(run, run.__name__)
         if section:

@@ -1,20 +1,25 @@
-"""Encode and search corpora with a trained retriever, index and search them with BM25, or rerank what was found."""
+"""Encode and search corpora with a trained retriever, index and search them with BM25, rerank what was found, or keep
+the passages of use.
+"""
 
 from __future__ import annotations
 
 import argparse
+import time
 from functools import partial
 from pathlib import Path
 
 from utility_annotation.common.errors import run_script
+from utility_annotation.common.files import write_json
 from utility_annotation.common.importing import large_packages
 from utility_annotation.io.formats.trec import write_run
 from utility_annotation.io.schemas import QUERIES, RUN
-from utility_annotation.planning import jobs
+from utility_annotation.planning import jobs, selection
 from utility_annotation.planning import retrieval as files
 from utility_annotation.planning.command import Commands, configuration_of
 from utility_annotation.planning.reranking import STAGE, annotator
-from utility_annotation.settings import BM25, RERANKED
+from utility_annotation.selection.selected import counts
+from utility_annotation.settings import BM25, RERANKED, SELECTED
 
 
 def encode(arguments: argparse.Namespace) -> None:
@@ -78,8 +83,10 @@ def rerank(arguments: argparse.Namespace) -> None:
     settings, performance = jobs.rerank(configuration, reranked=arguments.reranked), configuration.performance
     use_threads(performance.threads)
     device = choose_device(performance.encode.device, performance.encode.gpus, "encode")
+    model = rerankers.load(arguments.model, settings.reranker).to(device)
+    start = time.monotonic()
     run = reranking.rerank(
-        rerankers.load(arguments.model, settings.reranker).to(device),
+        model,
         arguments.run,
         arguments.queries,
         arguments.corpus,
@@ -87,8 +94,76 @@ def rerank(arguments: argparse.Namespace) -> None:
         scratch=arguments.output.parent,
         batch_tokens=performance.encode.batch_tokens,
     )
+    seconds = time.monotonic() - start
     RUN.write(arguments.output, run)
     write_run(arguments.output, arguments.output.with_suffix(".trec"), tag=f"{RERANKED}-{arguments.reranked}")
+    scored = counts(arguments.run, run, settings.depth)
+    figures = {"queries": scored["queries"], "passages": scored["passages"], "seconds": round(seconds, 3)}
+    write_json(arguments.output.with_suffix(".json"), figures | {"gpus": performance.encode.gpus})
+
+
+def calibrate(arguments: argparse.Namespace) -> None:
+    """Make a reranker's scores probabilities, by the labels of questions that it was not trained on."""
+    with large_packages():
+        from utility_annotation.common.devices import choose_device, use_threads
+        from utility_annotation.selection.held_out import check_held_out, scored_candidates
+        from utility_annotation.selection.reliability import calibrate as fit
+        from utility_annotation.training import rerankers
+    from utility_annotation.pools.shards import shard_files
+
+    configuration = configuration_of(arguments)
+    names, performance = {"reranker": arguments.reranker, "labels": arguments.labels}, configuration.performance
+    settings = jobs.calibrate(configuration, **names)
+    check_held_out(arguments.held_out, arguments.trained)
+    use_threads(performance.threads)
+    device = choose_device(performance.encode.device, performance.encode.gpus, "encode")
+    scored = scored_candidates(
+        rerankers.load(arguments.model, settings.reranker).to(device),
+        arguments.held_out,
+        shard_files(arguments.pool, configuration.pools[configuration.labels[arguments.labels].pool].shards),
+        titles=settings.titles,
+        scratch=arguments.output.parent,
+        batch_tokens=performance.encode.batch_tokens,
+    )
+    write_json(arguments.output, names | {"training": arguments.training} | fit(*scored))
+
+
+def select(arguments: argparse.Namespace) -> None:
+    """Keep the passages whose calibrated probability is high enough."""
+    from utility_annotation.selection.selected import select as keep
+
+    settings = jobs.select(configuration_of(arguments), selected=arguments.selected)
+    output = arguments.output
+    run = keep(
+        arguments.run,
+        arguments.calibration,
+        method=settings.method,
+        threshold=settings.threshold,
+        depth=settings.depth,
+    )
+    RUN.write(output, run)
+    write_run(output, output.with_suffix(".trec"), tag=f"{SELECTED}-{arguments.selected}")
+    write_json(output.with_suffix(".json"), counts(arguments.run, run, settings.depth))
+
+
+def select_by_llm(arguments: argparse.Namespace) -> None:
+    """Keep the passages that an LLM selects."""
+    from utility_annotation.annotation.command import StageJob, run
+    from utility_annotation.retrieval.llm_reranking import first_passages
+    from utility_annotation.selection.by_llm import make_stages
+    from utility_annotation.selection.by_llm import select as keep
+
+    configuration, output = configuration_of(arguments), arguments.output
+    settings = jobs.select_by_llm(configuration, selected=arguments.selected)
+    items = first_passages(
+        arguments.queries, arguments.run, arguments.corpus, depth=settings.depth, titles=settings.annotator.titles
+    )
+    prompts = dict(zip(settings.stages, arguments.prompts, strict=True))
+    work = partial(keep, run=arguments.run, depth=settings.depth, folder=arguments.annotation)
+    files = (arguments.model, arguments.prompts[-1], arguments.store, output, output.with_suffix(".json"))
+    performance = configuration.performance.of(selection.annotator(configuration, arguments.selected))
+    run(StageJob(selection.STAGE, *files), settings.annotator, performance, items, partial(make_stages, prompts), work)
+    write_run(output, output.with_suffix(".trec"), tag=f"{SELECTED}-{arguments.selected}")
 
 
 def rerank_by_llm(arguments: argparse.Namespace) -> None:
@@ -178,6 +253,30 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--queries", required=True, type=Path, help="questions (parquet)")
     parser.add_argument("--corpus", required=True, type=Path, help="corpus (parquet)")
     parser.add_argument("--output", required=True, type=Path, help="run (parquet); a TREC run is written beside it")
+    parser = commands.add(calibrate, "calibrate")
+    parser.add_argument("--reranker", required=True, help="a name from `rerankers`")
+    parser.add_argument("--training", required=True, help="a name from `trainings`, or untrained")
+    parser.add_argument("--labels", required=True, help="a name from `labels`: those of the held-out questions")
+    parser.add_argument("--model", required=True, type=Path, help="folder of the reranker's model")
+    parser.add_argument("--held-out", required=True, type=Path, help="their file (parquet)")
+    parser.add_argument("--pool", required=True, type=Path, help="folder of the shards of their pool")
+    parser.add_argument("--trained", type=Path, nargs="*", default=[], help="labels of its training (parquet)")
+    parser.add_argument("--output", required=True, type=Path, help="calibration (JSON)")
+    parser = commands.add(select, "select")
+    parser.add_argument("--selected", required=True, help="a name from `selected`")
+    parser.add_argument("--run", required=True, type=Path, help="the reranked run (parquet)")
+    parser.add_argument("--calibration", required=True, type=Path, help="calibration of its scores (JSON)")
+    parser.add_argument("--output", required=True, type=Path, help="run (parquet); .trec and .json are written beside")
+    parser = commands.add(select_by_llm, "select-by-llm")
+    parser.add_argument("--selected", required=True, help="a name from `selected`")
+    parser.add_argument("--model", type=Path, nargs="?", help="prepared model folder, if the annotator has a model")
+    parser.add_argument("--prompts", type=Path, nargs="+", required=True, help="the prompt template of each stage")
+    parser.add_argument("--run", required=True, type=Path, help="the ranking (parquet)")
+    parser.add_argument("--queries", required=True, type=Path, help="questions (parquet)")
+    parser.add_argument("--corpus", required=True, type=Path, help="corpus (parquet)")
+    parser.add_argument("--store", type=Path, required=True, help="folder of the completion store")
+    parser.add_argument("--annotation", type=Path, required=True, help="folder for each stage's annotation (parquet)")
+    parser.add_argument("--output", required=True, type=Path, help="run (parquet); .trec and .json are written beside")
     parser = commands.add(rerank_by_llm, "rerank-by-llm")
     parser.add_argument("--reranked", required=True, help="a name from `reranked`")
     parser.add_argument("--model", type=Path, nargs="?", help="prepared model folder, if the annotator has a model")

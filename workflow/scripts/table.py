@@ -30,7 +30,7 @@ def results(arguments: argparse.Namespace) -> None:
     agreement = [
         group for path in files.agreement(configuration, table=name) for group in read_json(path, "groups")["groups"]
     ]
-    _write(results_table(settings.table, cells, settings.shared_judges, agreement), arguments.output)
+    _write(results_table(settings.table, cells, settings.shared_judges, agreement, settings.prices), arguments.output)
 
 
 def labels(arguments: argparse.Namespace) -> None:

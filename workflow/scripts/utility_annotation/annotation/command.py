@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 from ..common.files import write_json
 from ..common.progress import waiting
@@ -15,12 +16,23 @@ from ..engines.store import CompletionStore
 from ..engines.throughput import Speed, device_count, record_speed, recorded_speed
 from ..settings import Annotator, Performance, Retries
 from .items import Item
-from .progress import AnnotationProgress
 from .prompts import PromptSanitizer, PromptTemplate
 from .shard import Stage, annotate
 
-Work = Callable[[Sequence[Item], Stage, Engine, CompletionStore, Retries, Path], AnnotationProgress]
-"""What is done with the items, as :func:`~.shard.annotate` does it: it writes the file at the path."""
+
+class Summarised(Protocol):
+    """Counts of what was done."""
+
+    def summary(self) -> dict[str, Any]:
+        """The counts of :meth:`.progress.AnnotationProgress.summary`, and others."""
+        ...
+
+
+Work = Callable[[Sequence[Item], Any, Engine, CompletionStore, Retries, Path], Summarised]
+"""What is done with the items, as :func:`~.shard.annotate` does it: it writes the file at the path.
+
+The second argument is the stage, or the stages, that ``make_stage`` of :func:`run` made.
+"""
 
 
 @dataclass(frozen=True)
@@ -49,7 +61,7 @@ def run(
     annotator: Annotator,
     performance: Performance,
     items: Sequence[Item],
-    make_stage: Callable[[Annotator, PromptTemplate], Stage],
+    make_stage: Callable[[Annotator, PromptTemplate], Stage | Mapping[str, Stage]],
     work: Work = annotate,
 ) -> None:
     """Open engine, template and store, and annotate the items, or do other work with them.

@@ -138,7 +138,11 @@ def read_items(pool: Path, read: Mapping[str, Path], *, titles: bool = True) -> 
     Raises:
         InputError: a file lacks a query of the shard, or selects a passage outside its pool.
     """
-    items: Iterable[Item] = read_pool(pool, titles=titles)
+    return with_results(read_pool(pool, titles=titles), read)
+
+
+def with_results(items: Iterable[Item], read: Mapping[str, Path]) -> list[Item]:
+    """Queries with what earlier stages made of them, see :func:`read_items`."""
     for name, path in read.items():
         items = _READERS.get(name, keep_relevant)(items, path)
     return list(items)

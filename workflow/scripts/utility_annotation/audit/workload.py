@@ -19,7 +19,7 @@ from ..annotation.names import TRUTH
 from ..annotation.prompts import PromptSanitizer, PromptTemplate
 from ..annotation.stages import STAGES
 from ..engines.protocol import Failure, ReplyRequest
-from ..planning import annotation, answers, jobs, reranking, retrieval
+from ..planning import annotation, answers, jobs, reranking, retrieval, selection
 from ..planning.resources import REQUESTS, RUN_BYTES, Closely, Reads
 from ..planning.training import starting_point
 from ..settings import Annotator, Backbone, Configuration, Reranker
@@ -79,7 +79,7 @@ class Workloads:
     ) -> None:
         self.configuration, self.sizes, self._rates, self._resources = configuration, sizes, rates, resources
         self._counter_of = counter
-        for name in ("asked", "_answered", "_reranked"):  # each is asked for by many jobs
+        for name in ("asked", "_answered", "_reranked", "_chosen"):  # each is asked for by many jobs
             setattr(self, name, cache(getattr(self, name)))
 
     def estimate(self, job: Job) -> Estimate:
@@ -168,6 +168,34 @@ class Workloads:
         annotator = reranking.annotator(self.configuration, reranked)
         return self._by_llm(job, annotator, reranking.STAGE, asked, questions.number, (hits, hits, 1000))
 
+    def _llm_selection(self, job: Job) -> Estimate:
+        selected, testset = job.wildcards["selected"], job.wildcards["testset"]
+        questions, hits = self._searched(testset)[0], self._hits(testset) * RUN_BYTES / 2
+        annotator, asked = selection.annotator(self.configuration, selected), self._chosen(selected, testset)
+        return self._by_llm(job, annotator, selection.STAGE, asked, questions.number, (hits, hits, 1000, hits))
+
+    def _chosen(self, selected: str, testset: str) -> Asked:
+        """What a selection asks an annotator for one question, in all its stages."""
+        settings = jobs.select_by_llm(self.configuration, selected=selected)
+        annotator = selection.annotator(self.configuration, selected)
+        item = self._found(testset, settings.depth, settings.annotator.passage_words)
+        each = [self._asked(annotator, stage, [item], len(item.passages)) for stage in settings.stages]
+        return Asked(
+            sum(one.requests for one in each),
+            sum(one.prompt_tokens for one in each),
+            sum(one.new_tokens for one in each),
+            scored=all(one.scored for one in each),
+        )
+
+    def _found(self, testset: str, depth: int, words: int) -> Item:
+        """A question of a test set with the first passages of a ranking, as a stand-in."""
+        questions, corpus = self._searched(testset)
+        shown = min(depth, self.configuration.testsets[testset].depth, corpus.number)
+        long = min(corpus.words, words)
+        return Item(
+            "", stand_in(questions.words), tuple(Passage(str(each), stand_in(long, each)) for each in range(shown))
+        )
+
     def _by_llm(
         self, job: Job, annotator: str, stage: str, asked: Asked, questions: float, outputs: tuple[float, ...]
     ) -> Estimate:
@@ -197,13 +225,17 @@ class Workloads:
         )
 
     def asked(self, pool: str, annotator: str, stage: str) -> Asked:
-        """What a stage asks an annotator for one question of a pool, by the stage's own code."""
+        """What a stage asks an annotator for one question of a pool."""
+        size = self.sizes.pool(pool)
+        return self._asked(annotator, stage, size.items, size.candidates)
+
+    def _asked(self, annotator: str, stage: str, items: Sequence[Item], candidates: float) -> Asked:
+        """What a stage asks an annotator for one of these questions, by the stage's own code."""
         settings = self.configuration.annotators[annotator]
         entry, way = STAGES[stage], STAGES[stage].way(settings.protocol)
         if way.shares:
             return Asked(scored=True)  # the likelihoods of that stage, from the completion store
-        size = self.sizes.pool(pool)
-        shown, words = size.candidates, float(_TRUTH_WORDS)
+        shown, words = candidates, float(_TRUTH_WORDS)
         for earlier in entry.reads:
             if earlier == TRUTH:
                 continue
@@ -213,7 +245,7 @@ class Workloads:
                 shown = self._selected(annotator, earlier, shown)
         template = self._template(annotation.template(self.configuration, stage=stage, annotator=annotator))
         made = entry.make(settings, template)
-        items = [replace(item, answer=stand_in(words)) for item in size.items]
+        items = [replace(item, answer=stand_in(words)) for item in items]
         count = self._counter(settings)
 
         def of_passages(number: int) -> tuple[float, float]:
@@ -244,10 +276,8 @@ class Workloads:
 
         settings = jobs.rerank_by_llm(self.configuration, reranked=reranked)
         annotator = reranking.annotator(self.configuration, reranked)
-        questions, corpus = self._searched(testset)
-        shown = min(settings.depth, self.configuration.testsets[testset].depth, corpus.number)
-        words = min(corpus.words, settings.annotator.passage_words)
-        passages = tuple(Passage(str(number), stand_in(words, number)) for number in range(shown))
+        item = self._found(testset, settings.depth, settings.annotator.passage_words)
+        shown = len(item.passages)
         template = self._template(reranking.template(self.configuration, reranked=reranked))
         stage = reranking_stage(settings.annotator, template)
         read, requests, written, scored = 0.0, 0, 0.0, settings.window is None
@@ -255,10 +285,10 @@ class Workloads:
             windows(shown, settings.window, settings.step) if settings.window and settings.step else [slice(shown)]
         )
         for part in together:
-            asked = stage.requests(Item("", stand_in(questions.words), passages[part]))
+            asked = stage.requests(replace(item, passages=item.passages[part]))
             assert not isinstance(asked, Failure), "it needs no answer"
             read, requests = read + prompt_tokens(asked, self._counter(settings.annotator)), requests + len(asked)
-            ranked = _RANKED_PASSAGE_TOKENS * len(passages[part])
+            ranked = _RANKED_PASSAGE_TOKENS * len(item.passages[part])
             written += 0 if scored else len(asked) * self._with_thought(annotator, ranked)
         return Asked(requests, read, written, scored)
 
@@ -361,7 +391,12 @@ class Workloads:
         pairs = min(questions.number * settings.depth, hits)
         tokens = pairs * _pair_tokens(settings.reranker, questions.words, corpus.words)
         amounts = (_START_ENCODER, self._encoder("encode", tokens, settings.reranker.model))
-        return self._taking(job, amounts, (hits * RUN_BYTES / 2,) * 2)
+        return self._taking(job, amounts, (hits * RUN_BYTES / 2, hits * RUN_BYTES / 2, 1000))
+
+    def _calibration(self, job: Job) -> Estimate:
+        reranker = self.configuration.rerankers[job.wildcards["reranker"]]
+        _, tokens = self._read_by_encoder(job.wildcards["labels"], reranker)
+        return self._taking(job, (_START_ENCODER, self._encoder("encode", tokens, reranker.model)), (_SMALL_BYTES,))
 
     def _answer_evaluation(self, job: Job) -> Estimate:
         task = self.configuration.qa[job.wildcards["qa"]]
@@ -390,6 +425,8 @@ _COUNTED: Mapping[Closely, Callable[[Workloads, Job], Estimate]] = {
     "search": Workloads._search,
     "reranking": Workloads._reranking,
     "llm-reranking": Workloads._llm_reranking,
+    "calibration": Workloads._calibration,
+    "llm-selection": Workloads._llm_selection,
     "answering": Workloads._answering,
     "answer-evaluation": Workloads._answer_evaluation,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,33 @@ class Speed:
 def device_count(summary: Mapping[str, Any]) -> int:
     """Devices of a job, by its summary: its GPUs, or one CPU or server."""
     return max(summary["gpus"], 1)
+
+
+def tokens_a_device_second(jobs: Iterable[Mapping[str, Any]]) -> float | None:
+    """Tokens per second of one device over jobs, by their summaries, or over earlier jobs if these made nothing.
+
+    None if no speed is recorded.
+    """
+    jobs = list(jobs)
+    made = sum(job["prompt_tokens"] + job["new_tokens"] for job in jobs)
+    seconds = sum(job["engine_seconds"] * device_count(job) for job in jobs)
+    if not made:
+        earlier = [job["earlier"] for job in jobs if job["earlier"]]
+        made = sum(speed["tokens"] for speed in earlier)
+        seconds = sum(speed["device_seconds"] for speed in earlier)
+    return made / seconds if made and seconds else None
+
+
+def device_seconds(summary: Mapping[str, Any]) -> float | None:
+    """Seconds of one device that all work of a job took, without the loading of its model.
+
+    Of an LLM's job they are its ``tokens``, stored ones included, at the speed of its engine; None where no speed is
+    recorded. Another job's are its own ``seconds``.
+    """
+    if "engine_seconds" not in summary:
+        return float(summary["seconds"]) * device_count(summary)
+    speed = tokens_a_device_second([summary])
+    return 0.0 if not summary["tokens"] else summary["tokens"] / speed if speed else None
 
 
 def record_speed(store: Path, stage: str, speed: Speed) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..settings import BM25, EXTERNAL, Configuration, JobSettings, Name
+from ..settings import BM25, EXTERNAL, Configuration, JobSettings, Name, Reranked, Selected
 from .settings import PEOPLE
 
 
@@ -26,14 +26,20 @@ def annotators_of_labels(configuration: Configuration, name: str) -> set[str]:
 def annotators_of_training(configuration: Configuration, name: str) -> set[str]:
     """The annotators behind the labels that decide a training and its first stages; none of an untrained backbone.
 
-    Those of a reranked run are those of its reranker's training, or the LLM that orders it, and those of the ranking
-    that it orders again.
+    Those of a reranked or selected run are those of its reranker's training, of the labels that calibrate its scores,
+    or the LLM that orders or selects, and those of the ranking that it is made from.
     """
     found: set[str] = set()
-    if name in configuration.reranked:
-        settings = configuration.reranked[name]
+    settings = configuration.reranked.get(name) or configuration.selected.get(name)
+    if settings is not None:
         found |= {settings.annotator} if settings.annotator else set()
-        for place, _, training in (each.partition("/") for each in (settings.reranker, settings.retriever)):
+        found |= (
+            annotators_of_labels(configuration, settings.labels)
+            if isinstance(settings, Selected) and settings.labels
+            else set()
+        )
+        rankings = [settings.retriever, *([settings.reranker] if isinstance(settings, Reranked) else [])]
+        for place, _, training in (each.partition("/") for each in rankings):
             found |= set() if place in (BM25, EXTERNAL) else annotators_of_training(configuration, training)
     stage: str | None = name
     while stage in configuration.trainings:

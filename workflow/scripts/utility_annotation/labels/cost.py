@@ -25,7 +25,7 @@ import pyarrow.compute as pc
 
 from ..common.errors import InputError
 from ..common.files import read_json
-from ..engines.throughput import device_count
+from ..engines.throughput import device_count, tokens_a_device_second
 from ..io.schemas import ANNOTATION, POOL
 from ..settings import Cost
 from .shards import query_subset
@@ -149,14 +149,8 @@ class StageRecord:
 
         None if no speed is recorded.
         """
-        made = sum(job["prompt_tokens"] + job["new_tokens"] for job in self.jobs)
-        seconds = sum(job["engine_seconds"] * device_count(job) for job in self.jobs)
-        if not made:
-            earlier = [job["earlier"] for job in self.jobs if job["earlier"]]
-            made = sum(speed["tokens"] for speed in earlier)
-            seconds = sum(speed["device_seconds"] for speed in earlier)
-        if made and seconds:
-            return made / seconds
+        if (speed := tokens_a_device_second(self.jobs)) is not None:
+            return speed
         logger.warning(
             "%s: the cost is unknown: the last jobs found every completion in the store, which has no record of the "
             "engine's speed.",

@@ -35,6 +35,15 @@ def run(configuration: Configuration, *, retriever: str, qa: str) -> str:
     return runs.run(configuration, retriever=retriever, testset=configuration.qa[qa].testset)
 
 
+def work(configuration: Configuration, *, retriever: str, qa: str, generator: str) -> list[str]:
+    """The summaries of the jobs behind answers: the generator's, then those that chose the passages."""
+    testset = configuration.qa[qa].testset
+    chosen = [each for each in runs.stages(configuration, retriever) if runs.made_from(configuration, each)]
+    files = (runs.run(configuration, retriever=each, testset=testset) for each in chosen)
+    summaries = [file.removesuffix(".parquet") + ".json" for file in files]
+    return [f"results/rag/{retriever}/{qa}/{generator}/summary.json", *summaries]
+
+
 def template(configuration: Configuration, *, qa: str, generator: str) -> str:
     """The prompt of the style in which the questions are answered, see :func:`.annotation.prompt`."""
     return annotation.prompt(configuration, generator, QUESTION_TEMPLATE.format(style=configuration.qa[qa].style))

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from ..evaluation.metric_names import parse
 from ..labels.sources import SOURCES
 from ..settings import Backbone, Configuration, Reranker, Source
+from . import selection
 from .data import split_of
 from .training import starting_point
 
@@ -21,6 +22,7 @@ _FORMATS = "utility_annotation.io.formats:FORMATS"
 _LOSSES = "utility_annotation.training.losses:LOSSES"
 _KINDS = "utility_annotation.training.kinds:KINDS"
 _SCORES = "utility_annotation.training.rerankers:SCORES"
+_METHODS = "utility_annotation.selection.calibration:METHODS"
 _POOLINGS = "utility_annotation.training.pooling:POOLINGS"
 _METRICS = "utility_annotation.evaluation.metric_names:METRICS"
 _MEANS = "utility_annotation.evaluation.candidates:MEANS"
@@ -99,6 +101,22 @@ def rerank(configuration: Configuration, *, reranked: str) -> list[str]:
     """How a reranker gives a score."""
     name, _, _ = configuration.reranked[reranked].reranker.partition("/")
     return [f"{_SCORES}[{configuration.rerankers[name].score}].load"]
+
+
+def calibrate(configuration: Configuration, *, reranker: str) -> list[str]:
+    """How a reranker gives a score."""
+    return [f"{_SCORES}[{configuration.rerankers[reranker].score}].load"]
+
+
+def select(configuration: Configuration, *, selected: str) -> list[str]:
+    """How scores become probabilities."""
+    return [f"{_METHODS}[{configuration.selected[selected].method}].probabilities"]
+
+
+def select_by_llm(configuration: Configuration, *, selected: str) -> list[str]:
+    """What asks and reads the replies of each stage, and what it reads."""
+    stages = selection.llm_stages(configuration, selected=selected)
+    return [each for stage in stages for each in annotate(configuration, stage=stage)]
 
 
 def match_answers(configuration: Configuration, *, testset: str) -> list[str]:

@@ -51,6 +51,11 @@ def _without_effect(configuration: Configuration) -> Iterator[tuple[str, Setting
         if reranked.reranker or (judge is not None and judge.protocol == "pointwise"):
             why = "with a reranker" if reranked.reranker else "under the protocol pointwise"
             yield f"reranked.{name}", reranked, ("window", "step"), why
+    for name, selected in configuration.selected.items():
+        if selected.annotator is not None:
+            yield f"selected.{name}", selected, ("method", "threshold"), "with an annotator"
+        else:
+            yield f"selected.{name}", selected, ("stage",), "with `labels`"
     for name, training in configuration.trainings.items():
         loss = LOSSES.get(training.loss)
         if loss is not None and (loss.soft_labels or loss.positives != "several"):

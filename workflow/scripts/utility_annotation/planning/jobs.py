@@ -35,6 +35,7 @@ from ..retrieval.settings import (
     RerankSettings,
     SearchSettings,
 )
+from ..selection.settings import CalibrationSettings, LlmSelectSettings, SelectSettings
 from ..settings import (
     BM25,
     Annotator,
@@ -52,7 +53,7 @@ from ..settings import (
     Split,
     Training,
 )
-from . import exports, pools, report, reranking, results, retrieval
+from . import exports, pools, report, reranking, results, retrieval, selection
 from .data import split_of
 from .training import starting_point
 
@@ -225,6 +226,29 @@ def rerank_by_llm(configuration: Configuration, *, reranked: str) -> LlmRerankSe
     return whole.only("annotator", "depth", *(("window", "step") if way.reply else ()))
 
 
+def calibrate(configuration: Configuration, *, reranker: str, labels: str) -> CalibrationSettings:
+    """A reranker as far as its scores depend on it, and whether it reads the titles of the labelled pool."""
+    titles = configuration.pools[configuration.labels[labels].pool].titles
+    return CalibrationSettings(reranker=configuration.rerankers[reranker], titles=titles)
+
+
+def select(configuration: Configuration, *, selected: str) -> SelectSettings:
+    """Which passages a calibrated reranker keeps."""
+    settings = configuration.selected[selected]
+    return SelectSettings(method=settings.method, threshold=settings.threshold, depth=settings.depth)
+
+
+def select_by_llm(configuration: Configuration, *, selected: str) -> LlmSelectSettings:
+    """An annotator as far as its selection depends on it, the stages that it goes through, and how many passages it is
+    shown.
+    """
+    settings = configuration.selected[selected]
+    annotator = configuration.annotators[str(settings.annotator)]
+    stages = tuple(selection.llm_stages(configuration, selected=selected))
+    keys = dict.fromkeys(key for stage in stages for key in STAGES[stage].way(annotator.protocol).settings)
+    return LlmSelectSettings(annotator=_rests_on(annotator, tuple(keys)), stages=stages, depth=settings.depth)
+
+
 class MergeQrelsSettings(JobSettings):
     """The grade that a positive label counts as."""
 
@@ -262,16 +286,23 @@ def evaluate(configuration: Configuration, *, testset: str) -> EvaluateSettings:
 
 
 class GenerateSettings(JobSettings):
-    """The LLM that answers, and how many passages it is shown. How it is to answer stands in the prompt template."""
+    """The LLM that answers, how many passages it is shown, and whether it is asked without any.
+
+    How it is to answer stands in the prompt template.
+    """
 
     generator: Annotator
     passages: int
+    without_passages: str
 
 
 def generate_answers(configuration: Configuration, *, qa: str, generator: str) -> GenerateSettings:
     """The generator as far as answers depend on it, and the number of passages."""
     settings = _rests_on(configuration.annotators[generator], ANSWER_REPLY)
-    return GenerateSettings.model_construct(generator=settings, passages=configuration.qa[qa].passages)
+    task = configuration.qa[qa]
+    return GenerateSettings.model_construct(
+        generator=settings, passages=task.passages, without_passages=task.without_passages
+    )
 
 
 class EvaluateAnswersSettings(JobSettings):
@@ -296,6 +327,7 @@ def results_table(configuration: Configuration, *, table: str) -> ResultsTableSe
         first_stages=reranking.first_stages(configuration, table=table),
         labels=results.table_labels(configuration, table=table),
         shared_judges=shared_judges(configuration, settings.names(), settings.testsets),
+        prices=configuration.cost if "usd_per_1000" in settings.answer_work else None,
     )
 
 

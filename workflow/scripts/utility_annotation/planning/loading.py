@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from ..common.errors import InputError
 from ..common.files import write_text
-from ..settings import Configuration, Settings, canonical, reranking, training
+from ..settings import ON_TOP, Configuration, Settings, canonical, reranking, training
 from ..settings.base import RENAMED, member_section, nearest
 
 
@@ -38,10 +38,11 @@ def _typed(raw: Mapping[str, Any], path: str) -> Configuration:
         raise _wrong([_explain(problem) for problem in error.errors()], path) from None
     try:
         trainings = training.of_each_seed(configuration.trainings)
-        reranked, _ = reranking.of_each_seed(configuration.reranked, trainings)
+        reranked, selected, _ = reranking.of_each_seed(configuration.reranked, configuration.selected, trainings)
     except ValueError as error:
         raise _wrong([str(error)], path) from None
-    return configuration.model_copy(update={"trainings": trainings, "reranked": reranked})
+    update = {"trainings": trainings, "reranked": reranked, "selected": selected}
+    return configuration.model_copy(update=update)
 
 
 def _checked(configuration: Configuration, path: str) -> Configuration:
@@ -54,12 +55,13 @@ def _checked(configuration: Configuration, path: str) -> Configuration:
         if each != name  # the message names the training itself
         for end in ".:"
     }
-    _, seeds = reranking.of_each_seed(configuration.reranked, configuration.trainings)
+    *_, seeds = reranking.of_each_seed(configuration.reranked, configuration.selected, configuration.trainings)
     of_seeds |= {
-        f"reranked.{each}{end}"
+        f"{section}.{each}{end}"
         for name, names in seeds.items()
         for each in names.values()
         if each != name
+        for section in ON_TOP
         for end in ".:"
     }
     if found := [problem for problem in problems(configuration) if not problem.startswith(tuple(of_seeds))]:

@@ -15,7 +15,8 @@ from typing import Any, Protocol, TypeVar
 from ..common.code_digest import code_digest
 from ..common.file_digest import content_digest
 from ..exports.forms import FORMS
-from ..settings import BM25, EXTERNAL, RERANKED, UNTRAINED, Configuration, Settings, canonical
+from ..settings import BM25, EXTERNAL, UNTRAINED, Configuration, Settings, canonical
+from ..settings.reranking import again_by_name
 from . import data, labels, results
 from .loading import resolved_name
 from .resources import REQUESTS
@@ -206,8 +207,8 @@ class Plan:
         lexical = [BM25, *known.bm25_variants]
         external = [f"{EXTERNAL}/{name}" for name in known.external_runs]
         dense = [f"{b}/{name}" for b in known.backbones for name in (UNTRAINED, *known.trainings)]
-        again = [f"{RERANKED}/{name}" for name in known.reranked]
-        retriever = one_of([*(f"{BM25}/{name}" for name in lexical), *external, *again, *dense])
+        on_top = again_by_name(known.reranked, known.selected)
+        retriever = one_of([*(f"{BM25}/{name}" for name in lexical), *external, *on_top, *dense])
         return {
             "annotator": one_of(known.annotators),
             "average": one_of(known.averages),
@@ -227,9 +228,11 @@ class Plan:
             "pool": one_of(known.pools),
             "qa": one_of(known.qa),
             "reranked": one_of(known.reranked),
+            "reranker": one_of(known.rerankers),
             "retriever": retriever,
             "first": retriever,
             "second": retriever,
+            "selected": one_of(known.selected),
             "shard": r"\d{4}-of-\d{4}",
             "split": one_of({split for dataset in known.datasets.values() for split in dataset.splits}),
             "table": one_of(known.tables),
@@ -245,6 +248,10 @@ class Plan:
     def reranked_by(self, kind: str) -> str:
         """Pattern of the reranked runs of a kind: ``reranker`` or ``annotator``."""
         return one_of(name for name, settings in self.configuration.reranked.items() if getattr(settings, kind))
+
+    def selected_by(self, kind: str) -> str:
+        """Pattern of the selected runs of a kind: ``labels`` or ``annotator``."""
+        return one_of(name for name, settings in self.configuration.selected.items() if getattr(settings, kind))
 
     def targets(self) -> dict[str, list[str]]:
         """Every named target with its files: the whole, each kind of result, each table and each chart."""

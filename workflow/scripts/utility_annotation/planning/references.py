@@ -10,7 +10,7 @@ from ..labels.sources import is_soft, needs_truth
 from ..settings import (
     BM25,
     EXTERNAL,
-    RERANKED,
+    OF_NO_BACKBONE,
     UNTRAINED,
     Configuration,
     Dev,
@@ -18,12 +18,14 @@ from ..settings import (
     Pool,
     Reranked,
     ResultsTable,
+    Selected,
     Split,
     Testset,
     Training,
 )
 from ..settings.base import nearest
-from . import ignored, reranking, retrieval, tables
+from ..settings.reranking import again_by_name
+from . import ignored, reranking, retrieval, selection, tables
 from .resources import REQUESTS, TARGETS
 
 
@@ -37,22 +39,25 @@ def problems(configuration: Configuration) -> Iterator[str]:
         yield from _labels(configuration, name, labels)
     for name, backbone in configuration.backbones.items():
         yield from _unknown(f"backbones.{name}.model", backbone.model, configuration.models, "models")
-        if name in (BM25, EXTERNAL, RERANKED):
+        if name in OF_NO_BACKBONE:
             yield f"backbones.{name}: this name is reserved"
     for name, reranker in configuration.rerankers.items():
         yield from _unknown(f"rerankers.{name}.model", reranker.model, configuration.models, "models")
-        if name in (BM25, EXTERNAL, RERANKED):
+        if name in OF_NO_BACKBONE:
             yield f"rerankers.{name}: this name is reserved"
         if name in configuration.backbones:
             yield f"rerankers.{name}: a backbone has this name"
-    for name, reranked in configuration.reranked.items():
-        yield from _reranked(configuration, name, reranked)
+    for ranking, settings in again_by_name(configuration.reranked, configuration.selected).items():
+        yield from _again(configuration, ranking, settings)
+    for name in configuration.reranked.keys() & configuration.selected.keys():
+        yield f"selected.{name}: a ranking of `reranked` has this name"
     for name, training in configuration.trainings.items():
         yield from _training(configuration, name, training)
     for name, testset in configuration.testsets.items():
         yield from _testset(configuration, name, testset)
     yield from _lengths(configuration)
     yield from reranking.problems(configuration)
+    yield from selection.problems(configuration)
     served = [each.served_model_name for each in configuration.annotators.values() if each.served_model_name]
     for name in configuration.performance.annotate.servers:
         if name not in served:
@@ -134,9 +139,9 @@ def _retrievers(configuration: Configuration, testset: str | None) -> list[str]:
     known = [f"{BM25}/{name}" for name in (BM25, *configuration.bm25_variants)]
     known += [f"{EXTERNAL}/{run}" for run, has in configuration.external_runs.items() if testset in has.files]
     known += [
-        f"{RERANKED}/{name}"
-        for name in configuration.reranked
-        if (run := reranking.external_run(configuration, f"{RERANKED}/{name}")) is None
+        ranking
+        for ranking in again_by_name(configuration.reranked, configuration.selected)
+        if (run := reranking.external_run(configuration, ranking)) is None
         or testset in configuration.external_runs[run].files
     ]
     trainings = (UNTRAINED, *configuration.trainings)
@@ -185,14 +190,17 @@ def _training(configuration: Configuration, name: str, training: Training) -> It
         stage = configuration.trainings[stage].init_from
 
 
-def _reranked(configuration: Configuration, name: str, reranked: Reranked) -> Iterator[str]:
-    place = f"reranked.{name}"
-    trainings = (UNTRAINED, *configuration.trainings)
-    known = [f"{reranker}/{training}" for reranker in configuration.rerankers for training in trainings]
-    yield from _unknown(f"{place}.reranker", reranked.reranker or None, known, "rerankers/trainings")
-    yield from _unknown(f"{place}.annotator", reranked.annotator, configuration.annotators, "annotators")
+def _again(configuration: Configuration, ranking: str, settings: Reranked | Selected) -> Iterator[str]:
+    place, name = ranking.replace("/", "."), ranking.partition("/")[2]
+    if isinstance(settings, Reranked):
+        trainings = (UNTRAINED, *configuration.trainings)
+        known = [f"{reranker}/{training}" for reranker in configuration.rerankers for training in trainings]
+        yield from _unknown(f"{place}.reranker", settings.reranker or None, known, "rerankers/trainings")
+    else:
+        yield from _unknown(f"{place}.labels", settings.labels, configuration.labels, "labels")
+    yield from _unknown(f"{place}.annotator", settings.annotator, configuration.annotators, "annotators")
     retrievers = {each for testset in configuration.testsets for each in _retrievers(configuration, testset)}
-    yield from _unknown(f"{place}.retriever", reranked.retriever, sorted(retrievers), "backbones/trainings")
+    yield from _unknown(f"{place}.retriever", settings.retriever, sorted(retrievers), "backbones/trainings")
     if name in (UNTRAINED, BM25):
         yield f"{place}: this name is reserved"
     for kind, others in (("a training", configuration.trainings), ("an external run", configuration.external_runs)):
@@ -283,7 +291,7 @@ def _searches(configuration: Configuration) -> Iterator[tuple[str, bool]]:
     """Each test set or average that a table, a chart or a pool rests on, and whether a backbone searches it."""
     for table in configuration.tables.values():
         tasks = (configuration.qa[name].testset for name in table.qa if name in configuration.qa)
-        again = (reranking.by_backbone(configuration, f"{RERANKED}/{name}") for name in table.reranked)
+        again = (reranking.by_backbone(configuration, ranking) for ranking in table.on_top())
         backbone = bool(table.backbones) or any(again)
         yield from ((name, backbone) for name in (*table.testsets, *tasks))
     yield from ((table.testset, True) for table in configuration.cost_tables.values())
@@ -365,7 +373,7 @@ def _results_table(configuration: Configuration, place: str, table: ResultsTable
     for backbone in table.backbones:
         yield from _unknown(f"{place}.backbones", backbone, configuration.backbones, "backbones")
     shown = {row.training for row in table.shown()}
-    beside = (*table.external_runs, *table.reranked)
+    beside = (*table.external_runs, *table.reranked, *table.selected)
     compared = table.groups or table.baseline in beside
     baselines = {table.baseline, *(group.second_baseline for group in table.groups)} if compared else set()
     for training in sorted(shown):
@@ -379,6 +387,8 @@ def _results_table(configuration: Configuration, place: str, table: ResultsTable
         yield from _unknown(f"{place}.external_runs", name, configuration.external_runs, "external_runs")
     for name in table.reranked:
         yield from _unknown(f"{place}.reranked", name, configuration.reranked, "reranked")
+    for name in table.selected:
+        yield from _unknown(f"{place}.selected", name, configuration.selected, "selected")
     tasks = [configuration.qa[task].testset for task in table.qa if task in configuration.qa]
     rows = [f"{kind}/{name}" for kind, _, name in table.beside()]
     for run in dict.fromkeys(filter(None, (reranking.external_run(configuration, row) for row in rows))):

@@ -6,48 +6,32 @@ from collections.abc import Iterator
 from itertools import chain
 
 from ..annotation.stages import RERANKING
-from ..settings import EXTERNAL, RERANKED, Configuration
+from ..settings import EXTERNAL, Configuration, Reranked
 from . import annotation, retrieval, runs, training
 
 STAGE = "reranking"
 """The name by which the speed of an LLM that reranks is kept in the completion store."""
 
 
-def name_of(retriever: str) -> str | None:
-    """The name in ``reranked`` of a retriever; None for one that is there without a reranker."""
-    place, _, name = retriever.partition("/")
-    return name if place == RERANKED else None
-
-
-def stages(configuration: Configuration, retriever: str) -> Iterator[str]:
-    """A retriever, and those whose rankings it orders again, the first stage last."""
-    while True:
-        yield retriever
-        settings = configuration.reranked.get(name_of(retriever) or "")
-        if settings is None:
-            return
-        retriever = settings.retriever
-
-
 def external_run(configuration: Configuration, retriever: str) -> str | None:
-    """The run of others that a reranked run orders again, if its first stage is one that there is."""
-    *_, first = stages(configuration, retriever)
+    """The run of others from which a retriever's ranking is made, if its first stage is one that there is."""
+    *_, first = runs.stages(configuration, retriever)
     place, _, name = first.partition("/")
     return name if place == EXTERNAL and name in configuration.external_runs else None
 
 
 def by_backbone(configuration: Configuration, retriever: str) -> bool:
     """Whether a backbone searches for a retriever."""
-    *_, first = stages(configuration, retriever)
+    *_, first = runs.stages(configuration, retriever)
     return first.partition("/")[0] in configuration.backbones
 
 
 def models(configuration: Configuration, retriever: str) -> list[tuple[str, str]]:
     """(backbone or reranker, training) of the models on which a retriever rests, through every stage."""
     found = []
-    for stage in stages(configuration, retriever):
-        settings = configuration.reranked.get(name_of(stage) or "")
-        place, _, name = (settings.reranker if settings else stage).partition("/")
+    for stage in runs.stages(configuration, retriever):
+        settings = runs.made_from(configuration, stage)
+        place, _, name = (settings.reranker if isinstance(settings, Reranked) else stage).partition("/")
         if place in configuration.backbones or place in configuration.rerankers:
             found.append((place, name))
     return found
@@ -60,24 +44,28 @@ def reranker(configuration: Configuration, reranked: str) -> tuple[str, str]:
 
 
 def first_stages(configuration: Configuration, *, table: str) -> dict[str, tuple[str, str]]:
-    """By reranked run of a table, the row that it orders again: (backbone, training). None where the table lacks it."""
+    """By reranked or selected run of a table, the row that it is made from: (backbone, training). None where the table
+    lacks it.
+    """
     settings = configuration.tables[table]
     rows = {(backbone, row.training) for backbone in settings.backbones for row in settings.shown()}
     rows |= {(place, name) for place, _, name in settings.beside()}
     found: dict[str, tuple[str, str]] = {}
-    for name in settings.reranked:
-        if name in configuration.reranked:
-            place, _, first = configuration.reranked[name].retriever.partition("/")
-            found |= {name: (place, first)} if (place, first) in rows else {}
+    for ranking in settings.on_top():
+        if (made := runs.made_from(configuration, ranking)) is not None:
+            place, _, first = made.retriever.partition("/")
+            found |= {ranking.partition("/")[2]: (place, first)} if (place, first) in rows else {}
     return found
 
 
 def problems(configuration: Configuration) -> Iterator[str]:
-    """One sentence for each reranked run that is shown or pooled and is to read more passages than are retrieved."""
+    """One sentence for each reranked or selected run that is shown or pooled and is to read more passages than are
+    retrieved.
+    """
     shown = {
-        (f"{RERANKED}/{name}", testset)
+        (ranking, testset)
         for table in configuration.tables.values()
-        for name in table.reranked
+        for ranking in table.on_top()
         for testset in chain(
             table.testsets, (configuration.qa[task].testset for task in table.qa if task in configuration.qa)
         )
@@ -92,12 +80,12 @@ def problems(configuration: Configuration) -> Iterator[str]:
         (each, shown.testset) for shown in configuration.report.comparisons for each in (shown.first, shown.second)
     }
     for retriever, testset in sorted(shown):
-        for stage in stages(configuration, retriever):
-            settings = configuration.reranked.get(name_of(stage) or "")
+        for stage in runs.stages(configuration, retriever):
+            settings = runs.made_from(configuration, stage)
             for member in retrieval.testsets_of(configuration, [testset]):
                 depth = configuration.testsets[member].depth
                 if settings is not None and depth < settings.depth:
-                    place = f"reranked.{name_of(stage)}.depth"
+                    place = f"{stage.replace('/', '.')}.depth"
                     yield f"{place} is {settings.depth}, but testsets.{member} retrieves {depth} passages"
 
 

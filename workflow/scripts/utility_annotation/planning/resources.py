@@ -22,6 +22,8 @@ Closely = Literal[
     "search",
     "reranking",
     "llm-reranking",
+    "calibration",
+    "llm-selection",
     "answering",
     "answer-evaluation",
 ]
@@ -123,6 +125,9 @@ REQUESTS: Mapping[str, Request] = {
     "bm25_search": Request(8000, 240, Reads("hits", bytes_each=RUN_BYTES)),
     "rerank": Request(8000, 240, "reranking"),
     "rerank_by_llm": Request(16000, 480, "llm-reranking"),
+    "calibrate": Request(8000, 240, "calibration"),
+    "select": Request(4000, work=Reads("hits", texts=False, bytes_each=RUN_BYTES / 2)),
+    "select_by_llm": Request(16000, 480, "llm-selection"),
     "read_external_run": Request(4000, work=Reads("hits", texts=False, bytes_each=RUN_BYTES / 2)),
     "match_answers": Request(4000, work=Reads("hits", bytes_each=8)),
     "merge_qrels": Request(4000),
@@ -133,6 +138,7 @@ REQUESTS: Mapping[str, Request] = {
     "evaluate_answers": Request(8000, 120, "answer-evaluation"),
     **dict.fromkeys(("average_metrics", "results_table", "label_table", "cost_table"), Request()),
     **dict.fromkeys(("plot_results", "plot_lines", "plot_labels", "plot_positives", "plot_positions"), Request()),
+    "plot_calibration": Request(),
     **dict.fromkeys(("plot_training", "write_verdict", "write_report", "export_model"), Request()),
     "export_labels": Request(work=Reads("candidates", bytes_a_word=PLAIN_BYTES_A_WORD)),
 }

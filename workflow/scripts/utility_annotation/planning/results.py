@@ -8,8 +8,8 @@ from pathlib import Path
 from ..labels.settings import PEOPLE, JudgedAlike
 from ..labels.work import Work, work_of_training
 from ..pools.shards import shard_names
-from ..settings import BM25, EXTERNAL, RERANKED, UNTRAINED, Configuration, ResultsTable
-from . import annotation, data, labels, pools, reranking, retrieval, training
+from ..settings import BM25, EXTERNAL, ON_TOP, UNTRAINED, Configuration, ResultsTable
+from . import annotation, data, labels, pools, reranking, retrieval, selection, training
 
 REPORT = "results/report.html"
 
@@ -23,14 +23,16 @@ def cells(configuration: Configuration, table: str) -> list[str]:
     seeds = table_seeds(configuration, table=table)
     names = [name for row in settings.shown() for name in seeds[row.training]]
     trained = [f"{backbone}/{name}" for backbone in settings.backbones for name in dict.fromkeys(names)]
-    again = [f"{RERANKED}/{each}" for name in settings.reranked for each in seeds[name]]
-    beside = [f"{kind}/{name}" for kind, _, name in settings.beside() if kind != RERANKED] + again
+    rows = (row.partition("/") for row in settings.on_top())
+    on_top = [f"{place}/{each}" for place, _, name in rows for each in seeds[name]]
+    beside = [f"{kind}/{name}" for kind, _, name in settings.beside() if kind not in ON_TOP] + on_top
     evaluated = {
         f"{EXTERNAL}/{name}": retrieval.external_testsets(configuration, name) for name in settings.external_runs
     }
-    for row in again:
+    for row in on_top:
         if run := reranking.external_run(configuration, row):
             evaluated[row] = retrieval.external_testsets(configuration, run)
+    bm25 = [f"{BM25}/{BM25}"] if settings.bm25_answers else []
     found = [
         f"results/metrics/{row}/{testset}"
         for row in (*beside, *trained)
@@ -39,7 +41,7 @@ def cells(configuration: Configuration, table: str) -> list[str]:
     ]
     answers = [
         f"results/rag/{row}/{qa}/{generator}/metrics"
-        for row in dict.fromkeys((*trained, *evaluated, *again))
+        for row in dict.fromkeys((*bm25, *trained, *evaluated, *on_top))
         for qa in settings.qa
         if row not in evaluated or configuration.qa[qa].testset in evaluated[row]
         for generator in settings.generators
@@ -48,7 +50,7 @@ def cells(configuration: Configuration, table: str) -> list[str]:
 
 
 def table_seeds(configuration: Configuration, *, table: str) -> dict[str, tuple[str, ...]]:
-    """By training and reranked run of a table, those of each seed."""
+    """By training, reranked and selected run of a table, those of each seed."""
     settings = configuration.tables[table]
     return training.of_all_seeds(configuration, settings.names())
 
@@ -144,11 +146,12 @@ def table_copies_files(configuration: Configuration, *, table: str) -> list[str]
 
 
 def table_labels(configuration: Configuration, *, table: str) -> dict[str, str]:
-    """By training and reranked run, the label set whose figures a table shows beside it; none without
-    ``label_metrics``. That of a reranked run is its reranker's.
+    """By training, reranked and selected run, the label set whose figures a table shows beside it; none without
+    ``label_metrics``. That of a reranked run is its reranker's, and that of a selected run the one of its scores.
     """
     settings = configuration.tables[table]
     rerankers = {name: reranking.reranker(configuration, name)[1] for name in settings.reranked}
+    rerankers |= {name: training for name in settings.selected if (training := selection.training(configuration, name))}
     own = {name: rerankers.get(name, name) for name in settings.names()}
     found = _labels(configuration, own.values(), settings.label_metrics)
     return {name: found[training] for name, training in own.items() if training in found}
@@ -385,8 +388,18 @@ def all_charts(configuration: Configuration) -> list[str]:
 
 def all_figures(configuration: Configuration) -> list[str]:
     """Every chart, and the figures of labels and trainings."""
-    drawn = ("positives", "positions", "training") if shown_trainings(configuration) else ()
+    drawn = [*(("positives", "positions", "training") if shown_trainings(configuration) else ())]
+    drawn += ["calibration"] if shown_calibrations(configuration) else []
     return all_charts(configuration) + [f"results/figures/{name}.svg" for name in drawn]
+
+
+def shown_calibrations(configuration: Configuration) -> list[str]:
+    """The calibrations behind the selected runs that tables show, each once."""
+    seeds = {name: table_seeds(configuration, table=name) for name in configuration.tables}
+    shown = [
+        each for name, table in configuration.tables.items() for one in table.selected for each in seeds[name][one]
+    ]
+    return list(dict.fromkeys(file for name in shown for file in selection.calibration(configuration, selected=name)))
 
 
 def shown_trainings(configuration: Configuration) -> list[tuple[str, str]]:
@@ -411,7 +424,7 @@ def _shown(configuration: Configuration) -> list[tuple[str, str]]:
 def _models(configuration: Configuration, table: ResultsTable) -> list[tuple[str, str]]:
     """(backbone or reranker, training) of every trained model on which a row of a table rests."""
     pairs = [(backbone, row.training) for backbone in table.backbones for row in table.shown()]
-    pairs += [pair for name in table.reranked for pair in reranking.models(configuration, f"{RERANKED}/{name}")]
+    pairs += [pair for ranking in table.on_top() for pair in reranking.models(configuration, ranking)]
     return [pair for pair in pairs if pair[1] in configuration.trainings]
 
 

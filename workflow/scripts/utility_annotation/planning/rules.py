@@ -17,6 +17,7 @@ from . import (
     results,
     retrieval,
     runs,
+    selection,
     training,
 )
 from . import report as report_files
@@ -42,5 +43,6 @@ __all__ = [
     "results",
     "retrieval",
     "runs",
+    "selection",
     "training",
 ]

@@ -10,8 +10,8 @@ from . import labels
 
 
 def of_all_seeds(configuration: Configuration, trainings: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """By training or reranked run, those that stand under its name: one per seed; anything else by itself."""
-    _, seeds = of_each_seed(configuration.reranked, configuration.trainings)
+    """By training, reranked or selected run, those that stand under its name: one per seed; else it by itself."""
+    *_, seeds = of_each_seed(configuration.reranked, configuration.selected, configuration.trainings)
     seeds |= {name: training.names(name) for name, training in configuration.trainings.items()}
     return {name: tuple(seeds[name].values()) if name in seeds else (name,) for name in trainings}
 

@@ -11,7 +11,7 @@ from typing import Any
 from ..audit.plan import Estimate, Job
 from ..audit.predictions import Predictions
 from ..audit.workload import Workloads
-from ..planning import data, reranking
+from ..planning import data, reranking, selection
 from ..settings import Configuration
 from ..settings.hub import HubFiles
 from .cluster import Partition, Request
@@ -97,13 +97,17 @@ class Run:
         if self.jobs is None:
             return sorted(self.configuration.annotators)
         asked = {
-            job.wildcards.get("annotator")
-            or job.wildcards.get("generator")
-            or reranking.annotator(self.configuration, job.wildcards["reranked"])
+            job.wildcards.get("annotator") or job.wildcards.get("generator") or self._on_top(job)
             for job in self.jobs
             if asks_llm(job)
         }
         return sorted(filter(None, asked))
+
+    def _on_top(self, job: Job) -> str:
+        """The LLM that reranks or selects."""
+        if "selected" in job.wildcards:
+            return selection.annotator(self.configuration, job.wildcards["selected"])
+        return reranking.annotator(self.configuration, job.wildcards["reranked"])
 
     @cached_property
     def workloads(self) -> Workloads:
@@ -118,4 +122,4 @@ class Run:
 
 def asks_llm(job: Job) -> bool:
     """Whether a job asks an LLM."""
-    return job.rule.startswith(("annotate_", "generate_answers", "rerank_by_llm"))
+    return job.rule.startswith(("annotate_", "generate_answers", "rerank_by_llm", "select_by_llm"))

@@ -22,6 +22,7 @@ from matplotlib.ticker import MaxNLocator
 from ..common.errors import InputError
 from ..common.files import atomic_write
 from ..common.importing import large_packages
+from ..evaluation.answer_work import UNITS
 from ..labels.positions import NORMAL_95
 from ..labels.sources import SOURCES
 from ..settings import UNTRAINED, ResultsTable
@@ -56,13 +57,15 @@ _STYLE: Any = {
 
 
 @contextmanager
-def _panels(number: int, svg: Path, *, height: float, empty: str, title: str = "") -> Iterator[list[Axes]]:
-    """Axes of ``number`` panels of ``height`` inches, at most three in a row; saved as SVG and PNG on leaving.
+def _panels(
+    number: int, svg: Path, *, height: float, empty: str, title: str = "", columns: int = 3
+) -> Iterator[list[Axes]]:
+    """Axes of ``number`` panels of ``height`` inches, at most ``columns`` in a row; saved as SVG and PNG on leaving.
 
     What has a label in any panel has it in one legend above all. Without panels the figure says ``empty``.
     """
     with matplotlib.rc_context(_STYLE):
-        columns = min(3, max(1, number))
+        columns = min(columns, max(1, number))
         rows = max(1, math.ceil(number / columns))
         figure = Figure((max(2, columns) * _PANEL_WIDTH, rows * height + 0.4), layout="constrained", facecolor="white")
         axes = [figure.add_subplot(rows, columns, place + 1) for place in range(number)]
@@ -86,7 +89,14 @@ def plot_results(settings: ResultsTable, cells: pd.DataFrame, svg: Path) -> None
 
     Without trainings, all rows are bars. The cells are those of :func:`.results.result_cells`.
     """
-    shown = cells[cells["column"] != LABELS].dropna(subset="value")
+    measured = (cells["column"] != LABELS) & ~cells["metric"].isin(UNITS)
+    shown = cells[measured].dropna(subset="value")
+    tokens = cells[cells["metric"] == "tokens"].dropna(subset="value")
+    by_tokens = [
+        (column, metric, drawn, tokens[tokens["column"] == column])
+        for (column, metric), drawn in shown.groupby(["column", "metric"], sort=False)
+        if column in set(tokens["column"])
+    ]
     columns = list(shown.groupby(["column", "metric"], sort=False))
     backbones = settings.backbones or ("",)
     others = {training_name(name): (kind, training) for kind, name, training in settings.beside()}
@@ -95,8 +105,11 @@ def plot_results(settings: ResultsTable, cells: pd.DataFrame, svg: Path) -> None
     names = list(rows or others)
     thickness = 0.8 / len(backbones)
     height = 1.0 + 0.24 * len(names) * len(backbones)
-    with _panels(len(columns), svg, height=height, empty="Nothing was evaluated.") as axes:
-        for axis, ((column, metric), drawn) in zip(axes, columns, strict=True):
+    number = len(columns) + len(by_tokens)
+    with _panels(number, svg, height=max(height, 2.6) if by_tokens else height, empty="Nothing was evaluated.") as axes:
+        for axis, (column, metric, drawn, given) in zip(axes[len(columns) :], by_tokens, strict=True):
+            _draw_by_tokens(axis, f"{column}: {metric_name(metric)}", drawn, given)
+        for axis, ((column, metric), drawn) in zip(axes, columns, strict=False):
             figures = drawn.groupby(["backbone", "training"])["value"].first().to_dict()
             spread = drawn.groupby(["backbone", "training"])["sd"].first().to_dict()
             beside = axis.get_yaxis_transform()  # x in shares of the panel, y in rows
@@ -123,6 +136,55 @@ def plot_results(settings: ResultsTable, cells: pd.DataFrame, svg: Path) -> None
             axis.set_ylim(len(names) - 0.45, -0.55)
             axis.tick_params(axis="y", length=0)
             axis.grid(axis="x")
+
+
+def _draw_by_tokens(axis: Axes, heading: str, drawn: pd.DataFrame, tokens: pd.DataFrame) -> None:
+    """A metric of answers, with its 95 % interval, by the tokens that the LLM reads; a mark per row."""
+    rows = drawn.merge(tokens[["backbone", "row", "value"]], on=["backbone", "row"], suffixes=("", "_tokens"))
+    for row, colour, marker in zip(rows.itertuples(), cycle(_COLOURS), cycle("os^DvPX*"), strict=False):
+        ends = [[row.value - row.low], [row.high - row.value]]
+        name = training_name(row.row)
+        axis.errorbar(row.value_tokens, row.value, yerr=ends, color=colour, marker=marker, markersize=6, capsize=3)
+        axis.annotate(name, (row.value_tokens, row.value), xytext=(6, 4), textcoords="offset points", fontsize=8)
+    axis.set_title(heading)
+    axis.set_xlabel("tokens per question")
+    axis.set_ylabel("percent, with 95 % interval")
+    axis.set_xlim(left=0, right=1.35 * max(rows["value_tokens"], default=1))
+    axis.margins(y=0.15)
+    axis.grid()
+
+
+def plot_calibrations(calibrations: Sequence[Mapping[str, Any]], svg: Path) -> None:
+    """Reliability of each calibration, and what each threshold keeps, side by side.
+
+    The calibrations are those of :func:`..selection.reliability.calibrate`. All figures are of questions that the fit
+    has not seen.
+    """
+    with _panels(2 * len(calibrations), svg, height=3.4, empty="Nothing is calibrated.", columns=2) as axes:
+        for found, left, right in zip(calibrations, axes[::2], axes[1::2], strict=True):
+            left.plot([0, 1], [0, 1], color=_INK, linewidth=1, linestyle=":")
+            for (name, method), colour, marker in zip(found["methods"].items(), cycle(_COLOURS), "os^", strict=False):
+                bins = method["bins"]
+                place, height = ([each[key] for each in bins] for key in ("probability", "positives"))
+                ends = np.array([each["interval"] for each in bins]).T
+                spread = np.abs(ends - np.array(height))
+                look: Any = {"color": colour, "marker": marker, "markersize": 4, "linewidth": 1.3, "capsize": 2}
+                left.errorbar(place, height, yerr=spread, label=name, **look)
+                thresholds, f1 = ([each[key] for each in method["thresholds"]] for key in ("threshold", "f1"))
+                right.plot(thresholds, [100 * each for each in f1], color=colour, linewidth=1.5)
+            heading = f"{found['reranker']}/{found['training']} on {found['labels']}"
+            _describe_shares(left, heading, "probability", "share of positives")
+            _describe_shares(right, heading, "threshold", "F1 of what is kept (percent)")
+            left.set_ylim(-0.02, 1.02)
+            right.set_ylim(0, 100)
+
+
+def _describe_shares(axis: Axes, heading: str, x: str, y: str) -> None:
+    axis.set_title(heading)
+    axis.set_xlabel(x)
+    axis.set_ylabel(y)
+    axis.set_xlim(-0.02, 1.02)
+    axis.grid()
 
 
 def line_cells(

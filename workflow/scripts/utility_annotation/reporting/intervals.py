@@ -10,6 +10,7 @@ import numpy as np
 
 from ..common.importing import large_packages
 from ..evaluation.answer_metrics import ANSWER_METRICS, Pooled
+from ..evaluation.answer_work import UNITS
 from ..evaluation.samples import Sample, per_query_values
 from ..evaluation.significance import interval
 from .metrics import KEY
@@ -34,7 +35,8 @@ def samples_of(cells: pd.DataFrame) -> dict[Key, Sample]:
     """By the key of each figure that was computed, its values by question and seed."""
     values = cache(per_query_values)
     found = {}
-    for cell in cells.dropna(subset=["value"]).drop_duplicates(KEY).itertuples():
+    measured = cells[~cells["metric"].isin(UNITS)]
+    for cell in measured.dropna(subset=["value"]).drop_duplicates(KEY).itertuples():
         sums = pooled(cell.metric)
         counts = sums.counts if sums else (cell.metric,)
         seeds = [[values(file, count) for count in counts] for file in cell.per_query]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from ..common.errors import InputError
 from ..common.files import read_json
 from ..common.importing import large_packages
+from ..settings import Cost
 
 with large_packages():
     import pandas as pd
@@ -23,17 +24,24 @@ PLACE = ["backbone", "row", "column", "metric"]
 is empty where a table has no test sets."""
 
 
-def read_metrics(paths: Sequence[Path | str], seeds: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+def read_metrics(
+    paths: Sequence[Path | str],
+    seeds: Mapping[str, Sequence[str]],
+    work: Sequence[str] = (),
+    prices: Cost | None = None,
+) -> pd.DataFrame:
     """The figures of metrics files, one per line; those of a training's seeds are one.
 
     Args:
         paths: the files.
         seeds: by training, those of each seed.
+        work: which figures of :data:`..evaluation.answer_work.UNITS` are read beside the metrics, each in its unit.
+        prices: for the price of an answer.
 
     Returns:
-        The columns of ``KEY``, ``value`` (percent, the mean over seeds), ``seeds`` (their number), ``sd`` (standard
-        deviation over several seeds), ``queries`` (their number), ``per_query`` (the files beside those given, with the
-        queries' values) and, for an average, ``weights`` of its test sets.
+        The columns of ``KEY``, ``value`` (percent for metrics; the mean over seeds), ``seeds`` (their number), ``sd``
+        (standard deviation over several seeds), ``queries`` (their number), ``per_query`` (the files beside those
+        given, with the queries' values) and, for an average, ``weights`` of its test sets.
     """
     names = {each: training for training, group in seeds.items() for each in group}
     figures: dict[tuple[str, ...], list[tuple[float, Path]]] = {}
@@ -46,6 +54,10 @@ def read_metrics(paths: Sequence[Path | str], seeds: Mapping[str, Sequence[str]]
             key: tuple[str, ...] = (found["backbone"], training, column, metric)
             figures.setdefault(key, []).append((100 * value, path.with_suffix(".per-query.parquet")))
             shared[key] = (found["queries"], found.get("weights"))
+        for name, value in _work(found.get("work", {}), work, prices):
+            key = (found["backbone"], training, column, name)
+            figures.setdefault(key, []).append((value, path))
+            shared[key] = (found["queries"], None)
     lines = []
     for place, members in figures.items():
         values, per_query = zip(*members, strict=True)
@@ -54,6 +66,17 @@ def read_metrics(paths: Sequence[Path | str], seeds: Mapping[str, Sequence[str]]
     columns = [*KEY, "value", "seeds", "sd", "per_query", "queries", "weights"]
     types = dict.fromkeys(KEY, "str") | {"value": "float64", "sd": "float64"}
     return pd.DataFrame(lines, columns=columns).astype(types)
+
+
+def _work(found: Mapping[str, float | None], names: Sequence[str], prices: Cost | None) -> Iterator[tuple[str, float]]:
+    """Those figures of :func:`..evaluation.answer_work.work_of_answers` that are known."""
+    factors = {"abstained": 100.0}
+    if prices is not None and (seconds := found.get("seconds")) is not None:
+        found = {**found, "usd_per_1000": 1000 * seconds / 3600 * prices.gpu_hour_usd}
+    for name in names:
+        value = found.get(name)
+        if value is not None:
+            yield name, factors.get(name, 1.0) * value
 
 
 def read_published(table: str | None, path: Path | str | None) -> pd.DataFrame:

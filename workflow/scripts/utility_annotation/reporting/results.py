@@ -2,7 +2,8 @@
 
 Significance (paper, tables 2 to 5): two-sided paired t-test over the queries, within the same backbone; ``+`` and
 ``−`` against the baseline (Human), ``†`` for better than the second baseline (REPLUG of the same group), which for a
-reranked run is its first stage. A figure that is no mean over questions, such as BLEU, has a paired bootstrap instead.
+reranked or selected run is the ranking that it is made from. A figure that is no mean over questions, such as BLEU, has
+a paired bootstrap instead.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from typing import Any
 import numpy as np
 
 from ..common.importing import large_packages
+from ..evaluation.answer_work import UNITS
 from ..evaluation.samples import RESAMPLES, Sample
 from ..evaluation.significance import compare, holm
 from ..io.schemas import TRAINING_COPIES
 from ..labels.annotators import SharedJudge
-from ..settings import BM25, EXTERNAL, RERANKED, UNTRAINED, ResultsTable
+from ..settings import BM25, EXTERNAL, ON_TOP, UNTRAINED, Cost, ResultsTable
 from .intervals import Key, key_of, pooled, samples_of, with_intervals
 from .metrics import KEY, PLACE, read_metrics
 from .settings import ResultsTableSettings
@@ -61,7 +63,7 @@ def result_cells(
         InputError: trainings that are compared have different queries.
     """
     table, rows = settings.table, table_rows(settings.table)
-    results = read_metrics(metrics, settings.seeds)
+    results = read_metrics(metrics, settings.seeds, table.answer_work, settings.prices)
     columns = pd.DataFrame(_columns(table, results, paper), columns=["column", "metric"], dtype="str")
     cells = rows.merge(columns, how="cross").merge(results, how="left", on=KEY)
     samples = samples_of(cells)
@@ -89,7 +91,9 @@ def result_cells(
     }
     cells["training_copies"] = cells["column"].map(repeated)
     cells = tidy(cells.merge(paper, how="left", on=PLACE), ["backbone", "row", "training"])
-    shown = cells["value"].map(lambda value: round(value, 1)).where(cells["column"] != LABELS)
+    of_work = cells["metric"].isin(UNITS)
+    cells["decimals"] = cells["metric"].map({name: decimals for name, (_, decimals) in UNITS.items()}).fillna(1)
+    shown = cells["value"].map(lambda value: round(value, 1)).where((cells["column"] != LABELS) & ~of_work)
     blocks = shown.groupby([cells[name] for name in ("backbone", "column", "metric")])
     standing = blocks.rank(method="dense", ascending=False).where(blocks.transform("nunique") > 1)
     return cells.assign(standing=standing.map({1: "best", 2: "second"}).fillna("").astype("str"))
@@ -107,15 +111,15 @@ def _baselines(table: ResultsTable, backbones: pd.Series) -> pd.Series:
     if table.baseline in kinds:
         backbones = pd.Series(kinds[table.baseline], backbones.index, dtype="str")
     elif len(table.backbones) == 1:  # a row of no backbone is compared on the one that there is
-        backbones = backbones.mask(backbones.isin([EXTERNAL, RERANKED]), *table.backbones)
+        backbones = backbones.mask(backbones.isin([EXTERNAL, *ON_TOP]), *table.backbones)
     return backbones + f"/{table.baseline}"
 
 
 def _second_baselines(cells: pd.DataFrame, first_stages: Mapping[str, tuple[str, str]]) -> pd.Series:
-    """The same of the second baseline: that of the group, or the first stage of a reranked run."""
+    """The same of the second baseline: that of the group, or the row that a reranked or selected run is made from."""
     stages = cells["training"].map({name: "/".join(stage) for name, stage in first_stages.items()})
     of_group = cells["backbone"] + "/" + cells["second_baseline"].astype("str")
-    return of_group.mask(cells["backbone"] == RERANKED, stages).fillna("")
+    return of_group.mask(cells["backbone"].isin(ON_TOP), stages).fillna("")
 
 
 def _compared(cells: pd.DataFrame, samples: Mapping[Key, Sample], baselines: pd.Series) -> pd.DataFrame:
@@ -165,8 +169,11 @@ def results_table(
     cells: pd.DataFrame,
     shared_judges: Iterable[SharedJudge] = (),
     agreement: Iterable[Mapping[str, Any]] = (),
+    prices: Cost | None = None,
 ) -> Table:
-    """A table of these cells, with its notes; ``agreement`` is that of :func:`..labels.judges.agreement`."""
+    """A table of these cells, with its notes; ``agreement`` is that of :func:`..labels.judges.agreement`, and
+    ``prices`` are those of a table that shows what answers cost.
+    """
     notes = [
         "Percent. Within a backbone's block, bold is best and underlined second best. An empty cell was not computed."
     ]
@@ -182,27 +189,33 @@ def results_table(
             "with training_copies: drop leaves them out)."
         )
     if settings.label_metrics:
-        reranker = ", or the training of a row's reranker" if settings.reranked else ""
+        reranker = ", or the training of a row's reranker" if settings.on_top() else ""
         notes.append(
             f"Labels: those that a training reads{reranker}. Precision and recall: of the human positives among their "
             "positives."
         )
+    if settings.answer_work:
+        notes.append(
+            "What an answer takes, per question, whether or not a store had the replies: passages and tokens that the "
+            "LLM reads; percent of the questions without a passage, on which it abstained. Seconds of one GPU (or CPU, "
+            "or server): those of reranking, selecting and answering, without searching and loading models."
+        )
+    if settings.answer_work and prices is not None:
+        notes.append(f"USD: at {prices.gpu_hour_usd:g} USD per GPU hour, for 1,000 questions.")
     notes += judge_notes(shared_judges)
     notes += [note for each in agreement for note in _agreement_notes(each)]
     notes += published_notes(settings.published, cells)
     seconds = list(dict.fromkeys(group.second_baseline for group in settings.groups if group.second_baseline))
     baseline = settings.baseline in set(cells["training"])
-    stages = cells.loc[cells["backbone"] == RERANKED, "p_second_baseline"].notna().any()
+    stages = cells.loc[cells["backbone"].isin(ON_TOP), "p_second_baseline"].notna().any()
     if baseline:
-        beside = (*settings.external_runs, *settings.reranked)
+        beside = (*settings.external_runs, *settings.reranked, *settings.selected)
         whose = "" if settings.baseline in beside else " of the same backbone"
         notes.append(f"Marks + and −: significantly better or worse than {settings.baseline}{whose}.")
     if seconds:
         notes.append(f"Mark †: significantly better than {' or '.join(seconds)} of the same group and backbone.")
     if stages:
-        notes.append(
-            "Mark † of a reranked row: significantly better than its first stage, the row that it orders again."
-        )
+        notes.append("Mark † of a reranked or selected row: significantly better than the row that it is made from.")
     if baseline or seconds or stages:
         notes += _test_notes(settings, cells)
     if (cells["seeds"] > 1).any():
@@ -264,5 +277,6 @@ def _columns(settings: ResultsTable, results: pd.DataFrame, paper: pd.DataFrame)
             key=lambda parts: (parts[0], int(parts[2] or 0)),
         )
         names = ["".join(parts) for parts in metrics]
-        columns += [(name, metric) for metric in settings.metrics or names if metric in names]
+        measured = settings.metrics or [metric for metric in names if metric not in UNITS]
+        columns += [(name, metric) for metric in (*measured, *settings.answer_work) if metric in names]
     return columns

@@ -16,10 +16,13 @@ class ResultsTableSettings(JobSettings):
     """A table, and what it shows of the configuration beside.
 
     Attributes:
-        seeds: by training and reranked run, those of each seed.
-        first_stages: by reranked run whose first stage is a row too, that row: in the place of a backbone, training.
-        labels: by training and reranked run, the label set that it reads, where the table has ``label_metrics``.
+        seeds: by training, reranked and selected run, those of each seed.
+        first_stages: by reranked or selected run, the row that it is made from, if it is a row too: in the place of a
+            backbone, training.
+        labels: by training, reranked and selected run, the label set that it reads, where the table has
+            ``label_metrics``.
         shared_judges: where the figures of a training favour what the test set's judge favours.
+        prices: where the table shows what answers cost.
     """
 
     table: ResultsTable
@@ -27,6 +30,7 @@ class ResultsTableSettings(JobSettings):
     first_stages: dict[Name, tuple[str, str]] = Field({})
     labels: dict[Name, Name] = Field({})
     shared_judges: tuple[SharedJudge, ...] = ()
+    prices: Cost | None = None
 
 
 class LineChartSettings(JobSettings):

@@ -37,9 +37,10 @@ from ..common.errors import InputError
 from ..common.files import REGENERATE, atomic_write
 from ..common.importing import large_packages
 from ..evaluation.answer_metrics import ANSWER_METRICS
+from ..evaluation.answer_work import UNITS
 from ..evaluation.metric_names import METRICS
 from ..labels.annotators import SharedJudge
-from ..settings import BM25, EXTERNAL, RERANKED
+from ..settings import BM25, OF_NO_BACKBONE
 
 with large_packages():
     import pandas as pd
@@ -85,6 +86,7 @@ _OTHER_METRICS = {
     "empty": "Empty",
     "unparsable": "Unparsable",
     "completed": "Completed",
+    **{name: label for name, (label, _) in UNITS.items()},
     "cost_usd": "Cost (USD)",
     "device_hours": "GPU hours",
 }
@@ -142,7 +144,7 @@ class Table:
             backbone, group, title = heads[0], int(lines["group"].iloc[0]), lines["group_title"].iloc[0]
             apart = False
             if "backbone" in self.heads:
-                none = names[0] in (BM25, EXTERNAL, RERANKED)
+                none = names[0] in OF_NO_BACKBONE
                 heads[0] = "" if none or (before and before[0] == backbone) else backbone
                 apart = before not in (None, (backbone, group))
                 if title and before != (backbone, group):

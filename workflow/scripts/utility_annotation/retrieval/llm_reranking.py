@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -61,11 +61,16 @@ class RerankingProgress(AnnotationProgress):
 
     def __init__(self, queries: int) -> None:
         super().__init__()
-        self.what, self._queries = "reranking", queries
+        self.what, self._queries, self.tokens = "reranking", queries, 0
+
+    def count_tokens(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Count the tokens behind these rows, those of stored replies included."""
+        self.tokens += sum(row["prompt_tokens"] + row["completion_tokens"] for row in rows)
 
     def summary(self) -> dict[str, Any]:
-        """See ``AnnotationProgress``."""
-        return super().summary() | {"queries": self._queries, "windows": self.outcomes.total()}
+        """See ``AnnotationProgress``; ``tokens`` are all that were read and written, stored ones included."""
+        own = {"queries": self._queries, "windows": self.outcomes.total(), "tokens": self.tokens}
+        return super().summary() | own
 
 
 def rerank(
@@ -101,6 +106,7 @@ def rerank(
         rows: list[dict[str, Any]] = []
     else:
         rows = judge(items, stage, engine, store, retries, progress)
+        progress.count_tokens(rows)
     for item in ordered:
         last = len(item.passages)
         scores |= {(item.query_id, passage.docid): float(last - place) for place, passage in enumerate(item.passages)}
@@ -120,7 +126,7 @@ def _by_windows(
     engine: Engine,
     store: CompletionStore,
     retries: Retries,
-    progress: AnnotationProgress,
+    progress: RerankingProgress,
     window: int,
     step: int,
 ) -> list[Item]:
@@ -130,7 +136,9 @@ def _by_windows(
     for turn in range(max(map(len, places), default=0)):
         open_ = [number for number, own in enumerate(places) if turn < len(own)]
         shown = [replace(items[each], passages=tuple(ordered[each][places[each][turn]])) for each in open_]
-        for each, item, row in zip(open_, shown, judge(shown, stage, engine, store, retries, progress), strict=True):
+        rows = judge(shown, stage, engine, store, retries, progress)
+        progress.count_tokens(rows)
+        for each, item, row in zip(open_, shown, rows, strict=True):
             if row.get("docids"):
                 passages = {passage.docid: passage for passage in item.passages}
                 ordered[each][places[each][turn]] = [passages[docid] for docid in row["docids"]]

@@ -19,7 +19,7 @@ from ..training.encoder import length_batches
 from .encoding import BATCH_TOKENS, mapping
 from .runs import questions_of, rank_again, search_again
 
-_PAIRS = 8192
+PAIRS = 8192
 """Pairs tokenised and sorted by length at a time: whole queries of so many pairs, at least one query."""
 
 
@@ -117,6 +117,6 @@ def _blocks(rows: npt.NDArray[np.int64]) -> Iterator[slice]:
     starts = np.flatnonzero(np.diff(rows, prepend=-1))
     begin = 0
     for start in [*starts[1:].tolist(), len(rows)]:
-        if start - begin >= _PAIRS or start == len(rows):
+        if start - begin >= PAIRS or start == len(rows):
             yield slice(begin, start)
             begin = start

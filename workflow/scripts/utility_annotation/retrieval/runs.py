@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from ..common.errors import InputError
 from ..common.progress import waiting
 from ..io.schemas import QUERIES, RUN
-from ..settings import EXTERNAL, RERANKED
+from ..settings import EXTERNAL, ON_TOP
 
 
 def rank(
@@ -124,8 +124,8 @@ def search_again(run: Path) -> str:
     kind, name = run.parent.parent.name, run.parent.name
     if kind == EXTERNAL:
         return f"correct the file of `external_runs.{name}`, or the corpus of the test set."
-    if kind == RERANKED:
-        return f"delete this run and that of `reranked.{name}.retriever`, and run the target again, which makes both."
+    if kind in ON_TOP:
+        return f"delete this run and that of `{kind}.{name}.retriever`, and run the target again, which makes both."
     return "delete this run and run the target again, which searches the corpus again."
 
 

@@ -6,14 +6,28 @@ anything stale. One module per subject; :mod:`.whole` puts them together.
 """
 
 from .annotation import Annotator, Pointwise, Pool, PoolSource, Retries, Sampling
-from .base import BM25, EXTERNAL, RERANKED, UNTRAINED, JobSettings, Name, Settings, canonical, entry, member_section
+from .base import (
+    BM25,
+    EXTERNAL,
+    OF_NO_BACKBONE,
+    ON_TOP,
+    RERANKED,
+    SELECTED,
+    UNTRAINED,
+    JobSettings,
+    Name,
+    Settings,
+    canonical,
+    entry,
+    member_section,
+)
 from .data import Dataset, Download, Model, Part, Sample, Source, Split
 from .evaluation import Average, BertScore, Bm25, ExternalRun, QuestionAnswering, Testset
 from .hub import HubFiles
 from .labels import Labels, QuerySubset
 from .performance import EncodePerformance, EnginePerformance, Performance, ServerPerformance, TrainPerformance
 from .report import ReportSettings
-from .reranking import Reranked, Reranker
+from .reranking import Reranked, Reranker, Selected
 from .results import Cost, CostTable, Group, LabelChart, LabelTable, LineChart, ResultsTable, Series, ShownTraining
 from .training import Backbone, Dev, HumanPositive, Lora, PositiveSampling, Training
 from .whole import Configuration
@@ -21,7 +35,10 @@ from .whole import Configuration
 __all__ = [
     "BM25",
     "EXTERNAL",
+    "OF_NO_BACKBONE",
+    "ON_TOP",
     "RERANKED",
+    "SELECTED",
     "UNTRAINED",
     "Annotator",
     "Average",
@@ -63,6 +80,7 @@ __all__ = [
     "Retries",
     "Sample",
     "Sampling",
+    "Selected",
     "Series",
     "ServerPerformance",
     "Settings",

@@ -55,6 +55,15 @@ EXTERNAL = "external"
 RERANKED = "reranked"
 """Backbone name of runs that a reranker ordered; the training name is theirs in `reranked`."""
 
+SELECTED = "selected"
+"""Backbone name of runs of which a part of the passages was kept; the training name is theirs in `selected`."""
+
+OF_NO_BACKBONE = (BM25, EXTERNAL, RERANKED, SELECTED)
+"""What stands in the place of a backbone for rankings of no backbone."""
+
+ON_TOP = (RERANKED, SELECTED)
+"""Those of them that are made from another ranking."""
+
 
 RENAMED = {
     "runs": "trainings",

@@ -106,6 +106,11 @@ class QuestionAnswering(Settings):
 
     testset: Name = Field(description="The test set whose rankings supply the passages. Its split needs answers.")
     passages: int = Field(5, ge=1, description="Number of passages that the LLM reads, best first.")
+    without_passages: Literal["answer", "abstain"] = Field(
+        "answer",
+        description="What the LLM does with a question of which no passage is found or selected. answer: it answers "
+        "from what it knows; abstain: it is not asked, and the question counts as answered wrongly. Both are counted.",
+    )
     style: Literal["short", "sentence"] = Field(
         "short", description="The form of the answers: short (NQ, HotpotQA), or full sentences (MS MARCO QA)."
     )

@@ -11,7 +11,8 @@ class ShownComparison(Settings):
     """Two retrievers that the report compares question by question."""
 
     first: str = Field(
-        description="A retriever, as `backbone/training`, `bm25/bm25`, `external/NAME` or `reranked/NAME`."
+        description="A retriever, as `backbone/training`, `bm25/bm25`, `external/NAME`, `reranked/NAME` or "
+        "`selected/NAME`."
     )
     second: str = Field(description="Another one.")
     testset: Name = Field(description="A name from `testsets`.")

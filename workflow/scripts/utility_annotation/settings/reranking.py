@@ -1,13 +1,24 @@
-"""Cross-encoders, and the rankings that they order again."""
+"""Cross-encoders, and the rankings that are ordered again or of which a part is kept."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Annotated
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from .base import BM25, EXTERNAL, RERANKED, Name, Settings
+from .base import BM25, EXTERNAL, RERANKED, SELECTED, Name, Settings
 from .training import Training
+
+
+def _of_two_parts(given: str) -> str:
+    if given and len(given.split("/")) != 2:
+        raise ValueError(f"give two names with a slash between them, not {given!r}")
+    return given
+
+
+_TwoNames = Annotated[str, AfterValidator(_of_two_parts)]
+_WHOSE = "BACKBONE/TRAINING, BACKBONE/untrained, bm25/bm25, bm25/VARIANT, external/RUN, reranked/NAME or selected/NAME."
 
 
 class Reranker(Settings):
@@ -38,11 +49,8 @@ class Reranker(Settings):
 class Reranked(Settings):
     """A ranking whose first passages a reranker or an LLM orders again."""
 
-    retriever: str = Field(
-        description="Whose ranking: BACKBONE/TRAINING, BACKBONE/untrained, bm25/bm25, bm25/VARIANT, external/RUN or "
-        "reranked/NAME."
-    )
-    reranker: str = Field(
+    retriever: _TwoNames = Field(description=f"Whose ranking: {_WHOSE}")
+    reranker: _TwoNames = Field(
         "",
         description="Who orders it: RERANKER/TRAINING, or RERANKER/untrained for a model that is a cross-encoder "
         "already.",
@@ -64,13 +72,6 @@ class Reranked(Settings):
         description="annotator, listwise: how many passages the next window lies further up, at most `window`.",
     )
 
-    @field_validator("retriever", "reranker")
-    @classmethod
-    def _two_parts(cls, given: str) -> str:
-        if given and len(given.split("/")) != 2:
-            raise ValueError(f"give two names with a slash between them, not {given!r}")
-        return given
-
     @model_validator(mode="after")
     def _one_orders_it(self) -> Reranked:
         if bool(self.reranker) == (self.annotator is not None):
@@ -80,9 +81,51 @@ class Reranked(Settings):
         return self
 
 
+class Selected(Settings):
+    """A ranking of which only the passages are kept that are of use; their number differs from query to query."""
+
+    retriever: _TwoNames = Field(
+        description=f"Whose ranking: {_WHOSE} With `labels` it is a `reranked/NAME` with a reranker, whose "
+        "scores decide."
+    )
+    labels: Name | None = Field(
+        None,
+        description="A name from `labels`: of questions on which the reranker is not trained. By them its scores "
+        "become probabilities that a passage is positive.",
+    )
+    method: str = Field("isotonic", description="labels: How scores become probabilities.")
+    threshold: float = Field(0.5, gt=0, lt=1, description="labels: The lowest probability of a passage that is kept.")
+    annotator: Name | None = Field(
+        None,
+        description="Or an LLM, a name from `annotators`, in place of `labels`. It selects as in the annotation: it "
+        "goes through the stages up to `stage`.",
+    )
+    stage: Name = Field(
+        "utilsel", description="annotator: The annotation stage whose selection is kept, such as utilsel or relsel."
+    )
+    depth: int = Field(20, ge=1, description="Passages per query that are looked at. Those behind them are not kept.")
+
+    @model_validator(mode="after")
+    def _one_selects(self) -> Selected:
+        if (self.labels is None) == (self.annotator is None):
+            raise ValueError("give one of `labels`, by which a reranker's scores are calibrated, and `annotator`")
+        return self
+
+
+Again = Reranked | Selected
+"""A ranking that is made from another one."""
+
+
+def again_by_name(reranked: Mapping[str, Reranked], selected: Mapping[str, Selected]) -> dict[str, Again]:
+    """The rankings of both sections by ``reranked/NAME`` or ``selected/NAME``."""
+    return {f"{RERANKED}/{name}": each for name, each in reranked.items()} | {
+        f"{SELECTED}/{name}": each for name, each in selected.items()
+    }
+
+
 def of_each_seed(
-    reranked: Mapping[str, Reranked], trainings: Mapping[str, Training]
-) -> tuple[dict[str, Reranked], dict[str, dict[int, str]]]:
+    reranked: Mapping[str, Reranked], selected: Mapping[str, Selected], trainings: Mapping[str, Training]
+) -> tuple[dict[str, Reranked], dict[str, Selected], dict[str, dict[int, str]]]:
     """These rankings with one of its own for each further seed of what makes them; by name, those of each seed.
 
     The seeds are those of the reranker's training, or of the retriever's if the reranker's has one alone. A ranking of
@@ -92,7 +135,8 @@ def of_each_seed(
         ValueError: the first stage lacks a seed or begins with another one, a ranking comes after itself, or a name
             belongs to another one's seed.
     """
-    found, seeds = dict(reranked), dict[str, dict[int, str]]()
+    given = again_by_name(reranked, selected)
+    found, seeds = dict(given), dict[str, dict[int, str]]()
 
     def of_training(place: str, name: str) -> dict[int, str]:
         """The retrievers or rerankers of each seed, where there are several; that of the first seed comes first."""
@@ -101,41 +145,49 @@ def of_each_seed(
         names = sorted(trainings[name].names(name).items(), key=lambda item: item[1] != name)
         return {seed: f"{place}/{each}" for seed, each in names} if len(names) > 1 else {}
 
-    def of_ranking(name: str, after: tuple[str, ...]) -> dict[int, str]:
-        if name in after:
-            raise ValueError(f"reranked.{name}: it comes after itself")
-        if name not in seeds:
-            settings = reranked[name]
-            place, _, first = settings.retriever.partition("/")
-            ranked = place == RERANKED and first in reranked
-            stages = (
-                {seed: f"{RERANKED}/{each}" for seed, each in of_ranking(first, (*after, name)).items()}
-                if ranked
-                else of_training(place, first)
-            )
-            rerankers = of_training(*settings.reranker.split("/")) if settings.reranker else {}
+    def of_ranking(ranking: str, after: tuple[str, ...]) -> dict[int, str]:
+        place, name = ranking.split("/")
+        whose = f"{place}.{name}"
+        if ranking in after:
+            raise ValueError(f"{whose}: it comes after itself")
+        if ranking not in seeds:
+            settings = given[ranking]
+            first = settings.retriever
+            stages = of_ranking(first, (*after, ranking)) if first in given else of_training(*first.split("/"))
+            reranker = settings.reranker if isinstance(settings, Reranked) else ""
+            rerankers = of_training(*reranker.split("/")) if reranker else {}
             begin = [*list(stages)[:1], *list(rerankers)[:1]]
             if len(set(begin)) > 1:
                 raise ValueError(
-                    f"reranked.{name}: {settings.retriever} begins with seed {begin[0]} and {settings.reranker} with "
-                    f"seed {begin[1]}; give both trainings the same `seed`"
+                    f"{whose}: {first} begins with seed {begin[0]} and {reranker} with seed {begin[1]}; give both "
+                    "trainings the same `seed`"
                 )
-            seeds[name] = {}
+            seeds[ranking] = {}
             for seed in rerankers or stages:
                 if stages and seed not in stages:
-                    raise ValueError(f"reranked.{name}: its retriever {settings.retriever} has no seed {seed}")
-                own_name = name if not seeds[name] else f"{name}-seed{seed}"
-                change = {
-                    "retriever": stages.get(seed, settings.retriever),
-                    "reranker": rerankers.get(seed, settings.reranker),
-                }
+                    raise ValueError(f"{whose}: its retriever {first} has no seed {seed}")
+                own_name = ranking if not seeds[ranking] else f"{ranking}-seed{seed}"
+                change = {"retriever": stages.get(seed, first)}
+                change |= {"reranker": rerankers.get(seed, reranker)} if reranker else {}
                 own = settings.model_copy(update=change)
-                if own_name != name and found.setdefault(own_name, own) != own:
-                    raise ValueError(f"reranked.{own_name}: this name belongs to seed {seed} of reranked.{name}")
-                seeds[name][seed] = own_name
+                if own_name != ranking and found.setdefault(own_name, own) != own:
+                    raise ValueError(f"{own_name.replace('/', '.')}: this name belongs to seed {seed} of {whose}")
+                seeds[ranking][seed] = own_name
                 found[own_name] = own
-        return seeds[name]
+        return seeds[ranking]
 
-    for name in reranked:
-        of_ranking(name, ())
-    return found, {name: names for name, names in seeds.items() if names}
+    for ranking in given:
+        of_ranking(ranking, ())
+    return (
+        {_name(ranking): each for ranking, each in found.items() if isinstance(each, Reranked)},
+        {_name(ranking): each for ranking, each in found.items() if isinstance(each, Selected)},
+        {
+            _name(ranking): {seed: _name(each) for seed, each in names.items()}
+            for ranking, names in seeds.items()
+            if names
+        },
+    )
+
+
+def _name(ranking: str) -> str:
+    return ranking.partition("/")[2]

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, field_validator, model_validator
 
-from .base import BM25, EXTERNAL, RERANKED, UNTRAINED, Name, Settings
+from .base import BM25, EXTERNAL, RERANKED, SELECTED, UNTRAINED, Name, Settings
 from .metrics import MetricName
 
 
@@ -20,6 +20,7 @@ class ShownTraining(NamedTuple):
 
 
 LabelMetric = Literal["precision", "recall", "positives_per_query"]
+AnswerWork = Literal["passages", "tokens", "abstained", "seconds", "usd_per_1000"]
 
 
 class Group(Settings):
@@ -68,13 +69,23 @@ class ResultsTable(Settings):
         (), description="Figures of the labels that each training reads, in columns of their own, against human labels."
     )
     with_bm25: bool = Field(True, description="Whether BM25 is the first row of a table with test sets.")
+    bm25_answers: bool = Field(False, description="qa: Whether the LLM answers from the passages of BM25, too.")
     bm25_variants: tuple[Name, ...] = Field((), description="Names from `bm25_variants`, rows after BM25.")
     external_runs: tuple[Name, ...] = Field((), description="Names from `external_runs`, rows after BM25.")
     reranked: tuple[Name, ...] = Field((), description="Names from `reranked`, rows after BM25.")
+    selected: tuple[Name, ...] = Field((), description="Names from `selected`, rows after BM25.")
+    answer_work: tuple[AnswerWork, ...] = Field(
+        (),
+        description="What an answer of `qa` takes, in columns beside its metrics, per question: passages and tokens "
+        "that the LLM reads; abstained, the percentage without an answer for lack of a passage; seconds of a GPU, to "
+        "choose passages and to answer; usd_per_1000, their price for 1,000 questions. With tokens the table's chart "
+        "shows the metrics by the tokens, too.",
+    )
     baseline: Name | None = Field(
         "human",
         description="The training that + and − compare with, on the same backbone, or one of the table's "
-        "`external_runs` or `reranked`; null for no marks. With one backbone these are compared with it too.",
+        "`external_runs`, `reranked` or `selected`; null for no marks. With one backbone these are compared with it, "
+        "too.",
     )
     significance_level: float = Field(0.05, gt=0, lt=1, description="A difference with a lower p is marked.")
     correction: Literal["holm", "none"] = Field(
@@ -91,14 +102,21 @@ class ResultsTable(Settings):
 
     def beside(self) -> list[tuple[str, str, str]]:
         """The rows that belong to no backbone, from top to bottom: in the place of a backbone, name, training."""
-        bm25 = [(BM25, BM25, BM25)] if self.with_bm25 and self.testsets else []
+        bm25 = [(BM25, BM25, BM25)] if (self.with_bm25 and self.testsets) or self.bm25_answers else []
         variants = [(BM25, f"BM25 {name}", name) for name in self.bm25_variants]
         external = [(EXTERNAL, name, name) for name in self.external_runs]
-        return [*bm25, *variants, *external, *((RERANKED, name, name) for name in self.reranked)]
+        return [*bm25, *variants, *external, *((place, name, name) for place, name in self._on_top())]
+
+    def on_top(self) -> list[str]:
+        """The rows that are made from other rankings: reranked/NAME and selected/NAME."""
+        return ["/".join(row) for row in self._on_top()]
+
+    def _on_top(self) -> list[tuple[str, str]]:
+        return [*((RERANKED, name) for name in self.reranked), *((SELECTED, name) for name in self.selected)]
 
     def names(self) -> list[str]:
-        """The trainings and the reranked runs of its rows."""
-        return [*(row.training for row in self.shown()), *self.reranked]
+        """The trainings of its rows, and the rows that are made from other rankings."""
+        return [*(row.training for row in self.shown()), *self.reranked, *self.selected]
 
     def shown(self) -> list[ShownTraining]:
         """The rows of each backbone's block from top to bottom."""
@@ -110,11 +128,12 @@ class ResultsTable(Settings):
             raise ValueError("`qa` and `generators` go together")
         if not self.testsets and not self.qa:
             raise ValueError("a table needs `testsets` or `qa`")
-        others = (self.with_bm25 and self.testsets) or self.bm25_variants or self.external_runs or self.reranked
-        if bool(self.backbones) != bool(self.groups) or not (self.groups or others):
+        if (self.answer_work or self.bm25_answers) and not self.qa:
+            raise ValueError("`answer_work` and `bm25_answers` need `qa`")
+        if bool(self.backbones) != bool(self.groups) or not (self.groups or self.beside()):
             raise ValueError(
-                "a table needs rows: `backbones` and `groups`, `bm25_variants`, `external_runs`, `reranked`, or "
-                "`testsets` and `with_bm25` alone"
+                "a table needs rows: `backbones` and `groups`, `bm25_variants`, `external_runs`, `reranked`, "
+                "`selected`, or `testsets` and `with_bm25` alone"
             )
         trainings = [row.training for row in self.shown()]
         if self.verdict and (self.verdict not in trainings or self.verdict == UNTRAINED or not self.testsets):

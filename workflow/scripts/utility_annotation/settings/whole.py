@@ -11,7 +11,7 @@ from .evaluation import Average, Bm25, ExternalRun, QuestionAnswering, Testset
 from .labels import Labels
 from .performance import Performance
 from .report import ReportSettings
-from .reranking import Reranked, Reranker
+from .reranking import Reranked, Reranker, Selected
 from .results import Cost, CostTable, LabelChart, LabelTable, LineChart, ResultsTable
 from .training import Backbone, Training
 
@@ -41,6 +41,11 @@ class Configuration(Settings):
         {},
         description="Rankings that a reranker or an LLM orders again. They are rows of tables, and retrievers of "
         "pools as `reranked/NAME`.",
+    )
+    selected: dict[Name, Selected] = Field(
+        {},
+        description="Rankings of which only the passages are kept that are of use. They are rows of tables, and "
+        "retrievers of pools as `selected/NAME`.",
     )
     qa: dict[Name, QuestionAnswering] = Field({}, description="Evaluations of question answering.")
     bm25: Bm25 = Field(Bm25(), description="The lexical baseline.")

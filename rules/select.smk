@@ -1,0 +1,99 @@
+"""Takes: a ranking, and held-out labels with a reranker or an LLM. Leaves: the passages that are kept.
+
+results/runs/selected/{selected}/{testset}.parquet, .trec and .json, and results/calibrations/ or results/selections/.
+"""
+
+
+rule calibrate:
+    """Make a reranker's scores probabilities, by the labels of questions that it was not trained on."""
+    input:
+        model=plan.of(selection.model),
+        labels="results/labels/{labels}.parquet",
+        pool=plan.of(labels.pool_shards),
+        trained=plan.of(selection.trained_labels),
+    output:
+        "results/calibrations/{reranker}/{training}/{labels}.json",
+    log:
+        "logs/calibrate/{reranker}-{training}-{labels}.log",
+    benchmark:
+        "benchmarks/jobs/calibrate/{reranker}-{training}-{labels}.tsv"
+    conda:
+        "../envs/core.yaml"
+    threads: CONFIG.performance.threads
+    resources:
+        **plan.requests("calibrate", retrieval.gpus),
+    params:
+        script=plan.script("retrieve.py"),
+        config=plan.configuration_file,
+        settings=plan.settings(jobs.calibrate),
+        pool=plan.unwatched(selection.pool_folder),
+        code=plan.code("retrieve.py", "calibrate", entries.calibrate),
+    shell:
+        "python {params.script} calibrate --config {params.config} --reranker {wildcards.reranker}"
+        " --training {wildcards.training} --labels {wildcards.labels} --model {input.model} --held-out {input.labels}"
+        " --pool {params.pool} --trained {input.trained} --output {output} > {log} 2>&1"
+
+
+rule select:
+    """Keep the first passages of a reranked run whose calibrated probability is high enough."""
+    input:
+        run=plan.of(selection.run),
+        calibration=plan.of(selection.calibration),
+    output:
+        run="results/runs/selected/{selected}/{testset}.parquet",
+        trec="results/runs/selected/{selected}/{testset}.trec",
+        summary="results/runs/selected/{selected}/{testset}.json",
+    log:
+        "logs/select/{selected}-{testset}.log",
+    wildcard_constraints:
+        selected=plan.selected_by("labels"),
+    conda:
+        "../envs/core.yaml"
+    resources:
+        **plan.requests("select"),
+    params:
+        script=plan.script("retrieve.py"),
+        config=plan.configuration_file,
+        settings=plan.settings(jobs.select),
+        code=plan.code("retrieve.py", "select", entries.select),
+    shell:
+        "python {params.script} select --config {params.config} --selected {wildcards.selected} --run {input.run}"
+        " --calibration {input.calibration} --output {output.run} > {log} 2>&1"
+
+
+rule select_by_llm:
+    """Keep the passages that an LLM selects, as in the annotation; its replies are in its completion store."""
+    input:
+        model=plan.of(selection.llm_model),
+        run=plan.of(selection.run),
+        queries=plan.of(retrieval.queries),
+        corpus=plan.of(retrieval.corpus),
+        prompts=plan.resource_of(selection.templates),
+    output:
+        run="results/runs/selected/{selected}/{testset}.parquet",
+        trec="results/runs/selected/{selected}/{testset}.trec",
+        summary="results/runs/selected/{selected}/{testset}.json",
+        annotation=directory("results/selections/{selected}/{testset}"),
+    log:
+        "logs/select_by_llm/{selected}-{testset}.log",
+    benchmark:
+        "benchmarks/jobs/select_by_llm/{selected}-{testset}.tsv"
+    wildcard_constraints:
+        selected=plan.selected_by("annotator"),
+    conda:
+        plan.environment_of(selection.with_vllm)
+    threads: CONFIG.performance.threads
+    resources:
+        **plan.requests("select_by_llm", selection.llm_gpus),
+    params:
+        script=plan.script("retrieve.py"),
+        config=plan.configuration_file,
+        settings=plan.settings(jobs.select_by_llm),
+        python=plan.unwatched(selection.llm_python),
+        store=plan.unwatched(selection.llm_store),
+        code=plan.code("retrieve.py", "select_by_llm", entries.select_by_llm),
+    shell:
+        "{params.python:q} {params.script} select-by-llm --config {params.config} --selected {wildcards.selected}"
+        " --model {input.model} --prompts {input.prompts} --run {input.run} --queries {input.queries}"
+        " --corpus {input.corpus} --store {params.store} --annotation {output.annotation} --output {output.run}"
+        " > {log} 2>&1"

@@ -1,0 +1,155 @@
+"""Rankings of which a part is kept: who selects, and the labels by which a reranker's scores become probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..annotation.names import TRUTH
+from ..annotation.stages import STAGES, chain
+from ..labels.sources import is_soft
+from ..selection.calibration import METHODS
+from ..settings import RERANKED, Configuration, Reranked
+from . import annotation, reranking, runs
+from . import training as trainings
+
+STAGE = "selection"
+"""The name by which the speed of an LLM that selects is kept in the completion store."""
+
+
+def selecting_stages() -> list[str]:
+    """The annotation stages whose result is a selection, and that need no ground-truth answer."""
+    return [
+        name
+        for name, stage in STAGES.items()
+        if stage.labels is not None and not stage.labels.soft and not stage.labels.ranked and TRUTH not in stage.reads
+    ]
+
+
+def scored_by(configuration: Configuration, selected: str) -> tuple[str, str] | None:
+    """(reranker, training) whose scores decide a selected run; None where an LLM selects, or names do not fit."""
+    settings = configuration.selected[selected]
+    made = runs.made_from(configuration, settings.retriever)
+    if settings.labels is None or not isinstance(made, Reranked) or not made.reranker:
+        return None
+    return reranking.reranker(configuration, settings.retriever.removeprefix(f"{RERANKED}/"))
+
+
+def training(configuration: Configuration, selected: str) -> str | None:
+    """The training of the reranker whose scores decide a selected run, if there is one."""
+    scored = scored_by(configuration, selected)
+    return scored[1] if scored else None
+
+
+def calibration(configuration: Configuration, *, selected: str) -> list[str]:
+    """The calibration of a selected run; none where an LLM selects."""
+    settings, scored = configuration.selected[selected], scored_by(configuration, selected)
+    return [f"results/calibrations/{'/'.join(scored)}/{settings.labels}.json"] if scored else []
+
+
+def run(configuration: Configuration, *, selected: str, testset: str) -> str:
+    """The ranking of which a part is kept."""
+    return runs.run(configuration, retriever=configuration.selected[selected].retriever, testset=testset)
+
+
+def model(configuration: Configuration, *, reranker: str, training: str) -> str:
+    """Folder of a reranker's model."""
+    return trainings.model(configuration, backbone=reranker, training=training)
+
+
+def pool_folder(configuration: Configuration, *, labels: str) -> str:
+    """Folder of the pool that a label set labels."""
+    return f"results/pools/{configuration.labels[labels].pool}"
+
+
+def trained_labels(configuration: Configuration, *, training: str, labels: str) -> list[str]:
+    """The label files on which a training and its first stages rest, as far as their questions may be those of
+    ``labels``: they are of the same data set.
+    """
+    dataset = configuration.pools[configuration.labels[labels].pool].dataset
+    found: list[str] = []
+    stage: str | None = training
+    while stage in configuration.trainings:
+        found += configuration.trainings[stage].label_sets
+        stage = configuration.trainings[stage].init_from
+    alike = (name for name in found if configuration.pools[configuration.labels[name].pool].dataset == dataset)
+    return [f"results/labels/{name}.parquet" for name in dict.fromkeys(alike)]
+
+
+def annotator(configuration: Configuration, selected: str) -> str:
+    """The LLM that selects."""
+    return str(configuration.selected[selected].annotator)
+
+
+def llm_stages(configuration: Configuration, *, selected: str) -> list[str]:
+    """The annotation stages that the LLM goes through, the one whose selection is kept last."""
+    protocol = configuration.annotators[annotator(configuration, selected)].protocol
+    return list(chain(configuration.selected[selected].stage, protocol))
+
+
+def llm_model(configuration: Configuration, *, selected: str) -> list[str]:
+    """Folder of the LLM; none where a server has it."""
+    return annotation.model(configuration, annotator=annotator(configuration, selected))
+
+
+def llm_gpus(configuration: Configuration, *, selected: str) -> int:
+    """GPUs of a job of the LLM; none where a server has it."""
+    return annotation.gpus(configuration, annotator=annotator(configuration, selected))
+
+
+def llm_python(configuration: Configuration, *, selected: str) -> str:
+    """The interpreter of a job of the LLM."""
+    return annotation.python(configuration, annotator=annotator(configuration, selected))
+
+
+def with_vllm(configuration: Configuration, *, selected: str) -> bool:
+    """Whether a job of the LLM needs the environment of vLLM."""
+    return annotation.in_environment_of_vllm(configuration, annotator=annotator(configuration, selected))
+
+
+def llm_store(configuration: Configuration, *, selected: str) -> str:
+    """Folder of the LLM's completion store."""
+    return annotation.store(annotator(configuration, selected))
+
+
+def templates(configuration: Configuration, *, selected: str) -> list[str]:
+    """The prompt of each of these stages, in their order."""
+    name = annotator(configuration, selected)
+    stages = llm_stages(configuration, selected=selected)
+    return [annotation.template(configuration, stage=stage, annotator=name) for stage in stages]
+
+
+def problems(configuration: Configuration) -> Iterator[str]:
+    """One sentence for each selected run whose settings do not fit each other."""
+    for name, settings in configuration.selected.items():
+        place = f"selected.{name}"
+        if settings.annotator is not None:
+            if settings.stage not in selecting_stages():
+                known = ", ".join(selecting_stages())
+                yield f"{place}.stage names {settings.stage!r}, which is not a stage that selects; known: {known}"
+            continue
+        if settings.method not in METHODS:
+            yield f"{place}.method names {settings.method!r}, which is not one of {', '.join(METHODS)}"
+        made = runs.made_from(configuration, settings.retriever)
+        if not isinstance(made, Reranked) or not made.reranker:
+            yield (
+                f"{place}.retriever is {settings.retriever}, but `labels` calibrate the scores of a reranker: name a "
+                "`reranked/NAME` with a `reranker`, or give an `annotator`"
+            )
+        elif made.depth < settings.depth:
+            yield (
+                f"{place}.depth is {settings.depth}, but {settings.retriever} scores {made.depth} passages: lower "
+                f"it to that, or raise reranked.{settings.retriever.partition('/')[2]}.depth"
+            )
+        yield from _held_out(configuration, place, str(settings.labels), training(configuration, name))
+
+
+def _held_out(configuration: Configuration, place: str, held_out: str, stage: str | None) -> Iterator[str]:
+    if held_out not in configuration.labels:
+        return
+    source = configuration.labels[held_out].source
+    if is_soft(source):
+        yield f"{place}.labels: labels of source {source} have no positives"
+    while stage in configuration.trainings:
+        if held_out in configuration.trainings[stage].label_sets:
+            yield f"{place}.labels: {held_out!r} is not held out, as trainings.{stage} is trained on it"
+        stage = configuration.trainings[stage].init_from

@@ -1,0 +1,118 @@
+"""How far calibrated probabilities can be relied on: by questions that their fit has not seen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..common.errors import InputError
+from .calibration import METHODS, Bools, Floats, Method
+
+FOLDS = 5
+BINS = 10
+THRESHOLDS = tuple(round(0.05 * number, 2) for number in range(1, 20))
+_RESAMPLES = 1000
+_SEED = 13
+
+Places = npt.NDArray[np.int64]
+
+
+def calibrate(scores: Floats, positive: Bools, questions: Places) -> dict[str, Any]:
+    """Fit every method to labelled scores, and measure each by cross-validation over questions.
+
+    Args:
+        scores: the reranker's score of each candidate; shape (candidates,).
+        positive: whether each is a positive; shape (candidates,).
+        questions: the question of each, counted from 0; shape (candidates,).
+
+    Returns:
+        Ready for JSON: counts, and by method ``fitted`` (from all questions) and :func:`reliability`, which is measured
+        in folds: the questions of each are judged by what was fitted to the others.
+
+    Raises:
+        InputError: fewer than two questions, no positive, or nothing but positives.
+    """
+    number, found = int(questions.max(initial=-1)) + 1, int(positive.sum())
+    if number < 2 or found in (0, len(positive)):
+        what = "one question" if number == 1 else "no negative" if found and number else "no positive"
+        raise InputError(
+            f"the held-out labels have {what}, so no score can be calibrated by them.",
+            hint="name a label set of two questions or more, with positives and negatives, in `selected.*.labels`.",
+        )
+    folds = np.random.default_rng(_SEED).permutation(number)[questions] % FOLDS
+    methods = {}
+    for name, method in METHODS.items():
+        unseen = _unseen(method, scores, positive, folds)
+        methods[name] = {"fitted": method.fit(scores, positive)} | reliability(unseen, positive, questions)
+    return {"questions": number, "candidates": len(scores), "positives": found, "methods": methods}
+
+
+def _unseen(method: Method, scores: Floats, positive: Bools, folds: Places) -> Floats:
+    """The probability of each candidate by what was fitted to the other folds."""
+    found = np.empty(len(scores))
+    for fold in np.unique(folds):
+        here = folds == fold
+        found[here] = method.probabilities(method.fit(scores[~here], positive[~here]), scores[here])
+    return found
+
+
+def reliability(probabilities: Floats, positive: Bools, questions: Places) -> dict[str, Any]:
+    """What probabilities are worth, ready for JSON.
+
+    Returns:
+        ``brier``: the mean squared error, with its 95 % interval (bootstrap over questions). ``ece``: the expected
+        calibration error over ten bins of equal width. ``bins``: those that have a candidate, with the number of
+        candidates, their mean probability, and the share of positives with its interval. ``thresholds``: what each one
+        keeps: passages per question, precision, recall and F1 over all candidates, and the share of questions of which
+        nothing is left.
+    """
+    number = int(questions.max()) + 1
+    bins = np.minimum((probabilities * BINS).astype(np.int64), BINS - 1)
+    each = np.zeros((number, BINS, 3))  # by question and bin: candidates, sum of probabilities, positives
+    np.add.at(each, (questions, bins), np.stack([np.ones(len(bins)), probabilities, positive], axis=1))
+    errors = np.bincount(questions, weights=(probabilities - positive) ** 2, minlength=number)
+    sizes = np.bincount(questions, minlength=number)
+    drawn = np.random.default_rng(_SEED).multinomial(number, np.full(number, 1 / number), size=_RESAMPLES)
+    briers = (drawn @ errors) / (drawn @ sizes)
+    shares = np.tensordot(drawn, each[..., [0, 2]], axes=1)
+    total = each.sum(axis=0)
+    rows = []
+    for place in np.flatnonzero(total[:, 0]):
+        candidates, summed, found = total[place]
+        filled = shares[shares[:, place, 0] > 0, place]
+        rows.append(
+            {
+                "candidates": int(candidates),
+                "probability": summed / candidates,
+                "positives": found / candidates,
+                "interval": _interval(filled[:, 1] / filled[:, 0]),
+            }
+        )
+    gaps = sum(row["candidates"] * abs(row["probability"] - row["positives"]) for row in rows)
+    return {
+        "brier": float(errors.sum() / sizes.sum()),
+        "brier_interval": _interval(briers),
+        "ece": gaps / len(probabilities),
+        "bins": rows,
+        "thresholds": [_kept(threshold, probabilities, positive, questions, number) for threshold in THRESHOLDS],
+    }
+
+
+def _interval(values: Floats) -> list[float]:
+    low, high = np.percentile(values, [2.5, 97.5])
+    return [float(low), float(high)]
+
+
+def _kept(threshold: float, probabilities: Floats, positive: Bools, questions: Places, number: int) -> dict[str, float]:
+    kept = probabilities >= threshold
+    hits, found, wanted = int((kept & positive).sum()), int(kept.sum()), int(positive.sum())
+    return {
+        "threshold": threshold,
+        "passages_per_question": found / number,
+        "precision": hits / found if found else 0.0,
+        "recall": hits / wanted,
+        "f1": 2 * hits / (found + wanted),
+        "empty": 1 - len(np.unique(questions[kept])) / number,
+    }

@@ -1,0 +1,28 @@
+"""What decides selections."""
+
+from __future__ import annotations
+
+from ..settings import Annotator, JobSettings, Name, Reranker
+
+
+class CalibrationSettings(JobSettings):
+    """What decides a calibration, beside the model's weights, the labels and their pool."""
+
+    reranker: Reranker
+    titles: bool
+
+
+class SelectSettings(JobSettings):
+    """What decides which passages are kept, beside the scores and their calibration."""
+
+    method: str
+    threshold: float
+    depth: int
+
+
+class LlmSelectSettings(JobSettings):
+    """What decides which passages an LLM keeps, beside the ranking; ``stages`` are those of the annotation."""
+
+    annotator: Annotator
+    stages: tuple[Name, ...]
+    depth: int
