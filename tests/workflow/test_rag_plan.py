@@ -30,6 +30,13 @@ testsets: {dev: {dataset: demo, split: dev}}
 reranked:
   again: {retriever: bm25/bm25, reranker: cross/untrained, depth: 20}
   by-llm: {retriever: bm25/bm25, annotator: served}
+pools:
+  judged: {dataset: demo, split: dev, source: {path: resources/demo/tevatron/train.jsonl}, size: 4}
+labels:
+  judged: {pool: judged, source: human}
+selected:
+  sure: {retriever: reranked/again, labels: judged}
+  by-llm-too: {retriever: bm25/bm25, annotator: served}
 qa:
   short: {testset: dev, passages: 2}
   sentence:
@@ -45,6 +52,8 @@ METRICS = {
     "bm25": "results/rag/bm25/bm25/short/writer/metrics.json",
     "dense": "results/rag/minilm/untrained/sentence/writer/metrics.per-query.parquet",
     "reranked": "results/rag/reranked/again/short/served/metrics.json",
+    "selected": "results/rag/selected/sure/short/served/metrics.json",
+    "selected by LLM": "results/rag/selected/by-llm-too/short/served/metrics.json",
     "served": "results/rag/bm25/bm25/short/served/metrics.json",
     "sentence": "results/rag/bm25/bm25/sentence/served/metrics.json",
 }
@@ -75,6 +84,17 @@ def test_answers_from_a_dense_run_with_bert_score_need_both_models(everything: P
 def test_answers_from_reranked_passages_need_the_reranker_and_the_first_stage(everything: Plan) -> None:
     needed = everything.needed_for(METRICS["reranked"])
     assert needed == ANSWERED | {"bm25_index": 1, "bm25_search": 1, "rerank": 1, "prepare_model": 1}
+
+
+def test_answers_from_selected_passages_need_the_reranked_run_and_its_calibration(everything: Plan) -> None:
+    needed = everything.needed_for(METRICS["selected"])
+    made = {"rerank": 1, "calibrate": 1, "select": 1, "merge_labels": 1, "build_pool_judged": 1}
+    assert needed == ANSWERED | {"bm25_index": 1, "bm25_search": 1, "prepare_model": 1} | made
+
+
+def test_an_llm_that_selects_needs_no_reranker_and_no_labels(everything: Plan) -> None:
+    searched = {"bm25_index": 1, "bm25_search": 1}
+    assert everything.needed_for(METRICS["selected by LLM"]) == ANSWERED | searched | {"select_by_llm": 1}
 
 
 def test_a_served_generator_needs_no_model_here(everything: Plan) -> None:
