@@ -7,6 +7,8 @@ rule merge_labels:
         pool=plan.of(labels.pool_shards),
         annotation=plan.of(labels.annotation_shards),
         members=plan.of(labels.members),
+        scores=plan.of(labels.scores),
+        calibration=plan.of(labels.calibration),
         file=plan.watched(labels.outside_files, ancient),
     output:
         "results/labels/{labels}.parquet",
@@ -52,3 +54,25 @@ rule label_quality:
     shell:
         "python {params.script} quality --config {params.config} --labels {wildcards.labels} --output {output}"
         " > {log} 2>&1"
+
+
+rule label_agreement:
+    """Compare labels with another label set: kappa, and precision and recall of its positives."""
+    input:
+        labels="results/labels/{labels}.parquet",
+        against="results/labels/{against}.parquet",
+    output:
+        "results/agreement/labels/{labels}/{against}.json",
+    log:
+        "logs/label_agreement/{labels}-{against}.log",
+    conda:
+        "../envs/core.yaml"
+    resources:
+        **plan.requests("label_agreement"),
+    params:
+        script=plan.script("label.py"),
+        config=plan.configuration_file,
+        code=plan.code("label.py", "agreement"),
+    shell:
+        "python {params.script} agreement --config {params.config} --names {wildcards.labels} {wildcards.against}"
+        " --output {output} > {log} 2>&1"

@@ -52,7 +52,7 @@ rule mine_negatives:
         " --output {output} > {log} 2>&1"
 
 
-for pool in CONFIG.pools:
+for pool in pools.built(CONFIG):
 
     rule:
         name:
@@ -78,3 +78,29 @@ for pool in CONFIG.pools:
         shell:
             "python {params.script} build --config {params.config} --pool {params.pool}"
             " --corpus {input.corpus} --output results/pools/{params.pool} > {log} 2>&1"
+
+
+for pool in pools.parts(CONFIG):
+
+    rule:
+        name:
+            f"divide_pool_{pool}"
+        input:
+            parent=pools.parent_shards(CONFIG, pool=pool),
+            scores=pools.unsure_scores(CONFIG, pool=pool),
+            calibration=pools.unsure_calibration(CONFIG, pool=pool),
+        output:
+            pools.shards(CONFIG, pool=pool),
+        log:
+            f"logs/divide_pool/{pool}.log",
+        conda:
+            "../envs/core.yaml"
+        params:
+            script=plan.script("pool.py"),
+            config=plan.configuration_file,
+            pool=pool,
+            settings=plan.settings(jobs.divide_pool, pool=pool),
+            code=plan.code("pool.py", "divide", entries.divide_pool, pool=pool),
+        shell:
+            "python {params.script} divide --config {params.config} --pool {params.pool}"
+            " --output results/pools/{params.pool} > {log} 2>&1"

@@ -32,6 +32,7 @@ rule annotation_cost:
         pool=plan.of(pools.shards),
         annotation=plan.of(report_files.annotation_shards),
         summaries=plan.of(report_files.annotation_summaries),
+        records=plan.of(report_files.records),
     output:
         "results/report/cost/{pool}.json",
     log:
@@ -55,9 +56,7 @@ rule write_verdict:
     input:
         metrics=plan.of(results.verdict_metrics),
         per_query=plan.of(results.verdict_per_query),
-        pool=plan.of(results.verdict_pools),
-        annotation=plan.of(results.verdict_annotations),
-        summaries=plan.of(results.verdict_summaries),
+        records=plan.of(results.verdict_records),
     output:
         text="results/verdicts/{table}.md",
         figures="results/verdicts/{table}.json",

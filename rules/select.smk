@@ -4,34 +4,55 @@ results/runs/selected/{selected}/{testset}.parquet, .trec and .json, and results
 """
 
 
+rule score_pool:
+    """Score the candidates of a pool's shard by a reranker."""
+    input:
+        model=plan.of(selection.model),
+        pool="results/pools/{pool}/{shard}.parquet",
+    output:
+        scores="results/scores/{reranker}/{training}/{pool}/{shard}.parquet",
+        summary="results/scores/{reranker}/{training}/{pool}/{shard}.json",
+    log:
+        "logs/score_pool/{reranker}-{training}-{pool}-{shard}.log",
+    benchmark:
+        "benchmarks/jobs/score_pool/{reranker}-{training}-{pool}-{shard}.tsv"
+    conda:
+        "../envs/core.yaml"
+    threads: CONFIG.performance.threads
+    resources:
+        **plan.requests("score_pool", retrieval.gpus),
+    params:
+        script=plan.script("retrieve.py"),
+        config=plan.configuration_file,
+        settings=plan.settings(jobs.score_pool),
+        code=plan.code("retrieve.py", "score_pool", entries.score_pool),
+    shell:
+        "python {params.script} score-pool --config {params.config} --reranker {wildcards.reranker}"
+        " --pool {wildcards.pool} --model {input.model} --shard {input.pool} --output {output.scores} > {log} 2>&1"
+
+
 rule calibrate:
     """Make a reranker's scores probabilities, by the labels of questions that it was not trained on."""
     input:
-        model=plan.of(selection.model),
         labels="results/labels/{labels}.parquet",
-        pool=plan.of(labels.pool_shards),
+        scores=plan.of(selection.scores),
         trained=plan.of(selection.trained_labels),
     output:
         "results/calibrations/{reranker}/{training}/{labels}.json",
     log:
         "logs/calibrate/{reranker}-{training}-{labels}.log",
-    benchmark:
-        "benchmarks/jobs/calibrate/{reranker}-{training}-{labels}.tsv"
     conda:
         "../envs/core.yaml"
-    threads: CONFIG.performance.threads
     resources:
-        **plan.requests("calibrate", retrieval.gpus),
+        **plan.requests("calibrate"),
     params:
         script=plan.script("retrieve.py"),
         config=plan.configuration_file,
-        settings=plan.settings(jobs.calibrate),
-        pool=plan.unwatched(selection.pool_folder),
-        code=plan.code("retrieve.py", "calibrate", entries.calibrate),
+        code=plan.code("retrieve.py", "calibrate"),
     shell:
         "python {params.script} calibrate --config {params.config} --reranker {wildcards.reranker}"
-        " --training {wildcards.training} --labels {wildcards.labels} --model {input.model} --held-out {input.labels}"
-        " --pool {params.pool} --trained {input.trained} --output {output} > {log} 2>&1"
+        " --training {wildcards.training} --labels {wildcards.labels} --held-out {input.labels}"
+        " --scores {input.scores} --trained {input.trained} --output {output} > {log} 2>&1"
 
 
 rule select:

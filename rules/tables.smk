@@ -37,6 +37,8 @@ rule label_table:
     """Label sets against human labels (table 1 of the paper)."""
     input:
         quality=plan.of(results.label_table_quality),
+        agreement=plan.of(results.label_table_agreement),
+        records=plan.of(results.label_table_records),
         published=plan.resource_of(results.label_table_published),
     output:
         markdown=report(
@@ -66,9 +68,7 @@ rule cost_table:
     input:
         metrics=plan.of(results.cost_table_metrics),
         per_query=plan.of(results.cost_table_per_query),
-        pool=plan.of(results.cost_table_pools),
-        annotation=plan.of(results.cost_table_annotations),
-        summaries=plan.of(results.cost_table_summaries),
+        records=plan.of(results.cost_table_records),
         published=plan.resource_of(results.cost_table_published),
     output:
         markdown=report(

@@ -41,6 +41,13 @@ def _values(configuration: Configuration, rule: str, parameter: str) -> Iterable
         return report.judges(configuration)
     if rule == "export_labels":
         return [name for name, labels in configuration.labels.items() if not is_soft(labels.source)]
+    if rule in ("build_pool", "divide_pool"):
+        parts = rule == "divide_pool"
+        return [name for name, pool in configuration.pools.items() if (pool.source.pool is not None) == parts]
+    if rule == "score_pool" and parameter == "pool":
+        scored = {each.pool for each in configuration.labels.values() if each.source == "selector"}
+        calibrated = {each.labels for each in configuration.selected.values() if each.labels}
+        return scored | {configuration.labels[name].pool for name in calibrated}
     if rule in ("find_duplicates", "mine_negatives"):
         return [name for name, pool in configuration.pools.items() if pool.source.searched]
     if rule == "write_verdict":
@@ -59,8 +66,6 @@ def _values(configuration: Configuration, rule: str, parameter: str) -> Iterable
         return "", "@99"
     if rule in ("rerank", "rerank_by_llm"):
         return [name for name, each in configuration.reranked.items() if bool(each.reranker) == (rule == "rerank")]
-    if rule == "calibrate" and parameter == "labels":
-        return {each.labels for each in configuration.selected.values() if each.labels}
     if rule in ("select", "select_by_llm"):
         return [name for name, each in configuration.selected.items() if bool(each.labels) == (rule == "select")]
     if parameter == "backbone" and rule in ("train", "export_model"):

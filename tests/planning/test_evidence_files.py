@@ -29,8 +29,9 @@ def test_a_verdict_reads_its_training_its_baselines_and_what_the_labels_took() -
         "results/metrics/encoder/untrained/dev.json",
         "results/metrics/bm25/bm25/dev.json",
     ]
-    assert results.verdict_pools(WHOLE, table="retrieval") == ROWS
-    stages = {Path(file).parent.name for file in results.verdict_annotations(WHOLE, table="retrieval")}
+    recorded = results.verdict_recorded(WHOLE, table="retrieval")
+    assert list(map(str, recorded.pools)) == ROWS
+    stages = {path.parent.name for path in recorded.annotations}
     assert stages == {"relsel", "answer", "utilsel"}
 
 

@@ -32,6 +32,8 @@ def fields(section: type[Any]) -> set[str]:
 QUERIES = {"queries", "part", "judged_only", "answered_only", "sample"}
 TESTSET = {"depth", "drop_query_document"}
 VECTORS = ("model", "pooling", "append_eos", "attention", "dimension", "normalize", "model_settings")
+PART = ("format", "pool", "percent", "seed")
+POOL = fields(Pool) - {"titles", "source"} | {"source.format", "source.path"}
 EXPECTED: list[tuple[str, dict[str, str], set[str]]] = [
     ("prepare_model", {"model": "llm"}, fields(Model)),
     ("fetch", {"download": "packed"}, fields(Download)),
@@ -42,9 +44,11 @@ EXPECTED: list[tuple[str, dict[str, str], set[str]]] = [
     ("ingest_answers", {"dataset": "data", "split": "dev"}, {"queries", "answers", "unknown_queries"}),
     ("find_duplicates", {"pool": "found"}, {"depth", "relevance_level"}),
     ("mine_negatives", {"pool": "found"}, {"format", "depth", "size", "relevance_level"}),
-    ("build_pool", {"pool": "rows"}, fields(Pool) - {"titles"}),
-    ("build_pool", {"pool": "found"}, fields(Pool) - {"titles"}),
-    ("merge_labels", {"labels": "ranked"}, fields(Labels)),
+    ("build_pool", {"pool": "rows"}, POOL),
+    ("build_pool", {"pool": "found"}, POOL),
+    ("divide_pool", {"pool": "part"}, {*(f"source.{key}" for key in PART), "shards", "method"}),
+    ("divide_pool", {"pool": "unsure"}, {*(f"source.{key}" for key in (*PART, "between")), "shards", "method"}),
+    ("merge_labels", {"labels": "ranked"}, fields(Labels) - {"reranker", "calibration"}),
     ("label_quality", {"labels": "ranked"}, {"labels", "source", "annotator"}),
     (
         "train",
@@ -75,14 +79,14 @@ EXPECTED: list[tuple[str, dict[str, str], set[str]]] = [
     ("bm25_search", {"bm25": "tuned", "testset": "dev"}, {"bm25", *TESTSET}),
     ("read_external_run", {"external_run": "splade", "testset": "dev"}, {"path", *TESTSET}),
     ("rerank", {"reranked": "again"}, {"reranker", "depth"}),
-    ("calibrate", {"reranker": "cross", "labels": "asked"}, {"reranker", "titles"}),
+    ("score_pool", {"reranker": "cross", "pool": "found"}, {"reranker", "titles"}),
     ("select", {"selected": "sure"}, {"method", "threshold", "depth"}),
     ("merge_qrels", {"testset": "dev"}, {"relevance_level"}),
     ("match_answers", {"testset": "answered"}, {"metrics"}),
     ("evaluate", {"testset": "dev"}, {"testset", "metrics", "relevance_level"}),
     ("evaluate_answers", {"qa": "task"}, {"metrics", "layer"}),
     ("results_table", {"table": "retrieval"}, {"table", "seeds", "first_stages", "labels", "shared_judges", "prices"}),
-    ("label_table", {"label_table": "sets"}, {"table", "labels"}),
+    ("label_table", {"label_table": "sets"}, {"table", "labels", "work"}),
     ("cost_table", {"cost_table": "costs"}, {"table", "seeds", "prices", "shared_judges", "work"}),
     ("judge_agreement", {"table": "retrieval"}, {"groups"}),
     (

@@ -187,14 +187,17 @@ EXPECTED: list[tuple[Callable[..., Any], dict[str, str], Any]] = [
     ),
     (results.cost_table_published, {"cost_table": "costs"}, []),
     # humans judged the pool; three stages of the LLM worked on it
-    (results.cost_table_pools, {"cost_table": "costs"}, ROWS),
     (
-        results.cost_table_annotations,
+        results.cost_table_records,
         {"cost_table": "costs"},
         [
-            f"results/annotation/rows/list/{stage}/000{shard}-of-0002.parquet"
-            for stage in ("relsel", "answer", "utilsel")
-            for shard in range(2)
+            *ROWS,
+            *(
+                f"results/annotation/rows/list/{stage}/000{shard}-of-0002.{suffix}"
+                for suffix in ("parquet", "json")
+                for stage in ("relsel", "answer", "utilsel")
+                for shard in range(2)
+            ),
         ],
     ),
     (report.label_files, {"pool": "rows"}, []),

@@ -39,7 +39,7 @@ GPUS: dict[str, Callable[..., int] | None] = {
     "generate_answers": annotation.generator_gpus,
     "evaluate_answers": answers.bert_score_gpus,
     "rerank_by_llm": reranking.llm_gpus,
-    "calibrate": retrieval.gpus,
+    "score_pool": retrieval.gpus,
     "select_by_llm": selection.llm_gpus,
     **{annotation.rule(stage): annotation.gpus for stage in STAGES},
 }
@@ -116,8 +116,8 @@ def jobs(configuration: Configuration) -> Iterator[Asked]:
             yield from (("rerank_by_llm", {"reranked": name, "testset": testset}) for testset in configuration.testsets)
     for name in configuration.selected:
         yield from (("select_by_llm", {"selected": name, "testset": testset}) for testset in configuration.testsets)
-    for labels in configuration.labels:
-        yield "calibrate", {"reranker": "cross", "training": "human", "labels": labels}
+    for pool in configuration.pools:
+        yield "score_pool", {"reranker": "cross", "training": "human", "pool": pool, "shard": "0000-of-0001"}
     for qa in configuration.qa:
         for generator in ("llama-3.1-8b", "qwen-2.5-32b-int8"):
             yield "generate_answers", {"retriever": "any", "qa": qa, "generator": generator}

@@ -66,7 +66,7 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
     ({"ingest_qrels"}, {"datasets/data/splits/dev/unknown_passages": "keep"}),
     ({"ingest_qrels", "ingest_answers"}, {"datasets/data/splits/dev/unknown_queries": "drop"}),
     ({"build_pool", "export_labels"}, {"pools/rows/source/path": "own/new.jsonl"}),
-    ({"train", "export_labels"}, {"pools/rows/titles": False}),
+    ({"train", "score_pool", "export_labels"}, {"pools/rows/titles": False}),
     ({"build_pool"}, {"pools/ids/source/format": "tevatron"}),
     ({"build_pool", "mine_negatives", "export_labels"}, {"pools/found/size": 5}),
     ({"build_pool", "export_labels"}, {"pools/rows/size": 5, "pools/rows/seed": 1, "pools/rows/shards": 3}),
@@ -79,6 +79,18 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
     # which runs are read, and whether copies are dropped, decides the input files; a card tells both
     ({"export_labels"}, {"pools/found/source/retrievers": ["bm25/bm25"], "pools/found/source/duplicates": "keep"}),
     ({"export_labels"}, {"pools/dev/source/testset": "judged"}),
+    (
+        {"divide_pool", "export_labels"},
+        {
+            "pools/part/source/percent": [0, 40],
+            "pools/part/source/seed": 2,
+            "pools/part/source/pool": "ids",
+            "pools/part/shards": 3,
+        },
+    ),
+    ({"divide_pool"}, {"pools/unsure/source/between": [0.3, 0.7]}),
+    # the scores are input files
+    (set(), {"pools/unsure/source/unsure": "by-selector-again"}),
     ({"build_pool"}, {"pools/ids/dataset": "other", "pools/ids/split": "dev"}),
     (
         {"annotate", "export_labels", "generate_answers", "select_by_llm"},
@@ -178,8 +190,13 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
             "labels/theirs/unknown_passages": "drop",
             "labels/theirs/relevance_level": 2,
             "labels/both/of": ["theirs", "useful"],
+            "labels/by-selector/threshold": 0.7,
         },
     ),
+    ({"merge_labels", "divide_pool", "export_labels"}, {"labels/by-selector/method": "platt"}),
+    # scores and calibration are input files
+    ({"export_labels"}, {"labels/by-selector/calibration": "judged"}),
+    ({"export_labels"}, {"labels/by-selector/reranker": "cross/human"}),
     ({"train", "encode", "search", "export_model"}, {"backbones/encoder/model": "llm"}),
     ({"train", "encode", "search"}, {"backbones/encoder/pooling": "mean", "backbones/encoder/normalize": True}),
     ({"train", "encode", "search"}, {"backbones/encoder/model_settings": "ignore"}),
@@ -193,9 +210,9 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
     ),
     ({"train", "search"}, {"backbones/encoder/query_prefix": "query: ", "backbones/encoder/query_length": 16}),
     ({"train", "encode"}, {"backbones/encoder/passage_prefix": "passage: ", "backbones/encoder/passage_length": 99}),
-    ({"train", "rerank", "calibrate", "export_model"}, {"rerankers/cross/model": "llm"}),
+    ({"train", "rerank", "score_pool", "export_model"}, {"rerankers/cross/model": "llm"}),
     (
-        {"train", "rerank", "calibrate"},
+        {"train", "rerank", "score_pool"},
         {
             "rerankers/cross/query_prefix": "query: ",
             "rerankers/cross/passage_prefix": "passage: ",
@@ -253,7 +270,7 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
         },
     ),
     ({"train", "export_labels"}, {"pools/dev/titles": False}),
-    ({"calibrate", "export_labels"}, {"pools/found/titles": False}),
+    ({"score_pool", "export_labels"}, {"pools/found/titles": False}),
     # the labels by which weights are chosen are behind the model, as those that are trained on
     ({"train", "write_verdict", "cost_table", "results_table"}, {"trainings/useful/dev": DEV_CHOOSES}),
     ({"write_verdict", "train", "export_model", "results_table"}, {"trainings/refined/init_from": "human"}),
@@ -326,7 +343,11 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
     # the card of a reranker tells what it orders in tables
     ({"results_table", "export_model"}, {"tables/retrieval/reranked": ["again"]}),
     ({"results_table"}, {"tables/retrieval": BARE_TABLE | {"backbones": [], "groups": []}}),
-    ({"label_table"}, {"label_tables/sets/title": "New", "label_tables/sets/published": "1"}),
+    (
+        {"label_table"},
+        {"label_tables/sets/title": "New", "label_tables/sets/published": "1", "label_tables/sets/work": True},
+    ),
+    ({"label_table"}, {"label_tables/sets/against": "human"}),
     ({"label_table", *JUDGES}, {"label_tables/sets/labels": ["useful", "ranked", "given-truth"]}),
     (
         {"cost_table"},
@@ -368,6 +389,8 @@ OTHER_DATA = WHOLE.datasets["data"].model_dump(mode="json")
 OTHER_BACKBONE = {"backbones/other": {"model": "bert"}}
 BESIDE: dict[str, dict[str, Any]] = {
     "pools/ids/dataset": {"datasets/other": OTHER_DATA},
+    "pools/part/source/pool": {"labels/in-turn/of": ["useful", "by-selector"]},
+    "pools/unsure/source/unsure": {"labels/by-selector-again": WHOLE.labels["by-selector"].model_dump(mode="json")},
     "labels/useful/pool": {"labels/both/of": ["human", "theirs"]},
     "testsets/spare/dataset": {"datasets/other": OTHER_DATA, "testsets/spare": {"dataset": "data", "split": "train"}},
     "testsets/spare/split": {"testsets/spare": {"dataset": "data", "split": "train"}},

@@ -59,6 +59,8 @@ RAW: dict[str, Any] = {
             "split": "dev",
             "source": {"format": "retrieved", "testset": "dev", "duplicates": "drop"},
         },
+        "part": {"dataset": "data", "source": {"format": "pool", "pool": "rows", "percent": [0, 50]}},
+        "unsure": {"dataset": "data", "source": {"format": "pool", "pool": "rows", "unsure": "by-selector"}},
     },
     "annotators": {
         "list": {"model": "llm"},
@@ -74,6 +76,9 @@ RAW: dict[str, Any] = {
         "likely": {"pool": "rows", "source": "replug", "annotator": "point"},
         "theirs": {"pool": "rows", "source": "file", "file": {"format": "trec", "path": "own/theirs.txt"}},
         "both": {"pool": "rows", "source": "union", "of": ["useful", "theirs"]},
+        "of-part": {"pool": "part", "source": "utilsel", "annotator": "list"},
+        "by-selector": {"pool": "rows", "source": "selector", "reranker": "cross/useful", "calibration": "asked"},
+        "in-turn": {"pool": "rows", "source": "cascade", "of": ["of-part", "by-selector"]},
         "judged": {"pool": "dev", "source": "relsel", "annotator": "served"},
         "asked": {"pool": "found", "source": "relsel", "annotator": "list"},
     },

@@ -116,7 +116,7 @@ def _default(value: Any) -> str:
         return "none"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
-    return f"`{', '.join(value)}`" if isinstance(value, list) else f"`{value}`"
+    return f"`{', '.join(map(str, value))}`" if isinstance(value, list) else f"`{value}`"
 
 
 def _expanded(node: Node, path: str = "", parts: Node | None = None) -> Node:

@@ -20,6 +20,8 @@ def merge(arguments: argparse.Namespace) -> None:
         pools=list(map(Path, labels.pool_shards(configuration, labels=name))),
         annotations=list(map(Path, labels.annotation_shards(configuration, labels=name))),
         members=list(map(Path, labels.members(configuration, labels=name))),
+        scores=list(map(Path, labels.scores(configuration, labels=name))),
+        calibration=next(map(Path, labels.calibration(configuration, labels=name)), None),
     )
     make_labels(jobs.merge_labels(configuration, labels=name), parts, arguments.output)
 
@@ -37,6 +39,13 @@ def quality(arguments: argparse.Namespace) -> None:
     write_json(arguments.output, figures)
 
 
+def agreement(arguments: argparse.Namespace) -> None:
+    """Compare labels with another label set."""
+    from utility_annotation.labels.against import agreement_of_labels
+
+    write_json(arguments.output, agreement_of_labels(*(Path(labels.file(name)) for name in arguments.names)))
+
+
 def main(argv: list[str] | None) -> None:
     """Command line; see ``--help``."""
     commands = Commands(__doc__)
@@ -44,6 +53,9 @@ def main(argv: list[str] | None) -> None:
         parser = commands.add(run, run.__name__)
         parser.add_argument("--labels", required=True, help="a name from `labels`")
         parser.add_argument("--output", required=True, type=Path, help="file to write (parquet, or JSON)")
+    parser = commands.add(agreement, "agreement")
+    parser.add_argument("--names", required=True, nargs=2, help="two names from `labels`")
+    parser.add_argument("--output", required=True, type=Path, help="file to write (JSON)")
     commands.run(argv)
 
 

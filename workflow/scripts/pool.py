@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import numpy as np
+
 from utility_annotation.common.errors import run_script
 from utility_annotation.planning import jobs, pools
 from utility_annotation.planning.command import Commands, configuration_of
@@ -44,6 +46,26 @@ def build(arguments: argparse.Namespace) -> None:
     build_pool(settings, shard_files(arguments.output, settings.shards), arguments.corpus)
 
 
+def divide(arguments: argparse.Namespace) -> None:
+    """Write the shards of a part of a pool."""
+    from utility_annotation.labels.by_selector import probabilities
+    from utility_annotation.pools.divide import divide as write_part
+
+    configuration, name = configuration_of(arguments), arguments.pool
+    settings = jobs.divide_pool(configuration, pool=name)
+    scores = {Path(path).name: Path(path) for path in pools.unsure_scores(configuration, pool=name)}
+    of_selector = None
+    if settings.method is not None:
+        (calibration,) = map(Path, pools.unsure_calibration(configuration, pool=name))
+        method = settings.method
+
+        def of_selector(shard: Path) -> np.ndarray:
+            return probabilities(method, shard, scores[shard.name], calibration)
+
+    parents = list(map(Path, pools.parent_shards(configuration, pool=name)))
+    write_part(settings.source, parents, shard_files(arguments.output, settings.shards), of_selector)
+
+
 def main(argv: list[str] | None) -> None:
     """Command line; see ``--help``."""
     commands = Commands(__doc__)
@@ -59,6 +81,9 @@ def main(argv: list[str] | None) -> None:
     parser = commands.add(build, "build")
     parser.add_argument("--pool", required=True, help="a name from `pools`")
     parser.add_argument("--corpus", type=Path, nargs="?", help="the corpus (parquet), for rows that hold ids only")
+    parser.add_argument("--output", type=Path, required=True, help="folder of the shards to write (parquet)")
+    parser = commands.add(divide, "divide")
+    parser.add_argument("--pool", required=True, help="a name from `pools`, of format pool")
     parser.add_argument("--output", type=Path, required=True, help="folder of the shards to write (parquet)")
     commands.run(argv)
 

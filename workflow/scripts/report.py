@@ -29,10 +29,11 @@ def cost(arguments: argparse.Namespace) -> None:
     from utility_annotation.reporting.work import annotation_cost
 
     configuration, pool = configuration_of(arguments), arguments.pool
-    records = Records(
-        _paths(pools.shards(configuration, pool=pool)), _paths(files.annotation_shards(configuration, pool=pool))
-    )
-    write_json(arguments.output, annotation_cost(jobs.annotation_cost(configuration, pool=pool), records))
+    settings = jobs.annotation_cost(configuration, pool=pool)
+    behind = results.recorded(configuration, files.work(configuration, pool=pool))
+    annotations = dict.fromkeys([*_paths(files.annotation_shards(configuration, pool=pool)), *behind.annotations])
+    records = Records(behind.pools, annotations, behind.selectors)
+    write_json(arguments.output, annotation_cost(settings, records))
 
 
 def verdict(arguments: argparse.Namespace) -> None:
@@ -42,10 +43,7 @@ def verdict(arguments: argparse.Namespace) -> None:
     from utility_annotation.reporting.verdict import judge, sentences
 
     configuration, table = configuration_of(arguments), arguments.table
-    records = Records(
-        _paths(results.verdict_pools(configuration, table=table)),
-        _paths(results.verdict_annotations(configuration, table=table)),
-    )
+    records = Records(*results.verdict_recorded(configuration, table=table))
     settings = jobs.write_verdict(configuration, table=table)
     found = judge(settings, results.verdict_metrics(configuration, table=table), records)
     write_json(arguments.output.with_suffix(".json"), found)

@@ -102,30 +102,35 @@ def rerank(arguments: argparse.Namespace) -> None:
     write_json(arguments.output.with_suffix(".json"), figures | {"gpus": performance.encode.gpus})
 
 
-def calibrate(arguments: argparse.Namespace) -> None:
-    """Make a reranker's scores probabilities, by the labels of questions that it was not trained on."""
+def score_pool(arguments: argparse.Namespace) -> None:
+    """Score the candidates of a pool's shard by a reranker."""
     with large_packages():
         from utility_annotation.common.devices import choose_device, use_threads
-        from utility_annotation.selection.held_out import check_held_out, scored_candidates
-        from utility_annotation.selection.reliability import calibrate as fit
+        from utility_annotation.selection import scoring
         from utility_annotation.training import rerankers
-    from utility_annotation.pools.shards import shard_files
-
-    configuration = configuration_of(arguments)
-    names, performance = {"reranker": arguments.reranker, "labels": arguments.labels}, configuration.performance
-    settings = jobs.calibrate(configuration, **names)
-    check_held_out(arguments.held_out, arguments.trained)
+    configuration, output = configuration_of(arguments), arguments.output
+    settings = jobs.score_pool(configuration, reranker=arguments.reranker, pool=arguments.pool)
+    performance = configuration.performance
     use_threads(performance.threads)
     device = choose_device(performance.encode.device, performance.encode.gpus, "encode")
-    scored = scored_candidates(
-        rerankers.load(arguments.model, settings.reranker).to(device),
-        arguments.held_out,
-        shard_files(arguments.pool, configuration.pools[configuration.labels[arguments.labels].pool].shards),
-        titles=settings.titles,
-        scratch=arguments.output.parent,
-        batch_tokens=performance.encode.batch_tokens,
+    model = rerankers.load(arguments.model, settings.reranker).to(device)
+    start = time.monotonic()
+    number = scoring.score_pool(
+        model, arguments.shard, output, titles=settings.titles, batch_tokens=performance.encode.batch_tokens
     )
-    write_json(arguments.output, names | {"training": arguments.training} | fit(*scored))
+    figures = {"candidates": number, "seconds": round(time.monotonic() - start, 3), "gpus": performance.encode.gpus}
+    write_json(output.with_suffix(".json"), figures)
+
+
+def calibrate(arguments: argparse.Namespace) -> None:
+    """Make a reranker's scores probabilities, by the labels of questions that it was not trained on."""
+    from utility_annotation.selection.held_out import check_held_out, labelled_scores
+    from utility_annotation.selection.reliability import calibrate as fit
+
+    check_held_out(arguments.held_out, arguments.trained)
+    found = fit(*labelled_scores(arguments.held_out, arguments.scores))
+    names = {"reranker": arguments.reranker, "training": arguments.training, "labels": arguments.labels}
+    write_json(arguments.output, names | found)
 
 
 def select(arguments: argparse.Namespace) -> None:
@@ -253,13 +258,18 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--queries", required=True, type=Path, help="questions (parquet)")
     parser.add_argument("--corpus", required=True, type=Path, help="corpus (parquet)")
     parser.add_argument("--output", required=True, type=Path, help="run (parquet); a TREC run is written beside it")
+    parser = commands.add(score_pool, "score-pool")
+    parser.add_argument("--reranker", required=True, help="a name from `rerankers`")
+    parser.add_argument("--pool", required=True, help="a name from `pools`")
+    parser.add_argument("--model", required=True, type=Path, help="folder of the reranker's model")
+    parser.add_argument("--shard", required=True, type=Path, help="a shard of the pool (parquet)")
+    parser.add_argument("--output", required=True, type=Path, help="scores (parquet); .json is written beside")
     parser = commands.add(calibrate, "calibrate")
     parser.add_argument("--reranker", required=True, help="a name from `rerankers`")
     parser.add_argument("--training", required=True, help="a name from `trainings`, or untrained")
     parser.add_argument("--labels", required=True, help="a name from `labels`: those of the held-out questions")
-    parser.add_argument("--model", required=True, type=Path, help="folder of the reranker's model")
     parser.add_argument("--held-out", required=True, type=Path, help="their file (parquet)")
-    parser.add_argument("--pool", required=True, type=Path, help="folder of the shards of their pool")
+    parser.add_argument("--scores", required=True, type=Path, nargs="+", help="scores of all shards of their pool")
     parser.add_argument("--trained", type=Path, nargs="*", default=[], help="labels of its training (parquet)")
     parser.add_argument("--output", required=True, type=Path, help="calibration (JSON)")
     parser = commands.add(select, "select")

@@ -35,13 +35,16 @@ def results(arguments: argparse.Namespace) -> None:
 
 def labels(arguments: argparse.Namespace) -> None:
     """Label sets against human labels."""
+    from utility_annotation.labels.cost import Records
     from utility_annotation.reporting.label_tables import label_cells, label_table
 
     configuration, name = configuration_of(arguments), arguments.table
     settings = jobs.label_table(configuration, label_table=name)
     qualities = _read(files.label_table_quality(configuration, label_table=name))
     paper = read_published(settings.table.published, arguments.published)
-    _write(label_table(settings.table, label_cells(settings, qualities, paper)), arguments.output)
+    records = Records(*files.label_table_recorded(configuration, label_table=name))
+    agreement = _read(files.label_table_agreement(configuration, label_table=name))
+    _write(label_table(settings.table, label_cells(settings, qualities, paper, agreement, records)), arguments.output)
 
 
 def costs(arguments: argparse.Namespace) -> None:
@@ -51,10 +54,7 @@ def costs(arguments: argparse.Namespace) -> None:
 
     configuration, name = configuration_of(arguments), arguments.table
     settings = jobs.cost_table(configuration, cost_table=name)
-    records = Records(
-        map(Path, files.cost_table_pools(configuration, cost_table=name)),
-        map(Path, files.cost_table_annotations(configuration, cost_table=name)),
-    )
+    records = Records(*files.cost_table_recorded(configuration, cost_table=name))
     metrics = files.cost_table_metrics(configuration, cost_table=name)
     paper = read_published(settings.table.published, arguments.published)
     cells = cost_cells(settings, records, metrics, paper)

@@ -36,7 +36,8 @@ class Job(Settings):
     @property
     def stage(self) -> str:
         """The rule; the rules of pools, one a pool, count as one."""
-        return "build_pool" if self.rule.startswith("build_pool_") else self.rule
+        named = ("build_pool", "divide_pool")  # one rule for each pool
+        return next((name for name in named if self.rule.startswith(f"{name}_")), self.rule)
 
 
 class Estimate(Settings):

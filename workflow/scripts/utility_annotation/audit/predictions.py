@@ -55,7 +55,7 @@ class Predictions:
         work = REQUESTS[rule].work
         if work == "reranking":
             model = jobs.rerank(configuration, reranked=wildcards["reranked"]).reranker.model
-        elif work == "calibration":
+        elif work == "scoring":
             model = configuration.rerankers[wildcards["reranker"]].model
         elif work in ("training", "encoding", "search"):
             model = starting_point(configuration, wildcards["backbone"]).model

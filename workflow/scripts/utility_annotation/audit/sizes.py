@@ -68,6 +68,10 @@ class PoolSize:
         return _words(item.query for item in self.items)
 
 
+_UNSURE_SHARE = 0.3
+"""Of which a selector is unsure: not known before it is trained."""
+
+
 class Sizes:
     """Answers how large something of a configuration is; NotKnown is raised where it is neither here nor published."""
 
@@ -112,6 +116,10 @@ class Sizes:
         shards = list(map(Path, pools.shards(self._configuration, pool=name)))
         if all(shard.is_file() for shard in shards):
             return PoolSize(sum(map(_rows, shards)), tuple(islice(read_pool(shards[0]), _SAMPLE)))
+        if settings.source.pool is not None:
+            whole, (low, high) = self.pool(settings.source.pool), settings.source.percent
+            share = (high - low) / 100 * (_UNSURE_SHARE if settings.source.unsure else 1)
+            return PoolSize(max(1, round(whole.questions * share)), whole.items)
         if settings.source.path is not None:  # training rows
             known = self._known(settings.source.path)
             if known is None or known.rows is None:

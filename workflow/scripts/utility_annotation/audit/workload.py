@@ -115,7 +115,7 @@ class Workloads:
         names = job.wildcards
         if what == "candidates":
             labels = self.configuration.labels.get(names.get("labels", ""))
-            pool = self.sizes.pool(labels.pool if labels else names.get("pool", job.rule.removeprefix("build_pool_")))
+            pool = self.sizes.pool(labels.pool if labels else names.get("pool", job.rule.removeprefix(f"{job.stage}_")))
             share = labels.queries.percent / 100 if labels else 1
             return pool.questions * pool.candidates * share, pool.words
         if what == "hits":
@@ -393,10 +393,13 @@ class Workloads:
         amounts = (_START_ENCODER, self._encoder("encode", tokens, settings.reranker.model))
         return self._taking(job, amounts, (hits * RUN_BYTES / 2, hits * RUN_BYTES / 2, 1000))
 
-    def _calibration(self, job: Job) -> Estimate:
-        reranker = self.configuration.rerankers[job.wildcards["reranker"]]
-        _, tokens = self._read_by_encoder(job.wildcards["labels"], reranker)
-        return self._taking(job, (_START_ENCODER, self._encoder("encode", tokens, reranker.model)), (_SMALL_BYTES,))
+    def _scoring(self, job: Job) -> Estimate:
+        reranker, pool = self.configuration.rerankers[job.wildcards["reranker"]], job.wildcards["pool"]
+        size = self.sizes.pool(pool)
+        pairs = size.questions * size.candidates / self.configuration.pools[pool].shards
+        tokens = pairs * _pair_tokens(reranker, size.query_words, size.words)
+        amounts = (_START_ENCODER, self._encoder("encode", tokens, reranker.model))
+        return self._taking(job, amounts, (pairs * 8, 100))
 
     def _answer_evaluation(self, job: Job) -> Estimate:
         task = self.configuration.qa[job.wildcards["qa"]]
@@ -425,7 +428,7 @@ _COUNTED: Mapping[Closely, Callable[[Workloads, Job], Estimate]] = {
     "search": Workloads._search,
     "reranking": Workloads._reranking,
     "llm-reranking": Workloads._llm_reranking,
-    "calibration": Workloads._calibration,
+    "scoring": Workloads._scoring,
     "llm-selection": Workloads._llm_selection,
     "answering": Workloads._answering,
     "answer-evaluation": Workloads._answer_evaluation,

@@ -291,7 +291,15 @@ LABELS = Schema(
 """One row per candidate of the pool; the negatives are the rest of the pool. ``label`` is 1 or 0, and for replug the
 log-likelihood of the ground-truth answer given the candidate (nats). ``rank`` is the candidate's place in the
 labeller's list, from 1: an LLM's selection or ranking, the human positives, the lines of a file. A union has its
-members' lists one after the other. The rank is null for a candidate that is on no list."""
+members' lists one after the other. The rank is null for a candidate that is on no list. ``source`` is that of the label
+set, or in a cascade the member that decided."""
+
+SCORES = Schema(
+    "scores of candidates",
+    _schema(("query_id", _STRING), ("docid", _STRING), ("score", pa.float32())),
+    unique=("query_id", "docid"),
+)
+"""A reranker's raw score of each candidate of a pool's shard, in its order."""
 
 DOCIDS = Schema("docids", _schema(("docid", _STRING)), unique=("docid",))
 """The passages of a file of vectors, row by row."""

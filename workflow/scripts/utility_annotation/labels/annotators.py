@@ -17,9 +17,12 @@ class SharedJudge(JobSettings):
 
 
 def annotators_of_labels(configuration: Configuration, name: str) -> set[str]:
-    """The annotators behind a label set, those of its members included."""
+    """The annotators behind a label set, those of its members and of a selector's training included."""
     labels = configuration.labels[name]
     own = {labels.annotator} if labels.annotator else set()
+    if labels.calibration is not None:
+        own |= annotators_of_labels(configuration, labels.calibration)
+        own |= annotators_of_training(configuration, labels.reranker.partition("/")[2])
     return own.union(*(annotators_of_labels(configuration, member) for member in labels.of))
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,7 +25,7 @@ import pyarrow.compute as pc
 
 from ..common.errors import InputError
 from ..common.files import read_json
-from ..engines.throughput import device_count, tokens_a_device_second
+from ..engines.throughput import device_count, device_seconds, tokens_a_device_second
 from ..io.schemas import ANNOTATION, POOL
 from ..settings import Cost
 from .shards import query_subset
@@ -44,11 +44,13 @@ class Effort:
         judgements: passages judged by humans.
         answers: questions answered by humans.
         device_hours: hours of one GPU (or CPU, or server); None if no job recorded its speed.
+        tokens: read and written by LLMs, those of stored replies included.
     """
 
     judgements: float = 0
     answers: float = 0
     device_hours: float | None = 0
+    tokens: int = 0
 
     def usd(self, prices: Cost) -> float | None:
         """The cost; None if the device hours are unknown."""
@@ -63,9 +65,17 @@ class Records:
     Args:
         pools: files ``…/{pool}/{shard}.parquet``.
         annotations: files ``…/{pool}/{annotator}/{stage}/{shard}.parquet``, each with its job's summary beside it.
+        selectors: by RERANKER/TRAINING and pool, the summaries of the jobs that scored the pool, and the record of the
+            training.
     """
 
-    def __init__(self, pools: Iterable[Path], annotations: Iterable[Path]) -> None:
+    def __init__(
+        self,
+        pools: Iterable[Path],
+        annotations: Iterable[Path],
+        selectors: Mapping[tuple[str, str], Sequence[Path | str]] | None = None,
+    ) -> None:
+        self._selectors = selectors or {}
         self._pools: dict[str, list[Path]] = defaultdict(list)
         for path in pools:
             self._pools[path.absolute().parent.name].append(path)
@@ -84,9 +94,11 @@ class Records:
         """
         parts: dict[tuple[str, str, str | None], list[Work]] = defaultdict(list)
         for part in work:
-            parts[part.kind, part.pool, part.annotator].append(part)
-        judgements = answers = 0
-        hours: list[float | None] = []
+            if not part.reranker:
+                parts[part.kind, part.pool, part.annotator].append(part)
+        judgements = answers = tokens = 0
+        scored = dict.fromkeys((part.reranker, part.pool) for part in work if part.reranker)
+        hours: list[float | None] = [self._selector_hours(*each) for each in scored]
         for (kind, pool, annotator), same in parts.items():
             if annotator is None:
                 sizes = self._pool(pool)
@@ -97,8 +109,17 @@ class Records:
                     answers += chosen.num_rows
             else:
                 stage = self.stage(pool, annotator, kind)
-                hours.append(stage.device_hours(_chosen(stage.rows["query_id"], same)))
-        return Effort(judgements, answers, None if None in hours else sum(hour or 0 for hour in hours))
+                chosen = _chosen(stage.rows["query_id"], same)
+                hours.append(stage.device_hours(chosen))
+                tokens += pc.sum(stage.rows.filter(chosen)["tokens"]).as_py() or 0
+        return Effort(judgements, answers, None if None in hours else sum(hour or 0 for hour in hours), tokens)
+
+    def _selector_hours(self, reranker: str, pool: str) -> float:
+        """Hours of one device that training a reranker and scoring a pool by it took."""
+        place = (reranker, pool)
+        if place not in self._selectors:
+            raise InputError(f"no record of {reranker} on pool {pool} was given.", hint="give those of all shards.")
+        return sum((device_seconds(_record(Path(path))) or 0) / 3600 for path in self._selectors[place])
 
     def _pool(self, pool: str) -> pa.Table:
         """``query_id`` and number of ``candidates`` of every query of a pool."""
@@ -165,6 +186,12 @@ class StageRecord:
         tokens = pc.sum(self.rows.filter(chosen)["tokens"]).as_py() or 0
         loads = sum(job["load_seconds"] * device_count(job) for job in self.jobs)
         return (tokens / self.tokens_a_device_second + loads) / 3600
+
+
+def _record(path: Path) -> dict[str, Any]:
+    """A job's summary, or that of a training, which has its number of processes."""
+    found: dict[str, Any] = read_json(path, "seconds")
+    return found if "gpus" in found else found | {"gpus": found["processes"]}
 
 
 def _given(files: dict[Any, list[Path]], place: object, what: str) -> list[Path]:

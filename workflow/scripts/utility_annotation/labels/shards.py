@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,7 @@ class LabelledShard:
         labels: one per candidate; meaningless if the query is not kept.
         ranks: one per candidate; 0 for a candidate that is on no list.
         left_out: reason → number of chosen queries that are not kept.
+        sources: who labelled each query; None where it is the label set's source.
     """
 
     query_ids: pa.Array
@@ -69,6 +70,11 @@ class LabelledShard:
     labels: np.ndarray
     ranks: np.ndarray
     left_out: Counter[str]
+    sources: pa.Array | None = None
+
+    def with_sources(self, sources: Sequence[str]) -> LabelledShard:
+        """The same with who labelled each query."""
+        return replace(self, sources=pa.array(sources, pa.string()))
 
     @classmethod
     def of_pool(
@@ -184,6 +190,9 @@ def _tables(shards: Sequence[LabelledShard], source: str) -> Iterator[pa.Table]:
         ["docid", "label", "rank"],
     )
     lengths = np.concatenate([shard.lengths for shard in shards])
+    sources = pa.concat_arrays(
+        [pa.repeat(source, len(shard.query_ids)) if shard.sources is None else shard.sources for shard in shards]
+    )
     of_query = pa.LargeListArray.from_arrays(pa.array(np.concatenate([[0], np.cumsum(lengths)])), candidates)
     kept = np.flatnonzero(np.concatenate([shard.keep for shard in shards]))
     order = kept[to_numpy(pc.sort_indices(query_ids.take(pa.array(kept))))]
@@ -197,7 +206,7 @@ def _tables(shards: Sequence[LabelledShard], source: str) -> Iterator[pa.Table]:
                 "docid": listed.field("docid").cast(pa.string()),
                 "label": listed.field("label"),
                 "rank": listed.field("rank"),
-                "source": pa.repeat(source, len(listed)),
+                "source": sources.take(pa.array(np.repeat(rows, lengths[rows]))),
             }
         )
 

@@ -27,12 +27,16 @@ class Parts:
     Attributes:
         pools: the shards of its pool.
         annotations: the shards of its annotation stage, named as the pool's; none for other sources.
-        members: the label files of a union, in order.
+        members: the label files of a union or a cascade, in order.
+        scores: a reranker's scores of each shard, named as the pool's; none for other sources.
+        calibration: how they become probabilities.
     """
 
     pools: Sequence[Path]
     annotations: Sequence[Path] = ()
     members: Sequence[Path] = ()
+    scores: Sequence[Path] = ()
+    calibration: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -68,10 +72,28 @@ def _of_file(settings: Labels, parts: Parts, output: Path) -> Merged:
     return label_from_file(settings, parts.pools, output)
 
 
+def _of_selector(settings: Labels, parts: Parts, output: Path) -> Merged:
+    from .by_selector import label_by_selector
+
+    assert parts.calibration is not None, "the configuration requires it"
+    return label_by_selector(settings, parts.pools, parts.scores, parts.calibration, output)
+
+
+def _of_cascade(settings: Labels, parts: Parts, output: Path) -> Merged:
+    from .cascade import label_by_cascade
+
+    return label_by_cascade(settings, parts.pools, parts.members, output)
+
+
 SOURCES: Mapping[str, LabelSource] = {
     "human": LabelSource(description="the human positives of the pool", make=_of_humans, human=True),
     "union": LabelSource(description="what any of several label sets calls positive", make=_of_union),
     "file": LabelSource(description="labels of others, read from a file", make=_of_file),
+    "selector": LabelSource(
+        description="the calibrated scores of a reranker, which was trained on the labels of other questions",
+        make=_of_selector,
+    ),
+    "cascade": LabelSource(description="the first of several label sets that labels the question", make=_of_cascade),
 }
 """The sources that are not annotation stages, by name."""
 

@@ -34,11 +34,7 @@ def unite_labels(
     Raises:
         InputError: the files do not belong together, or no query is left.
     """
-    if len(members) != len(settings.of):
-        raise InputError(
-            f"{len(members)} label files are given for {len(settings.of)} label sets.",
-            hint=f"give one file each for {', '.join(settings.of)}.",
-        )
+    check_members(settings, members)
     files = [LabelRows(member) for member in members]
     chosen = chosen_queries(pools, settings.queries)
     shards = [
@@ -49,6 +45,19 @@ def unite_labels(
         file.check_all_found()
     hint = "raise `queries.percent` of these labels, or unite label sets that have some of these queries."
     return write_labels(shards, settings.source, output, hint)
+
+
+def check_members(settings: Labels, members: Sequence[Path | str]) -> None:
+    """Stop where there is not one file for each of the label sets in ``of``.
+
+    Raises:
+        InputError: there are fewer or more.
+    """
+    if len(members) != len(settings.of):
+        raise InputError(
+            f"{len(members)} label files are given for {len(settings.of)} label sets.",
+            hint=f"give one file each for {', '.join(settings.of)}.",
+        )
 
 
 def _unite_shard(files: Sequence[LabelRows], path: Path | str, chosen: np.ndarray) -> LabelledShard:

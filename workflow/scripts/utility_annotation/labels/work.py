@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from ..annotation.names import TRUTH
 from ..annotation.stages import STAGES, chain
-from ..settings import Configuration, JobSettings, Name, QuerySubset
+from ..settings import Configuration, JobSettings, Labels, Name, QuerySubset
 from .sources import SOURCES
 
 
 class Work(JobSettings):
     """Something that is paid for per query.
 
-    ``judgements``: humans judge the passages of a pool; ``answers``: humans answer its questions; otherwise a stage of
-    the annotation.
+    ``judgements``: humans judge the passages of a pool; ``answers``: humans answer its questions; ``selector``: a
+    reranker is trained, and scores the pool; otherwise a stage of the annotation.
     """
 
     kind: Name
     pool: Name
     annotator: Name | None = None
+    reranker: str = ""
+    """Of kind ``selector``: RERANKER/TRAINING, which scores the pool."""
     queries: tuple[QuerySubset, ...] = ()
     """The queries of the pool that are in each of these parts."""
 
@@ -45,6 +47,11 @@ def work_of_labels(configuration: Configuration, name: str, within: tuple[QueryS
     if labels.source == "union":
         members = [work_of_labels(configuration, member, queries) for member in labels.of]
         return None if None in members else [work for member in members for work in member or ()]
+    if labels.source == "cascade":  # members may be of parts of the pool, so that a share of it is not theirs
+        members = [work_of_labels(configuration, member) for member in labels.of]
+        return None if None in members else [work for member in members for work in member or ()]
+    if labels.source == "selector":
+        return _work_of_selector(configuration, labels)
     if labels.source in SOURCES:
         return [Work(kind="judgements", pool=labels.pool, queries=queries)]
     assert labels.annotator is not None, "the configuration requires it"
@@ -56,3 +63,14 @@ def work_of_labels(configuration: Configuration, name: str, within: tuple[QueryS
         Work(kind=kind, pool=labels.pool, annotator=None if kind == "answers" else labels.annotator, queries=queries)
         for kind in kinds
     ]
+
+
+def _work_of_selector(configuration: Configuration, labels: Labels) -> list[Work] | None:
+    """What its reranker's training and calibration took, and its own training and scoring."""
+    _, _, training = labels.reranker.partition("/")
+    parts = [
+        work_of_training(configuration, training) if training in configuration.trainings else [],
+        work_of_labels(configuration, str(labels.calibration)),
+    ]
+    own = Work(kind="selector", pool=labels.pool, reranker=labels.reranker)
+    return None if None in parts else [own, *(work for part in parts for work in part or ())]

@@ -68,14 +68,25 @@ def merge_labels(configuration: Configuration, *, labels: str) -> list[str]:
     settings = configuration.labels[labels]
     of_source = f"{_SOURCES}[{settings.source}].make"
     made = of_source if settings.source in SOURCES else f"{_STAGES}[{settings.source}].labels"
-    return [_SOURCES, _STAGES, _FORMATS, made, *_reader(settings.file, "judgements")]
+    method = _method(settings.method if settings.source == "selector" else None)
+    return [_SOURCES, _STAGES, _FORMATS, made, method, *_reader(settings.file, "judgements")]
+
+
+def divide_pool(configuration: Configuration, *, pool: str) -> list[str]:
+    """How the scores of a selector become probabilities, for a part of which it is unsure."""
+    unsure = configuration.pools[pool].source.unsure
+    return [_method(configuration.labels[unsure].method if unsure else None)]
+
+
+def _method(name: str | None) -> str:
+    return f"{_METHODS}[{name}].probabilities" if name else _METHODS
 
 
 def label_quality(configuration: Configuration, *, labels: str) -> list[str]:
     """What kind of labels a source has, and whether its stage was shown a selection; not how it asks and reads."""
     source = configuration.labels[labels].source
     of_stage = [] if source in SOURCES else [f"{_STAGES}[{source}].labels", f"{_STAGES}[{source}].reads"]
-    return [_SOURCES, _STAGES, _FORMATS, *of_stage]
+    return [_SOURCES, _STAGES, _FORMATS, _METHODS, *of_stage]
 
 
 def train(configuration: Configuration, *, backbone: str, training: str) -> list[str]:
@@ -103,7 +114,7 @@ def rerank(configuration: Configuration, *, reranked: str) -> list[str]:
     return [f"{_SCORES}[{configuration.rerankers[name].score}].load"]
 
 
-def calibrate(configuration: Configuration, *, reranker: str) -> list[str]:
+def score_pool(configuration: Configuration, *, reranker: str) -> list[str]:
     """How a reranker gives a score."""
     return [f"{_SCORES}[{configuration.rerankers[reranker].score}].load"]
 

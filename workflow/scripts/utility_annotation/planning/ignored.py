@@ -34,6 +34,13 @@ def _without_effect(configuration: Configuration) -> Iterator[tuple[str, Setting
         if not pool.source.searched:
             why = f"on rows of format {pool.source.format}"
             yield f"pools.{name}.source", pool.source, ("depth", "retrievers"), why
+        if pool.source.pool is None:
+            keys = ("percent", "seed", "unsure", "between")
+            yield f"pools.{name}.source", pool.source, keys, f"with a source of format {pool.source.format}"
+        else:
+            yield f"pools.{name}", pool, ("size", "seed", "relevance_level", "titles"), "on a part of another pool"
+            if pool.source.unsure is None:
+                yield f"pools.{name}.source", pool.source, ("between",), "without `unsure`"
     for name, annotator in configuration.annotators.items():
         unread = "sampling" if annotator.protocol == "pointwise" else "pointwise"
         yield f"annotators.{name}", annotator, (unread,), f"under the protocol {annotator.protocol}"
@@ -41,6 +48,8 @@ def _without_effect(configuration: Configuration) -> Iterator[tuple[str, Setting
         rule = rule_of(labels.source)
         if rule is None or not rule.ranked:
             yield f"labels.{name}", labels, ("top_percent",), f"on labels of source {labels.source}"
+        if labels.source != "selector":
+            yield f"labels.{name}", labels, ("method", "threshold"), f"on labels of source {labels.source}"
         if labels.source != "file":
             yield f"labels.{name}", labels, ("unknown_passages",), f"on labels of source {labels.source}"
     for name, reranker in configuration.rerankers.items():

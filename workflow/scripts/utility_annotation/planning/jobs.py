@@ -35,7 +35,7 @@ from ..retrieval.settings import (
     RerankSettings,
     SearchSettings,
 )
-from ..selection.settings import CalibrationSettings, LlmSelectSettings, SelectSettings
+from ..selection.settings import LlmSelectSettings, ScoreSettings, SelectSettings
 from ..settings import (
     BM25,
     Annotator,
@@ -119,7 +119,26 @@ def build_pool(configuration: Configuration, *, pool: str) -> Pool:
     settings = configuration.pools[pool]
     rows = "tevatron-ids" if settings.source.searched else settings.source.format
     source = PoolSource.model_validate({"format": rows, "path": pools.source(configuration, pool=pool)})
+    source = source.only("format", "path")
     return settings.model_copy(update={"source": source}).only(*(key for key in Pool.model_fields if key != "titles"))
+
+
+class DivideSettings(JobSettings):
+    """Which questions of a pool a part of it has; ``method`` is that of the selector which is unsure of them."""
+
+    source: PoolSource
+    shards: int
+    method: str | None
+
+
+def divide_pool(configuration: Configuration, *, pool: str) -> DivideSettings:
+    """A pool that is a part of another one."""
+    settings = configuration.pools[pool]
+    unsure = configuration.labels[settings.source.unsure] if settings.source.unsure else None
+    keys = ("format", "pool", "percent", "seed", *(("between",) if unsure else ()))
+    return DivideSettings.model_construct(
+        source=settings.source.only(*keys), shards=settings.shards, method=unsure.method if unsure else None
+    )
 
 
 def annotate(configuration: Configuration, *, annotator: str, stage: str) -> Annotator:
@@ -134,8 +153,9 @@ def _rests_on(annotator: Annotator, keys: tuple[str, ...]) -> Annotator:
 
 
 def merge_labels(configuration: Configuration, *, labels: str) -> Labels:
-    """A label set."""
-    return configuration.labels[labels]
+    """A label set; ``reranker`` and ``calibration`` only name its input files."""
+    files = ("reranker", "calibration")
+    return configuration.labels[labels].only(*(key for key in Labels.model_fields if key not in files))
 
 
 def label_quality(configuration: Configuration, *, labels: str) -> QualitySettings:
@@ -159,7 +179,7 @@ def train(configuration: Configuration, *, backbone: str, training: str) -> Trai
     unread = {"seeds", *(key for key in ("lora", "dev") if getattr(settings, key) is None)}
 
     def titles(labels: str) -> bool:
-        return configuration.pools[configuration.labels[labels].pool].titles
+        return pools.titles(configuration, configuration.labels[labels].pool)
 
     whole = TrainSettings.model_construct(
         training=settings.only(*(key for key in Training.model_fields if key not in unread)),
@@ -226,10 +246,9 @@ def rerank_by_llm(configuration: Configuration, *, reranked: str) -> LlmRerankSe
     return whole.only("annotator", "depth", *(("window", "step") if way.reply else ()))
 
 
-def calibrate(configuration: Configuration, *, reranker: str, labels: str) -> CalibrationSettings:
-    """A reranker as far as its scores depend on it, and whether it reads the titles of the labelled pool."""
-    titles = configuration.pools[configuration.labels[labels].pool].titles
-    return CalibrationSettings(reranker=configuration.rerankers[reranker], titles=titles)
+def score_pool(configuration: Configuration, *, reranker: str, pool: str) -> ScoreSettings:
+    """A reranker as far as its scores depend on it, and whether it reads the titles of a pool."""
+    return ScoreSettings(reranker=configuration.rerankers[reranker], titles=pools.titles(configuration, pool))
 
 
 def select(configuration: Configuration, *, selected: str) -> SelectSettings:
@@ -346,7 +365,9 @@ def label_table(configuration: Configuration, *, label_table: str) -> LabelTable
     """A label table and what it shows of its label sets' settings."""
     table = configuration.label_tables[label_table]
     shown = {name: configuration.labels[name].only("source", "annotator", "top_percent") for name in table.labels}
-    return LabelTableSettings(table=table, labels=shown)
+    return LabelTableSettings.model_construct(  # what was left out of a label set is not to be checked
+        table=table, labels=shown, work=results.label_table_work(configuration, label_table=label_table)
+    )
 
 
 def cost_table(configuration: Configuration, *, cost_table: str) -> CostTableSettings:

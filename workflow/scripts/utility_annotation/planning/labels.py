@@ -40,6 +40,20 @@ def members(configuration: Configuration, *, labels: str) -> list[str]:
     return [file(member) for member in configuration.labels[labels].of]
 
 
+def scores(configuration: Configuration, *, labels: str) -> list[str]:
+    """The scores by which a selector labels a pool, if it does."""
+    settings = configuration.labels[labels]
+    if settings.source != "selector":
+        return []
+    return pools.score_shards(configuration, reranker=settings.reranker, pool=settings.pool)
+
+
+def calibration(configuration: Configuration, *, labels: str) -> list[str]:
+    """How these scores become probabilities."""
+    settings = configuration.labels[labels]
+    return [pools.calibration(settings.reranker, str(settings.calibration))] if settings.source == "selector" else []
+
+
 def outside_files(configuration: Configuration, *, labels: str) -> list[str]:
     """The files of the outside world from which a label set is read, if it is."""
     source = configuration.labels[labels].file

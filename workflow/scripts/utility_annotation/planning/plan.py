@@ -210,6 +210,7 @@ class Plan:
         on_top = again_by_name(known.reranked, known.selected)
         retriever = one_of([*(f"{BM25}/{name}" for name in lexical), *external, *on_top, *dense])
         return {
+            "against": one_of(known.labels),
             "annotator": one_of(known.annotators),
             "average": one_of(known.averages),
             "backbone": one_of(known.backbones),

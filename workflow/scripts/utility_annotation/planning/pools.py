@@ -12,6 +12,55 @@ def shards(configuration: Configuration, *, pool: str) -> list[str]:
     return [f"results/pools/{pool}/{shard}.parquet" for shard in shard_names(configuration.pools[pool].shards)]
 
 
+def titles(configuration: Configuration, pool: str) -> bool:
+    """Whether retrievers and rerankers read the titles of a pool's passages; a part does as its whole pool."""
+    settings = configuration.pools[pool]
+    return (configuration.pools[settings.source.pool] if settings.source.pool else settings).titles
+
+
+def built(configuration: Configuration) -> list[str]:
+    """The pools that are built from training rows, published or mined."""
+    return [name for name, pool in configuration.pools.items() if pool.source.pool is None]
+
+
+def parts(configuration: Configuration) -> list[str]:
+    """The pools that are parts of others."""
+    return [name for name, pool in configuration.pools.items() if pool.source.pool is not None]
+
+
+def parent_shards(configuration: Configuration, *, pool: str) -> list[str]:
+    """The shards of the pool of which a pool is a part."""
+    return shards(configuration, pool=str(configuration.pools[pool].source.pool))
+
+
+def score_shards(configuration: Configuration, *, reranker: str, pool: str) -> list[str]:
+    """The scores that a reranker, RERANKER/TRAINING, gives a pool's candidates, shard by shard."""
+    names = shard_names(configuration.pools[pool].shards)
+    return [f"results/scores/{reranker}/{pool}/{shard}.parquet" for shard in names]
+
+
+def calibration(reranker: str, labels: str) -> str:
+    """How the scores of a reranker, RERANKER/TRAINING, become probabilities, by a label set."""
+    return f"results/calibrations/{reranker}/{labels}.json"
+
+
+def unsure_scores(configuration: Configuration, *, pool: str) -> list[str]:
+    """The scores of the selector that is unsure of a pool's questions, if it is made of such."""
+    source = configuration.pools[pool].source
+    if source.unsure is None or source.pool is None:
+        return []
+    return score_shards(configuration, reranker=configuration.labels[source.unsure].reranker, pool=source.pool)
+
+
+def unsure_calibration(configuration: Configuration, *, pool: str) -> list[str]:
+    """The calibration of that selector."""
+    source = configuration.pools[pool].source
+    if source.unsure is None:
+        return []
+    settings = configuration.labels[source.unsure]
+    return [calibration(settings.reranker, str(settings.calibration))]
+
+
 def source(configuration: Configuration, *, pool: str) -> str:
     """The training rows from which a pool is built: published ones, or those mined by this workflow."""
     return configuration.pools[pool].source.path or f"results/mined/{pool}.jsonl"

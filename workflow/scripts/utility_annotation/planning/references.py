@@ -118,6 +118,8 @@ def _of_a_split(configuration: Configuration, place: str, member: Pool | Testset
 def _pool(configuration: Configuration, name: str, pool: Pool) -> Iterator[str]:
     place = f"pools.{name}"
     yield from _of_a_split(configuration, place, pool)
+    if pool.source.pool is not None:
+        yield from _part(configuration, name, pool)
     if not pool.source.searched:
         return
     yield from _unknown(f"{place}.source.testset", pool.source.testset, configuration.testsets, "testsets")
@@ -132,6 +134,21 @@ def _pool(configuration: Configuration, name: str, pool: Pool) -> Iterator[str]:
     for retriever in pool.source.retrievers:
         known = _retrievers(configuration, pool.source.testset)
         yield from _unknown(f"{place}.source.retrievers", retriever, known, "backbones/trainings")
+
+
+def _part(configuration: Configuration, name: str, pool: Pool) -> Iterator[str]:
+    """A pool that is a part of another one."""
+    place, source = f"pools.{name}", pool.source
+    yield from _unknown(f"{place}.source.pool", source.pool, configuration.pools, "pools")
+    whole = configuration.pools.get(source.pool or "")
+    if whole is not None and (whole.dataset, whole.split) != (pool.dataset, pool.split):
+        yield f"{place}: the pool {source.pool!r} is not of its dataset and split"
+    if whole is not None and whole.source.pool is not None:
+        yield f"{place}: the pool {source.pool!r} is itself a part of another one; name that one"
+    yield from _unknown(f"{place}.source.unsure", source.unsure, configuration.labels, "labels")
+    selector = configuration.labels.get(source.unsure or "")
+    if selector is not None and (selector.source, selector.pool) != ("selector", source.pool):
+        yield f"{place}.source.unsure: {source.unsure!r} is not a label set of source selector on {source.pool!r}"
 
 
 def _retrievers(configuration: Configuration, testset: str | None) -> list[str]:
@@ -164,13 +181,21 @@ def _labels(configuration: Configuration, name: str, labels: Labels) -> Iterator
     split = _split(configuration, pool) if pool is not None else None
     if needs_truth(labels.source) and pool is not None and split is not None and not split.answers:
         yield f"{place}: {labels.source} needs datasets.{pool.dataset}.splits.{pool.split}.answers"
+    trainings = (UNTRAINED, *configuration.trainings)
+    rerankers = [f"{reranker}/{training}" for reranker in configuration.rerankers for training in trainings]
+    yield from _unknown(f"{place}.reranker", labels.reranker or None, rerankers, "rerankers/trainings")
+    yield from _unknown(f"{place}.calibration", labels.calibration, configuration.labels, "labels")
     for member in labels.of:
         yield from _unknown(f"{place}.of", member, configuration.labels, "labels")
         united = configuration.labels.get(member)
-        if united is not None and united.pool != labels.pool:
+        if united is None:
+            continue
+        of_part = configuration.pools.get(united.pool)
+        part = labels.source == "cascade" and of_part is not None and of_part.source.pool == labels.pool
+        if united.pool != labels.pool and not part:
             yield f"{place}: labels.{member} are of another pool"
-        if united is not None and (is_soft(united.source) or united.source == "union"):
-            yield f"{place}: labels of source {united.source} cannot be united"
+        if is_soft(united.source) or united.source in ("union", "cascade"):
+            yield f"{place}: labels of source {united.source} cannot be members"
 
 
 def _training(configuration: Configuration, name: str, training: Training) -> Iterator[str]:
@@ -351,6 +376,10 @@ def _results(configuration: Configuration) -> Iterator[str]:
     for name, label_table in configuration.label_tables.items():
         for labels in label_table.labels:
             yield from _unknown(f"label_tables.{name}.labels", labels, configuration.labels, "labels")
+        yield from _unknown(f"label_tables.{name}.against", label_table.against, configuration.labels, "labels")
+        against = configuration.labels.get(label_table.against or "")
+        if against is not None and is_soft(against.source):
+            yield f"label_tables.{name}.against: labels of source {against.source} have no positives"
     for name, chart in configuration.label_charts.items():
         for labels in chart.labels:
             yield from _unknown(f"label_charts.{name}.labels", labels, configuration.labels, "labels")

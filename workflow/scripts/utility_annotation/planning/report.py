@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..labels.work import Work, work_of_labels
 from ..pools.shards import shard_names
 from ..reporting.judges import Judge, judges_of_pools
 from ..settings import Configuration
@@ -72,6 +73,17 @@ def annotation_shards(configuration: Configuration, *, pool: str) -> list[str]:
 def annotation_summaries(configuration: Configuration, *, pool: str) -> list[str]:
     """What the jobs of these shards did."""
     return [shard.removesuffix(".parquet") + ".json" for shard in annotation_shards(configuration, pool=pool)]
+
+
+def work(configuration: Configuration, *, pool: str) -> list[Work]:
+    """The work behind the label sets of a pool that are shown."""
+    own = [name for name in shown_labels(configuration) if configuration.labels[name].pool == pool]
+    return [part for name in own for part in work_of_labels(configuration, name) or ()]
+
+
+def records(configuration: Configuration, *, pool: str) -> list[str]:
+    """The files that record it."""
+    return results.record_files(configuration, work(configuration, pool=pool))
 
 
 def label_files(configuration: Configuration, *, pool: str) -> list[str]:

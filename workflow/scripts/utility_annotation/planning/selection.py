@@ -9,7 +9,7 @@ from ..annotation.stages import STAGES, chain
 from ..labels.sources import is_soft
 from ..selection.calibration import METHODS
 from ..settings import RERANKED, Configuration, Reranked
-from . import annotation, reranking, runs
+from . import annotation, pools, reranking, runs
 from . import training as trainings
 
 STAGE = "selection"
@@ -43,7 +43,7 @@ def training(configuration: Configuration, selected: str) -> str | None:
 def calibration(configuration: Configuration, *, selected: str) -> list[str]:
     """The calibration of a selected run; none where an LLM selects."""
     settings, scored = configuration.selected[selected], scored_by(configuration, selected)
-    return [f"results/calibrations/{'/'.join(scored)}/{settings.labels}.json"] if scored else []
+    return [pools.calibration("/".join(scored), str(settings.labels))] if scored else []
 
 
 def run(configuration: Configuration, *, selected: str, testset: str) -> str:
@@ -56,9 +56,10 @@ def model(configuration: Configuration, *, reranker: str, training: str) -> str:
     return trainings.model(configuration, backbone=reranker, training=training)
 
 
-def pool_folder(configuration: Configuration, *, labels: str) -> str:
-    """Folder of the pool that a label set labels."""
-    return f"results/pools/{configuration.labels[labels].pool}"
+def scores(configuration: Configuration, *, reranker: str, training: str, labels: str) -> list[str]:
+    """The scores of the pool that a label set labels, shard by shard."""
+    pool = configuration.labels[labels].pool
+    return pools.score_shards(configuration, reranker=f"{reranker}/{training}", pool=pool)
 
 
 def trained_labels(configuration: Configuration, *, training: str, labels: str) -> list[str]:
@@ -140,7 +141,13 @@ def problems(configuration: Configuration) -> Iterator[str]:
                 f"{place}.depth is {settings.depth}, but {settings.retriever} scores {made.depth} passages: lower "
                 f"it to that, or raise reranked.{settings.retriever.partition('/')[2]}.depth"
             )
-        yield from _held_out(configuration, place, str(settings.labels), training(configuration, name))
+        yield from _held_out(configuration, f"{place}.labels", str(settings.labels), training(configuration, name))
+    for name, labels in configuration.labels.items():
+        if labels.source == "selector":
+            if labels.method not in METHODS:
+                yield f"labels.{name}.method names {labels.method!r}, which is not one of {', '.join(METHODS)}"
+            _, _, trained = labels.reranker.partition("/")
+            yield from _held_out(configuration, f"labels.{name}.calibration", str(labels.calibration), trained)
 
 
 def _held_out(configuration: Configuration, place: str, held_out: str, stage: str | None) -> Iterator[str]:
@@ -148,8 +155,8 @@ def _held_out(configuration: Configuration, place: str, held_out: str, stage: st
         return
     source = configuration.labels[held_out].source
     if is_soft(source):
-        yield f"{place}.labels: labels of source {source} have no positives"
+        yield f"{place}: labels of source {source} have no positives"
     while stage in configuration.trainings:
         if held_out in configuration.trainings[stage].label_sets:
-            yield f"{place}.labels: {held_out!r} is not held out, as trainings.{stage} is trained on it"
+            yield f"{place}: {held_out!r} is not held out, as trainings.{stage} is trained on it"
         stage = configuration.trainings[stage].init_from

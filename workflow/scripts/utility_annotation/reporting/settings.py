@@ -43,10 +43,13 @@ class LineChartSettings(JobSettings):
 
 
 class LabelTableSettings(JobSettings):
-    """A table and the settings of its label sets as far as it shows them, by name."""
+    """A table, and by name of its label sets their settings as far as it shows them, and the work behind them, if it
+    shows that.
+    """
 
     table: LabelTable
     labels: dict[Name, Labels]
+    work: dict[Name, list[Work] | None] = Field({})
 
 
 class CostTableSettings(JobSettings):

@@ -10,11 +10,12 @@ from datetime import timedelta
 STAGES: Mapping[str, tuple[str, ...]] = {
     "fetch files and models": ("fetch", "unpack", "prepare_model"),
     "read data": ("ingest_",),
-    "build pools": ("find_duplicates", "mine_negatives", "build_pool_"),
+    "build pools": ("find_duplicates", "mine_negatives", "build_pool_", "divide_pool_"),
     "annotate": ("annotate_",),
-    "make labels": ("merge_labels", "label_quality"),
+    "make labels": ("merge_labels", "label_quality", "label_agreement"),
     "train": ("train",),
     "retrieve": ("bm25_", "encode", "search", "rerank", "read_external_run"),
+    "select": ("score_pool", "calibrate", "select"),
     "answer questions": ("generate_answers", "evaluate_answers"),
     "evaluate": (
         "merge_qrels",

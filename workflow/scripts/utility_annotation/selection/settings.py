@@ -5,8 +5,8 @@ from __future__ import annotations
 from ..settings import Annotator, JobSettings, Name, Reranker
 
 
-class CalibrationSettings(JobSettings):
-    """What decides a calibration, beside the model's weights, the labels and their pool."""
+class ScoreSettings(JobSettings):
+    """What decides the scores of a pool's candidates, beside the model's weights."""
 
     reranker: Reranker
     titles: bool

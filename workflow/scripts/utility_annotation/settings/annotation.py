@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from .base import Name, OutsidePath, Settings
 from .hub import DataPath
@@ -13,12 +13,12 @@ from .hub import DataPath
 class PoolSource(Settings):
     """Positives and hard negatives: published ones, or passages that this workflow retrieves."""
 
-    format: Literal["tevatron", "tevatron-ids", "dpr", "retrieved", "merged"] = Field(
+    format: Literal["tevatron", "tevatron-ids", "dpr", "retrieved", "merged", "pool"] = Field(
         "tevatron",
         description="tevatron: training rows that hold their passages (version 1); tevatron-ids: rows with document "
         "ids only (version 2), the texts come from the corpus; dpr: DPR's training JSON, hard negatives first; "
         "retrieved: the passages of the qrels, filled up with the top passages of `retrievers`; merged: the top "
-        "passages of `retrievers` alone, with or without qrels.",
+        "passages of `retrievers` alone, with or without qrels; pool: questions of another pool, with its candidates.",
     )
     path: DataPath | None = Field(
         None,
@@ -47,6 +47,24 @@ class PoolSource(Settings):
         "results/mined/POOL.duplicates.parquet lists copies and near-duplicates.",
     )
 
+    pool: Name | None = Field(None, description="pool: the other pool, of the same dataset and split.")
+    percent: tuple[float, float] = Field(
+        (0, 100),
+        description="pool: from which to which percentage of its questions, in a random order. `[0, 10]` is a part of "
+        "`[0, 20]`, and `[10, 20]` has none of it.",
+    )
+    seed: int = Field(13, description="pool: seed of that order.")
+    unsure: Name | None = Field(
+        None,
+        description="pool: a label set of source selector on the other pool: only the questions are taken of which it "
+        "is unsure.",
+    )
+    between: tuple[float, float] = Field(
+        (0.2, 0.8),
+        description="unsure: it is unsure of a question with a candidate whose probability lies between these, ends "
+        "included.",
+    )
+
     @property
     def carries_passages(self) -> bool:
         """Whether its rows hold the texts of their passages."""
@@ -57,8 +75,23 @@ class PoolSource(Settings):
         """Whether this workflow's own retrievers supply the passages."""
         return self.format in ("retrieved", "merged")
 
+    @field_validator("percent", "between")
+    @classmethod
+    def _rising(cls, ends: tuple[float, float], info: ValidationInfo) -> tuple[float, float]:
+        low, high = ends
+        most = 100 if info.field_name == "percent" else 1
+        if not 0 <= low < high <= most:
+            raise ValueError(f"give two numbers from 0 to {most}, the lower one first")
+        return ends
+
     @model_validator(mode="after")
     def _path_or_testset(self) -> PoolSource:
+        if (self.format == "pool") != (self.pool is not None):
+            raise ValueError("a source of format pool needs `pool`, and others have none")
+        if self.pool is not None:
+            if self.path is not None or self.testset is not None or self.duplicates == "drop":
+                raise ValueError("a source of format pool has no `path`, `testset` and `duplicates`")
+            return self
         if self.searched and (self.testset is None or self.path is not None):
             raise ValueError(f"a source of format {self.format} needs `testset` and no `path`")
         if not self.searched and (self.path is None or self.testset is not None):

@@ -43,6 +43,16 @@ def _expanded(path: str) -> str:
 OutsidePath = Annotated[str, AfterValidator(_expanded)]
 """Path of a file or folder from outside; ``~`` and environment variables in it are replaced."""
 
+
+def _of_two_parts(given: str) -> str:
+    if given and len(given.split("/")) != 2:
+        raise ValueError(f"give two names with a slash between them, not {given!r}")
+    return given
+
+
+TwoNames = Annotated[str, AfterValidator(_of_two_parts)]
+"""Two names, such as BACKBONE/TRAINING; or nothing."""
+
 UNTRAINED = "untrained"
 """The training name under which a backbone is evaluated as it is, without training."""
 

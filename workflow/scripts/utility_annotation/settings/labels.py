@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from .base import Name, Settings
+from .base import Name, Settings, TwoNames
 from .data import Source
 
 
@@ -36,7 +36,21 @@ class Labels(Settings):
         description="utilrank: the percentage of the ranking that is positive, from its top, and at least one passage. "
         "A passage that the LLM did not rank is negative.",
     )
-    of: tuple[Name, ...] = Field((), description="union: names from `labels`, all of the same pool.")
+    of: tuple[Name, ...] = Field(
+        (),
+        description="union: names from `labels`, all of the same pool; cascade: of the same pool or of parts of it, "
+        "and the first one that labels a question decides.",
+    )
+    reranker: TwoNames = Field(
+        "", description="selector: RERANKER/TRAINING, or RERANKER/untrained: whose scores decide."
+    )
+    calibration: Name | None = Field(
+        None,
+        description="selector: a name from `labels`: of questions on which the reranker is not trained. By them its "
+        "scores become probabilities.",
+    )
+    method: str = Field("isotonic", description="selector: How scores become probabilities.")
+    threshold: float = Field(0.5, gt=0, lt=1, description="selector: The lowest probability of a positive.")
     file: Source | None = Field(
         None,
         description="file: positives as qrels (trec, beir, msmarco, jsonl) or training rows (tevatron).",
@@ -55,8 +69,10 @@ class Labels(Settings):
 
     @model_validator(mode="after")
     def _source_has_what_it_needs(self) -> Labels:
-        if (self.source == "union") != (len(self.of) > 1):
-            raise ValueError("labels of source union need two label sets or more as `of`, others none")
+        if (self.source in ("union", "cascade")) != (len(self.of) > 1):
+            raise ValueError("labels of source union or cascade need two label sets or more as `of`, others none")
+        if (self.source == "selector") != bool(self.reranker and self.calibration):
+            raise ValueError("labels of source selector need `reranker` and `calibration`, others have none")
         if (self.source == "file") != (self.file is not None):
             raise ValueError("labels of source file need `file`, others must have none")
         if self.source != "file" and self.relevance_level > 1:

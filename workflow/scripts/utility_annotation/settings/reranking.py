@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from .base import BM25, EXTERNAL, RERANKED, SELECTED, Name, Settings
+from .base import BM25, EXTERNAL, RERANKED, SELECTED, Name, Settings, TwoNames
 from .training import Training
 
-
-def _of_two_parts(given: str) -> str:
-    if given and len(given.split("/")) != 2:
-        raise ValueError(f"give two names with a slash between them, not {given!r}")
-    return given
-
-
-_TwoNames = Annotated[str, AfterValidator(_of_two_parts)]
 _WHOSE = "BACKBONE/TRAINING, BACKBONE/untrained, bm25/bm25, bm25/VARIANT, external/RUN, reranked/NAME or selected/NAME."
 
 
@@ -49,8 +40,8 @@ class Reranker(Settings):
 class Reranked(Settings):
     """A ranking whose first passages a reranker or an LLM orders again."""
 
-    retriever: _TwoNames = Field(description=f"Whose ranking: {_WHOSE}")
-    reranker: _TwoNames = Field(
+    retriever: TwoNames = Field(description=f"Whose ranking: {_WHOSE}")
+    reranker: TwoNames = Field(
         "",
         description="Who orders it: RERANKER/TRAINING, or RERANKER/untrained for a model that is a cross-encoder "
         "already.",
@@ -84,7 +75,7 @@ class Reranked(Settings):
 class Selected(Settings):
     """A ranking of which only the passages are kept that are of use; their number differs from query to query."""
 
-    retriever: _TwoNames = Field(
+    retriever: TwoNames = Field(
         description=f"Whose ranking: {_WHOSE} With `labels` it is a `reranked/NAME` with a reranker, whose "
         "scores decide."
     )

@@ -149,6 +149,14 @@ class LabelTable(Settings):
 
     title: str = Field(description="Title of the table.")
     labels: tuple[Name, ...] = Field(min_length=1, description="Label sets, one row each.")
+    against: Name | None = Field(
+        None,
+        description="A label set with which the others are compared, too: kappa with its 95 % interval, and precision "
+        "and recall of its positives. Only candidates count that both label.",
+    )
+    work: bool = Field(
+        False, description="Whether columns tell what each label set took: tokens of LLMs, and GPU hours."
+    )
     published: str | None = Field(None, description="As in `tables`.")
 
 
