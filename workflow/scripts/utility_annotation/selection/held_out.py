@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow.compute as pc
@@ -15,8 +16,10 @@ from ..io.schemas import LABELS
 from ..retrieval.reranking import PAIRS, score
 from ..training.cross_encoder import CrossEncoder
 from ..training.data import TrainingData, join
-from .calibration import Bools, Floats
 from .reliability import Places
+
+if TYPE_CHECKING:
+    from .calibration import Bools, Floats
 
 
 def check_held_out(labels: Path, trained: Iterable[Path]) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..common.errors import InputError
-from .calibration import METHODS, Bools, Floats, Method
+from .calibration import METHODS, Method
+
+if TYPE_CHECKING:
+    from .calibration import Bools, Floats
 
 FOLDS = 5
 BINS = 10
