@@ -1,4 +1,4 @@
-"""What calibrated probabilities are worth: figures by hand, folds of whole questions, intervals, and what is refused."""
+"""What calibrated probabilities are worth: figures by hand, folds of whole questions, intervals, what is refused."""
 
 from __future__ import annotations
 

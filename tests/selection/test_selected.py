@@ -50,7 +50,8 @@ def rows_of(run: Path) -> list[tuple[str, str, int, float]]:
 
 
 SCORES = np.array([-2.0, -1, -1, 0, 1, 2, 2, 3])
-FITTED = {name: dict(method.fit(SCORES, SCORES + [-1, 2, 0, -2, 0, 1, -3, 1] > 0)) for name, method in METHODS.items()}
+POSITIVE = np.array([0, 1, 0, 0, 1, 1, 0, 1], np.bool_)
+FITTED = {name: dict(method.fit(SCORES, POSITIVE)) for name, method in METHODS.items()}
 CALIBRATION = {"methods": {name: {"fitted": fitted} for name, fitted in FITTED.items()}}
 SCORE = st.integers(-12, 16).map(lambda number: number / 4)
 RANKING = st.lists(SCORE, min_size=1, max_size=8).map(
