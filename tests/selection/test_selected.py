@@ -13,14 +13,17 @@ import numpy as np
 import pytest
 import retrieve
 from command_line import arguments, write_configuration
+from hosted import HOSTED, performance
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from scripted_server import Answer, Received, ScriptedServer, chat_answer
 
 from utility_annotation.annotation.prompts import PromptSanitizer, PromptTemplate
 from utility_annotation.common.errors import InputError
 from utility_annotation.common.files import write_json
 from utility_annotation.engines.protocol import Completion, Continuation, Failure, LogLikelihood, ReplyRequest
 from utility_annotation.engines.store import CompletionStore
+from utility_annotation.engines.throughput import device_seconds
 from utility_annotation.io.schemas import ANNOTATION, CORPUS, QUERIES, RUN
 from utility_annotation.retrieval.llm_reranking import first_passages
 from utility_annotation.selection.by_llm import make_stages, select
@@ -59,7 +62,7 @@ RANKING = st.lists(SCORE, min_size=1, max_size=8).map(
 )
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rankings=st.dictionaries(st.sampled_from("abcd"), RANKING, max_size=4),
     method=st.sampled_from([*METHODS]),
@@ -162,6 +165,12 @@ Reply = str | Completion | Failure
 def numbers_of(messages: Sequence[Any]) -> list[int]:
     """How useful each passage of a prompt is, in their order."""
     return [int(number) for message in messages for number in re.findall(r"worth (\d+)", message.content)]
+
+
+def stage_of(prompt: str) -> str:
+    if "Reference answer" in prompt:
+        return "utilsel"
+    return "answer" if "Answer the question from" in prompt else "relsel"
 
 
 @dataclass
@@ -321,3 +330,43 @@ def test_an_llm_that_finds_nothing_of_use_leaves_an_empty_run(selecting: Selecti
     found, summary = selecting(engine)
     assert found == {}
     assert (summary["kept"], summary["empty"], summary["queries"], summary["kept_whole"]) == (0, 3, 3, 0)
+
+
+def test_the_job_of_an_llm_leaves_a_run_and_a_summary_and_pays_for_no_reply_twice(
+    selecting: Selecting, quick_servers: None
+) -> None:
+    def reply(received: Received) -> Answer:
+        text = "\n".join(turn["content"] for turn in received.body["messages"])
+        (question,) = set(re.findall(r"question (\w)\?", text))
+        said = obliging(stage_of(text), question, [int(each) for each in re.findall(r"worth (\d+)", text)])
+        return chat_answer(str(said), usage={"prompt_tokens": 50, "completion_tokens": 9})
+
+    folder, summaries = selecting.folder, []
+    output = folder / "out" / "test.parquet"
+    with ScriptedServer(reply) as server:
+        config = write_configuration(
+            folder / "config.yaml",
+            annotators={"hosted": HOSTED},
+            selected={"chosen": {"retriever": "bm25/bm25", "annotator": "hosted", "depth": 7}},
+            performance=performance(server.url),
+        )
+        files = {name: folder / f"{name}.parquet" for name in ("run", "queries", "corpus")}
+        places = {"store": folder / "store", "annotation": folder / "annotation" / "test", "output": output}
+        given = {"config": config, "selected": "chosen", "prompts": list(selecting.prompts.values())}
+        for _ in range(2):
+            retrieve.main(arguments("select-by-llm", **given, **files, **places))
+            summaries.append(json.loads(output.with_suffix(".json").read_text()))
+        assert len(server.received) == 9
+    first, second = summaries
+    assert [row[:3] for row in rows_of(output)] == [("a", "d5", 1), ("a", "d6", 2), ("b", "d6", 1), ("b", "d5", 2)]
+    lines = [line.split() for line in output.with_suffix(".trec").read_text().splitlines()]
+    assert [(line[0], line[2], line[-1]) for line in lines][:2] == [
+        ("a", "d5", "selected-chosen"),
+        ("a", "d6", "selected-chosen"),
+    ]
+    assert (first["made"], first["tokens"], first["kept"]) == (9, 9 * 59, 4)
+    assert (second["made"], second["tokens"], second["kept"]) == (0, 9 * 59, 4)
+    assert second["earlier"] is not None, "what the replies cost when they were asked for"
+    seconds = device_seconds(first)
+    assert seconds
+    assert device_seconds(second) == pytest.approx(seconds, rel=0.3), "as long, up to rounded seconds"
