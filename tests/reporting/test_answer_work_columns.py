@@ -232,10 +232,10 @@ def test_a_mark_stands_at_its_tokens_and_its_metric(tmp_path: Path) -> None:
 
 def calibration(**names: str) -> dict[str, Any]:
     generator = np.random.default_rng(1)
-    scores = generator.normal(size=120)
-    positive = generator.random(120) < 1 / (1 + np.exp(-scores))
+    scores = generator.normal(size=60)
+    positive = generator.random(60) < 1 / (1 + np.exp(-scores))
     names = {"reranker": "cross", "training": "useful", "labels": "asked"} | names
-    return names | calibrate(scores, positive, np.repeat(np.arange(20), 6))
+    return names | calibrate(scores, positive, np.repeat(np.arange(20), 3))
 
 
 def test_each_calibration_has_its_reliability_and_what_thresholds_keep(tmp_path: Path) -> None:
