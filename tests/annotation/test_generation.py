@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from utility_annotation.annotation.prompts import PromptSanitizer, PromptTemplate
 from utility_annotation.common.errors import InputError
+from utility_annotation.common.files import write_json
 from utility_annotation.io.schemas import ANNOTATION, ANSWERS, CORPUS, PER_QUERY, QUERIES, RUN, Schema
 from utility_annotation.planning.annotation import QUESTION_TEMPLATE
 from utility_annotation.retrieval.retrieved import read_retrieved
@@ -115,13 +116,13 @@ def test_a_passage_is_one_line_and_opens_no_turn(root: Path, passages: list[str]
     assert "<|im_" not in chat[-1].content
 
 
-def configure(folder: Path, generator: Annotator, metrics: list[str], passages: int = 2) -> Path:
+def configure(folder: Path, generator: Annotator, metrics: list[str], passages: int = 2, **task: str) -> Path:
     """A configuration in which ``writer`` answers the questions of the test set."""
     return write_configuration(
         folder / "config.yaml",
         annotators={"writer": generator},
         testsets={"test": {"dataset": "data", "split": "train", "depth": 5}},
-        qa={"task": {"testset": "test", "passages": passages, "metrics": metrics}},
+        qa={"task": {"testset": "test", "passages": passages, "metrics": metrics, **task}},
         performance=PERFORMANCE,
     )
 
@@ -174,6 +175,7 @@ def evaluate(folder: Path, config: Path) -> dict[str, Any]:
     written = folder / "rag" / "bm25" / "bm25"
     names = {"retriever": "bm25/bm25", "qa": "task", "generator": "writer"}
     files = {"answers": written / "answers.parquet", "truth": folder / "data/data/answers/train.parquet"}
+    files |= {"work": written / "summary.json"}
     script.main(arguments("evaluate", config=config, **names, **files, output=written / "metrics.json"))
     figures: dict[str, Any] = json.loads((written / "metrics.json").read_text())
     expected = {"backbone": "bm25", "training": "bm25", "qa": "task", "generator": "writer"}
@@ -197,6 +199,23 @@ def test_two_retrievers_pay_once_for_the_passages_that_they_share(laid_out: Path
     assert (summary(laid_out, other)["made"], summary(laid_out, other)["from_store"]) == (1, 2)
 
 
+def test_an_abstention_is_counted_and_answered_wrongly(laid_out: Path, root: Path, tiny_model: Path) -> None:
+    generator = Annotator(model="tiny", precision="fp32", answer_sampling=Sampling(max_new_tokens=4))
+    config = configure(laid_out, generator, ["em"], without_passages="abstain")
+    rows = {row["query_id"]: row for row in generate(root, laid_out, tiny_model, config)}
+    assert [row["outcome"] == "abstained" for row in rows.values()] == [True, False, False]
+    assert (rows["q4"]["answer"], rows["q4"]["prompt_tokens"]) == (None, 0)
+    assert (summary(laid_out)["made"], summary(laid_out)["without_passages"]) == (2, 1)
+    figures = evaluate(laid_out, config)
+    assert (figures["queries"], figures["outcomes"]["abstained"]) == (3, 1)
+    assert figures["work"]["abstained"] == pytest.approx(1 / 3)
+    assert figures["work"]["tokens"] == pytest.approx(sum(row["prompt_tokens"] for row in rows.values()) / 3)
+    assert figures["work"]["passages"] == summary(laid_out)["passages"] / 3
+    assert figures["work"]["seconds"] > 0
+    values = PER_QUERY.read(laid_out / "rag/bm25/bm25/metrics.per-query.parquet").to_pylist()
+    assert {row["query_id"]: row["value"] for row in values}["q4"] == 0
+
+
 def test_failed_answers_are_counted_by_outcome_and_score_nothing(laid_out: Path) -> None:
     outcomes = {"q1": ("ok", "One."), "q2": ("truncated", "two for"), "q4": ("error", None)}
     defaults = {"whole_pool": False, "replies": [], "attempts": 1, "prompt_tokens": 1, "completion_tokens": 1}
@@ -206,11 +225,14 @@ def test_failed_answers_are_counted_by_outcome_and_score_nothing(laid_out: Path)
     ]
     written = laid_out / "rag" / "bm25" / "bm25"
     ANNOTATION.write(written / "answers.parquet", ANNOTATION.rows(rows))
+    counts = {"prompt_tokens": 3, "new_tokens": 3, "tokens": 6, "engine_seconds": 1.5, "gpus": 0, "earlier": None}
+    write_json(written / "summary.json", counts | {"passages": 5})
 
     figures = evaluate(laid_out, configure(laid_out, Annotator(model="tiny"), ["em", "f1"]))
 
     assert figures["queries"] == 3
     assert figures["outcomes"] == {"error": 1, "ok": 1, "truncated": 1}
+    assert figures["work"] == {"passages": pytest.approx(5 / 3), "tokens": 1, "abstained": 0, "seconds": 0.5}
     assert figures["metrics"] == {"em": pytest.approx(1 / 3), "f1": pytest.approx((1 + 2 / 3) / 3)}
     values = PER_QUERY.read(written / "metrics.per-query.parquet").to_pylist()
     assert {(row["query_id"], row["metric"]): row["value"] for row in values} == {

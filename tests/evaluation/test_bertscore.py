@@ -15,6 +15,7 @@ from tiny_bert import save_tiny_bert
 from transformers import AutoTokenizer, RobertaConfig, RobertaModel, RobertaTokenizer
 
 from utility_annotation.common.errors import InputError
+from utility_annotation.common.files import write_json
 from utility_annotation.evaluation.answers import BertScoreEncoder, evaluate_answers
 from utility_annotation.evaluation.bertscore import bert_score
 from utility_annotation.io.schemas import ANNOTATION
@@ -105,6 +106,8 @@ def run_script(folder: Path, performance: dict[str, Any] | None = None, **more: 
     ANNOTATION.write(folder / "answers.parquet", ANNOTATION.rows([row | counts]))
     TRUTH.write(folder / "truth.parquet", TRUTH.rows([{"query_id": "q", "answers": ["blue ship"]}]))
     task = {"testset": "test", "metrics": ["f1", "bert-score"], "bert_score": {"model": "tiny", "layer": 1}}
+    summary = {"prompt_tokens": 1, "new_tokens": 1, "tokens": 2, "engine_seconds": 1, "gpus": 0, "earlier": None}
+    write_json(folder / "summary.json", summary | {"passages": 1})
     config = write_configuration(folder / "config.yaml", qa={"t": task}, performance=performance or {})
     script.main(
         arguments(
@@ -115,6 +118,7 @@ def run_script(folder: Path, performance: dict[str, Any] | None = None, **more: 
             generator="judge",
             answers=folder / "answers.parquet",
             truth=folder / "truth.parquet",
+            work=folder / "summary.json",
             output=folder / "metrics.json",
             **more,
         )

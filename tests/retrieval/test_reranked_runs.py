@@ -78,7 +78,7 @@ def test_the_first_are_ordered_by_their_own_scores_and_the_others_follow_in_thei
     )
     first = data.draw(st.dictionaries(st.sampled_from("abc"), permutation, min_size=1))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reranking, "_PAIRS", pairs)
+        patch.setattr(reranking, "PAIRS", pairs)
         run = rerank(model, write_run(tmp_path, first), *texts, depth=depth, scratch=tmp_path)
     found = rankings(run)
     assert found.keys() == first.keys()

@@ -131,12 +131,13 @@ def problems(configuration: Configuration) -> Iterator[str]:
         if settings.method not in METHODS:
             yield f"{place}.method names {settings.method!r}, which is not one of {', '.join(METHODS)}"
         made = runs.made_from(configuration, settings.retriever)
-        if not isinstance(made, Reranked) or not made.reranker:
+        unknown = made is None and settings.retriever.startswith(f"{RERANKED}/")  # which is told already
+        if not unknown and not (isinstance(made, Reranked) and made.reranker):
             yield (
                 f"{place}.retriever is {settings.retriever}, but `labels` calibrate the scores of a reranker: name a "
                 "`reranked/NAME` with a `reranker`, or give an `annotator`"
             )
-        elif made.depth < settings.depth:
+        elif isinstance(made, Reranked) and made.depth < settings.depth:
             yield (
                 f"{place}.depth is {settings.depth}, but {settings.retriever} scores {made.depth} passages: lower "
                 f"it to that, or raise reranked.{settings.retriever.partition('/')[2]}.depth"

@@ -92,7 +92,8 @@ def result_cells(
     cells["training_copies"] = cells["column"].map(repeated)
     cells = tidy(cells.merge(paper, how="left", on=PLACE), ["backbone", "row", "training"])
     of_work = cells["metric"].isin(UNITS)
-    cells["decimals"] = cells["metric"].map({name: decimals for name, (_, decimals) in UNITS.items()}).fillna(1)
+    decimals = {name: number for name, (_, number) in UNITS.items()}
+    cells["decimals"] = cells["metric"].map(decimals).fillna(1).astype("int64")
     shown = cells["value"].map(lambda value: round(value, 1)).where((cells["column"] != LABELS) & ~of_work)
     blocks = shown.groupby([cells[name] for name in ("backbone", "column", "metric")])
     standing = blocks.rank(method="dense", ascending=False).where(blocks.transform("nunique") > 1)
