@@ -56,7 +56,7 @@ rule write_verdict:
     input:
         metrics=plan.of(results.verdict_metrics),
         per_query=plan.of(results.verdict_per_query),
-        records=plan.of(results.verdict_records),
+        records=plan.of(work.verdict_records),
     output:
         text="results/verdicts/{table}.md",
         figures="results/verdicts/{table}.json",

@@ -38,7 +38,7 @@ rule label_table:
     input:
         quality=plan.of(results.label_table_quality),
         agreement=plan.of(results.label_table_agreement),
-        records=plan.of(results.label_table_records),
+        records=plan.of(work.label_table_records),
         published=plan.resource_of(results.label_table_published),
     output:
         markdown=report(
@@ -68,7 +68,7 @@ rule cost_table:
     input:
         metrics=plan.of(results.cost_table_metrics),
         per_query=plan.of(results.cost_table_per_query),
-        records=plan.of(results.cost_table_records),
+        records=plan.of(work.cost_table_records),
         published=plan.resource_of(results.cost_table_published),
     output:
         markdown=report(

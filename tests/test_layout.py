@@ -11,7 +11,7 @@ import pytest
 
 LIBRARY = "utility_annotation"
 MODULE_LINES, RULES_LINES, SNAKEFILE_LINES = 450, 200, 80
-RULE_FILES, SCRIPTS, LOOSE_MODULES = 14, 18, 5
+RULE_FILES, SCRIPTS, LOOSE_MODULES = 15, 18, 5
 
 Graph = dict[str, set[str]]
 """By module or package: those that it imports."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from whole import WHOLE, at_places
 
 from utility_annotation.common.errors import InputError
 from utility_annotation.labels.settings import PEOPLE
-from utility_annotation.planning import answers, comparisons, results, retrieval
+from utility_annotation.planning import answers, comparisons, results, retrieval, work
 
 ROWS = ["results/pools/rows/0000-of-0002.parquet", "results/pools/rows/0001-of-0002.parquet"]
 
@@ -29,7 +27,7 @@ def test_a_verdict_reads_its_training_its_baselines_and_what_the_labels_took() -
         "results/metrics/encoder/untrained/dev.json",
         "results/metrics/bm25/bm25/dev.json",
     ]
-    recorded = results.verdict_recorded(WHOLE, table="retrieval")
+    recorded = work.verdict_recorded(WHOLE, table="retrieval")
     assert list(map(str, recorded.pools)) == ROWS
     stages = {path.parent.name for path in recorded.annotations}
     assert stages == {"relsel", "answer", "utilsel"}

@@ -24,6 +24,7 @@ from utility_annotation.planning import (
     retrieval,
     runs,
     training,
+    work,
 )
 
 ROWS = ["results/pools/rows/0000-of-0002.parquet", "results/pools/rows/0001-of-0002.parquet"]
@@ -188,7 +189,7 @@ EXPECTED: list[tuple[Callable[..., Any], dict[str, str], Any]] = [
     (results.cost_table_published, {"cost_table": "costs"}, []),
     # humans judged the pool; three stages of the LLM worked on it
     (
-        results.cost_table_records,
+        work.cost_table_records,
         {"cost_table": "costs"},
         [
             *ROWS,

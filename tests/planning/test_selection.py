@@ -222,8 +222,8 @@ def test_a_job_reads_what_decides_its_result() -> None:
         at_places({"selected/sure/method": "platt", "selected/sure/threshold": 0.3}), selected="sure"
     )
     assert (settings.method, settings.threshold, settings.depth) == ("platt", 0.3, 20)
-    calibration = jobs.calibrate(at_places({"pools/found/titles": False}), reranker="cross", labels="asked")
-    assert (calibration.reranker, calibration.titles) == (WHOLE.rerankers["cross"], False)
+    scoring = jobs.score_pool(at_places({"pools/found/titles": False}), reranker="cross", pool="found")
+    assert (scoring.reranker, scoring.titles) == (WHOLE.rerankers["cross"], False)
 
 
 def test_who_judges_the_labels_that_calibrate_has_a_part_in_a_selected_run() -> None:

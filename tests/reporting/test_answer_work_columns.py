@@ -19,6 +19,7 @@ from test_results_tables import grid
 from utility_annotation.common.files import write_json
 from utility_annotation.evaluation.answer_work import UNITS
 from utility_annotation.io.schemas import PER_QUERY
+from utility_annotation.labels.calibration import METHODS
 from utility_annotation.reporting import figures
 from utility_annotation.reporting.figures import plot_calibrations, plot_results
 from utility_annotation.reporting.metrics import read_metrics, read_published
@@ -26,7 +27,6 @@ from utility_annotation.reporting.results import result_cells, results_table
 from utility_annotation.reporting.settings import ResultsTableSettings
 from utility_annotation.reporting.tables import read_csv, to_csv, with_texts
 from utility_annotation.reporting.writers import to_latex, to_markdown
-from utility_annotation.selection.calibration import METHODS
 from utility_annotation.selection.reliability import calibrate
 from utility_annotation.settings import Cost, ResultsTable
 

@@ -1,8 +1,9 @@
-"""The scores of held-out candidates: those of single pairs, block by block, and what is refused."""
+"""The scores of a pool's candidates, those of held-out questions with their labels, and what is refused."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,11 @@ from command_line import arguments, write_configuration
 from tiny_bert import WORDS, save_tiny_bert
 
 from utility_annotation.common.errors import InputError
-from utility_annotation.io.schemas import LABELS, POOL
+from utility_annotation.io.schemas import LABELS, POOL, SCORES
 from utility_annotation.retrieval.reranking import score
-from utility_annotation.selection import held_out
-from utility_annotation.selection.held_out import check_held_out, scored_candidates
+from utility_annotation.selection import scoring
+from utility_annotation.selection.held_out import check_held_out, labelled_scores
+from utility_annotation.selection.scoring import score_pool
 from utility_annotation.settings import Reranker
 from utility_annotation.training.cross_encoder import CrossEncoder
 
@@ -77,10 +79,10 @@ def files(tmp_path: Path) -> tuple[Path, list[Path]]:
     return write_labels(tmp_path / "held.parquet", "q1", "q2", "q3", "q4"), shards
 
 
-def expected(model: CrossEncoder, *, titles: bool) -> list[float]:
-    """Question by question in the order of their ids, and the candidates of each in the pool's order, one by one."""
+def expected(model: CrossEncoder, names: Sequence[str], *, titles: bool) -> list[float]:
+    """Question by question, and the candidates of each in the pool's order, one by one."""
     found = []
-    for name in sorted(SIZES)[1:]:
+    for name in names:
         for number in range(SIZES[name]):
             each = candidate(name, number)
             text = f"{each['title']} {each['text']}" if titles and each["title"] else str(each["text"])
@@ -89,9 +91,16 @@ def expected(model: CrossEncoder, *, titles: bool) -> list[float]:
     return found
 
 
+def scored(model: CrossEncoder, shards: Sequence[Path], folder: Path, *, titles: bool = True) -> list[Path]:
+    outputs = [folder / "scores" / shard.name for shard in shards]
+    for shard, output in zip(shards, outputs, strict=True):
+        score_pool(model, shard, output, titles=titles)
+    return outputs
+
+
 @pytest.mark.parametrize("titles", [True, False])
 @pytest.mark.parametrize("pairs", [1, 4, 5, 1000])
-def test_scores_are_those_of_single_pairs_in_the_order_of_the_questions(
+def test_scores_are_those_of_single_pairs_in_the_order_of_the_pool(
     tmp_path: Path,
     files: tuple[Path, list[Path]],
     model: CrossEncoder,
@@ -99,65 +108,46 @@ def test_scores_are_those_of_single_pairs_in_the_order_of_the_questions(
     pairs: int,
     titles: bool,
 ) -> None:
-    monkeypatch.setattr(held_out, "PAIRS", pairs)
-    scores, positive, questions = scored_candidates(model, *files, titles=titles, scratch=tmp_path)
+    monkeypatch.setattr(scoring, "PAIRS", pairs)
+    monkeypatch.setattr(scoring, "_ROWS", 1)
+    names = list(SIZES)
+    for shard, own in zip(files[1], (names[:2], names[2:]), strict=True):
+        output = tmp_path / "scores" / shard.name
+        assert score_pool(model, shard, output, titles=titles) == sum(SIZES[name] for name in own)
+        found = SCORES.read(output)
+        assert found["docid"].to_pylist() == [f"{name}-{number}" for name in own for number in range(SIZES[name])]
+        np.testing.assert_allclose(found["score"].to_numpy(), expected(model, own, titles=titles), atol=1e-5)
+
+
+def test_labelled_scores_come_question_by_question_with_their_labels(
+    tmp_path: Path, files: tuple[Path, list[Path]], model: CrossEncoder
+) -> None:
+    scores, positive, questions = labelled_scores(files[0], scored(model, files[1], tmp_path))
+    names = ["q1", "q2", "q3", "q4"]
     assert questions.tolist() == [0] * 4 + [1] * 3 + [2] * 2 + [3]
-    np.testing.assert_allclose(scores, expected(model, titles=titles), atol=1e-5)
-    of_each = [label(name, number) > 0 for name in sorted(SIZES)[1:] for number in range(SIZES[name])]
+    np.testing.assert_allclose(scores, expected(model, names, titles=True), atol=1e-5)
+    of_each = [label(name, number) > 0 for name in names for number in range(SIZES[name])]
     assert positive.tolist() == of_each
     assert 0 < sum(of_each) < len(of_each)
 
 
-def test_titles_change_the_scores(tmp_path: Path, files: tuple[Path, list[Path]], model: CrossEncoder) -> None:
-    with_titles, without = (
-        scored_candidates(model, *files, titles=titles, scratch=tmp_path)[0] for titles in (True, False)
-    )
-    assert not np.allclose(with_titles, without)
-
-
-@pytest.mark.parametrize(
-    ("pairs", "blocks"),
-    [
-        (1, [range(0, 1), range(1, 2), range(2, 3), range(3, 4)]),
-        (5, [range(0, 2), range(2, 4)]),
-        (6, [range(0, 2), range(2, 4)]),
-        (8, [range(0, 3), range(3, 4)]),
-        (99, [range(0, 4)]),
-    ],
-)
-def test_a_block_is_whole_questions_of_so_many_pairs(
-    monkeypatch: pytest.MonkeyPatch, pairs: int, blocks: list[range]
-) -> None:
-    monkeypatch.setattr(held_out, "PAIRS", pairs)
-    assert list(held_out._blocks([4, 3, 2, 1])) == blocks
-
-
-def test_nothing_is_left_in_the_scratch_folder(
-    tmp_path: Path, files: tuple[Path, list[Path]], model: CrossEncoder
-) -> None:
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
-    scored_candidates(model, *files, titles=True, scratch=scratch)
-    assert not list(scratch.iterdir())
-
-
-def test_a_score_that_is_no_number_names_its_question(
+def test_a_score_that_is_no_number_names_its_pair_and_leaves_no_file(
     tmp_path: Path, files: tuple[Path, list[Path]], folder: Path
 ) -> None:
     broken = CrossEncoder.load(folder, Reranker(**SETTINGS))
     with torch.no_grad():
         broken.model.classifier.bias.fill_(float("nan"))
-    with pytest.raises(InputError, match="a candidate of query 'q1' is not a number"):
-        scored_candidates(broken, *files, titles=True, scratch=tmp_path)
+    with pytest.raises(InputError, match="query 'q3' with passage 'q3-0' is not a number"):
+        score_pool(broken, files[1][0], tmp_path / "scores.parquet", titles=True)
+    assert not (tmp_path / "scores.parquet").exists()
 
 
-def test_no_labels_and_labels_of_another_pool_are_refused(
+def test_a_labelled_candidate_without_a_score_is_named(
     tmp_path: Path, files: tuple[Path, list[Path]], model: CrossEncoder
 ) -> None:
-    _, shards = files
-    for labels in (write_labels(tmp_path / "none.parquet"), write_labels(tmp_path / "other.parquet", "q1", "unknown")):
-        with pytest.raises(InputError):
-            scored_candidates(model, labels, shards, titles=True, scratch=tmp_path)
+    labels = write_labels(tmp_path / "other.parquet", "q1", "unknown")
+    with pytest.raises(InputError, match="passage unknown-0 of query unknown is labelled, but has no score"):
+        labelled_scores(labels, scored(model, files[1], tmp_path))
 
 
 def test_questions_that_are_trained_on_are_refused_with_the_names_of_both_label_sets(tmp_path: Path) -> None:
@@ -172,8 +162,8 @@ def test_questions_that_are_trained_on_are_refused_with_the_names_of_both_label_
     assert "datasets.*.splits.*.part" in str(error.value)
 
 
-def calibrate(tmp_path: Path, folder: Path, labels: Path, *trained: Path) -> Path:
-    """The script as its rule calls it."""
+def calibrate(tmp_path: Path, folder: Path, files: tuple[Path, list[Path]], *trained: Path) -> Path:
+    """The scripts as their rules call them."""
     torch.set_num_threads(1)
     config = write_configuration(
         tmp_path / "config.yaml",
@@ -181,11 +171,16 @@ def calibrate(tmp_path: Path, folder: Path, labels: Path, *trained: Path) -> Pat
         labels={"held": {"pool": "held", "source": "human"}},
         rerankers={"tiny": SETTINGS},
     )
+    scores = [tmp_path / "scores" / shard.name for shard in files[1]]
+    for shard, output in zip(files[1], scores, strict=True):
+        names = {"reranker": "tiny", "pool": "held", "model": folder, "shard": shard}
+        retrieve.main(arguments("score-pool", config=config, **names, output=output))
+        assert json.loads(output.with_suffix(".json").read_text())["candidates"] == SCORES.read(output).num_rows
     output = tmp_path / "calibration" / "held.json"
     output.parent.mkdir()
-    names = {"reranker": "tiny", "training": "untrained", "labels": "held", "model": folder, "held-out": labels}
-    more = ["--trained", *map(str, trained)] if trained else []
-    retrieve.main([*arguments("calibrate", config=config, **names, pool=tmp_path / "pool", output=output), *more])
+    names = {"reranker": "tiny", "training": "untrained", "labels": "held", "held-out": files[0]}
+    more = ["--scores", *map(str, scores), *(["--trained", *map(str, trained)] if trained else [])]
+    retrieve.main([*arguments("calibrate", config=config, **names, output=output), *more])
     return output
 
 
@@ -193,7 +188,7 @@ def test_the_job_writes_a_calibration_with_the_names_that_it_is_of(
     tmp_path: Path, files: tuple[Path, list[Path]], folder: Path
 ) -> None:
     other = write_labels(tmp_path / "other.parquet", "q9")
-    found = json.loads(calibrate(tmp_path, folder, files[0], other).read_text())
+    found = json.loads(calibrate(tmp_path, folder, files, other).read_text())
     assert (found["reranker"], found["training"], found["labels"]) == ("tiny", "untrained", "held")
     assert (found["questions"], found["candidates"]) == (4, 10)
     assert list(found["methods"]) == ["isotonic", "platt", "sigmoid"]
@@ -203,5 +198,5 @@ def test_the_job_stops_at_questions_that_are_trained_on(
     tmp_path: Path, files: tuple[Path, list[Path]], folder: Path
 ) -> None:
     with pytest.raises(InputError, match="are trained on too"):
-        calibrate(tmp_path, folder, files[0], write_labels(tmp_path / "trained.parquet", "q2"))
+        calibrate(tmp_path, folder, files, write_labels(tmp_path / "trained.parquet", "q2"))
     assert not list((tmp_path / "calibration").iterdir())

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from utility_annotation.common.errors import InputError
-from utility_annotation.selection.calibration import METHODS
+from utility_annotation.labels.calibration import METHODS
 from utility_annotation.selection.reliability import THRESHOLDS, Places, calibrate, reliability
 
 Data = tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_], Places]

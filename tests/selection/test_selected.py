@@ -25,9 +25,9 @@ from utility_annotation.engines.protocol import Completion, Continuation, Failur
 from utility_annotation.engines.store import CompletionStore
 from utility_annotation.engines.throughput import device_seconds
 from utility_annotation.io.schemas import ANNOTATION, CORPUS, QUERIES, RUN
+from utility_annotation.labels.calibration import METHODS
 from utility_annotation.retrieval.llm_reranking import first_passages
 from utility_annotation.selection.by_llm import make_stages, select
-from utility_annotation.selection.calibration import METHODS
 from utility_annotation.selection.selected import counts, keep
 from utility_annotation.selection.selected import select as select_by_scores
 from utility_annotation.settings import Annotator, Retries

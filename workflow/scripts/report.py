@@ -8,7 +8,7 @@ from pathlib import Path
 
 from utility_annotation.common.errors import run_script
 from utility_annotation.common.files import write_json, write_text
-from utility_annotation.planning import comparisons, jobs, pools, results, retrieval
+from utility_annotation.planning import comparisons, jobs, pools, results, retrieval, work
 from utility_annotation.planning import report as files
 from utility_annotation.planning.command import Commands, configuration_of
 
@@ -30,7 +30,7 @@ def cost(arguments: argparse.Namespace) -> None:
 
     configuration, pool = configuration_of(arguments), arguments.pool
     settings = jobs.annotation_cost(configuration, pool=pool)
-    behind = results.recorded(configuration, files.work(configuration, pool=pool))
+    behind = work.recorded(configuration, files.paid(configuration, pool=pool))
     annotations = dict.fromkeys([*_paths(files.annotation_shards(configuration, pool=pool)), *behind.annotations])
     records = Records(behind.pools, annotations, behind.selectors)
     write_json(arguments.output, annotation_cost(settings, records))
@@ -43,7 +43,7 @@ def verdict(arguments: argparse.Namespace) -> None:
     from utility_annotation.reporting.verdict import judge, sentences
 
     configuration, table = configuration_of(arguments), arguments.table
-    records = Records(*results.verdict_recorded(configuration, table=table))
+    records = Records(*work.verdict_recorded(configuration, table=table))
     settings = jobs.write_verdict(configuration, table=table)
     found = judge(settings, results.verdict_metrics(configuration, table=table), records)
     write_json(arguments.output.with_suffix(".json"), found)

@@ -9,7 +9,7 @@ from typing import Any
 
 from utility_annotation.common.errors import run_script
 from utility_annotation.common.files import read_json, write_text
-from utility_annotation.planning import jobs
+from utility_annotation.planning import jobs, work
 from utility_annotation.planning import results as files
 from utility_annotation.planning.command import Commands, configuration_of
 from utility_annotation.reporting.metrics import read_published
@@ -42,7 +42,7 @@ def labels(arguments: argparse.Namespace) -> None:
     settings = jobs.label_table(configuration, label_table=name)
     qualities = _read(files.label_table_quality(configuration, label_table=name))
     paper = read_published(settings.table.published, arguments.published)
-    records = Records(*files.label_table_recorded(configuration, label_table=name))
+    records = Records(*work.label_table_recorded(configuration, label_table=name))
     agreement = _read(files.label_table_agreement(configuration, label_table=name))
     _write(label_table(settings.table, label_cells(settings, qualities, paper, agreement, records)), arguments.output)
 
@@ -54,7 +54,7 @@ def costs(arguments: argparse.Namespace) -> None:
 
     configuration, name = configuration_of(arguments), arguments.table
     settings = jobs.cost_table(configuration, cost_table=name)
-    records = Records(*files.cost_table_recorded(configuration, cost_table=name))
+    records = Records(*work.cost_table_recorded(configuration, cost_table=name))
     metrics = files.cost_table_metrics(configuration, cost_table=name)
     paper = read_published(settings.table.published, arguments.published)
     cells = cost_cells(settings, records, metrics, paper)

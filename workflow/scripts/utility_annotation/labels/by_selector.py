@@ -13,8 +13,8 @@ from ..common.errors import InputError
 from ..common.files import read_json
 from ..common.progress import counted
 from ..io.schemas import SCORES
-from ..selection.calibration import METHODS
 from ..settings import Labels, entry
+from .calibration import METHODS
 from .merge import pair_shards
 from .shards import LabelledShard, Merged, chosen_queries, flat, lengths_of, read_candidates, write_labels
 

@@ -27,3 +27,9 @@ class JudgedAlike(JobSettings):
 
     judges: dict[Name, str]
     relevance_level: int
+
+
+class AgreementSettings(JobSettings):
+    """Test sets of the same questions with other judges."""
+
+    groups: tuple[JudgedAlike, ...]

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 
 from ..annotation.stages import ANSWER_REPLY, EVERY_STAGE, RERANKING, STAGES
 from ..common.errors import InputError
+from ..evaluation.settings import EvaluateAnswersSettings, EvaluateSettings, MatchSettings, MergeQrelsSettings
 from ..labels.annotators import judges_of_testset, shared_judges
-from ..labels.settings import JudgedAlike, QualitySettings
+from ..labels.settings import AgreementSettings, QualitySettings
 from ..labels.sources import is_soft
 from ..labels.work import work_of_labels
-from ..pools.settings import MiningSettings
+from ..pools.settings import DivideSettings, DuplicateSettings, MiningSettings
 from ..reporting.settings import (
     CardSettings,
     ComparisonSettings,
@@ -31,6 +32,7 @@ from ..reporting.settings import (
 from ..retrieval.settings import (
     Bm25SearchSettings,
     ExternalRunSettings,
+    GenerateSettings,
     LlmRerankSettings,
     RerankSettings,
     SearchSettings,
@@ -53,7 +55,7 @@ from ..settings import (
     Split,
     Training,
 )
-from . import exports, pools, report, reranking, results, retrieval, selection
+from . import exports, pools, report, reranking, results, retrieval, selection, work
 from .data import split_of
 from .training import starting_point
 
@@ -94,13 +96,6 @@ def ingest_answers(configuration: Configuration, *, dataset: str, split: str) ->
     return split_of(configuration, dataset, split).only("queries", "answers", "unknown_queries")
 
 
-class DuplicateSettings(JobSettings):
-    """Which of the passages found for a question are compared."""
-
-    depth: int | None
-    relevance_level: int
-
-
 def find_duplicates(configuration: Configuration, *, pool: str) -> DuplicateSettings:
     """How far down the rankings passages are compared, and which judged ones."""
     settings = configuration.pools[pool]
@@ -121,14 +116,6 @@ def build_pool(configuration: Configuration, *, pool: str) -> Pool:
     source = PoolSource.model_validate({"format": rows, "path": pools.source(configuration, pool=pool)})
     source = source.only("format", "path")
     return settings.model_copy(update={"source": source}).only(*(key for key in Pool.model_fields if key != "titles"))
-
-
-class DivideSettings(JobSettings):
-    """Which questions of a pool a part of it has; ``method`` is that of the selector which is unsure of them."""
-
-    source: PoolSource
-    shards: int
-    method: str | None
 
 
 def divide_pool(configuration: Configuration, *, pool: str) -> DivideSettings:
@@ -268,21 +255,9 @@ def select_by_llm(configuration: Configuration, *, selected: str) -> LlmSelectSe
     return LlmSelectSettings(annotator=_rests_on(annotator, tuple(keys)), stages=stages, depth=settings.depth)
 
 
-class MergeQrelsSettings(JobSettings):
-    """The grade that a positive label counts as."""
-
-    relevance_level: int
-
-
 def merge_qrels(configuration: Configuration, *, testset: str) -> MergeQrelsSettings:
     """The relevance level of a test set."""
     return MergeQrelsSettings(relevance_level=configuration.testsets[testset].relevance_level)
-
-
-class MatchSettings(JobSettings):
-    """What decides how far down a ranking passages are judged."""
-
-    metrics: tuple[str, ...]
 
 
 def match_answers(configuration: Configuration, *, testset: str) -> MatchSettings:
@@ -290,29 +265,10 @@ def match_answers(configuration: Configuration, *, testset: str) -> MatchSetting
     return MatchSettings(metrics=configuration.testsets[testset].metrics)
 
 
-class EvaluateSettings(JobSettings):
-    """What is evaluated, and how."""
-
-    testset: str
-    metrics: tuple[str, ...]
-    relevance_level: int
-
-
 def evaluate(configuration: Configuration, *, testset: str) -> EvaluateSettings:
     """A test set as far as its figures depend on it."""
     settings = configuration.testsets[testset]
     return EvaluateSettings(testset=testset, metrics=settings.metrics, relevance_level=settings.relevance_level)
-
-
-class GenerateSettings(JobSettings):
-    """The LLM that answers, how many passages it is shown, and whether it is asked without any.
-
-    How it is to answer stands in the prompt template.
-    """
-
-    generator: Annotator
-    passages: int
-    without_passages: str
 
 
 def generate_answers(configuration: Configuration, *, qa: str, generator: str) -> GenerateSettings:
@@ -322,13 +278,6 @@ def generate_answers(configuration: Configuration, *, qa: str, generator: str) -
     return GenerateSettings.model_construct(
         generator=settings, passages=task.passages, without_passages=task.without_passages
     )
-
-
-class EvaluateAnswersSettings(JobSettings):
-    """By which metrics answers are evaluated; ``layer`` is that of bert-score."""
-
-    metrics: tuple[str, ...]
-    layer: int | None = None
 
 
 def evaluate_answers(configuration: Configuration, *, qa: str) -> EvaluateAnswersSettings:
@@ -350,12 +299,6 @@ def results_table(configuration: Configuration, *, table: str) -> ResultsTableSe
     )
 
 
-class AgreementSettings(JobSettings):
-    """Test sets of the same questions with other judges."""
-
-    groups: tuple[JudgedAlike, ...]
-
-
 def judge_agreement(configuration: Configuration, *, table: str) -> AgreementSettings:
     """The judges of a table's test sets, where any questions have several."""
     return AgreementSettings(groups=tuple(results.judged_alike(configuration, table=table)))
@@ -366,7 +309,7 @@ def label_table(configuration: Configuration, *, label_table: str) -> LabelTable
     table = configuration.label_tables[label_table]
     shown = {name: configuration.labels[name].only("source", "annotator", "top_percent") for name in table.labels}
     return LabelTableSettings.model_construct(  # what was left out of a label set is not to be checked
-        table=table, labels=shown, work=results.label_table_work(configuration, label_table=label_table)
+        table=table, labels=shown, work=work.label_table_work(configuration, label_table=label_table)
     )
 
 
@@ -378,7 +321,7 @@ def cost_table(configuration: Configuration, *, cost_table: str) -> CostTableSet
         seeds=results.cost_table_seeds(configuration, cost_table=cost_table),
         prices=configuration.cost,
         shared_judges=shared_judges(configuration, table.trainings, [table.testset]),
-        work=results.cost_table_work(configuration, cost_table=cost_table),
+        work=work.cost_table_work(configuration, cost_table=cost_table),
     )
 
 
@@ -395,7 +338,7 @@ def write_verdict(configuration: Configuration, *, table: str) -> VerdictSetting
         judges=judges_of_testset(configuration, testset),
         shared_judges=shared_judges(configuration, [training], [testset]),
         prices=configuration.cost,
-        work=results.verdict_work(configuration, table=table),
+        work=work.verdict_work(configuration, table=table),
     )
 
 

@@ -37,16 +37,13 @@ def problems(configuration: Configuration) -> Iterator[str]:
         yield from _unknown(f"annotators.{name}.model", annotator.model, configuration.models, "models")
     for name, labels in configuration.labels.items():
         yield from _labels(configuration, name, labels)
-    for name, backbone in configuration.backbones.items():
-        yield from _unknown(f"backbones.{name}.model", backbone.model, configuration.models, "models")
-        if name in OF_NO_BACKBONE:
-            yield f"backbones.{name}: this name is reserved"
-    for name, reranker in configuration.rerankers.items():
-        yield from _unknown(f"rerankers.{name}.model", reranker.model, configuration.models, "models")
-        if name in OF_NO_BACKBONE:
-            yield f"rerankers.{name}: this name is reserved"
-        if name in configuration.backbones:
-            yield f"rerankers.{name}: a backbone has this name"
+    for section in ("backbones", "rerankers"):
+        for name, trained in getattr(configuration, section).items():
+            yield from _unknown(f"{section}.{name}.model", trained.model, configuration.models, "models")
+            if name in OF_NO_BACKBONE:
+                yield f"{section}.{name}: this name is reserved"
+    for name in configuration.rerankers.keys() & configuration.backbones.keys():
+        yield f"rerankers.{name}: a backbone has this name"
     for ranking, settings in again_by_name(configuration.reranked, configuration.selected).items():
         yield from _again(configuration, ranking, settings)
     for name in configuration.reranked.keys() & configuration.selected.keys():
@@ -79,7 +76,6 @@ def problems(configuration: Configuration) -> Iterator[str]:
     yield from _results(configuration)
     yield from _comparisons(configuration)
     yield from _target_names(configuration)
-
     yield from tables.problems(configuration)
     yield from ignored.problems(configuration)
 

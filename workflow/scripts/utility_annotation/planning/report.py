@@ -6,7 +6,7 @@ from ..labels.work import Work, work_of_labels
 from ..pools.shards import shard_names
 from ..reporting.judges import Judge, judges_of_pools
 from ..settings import Configuration
-from . import annotation, labels, results, retrieval
+from . import annotation, labels, results, retrieval, work
 
 TEMPLATE = "report/report.html.j2"
 PARTS = ("report/style.css", "report/annotations.html.j2", "report/annotations.js")
@@ -75,7 +75,7 @@ def annotation_summaries(configuration: Configuration, *, pool: str) -> list[str
     return [shard.removesuffix(".parquet") + ".json" for shard in annotation_shards(configuration, pool=pool)]
 
 
-def work(configuration: Configuration, *, pool: str) -> list[Work]:
+def paid(configuration: Configuration, *, pool: str) -> list[Work]:
     """The work behind the label sets of a pool that are shown."""
     own = [name for name in shown_labels(configuration) if configuration.labels[name].pool == pool]
     return [part for name in own for part in work_of_labels(configuration, name) or ()]
@@ -83,7 +83,7 @@ def work(configuration: Configuration, *, pool: str) -> list[Work]:
 
 def records(configuration: Configuration, *, pool: str) -> list[str]:
     """The files that record it."""
-    return results.record_files(configuration, work(configuration, pool=pool))
+    return work.record_files(configuration, paid(configuration, pool=pool))
 
 
 def label_files(configuration: Configuration, *, pool: str) -> list[str]:

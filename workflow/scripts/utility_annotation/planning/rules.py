@@ -19,6 +19,7 @@ from . import (
     runs,
     selection,
     training,
+    work,
 )
 from . import report as report_files
 from .plan import none_of, one_of
@@ -45,4 +46,5 @@ __all__ = [
     "runs",
     "selection",
     "training",
+    "work",
 ]

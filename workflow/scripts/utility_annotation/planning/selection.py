@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from ..annotation.names import TRUTH
 from ..annotation.stages import STAGES, chain
+from ..labels.calibration import METHODS
 from ..labels.sources import is_soft
-from ..selection.calibration import METHODS
 from ..settings import RERANKED, Configuration, Reranked
 from . import annotation, pools, reranking, runs
 from . import training as trainings

@@ -43,3 +43,14 @@ class LlmRerankSettings(JobSettings):
     depth: int
     window: int | None = None
     step: int | None = None
+
+
+class GenerateSettings(JobSettings):
+    """The LLM that answers, how many passages it is shown, and whether it is asked without any.
+
+    How it is to answer stands in the prompt template.
+    """
+
+    generator: Annotator
+    passages: int
+    without_passages: str

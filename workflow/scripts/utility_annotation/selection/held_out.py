@@ -14,7 +14,7 @@ from ..common.errors import InputError
 from ..io.schemas import LABELS, SCORES
 
 if TYPE_CHECKING:
-    from .calibration import Bools, Floats
+    from ..labels.calibration import Bools, Floats
     from .reliability import Places
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..common.errors import InputError
-from .calibration import METHODS, Method
+from ..labels.calibration import METHODS, Method
 
 if TYPE_CHECKING:
-    from .calibration import Bools, Floats
+    from ..labels.calibration import Bools, Floats
 
 FOLDS = 5
 BINS = 10

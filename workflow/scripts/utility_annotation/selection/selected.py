@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from ..common.files import read_json
 from ..io.schemas import RUN
+from ..labels.calibration import METHODS
 from ..settings import entry
-from .calibration import METHODS
 
 
 def select(run: Path, calibration: Path, *, method: str, threshold: float, depth: int) -> pa.Table:
@@ -23,7 +23,7 @@ def select(run: Path, calibration: Path, *, method: str, threshold: float, depth
     Args:
         run: schema ``RUN``, its scores those of the calibrated reranker down to ``depth``.
         calibration: a file of :func:`.reliability.calibrate`.
-        method: one of :data:`.calibration.METHODS`.
+        method: one of :data:`..labels.calibration.METHODS`.
 
     Returns:
         A table of schema ``RUN``, without the queries of which nothing is kept.

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utility_annotation.selection.calibration import METHODS
+from utility_annotation.labels.calibration import METHODS
 
 Floats = npt.NDArray[np.float64]
 REFERENCE = json.loads(Path(__file__).with_name("scikit_learn.json").read_text())["cases"]
