@@ -69,10 +69,10 @@ def test_hours_count_each_gpu_of_a_job(tmp_path: Path) -> None:
 
 def test_a_label_set_has_the_work_of_humans_and_devices(tmp_path: Path) -> None:
     assert counted(tmp_path)["labels"] == {
-        "human": {"judgements": 15, "answers": 0, "device_hours": 0},
-        "relevant": {"judgements": 0, "answers": 0, "device_hours": pytest.approx(2.0)},
-        "likely": {"judgements": 0, "answers": 4, "device_hours": pytest.approx(2.0)},
-        "own": {"judgements": 0, "answers": 0, "device_hours": None},
+        "human": {"judgements": 15, "answers": 0, "device_hours": 0, "tokens": 0},
+        "relevant": {"judgements": 0, "answers": 0, "device_hours": pytest.approx(2.0), "tokens": 440},
+        "likely": {"judgements": 0, "answers": 4, "device_hours": pytest.approx(2.0), "tokens": 440},
+        "own": {"judgements": 0, "answers": 0, "device_hours": None, "tokens": 0},
     }
 
 
@@ -92,7 +92,7 @@ def test_a_stage_that_takes_the_likelihoods_of_another_has_no_hours_of_its_own()
     [
         ({"device_hours": 2.0}, "4.00"),
         ({"judgements": 10, "answers": 5, "device_hours": 0.0}, "1.50"),
-        ({"judgements": 10, "device_hours": None}, ""),
+        ({"judgements": 10, "device_hours": None, "tokens": 0}, ""),
     ],
     ids=["hours", "humans", "not known"],
 )

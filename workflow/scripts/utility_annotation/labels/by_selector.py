@@ -53,7 +53,7 @@ def probabilities(method: str, pool: Path, scores: Path, calibration: Path) -> n
     if not found["docid"].combine_chunks().equals(docids):
         raise InputError(
             f"these are not the candidates of pool shard {pool}, in its order.",
-            hint="delete the scores and run the target again, so that they are made from this pool.",
+            hint="delete the file and run the target again, so that they are made from this pool.",
             path=scores,
         )
     chosen = entry(METHODS, method, "method of calibration")

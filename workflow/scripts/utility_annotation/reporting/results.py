@@ -20,7 +20,7 @@ from ..evaluation.samples import RESAMPLES, Sample
 from ..evaluation.significance import compare, holm
 from ..io.schemas import TRAINING_COPIES
 from ..labels.annotators import SharedJudge
-from ..settings import BM25, EXTERNAL, ON_TOP, UNTRAINED, Cost, ResultsTable
+from ..settings import BM25, EXTERNAL, OF_NO_BACKBONE, ON_TOP, UNTRAINED, Cost, ResultsTable
 from .intervals import Key, key_of, pooled, samples_of, with_intervals
 from .metrics import KEY, PLACE, read_metrics
 from .settings import ResultsTableSettings
@@ -95,7 +95,8 @@ def result_cells(
     decimals = {name: number for name, (_, number) in UNITS.items()}
     cells["decimals"] = cells["metric"].map(decimals).fillna(1).astype("int64")
     shown = cells["value"].map(lambda value: round(value, 1)).where((cells["column"] != LABELS) & ~of_work)
-    blocks = shown.groupby([cells[name] for name in ("backbone", "column", "metric")])
+    of_block = cells["backbone"].mask(cells["backbone"].isin(OF_NO_BACKBONE), "")
+    blocks = shown.groupby([of_block, cells["column"], cells["metric"]])
     standing = blocks.rank(method="dense", ascending=False).where(blocks.transform("nunique") > 1)
     return cells.assign(standing=standing.map({1: "best", 2: "second"}).fillna("").astype("str"))
 

@@ -145,11 +145,11 @@ class Table:
         for names, lines in with_texts(self.cells).groupby(list(self.heads.values()), sort=False):
             cells = {(cell.column, cell.metric): cell for cell in lines.itertuples()}
             heads = list(map(training_name, names))
-            backbone, group, title = heads[0], int(lines["group"].iloc[0]), lines["group_title"].iloc[0]
+            group, title = int(lines["group"].iloc[0]), lines["group_title"].iloc[0]
             apart = False
             if "backbone" in self.heads:
-                none = names[0] in OF_NO_BACKBONE
-                heads[0] = "" if none or (before and before[0] == backbone) else backbone
+                backbone = "" if names[0] in OF_NO_BACKBONE else heads[0]
+                heads[0] = "" if before and before[0] == backbone else backbone
                 apart = before not in (None, (backbone, group))
                 if title and before != (backbone, group):
                     rows.append(Row([heads[0], title], {}, apart))

@@ -59,7 +59,8 @@ def labelled_scores(labels: Path, scores: Sequence[Path]) -> tuple[Floats, Bools
     if unknown.num_rows:
         raise InputError(
             f"passage {unknown['docid'][0]} of query {unknown['query_id'][0]} is labelled, but has no score.",
-            hint=f"delete the labels and {scores[0].parent}, and run the target again, which makes both.",
+            hint=f"delete the label file and the folder {scores[0].parent}, and run the target again, which makes "
+            "both.",
             path=labels,
         )
     questions = pc.index_in(joined["query_id"], value_set=joined["query_id"].unique()).to_numpy()
