@@ -30,6 +30,7 @@ rule export_model:
     input:
         model="results/models/{backbone}/{training}",
         metrics=plan.of(exports.shown_metrics),
+        calibrations=plan.of(exports.calibrations),
     output:
         directory("results/exports/models/{backbone}/{training}"),
     log:

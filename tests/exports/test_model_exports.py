@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import export as script
+import numpy as np
 import pytest
 import torch
 from command_line import arguments, write_configuration
@@ -16,6 +17,7 @@ from tiny_decoders import save_tiny_decoder
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from utility_annotation.exports.models import ModelExportSettings, export_model
+from utility_annotation.labels.calibration import METHODS
 from utility_annotation.settings import Backbone, Lora, Reranker, Training
 from utility_annotation.training import rerankers
 from utility_annotation.training.encoder import Encoder
@@ -290,3 +292,22 @@ def test_the_script_finds_the_metrics_of_what_a_reranker_orders(
     script.main(arguments("model", config=config, **names, model=reranker, output=output))
     row = "| the first 100 passages of bm25/bm25 | dev | ndcg@10 | 50.0 |"
     assert row in ModelCard.load(output / "README.md").text
+
+
+@pytest.mark.parametrize("reranker", ["prefixes"], indirect=True)
+@pytest.mark.parametrize("method", METHODS)
+def test_the_code_on_the_card_of_a_selector_gives_our_probabilities(reranker: Path, method: str) -> None:
+    scores = np.array([-2.0, -1.0, -0.5, 0.0, 1.0, 2.0])
+    fitted = METHODS[method].fit(scores, np.array([False, False, True, False, True, True]))
+    calibration = reranker.with_name("held-out.json")
+    calibration.write_text(json.dumps({"methods": {method: {"fitted": fitted}}}))
+    settings = SETTINGS | {"selects": {"sure": {"labels": "held-out", "method": method, "threshold": 0.4}}}
+    folder = reranker.with_name("exported")
+    export_model(ModelExportSettings.model_validate(settings), reranker, [], folder, [calibration])
+    card = ModelCard.load(folder / "README.md").text
+    code = card.partition("## How to select passages (sure)")[2].partition("```python\n")[2].partition("```")[0]
+    names: dict[str, Any] = {"score": np.array([-1.7, 0.2, 3.0])}
+    exec(code.replace("this/folder", str(folder)), names)
+    expected = METHODS[method].probabilities(fitted, names["score"])
+    np.testing.assert_allclose(names["probability"], expected)
+    assert names["kept"].tolist() == (expected >= 0.4).tolist()

@@ -108,7 +108,11 @@ EXPECTED: list[tuple[str, dict[str, str], set[str]]] = [
     ("annotation_cost", {"pool": "rows"}, {"pool", "stages", "labels"}),
     ("write_report", {}, fields(Configuration) - {"performance"}),
     ("export_labels", {"labels": "useful"}, {"name", "labels", "pool", "annotator", "model"}),
-    ("export_model", {"backbone": "encoder", "training": "human"}, {"name", "labels", "init_from", "source", "orders"}),
+    (
+        "export_model",
+        {"backbone": "encoder", "training": "human"},
+        {"name", "labels", "init_from", "source", "orders", "selects"},
+    ),
 ]
 
 

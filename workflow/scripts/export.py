@@ -35,7 +35,9 @@ def model(arguments: argparse.Namespace) -> None:
     configuration = configuration_of(arguments)
     names = {"backbone": arguments.backbone, "training": arguments.training}
     metrics = list(map(Path, files.shown_metrics(configuration, **names)))
-    export_model(jobs.export_model(configuration, **names), arguments.model, metrics, arguments.output)
+    calibrations = list(map(Path, files.calibrations(configuration, **names)))
+    settings = jobs.export_model(configuration, **names)
+    export_model(settings, arguments.model, metrics, arguments.output, calibrations)
 
 
 def main(argv: list[str] | None) -> None:

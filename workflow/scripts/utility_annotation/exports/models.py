@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from pydantic import Field
 
 from ..common.files import atomic_write, read_json, write_text
+from ..labels.calibration import METHODS
 from ..labels.sources import descriptions
 from ..settings import Backbone, JobSettings, Labels, Lora, Model, Name, Reranker, Training
 from .card import PAPER, table, whole
@@ -31,6 +32,14 @@ class _Kind(NamedTuple):
     notes: list[str]
 
 
+class Selects(JobSettings):
+    """How a reranker keeps passages: by which labels its scores are calibrated, how, and from which probability on."""
+
+    labels: Name
+    method: str
+    threshold: float
+
+
 class ModelExportSettings(JobSettings):
     """The content of a model's card beside its ``training.json``."""
 
@@ -44,9 +53,17 @@ class ModelExportSettings(JobSettings):
     """The source of the backbone or the reranker."""
     orders: dict[Name, str] = Field({})
     """What a reranker orders, by the name in ``reranked``."""
+    selects: dict[Name, Selects] = Field({})
+    """How it selects, by the name in ``selected``."""
 
 
-def export_model(settings: ModelExportSettings, model: Path, metrics: Sequence[Path], output: Path) -> None:
+def export_model(
+    settings: ModelExportSettings,
+    model: Path,
+    metrics: Sequence[Path],
+    output: Path,
+    calibrations: Sequence[Path] = (),
+) -> None:
     """Write the folder of a trained model with a card; files are hard-linked if possible, else copied.
 
     Args:
@@ -54,11 +71,16 @@ def export_model(settings: ModelExportSettings, model: Path, metrics: Sequence[P
         model: the model folder of the training.
         metrics: metrics files of this model (JSON).
         output: the folder, written whole or not at all.
+        calibrations: files of :func:`..selection.reliability.calibrate` of a reranker that selects, named as their
+            labels; they go to ``calibrations/``.
     """
     training = read_json(model / "training.json", "backbone", "training")
     figures = [read_json(path, "testset", "metrics") for path in metrics]
     with atomic_write(output) as folder:
         shutil.copytree(model, folder, copy_function=_link_or_copy, ignore=shutil.ignore_patterns(".snakemake_*"))
+        for path in calibrations:
+            (folder / "calibrations").mkdir(exist_ok=True)
+            shutil.copyfile(path, folder / "calibrations" / path.name)
         write_text(folder / "README.md", model_card(settings, training, figures))
 
 
@@ -101,6 +123,7 @@ def model_card(settings: ModelExportSettings, training: Mapping[str, Any], metri
         table(figures, texts=len(names), headings=(*names, "%"), title="Evaluation"),
         "\n".join(["## How to load it", "", "```python", *kind.loading, "```"]),
         *kind.notes,
+        *[_selection(name, each) for name, each in settings.selects.items()],
         "`training.json` beside this card has every setting, the curve and the versions.",
     )
 
@@ -191,6 +214,34 @@ def _reranker(reranker: Reranker) -> _Kind:
         ]
     notes = ["Of two passages for a question, the better one has the higher score."]
     return _Kind("a reranker", "text-ranking", tags, lines, notes)
+
+
+def _selection(name: str, selects: Selects) -> str:
+    """How a selected run keeps passages, and code from a score to a probability."""
+    file = f"calibrations/{selects.labels}.json"
+    lines = [
+        "import json",
+        "from pathlib import Path",
+        "",
+        "import numpy",
+        "",
+        f'methods = json.loads(Path("this/folder/{file}").read_text())["methods"]',
+        f'fitted = methods["{selects.method}"]["fitted"]',
+        f"probability = {METHODS[selects.method].code}",
+        f"kept = probability >= {selects.threshold:g}",
+    ]
+    return "\n".join(
+        [
+            f"## How to select passages ({name})",
+            "",
+            f"A passage is kept if its probability is at least {selects.threshold:g}. Labels {selects.labels} make the "
+            f"score a probability ({METHODS[selects.method].description}). `{file}` says how far it can be relied on.",
+            "",
+            "```python",
+            *lines,
+            "```",
+        ]
+    )
 
 
 def _link_or_copy(source: str, target: str) -> None:

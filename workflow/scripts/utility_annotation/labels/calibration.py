@@ -28,11 +28,13 @@ class Method:
         fit: from scores and whether each passage is positive, shape (passages,), to what it learns.
         probabilities: from that and scores, shape (passages,), to probabilities of the same shape.
         description: for the reference of the configuration.
+        code: the same from ``score`` and ``fitted``, in NumPy, for the card of an exported model.
     """
 
     fit: Callable[[Floats, Bools], Fitted]
     probabilities: Callable[[Fitted, Floats], Floats]
     description: str
+    code: str
 
 
 def _fit_isotonic(scores: Floats, positive: Bools) -> Fitted:
@@ -96,10 +98,19 @@ METHODS: Mapping[str, Method] = {
         _fit_isotonic,
         _isotonic,
         "the rising steps that fit the labels best (isotonic regression; Zadrozny and Elkan 2002)",
+        'numpy.interp(score, fitted["scores"], fitted["probabilities"])',
     ),
-    "platt": Method(_fit_platt, _platt, "a sigmoid of the score, scaled and shifted to fit the labels (Platt 1999)"),
+    "platt": Method(
+        _fit_platt,
+        _platt,
+        "a sigmoid of the score, scaled and shifted to fit the labels (Platt 1999)",
+        '1 / (1 + numpy.exp(-fitted["slope"] * score - fitted["intercept"]))',
+    ),
     "sigmoid": Method(
-        _fit_nothing, _sigmoid, "the sigmoid of the score as it is, which no label fits: for a reranker of loss bce"
+        _fit_nothing,
+        _sigmoid,
+        "the sigmoid of the score as it is, which no label fits: for a reranker of loss bce",
+        "1 / (1 + numpy.exp(-score))",
     ),
 }
-"""By the name in ``selected.*.method``."""
+"""By the name in ``selected.*.method`` and ``labels.*.method``."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..settings import RERANKED, Configuration, Reranked
-from . import results
+from ..settings import RERANKED, Configuration, Reranked, Selected
+from . import results, selection
 
 
 def reranked_by(configuration: Configuration, *, backbone: str, training: str) -> dict[str, Reranked]:
@@ -16,6 +16,25 @@ def reranked_by(configuration: Configuration, *, backbone: str, training: str) -
     }
     model = f"{backbone}/{training}"
     return {name: each for name, each in configuration.reranked.items() if name in shown and each.reranker == model}
+
+
+def selected_by(configuration: Configuration, *, backbone: str, training: str) -> dict[str, Selected]:
+    """By name, the selected runs that tables show and that this model's calibrated scores decide."""
+    shown = {
+        each
+        for table, settings in configuration.tables.items()
+        for name in settings.selected
+        for each in results.table_seeds(configuration, table=table)[name]
+    }
+    own = (name for name in configuration.selected if selection.scored_by(configuration, name) == (backbone, training))
+    return {name: configuration.selected[name] for name in own if name in shown}
+
+
+def calibrations(configuration: Configuration, *, backbone: str, training: str) -> list[str]:
+    """The calibrations behind them."""
+    own = selected_by(configuration, backbone=backbone, training=training)
+    files = (file for name in own for file in selection.calibration(configuration, selected=name))
+    return list(dict.fromkeys(files))
 
 
 def shown_metrics(configuration: Configuration, *, backbone: str, training: str) -> list[str]:

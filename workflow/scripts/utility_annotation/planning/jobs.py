@@ -416,15 +416,20 @@ def export_labels(configuration: Configuration, *, labels: str) -> ExportSetting
 
 def export_model(configuration: Configuration, *, backbone: str, training: str) -> ModelExportSettings:
     """What a model's card tells of its labels, of its backbone's origin, and of the rankings that a reranker orders."""
-    from ..exports.models import ModelExportSettings
+    from ..exports.models import ModelExportSettings, Selects
 
     settings = configuration.trainings[training]
     first = configuration.trainings[settings.init_from].labels if settings.init_from else None
     again = exports.reranked_by(configuration, backbone=backbone, training=training)
+    selected = exports.selected_by(configuration, backbone=backbone, training=training)
     return ModelExportSettings(
         name=training,
         labels=configuration.labels[settings.labels],
         init_from=configuration.labels[first] if first else None,
         source=configuration.models[starting_point(configuration, backbone).model],
         orders={name: f"the first {each.depth:,} passages of {each.retriever}" for name, each in again.items()},
+        selects={
+            name: Selects(labels=str(each.labels), method=each.method, threshold=each.threshold)
+            for name, each in selected.items()
+        },
     )
