@@ -46,7 +46,7 @@ NO_SCORES = "but `labels` calibrate the scores of a reranker: name a `reranked/N
         ({"selected/sure/labels": "likely"}, "selected.sure.labels: labels of source replug have no positives"),
         (
             {"selected/sure/method": "isotonc"},
-            "selected.sure.method names 'isotonc', which is not one of isotonic, platt, sigmoid",
+            "selected.sure.method names 'isotonc', which is not one of the methods of calibration",
         ),
         *(
             ({"selected/chosen/stage": stage}, f"selected.chosen.stage names {stage!r}, which is not a stage that sel")

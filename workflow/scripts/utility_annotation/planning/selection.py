@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from ..annotation.names import TRUTH
 from ..annotation.stages import STAGES, chain
-from ..labels.calibration import METHODS
 from ..labels.sources import is_soft
 from ..settings import RERANKED, Configuration, Reranked
 from . import annotation, pools, reranking, runs
@@ -128,8 +127,6 @@ def problems(configuration: Configuration) -> Iterator[str]:
                 known = ", ".join(selecting_stages())
                 yield f"{place}.stage names {settings.stage!r}, which is not a stage that selects; known: {known}"
             continue
-        if settings.method not in METHODS:
-            yield f"{place}.method names {settings.method!r}, which is not one of {', '.join(METHODS)}"
         made = runs.made_from(configuration, settings.retriever)
         unknown = made is None and settings.retriever.startswith(f"{RERANKED}/")  # which is told already
         if not unknown and not (isinstance(made, Reranked) and made.reranker):
@@ -145,8 +142,6 @@ def problems(configuration: Configuration) -> Iterator[str]:
         yield from _held_out(configuration, f"{place}.labels", str(settings.labels), training(configuration, name))
     for name, labels in configuration.labels.items():
         if labels.source == "selector":
-            if labels.method not in METHODS:
-                yield f"labels.{name}.method names {labels.method!r}, which is not one of {', '.join(METHODS)}"
             _, _, trained = labels.reranker.partition("/")
             yield from _held_out(configuration, f"labels.{name}.calibration", str(labels.calibration), trained)
 

@@ -13,6 +13,7 @@ from ..common.errors import InputError
 from ..evaluation.answer_metrics import ANSWER_METRICS
 from ..evaluation.metric_names import METRICS, parse
 from ..io.formats import FORMATS, Kind, wrong_columns, wrong_ids
+from ..labels.calibration import METHODS
 from ..labels.sources import descriptions, is_soft
 from ..settings import Configuration, QuestionAnswering, Source, Testset, Training
 from ..settings.base import nearest
@@ -38,6 +39,7 @@ def choices() -> dict[str, dict[str, str]]:
         "labels.*.file.format": _descriptions(_holding("judgements")),
         "backbones.*.pooling": _descriptions(POOLINGS),
         "rerankers.*.score": _descriptions(SCORES),
+        **dict.fromkeys(("selected.*.method", "labels.*.method"), _descriptions(METHODS)),
         "trainings.*.loss": _descriptions(LOSSES),
         "testsets.*.metrics": _descriptions(METRICS),
         "qa.*.metrics": _descriptions(ANSWER_METRICS),
@@ -69,6 +71,9 @@ def problems(configuration: Configuration) -> Iterator[str]:
         yield from _unknown(f"backbones.{name}.pooling", backbone.pooling, POOLINGS, "poolings")
     for name, reranker in configuration.rerankers.items():
         yield from _unknown(f"rerankers.{name}.score", reranker.score, SCORES, "ways to score")
+    for section in ("selected", "labels"):
+        for name, calibrated in getattr(configuration, section).items():
+            yield from _unknown(f"{section}.{name}.method", calibrated.method, METHODS, "methods of calibration")
     for name, training in configuration.trainings.items():
         yield from _training(configuration, f"trainings.{name}", training)
     for name, testset in configuration.testsets.items():
