@@ -102,19 +102,14 @@ def finished(workflow: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         small["pools"] = {"train": {"size": 6, "shards": 2}, "held-out": {"source": {"depth": 3}, "shards": 1}}
         small["pools"]["calibration"] = {"source": {"depth": 3}, "size": 4}
         small["trainings"] |= {name: {"epochs": 1} for name in ("human", "utilsel-human", "utilsel-pairs")}
+        parts = {"train": [0, 50], "calibration": [50, 80]}  # of few questions, without samples
+        small["datasets"] = {"own": {"splits": {name: {"part": {"percent": ends}} for name, ends in parts.items()}}}
         (folder / SMALL).write_text(yaml.safe_dump(small))
-        _without_samples(folder / SMALL)
         files = (OWN, HUMAN, RERANK, RAG, SMALL, "config/edited.yaml")
-        result = snakemake(folder, "own", "own-labels", "rag", "figures", "--cores", "2", "--configfile", *files)
+        targets = ("own", "own-labels", "rag", "results/figures/calibration.svg")
+        result = snakemake(folder, *targets, "--cores", "2", "--configfile", *files)
     assert result.returncode == 0, result.stderr[-6000:] + result.stdout[-2000:]
     return folder
-
-
-def _without_samples(path: Path) -> None:
-    """The demo's part has fewer questions than are sampled."""
-    small = yaml.safe_load(path.read_text())
-    del small["datasets"]
-    path.write_text(yaml.safe_dump(small))
 
 
 def test_every_retriever_is_judged_by_humans_and_by_the_llm(finished: Path) -> None:
@@ -132,11 +127,11 @@ def test_every_retriever_is_judged_by_humans_and_by_the_llm(finished: Path) -> N
 def test_answers_stand_beside_what_they_take(finished: Path) -> None:
     with (finished / "results" / "tables" / "rag.csv").open() as file:
         cells = {(cell["row"], cell["metric"]): cell["value"] for cell in csv.DictReader(file)}
-    assert {row for row, _ in cells} == {"BM25", "bm25-reranked", "bm25-sure", "bm25-by-llm"}
+    assert {row for row, _ in cells} == {"bm25", "bm25-reranked", "bm25-sure", "bm25-by-llm"}
     passages = {row: float(value) for (row, metric), value in cells.items() if metric == "passages"}
-    assert passages["BM25"] == passages["bm25-reranked"]
+    assert passages["bm25"] == passages["bm25-reranked"]
     assert passages["bm25-by-llm"] == 1, "the LLM picks the first passage"
-    assert passages["bm25-sure"] <= passages["BM25"]
+    assert passages["bm25-sure"] <= passages["bm25"]
     assert all(cells[row, metric] for row in passages for metric in ("em", "tokens", "abstained", "seconds"))
 
 
@@ -194,25 +189,30 @@ def test_a_cascade_annotates_parts_of_the_pool_and_trains_its_selector_on_one(wo
 
 
 def _shares(first: int, second: int) -> dict[str, Any]:
+    """The parts of the pool; the selector is unsure of hardly any question, so of the least sure one at least."""
     ends = {"tenth": [0, first], "tenth-held-out": [first, second], "unsure": [second, 100]}
-    return {part: {"source": {"percent": percent}} for part, percent in ends.items()}
+    found: dict[str, Any] = {part: {"source": {"percent": percent}} for part, percent in ends.items()}
+    found["unsure"]["source"]["between"] = [0.4999, 0.5]
+    return found
 
 
 def test_a_cascade_names_who_labelled_and_pays_only_for_what_is_new(workflow: Path, tmp_path: Path) -> None:
     folder = tmp_path / "own"
     shutil.copytree(workflow, folder)
     small = yaml.safe_load((folder / SMALL).read_text())
-    small = {"pools": {"train": {"size": 4, "shards": 2}}, "performance": small["performance"]}
+    train = {"size": 4, "source": {"retrievers": ["bm25/bm25"]}}
+    small = {"pools": {"train": train}, "performance": small["performance"]}
+    small["labels"] = {part: {"source": "relsel"} for part in _shares(0, 0)}
     small["trainings"] = {"tenth-pairs": {"epochs": 1, "train_group_size": 3, "global_batch_size": 4}}
     small["annotators"] = {"llm": {"passage_words": 20}}
     files = (OWN, CASCADE, "config/small.yaml", "config/edited.yaml")
     asked = []
     with ScriptedServer(_reply) as server:
         small["performance"]["annotate"]["server"] = {"url": server.url}
-        for shares in (_shares(30, 60), _shares(45, 75)):
+        for shares, target in ((_shares(30, 60), "results/labels/utilsel.parquet"), (_shares(45, 75), "own-labels")):
             small["pools"] |= shares
             (folder / "config" / "small.yaml").write_text(yaml.safe_dump(small))
-            result = snakemake(folder, "own-labels", "--cores", "2", "--configfile", *files)
+            result = snakemake(folder, target, "--cores", "2", "--configfile", *files)
             assert result.returncode == 0, result.stderr[-6000:] + result.stdout[-2000:]
             asked.append(len(server.received))
     assert 0 < asked[0] < asked[1]

@@ -88,7 +88,7 @@ def test_answers_from_reranked_passages_need_the_reranker_and_the_first_stage(ev
 
 def test_answers_from_selected_passages_need_the_reranked_run_and_its_calibration(everything: Plan) -> None:
     needed = everything.needed_for(METRICS["selected"])
-    made = {"rerank": 1, "calibrate": 1, "select": 1, "merge_labels": 1, "build_pool_judged": 1}
+    made = {"rerank": 1, "score_pool": 1, "calibrate": 1, "select": 1, "merge_labels": 1, "build_pool_judged": 1}
     assert needed == ANSWERED | {"bm25_index": 1, "bm25_search": 1, "prepare_model": 1} | made
 
 
