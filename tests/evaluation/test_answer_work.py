@@ -8,7 +8,7 @@ import pytest
 
 from utility_annotation.engines.throughput import device_seconds, tokens_a_device_second
 from utility_annotation.evaluation.answer_work import UNITS, work_of_answers
-from utility_annotation.retrieval.answering import ABSTAINED
+from utility_annotation.io.schemas import ABSTAINED
 from utility_annotation.settings.results import ResultsTable
 
 

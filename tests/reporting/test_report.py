@@ -90,7 +90,7 @@ class Page(HTMLParser):
             self.rows[-1][-1] += data.strip()
 
 
-FIGURES = ("main", "positives", "positions", "training")
+FIGURES = ("main", "positives", "positions", "training", "calibration")
 AGREEMENT = {
     "passages": {"both": 1234, "llm_only": 56, "human_only": 7, "neither": 89},
     "kappa": 0.254,

@@ -14,8 +14,8 @@ from utility_annotation.annotation.items import Item, Passage
 from utility_annotation.annotation.prompts import PromptSanitizer, PromptTemplate
 from utility_annotation.engines.protocol import Completion, Continuation, Failure, LogLikelihood, ReplyRequest
 from utility_annotation.engines.store import CompletionStore
-from utility_annotation.io.schemas import ANNOTATION
-from utility_annotation.retrieval.answering import ABSTAINED, answer
+from utility_annotation.io.schemas import ABSTAINED, ANNOTATION
+from utility_annotation.retrieval.answering import answer
 from utility_annotation.settings import Annotator, Retries
 
 ITEMS = [

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..engines.throughput import device_seconds
-from ..retrieval.answering import ABSTAINED
+from ..io.schemas import ABSTAINED
 
 UNITS: Mapping[str, tuple[str, int]] = {
     "passages": ("Passages", 1),

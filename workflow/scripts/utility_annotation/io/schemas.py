@@ -252,6 +252,9 @@ POOL = Schema(
 OUTCOMES = ("ok", "empty", "unparsable", "truncated", "error")
 """The result of one query in one stage. ``empty`` is a valid selection of nothing; ``unparsable`` is no selection."""
 
+ABSTAINED = "abstained"
+"""The outcome of a question that an LLM was not asked to answer, for lack of a passage."""
+
 ANNOTATION = Schema(
     "annotation",
     _schema(

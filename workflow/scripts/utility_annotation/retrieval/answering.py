@@ -11,11 +11,8 @@ from ..annotation.progress import AnnotationProgress
 from ..annotation.shard import Stage, judge
 from ..engines.protocol import Engine
 from ..engines.store import CompletionStore
-from ..io.schemas import ANNOTATION
+from ..io.schemas import ABSTAINED, ANNOTATION
 from ..settings import Retries
-
-ABSTAINED = "abstained"
-"""The outcome of a question that the LLM was not asked, for lack of a passage."""
 
 
 class AnsweringProgress(AnnotationProgress):

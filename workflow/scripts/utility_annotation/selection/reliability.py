@@ -42,7 +42,8 @@ def calibrate(scores: Floats, positive: Bools, questions: Places) -> dict[str, A
         what = "one question" if number == 1 else "no negative" if found and number else "no positive"
         raise InputError(
             f"the held-out labels have {what}, so no score can be calibrated by them.",
-            hint="name a label set of two questions or more, with positives and negatives, in `selected.*.labels`.",
+            hint="calibrate by a label set of two questions or more, with positives and negatives "
+            "(`selected.*.labels`, `labels.*.calibration`).",
         )
     folds = np.random.default_rng(_SEED).permutation(number)[questions] % FOLDS
     methods = {}
