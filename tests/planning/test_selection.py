@@ -287,3 +287,8 @@ def test_prices_are_those_of_a_table_that_shows_them() -> None:
     assert prices.gpu_hour_usd == 2.5
     shown = at_places({"tables/answers/answer_work": ["tokens", "seconds"]})
     assert jobs.results_table(shown, table="answers").prices is None
+
+
+def test_first_stages_in_a_circle_are_told_and_not_followed_for_ever() -> None:
+    with pytest.raises(InputError, match=r"trainings\.useful: its first stages go in a circle"):
+        at_places({"trainings/useful/init_from": "refined"})

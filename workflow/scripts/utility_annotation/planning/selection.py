@@ -152,7 +152,9 @@ def _held_out(configuration: Configuration, place: str, held_out: str, stage: st
     source = configuration.labels[held_out].source
     if is_soft(source):
         yield f"{place}: labels of source {source} have no positives"
-    while stage in configuration.trainings:
+    seen: set[str | None] = set()  # first stages may go in a circle, which is told of the trainings
+    while stage in configuration.trainings and stage not in seen:
+        seen.add(stage)
         if held_out in configuration.trainings[stage].label_sets:
             yield f"{place}: {held_out!r} is not held out, as trainings.{stage} is trained on it"
         stage = configuration.trainings[stage].init_from
