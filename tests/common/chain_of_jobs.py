@@ -9,6 +9,7 @@ from pathlib import Path
 from command_line import write_configuration
 from tiny_bert import save_tiny_bert
 
+from utility_annotation.common.files import write_json
 from utility_annotation.io.schemas import ANNOTATION, ANSWERS
 
 BACKBONE = {"model": "tiny", "pooling": "mean", "query_length": 16, "passage_length": 24}
@@ -104,6 +105,8 @@ def evaluate_answers(run: Callable[..., None], truth: str) -> None:
     row |= {"prompt_tokens": 1, "completion_tokens": 1}
     answers = [row | {"query_id": it["query_id"], "answer": it["answers"][0]} for it in ANSWERS.read(truth).to_pylist()]
     ANNOTATION.write("generated.parquet", ANNOTATION.rows(answers))
+    made = {"prompt_tokens": 0, "new_tokens": 0, "engine_seconds": 0.0, "gpus": 0, "earlier": None}
+    write_json(Path("work.json"), made | {"passages": 0, "tokens": 0})
     names = {"retriever": "encoder/human", "qa": "qa", "generator": "judge"}
-    files = {"answers": "generated.parquet", "truth": truth, "output": "qa.json"}
+    files = {"answers": "generated.parquet", "truth": truth, "work": "work.json", "output": "qa.json"}
     run("answers evaluate", **names, model="model", **files)
