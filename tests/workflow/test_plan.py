@@ -57,6 +57,8 @@ SHIPPED = {
     "own-corpus-human": ["own-corpus.yaml", "own-corpus-human.yaml"],
     "own-corpus-judge": ["own-corpus.yaml", "own-corpus-judge.yaml"],
     "own-corpus-rerank": ["own-corpus.yaml", "own-corpus-rerank.yaml"],
+    "own-corpus-rerank-rag": ["own-corpus.yaml", "own-corpus-rerank.yaml", "own-corpus-rerank-rag.yaml"],
+    "own-corpus-cascade": ["own-corpus.yaml", "own-corpus-cascade.yaml"],
     "own-corpus-small": ["own-corpus.yaml", "own-corpus-human.yaml", "own-corpus-small.yaml"],
 }
 """Each with the files that stand below it; paper.yaml has a file of tests for itself."""
