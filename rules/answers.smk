@@ -106,4 +106,4 @@ rule evaluate_answers:
     shell:
         "python {params.script} evaluate --config {params.config} --retriever {wildcards.retriever}"
         " --qa {wildcards.qa} --generator {wildcards.generator} --model {input.model} --answers {input.answers}"
-        " --truth {input.truth} --copies {input.copies} --work {input.work} --output {output.metrics} > {log} 2>&1"
+        " --truth {input.truth} --copies {input.copies} --output {output.metrics} > {log} 2>&1"

@@ -209,7 +209,7 @@ def test_what_is_unlike_is_noticed(mine: dict, theirs: dict, found: str, root: P
 
 def test_what_has_nothing_of_ours_alone_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
-        importlib.import_module("bench").main(["--whole", "pool", "plans"])
+        importlib.import_module("bench").main(["--whole", "plans"])
     assert stopped.value.code == 2
     assert "plans has nothing that is measured of ours alone" in capsys.readouterr().err
 

@@ -65,6 +65,8 @@ def evaluate(arguments: argparse.Namespace) -> None:
     result = evaluate_answers(references, answers, settings.metrics, encoder)
     PER_QUERY.write(arguments.output.with_suffix(".per-query.parquet"), result.per_query())
     backbone, _, training = arguments.retriever.partition("/")
+    names = {"retriever": arguments.retriever, "qa": arguments.qa, "generator": arguments.generator}
+    work = files.work(configuration, **names)
     figures: dict[str, Any] = {
         "backbone": backbone,
         "training": training,
@@ -73,7 +75,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
         "queries": len(result.query_ids),
         "outcomes": dict(sorted(Counter(row["outcome"] for row in rows).items())),
         "metrics": result.figures,
-        "work": work_of_answers(rows, *map(read_json, arguments.work)),
+        "work": work_of_answers(rows, *map(read_json, arguments.work or map(Path, work))),
     }
     write_json(arguments.output, figures)
     listed = ", ".join(f"{metric} {value:.4f}" for metric, value in result.figures.items())
@@ -112,7 +114,9 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--answers", required=True, type=Path, help="answers (parquet)")
     parser.add_argument("--truth", required=True, type=Path, help="ground-truth answers (parquet)")
     parser.add_argument("--copies", type=Path, nargs="?", help="questions to leave out (parquet)")
-    parser.add_argument("--work", type=Path, nargs="+", required=True, help="what the jobs did: the generator's first")
+    parser.add_argument(
+        "--work", type=Path, nargs="*", help="what the jobs did, the generator's first; by default ours"
+    )
     parser.add_argument("--output", required=True, type=Path, help="metrics (JSON); per-query values beside")
     commands.run(argv)
 
