@@ -118,7 +118,6 @@ def _dataset(name: str, folder: Path) -> dict[str, Any]:
         "unknown_queries": "drop",
         "judged_only": True,
     }
-    split |= {"answers": collection.answers} if collection.answers else {}
     return {
         "corpus": collection.corpus,
         "splits": {
@@ -135,7 +134,6 @@ def _demo() -> dict[str, Any]:
         return {
             "queries": {"format": "msmarco", "path": f"{demo}/msmarco/queries.{name}.tsv"},
             "qrels": {"format": "trec", "path": f"{demo}/trec/qrels.{name}.txt"},
-            "answers": {"format": "jsonl", "path": f"{demo}/answers/{name}.jsonl"},
             "unknown_queries": "drop",
             "judged_only": True,
             "sample": {"queries": most, "fewer": "keep"},

@@ -4,43 +4,28 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from ..common.progress import counted
 from ..settings import Labels
+from .members import label_by_members
 from .rows import LabelRows
-from .shards import LabelledShard, Merged, chosen_queries, lengths_of, read_candidates, write_labels
-from .union import check_members
+from .shards import LabelledShard, Merged, lengths_of, read_candidates
 
 
 def label_by_cascade(settings: Labels, pools: Sequence[Path], members: Sequence[Path], output: Path) -> Merged:
     """Write the labels of each question by its first member, whose name is the ``source`` of the row.
 
-    Args:
-        settings: the members' names, and the queries chosen from the pool.
-        pools: the pool's shards.
-        members: the members' label files, of schema ``LABELS``, in the order of ``settings.of``. Each labels questions
-            of the pool, or of a part of it.
-        output: the file to write.
-
-    Raises:
-        InputError: the files do not belong together, or no query is left.
+    Each member labels questions of the pool, or of a part of it. The other arguments and the errors are those of
+    :func:`.members.label_by_members`.
     """
-    check_members(settings, members)
-    files = [LabelRows(member) for member in members]
-    chosen = chosen_queries(pools, settings.queries)
-    shards = [
-        _decided(settings.of, files, pool, mask)
-        for pool, mask in counted(list(zip(pools, chosen, strict=True)), "labelling", "shards")
-    ]
-    for file in files:
-        file.check_all_found()
-    return write_labels(shards, settings.source, output, "add a label set that has some of these questions to `of`.")
+    hint = "add a label set that has some of these questions to `of`."
+    return label_by_members(settings, pools, members, output, partial(_decided, settings.of), hint)
 
 
-def _decided(names: Sequence[str], files: Sequence[LabelRows], path: Path, chosen: np.ndarray) -> LabelledShard:
+def _decided(names: Sequence[str], files: Sequence[LabelRows], path: Path | str, chosen: np.ndarray) -> LabelledShard:
     pool = read_candidates(path)
     lengths = lengths_of(pool["candidates"])
     owners = np.repeat(np.arange(len(lengths)), lengths)

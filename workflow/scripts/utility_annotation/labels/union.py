@@ -8,11 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..common.errors import InputError
-from ..common.progress import counted
 from ..settings import Labels
+from .members import label_by_members
 from .rows import LabelRows
-from .shards import LabelledShard, Merged, chosen_queries, lengths_of, read_candidates, write_labels
+from .shards import LabelledShard, Merged, lengths_of, read_candidates
 
 
 def unite_labels(
@@ -25,39 +24,10 @@ def unite_labels(
     A query that only some members label (a subset, or after a failed reply) gets the labels of these. A query that no
     member labels is left out and counted.
 
-    Args:
-        settings: the members' names, and the queries chosen from the pool; a member may have chosen fewer.
-        pools: the pool's shards.
-        members: the members' label files, of schema ``LABELS``, in the order of ``settings.of``.
-        output: the file to write.
-
-    Raises:
-        InputError: the files do not belong together, or no query is left.
+    The arguments and errors are those of :func:`.members.label_by_members`.
     """
-    check_members(settings, members)
-    files = [LabelRows(member) for member in members]
-    chosen = chosen_queries(pools, settings.queries)
-    shards = [
-        _unite_shard(files, pool, mask)
-        for pool, mask in counted(list(zip(pools, chosen, strict=True)), "labelling", "shards")
-    ]
-    for file in files:
-        file.check_all_found()
     hint = "raise `queries.percent` of these labels, or unite label sets that have some of these queries."
-    return write_labels(shards, settings.source, output, hint)
-
-
-def check_members(settings: Labels, members: Sequence[Path | str]) -> None:
-    """Stop where there is not one file for each of the label sets in ``of``.
-
-    Raises:
-        InputError: there are fewer or more.
-    """
-    if len(members) != len(settings.of):
-        raise InputError(
-            f"{len(members)} label files are given for {len(settings.of)} label sets.",
-            hint=f"give one file each for {', '.join(settings.of)}.",
-        )
+    return label_by_members(settings, pools, members, output, _unite_shard, hint)
 
 
 def _unite_shard(files: Sequence[LabelRows], path: Path | str, chosen: np.ndarray) -> LabelledShard:

@@ -8,26 +8,25 @@ from . import results, selection
 
 def reranked_by(configuration: Configuration, *, backbone: str, training: str) -> dict[str, Reranked]:
     """By name, the reranked runs that tables show and that this model orders; none for a retriever's."""
-    shown = {
-        each
-        for table, settings in configuration.tables.items()
-        for name in settings.reranked
-        for each in results.table_seeds(configuration, table=table)[name]
-    }
-    model = f"{backbone}/{training}"
+    shown, model = _shown(configuration, "reranked"), f"{backbone}/{training}"
     return {name: each for name, each in configuration.reranked.items() if name in shown and each.reranker == model}
 
 
 def selected_by(configuration: Configuration, *, backbone: str, training: str) -> dict[str, Selected]:
     """By name, the selected runs that tables show and that this model's calibrated scores decide."""
-    shown = {
+    shown, model = _shown(configuration, "selected"), (backbone, training)
+    own = (name for name in configuration.selected if selection.scored_by(configuration, name) == model)
+    return {name: configuration.selected[name] for name in own if name in shown}
+
+
+def _shown(configuration: Configuration, section: str) -> set[str]:
+    """The rows of tables that a section has, those of all seeds among them."""
+    return {
         each
         for table, settings in configuration.tables.items()
-        for name in settings.selected
+        for name in getattr(settings, section)
         for each in results.table_seeds(configuration, table=table)[name]
     }
-    own = (name for name in configuration.selected if selection.scored_by(configuration, name) == (backbone, training))
-    return {name: configuration.selected[name] for name in own if name in shown}
 
 
 def calibrations(configuration: Configuration, *, backbone: str, training: str) -> list[str]:

@@ -9,6 +9,7 @@ from ..annotation.stages import STAGES, chain
 from ..labels.sources import is_soft
 from ..settings import RERANKED, Configuration, Reranked
 from . import annotation, pools, reranking, runs
+from . import labels as label_sets
 from . import training as trainings
 
 STAGE = "selection"
@@ -72,7 +73,7 @@ def trained_labels(configuration: Configuration, *, training: str, labels: str) 
         found += configuration.trainings[stage].label_sets
         stage = configuration.trainings[stage].init_from
     alike = (name for name in found if configuration.pools[configuration.labels[name].pool].dataset == dataset)
-    return [f"results/labels/{name}.parquet" for name in dict.fromkeys(alike)]
+    return list(map(label_sets.file, dict.fromkeys(alike)))
 
 
 def annotator(configuration: Configuration, selected: str) -> str:
@@ -128,7 +129,7 @@ def problems(configuration: Configuration) -> Iterator[str]:
                 yield f"{place}.stage names {settings.stage!r}, which is not a stage that selects; known: {known}"
             continue
         made = runs.made_from(configuration, settings.retriever)
-        unknown = made is None and settings.retriever.startswith(f"{RERANKED}/")  # which is told already
+        unknown = made is None and settings.retriever.startswith(f"{RERANKED}/")  # another message says so
         if not unknown and not (isinstance(made, Reranked) and made.reranker):
             yield (
                 f"{place}.retriever is {settings.retriever}, but `labels` calibrate the scores of a reranker: name a "
@@ -152,7 +153,7 @@ def _held_out(configuration: Configuration, place: str, held_out: str, stage: st
     source = configuration.labels[held_out].source
     if is_soft(source):
         yield f"{place}: labels of source {source} have no positives"
-    seen: set[str | None] = set()  # first stages may go in a circle, which is told of the trainings
+    seen: set[str | None] = set()  # first stages that go in a circle have a message of their own
     while stage in configuration.trainings and stage not in seen:
         seen.add(stage)
         if held_out in configuration.trainings[stage].label_sets:
