@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from utility_annotation.engines.throughput import device_seconds, tokens_a_device_second
-from utility_annotation.evaluation.answer_work import UNITS, work_of_answers
+from utility_annotation.evaluation.answer_work import WORK, work_of_answers
 from utility_annotation.io.schemas import ABSTAINED
-from utility_annotation.settings.results import ResultsTable
 
 
 def job(**changes: Any) -> dict[str, Any]:
@@ -44,14 +43,7 @@ EARLIER = {"tokens": 500, "device_seconds": 5.0}
 
 def test_means_by_hand() -> None:
     assert work_of_answers(ROWS, job()) == {"passages": 2.5, "tokens": 250, "abstained": 0.25, "seconds": 1.5}
-    assert {*work_of_answers(ROWS, job()), "usd_per_1000"} == set(UNITS)
-
-
-def test_every_figure_that_a_table_may_show_has_a_label_and_a_number_of_decimals() -> None:
-    task = {"title": "t", "qa": ["task"], "generators": ["llm"], "bm25_answers": True}
-    assert ResultsTable.model_validate(task | {"answer_work": list(UNITS)}).answer_work == tuple(UNITS)
-    with pytest.raises(ValueError, match="answer_work"):
-        ResultsTable.model_validate(task | {"answer_work": ["minutes"]})
+    assert {*work_of_answers(ROWS, job()), "usd_per_1000"} == set(WORK)
 
 
 def test_the_jobs_that_chose_the_passages_count_by_their_own_questions() -> None:

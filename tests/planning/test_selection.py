@@ -292,3 +292,23 @@ def test_prices_are_those_of_a_table_that_shows_them() -> None:
 def test_first_stages_in_a_circle_are_told_and_not_followed_for_ever() -> None:
     with pytest.raises(InputError, match=r"trainings\.useful: its first stages go in a circle"):
         at_places({"trainings/useful/init_from": "refined"})
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        {"labels/by-selector/calibration": "by-selector"},
+        # the selector learns from the cascade of which it is a member
+        {"trainings/useful/labels": "in-turn"},
+        # the part of which it is unsure
+        {"labels/of-part/pool": "unsure", "trainings/useful/labels": "of-part"},
+    ],
+)
+def test_a_label_set_that_comes_after_itself_is_refused(places: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=r"labels\.by-selector: it comes after itself"):
+        at_places(places)
+
+
+def test_an_unknown_column_about_the_work_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(InputError, match=r"tables\.answers\.answer_work names 'token'.*did you mean 'tokens'"):
+        at_places({"tables/answers/answer_work": ["token"]})

@@ -17,7 +17,7 @@ from configured import write_configuration
 from test_results_tables import grid
 
 from utility_annotation.common.files import write_json
-from utility_annotation.evaluation.answer_work import UNITS
+from utility_annotation.evaluation.answer_work import WORK as COLUMNS
 from utility_annotation.io.schemas import PER_QUERY
 from utility_annotation.labels.calibration import METHODS
 from utility_annotation.reporting import figures
@@ -41,7 +41,7 @@ TABLE = ResultsTable.model_validate(
         "selected": ["sure"],
         "baseline": "again",
         "correction": "none",
-        "answer_work": list(UNITS),
+        "answer_work": list(COLUMNS),
     }
 )
 PRICES = Cost(gpu_hour_usd=3.6)
@@ -103,15 +103,15 @@ def test_what_an_answer_takes_has_no_marks_and_no_standing_and_its_metric_has(tm
     table = changed(selected=("sure", "sure-seed7"))
     stages = dict.fromkeys(table.selected, ("reranked", "again"))
     cells = frame(write(tmp_path, *ROWS), table, first_stages=stages)
-    work = cells[cells["metric"].isin(UNITS)]
-    assert len(work) == len(ROWS) * len(UNITS)
+    work = cells[cells["metric"].isin(COLUMNS)]
+    assert len(work) == len(ROWS) * len(COLUMNS)
     assert set(work["marks"]) == set(work["standing"]) == {""}
     assert work[["low", "high", "gain", "p_baseline", "p_second_baseline", "detectable"]].isna().all(axis=None)
     em = {cell.row: cell for cell in cells[cells["metric"] == "em"].itertuples()}
     assert [(em[name].standing, em[name].marks) for name in table.selected] == [("best", "+†"), ("second", "")]
     assert all(cell.low <= cell.value <= cell.high for cell in em.values())
     lines = [row for row in grid(to_markdown(results_table(table, cells, prices=PRICES))) if any(row)]
-    assert all(re.fullmatch(r"[\d.,]*", text) for row in lines[1:] for text in row[-len(UNITS) :])
+    assert all(re.fullmatch(r"[\d.,]*", text) for row in lines[1:] for text in row[-len(COLUMNS) :])
     assert r"\textbf{400" not in to_latex(results_table(table, cells, prices=PRICES))
 
 
@@ -169,7 +169,7 @@ def test_answers_of_an_earlier_version_without_the_work_leave_the_cells_empty(tm
     cells = frame([file, *write(tmp_path, "again")])
     texts = shown(cells)
     assert texts["sure", "em"] == "45.0"
-    assert {texts["sure", metric] for metric in UNITS} == {""}
+    assert {texts["sure", metric] for metric in COLUMNS} == {""}
 
 
 def test_the_csv_file_keeps_exact_figures_and_their_decimals(tmp_path: Path) -> None:

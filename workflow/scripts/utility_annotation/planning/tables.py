@@ -11,6 +11,7 @@ from typing import Protocol
 from ..annotation.stages import STAGES
 from ..common.errors import InputError
 from ..evaluation.answer_metrics import ANSWER_METRICS
+from ..evaluation.answer_work import WORK
 from ..evaluation.metric_names import METRICS, parse
 from ..io.formats import FORMATS, Kind, wrong_columns, wrong_ids
 from ..labels.calibration import METHODS
@@ -43,6 +44,7 @@ def choices() -> dict[str, dict[str, str]]:
         "trainings.*.loss": _descriptions(LOSSES),
         "testsets.*.metrics": _descriptions(METRICS),
         "qa.*.metrics": _descriptions(ANSWER_METRICS),
+        "tables.*.answer_work": _descriptions(WORK),
     }
 
 
@@ -78,6 +80,9 @@ def problems(configuration: Configuration) -> Iterator[str]:
         yield from _training(configuration, f"trainings.{name}", training)
     for name, testset in configuration.testsets.items():
         yield from _testset(f"testsets.{name}", testset)
+    for name, table in configuration.tables.items():
+        for work in table.answer_work:
+            yield from _unknown(f"tables.{name}.answer_work", work, WORK, "columns about the work")
     for name, task in configuration.qa.items():
         yield from _question_answering(f"qa.{name}", task)
 

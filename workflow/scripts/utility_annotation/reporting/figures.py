@@ -22,7 +22,7 @@ from matplotlib.ticker import MaxNLocator
 from ..common.errors import InputError
 from ..common.files import atomic_write
 from ..common.importing import large_packages
-from ..evaluation.answer_work import UNITS
+from ..evaluation.answer_work import WORK
 from ..labels.positions import NORMAL_95
 from ..labels.sources import SOURCES
 from ..settings import UNTRAINED, ResultsTable
@@ -89,7 +89,7 @@ def plot_results(settings: ResultsTable, cells: pd.DataFrame, svg: Path) -> None
 
     Without trainings, all rows are bars. The cells are those of :func:`.results.result_cells`.
     """
-    measured = (cells["column"] != LABELS) & ~cells["metric"].isin(UNITS)
+    measured = (cells["column"] != LABELS) & ~cells["metric"].isin(WORK)
     shown = cells[measured].dropna(subset="value")
     tokens = cells[cells["metric"] == "tokens"].dropna(subset="value")
     by_tokens = [

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..common.importing import large_packages
 from ..evaluation.answer_metrics import ANSWER_METRICS, Pooled
-from ..evaluation.answer_work import UNITS
+from ..evaluation.answer_work import WORK
 from ..evaluation.samples import Sample, per_query_values
 from ..evaluation.significance import interval
 from .metrics import KEY
@@ -35,7 +35,7 @@ def samples_of(cells: pd.DataFrame) -> dict[Key, Sample]:
     """By the key of each figure that was computed, its values by question and seed."""
     values = cache(per_query_values)
     found = {}
-    measured = cells[~cells["metric"].isin(UNITS)]
+    measured = cells[~cells["metric"].isin(WORK)]
     for cell in measured.dropna(subset=["value"]).drop_duplicates(KEY).itertuples():
         sums = pooled(cell.metric)
         counts = sums.counts if sums else (cell.metric,)

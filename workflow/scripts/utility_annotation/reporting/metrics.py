@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from ..common.errors import InputError
 from ..common.files import read_json
 from ..common.importing import large_packages
+from ..evaluation.answer_work import WORK
 from ..settings import Cost
 
 with large_packages():
@@ -35,7 +36,7 @@ def read_metrics(
     Args:
         paths: the files.
         seeds: by training, those of each seed.
-        work: which figures of :data:`..evaluation.answer_work.UNITS` are read beside the metrics, each in its unit.
+        work: which figures of :data:`..evaluation.answer_work.WORK` are read beside the metrics, each in its unit.
         prices: for the price of an answer.
 
     Returns:
@@ -54,10 +55,12 @@ def read_metrics(
             key: tuple[str, ...] = (found["backbone"], training, column, metric)
             figures.setdefault(key, []).append((100 * value, path.with_suffix(".per-query.parquet")))
             shared[key] = (found["queries"], found.get("weights"))
-        for name, value in _work(found.get("work", {}), work, prices):
-            key = (found["backbone"], training, column, name)
-            figures.setdefault(key, []).append((value, path))
-            shared[key] = (found["queries"], None)
+        for name in work if "work" in found else ():
+            shown = WORK[name].value(found["work"], prices)
+            if shown is not None:
+                key = (found["backbone"], training, column, name)
+                figures.setdefault(key, []).append((shown, path))
+                shared[key] = (found["queries"], None)
     lines = []
     for place, members in figures.items():
         values, per_query = zip(*members, strict=True)
@@ -66,17 +69,6 @@ def read_metrics(
     columns = [*KEY, "value", "seeds", "sd", "per_query", "queries", "weights"]
     types = dict.fromkeys(KEY, "str") | {"value": "float64", "sd": "float64"}
     return pd.DataFrame(lines, columns=columns).astype(types)
-
-
-def _work(found: Mapping[str, float | None], names: Sequence[str], prices: Cost | None) -> Iterator[tuple[str, float]]:
-    """Those figures of :func:`..evaluation.answer_work.work_of_answers` that are known."""
-    factors = {"abstained": 100.0}
-    if prices is not None and (seconds := found.get("seconds")) is not None:
-        found = {**found, "usd_per_1000": 1000 * seconds / 3600 * prices.gpu_hour_usd}
-    for name in names:
-        value = found.get(name)
-        if value is not None:
-            yield name, factors.get(name, 1.0) * value
 
 
 def read_published(table: str | None, path: Path | str | None) -> pd.DataFrame:

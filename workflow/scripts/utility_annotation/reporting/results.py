@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..common.importing import large_packages
-from ..evaluation.answer_work import UNITS
+from ..evaluation.answer_work import WORK
 from ..evaluation.samples import RESAMPLES, Sample
 from ..evaluation.significance import compare, holm
 from ..io.schemas import TRAINING_COPIES
@@ -91,8 +91,8 @@ def result_cells(
     }
     cells["training_copies"] = cells["column"].map(repeated)
     cells = tidy(cells.merge(paper, how="left", on=PLACE), ["backbone", "row", "training"])
-    of_work = cells["metric"].isin(UNITS)
-    decimals = {name: number for name, (_, number) in UNITS.items()}
+    of_work = cells["metric"].isin(WORK)
+    decimals = {name: each.decimals for name, each in WORK.items()}
     cells["decimals"] = cells["metric"].map(decimals).fillna(1).astype("int64")
     shown = cells["value"].map(lambda value: round(value, 1)).where((cells["column"] != LABELS) & ~of_work)
     of_block = cells["backbone"].mask(cells["backbone"].isin(OF_NO_BACKBONE), "")
@@ -279,6 +279,6 @@ def _columns(settings: ResultsTable, results: pd.DataFrame, paper: pd.DataFrame)
             key=lambda parts: (parts[0], int(parts[2] or 0)),
         )
         names = ["".join(parts) for parts in metrics]
-        measured = settings.metrics or [metric for metric in names if metric not in UNITS]
+        measured = settings.metrics or [metric for metric in names if metric not in WORK]
         columns += [(name, metric) for metric in (*measured, *settings.answer_work) if metric in names]
     return columns

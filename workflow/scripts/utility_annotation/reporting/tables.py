@@ -37,7 +37,7 @@ from ..common.errors import InputError
 from ..common.files import REGENERATE, atomic_write
 from ..common.importing import large_packages
 from ..evaluation.answer_metrics import ANSWER_METRICS
-from ..evaluation.answer_work import UNITS
+from ..evaluation.answer_work import WORK
 from ..evaluation.metric_names import METRICS
 from ..labels.annotators import SharedJudge
 from ..settings import BM25, OF_NO_BACKBONE
@@ -90,7 +90,7 @@ _OTHER_METRICS = {
     "empty": "Empty",
     "unparsable": "Unparsable",
     "completed": "Completed",
-    **{name: label for name, (label, _) in UNITS.items()},
+    **{name: each.label for name, each in WORK.items()},
     "cost_usd": "Cost (USD)",
     "device_hours": "GPU hours",
 }

@@ -20,7 +20,6 @@ class ShownTraining(NamedTuple):
 
 
 LabelMetric = Literal["precision", "recall", "positives_per_query"]
-AnswerWork = Literal["passages", "tokens", "abstained", "seconds", "usd_per_1000"]
 
 
 class Group(Settings):
@@ -74,12 +73,8 @@ class ResultsTable(Settings):
     external_runs: tuple[Name, ...] = Field((), description="Names from `external_runs`, rows after BM25.")
     reranked: tuple[Name, ...] = Field((), description="Names from `reranked`, rows after BM25.")
     selected: tuple[Name, ...] = Field((), description="Names from `selected`, rows after BM25.")
-    answer_work: tuple[AnswerWork, ...] = Field(
-        (),
-        description="What an answer of `qa` takes, in columns beside its metrics, per question: passages and tokens "
-        "that the LLM reads; abstained, the percentage without an answer for lack of a passage; seconds of a GPU, to "
-        "choose passages and to answer; usd_per_1000, their price for 1,000 questions. With tokens the table's chart "
-        "shows the metrics by the tokens, too.",
+    answer_work: tuple[str, ...] = Field(
+        (), description="What an answer of `qa` takes, in columns beside its metrics, per question."
     )
     baseline: Name | None = Field(
         "human",
