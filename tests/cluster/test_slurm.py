@@ -22,7 +22,7 @@ import local_slurm
 import pytest
 import yaml
 from scripted_server import Answer, Received, ScriptedServer, chat_answer
-from workflow_copy import QUESTIONS, copy_of_repository, environment, shrink_demo
+from workflow_copy import QUESTIONS, copy_of_repository, environment, fast_environment, shorten_texts, shrink_demo
 
 pytestmark = pytest.mark.cluster
 
@@ -47,9 +47,11 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "snakemake", "--profile", "profiles/slurm", *often, *arguments]
 
 
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(
+    folder: Path, *arguments: str, having: Callable[[], dict[str, str]] = environment
+) -> subprocess.CompletedProcess[str]:
     """Run the workflow on the cluster and wait for it."""
-    return subprocess.run(command(*arguments), cwd=folder, capture_output=True, text=True, env=environment())
+    return subprocess.run(command(*arguments), cwd=folder, capture_output=True, text=True, env=having())
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
@@ -117,9 +119,10 @@ def done(root: Path, tmp_path_factory: pytest.TempPathFactory, slurm: None) -> P
         configuration["tables"]["retrieval"].update(groups=[{"trainings": list(RUNS)}], baseline=None, verdict=None)
         gpus = {"annotate": 1, "train": 2, "encode": 1}  # of SLURM's, which has no real ones here
         configuration["performance"] |= {job: {"gpus": number, "device": "cpu"} for job, number in gpus.items()}
+        shorten_texts(configuration)
 
     configure(folder, cut)
-    result = run(folder, "--set-resources", "train:gpu_model=h100")
+    result = run(folder, "--set-resources", "train:gpu_model=h100", having=fast_environment)
     assert result.returncode == 0, result.stderr[-6000:] + result.stdout[-2000:]
     return folder
 

@@ -19,7 +19,16 @@ from typing import Any
 
 import pytest
 import yaml
-from workflow_copy import QUESTIONS, copy_of_repository, environment, plan, planned, shrink_demo, snakemake
+from workflow_copy import (
+    QUESTIONS,
+    copy_of_repository,
+    environment,
+    plan,
+    planned,
+    shorten_texts,
+    shrink_demo,
+    snakemake,
+)
 
 pytestmark = pytest.mark.snakemake
 
@@ -43,7 +52,8 @@ def finished(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _part(configuration: dict[str, Any]) -> dict[str, Any]:
-    """Fewer rows, columns and questions; every kind of stage is left."""
+    """Fewer rows, columns and questions, and short texts; every kind of stage is left."""
+    shorten_texts(configuration)
     splits = configuration["datasets"]["demo"]["splits"]
     splits["hybrid"]["sample"]["queries"] = splits["qa"]["sample"]["queries"] = 4
     configuration["datasets"]["facts"]["shards"] = 2

@@ -28,6 +28,8 @@ JUDGE = {
     "annotators": {"llm": {"model": None, "engine": "openai", "served_model_name": "judge", "max_model_len": None}},
 }
 
+SHORT = {"dense": {"query_length": 16, "passage_length": 32}}
+
 
 @pytest.fixture(scope="module")
 def workflow(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -96,7 +98,7 @@ def finished(workflow: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run") / "own"
     shutil.copytree(workflow, folder)
     small = yaml.safe_load((folder / SMALL).read_text())
-    small |= {"models": {}, "annotators": {}}
+    small |= {"models": {}, "annotators": {}, "backbones": SHORT, "rerankers": {"cross": {"length": 48}}}
     with ScriptedServer(_reply) as server:
         small["performance"]["annotate"]["server"] = {"url": server.url}
         small["pools"] = {"train": {"size": 6, "shards": 2}, "held-out": {"source": {"depth": 3}, "shards": 1}}
@@ -204,7 +206,11 @@ def test_a_cascade_names_who_labelled_and_pays_only_for_what_is_new(workflow: Pa
     small = {"pools": {"train": train}, "performance": small["performance"]}
     small["labels"] = {part: {"source": "relsel"} for part in _shares(0, 0)}
     small["trainings"] = {"tenth-pairs": {"epochs": 1, "train_group_size": 3, "global_batch_size": 4}}
-    small["annotators"] = {"llm": {"passage_words": 20}}
+    small |= {
+        "annotators": {"llm": {"passage_words": 20}},
+        "backbones": SHORT,
+        "rerankers": {"selector": {"length": 48}},
+    }
     files = (OWN, CASCADE, "config/small.yaml", "config/edited.yaml")
     asked = []
     with ScriptedServer(_reply) as server:

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
+from ..common.bootstrap import draws, interval
 from ..common.errors import InputError
 from ..io.schemas import LABELS
 from .agreement import Confusion
-
-_RESAMPLES, _SEED = 1000, 13
 
 
 def agreement_of_labels(labels: Path, against: Path) -> dict[str, Any]:
@@ -60,7 +59,6 @@ def _interval(ours: np.ndarray, theirs: np.ndarray, questions: np.ndarray, numbe
     """Bounds of kappa over resamples of the questions; None if no resample defines it."""
     kinds = np.stack([ours & theirs, ours & ~theirs, ~ours & theirs, ~ours & ~theirs], axis=1)
     counts = np.stack([np.bincount(questions, weights=kind, minlength=number) for kind in kinds.T], axis=1)
-    drawn = np.random.default_rng(_SEED).multinomial(number, np.full(number, 1 / number), size=_RESAMPLES)
-    kappas = [Confusion(*map(int, row)).kappa for row in np.rint(drawn @ counts)]
+    kappas = [Confusion(*map(int, row)).kappa for row in np.rint(draws(number) @ counts)]
     known = [kappa for kappa in kappas if kappa is not None]
-    return [float(end) for end in np.percentile(known, [2.5, 97.5])] if known else None
+    return interval(known) if known else None

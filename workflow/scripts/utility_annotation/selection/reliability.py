@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ..common.bootstrap import draws, interval
 from ..common.errors import InputError
 from ..labels.calibration import METHODS, Method
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 FOLDS = 5
 BINS = 10
 THRESHOLDS = tuple(round(0.05 * number, 2) for number in range(1, 20))
-_RESAMPLES = 1000
 _SEED = 13
 
 Places = npt.NDArray[np.int64]
@@ -78,7 +78,7 @@ def reliability(probabilities: Floats, positive: Bools, questions: Places) -> di
     np.add.at(each, (questions, bins), np.stack([np.ones(len(bins)), probabilities, positive], axis=1))
     errors = np.bincount(questions, weights=(probabilities - positive) ** 2, minlength=number)
     sizes = np.bincount(questions, minlength=number)
-    drawn = np.random.default_rng(_SEED).multinomial(number, np.full(number, 1 / number), size=_RESAMPLES)
+    drawn = draws(number)
     briers = (drawn @ errors) / (drawn @ sizes)
     shares = np.tensordot(drawn, each[..., [0, 2]], axes=1)
     total = each.sum(axis=0)
@@ -91,22 +91,17 @@ def reliability(probabilities: Floats, positive: Bools, questions: Places) -> di
                 "candidates": int(candidates),
                 "probability": summed / candidates,
                 "positives": found / candidates,
-                "interval": _interval(filled[:, 1] / filled[:, 0]),
+                "interval": interval(filled[:, 1] / filled[:, 0]),
             }
         )
     gaps = sum(row["candidates"] * abs(row["probability"] - row["positives"]) for row in rows)
     return {
         "brier": float(errors.sum() / sizes.sum()),
-        "brier_interval": _interval(briers),
+        "brier_interval": interval(briers),
         "ece": gaps / len(probabilities),
         "bins": rows,
         "thresholds": [_kept(threshold, probabilities, positive, questions, number) for threshold in THRESHOLDS],
     }
-
-
-def _interval(values: Floats) -> list[float]:
-    low, high = np.percentile(values, [2.5, 97.5])
-    return [float(low), float(high)]
 
 
 def _kept(threshold: float, probabilities: Floats, positive: Bools, questions: Places, number: int) -> dict[str, float]:
