@@ -290,23 +290,33 @@ def test_prices_are_those_of_a_table_that_shows_them() -> None:
 
 
 def test_first_stages_in_a_circle_are_told_and_not_followed_for_ever() -> None:
-    with pytest.raises(InputError, match=r"trainings\.useful: its first stages go in a circle"):
+    with pytest.raises(InputError, match=r"trainings\.refined: it comes after itself"):
         at_places({"trainings/useful/init_from": "refined"})
 
 
 @pytest.mark.parametrize(
-    "places",
+    ("places", "circle"),
     [
-        {"labels/by-selector/calibration": "by-selector"},
+        ({"labels/by-selector/calibration": "by-selector"}, ["labels.by-selector"]),
         # the selector learns from the cascade of which it is a member
-        {"trainings/useful/labels": "in-turn"},
+        ({"trainings/useful/labels": "in-turn"}, ["labels.by-selector", "trainings.useful", "labels.in-turn"]),
         # the part of which it is unsure
-        {"labels/of-part/pool": "unsure", "trainings/useful/labels": "of-part"},
+        (
+            {"labels/of-part/pool": "unsure", "trainings/useful/labels": "of-part"},
+            ["labels.by-selector", "pools.unsure", "labels.of-part", "trainings.useful"],
+        ),
+        # its pool has passages of the ranking that it calibrates
+        ({"pools/found/source/retrievers": ["selected/sure"]}, ["labels.asked", "selected.sure", "pools.found"]),
+        # its pool has passages of a retriever that is trained on its labels
+        ({"trainings/human/labels": "asked"}, ["labels.asked", "trainings.human", "pools.found"]),
     ],
 )
-def test_a_label_set_that_comes_after_itself_is_refused(places: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match=r"labels\.by-selector: it comes after itself"):
+def test_what_comes_after_itself_is_refused_and_its_way_is_told(places: dict[str, Any], circle: list[str]) -> None:
+    with pytest.raises(InputError) as refused:
         at_places(places)
+    way = str(refused.value).partition("it comes after itself (")[2].partition(")")[0].split(" → ")
+    assert way[0] == way[-1] == min(way)
+    assert set(circle) <= set(way)
 
 
 def test_an_unknown_column_about_the_work_is_refused_with_the_known_ones() -> None:

@@ -116,7 +116,7 @@ CHART = {
             "kl",
             "trainings.human: loss kl goes with labels that are likelihoods (source replug)",
         ),
-        ("trainings/utilsel/init_from", "utilsel-cl20", "first stages go in a circle"),
+        ("trainings/utilsel/init_from", "utilsel-cl20", "it comes after itself"),
         ("trainings/human/dev", DEV | {"labels": "hum"}, "trainings.human.dev.labels names 'hum', which is not in"),
         ("trainings/human/dev", DEV | {"labels": "human"}, "human.dev.labels: it is trained on 'human'"),
         ("trainings/utilsel-cl20/dev", DEV, "cl20.dev.labels: its first stage 'utilsel' is trained on 'utilsel'"),

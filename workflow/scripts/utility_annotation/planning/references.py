@@ -25,7 +25,7 @@ from ..settings import (
 )
 from ..settings.base import nearest
 from ..settings.reranking import again_by_name
-from . import ignored, reranking, retrieval, selection, tables
+from . import circles, ignored, reranking, retrieval, selection, tables
 from .resources import REQUESTS, TARGETS
 
 
@@ -53,8 +53,8 @@ def problems(configuration: Configuration) -> Iterator[str]:
     for name, testset in configuration.testsets.items():
         yield from _testset(configuration, name, testset)
     yield from _lengths(configuration)
-    yield from reranking.problems(configuration)
-    yield from selection.problems(configuration)
+    for module in (reranking, selection, circles):
+        yield from module.problems(configuration)
     served = [each.served_model_name for each in configuration.annotators.values() if each.served_model_name]
     for name in configuration.performance.annotate.servers:
         if name not in served:
@@ -202,13 +202,6 @@ def _training(configuration: Configuration, name: str, training: Training) -> It
         yield from _dev(configuration, name, training.dev)
     if name in (UNTRAINED, BM25):
         yield f"{place}: this name is reserved"
-    seen, stage = {name}, training.init_from
-    while stage in configuration.trainings:
-        if stage in seen:
-            yield f"{place}: its first stages go in a circle"
-            break
-        seen.add(stage)
-        stage = configuration.trainings[stage].init_from
 
 
 def _again(configuration: Configuration, ranking: str, settings: Reranked | Selected) -> Iterator[str]:

@@ -142,8 +142,6 @@ def problems(configuration: Configuration) -> Iterator[str]:
             )
         yield from _held_out(configuration, f"{place}.labels", str(settings.labels), training(configuration, name))
     for name, labels in configuration.labels.items():
-        if labels.source in ("selector", "cascade") and name in _behind(configuration, name):
-            yield f"labels.{name}: it comes after itself, by the label sets of its selector or of its members"
         if labels.source == "selector":
             _, _, trained = labels.reranker.partition("/")
             yield from _held_out(configuration, f"labels.{name}.calibration", str(labels.calibration), trained)
@@ -155,31 +153,9 @@ def _held_out(configuration: Configuration, place: str, held_out: str, stage: st
     source = configuration.labels[held_out].source
     if is_soft(source):
         yield f"{place}: labels of source {source} have no positives"
-    seen: set[str | None] = set()  # first stages that go in a circle have a message of their own
+    seen: set[str | None] = set()  # a circle has a message of its own
     while stage in configuration.trainings and stage not in seen:
         seen.add(stage)
         if held_out in configuration.trainings[stage].label_sets:
             yield f"{place}: {held_out!r} is not held out, as trainings.{stage} is trained on it"
         stage = configuration.trainings[stage].init_from
-
-
-def _behind(configuration: Configuration, labels: str) -> set[str]:
-    """The label sets on which a label set rests: its members, those of a selector, and those of an unsure one."""
-    found: set[str] = set()
-    open_ = [labels]
-    while open_:
-        settings = configuration.labels.get(open_.pop())
-        if settings is None:
-            continue
-        pool = configuration.pools.get(settings.pool)
-        before = [*settings.of, settings.calibration, pool.source.unsure if pool else None]
-        stage: str | None = settings.reranker.partition("/")[2]
-        stages: list[str] = []
-        while stage in configuration.trainings and stage not in stages:
-            stages.append(stage)
-            before += configuration.trainings[stage].label_sets
-            stage = configuration.trainings[stage].init_from
-        new = {name for name in before if name is not None} - found
-        found |= new
-        open_ += new
-    return found
