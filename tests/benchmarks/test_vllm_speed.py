@@ -15,11 +15,12 @@ def test_ours_and_vllm_alone_give_the_same_replies(
 ) -> None:
     vllm_speed = importlib.import_module("vllm_speed")
     monkeypatch.setattr(vllm_speed, "model_folder", lambda name: smollm2)
-    monkeypatch.setattr(vllm_speed, "ON_CPU", {"passages": 2, "precision": "fp32", "sizes": (1, 2)})
+    monkeypatch.setattr(vllm_speed, "ON_CPU", {"passages": 2, "precision": "fp32", "sizes": (2,)})
     monkeypatch.setenv("VLLM_PYTHON", str(vllm_python))
     record = vllm_speed.measure_vllm(1)
-    assert [size["prompts"] for size in record["sizes"]] == [1, 2]
-    assert record["sizes"][1]["tokens"] > record["sizes"][0]["tokens"] > 100
+    (size,) = record["sizes"]
+    assert size["prompts"] == 2
+    assert size["tokens"] > 100
     section = vllm_speed.section({"measured": "2026-01-01", "commit": "", **record})
     assert f"Device: {record['device']}." in section
 

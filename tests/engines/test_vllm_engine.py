@@ -380,7 +380,7 @@ def test_model_split_over_two_workers_scores_as_transformers_does(
 def test_shard_killed_half_way_leaves_no_process_and_resumes(
     vllm_python: Path, root: Path, tiny_model: Path, tmp_path: Path
 ) -> None:
-    requests = 1200
+    requests = 600
     pool = {f"q{number}": [(f"d{number}{letter}", False) for letter in "abcd"] for number in range(requests // 4)}
     write_pool(tmp_path / "pool", pool)
     command = relsel_command(vllm_python, root, tiny_model, tmp_path / "pool", POINTWISE)
