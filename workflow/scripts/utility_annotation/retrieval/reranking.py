@@ -58,8 +58,8 @@ def rerank(
     """A run whose first ``depth`` passages per query are ordered by the model's score.
 
     The others follow in their order. Their scores fall by 1 each from the lowest new one, so that the scores say the
-    order too. The texts are read block by block. The memory still grows somewhat with the pairs, see
-    benchmarks/README.md.
+    order too. The texts are read block by block, so the process's own memory does not grow with the pairs. Pages of the
+    mapped corpus come on top, and the system can take them back.
 
     Args:
         model: the cross-encoder, on its device.
