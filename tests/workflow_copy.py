@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -44,18 +44,20 @@ def environment() -> dict[str, str]:
 
 
 def fast_environment() -> dict[str, str]:
-    """The same, whose ``python`` is one that has large packages imported, see warm_python.py."""
+    """The same, whose ``python`` is one that has large packages imported, see warm_python.py. What they read from the
+    environment when they are imported is that of the tests.
+    """
     own = environment()
     return own | {"PATH": f"{_warm_python()}{os.pathsep}{own['PATH']}"}
 
 
-def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run Snakemake as a user would, in a folder, but for the imports of its jobs."""
-    without_jobs = {"--dry-run", "--touch", "--unlock"} & set(arguments)
-    own = environment() if without_jobs else fast_environment()
+def snakemake(
+    folder: Path, *arguments: str, having: Callable[[], dict[str, str]] = environment
+) -> subprocess.CompletedProcess[str]:
+    """Run Snakemake as a user would, in a folder."""
     with tempfile.TemporaryDirectory() as outputs:
         out, err = Path(outputs, "out"), Path(outputs, "err")
-        code = _server().run(folder=str(folder), arguments=arguments, environment=own, out=str(out), err=str(err))
+        code = _server().run(folder=str(folder), arguments=arguments, environment=having(), out=str(out), err=str(err))
         texts = (file.read_text() if file.exists() else "" for file in (out, err))
         return subprocess.CompletedProcess(["snakemake", *arguments], code, *texts)
 

@@ -23,6 +23,7 @@ from workflow_copy import (
     QUESTIONS,
     copy_of_repository,
     environment,
+    fast_environment,
     plan,
     planned,
     shorten_texts,
@@ -46,7 +47,7 @@ def finished(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shrink_demo(folder)
     configuration = yaml.safe_load((folder / "config" / "miniature.yaml").read_text())
     (folder / OWN).write_text(yaml.safe_dump(_part(configuration), sort_keys=False))
-    result = snakemake(folder, "--cores", "2", "--configfile", OWN)
+    result = snakemake(folder, "--cores", "2", "--configfile", OWN, having=fast_environment)
     assert result.returncode == 0, result.stderr[-6000:] + result.stdout[-2000:]
     return folder
 
@@ -353,7 +354,9 @@ def test_a_stage_is_added_by_one_entry_and_one_template(with_stage: Path) -> Non
 
     table = "results/tables/table1.csv"
     sample, cost = (f"results/report/{kind}/demo-train.json" for kind in ("annotations", "cost"))
-    result = snakemake(with_stage, "--cores", "2", LABELLED, table, sample, cost, "--configfile", OWN)
+    result = snakemake(
+        with_stage, "--cores", "2", LABELLED, table, sample, cost, "--configfile", OWN, having=fast_environment
+    )
     assert result.returncode == 0, result.stderr[-6000:]
     assert "utilgrade" in {row["strategy"] for row in _rows(with_stage, "table1")}
     assert "utilgrade" in json.dumps(_json(with_stage, sample.removeprefix("results/")))

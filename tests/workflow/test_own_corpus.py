@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from scripted_server import Answer, Received, ScriptedServer
-from workflow_copy import copy_of_repository, planned, shrink_demo, snakemake
+from workflow_copy import copy_of_repository, fast_environment, planned, shrink_demo, snakemake
 
 from utility_annotation.io.schemas import ANNOTATION, DUPLICATES, LABELS, QRELS, QUERIES
 
@@ -109,7 +109,7 @@ def finished(workflow: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / SMALL).write_text(yaml.safe_dump(small))
         files = (OWN, HUMAN, RERANK, RAG, SMALL, "config/edited.yaml")
         targets = ("own", "own-labels", "rag", "results/figures/calibration.svg")
-        result = snakemake(folder, *targets, "--cores", "2", "--configfile", *files)
+        result = snakemake(folder, *targets, "--cores", "2", "--configfile", *files, having=fast_environment)
     assert result.returncode == 0, result.stderr[-6000:] + result.stdout[-2000:]
     return folder
 
@@ -218,7 +218,7 @@ def test_a_cascade_names_who_labelled_and_pays_only_for_what_is_new(workflow: Pa
         for shares, target in ((_shares(30, 60), "results/labels/utilsel.parquet"), (_shares(45, 75), "own-labels")):
             small["pools"] |= shares
             (folder / "config" / "small.yaml").write_text(yaml.safe_dump(small))
-            result = snakemake(folder, target, "--cores", "2", "--configfile", *files)
+            result = snakemake(folder, target, "--cores", "2", "--configfile", *files, having=fast_environment)
             assert result.returncode == 0, result.stderr[-6000:] + result.stdout[-2000:]
             asked.append(len(server.received))
     assert 0 < asked[0] < asked[1]
