@@ -13,6 +13,7 @@ import select
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from typing import NoReturn
 
 LARGE = (
@@ -82,10 +83,8 @@ def _watch(connection: socket.socket) -> NoReturn:
 def _become(folder: str, arguments: list[str], environment: dict[str, str], streams: list[int]) -> NoReturn:
     """Run a script as its own process would."""
     import runpy
-    import traceback
 
-    code: object = 1
-    try:
+    def script() -> None:
         os.chdir(folder)
         os.environ.clear()
         os.environ.update(environment)
@@ -95,10 +94,21 @@ def _become(folder: str, arguments: list[str], environment: dict[str, str], stre
         sys.argv = arguments
         sys.path[0] = os.path.dirname(os.path.abspath(arguments[0]))
         runpy.run_path(arguments[0], run_name="__main__")
+
+    run_and_leave(script)
+
+
+def run_and_leave(run: Callable[[], object]) -> NoReturn:
+    """End a forked process with the exit code that ``run`` would give a program."""
+    code: object = 1
+    try:
+        run()
         code = 0
     except SystemExit as leaving:
         code = leaving.code or 0
     except BaseException:
+        import traceback
+
         traceback.print_exc()
     finally:
         sys.stdout.flush()

@@ -11,8 +11,8 @@ import importlib
 import json
 import os
 import sys
-import traceback
-from typing import Any
+
+from warm_python import run_and_leave
 
 PRELOADED = (
     "snakemake.cli",
@@ -43,8 +43,7 @@ def serve() -> None:
 
 
 def _become_snakemake(folder: str, arguments: list[str], environment: dict[str, str], out: str, err: str) -> None:
-    code: Any = 1
-    try:
+    def snakemake() -> None:
         os.chdir(folder)
         os.environ.clear()
         os.environ.update(environment)
@@ -54,15 +53,8 @@ def _become_snakemake(folder: str, arguments: list[str], environment: dict[str, 
         sys.path[0] = folder  # as `python -m snakemake` has it
         sys.argv = ["snakemake", *arguments]
         importlib.import_module("snakemake.cli").main()
-        code = 0
-    except SystemExit as leaving:
-        code = leaving.code or 0
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code if isinstance(code, int) else 1)
+
+    run_and_leave(snakemake)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ def problems(configuration: Configuration) -> Iterator[str]:
         circle: list[str] = error.args[1][1:]  # its last one is also its first
         begin = circle.index(min(circle))
         way = [*circle[begin:], *circle[: begin + 1]]
-        yield f"{way[0]}: it comes after itself ({' → '.join(way)})"
+        yield f"{way[0]}: it comes after itself ({' → '.join(way)}): change one of these"
 
 
 def _before(configuration: Configuration) -> dict[str, list[str]]:
