@@ -11,6 +11,8 @@ rule ingest_corpus:
         "logs/ingest_corpus/{dataset}.log",
     benchmark:
         "benchmarks/jobs/ingest_corpus/{dataset}.tsv"
+    wildcard_constraints:
+        dataset=plan.dataset_of("corpus"),
     conda:
         "../envs/core.yaml"
     params:
@@ -22,6 +24,63 @@ rule ingest_corpus:
     shell:
         "python {params.script} corpus --config {params.config} --dataset {wildcards.dataset}"
         " --output {output} > {log} 2>&1"
+
+
+rule ingest_documents:
+    """Read a shard of the files of a folder of documents; what these hold makes it stale, and not when they changed."""
+    input:
+        plan.marked(documents.place, ancient),
+    output:
+        "data/{dataset}/documents/{shard}.parquet",
+    log:
+        "logs/ingest_documents/{dataset}-{shard}.log",
+    benchmark:
+        "benchmarks/jobs/ingest_documents/{dataset}-{shard}.tsv"
+    wildcard_constraints:
+        dataset=plan.dataset_of("documents"),
+    conda:
+        "../envs/core.yaml"
+    threads: CONFIG.performance.threads
+    resources:
+        **plan.requests("ingest_documents"),
+    params:
+        script=plan.script("ingest.py"),
+        config=plan.configuration_file,
+        settings=plan.settings(jobs.ingest_documents),
+        content=plan.of(documents.content),
+        code=plan.code("ingest.py", "documents"),
+    shell:
+        "python {params.script} documents --config {params.config} --dataset {wildcards.dataset}"
+        " --shard {wildcards.shard} --output {output} > {log} 2>&1"
+
+
+rule ingest_passages:
+    """Divide the documents of a folder into passages, and tell of each file what became of it."""
+    input:
+        documents=plan.of(documents.shards),
+        tokenizer=plan.of(documents.tokenizer),
+    output:
+        corpus="data/{dataset}/corpus.parquet",
+        origins="data/{dataset}/origins.parquet",
+        files="results/documents/{dataset}.csv",
+        summary="results/documents/{dataset}.json",
+    log:
+        "logs/ingest_passages/{dataset}.log",
+    benchmark:
+        "benchmarks/jobs/ingest_passages/{dataset}.tsv"
+    wildcard_constraints:
+        dataset=plan.dataset_of("documents"),
+    conda:
+        "../envs/core.yaml"
+    params:
+        script=plan.script("ingest.py"),
+        config=plan.configuration_file,
+        settings=plan.settings(jobs.ingest_passages),
+        code=plan.code("ingest.py", "passages"),
+    shell:
+        "python {params.script} passages --config {params.config} --dataset {wildcards.dataset}"
+        " --documents data/{wildcards.dataset}/documents --tokenizer {input.tokenizer} --output {output.corpus}"
+        " --origins {output.origins} --files {output.files} > {log} 2>&1"
 
 
 rule ingest_queries:

@@ -37,6 +37,9 @@ def every_job(configuration: Configuration, rule: str) -> Iterator[Names]:
 
 
 def _values(configuration: Configuration, rule: str, parameter: str) -> Iterable[str]:
+    if rule in ("ingest_corpus", "ingest_documents", "ingest_passages"):
+        kind = "corpus" if rule == "ingest_corpus" else "documents"
+        return [name for name, dataset in configuration.datasets.items() if getattr(dataset, kind)]
     if rule in ("sample_annotations", "annotation_cost"):
         return report.judges(configuration)
     if rule == "export_labels":

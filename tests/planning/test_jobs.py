@@ -29,6 +29,7 @@ def fields(section: type[Any]) -> set[str]:
     return set(section.model_fields)
 
 
+PASSAGES = ("path", "passage_length", "overlap")
 QUERIES = {"queries", "part", "judged_only", "answered_only", "sample"}
 TESTSET = {"depth", "drop_query_document"}
 VECTORS = ("model", "pooling", "append_eos", "attention", "dimension", "normalize", "model_settings")
@@ -38,6 +39,8 @@ EXPECTED: list[tuple[str, dict[str, str], set[str]]] = [
     ("prepare_model", {"model": "llm"}, fields(Model)),
     ("fetch", {"download": "packed"}, fields(Download)),
     ("ingest_corpus", {"dataset": "data"}, {"corpus", "titles"}),
+    ("ingest_documents", {"dataset": "written"}, {"path"}),
+    ("ingest_passages", {"dataset": "written"}, {*(f"documents.{key}" for key in PASSAGES), "titles"}),
     ("ingest_queries", {"dataset": "data", "split": "train"}, QUERIES),
     ("ingest_queries", {"dataset": "data", "split": "dev"}, QUERIES | {"qrels", "answers"}),
     ("ingest_qrels", {"dataset": "data", "split": "dev"}, {"queries", "qrels", "unknown_passages", "unknown_queries"}),

@@ -19,6 +19,8 @@ TALK = {"export_labels", "write_report"}
 
 FILES_ALONE = {
     "datasets/data/shards",  # how many jobs encode the corpus
+    "datasets/written/shards",
+    "datasets/written/documents/shards",  # how many jobs read the documents
     "pools/ids/titles",  # no training reads this pool
 }
 """Places that decide which jobs there are, or that nothing rests on in this configuration."""

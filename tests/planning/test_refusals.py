@@ -47,6 +47,7 @@ def test_files_that_no_rule_makes_and_that_are_not_there_are_missing() -> None:
         "own/dev.jsonl": ["datasets.data.splits.dev.queries.path"],
         "own/answers.jsonl": ["datasets.data.splits.dev.answers.path"],
         "own/asked.jsonl": ["datasets.data.splits.asked.queries.path"],
+        "own/documents": ["datasets.written.documents.path"],
         "own/ids.jsonl": ["pools.ids.source.path"],
         "own/theirs.txt": ["labels.theirs.file.path"],
         "own/splade.trec": ["external_runs.splade.files.dev", "external_runs.splade.files.judged"],

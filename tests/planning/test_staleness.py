@@ -40,6 +40,17 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
     ({"ingest_corpus"}, {"datasets/data/corpus": SOURCE, "datasets/data/titles": False}),
     ({"ingest_corpus"}, {"datasets/data/corpus/columns": {"docid": "id"}}),
     ({"ingest_corpus"}, {"datasets/data/corpus": {**SOURCE, "ids": "line"}}),
+    ({"ingest_documents", "ingest_passages"}, {"datasets/written/documents/path": "own/others"}),
+    (
+        {"ingest_passages"},
+        {
+            "datasets/written/documents/passage_length": 32,
+            "datasets/written/documents/overlap": 0,
+            "datasets/written/titles": False,
+        },
+    ),
+    # what was read, and the tokenizer, are input files
+    (set(), {"datasets/written/documents/shards": 3, "datasets/written/documents/tokenizer": "bert"}),
     # the ids of a split's questions decide which judgements and answers are theirs
     (
         {"ingest_queries", "ingest_qrels", "ingest_answers"},

@@ -38,7 +38,11 @@ RAW: dict[str, Any] = {
                 },
                 "asked": {"queries": {"format": "jsonl", "path": "own/asked.jsonl"}},
             },
-        }
+        },
+        "written": {
+            "documents": {"path": "own/documents", "tokenizer": "llm", "passage_length": 64, "overlap": 8, "shards": 2},
+            "splits": {},
+        },
     },
     "pools": {
         "rows": {"dataset": "data", "source": {"path": "own/rows.jsonl"}, "size": 9, "shards": 2},

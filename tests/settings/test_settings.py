@@ -363,7 +363,7 @@ def test_only_leaves_a_required_key_unreadable() -> None:
     kept = Dataset.model_validate({"corpus": {"format": "beir", "path": "x"}, "splits": {}}).only("titles")
     assert json.loads(canonical(kept)) == {"titles": True}
     with pytest.raises(AttributeError):
-        _ = kept.corpus
+        _ = kept.splits
 
 
 def test_settings_know_on_which_keys_a_job_depends() -> None:

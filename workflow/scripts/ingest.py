@@ -1,4 +1,4 @@
-"""Read corpora, questions, judgements and answers of the outside world into parquet files of our own schemas."""
+"""Read corpora, documents, questions, judgements and answers of the outside world into parquet files of our schemas."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from utility_annotation.common.errors import run_script
 from utility_annotation.io import ingest
+from utility_annotation.planning import documents as files
 from utility_annotation.planning import jobs
 from utility_annotation.planning.command import Commands, configuration_of
 
@@ -15,6 +16,32 @@ def corpus(arguments: argparse.Namespace) -> None:
     """Read a corpus."""
     settings = jobs.ingest_corpus(configuration_of(arguments), dataset=arguments.dataset)
     ingest.ingest_corpus(settings, arguments.output)
+
+
+def documents(arguments: argparse.Namespace) -> None:
+    """Read a shard of the files of a folder of documents."""
+    from utility_annotation.documents.reading import read_documents
+
+    configuration = configuration_of(arguments)
+    settings = jobs.ingest_documents(configuration, dataset=arguments.dataset)
+    threads = max(1, configuration.performance.threads)
+    read_documents(Path(settings.path), arguments.shard, arguments.output, processes=threads)
+
+
+def passages(arguments: argparse.Namespace) -> None:
+    """Divide documents into passages."""
+    from utility_annotation.documents.corpus import Outputs, make_corpus
+    from utility_annotation.documents.passages import Splitter, load_tokenizer
+
+    configuration = configuration_of(arguments)
+    settings = jobs.ingest_passages(configuration, dataset=arguments.dataset)
+    documents = settings.documents
+    assert documents is not None, "the rule is for datasets that have documents"
+    names = (Path(shard).name for shard in files.shards(configuration, dataset=arguments.dataset))
+    tokenizer = load_tokenizer(arguments.tokenizer)
+    splitter = Splitter(tokenizer, documents.passage_length, documents.overlap, titles=settings.titles)
+    outputs = Outputs(arguments.output, arguments.origins, arguments.files, arguments.files.with_suffix(".json"))
+    make_corpus(documents.path, [arguments.documents / name for name in names], splitter, outputs)
 
 
 def queries(arguments: argparse.Namespace) -> None:
@@ -38,11 +65,20 @@ def answers(arguments: argparse.Namespace) -> None:
 def main(argv: list[str] | None) -> None:
     """Command line; see ``--help``."""
     commands = Commands(__doc__)
-    for run in (corpus, queries, qrels, answers):
+    for run in (corpus, documents, passages, queries, qrels, answers):
         parser = commands.add(run, run.__name__)
         parser.add_argument("--dataset", required=True, help="a name from `datasets`")
-        if run is not corpus:
+        if run in (queries, qrels, answers):
             parser.add_argument("--split", required=True, help="one of its splits")
+        if run is documents:
+            parser.add_argument("--shard", required=True, help="such as 0003-of-0064")
+        if run is passages:
+            parser.add_argument("--documents", required=True, type=Path, help="folder of what was read (parquet)")
+            parser.add_argument("--tokenizer", required=True, type=Path, help="folder of the model whose tokens count")
+            parser.add_argument(
+                "--origins", required=True, type=Path, help="where passages are from, to write (parquet)"
+            )
+            parser.add_argument("--files", required=True, type=Path, help="what became of each file, to write (CSV)")
         if run is qrels:
             parser.add_argument("--corpus", required=True, type=Path, help="the dataset's corpus (parquet)")
         if run in (qrels, answers):

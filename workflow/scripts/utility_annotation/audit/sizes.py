@@ -14,10 +14,11 @@ from zipfile import ZipFile
 import pyarrow.parquet as pq
 
 from ..annotation.items import Item, Passage, read_pool
+from ..documents import folder
 from ..io.archives import on_disk
 from ..io.formats.lines import iter_lines
 from ..io.schemas import CORPUS, QUERIES, iter_rows, passage_text
-from ..planning import data, pools
+from ..planning import data, documents, pools
 from ..planning.resources import PLAIN_BYTES_A_WORD
 from ..settings import Configuration
 from .rates import NotKnown
@@ -86,10 +87,19 @@ class Sizes:
         if file.is_file():
             rows = iter_rows(CORPUS, [file])
             return Texts(_rows(file), _words(passage_text(row["title"], row["text"]) for row in islice(rows, _SAMPLE)))
+        if source is None:  # documents, of which nobody knows how many passages they have
+            raise NotKnown(f"how many passages the documents have is not known before {file} is made")
         known = self._known(source.path)
         if known is None or known.rows is None or known.words is None:
             raise _not_known(source.path, file)
         return Texts(known.rows, known.words)
+
+    def documents(self, dataset: str) -> int:
+        """Bytes of a dataset's documents."""
+        place = Path(documents.of(self._configuration, dataset).path)
+        if not place.is_dir():
+            raise _not_known(str(place), place)
+        return sum(size for size, _ in folder.state(place, folder.files(place)).values())
 
     def questions(self, dataset: str, split: str) -> Texts:
         """A split's questions, or no fewer than its filters keep of them."""

@@ -29,6 +29,8 @@ UNITS = {
     "train": "tokens",
     "score": "operations",
     "copy": "bytes",
+    "parse": "bytes",
+    "divide": "bytes",
     "texts": "texts",
     "rows": "rows",
 }

@@ -19,7 +19,7 @@ from ..annotation.names import TRUTH
 from ..annotation.prompts import PromptSanitizer, PromptTemplate
 from ..annotation.stages import STAGES
 from ..engines.protocol import Failure, ReplyRequest
-from ..planning import annotation, answers, jobs, reranking, retrieval, selection
+from ..planning import annotation, answers, documents, jobs, reranking, retrieval, selection
 from ..planning.resources import REQUESTS, RUN_BYTES, Closely, Reads
 from ..planning.training import starting_point
 from ..settings import Annotator, Backbone, Configuration, Reranker
@@ -147,6 +147,13 @@ class Workloads:
     def _model(self, job: Job) -> Estimate:
         size = self.sizes.model(job.wildcards["model"]).bytes
         return self._taking(job, (_START_ENCODER, Amount("copy", size)), (size,))
+
+    def _documents(self, job: Job) -> Estimate:
+        dataset, divided = job.wildcards["dataset"], "shard" not in job.wildcards
+        size = self.sizes.documents(dataset)
+        read = size if divided else size / documents.of(self.configuration, dataset).shards
+        work = Amount("divide" if divided else "parse", read)
+        return self._taking(job, (_START_ENCODER if divided else _START, work), (read / 4,) + (0,) * divided * 3)
 
     def _annotation(self, job: Job) -> Estimate:
         pool, annotator, stage = job.wildcards["pool"], job.wildcards["annotator"], _STAGE_OF[job.rule]
@@ -422,6 +429,7 @@ def _pair_tokens(reranker: Reranker, query_words: float, passage_words: float) -
 _COUNTED: Mapping[Closely, Callable[[Workloads, Job], Estimate]] = {
     "file": Workloads._file,
     "model": Workloads._model,
+    "documents": Workloads._documents,
     "annotation": Workloads._annotation,
     "training": Workloads._training,
     "encoding": Workloads._encoding,

@@ -28,7 +28,7 @@ Rows = Iterator[PassageRow] | Iterator[Query] | Iterator[Judgement] | Iterator[A
 
 
 def ingest_corpus(dataset: Dataset, output: Path) -> int:
-    """Write the dataset's corpus of schema ``CORPUS``; return the number of passages.
+    """Write the corpus that a dataset names, of schema ``CORPUS``; return the number of passages.
 
     Without ``titles`` every title is null. A passage with neither title nor text stays; the log counts them.
 
@@ -36,9 +36,12 @@ def ingest_corpus(dataset: Dataset, output: Path) -> int:
         InputError: a bad line, a docid that stands twice, or no passage that is not blank.
     """
 
+    source = dataset.corpus
+    assert source is not None, "documents are read by utility_annotation.documents"
+
     def rows() -> Iterator[PassageRow]:
         blank = total = 0
-        for passage in read_passages(dataset.corpus):
+        for passage in read_passages(source):
             if not dataset.titles:
                 passage = passage._replace(title=None)
             blank += not (passage.title or passage.text)
@@ -46,12 +49,12 @@ def ingest_corpus(dataset: Dataset, output: Path) -> int:
             yield passage
         if blank == total > 0:
             raise InputError(
-                "no passage has a text.", hint="name the column of the texts in `columns`.", path=dataset.corpus.path
+                "no passage has a text.", hint="name the column of the texts in `columns`.", path=source.path
             )
         if blank:
-            _LOG.warning("%s: %d of %d passages are blank; they stay", dataset.corpus.path, blank, total)
+            _LOG.warning("%s: %d of %d passages are blank; they stay", source.path, blank, total)
 
-    return _write(CORPUS, rows, dataset.corpus.path, output)
+    return _write(CORPUS, rows, source.path, output)
 
 
 def ingest_queries(split: Split, output: Path) -> int:

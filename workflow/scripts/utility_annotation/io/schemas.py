@@ -227,6 +227,44 @@ _STRING = pa.string()
 _OPTIONAL_TITLE = pa.field("title", _STRING)
 
 CORPUS = Schema("corpus", _schema(("docid", _STRING), _OPTIONAL_TITLE, ("text", _STRING)), unique=("docid",))
+BLOCK = pa.struct(
+    [
+        pa.field("text", _STRING, nullable=False),
+        pa.field("headings", pa.list_(_STRING), nullable=False),
+        pa.field("page", pa.int32()),
+    ]
+)
+DOCUMENTS = Schema(
+    "documents",
+    _schema(
+        ("file", _STRING),
+        ("name", _STRING),
+        ("outcome", _STRING),
+        ("reason", _STRING),
+        ("title", _STRING),
+        ("blocks", pa.list_(BLOCK)),
+    ),
+    unique=("file", "name"),
+)
+"""One row per document of a folder, and per file that is none. ``name``: of one of several documents in a file, or
+empty. ``outcome``: read, unreadable, or other (a format that nothing reads); ``reason`` says why, or what of a document
+could not be read."""
+
+ORIGINS = Schema(
+    "origins of passages",
+    _schema(
+        ("docid", _STRING),
+        ("file", _STRING),
+        ("name", _STRING),
+        ("title", _STRING),
+        ("headings", pa.list_(_STRING)),
+        pa.field("page", pa.int32()),
+    ),
+    unique=("docid",),
+)
+"""Where in a folder of documents each passage is from: its document, with that one's title, its headings, and the page
+on which it begins, from 1."""
+
 QUERIES = Schema("queries", _schema(("query_id", _STRING), ("text", _STRING)), unique=("query_id",))
 QRELS = Schema(
     "qrels", _schema(("query_id", _STRING), ("docid", _STRING), ("grade", pa.int32())), unique=("query_id", "docid")

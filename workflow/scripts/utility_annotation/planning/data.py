@@ -18,7 +18,10 @@ _MEMBERS = {"queries": "queries.jsonl", "qrels": "qrels/{split}.tsv", "answers":
 def outside_settings(configuration: Configuration) -> Iterator[tuple[str, str]]:
     """Every setting that names a file of the outside world, with that file's path."""
     for name, dataset in configuration.datasets.items():
-        yield f"datasets.{name}.corpus.path", dataset.corpus.path
+        if dataset.corpus is not None:
+            yield f"datasets.{name}.corpus.path", dataset.corpus.path
+        if dataset.documents is not None:
+            yield f"datasets.{name}.documents.path", dataset.documents.path
         for part, split in dataset.splits.items():
             for kind in _MEMBERS:
                 if (source := getattr(split, kind)) is not None:
@@ -135,7 +138,9 @@ def local_copy(configuration: Configuration, *, download: str) -> list[str]:
 
 def corpus_files(configuration: Configuration, *, dataset: str) -> list[str]:
     """What a corpus is read from."""
-    return source_files(configuration, configuration.datasets[dataset].corpus.path, "corpus.jsonl")
+    corpus = configuration.datasets[dataset].corpus
+    assert corpus is not None, "the rule is for datasets that have a corpus"
+    return source_files(configuration, corpus.path, "corpus.jsonl")
 
 
 def queries_files(configuration: Configuration, *, dataset: str, split: str) -> list[str]:

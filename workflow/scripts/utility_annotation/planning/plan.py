@@ -250,6 +250,10 @@ class Plan:
         """Pattern of the reranked runs of a kind: ``reranker`` or ``annotator``."""
         return one_of(name for name, settings in self.configuration.reranked.items() if getattr(settings, kind))
 
+    def dataset_of(self, kind: str) -> str:
+        """Pattern of the datasets that are made from a kind: ``corpus`` or ``documents``."""
+        return one_of(name for name, settings in self.configuration.datasets.items() if getattr(settings, kind))
+
     def selected_by(self, kind: str) -> str:
         """Pattern of the selected runs of a kind: ``labels`` or ``annotator``."""
         return one_of(name for name, settings in self.configuration.selected.items() if getattr(settings, kind))

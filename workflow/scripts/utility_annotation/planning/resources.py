@@ -16,6 +16,7 @@ from .annotation import rule
 Closely = Literal[
     "file",
     "model",
+    "documents",
     "annotation",
     "training",
     "encoding",
@@ -106,6 +107,8 @@ REQUESTS: Mapping[str, Request] = {
     "unpack": Request(work="file"),
     "prepare_model": Request(6000, work="model"),
     "ingest_corpus": Request(work=Reads("passages", bytes_each=4, bytes_a_word=TEXT_BYTES_A_WORD)),
+    "ingest_documents": Request(8000, work="documents"),
+    "ingest_passages": Request(4000, work="documents"),
     "ingest_queries": Request(work=Reads("questions", bytes_each=4, bytes_a_word=TEXT_BYTES_A_WORD)),
     "ingest_qrels": Request(work=Reads("questions", bytes_each=8)),
     "ingest_answers": Request(work=Reads("questions", bytes_each=4, bytes_a_word=TEXT_BYTES_A_WORD)),

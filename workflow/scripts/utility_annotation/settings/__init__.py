@@ -21,7 +21,7 @@ from .base import (
     entry,
     member_section,
 )
-from .data import Dataset, Download, Model, Part, Sample, Source, Split
+from .data import Dataset, Documents, Download, Model, Part, Sample, Source, Split
 from .evaluation import Average, BertScore, Bm25, ExternalRun, QuestionAnswering, Testset
 from .hub import HubFiles
 from .labels import Labels, QuerySubset
@@ -50,6 +50,7 @@ __all__ = [
     "CostTable",
     "Dataset",
     "Dev",
+    "Documents",
     "Download",
     "EncodePerformance",
     "EnginePerformance",

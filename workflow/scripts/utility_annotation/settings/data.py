@@ -161,10 +161,44 @@ class Split(Settings):
         return self
 
 
-class Dataset(Settings):
-    """A corpus and its splits."""
+class Documents(Settings):
+    """A folder of documents, which are divided into passages."""
 
-    corpus: Source = Field(description="The passages.")
+    path: OutsidePath = Field(
+        description="The folder, absolute or relative to the working folder; `~` and `$VARIABLE` are replaced. "
+        "Markdown, HTML, plain text, PDF, DOCX, EPUB and JSON lines are read, at any depth, compressed or not."
+    )
+    tokenizer: Name = Field(description="The model of `models` whose tokens are counted.")
+    passage_length: int = Field(
+        200, ge=32, description="Most tokens of a passage, with its title and the tokens that the tokenizer adds."
+    )
+    overlap: int = Field(
+        32,
+        ge=0,
+        description="About so many tokens of whole sentences begin the next passage of the same section again.",
+    )
+    shards: int = Field(
+        1, ge=1, le=1024, description="Number of jobs that read the documents. A new document is read with its shard."
+    )
+
+    @model_validator(mode="after")
+    def _overlap_within_passage(self) -> Documents:
+        if self.overlap > self.passage_length // 2:
+            raise ValueError("`overlap` must be at most half of `passage_length`")
+        return self
+
+
+class Dataset(Settings):
+    """A corpus and its splits; exactly one of `corpus` and `documents`."""
+
+    corpus: Source | None = Field(None, description="The passages.")
+    documents: Documents | None = Field(None, description="Documents that passages are made from.")
     titles: bool = Field(True, description="Whether passages keep their titles; if false, a passage is its text alone.")
     shards: int = Field(1, ge=1, le=1024, description="Number of jobs that encode the corpus.")
     splits: dict[Name, Split] = Field(description="Sets of questions, by name (train, dev, …).")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Dataset:
+        if (self.corpus is None) == (self.documents is None):
+            raise ValueError("give exactly one of corpus and documents")
+        return self

