@@ -57,7 +57,7 @@ def plan(arguments: argparse.Namespace, snakemake: Sequence[str]) -> None:
     with waiting("counting what the jobs have to do"):
         workloads = Workloads(configuration, Sizes(configuration, published), rates, RESOURCES)
         estimates = tuple(map(workloads.estimate, jobs))
-        stores = {name: Path(annotation.store(name)) for name in configuration.annotators}
+        stores = {name: Path(annotation.store(configuration, annotator=name)) for name in configuration.annotators}
         audit = Audit(
             made=made,
             arguments=tuple(snakemake),
