@@ -10,7 +10,7 @@ the same passages for a question, its answer is generated once.
 rule rerank_by_llm:
     """Order the first passages of a ranking again, by an LLM; its replies are in its completion store."""
     input:
-        model=plan.of(reranking.llm_model),
+        model=plan.of(annotation.model, annotator=reranking.annotator),
         run=plan.of(reranking.run),
         queries=plan.of(retrieval.queries),
         corpus=plan.of(retrieval.corpus),
@@ -26,16 +26,18 @@ rule rerank_by_llm:
     wildcard_constraints:
         reranked=plan.reranked_by("annotator"),
     conda:
-        plan.environment_of(reranking.with_vllm)
+        plan.environment_of(
+            annotation.in_environment_of_vllm, annotator=reranking.annotator
+        )
     threads: CONFIG.performance.threads
     resources:
-        **plan.requests("rerank_by_llm", reranking.llm_gpus),
+        **plan.requests("rerank_by_llm", annotation.gpus, annotator=reranking.annotator),
     params:
         script=plan.script("retrieve.py"),
         config=plan.configuration_file,
         settings=plan.settings(jobs.rerank_by_llm),
-        python=plan.unwatched(reranking.llm_python),
-        store=plan.unwatched(reranking.llm_store),
+        python=plan.unwatched(annotation.python, annotator=reranking.annotator),
+        store=plan.unwatched(annotation.store, annotator=reranking.annotator),
         code=plan.code("retrieve.py", "rerank_by_llm"),
     shell:
         "{params.python:q} {params.script} rerank-by-llm --config {params.config} --reranked {wildcards.reranked}"
@@ -46,7 +48,7 @@ rule rerank_by_llm:
 rule generate_answers:
     """Answer every question that has a ground-truth answer from the passages that the run ranks highest."""
     input:
-        model=plan.of(annotation.generator_model),
+        model=plan.of(annotation.model, annotator=answers.generator),
         queries=plan.of(answers.queries),
         truth=plan.of(answers.truth),
         run=plan.of(answers.run),
@@ -62,20 +64,25 @@ rule generate_answers:
     group:
         "answers"
     conda:
-        plan.environment_of(annotation.generates_with_vllm)
+        plan.environment_of(
+            annotation.in_environment_of_vllm, annotator=answers.generator
+        )
     threads: CONFIG.performance.threads
     resources:
-        **plan.requests("generate_answers", annotation.generator_gpus),
+        **plan.requests(
+            "generate_answers", annotation.gpus, annotator=answers.generator
+        ),
     params:
         script=plan.script("answers.py"),
         config=plan.configuration_file,
         settings=plan.settings(jobs.generate_answers),
-        python=plan.unwatched(annotation.generator_python),
+        python=plan.unwatched(annotation.python, annotator=answers.generator),
         code=plan.code("answers.py", "generate"),
     shell:
         "{params.python:q} {params.script} generate --config {params.config}"
         " --retriever {wildcards.retriever} --qa {wildcards.qa} --generator {wildcards.generator}"
-        " --model {input.model} --prompt {input.prompt} --store results/completions/{wildcards.generator} --output {output.answers} > {log} 2>&1"
+        " --model {input.model} --prompt {input.prompt} --store results/completions/{wildcards.generator}"
+        " --output {output.answers} > {log} 2>&1"
 
 
 rule evaluate_answers:

@@ -85,7 +85,7 @@ rule select:
 rule select_by_llm:
     """Keep the passages that an LLM selects, as in the annotation; its replies are in its completion store."""
     input:
-        model=plan.of(selection.llm_model),
+        model=plan.of(annotation.model, annotator=selection.annotator),
         run=plan.of(selection.run),
         queries=plan.of(retrieval.queries),
         corpus=plan.of(retrieval.corpus),
@@ -102,16 +102,18 @@ rule select_by_llm:
     wildcard_constraints:
         selected=plan.selected_by("annotator"),
     conda:
-        plan.environment_of(selection.with_vllm)
+        plan.environment_of(
+            annotation.in_environment_of_vllm, annotator=selection.annotator
+        )
     threads: CONFIG.performance.threads
     resources:
-        **plan.requests("select_by_llm", selection.llm_gpus),
+        **plan.requests("select_by_llm", annotation.gpus, annotator=selection.annotator),
     params:
         script=plan.script("retrieve.py"),
         config=plan.configuration_file,
         settings=plan.settings(jobs.select_by_llm),
-        python=plan.unwatched(selection.llm_python),
-        store=plan.unwatched(selection.llm_store),
+        python=plan.unwatched(annotation.python, annotator=selection.annotator),
+        store=plan.unwatched(annotation.store, annotator=selection.annotator),
         code=plan.code("retrieve.py", "select_by_llm", entries.select_by_llm),
     shell:
         "{params.python:q} {params.script} select-by-llm --config {params.config} --selected {wildcards.selected}"

@@ -77,6 +77,12 @@ def test_stored_completions_are_told() -> None:
     assert "The completion store of qwen has 1,234 completions." in text
 
 
+def test_what_is_assumed_is_told() -> None:
+    text = page(audited(estimate(0, "train"), assumed=("the selector is unsure of 30 % of 900 questions",)))
+    assert "- **Assumed**: the selector is unsure of 30 % of 900 questions.\n" in text
+    assert "Assumed" not in page(audited(estimate(0, "train")))
+
+
 def test_nothing_to_be_done_is_said() -> None:
     assert "Nothing is to be done" in page(audited())
 

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import copy
 import gzip
+import json
 import random
+import shutil
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from utility_annotation.audit.rates import NotKnown
-from utility_annotation.audit.sizes import Sizes, Texts
+from utility_annotation.audit.sizes import UNSURE_SHARE, Sizes, Texts
 from utility_annotation.audit.tables import SizeTable
 from utility_annotation.audit.tokens import by_pieces, counter, stand_in
 from utility_annotation.io.formats.lines import iter_lines
-from utility_annotation.io.schemas import CORPUS, POOL, QUERIES
+from utility_annotation.io.schemas import CORPUS, POOL, QUERIES, SCORES
+from utility_annotation.labels.by_selector import of_shards
 from utility_annotation.planning.loading import load
+from utility_annotation.pools.divide import divide
+from utility_annotation.settings import Configuration, PoolSource
 
 CONFIGURATION: dict[str, Any] = {
     "models": {"m": {"hub": "org/m"}},
@@ -151,6 +157,138 @@ def test_a_pool_that_is_here_is_counted_in_all_its_shards() -> None:
     pool = sizes(PUBLISHED).pool("p")
     assert (pool.questions, pool.candidates, pool.words) == (3, 3, 10)
     assert [len(item.passages) for item in pool.items] == [3, 3]
+
+
+CASCADE: dict[str, Any] = {
+    "pools": {
+        "some": {"dataset": "d", "source": {"format": "pool", "pool": "p", "percent": [0, 12]}},
+        "held-out": {"dataset": "d", "source": {"format": "pool", "pool": "p", "percent": [12, 20]}},
+        "unsure": {
+            "dataset": "d",
+            "source": {"format": "pool", "pool": "p", "percent": [20, 100], "unsure": "by-selector"},
+        },
+    },
+    "labels": {
+        "some": {"pool": "some", "source": "utilsel", "annotator": "a"},
+        "half-of-some": {"pool": "some", "source": "utilsel", "annotator": "a", "queries": {"percent": 50}},
+        "held-out": {"pool": "held-out", "source": "utilsel", "annotator": "a"},
+        "unsure": {"pool": "unsure", "source": "utilsel", "annotator": "a"},
+        "by-selector": {
+            "pool": "p",
+            "source": "selector",
+            "reranker": "cross/small",
+            "calibration": "held-out",
+            "method": "sigmoid",
+        },
+        "parts": {"pool": "p", "source": "cascade", "of": ["half-of-some", "held-out"], "queries": {"percent": 50}},
+        "all": {"pool": "p", "source": "cascade", "of": ["some", "held-out", "unsure", "by-selector"]},
+    },
+    "rerankers": {"cross": {"model": "m"}},
+    "trainings": {"small": {"labels": "some"}},
+}
+
+
+def cascade(**source: Any) -> Configuration:
+    """A configuration with parts of the pool p; the part of which the selector is unsure has these settings too."""
+    raw = copy.deepcopy(CONFIGURATION)
+    for section, members in copy.deepcopy(CASCADE).items():
+        raw[section] = raw.get(section, {}) | members
+    raw["pools"]["unsure"]["source"] |= source
+    return load(raw)
+
+
+def published(configuration: Configuration, rows: int = 60) -> Sizes:
+    known = [file | {"rows": rows} if file["path"] == "d/rows.jsonl" else file for file in PUBLISHED["files"]]
+    return Sizes(configuration, SizeTable.model_validate({"files": known}))
+
+
+def write_whole(number: int) -> list[Path]:
+    """The pool p with so many questions, in two shards."""
+    shards = [Path(f"results/pools/p/{shard}.parquet") for shard in ("0000-of-0002", "0001-of-0002")]
+    for place, shard in enumerate(shards):
+        POOL.write(shard, POOL.rows([question(each) for each in range(place, number, 2)]))
+    return shards
+
+
+@pytest.mark.parametrize("number", [8, 46, 60, 1003])
+def test_a_part_has_the_questions_that_it_will_be_given(number: int) -> None:
+    configuration = cascade()
+    found = published(configuration, number)
+    assert [found.pool(name).questions for name in ("some", "held-out")] == [
+        max(1, round(0.12 * number)),
+        max(1, round(0.2 * number) - round(0.12 * number)),
+    ]
+    assert found.pool("some").candidates == found.pool("p").candidates
+    shards, found = write_whole(number), published(configuration)
+    for name in ("some", "held-out"):
+        part = Path(f"results/pools/{name}/0000-of-0001.parquet")
+        assert found.pool(name).questions == divide(configuration.pools[name].source, shards, [part], None)
+    assert found.assumed == []
+
+
+def test_a_part_that_is_here_counts_by_its_share_of_today() -> None:
+    shards = write_whole(50)
+    earlier = PoolSource(format="pool", pool="p", percent=(0, 4))
+    assert divide(earlier, shards, [Path("results/pools/some/0000-of-0001.parquet")], None) == 2
+    assert published(cascade()).pool("some").questions == 6
+
+
+def test_before_a_selector_has_scored_them_its_unsure_questions_are_an_assumption(root: Path) -> None:
+    found = published(cascade())
+    assert found.pool("unsure").questions == round(UNSURE_SHARE * 48)
+    found.labelled("unsure")
+    assert found.assumed == [
+        "the selector 'by-selector' is unsure of 30 % of 48 questions, so that pool 'unsure' has 14"
+    ]
+    for name in ("audit", "cascade"):
+        assert f" {100 * UNSURE_SHARE:g} %" in (root / "docs" / f"{name}.md").read_text()
+
+
+def write_scores(shards: list[Path], score: Callable[[str], float]) -> None:
+    """A score per question, the same for each of its candidates."""
+    for shard in shards:
+        names = POOL.read(shard)["query_id"].to_pylist()
+        rows = [{"query_id": name, "docid": str(each), "score": score(name)} for name in names for each in range(3)]
+        SCORES.write(Path("results/scores/cross/small/p", shard.name), SCORES.rows(rows))
+    fitted = Path("results/calibrations/cross/small/held-out.json")
+    fitted.parent.mkdir(parents=True, exist_ok=True)
+    fitted.write_text(json.dumps({"methods": {"sigmoid": {"fitted": {}}}}))
+
+
+def test_unsure_questions_are_counted_once_the_probabilities_are_here() -> None:
+    shards, configuration = write_whole(50), cascade()
+    write_scores(shards, lambda name: 0.0 if int(name) % 5 == 0 else 4.0)
+    found = published(configuration)
+    scores, calibration = (
+        [Path("results/scores/cross/small/p", shard.name) for shard in shards],
+        Path("results/calibrations/cross/small/held-out.json"),
+    )
+    part = Path("results/pools/unsure/0000-of-0001.parquet")
+    source = configuration.pools["unsure"].source
+    written = divide(source, shards, [part], of_shards("sigmoid", scores, calibration))
+    assert found.pool("unsure").questions == written
+    assert 0 < written <= 10, "a fifth of the questions, as far as they are in the share"
+    assert found.assumed == []
+    assert published(cascade(between=[0.9, 1.0])).pool("unsure").questions == 40 - written
+
+
+def test_probabilities_that_are_not_those_of_the_pool_count_for_nothing() -> None:
+    shards = write_whole(50)
+    write_scores(shards, lambda name: 0.0)
+    write_whole(60)
+    found = published(cascade())
+    assert found.pool("unsure").questions == round(UNSURE_SHARE * 48)
+    assert len(found.assumed) == 1
+    write_scores(shards, lambda name: 0.0)
+    shutil.rmtree("results/calibrations")
+    assert published(cascade()).pool("unsure").questions == round(UNSURE_SHARE * 48)
+
+
+def test_a_cascade_labels_no_more_questions_than_its_members() -> None:
+    found = published(cascade())
+    assert found.labelled("all") == 60
+    assert found.labelled("half-of-some") == 3.5
+    assert found.labelled("parts") == (3.5 + 5) / 2
 
 
 def test_a_stand_in_has_so_many_words_and_as_many_tokens_as_prose() -> None:

@@ -216,6 +216,25 @@ def test_training_reads_its_passages_in_every_epoch_padded_to_the_longest(worklo
     assert "encode" not in amounts(workloads, train)
 
 
+def test_work_on_parts_of_a_pool_follows_their_shares(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    part = {"dataset": "d", "shards": 2}
+    parts = {"tenth": [0, 10], "held-out": [10, 15]}
+    pools = {name: part | {"source": {"format": "pool", "pool": "p", "percent": ends}} for name, ends in parts.items()}
+    labels = {name: {"pool": name, "source": "utilsel", "annotator": "list"} for name in parts}
+    labels["parts"] = {"pool": "p", "source": "cascade", "of": ["tenth", "held-out"], "queries": {"percent": 50}}
+    monkeypatch.setitem(CONFIGURATION, "pools", CONFIGURATION["pools"] | pools)
+    monkeypatch.setitem(CONFIGURATION, "labels", CONFIGURATION["labels"] | labels)
+    monkeypatch.setitem(CONFIGURATION, "trainings", {"r": CONFIGURATION["trainings"]["r"] | {"labels": "parts"}})
+    found = made(root)
+    whole = annotation(found, "relsel", "list")
+    for name, share in (("tenth", 0.1), ("held-out", 0.05)):
+        asked = found.estimate(job("annotate_relsel", 2, pool=name, annotator="list", shard="0000-of-0002"))
+        assert asked.prompt_tokens == pytest.approx(share * whole.prompt_tokens)
+        assert asked.new_tokens == pytest.approx(share * whole.new_tokens)
+    assert amounts(found, job("merge_labels", labels="parts"))["rows"] == 15 * 8
+    assert amounts(found, job("train", backbone="b", training="r"))["train"] == 15 * 3 * (4 * 100 + 16)
+
+
 def test_lora_has_four_of_six_operations(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(CONFIGURATION, "trainings", {"r": CONFIGURATION["trainings"]["r"] | {"lora": {"r": 4}}})
     found = amounts(made(root), job("train", backbone="b", training="r"))

@@ -41,15 +41,11 @@ def test_likelihoods_need_the_model_of_the_annotator() -> None:
         at_places({"annotators/served/protocol": "pointwise"})
 
 
-def test_files_and_places_are_those_of_the_annotator(tmp_path: Path, root: Path) -> None:
-    assert reranking.llm_model(WHOLE, reranked="by-list") == ["data/models/llm"]
-    assert reranking.llm_model(WHOLE, reranked="by-served") == []
-    assert reranking.llm_store(WHOLE, reranked="by-served") == "results/completions/served"
+def test_the_prompt_is_that_of_the_annotator(tmp_path: Path, root: Path) -> None:
+    names = {name: reranking.annotator(WHOLE, name) for name in ("by-list", "by-point", "by-served")}
+    assert names == {"by-list": "list", "by-point": "point", "by-served": "served"}
     assert reranking.template(WHOLE, reranked="by-list") == "prompts/rerank.j2"
     assert reranking.template(WHOLE, reranked="by-point") == "prompts/pointwise_relevance.j2"
-    fast = at_places({"annotators/list/engine": "vllm", "performance/annotate/gpus_of": {"list": 2}})
-    assert reranking.with_vllm(fast, reranked="by-list")
-    assert reranking.llm_gpus(fast, reranked="by-list") == 2
     (tmp_path / "rerank.j2").write_text("## user\n{{ query }}")
     own = at_places({"annotators/list/prompts": str(tmp_path)})
     assert reranking.template(own, reranked="by-list") == str(tmp_path / "rerank.j2")

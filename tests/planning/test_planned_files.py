@@ -75,9 +75,7 @@ EXPECTED: list[tuple[Callable[..., Any], dict[str, str], Any]] = [
     ),
     (annotation.model, {"annotator": "list"}, ["data/models/llm"]),
     (annotation.model, {"annotator": "served"}, []),
-    (annotation.generator_model, {"generator": "list"}, ["data/models/llm"]),
     (annotation.python, {"annotator": "list"}, "python"),
-    (annotation.generator_python, {"generator": "list"}, "python"),
     (labels.pool_shards, {"labels": "useful"}, ROWS),
     (
         labels.annotation_shards,
@@ -253,7 +251,6 @@ def test_an_interpreter_of_the_users_is_for_vllm_alone() -> None:
     )
     assert annotation.python(fast, annotator="fast") == "/opt/vllm/python"
     assert annotation.python(fast, annotator="list") == "python"
-    assert annotation.generator_python(fast, generator="fast") == "/opt/vllm/python"
 
 
 def test_an_evaluation_of_answers_asks_for_gpus_where_it_encodes() -> None:
@@ -264,13 +261,13 @@ def test_an_evaluation_of_answers_asks_for_gpus_where_it_encodes() -> None:
 
 def test_a_job_that_asks_a_server_needs_no_gpu() -> None:
     tuned = at_places({"performance/annotate/gpus": 2})
-    assert annotation.gpus(tuned, annotator="list") == annotation.generator_gpus(tuned, generator="list") == 2
-    assert annotation.gpus(tuned, annotator="served") == annotation.generator_gpus(tuned, generator="served") == 0
+    assert annotation.gpus(tuned, annotator="list") == 2
+    assert annotation.gpus(tuned, annotator="served") == 0
 
 
 def test_an_annotator_may_have_gpus_of_its_own() -> None:
     tuned = at_places({"performance/annotate": {"gpus": 1, "gpus_of": {"list": 2}}})
-    assert annotation.gpus(tuned, annotator="list") == annotation.generator_gpus(tuned, generator="list") == 2
+    assert annotation.gpus(tuned, annotator="list") == 2
     assert annotation.gpus(tuned, annotator="point") == 1
     assert tuned.performance.of("list").annotate.gpus == 2
     assert tuned.performance.of("point").annotate.gpus == 1

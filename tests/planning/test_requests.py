@@ -36,14 +36,20 @@ GPUS: dict[str, Callable[..., int] | None] = {
     "search": retrieval.gpus,
     "rerank": retrieval.gpus,
     "train": training.gpus,
-    "generate_answers": annotation.generator_gpus,
+    "generate_answers": annotation.gpus,
     "evaluate_answers": answers.bert_score_gpus,
-    "rerank_by_llm": reranking.llm_gpus,
+    "rerank_by_llm": annotation.gpus,
     "score_pool": retrieval.gpus,
-    "select_by_llm": selection.llm_gpus,
+    "select_by_llm": annotation.gpus,
     **{annotation.rule(stage): annotation.gpus for stage in STAGES},
 }
 """The rules that ask for time, and what says how many GPUs they have."""
+ANNOTATORS: dict[str, Callable[..., str]] = {
+    "generate_answers": answers.generator,
+    "rerank_by_llm": reranking.annotator,
+    "select_by_llm": selection.annotator,
+}
+"""Those whose LLM is no wildcard of the name, and what tells it."""
 
 Asked = tuple[str, dict[str, str]]
 """A job: its rule and its wildcards."""
@@ -133,9 +139,10 @@ class Requests:
     def __call__(self, job: Asked, attempt: int = 1) -> dict[str, int]:
         rule, names = job
         wildcards, given = SimpleNamespace(**names), {"threads": THREADS, "attempt": attempt}
+        known = {"annotator": ANNOTATORS[rule]} if rule in ANNOTATORS else {}
         return {
             name: value(wildcards, **{key: given[key] for key in value.__annotations__.keys() & given})
-            for name, value in self.plan.requests(rule, GPUS[rule]).items()
+            for name, value in self.plan.requests(rule, GPUS[rule], **known).items()
         }
 
 

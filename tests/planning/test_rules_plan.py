@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +15,20 @@ from whole import WHOLE, at_places
 
 from utility_annotation.common.code_digest import forget
 from utility_annotation.common.file_digest import content_digest
-from utility_annotation.planning import annotation, data, entries, jobs, labels, pools, results, retrieval, training
+from utility_annotation.planning import (
+    annotation,
+    answers,
+    data,
+    entries,
+    jobs,
+    labels,
+    pools,
+    reranking,
+    results,
+    retrieval,
+    selection,
+    training,
+)
 from utility_annotation.planning.loading import resolved_name
 from utility_annotation.planning.plan import Plan, Unknown, none_of, one_of
 from utility_annotation.settings import Configuration, canonical
@@ -48,6 +62,32 @@ def test_a_wildcard_may_be_known_already(plan: Plan) -> None:
     of_stage = plan.of(annotation.template, stage="relsel")
     assert of_stage(wildcards(annotator="list")) == "prompts/relsel.j2"
     assert of_stage(wildcards(annotator="point")) == "prompts/pointwise_relevance.j2"
+
+
+@pytest.mark.parametrize(
+    ("annotator", "asks_list", "asks_served"),
+    [
+        (reranking.annotator, {"reranked": "by-list"}, {"reranked": "by-served"}),
+        (selection.annotator, {"selected": "chosen"}, {"selected": "chosen-by-served"}),
+        (answers.generator, {"generator": "list"}, {"generator": "served"}),
+    ],
+)
+def test_a_job_that_asks_an_llm_has_what_its_annotator_has(
+    annotator: Callable[..., str], asks_list: dict[str, str], asks_served: dict[str, str]
+) -> None:
+    fast = {"python": "/opt/vllm/python", "gpus_of": {"list": 2}}
+    plan = Plan(at_places({"annotators/list/engine": "vllm", "performance/annotate": fast}), Path())
+    found = [
+        plan.of(annotation.model, annotator=annotator),
+        plan.requests("select_by_llm", annotation.gpus, annotator=annotator)["gpu"],
+        plan.environment_of(annotation.in_environment_of_vllm, annotator=annotator),
+    ]
+    unwatched = [plan.unwatched(tell, annotator=annotator) for tell in (annotation.python, annotation.store)]
+    of_list, of_served = wildcards(**asks_list), wildcards(**asks_served)
+    assert [tell(of_list) for tell in found] == [["data/models/llm"], 2, "../envs/vllm.yaml"]
+    assert [tell(of_served) for tell in found] == [[], 0, "../envs/core.yaml"]
+    assert [tell(of_list, None) for tell in unwatched] == ["/opt/vllm/python", "results/completions/list"]
+    assert [tell(of_served, None) for tell in unwatched] == ["python", "results/completions/served"]
 
 
 def test_a_function_of_the_configuration_alone_takes_no_wildcard(plan: Plan) -> None:
@@ -223,8 +263,6 @@ def test_vllm_has_an_environment_of_its_own() -> None:
     environment = plan.environment_of(annotation.in_environment_of_vllm)
     assert environment(wildcards(annotator="fast")) == "../envs/vllm.yaml"
     assert environment(wildcards(annotator="list")) == "../envs/core.yaml"
-    generating = plan.environment_of(annotation.generates_with_vllm)
-    assert generating(wildcards(generator="fast")) == "../envs/vllm.yaml"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ import pytest
 from whole import WHOLE, at_places
 
 from utility_annotation.common.errors import InputError
-from utility_annotation.planning import jobs, results, training
+from utility_annotation.labels.work import work_of_labels
+from utility_annotation.planning import jobs, labels, results, selection, training
 from utility_annotation.planning.loading import read_resolved, write_resolved
 from utility_annotation.settings import Configuration, canonical
 
@@ -62,6 +63,20 @@ def test_tables_and_charts_take_the_metrics_of_every_seed() -> None:
     assert ("encoder", "human-seed7") in results.shown_trainings(seeds)
 
 
+def test_labels_of_a_selector_are_those_of_the_seed_that_they_name() -> None:
+    places = {"trainings/useful/seeds": [42, 7], "labels/by-selector/reranker": "cross/useful-seed7"}
+    first, other = with_seeds(useful=[42, 7]), at_places(places)
+    for configuration, trained in ((first, "useful"), (other, "useful-seed7")):
+        scores = labels.scores(configuration, labels="by-selector")
+        assert [Path(file).parent for file in scores] == 2 * [Path(f"results/scores/cross/{trained}/rows")]
+        assert labels.calibration(configuration, labels="by-selector") == [
+            f"results/calibrations/cross/{trained}/asked.json"
+        ]
+        assert work_of_labels(configuration, "by-selector")[0].reranker == f"cross/{trained}"
+    held_out = selection.trained_labels(other, training="useful-seed7", labels="asked")
+    assert held_out == ["results/labels/useful.parquet"]
+
+
 def test_the_configuration_of_the_jobs_can_be_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     seeds = with_seeds(useful=[42, 7], refined=[42, 7])
@@ -74,6 +89,19 @@ def test_the_configuration_of_the_jobs_can_be_read_again(tmp_path: Path, monkeyp
 @pytest.mark.parametrize(
     ("places", "expected"),
     [
+        (
+            {"trainings/useful/seeds": [42, 7], "labels/by-selector/reranker": "cross/useful-seed8"},
+            "labels.by-selector.reranker names 'cross/useful-seed8', which is not in `rerankers/trainings` (did you "
+            "mean 'cross/useful-seed7'?)",
+        ),
+        (
+            {
+                "trainings/useful/seeds": [42, 7],
+                "labels/by-selector/reranker": "cross/useful-seed7",
+                "labels/by-selector/calibration": "useful",
+            },
+            "labels.by-selector.calibration: 'useful' is not held out, as trainings.useful-seed7 is trained on it",
+        ),
         ({"trainings/human/seeds": [42, 7, 42]}, "trainings.human.seeds: seed 42 is there twice"),
         ({"trainings/human/seeds": [1, 2]}, "trainings.human: `seeds` lacks 42, the value of `seed`"),
         (

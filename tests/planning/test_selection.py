@@ -210,9 +210,6 @@ def test_an_llm_goes_through_the_stages_up_to_the_one_that_selects() -> None:
     assert [Path(each).name for each in listed] == ["relsel.j2", "answer.j2", "utilsel.j2"]
     pointwise = selection.templates(WHOLE, selected="chosen-by-point")
     assert [Path(each).name for each in pointwise] == ["pointwise_relevance.j2"] + 2 * ["pointwise_answer.j2"]
-    assert selection.llm_model(WHOLE, selected="chosen") == ["data/models/llm"]
-    assert selection.llm_model(WHOLE, selected="chosen-by-served") == []
-    assert selection.llm_store(WHOLE, selected="chosen-by-served") == "results/completions/served"
     settings = jobs.select_by_llm(WHOLE, selected="chosen")
     assert (settings.stages, settings.depth) == (("relsel", "answer", "utilsel"), 20)
 

@@ -21,6 +21,7 @@ from transformers import AutoModel, BertConfig, BertForSequenceClassification
 from utility_annotation.common.errors import InputError
 from utility_annotation.common.files import read_json
 from utility_annotation.settings import Reranker
+from utility_annotation.training import rerankers
 from utility_annotation.training.cross_encoder import CrossEncoder
 
 SETTINGS = {"model": "tiny", "length": 32}
@@ -110,6 +111,26 @@ def test_the_record_names_the_negatives_and_the_settings(pairs, tiny):
     assert record["backbone"] == Reranker(**SETTINGS).model_dump(mode="json")
     # 7 queries with a positive, 4 passages each, twice; a pair is one text
     assert record["effort"]["texts"] == 7 * 4 * 2
+
+
+def test_a_new_layer_that_few_steps_train_is_warned_of(pairs, tiny, monkeypatch, caplog, root):
+    assert f"fewer than {rerankers.FEW_STEPS} steps" in (root / "docs" / "rerank.md").read_text()
+
+    def warned(model: Path, name: str) -> tuple[list[str], list[str]]:
+        """The warnings of a training of six steps, and the layers that its record calls new."""
+        caplog.clear()
+        record = read_json(train(pairs, model, name) / "training.json")
+        assert record["steps"] == 6
+        return [each.message for each in caplog.records if each.levelname == "WARNING"], record["new_layers"]
+
+    (warning,), new = warned(tiny, "few")
+    assert "the layer for the score is new (classifier), and 6 steps are few to train it" in warning
+    assert new == ["classifier"]
+    assert warned(pairs.folder / "few" / "model", "second") == ([], []), "the first stage has the layer"
+    monkeypatch.setattr(rerankers, "FEW_STEPS", 6)
+    assert warned(tiny, "enough") == ([], ["classifier"])
+    pairs.reranker = None
+    assert warned(tiny, "retriever") == ([], [])
 
 
 def test_another_seed_has_another_first_layer_and_the_same_seed_the_same(tiny):

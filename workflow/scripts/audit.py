@@ -55,9 +55,10 @@ def plan(arguments: argparse.Namespace, snakemake: Sequence[str]) -> None:
         configuration, jobs = dry_run(snakemake)
     rates = Rates([*given, own_rates(configuration, arguments.gpu), shipped], arguments.gpu)
     with waiting("counting what the jobs have to do"):
-        workloads = Workloads(configuration, Sizes(configuration, published), rates, RESOURCES)
+        sizes = Sizes(configuration, published)
+        workloads = Workloads(configuration, sizes, rates, RESOURCES)
         estimates = tuple(map(workloads.estimate, jobs))
-        stores = {name: Path(annotation.store(name)) for name in configuration.annotators}
+        stores = {name: Path(annotation.store(configuration, annotator=name)) for name in configuration.annotators}
         audit = Audit(
             made=made,
             arguments=tuple(snakemake),
@@ -68,6 +69,7 @@ def plan(arguments: argparse.Namespace, snakemake: Sequence[str]) -> None:
             on_disk=sum(map(size_on_disk, map(Path, ("raw", "data", "results")))) - size_on_disk(PLAN.parent),
             stored={name: summarise(store).keys for name, store in stores.items() if store.is_dir()},
             rates=tuple(rates.used.values()),
+            assumed=tuple(sizes.assumed),
             jobs=estimates,
         )
     # an audit after the run must not take the place of the one before it

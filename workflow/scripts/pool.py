@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import numpy as np
-
 from utility_annotation.common.errors import run_script
 from utility_annotation.planning import jobs, pools
 from utility_annotation.planning.command import Commands, configuration_of
@@ -48,20 +46,16 @@ def build(arguments: argparse.Namespace) -> None:
 
 def divide(arguments: argparse.Namespace) -> None:
     """Write the shards of a part of a pool."""
-    from utility_annotation.labels.by_selector import probabilities
+    from utility_annotation.labels.by_selector import of_shards
     from utility_annotation.pools.divide import divide as write_part
 
     configuration, name = configuration_of(arguments), arguments.pool
     settings = jobs.divide_pool(configuration, pool=name)
-    scores = {Path(path).name: Path(path) for path in pools.unsure_scores(configuration, pool=name)}
     of_selector = None
     if settings.method is not None:
         (calibration,) = map(Path, pools.unsure_calibration(configuration, pool=name))
-        method = settings.method
-
-        def of_selector(shard: Path) -> np.ndarray:
-            return probabilities(method, shard, scores[shard.name], calibration)
-
+        scores = list(map(Path, pools.unsure_scores(configuration, pool=name)))
+        of_selector = of_shards(settings.method, scores, calibration)
     parents = list(map(Path, pools.parent_shards(configuration, pool=name)))
     write_part(settings.source, parents, shard_files(arguments.output, settings.shards), of_selector)
 

@@ -81,6 +81,7 @@ def _remarks(audit: Audit) -> Iterator[str]:
             f"- The completion store of {annotator} has {number:,} completions. A job that asks for one of them pays "
             "nothing for it, but it is counted here."
         )
+    yield from (f"- **Assumed**: {assumption}." for assumption in audit.assumed)
     for (stage, what), number in Counter((job.job.stage, job.unknown) for job in audit.jobs if job.unknown).items():
         jobs = _several(number, "job")
         yield f"- **Not counted**, so that every sum is too low: {jobs} of {stage}, for lack of {what}."

@@ -119,6 +119,8 @@ class Audit(Settings):
     """Completions that each annotator's store has."""
     rates: tuple[Rate, ...]
     """Those that were applied, each with the device of its use."""
+    assumed: tuple[str, ...] = ()
+    """What no file and no table tells, a sentence each."""
     jobs: tuple[Estimate, ...]
     """Each after those that it waits for."""
 

@@ -141,7 +141,7 @@ def own_rates(configuration: Configuration, gpu: str) -> RateTable:
     """
     rates, performance = list[Rate](), configuration.performance
     for annotator, settings in configuration.annotators.items():
-        store = Path(annotation.store(annotator))
+        store = Path(annotation.store(configuration, annotator=annotator))
         on_gpu = annotation.gpus(configuration, annotator=annotator)
         device = SERVER if settings.engine == "openai" else gpu if on_gpu else CPU
         for stage in (*STAGES, answers.STAGE, reranking.STAGE) if store.is_dir() else ():

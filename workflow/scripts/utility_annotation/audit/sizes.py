@@ -14,6 +14,7 @@ from zipfile import ZipFile
 import pyarrow.parquet as pq
 
 from ..annotation.items import Item, Passage, read_pool
+from ..common.errors import InputError
 from ..documents import folder
 from ..io.archives import on_disk
 from ..io.formats.lines import iter_lines
@@ -69,15 +70,20 @@ class PoolSize:
         return _words(item.query for item in self.items)
 
 
-_UNSURE_SHARE = 0.3
-"""Of which a selector is unsure: not known before it is trained."""
+UNSURE_SHARE = 0.3
+"""The share of questions of which a selector is assumed to be unsure, before it has scored them."""
 
 
 class Sizes:
-    """Answers how large something of a configuration is; NotKnown is raised where it is neither here nor published."""
+    """Answers how large something of a configuration is; NotKnown is raised where it is neither here nor published.
+
+    Attributes:
+        assumed: what was answered by an assumption so far, a sentence each.
+    """
 
     def __init__(self, configuration: Configuration, table: SizeTable) -> None:
         self._configuration, self._table = configuration, table
+        self.assumed: list[str] = []
         for name in ("corpus", "questions", "pool"):  # each is asked for many times
             setattr(self, name, cache(getattr(self, name)))
 
@@ -123,13 +129,11 @@ class Sizes:
     def pool(self, name: str) -> PoolSize:
         """A pool."""
         settings = self._configuration.pools[name]
+        if settings.source.pool is not None:
+            return self._part(name, self.pool(settings.source.pool))
         shards = list(map(Path, pools.shards(self._configuration, pool=name)))
         if all(shard.is_file() for shard in shards):
             return PoolSize(sum(map(_rows, shards)), tuple(islice(read_pool(shards[0]), _SAMPLE)))
-        if settings.source.pool is not None:
-            whole, (low, high) = self.pool(settings.source.pool), settings.source.percent
-            share = (high - low) / 100 * (_UNSURE_SHARE if settings.source.unsure else 1)
-            return PoolSize(max(1, round(whole.questions * share)), whole.items)
         if settings.source.path is not None:  # training rows
             known = self._known(settings.source.path)
             if known is None or known.rows is None:
@@ -142,6 +146,47 @@ class Sizes:
         if settings.source.format == "merged" and settings.source.depth is not None:
             each = min(each, settings.source.depth * len(settings.source.retrievers))
         return PoolSize(questions.number, _stand_ins(each, questions.words, corpus.words))
+
+    def _part(self, name: str, whole: PoolSize) -> PoolSize:
+        """A part of a pool, by its share and not by its files: these are of an earlier share, if that was changed."""
+        source = self._configuration.pools[name].source
+        places = source.share(whole.questions)
+        share = max(1, places.stop - places.start)
+        if source.unsure is None:
+            return PoolSize(share, whole.items)
+        number = self._unsure(name)
+        if number is None:
+            number = max(1, round(UNSURE_SHARE * share))
+            self.assumed.append(
+                f"the selector {source.unsure!r} is unsure of {100 * UNSURE_SHARE:g} % of {share:,} questions, so that "
+                f"pool {name!r} has {number:,}"
+            )
+        return PoolSize(number, whole.items)
+
+    def _unsure(self, name: str) -> int | None:
+        """The questions of a part of which a selector is unsure; None where its probabilities are not here."""
+        from ..labels.by_selector import of_shards  # here, as few plans count by them
+        from ..pools.divide import chosen
+
+        configuration, source = self._configuration, self._configuration.pools[name].source
+        parents = list(map(Path, pools.parent_shards(configuration, pool=name)))
+        scores = list(map(Path, pools.unsure_scores(configuration, pool=name)))
+        (calibration,) = map(Path, pools.unsure_calibration(configuration, pool=name))
+        if not all(path.is_file() for path in (*parents, *scores, calibration)):
+            return None
+        method = configuration.labels[str(source.unsure)].method
+        try:
+            return len(chosen(source, parents, of_shards(method, scores, calibration)))
+        except InputError:  # they are of another pool, and the run makes them again
+            return None
+
+    def labelled(self, name: str) -> float:
+        """The questions of a label set; a cascade has no more than its members together."""
+        settings = self._configuration.labels[name]
+        number: float = self.pool(settings.pool).questions
+        if settings.source == "cascade":
+            number = min(number, sum(map(self.labelled, settings.of)))
+        return number * settings.queries.percent / 100
 
     def names(self, model: str) -> tuple[str, ...]:
         """What tables may call a model: its hub name, its package, its folder, or its name in the configuration."""

@@ -114,10 +114,13 @@ class Workloads:
         """How many of these a job goes through, and the words of each."""
         names = job.wildcards
         if what == "candidates":
-            labels = self.configuration.labels.get(names.get("labels", ""))
-            pool = self.sizes.pool(labels.pool if labels else names.get("pool", job.rule.removeprefix(f"{job.stage}_")))
-            share = labels.queries.percent / 100 if labels else 1
-            return pool.questions * pool.candidates * share, pool.words
+            labels = names.get("labels", "")
+            if labels in self.configuration.labels:
+                pool, questions = self.sizes.pool(self.configuration.labels[labels].pool), self.sizes.labelled(labels)
+            else:
+                pool = self.sizes.pool(names.get("pool", job.rule.removeprefix(f"{job.stage}_")))
+                questions = pool.questions
+            return questions * pool.candidates, pool.words
         if what == "hits":
             return self._hits(names["testset"]), 0
         dataset = names["dataset"]
@@ -356,7 +359,7 @@ class Workloads:
         A reranker reads the question again with each candidate.
         """
         pool = self.sizes.pool(self.configuration.labels[labels].pool)
-        questions = pool.questions * self.configuration.labels[labels].queries.percent / 100
+        questions = self.sizes.labelled(labels)
         shown = min(passages, pool.candidates)
         longest = 2 * pool.words  # a batch is padded to the longest passage of it
         if isinstance(trained, Reranker):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +59,12 @@ def probabilities(method: str, pool: Path, scores: Path, calibration: Path) -> n
     chosen = entry(METHODS, method, "method of calibration")
     fitted = read_json(calibration, "methods")["methods"][method]["fitted"]
     return chosen.probabilities(fitted, found["score"].to_numpy().astype(np.float64))
+
+
+def of_shards(method: str, scores: Sequence[Path], calibration: Path) -> Callable[[Path], np.ndarray]:
+    """:func:`probabilities` as a function of a pool's shard; the files of scores are named as the shards."""
+    named = {path.name: path for path in scores}
+    return lambda pool: probabilities(method, pool, named[pool.name], calibration)
 
 
 def _label(settings: Labels, path: Path, found: np.ndarray, keep: np.ndarray) -> LabelledShard:

@@ -36,16 +36,6 @@ def gpus(configuration: Configuration, *, annotator: str) -> int:
     return 0 if served else configuration.performance.annotate.of(annotator).gpus
 
 
-def generator_gpus(configuration: Configuration, *, generator: str) -> int:
-    """GPUs of a job that asks the LLM that answers; none where a server has it."""
-    return gpus(configuration, annotator=generator)
-
-
-def generator_model(configuration: Configuration, *, generator: str) -> list[str]:
-    """Folder of the LLM that answers; none where a server has it."""
-    return model(configuration, annotator=generator)
-
-
 def template(configuration: Configuration, *, stage: str, annotator: str) -> str:
     """The prompt of a stage under the annotator's protocol, see :func:`prompt`."""
     return prompt(configuration, annotator, STAGES[stage].way(configuration.annotators[annotator].protocol).template)
@@ -107,7 +97,7 @@ def shards(configuration: Configuration, labels: Labels, stage: str) -> list[str
     return [shard_file(labels.pool, labels.annotator, stage, name) for name in names]
 
 
-def store(annotator: str) -> str:
+def store(configuration: Configuration, *, annotator: str) -> str:
     """Folder of an annotator's completion store, which is no output: it survives a killed job."""
     return f"results/completions/{annotator}"
 
@@ -121,13 +111,3 @@ def python(configuration: Configuration, *, annotator: str) -> str:
     """The interpreter of an annotator's jobs: for vLLM the one that the user names."""
     vllm = in_environment_of_vllm(configuration, annotator=annotator)
     return configuration.performance.annotate.python if vllm else "python"
-
-
-def generates_with_vllm(configuration: Configuration, *, generator: str) -> bool:
-    """Whether the jobs of the LLM that answers need the environment of vLLM."""
-    return in_environment_of_vllm(configuration, annotator=generator)
-
-
-def generator_python(configuration: Configuration, *, generator: str) -> str:
-    """The interpreter of the jobs of the LLM that answers."""
-    return python(configuration, annotator=generator)

@@ -10,6 +10,11 @@ STAGE = "retrieved-answer"
 """The name by which the speed of answering is kept in the completion store."""
 
 
+def generator(configuration: Configuration, *, generator: str) -> str:
+    """The LLM that answers, one of the annotators."""
+    return generator
+
+
 def queries(configuration: Configuration, *, qa: str) -> str:
     """The questions."""
     return retrieval.queries(configuration, testset=configuration.qa[qa].testset)

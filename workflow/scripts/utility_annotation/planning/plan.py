@@ -23,6 +23,9 @@ from .resources import REQUESTS
 
 _Value = TypeVar("_Value")
 
+Known = str | Callable[..., str]
+"""What a parameter of a planning function is given: a name, or a planning function that tells it."""
+
 
 class Forecast(Protocol):
     """What a job takes, by its rule, wildcards and GPUs."""
@@ -82,13 +85,20 @@ class Plan:
         """A file of resources/, or one of the user's, whose path begins with ``./`` or ``/``."""
         return path.removeprefix("./") if path.startswith((".", "/")) else self._own(f"resources/{path}")
 
-    def of(self, function: Callable[..., _Value], **known: str) -> Callable[[Wildcards], _Value]:
-        """A planning function as a function of the wildcards that its parameters name; some may be known already."""
+    def of(self, function: Callable[..., _Value], **known: Known) -> Callable[[Wildcards], _Value]:
+        """A planning function as a function of the wildcards that its parameters name.
+
+        Some may be known already, or told by another planning function. ``annotator=reranking.annotator`` gives a
+        function of annotators that of the wildcard ``reranked``.
+        """
         parameters = list(inspect.signature(function).parameters)[1:]
         names = [name for name in parameters if name not in known]
+        fixed = {name: value for name, value in known.items() if isinstance(value, str)}
+        told = {name: self.of(value) for name, value in known.items() if not isinstance(value, str)}
 
         def of_wildcards(wildcards: Wildcards) -> _Value:
-            return function(self.configuration, **{name: getattr(wildcards, name) for name in names}, **known)
+            given = {name: getattr(wildcards, name) for name in names} | fixed
+            return function(self.configuration, **given, **{name: tell(wildcards) for name, tell in told.items()})
 
         return of_wildcards
 
@@ -157,7 +167,7 @@ class Plan:
     def _resolved_name(self) -> str:
         return resolved_name(self.configuration)  # a digest of the whole, which every job asks for
 
-    def unwatched(self, function: Callable[..., _Value], **known: str) -> Callable[[Wildcards, object], _Value]:
+    def unwatched(self, function: Callable[..., _Value], **known: Known) -> Callable[[Wildcards, object], _Value]:
         """A parameter that makes nothing stale, for the same reason."""
         value = self.of(function, **known)
 
@@ -166,10 +176,12 @@ class Plan:
 
         return with_input
 
-    def requests(self, rule: str, gpus: Callable[..., int] | None = None) -> dict[str, Callable[..., int]]:
+    def requests(
+        self, rule: str, gpus: Callable[..., int] | None = None, **known: Known
+    ) -> dict[str, Callable[..., int]]:
         """What the jobs of a rule ask a scheduler for, as Snakemake's resources: memory, time and GPUs."""
         request = REQUESTS[rule]
-        number: Callable[[Wildcards], int] = self.of(gpus) if gpus else lambda wildcards: 0
+        number: Callable[[Wildcards], int] = self.of(gpus, **known) if gpus else lambda wildcards: 0
 
         def mem_mb(wildcards: Wildcards, attempt: int) -> int:
             weights = self._forecast.weights_megabytes(rule, _known(wildcards), number(wildcards))
@@ -186,9 +198,9 @@ class Plan:
             asked["runtime"] = runtime
         return asked | ({"gpu": number} if gpus else {})
 
-    def environment_of(self, with_vllm: Callable[..., bool]) -> Callable[[Wildcards], str]:
+    def environment_of(self, with_vllm: Callable[..., bool], **known: Known) -> Callable[[Wildcards], str]:
         """The conda environment of a job that asks an LLM: vLLM has one of its own."""
-        needed = self.of(with_vllm)
+        needed = self.of(with_vllm, **known)
         return lambda wildcards: "../envs/vllm.yaml" if needed(wildcards) else "../envs/core.yaml"
 
     def launcher(self, wildcards: Wildcards, input: object, resources: Any) -> str:

@@ -105,31 +105,6 @@ def annotator(configuration: Configuration, reranked: str) -> str:
     return str(configuration.reranked[reranked].annotator)
 
 
-def llm_model(configuration: Configuration, *, reranked: str) -> list[str]:
-    """Folder of the LLM; none where a server has it."""
-    return annotation.model(configuration, annotator=annotator(configuration, reranked))
-
-
-def llm_gpus(configuration: Configuration, *, reranked: str) -> int:
-    """GPUs of a job of the LLM; none where a server has it."""
-    return annotation.gpus(configuration, annotator=annotator(configuration, reranked))
-
-
-def llm_python(configuration: Configuration, *, reranked: str) -> str:
-    """The interpreter of a job of the LLM."""
-    return annotation.python(configuration, annotator=annotator(configuration, reranked))
-
-
-def with_vllm(configuration: Configuration, *, reranked: str) -> bool:
-    """Whether a job of the LLM needs the environment of vLLM."""
-    return annotation.in_environment_of_vllm(configuration, annotator=annotator(configuration, reranked))
-
-
-def llm_store(configuration: Configuration, *, reranked: str) -> str:
-    """Folder of the LLM's completion store."""
-    return annotation.store(annotator(configuration, reranked))
-
-
 def template(configuration: Configuration, *, reranked: str) -> str:
     """The prompt under the LLM's protocol, see :func:`.annotation.prompt`."""
     name = annotator(configuration, reranked)

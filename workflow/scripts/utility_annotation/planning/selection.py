@@ -87,31 +87,6 @@ def llm_stages(configuration: Configuration, *, selected: str) -> list[str]:
     return list(chain(configuration.selected[selected].stage, protocol))
 
 
-def llm_model(configuration: Configuration, *, selected: str) -> list[str]:
-    """Folder of the LLM; none where a server has it."""
-    return annotation.model(configuration, annotator=annotator(configuration, selected))
-
-
-def llm_gpus(configuration: Configuration, *, selected: str) -> int:
-    """GPUs of a job of the LLM; none where a server has it."""
-    return annotation.gpus(configuration, annotator=annotator(configuration, selected))
-
-
-def llm_python(configuration: Configuration, *, selected: str) -> str:
-    """The interpreter of a job of the LLM."""
-    return annotation.python(configuration, annotator=annotator(configuration, selected))
-
-
-def with_vllm(configuration: Configuration, *, selected: str) -> bool:
-    """Whether a job of the LLM needs the environment of vLLM."""
-    return annotation.in_environment_of_vllm(configuration, annotator=annotator(configuration, selected))
-
-
-def llm_store(configuration: Configuration, *, selected: str) -> str:
-    """Folder of the LLM's completion store."""
-    return annotation.store(annotator(configuration, selected))
-
-
 def templates(configuration: Configuration, *, selected: str) -> list[str]:
     """The prompt of each of these stages, in their order."""
     name = annotator(configuration, selected)

@@ -39,27 +39,34 @@ def divide(
     Raises:
         InputError: the share has no question.
     """
+    taken, number = chosen(source, parents, probabilities), 0
+    with ExitStack() as stack:
+        shards = [stack.enter_context(POOL.writer(output)) for output in outputs]
+        for path in parents:
+            table = POOL.read(path)
+            names = table["query_id"].to_pylist()
+            places = np.array([shard_of(each, len(outputs)) if each in taken else -1 for each in names], np.int64)
+            for place, shard in enumerate(shards):
+                shard.write(table.filter(pa.array(places == place)))
+            number += len(names)
+    logger.info("%d of %d questions", len(taken), number)
+    return len(taken)
+
+
+def chosen(source: PoolSource, parents: Sequence[Path], probabilities: Probabilities | None) -> set[str]:
+    """The questions of a part of a pool. Arguments and errors are those of :func:`divide`."""
     questions = [POOL.read(path, ["query_id"])["query_id"].to_pylist() for path in parents]
     everything = [query_id for names in questions for query_id in names]
-    low, high = (round(end * len(everything) / 100) for end in source.percent)
-    share = set(random_order(everything, source.seed)[low:high])
+    share = set(random_order(everything, source.seed)[source.share(len(everything))])
     if not share:
         raise InputError(
             f"{source.percent[0]:g} to {source.percent[1]:g} % of the {len(everything):,} questions of pool "
             f"{source.pool!r} is none.",
             hint="widen `source.percent` of this pool.",
         )
-    if probabilities is not None:
-        share = _unsure(source.between, share, questions, [probabilities(path) for path in parents], parents)
-    with ExitStack() as stack:
-        shards = [stack.enter_context(POOL.writer(output)) for output in outputs]
-        for path, names in zip(parents, questions, strict=True):
-            table = POOL.read(path)
-            places = np.array([shard_of(each, len(outputs)) if each in share else -1 for each in names], np.int64)
-            for place, shard in enumerate(shards):
-                shard.write(table.filter(pa.array(places == place)))
-    logger.info("%d of %d questions", len(share), len(everything))
-    return len(share)
+    if probabilities is None:
+        return share
+    return _unsure(source.between, share, questions, [probabilities(path) for path in parents], parents)
 
 
 def _unsure(

@@ -75,6 +75,11 @@ class PoolSource(Settings):
         """Whether this workflow's own retrievers supply the passages."""
         return self.format in ("retrieved", "merged")
 
+    def share(self, number: int) -> slice:
+        """pool: the places of its part among so many questions in their random order."""
+        low, high = self.percent
+        return slice(round(low * number / 100), round(high * number / 100))
+
     @field_validator("percent", "between")
     @classmethod
     def _rising(cls, ends: tuple[float, float], info: ValidationInfo) -> tuple[float, float]:

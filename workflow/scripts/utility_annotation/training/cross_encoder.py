@@ -56,16 +56,26 @@ class Pair:
 
 
 class CrossEncoder(torch.nn.Module):
-    """A transformer with one score as its output, its tokenizer, and how a query and a passage become its input."""
+    """A transformer with one score as its output, its tokenizer, and how a query and a passage become its input.
+
+    Attributes:
+        head: names of the modules that are trained whole beside LoRA's matrices.
+        new_layers: names of the layers that the folder lacks, so that their weights are random.
+    """
 
     dimension = 1
 
     def __init__(
-        self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, reranker: Reranker, head: Sequence[str] = ()
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        reranker: Reranker,
+        head: Sequence[str] = (),
+        new_layers: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self.model, self.tokenizer, self.reranker = model, tokenizer, reranker
-        self.head = tuple(head)
+        self.head, self.new_layers = tuple(head), tuple(new_layers)
         self._types = "token_type_ids" in tokenizer.model_input_names
 
     @classmethod
@@ -111,7 +121,9 @@ class CrossEncoder(torch.nn.Module):
         check_positions(model, {"length": reranker.length}, folder)
         check_vocabulary(model, tokenizer, folder)
         head = [name for name, module in model.named_children() if name != base and list(module.parameters())]
-        return cls(model.eval(), tokenizer, reranker, [*head, *([f"{base}.pooler"] if inner else [])]).eval()
+        head += [f"{base}.pooler"] if inner else []
+        new_layers = sorted({name.rpartition(".")[0] for name in missing})
+        return cls(model.eval(), tokenizer, reranker, head, new_layers).eval()
 
     def token_ids(self, queries: Sequence[str], passages: Sequence[str]) -> list[Pair]:
         """The tokens of each query with the passage at its place, after their prefixes, cut to the length."""

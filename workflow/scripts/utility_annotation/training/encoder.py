@@ -39,6 +39,7 @@ class Encoder(torch.nn.Module):
         super().__init__()
         self.model, self.tokenizer, self.backbone = model, tokenizer, backbone
         self.head: tuple[str, ...] = ()
+        self.new_layers: tuple[str, ...] = ()
         self.pooling = entry(POOLINGS, backbone.pooling, "pooling")
 
     @classmethod

@@ -5,7 +5,8 @@ The module imports no torch until a model is loaded, so that checking a configur
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,14 @@ def _yes_no(folder: Path, reranker: Reranker, seed: int | None) -> CrossEncoder:
     from .yes_no import YesNoDecoder
 
     return YesNoDecoder.load(folder, reranker, seed)
+
+
+logger = logging.getLogger(__name__)
+
+FEW_STEPS = 200
+"""A training of a new layer with fewer steps is warned of. 72 steps are measured to make rankings worse
+(benchmarks/README.md, Rerankers and selectors). How many are enough is not measured.
+"""
 
 
 @dataclass(frozen=True)
@@ -53,6 +62,17 @@ SCORES: dict[str, Score] = {
     ),
 }
 """By the name in ``rerankers.*.score``."""
+
+
+def warn_of_few_steps(new_layers: Sequence[str], steps: int) -> None:
+    """Say in the log that a layer for the score is new, where the training has too few steps to rely on."""
+    if new_layers and steps < FEW_STEPS:
+        logger.warning(
+            "the layer for the score is new (%s), and %d steps are few to train it: the reranker may make rankings "
+            "worse; compare it with its first stage, or start from a model that is a cross-encoder already",
+            ", ".join(new_layers),
+            steps,
+        )
 
 
 def load(folder: Path, reranker: Reranker, seed: int | None = None) -> CrossEncoder:

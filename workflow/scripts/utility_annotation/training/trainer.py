@@ -35,6 +35,7 @@ from .kinds import KINDS, Kind, Model
 from .losses import LOSSES
 from .plan import TrainingPlan, make_plan
 from .processes import World, processes
+from .rerankers import warn_of_few_steps
 from .sampling import draw
 from .sharding import mesh_of, one_by_one, shard, whole
 
@@ -123,6 +124,8 @@ def train(
             if trainer.state.loss_scale:
                 trainer.scaler.load_state_dict(trainer.state.loss_scale)
             trainer.watch(inputs.dev, scratch)
+            if world.rank == 0:
+                warn_of_few_steps(encoder.new_layers, plan.steps)
             with events.written(writer if world.rank == 0 else None, events_folder, trainer.state.step) as write:
                 trainer.run(scratch, write)
         effort = trainer.state.effort.record(world)
@@ -417,6 +420,7 @@ def _record(
         "queries": {"labelled": len(trainer.data), "used": len(plan.queries), "without_positive": plan.skipped},
         "average_positives": plan.average,
         "parameters": trainer.numbers,
+        "new_layers": list(trainer.encoder.new_layers),
         "steps": state.step,
         "planned_steps": plan.steps,
         "warmup_steps": plan.warmup,
