@@ -8,6 +8,7 @@ rule sample_annotations:
         annotation=plan.of(report_files.annotation_shards),
         labels=plan.of(report_files.label_files),
         truth=plan.of(pools.truth),
+        origins=plan.of(pools.origins),
     output:
         "results/report/annotations/{pool}.json",
     log:

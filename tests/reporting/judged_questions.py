@@ -62,11 +62,12 @@ class JudgedPool:
     shards: int = 2
     truth: bool = True
 
-    def collect(self, **settings: Any) -> tuple[Path, dict[str, Any]]:
+    def collect(self, origins: Path | None = None, **settings: Any) -> tuple[Path, dict[str, Any]]:
         """The file of its cards, and what it holds."""
         truth = self.folder / "truth.parquet"
         asked = {"pool": "p", "questions": 50, "seed": 13, "judges": JUDGES} | settings
-        found = collect(CardSettings.model_validate(asked), self.folder, self.shards, truth if self.truth else None)
+        card_settings = CardSettings.model_validate(asked)
+        found = collect(card_settings, self.folder, self.shards, truth if self.truth else None, origins)
         write_json(self.folder / "cards.json", found)
         return self.folder / "cards.json", read_json(self.folder / "cards.json")
 

@@ -14,7 +14,7 @@ from configured import write_configuration
 from judged_questions import HOSTILE, JUDGES, LONG, QUESTIONS, JudgedPool, write_judged_pool
 
 from utility_annotation.common.errors import InputError
-from utility_annotation.io.schemas import ANNOTATION
+from utility_annotation.io.schemas import ANNOTATION, ORIGINS
 
 RELSEL, ANSWER, UTILSEL, UTILRANK, REPLUG, OWN = range(len(JUDGES))
 
@@ -134,6 +134,17 @@ def test_the_number_of_shards_changes_nothing(pool: JudgedPool, tmp_path: Path) 
 
 def test_a_pool_without_ground_truth_has_none(pool: JudgedPool) -> None:
     assert {card["truth"] for card in replace(pool, truth=False).collect()[1]["cards"]} == {None}
+
+
+def test_a_passage_of_a_document_says_where_it_is_from(pool: JudgedPool, tmp_path: Path) -> None:
+    rows = [
+        {"docid": "a", "file": "guide.pdf", "name": "", "title": "", "headings": [], "page": 7},
+        {"docid": "b", "file": "all.jsonl", "name": "d1", "title": "", "headings": [], "page": None},
+    ]
+    ORIGINS.write(tmp_path / "origins.parquet", ORIGINS.rows(rows))
+    cards = pool.collect(tmp_path / "origins.parquet")[1]["cards"]
+    told = {passage["docid"]: passage.get("origin") for card in cards for passage in card["passages"]}
+    assert (told["a"], told["b"], told["c"]) == ("guide.pdf, page 7", "all.jsonl:d1", None)
 
 
 def test_the_script_collects_the_pool_of_a_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,8 +19,9 @@ def sample(arguments: argparse.Namespace) -> None:
 
     configuration, pool = configuration_of(arguments), arguments.pool
     truth = next(map(Path, pools.truth(configuration, pool=pool)), None)
+    origins = next(map(Path, pools.origins(configuration, pool=pool)), None)
     settings, shards = jobs.sample_annotations(configuration, pool=pool), configuration.pools[pool].shards
-    write_json(arguments.output, collect(settings, Path("results"), shards, truth))
+    write_json(arguments.output, collect(settings, Path("results"), shards, truth, origins))
 
 
 def cost(arguments: argparse.Namespace) -> None:

@@ -44,6 +44,11 @@ def shards(configuration: Configuration, *, dataset: str) -> list[str]:
     return [f"data/{dataset}/documents/{shard}.parquet" for shard in names]
 
 
+def origins(dataset: str) -> str:
+    """Where a dataset's passages are from."""
+    return f"data/{dataset}/origins.parquet"
+
+
 def tokenizer(configuration: Configuration, *, dataset: str) -> str:
     """The folder of the model whose tokens are counted."""
     return f"data/models/{of(configuration, dataset).tokenizer}"

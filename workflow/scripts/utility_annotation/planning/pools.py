@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..pools.shards import shard_names
 from ..settings import Configuration
-from . import data, runs
+from . import data, documents, runs
 
 
 def shards(configuration: Configuration, *, pool: str) -> list[str]:
@@ -99,6 +99,12 @@ def truth(configuration: Configuration, *, pool: str) -> list[str]:
     settings = configuration.pools[pool]
     answered = configuration.datasets[settings.dataset].splits[settings.split].answers is not None
     return [data.split_file("answers", settings.dataset, settings.split)] if answered else []
+
+
+def origins(configuration: Configuration, *, pool: str) -> list[str]:
+    """Where a pool's passages are from, where its dataset is made of documents."""
+    dataset = configuration.pools[pool].dataset
+    return [documents.origins(dataset)] if configuration.datasets[dataset].documents else []
 
 
 def duplicates(configuration: Configuration, *, pool: str) -> list[str]:

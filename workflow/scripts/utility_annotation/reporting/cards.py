@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from ..common.errors import InputError
 from ..common.hashing import random_place
-from ..io.schemas import ANNOTATION, LABELS
+from ..io.schemas import ANNOTATION, LABELS, ORIGINS
 from ..labels.shards import ANNOTATE_AGAIN, read_candidates
 from ..pools.shards import shard_names
 from .judges import Judge, best, facts, listed
@@ -32,7 +32,9 @@ Row = Mapping[str, Any]
 """A question's row of the annotation; a label set of others has the same ``outcome``, ``docids`` and ``scores``."""
 
 
-def collect(settings: CardSettings, results: Path, shards: int, truth: Path | None = None) -> dict[str, Any]:
+def collect(
+    settings: CardSettings, results: Path, shards: int, truth: Path | None = None, origins: Path | None = None
+) -> dict[str, Any]:
     """The cards of a pool, ready for JSON.
 
     ``questions`` is the number of the pool's, ``judges`` names who judged, each with the ``counts`` of all questions by
@@ -45,6 +47,7 @@ def collect(settings: CardSettings, results: Path, shards: int, truth: Path | No
         results: the folder with the pool's files, its annotation and the label sets.
         shards: number of the pool's shards.
         truth: ground-truth answers, if there are any.
+        origins: where in documents the passages are from, if they are from some.
 
     Raises:
         InputError: a file is missing, or does not belong to the pool.
@@ -80,6 +83,8 @@ def collect(settings: CardSettings, results: Path, shards: int, truth: Path | No
         for query_id, row in _rows(pools / f"{shard}.parquet", chosen).items():
             cards[query_id] = _card(row, judges, [rows.get(query_id) for rows in of_judges])
     answers = _rows(truth, chosen) if truth else {}
+    if origins:
+        _tell_origins([passage for card in cards.values() for passage in card["passages"]], origins)
     return {
         "pool": settings.pool,
         "questions": len(shard_of),
@@ -151,6 +156,16 @@ def _card(row: Row, judges: Sequence[Judge], said: Sequence[Row | None]) -> dict
             for judge, found, before in zip(judges, said, narrowing, strict=True)
         ],
     }
+
+
+def _tell_origins(passages: Sequence[dict[str, Any]], origins: Path) -> None:
+    """Add to each passage the file that it is from, and its page."""
+    wanted = pc.field("docid").isin(pa.array([passage["docid"] for passage in passages], pa.string()))
+    rows = {row["docid"]: row for row in pq.read_table(origins, filters=wanted).cast(ORIGINS.schema).to_pylist()}
+    for passage in passages:
+        if row := rows.get(passage["docid"]):
+            document = ":".join(filter(None, (row["file"], row["name"])))
+            passage["origin"] = f"{document}, page {row['page']}" if row["page"] else document
 
 
 def judgement(judge: Judge, row: Row, candidates: Sequence[Row], kept: Sequence[str] | None) -> dict[str, Any]:
