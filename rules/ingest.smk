@@ -46,7 +46,7 @@ rule ingest_documents:
     params:
         script=plan.script("ingest.py"),
         config=plan.configuration_file,
-        settings=plan.settings(jobs.ingest_documents),
+        settings=plan.settings(document_jobs.ingest_documents),
         content=plan.of(documents.content),
         code=plan.code("ingest.py", "documents"),
     shell:
@@ -75,12 +75,62 @@ rule ingest_passages:
     params:
         script=plan.script("ingest.py"),
         config=plan.configuration_file,
-        settings=plan.settings(jobs.ingest_passages),
+        settings=plan.settings(document_jobs.ingest_passages),
         code=plan.code("ingest.py", "passages"),
     shell:
         "python {params.script} passages --config {params.config} --dataset {wildcards.dataset}"
         " --documents data/{wildcards.dataset}/documents --tokenizer {input.tokenizer} --output {output.corpus}"
         " --origins {output.origins} --files {output.files} > {log} 2>&1"
+
+
+rule collect_questions:
+    """Read the questions that an LLM wrote about passages, and drop what no search is needed to judge."""
+    input:
+        pool=plan.of(questions.pool_shards),
+        replies=plan.of(questions.annotation_shards),
+        origins=plan.of(questions.origins),
+    output:
+        candidates="results/questions/{questions}/candidates.parquet",
+        unfit="results/questions/{questions}/unfit.parquet",
+    log:
+        "logs/collect_questions/{questions}.log",
+    conda:
+        "../envs/core.yaml"
+    params:
+        script=plan.script("ingest.py"),
+        config=plan.configuration_file,
+        settings=plan.settings(document_jobs.collect_questions),
+        code=plan.code("ingest.py", "collect"),
+    shell:
+        "python {params.script} collect --config {params.config} --questions {wildcards.questions}"
+        " --origins {input.origins} --output {output.candidates} --dropped {output.unfit} > {log} 2>&1"
+
+
+rule keep_questions:
+    """Keep the questions that a search and an LLM confirm, and divide them by document."""
+    input:
+        candidates="results/questions/{questions}/candidates.parquet",
+        unfit="results/questions/{questions}/unfit.parquet",
+        run=plan.of(questions.run),
+        labels=plan.of(questions.answerable),
+    output:
+        train="results/questions/{questions}/train.parquet",
+        held_out="results/questions/{questions}/held-out.parquet",
+        dropped="results/questions/{questions}/dropped.parquet",
+        summary="results/questions/{questions}/summary.json",
+    log:
+        "logs/keep_questions/{questions}.log",
+    conda:
+        "../envs/core.yaml"
+    params:
+        script=plan.script("ingest.py"),
+        config=plan.configuration_file,
+        settings=plan.settings(document_jobs.keep_questions),
+        code=plan.code("ingest.py", "keep"),
+    shell:
+        "python {params.script} keep --config {params.config} --questions {wildcards.questions}"
+        " --candidates {input.candidates} --unfit {input.unfit} --run-file {input.run} --labels {input.labels}"
+        " --output results/questions/{wildcards.questions} > {log} 2>&1"
 
 
 rule ingest_queries:

@@ -80,6 +80,31 @@ for pool in pools.built(CONFIG):
             " --corpus {input.corpus} --output results/pools/{params.pool} > {log} 2>&1"
 
 
+for pool in pools.sampled(CONFIG):
+
+    rule:
+        name:
+            f"sample_passages_{pool}"
+        input:
+            corpus=pools.corpus(CONFIG, pool=pool),
+            origins=pools.origins(CONFIG, pool=pool),
+        output:
+            pools.shards(CONFIG, pool=pool),
+        log:
+            f"logs/sample_passages/{pool}.log",
+        conda:
+            "../envs/core.yaml"
+        params:
+            script=plan.script("pool.py"),
+            config=plan.configuration_file,
+            pool=pool,
+            settings=plan.settings(document_jobs.sample_passages, pool=pool),
+            code=plan.code("pool.py", "sample"),
+        shell:
+            "python {params.script} sample --config {params.config} --pool {params.pool} --corpus {input.corpus}"
+            " --origins {input.origins} --output results/pools/{params.pool} > {log} 2>&1"
+
+
 for pool in pools.parts(CONFIG):
 
     rule:

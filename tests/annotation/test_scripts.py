@@ -123,7 +123,8 @@ def test_chain_of_stages_gives_every_query_its_row(files: Path, root: Path, tiny
         assert [row["query_id"] for row in rows] == [f"q{number}" for number in range(QUERIES)]
         return rows
 
-    relsel, answers, utilsel, utilrank, truth, replug = map(run, STAGES)
+    relsel, answers, utilsel, utilrank, truth, replug, *written = map(run, STAGES)
+    assert {row["outcome"] for rows in written for row in rows} == {"truncated"}
 
     assert all(len(row["scores"]) == 4 and row["docids"] is None for row in replug)
     listwise = protocol == "listwise"  # four tokens of an untrained model are no selection

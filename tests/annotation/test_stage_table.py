@@ -12,7 +12,7 @@ from command_line import configuration
 from judged_pools import write_annotation, write_pool
 
 from utility_annotation.annotation.names import TRUTH
-from utility_annotation.annotation.stages import STAGES, StageEntry, Way, chain
+from utility_annotation.annotation.stages import QUESTION, STAGES, StageEntry, Way, chain
 from utility_annotation.common.errors import InputError
 from utility_annotation.common.files import write_json
 from utility_annotation.io.schemas import LABELS
@@ -71,11 +71,14 @@ def test_every_way_has_its_template_and_keys_that_an_annotator_has(root: Path, n
     assert set(settings.model_dump()) == {key.partition(".")[0] for key in way.settings}
 
 
+WRITTEN = [name for name in STAGES if name.startswith(QUESTION)]
+
+
 def test_which_stages_are_narrowed_soft_or_given_the_truth() -> None:
     assert [name for name in STAGES if is_narrowed(name)] == ["answer", "utilsel", "utilrank"]
     assert [name for name in STAGES if is_soft(name)] == ["replug"]
     assert [name for name in STAGES if needs_truth(name)] == ["utilsel-truth", "replug"]
-    assert [name for name, entry in STAGES.items() if entry.labels is None] == ["answer"]
+    assert [name for name, entry in STAGES.items() if entry.labels is None] == ["answer", *WRITTEN]
 
 
 def test_sources_are_humans_the_stages_that_label_and_the_others() -> None:

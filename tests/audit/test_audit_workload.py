@@ -368,4 +368,7 @@ def test_a_rule_without_an_entry_is_said(workloads: Workloads) -> None:
 def test_every_rule_of_the_workflow_has_an_entry_and_every_entry_a_rule(root: Path) -> None:
     rules = "".join(path.read_text() for path in (root / "rules").glob("*.smk"))
     named = set(re.findall(r"^(?:rule|use rule \w+ as) (\w+)(?: with)?:", rules, flags=re.MULTILINE))
-    assert named | {"build_pool", "divide_pool"} | set(map(annotation_rules.rule, STAGES)) == REQUESTS.keys()
+    assert (
+        named | {"build_pool", "divide_pool", "sample_passages"} | set(map(annotation_rules.rule, STAGES))
+        == REQUESTS.keys()
+    )

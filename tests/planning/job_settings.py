@@ -10,7 +10,7 @@ from typing import Any
 
 from utility_annotation.annotation.stages import STAGES
 from utility_annotation.labels.sources import is_soft
-from utility_annotation.planning import jobs, report
+from utility_annotation.planning import document_jobs, jobs, report
 from utility_annotation.settings import BM25, Configuration, Settings, canonical
 
 Names = tuple[tuple[str, str], ...]
@@ -18,8 +18,9 @@ Names = tuple[tuple[str, str], ...]
 
 RULES: dict[str, Callable[..., Settings]] = {
     name: function
-    for name, function in vars(jobs).items()
-    if inspect.isfunction(function) and function.__module__ == jobs.__name__ and not name.startswith("_")
+    for module in (jobs, document_jobs)
+    for name, function in vars(module).items()
+    if inspect.isfunction(function) and function.__module__ == module.__name__ and not name.startswith("_")
 }
 """Every rule that has settings."""
 
@@ -44,9 +45,10 @@ def _values(configuration: Configuration, rule: str, parameter: str) -> Iterable
         return report.judges(configuration)
     if rule == "export_labels":
         return [name for name, labels in configuration.labels.items() if not is_soft(labels.source)]
-    if rule in ("build_pool", "divide_pool"):
-        parts = rule == "divide_pool"
-        return [name for name, pool in configuration.pools.items() if (pool.source.pool is not None) == parts]
+    if rule in ("build_pool", "divide_pool", "sample_passages"):
+        own = {"divide_pool": ["pool"], "sample_passages": ["passages"]}
+        formats = own.get(rule, ["tevatron", "tevatron-ids", "dpr", "retrieved", "merged"])
+        return [name for name, pool in configuration.pools.items() if pool.source.format in formats]
     if rule == "score_pool" and parameter == "pool":
         scored = {each.pool for each in configuration.labels.values() if each.source == "selector"}
         calibrated = {each.labels for each in configuration.selected.values() if each.labels}
@@ -73,7 +75,14 @@ def _values(configuration: Configuration, rule: str, parameter: str) -> Iterable
         return [name for name, each in configuration.selected.items() if bool(each.labels) == (rule == "select")]
     if parameter == "backbone" and rule in ("train", "export_model"):
         return [*configuration.backbones, *configuration.rerankers]
-    own = {"generator": "annotators", "labels": "labels", "qa": "qa", "reranked": "reranked", "selected": "selected"}
+    own = {
+        "generator": "annotators",
+        "labels": "labels",
+        "qa": "qa",
+        "reranked": "reranked",
+        "selected": "selected",
+        "questions": "questions",
+    }
     section = own.get(parameter, f"{parameter}s")
     return getattr(configuration, section)
 

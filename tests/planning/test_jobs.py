@@ -41,6 +41,13 @@ EXPECTED: list[tuple[str, dict[str, str], set[str]]] = [
     ("ingest_corpus", {"dataset": "data"}, {"corpus", "titles"}),
     ("ingest_documents", {"dataset": "written"}, {"path"}),
     ("ingest_passages", {"dataset": "written"}, {*(f"documents.{key}" for key in PASSAGES), "titles"}),
+    ("sample_passages", {"pool": "passages"}, {"source.sample", "source.seed", "shards"}),
+    ("collect_questions", {"questions": "made"}, {"styles"}),
+    (
+        "keep_questions",
+        {"questions": "made"},
+        {"answerable", "held_out", "seed", "round_trip.depth", "round_trip.retriever"},
+    ),
     ("ingest_queries", {"dataset": "data", "split": "train"}, QUERIES),
     ("ingest_queries", {"dataset": "data", "split": "dev"}, QUERIES | {"qrels", "answers"}),
     ("ingest_qrels", {"dataset": "data", "split": "dev"}, {"queries", "qrels", "unknown_passages", "unknown_queries"}),
@@ -156,7 +163,8 @@ ALWAYS = {"model", "engine", "served_model_name", "protocol", "passage_words", "
 }
 LISTED = {"sampling", "thinking", "retries", "structured_outputs", "permutations"}
 ANSWERED = {"answer_sampling", "thinking", "retries"}
-LISTWISE = {
+WRITTEN = dict.fromkeys(("question-natural", "question-keyword", "question-multi-part"), ANSWERED)
+LISTWISE = WRITTEN | {
     "relsel": LISTED,
     "answer": ANSWERED,
     "utilsel": LISTED,
@@ -164,7 +172,7 @@ LISTWISE = {
     "utilsel-truth": LISTED,
     "replug": set[str](),
 }
-POINTWISE = {
+POINTWISE = WRITTEN | {
     "relsel": {"pointwise.relevant_percent"},
     "answer": ANSWERED | {"pointwise.answer_passages"},
     "utilsel": {"pointwise.gain_weight", "pointwise.margin"},

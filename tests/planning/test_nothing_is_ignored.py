@@ -22,6 +22,7 @@ FILES_ALONE = {
     "datasets/written/shards",
     "datasets/written/documents/shards",  # how many jobs read the documents
     "pools/ids/titles",  # no training reads this pool
+    "pools/of-made/titles",
 }
 """Places that decide which jobs there are, or that nothing rests on in this configuration."""
 

@@ -294,6 +294,10 @@ def test_every_setting_that_names_an_outside_file_is_known() -> None:
         "datasets.data.splits.dev.answers.path": "own/answers.jsonl",
         "datasets.data.splits.asked.queries.path": "own/asked.jsonl",
         "datasets.written.documents.path": "own/documents",
+        **{
+            f"datasets.written.splits.made.{kind}.path": "results/questions/made/candidates.parquet"
+            for kind in ("queries", "qrels", "answers")
+        },
         "pools.rows.source.path": "own/rows.jsonl",
         "pools.ids.source.path": "own/ids.jsonl",
         "labels.theirs.file.path": "own/theirs.txt",

@@ -13,7 +13,7 @@ import yaml
 from snakemake_executor_plugin_slurm.partitions import Partition, read_partition_file
 from snakemake_executor_plugin_slurm.submit_string import get_submit_command
 
-from utility_annotation.annotation.stages import STAGES, chain
+from utility_annotation.annotation.stages import QUESTION, STAGES, chain
 from utility_annotation.audit.plan import Job, Output
 from utility_annotation.audit.predictions import Predictions
 from utility_annotation.audit.rates import GPU, Rates
@@ -98,6 +98,10 @@ def jobs(configuration: Configuration) -> Iterator[Asked]:
     """A job of each kind that asks for time."""
     for shard in shards(configuration):
         yield from shard
+    _, first = shard[0]
+    for stage in STAGES:
+        if stage.startswith(QUESTION):
+            yield annotation.rule(stage), first
     for model in results.shown_models(configuration):
         *_, backbone, name = model.split("/")
         yield "train", {"backbone": backbone, "training": name}

@@ -287,7 +287,7 @@ def test_tables_and_charts_have_their_titles_in_snakemakes_report(plan: Plan) ->
 def test_wildcards_are_the_names_of_the_configuration(plan: Plan) -> None:
     patterns = plan.wildcard_patterns()
     assert patterns["annotator"] == patterns["generator"] == "list|point|served"
-    assert patterns["split"] == "asked|dev|train"
+    assert patterns["split"] == "asked|dev|made|train"
     assert patterns["training"] == "human|likely|refined|untrained|useful"
     assert patterns["retriever"].split("|") == [
         "bm25/bm25",

@@ -49,6 +49,30 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
             "datasets/written/titles": False,
         },
     ),
+    (
+        {"sample_passages"},
+        {"pools/passages/source/sample": 9, "pools/passages/source/seed": 2, "pools/passages/shards": 3},
+    ),
+    ({"collect_questions"}, {"questions/made/styles": ["keyword"]}),
+    # the passages, the replies and the ranking are input files
+    (
+        set(),
+        {
+            "questions/made/pool": "passages-too",
+            "questions/made/annotator": "point",
+            "questions/made/round_trip/testset": "made-again",
+        },
+    ),
+    (
+        {"keep_questions"},
+        {
+            "questions/made/answerable": None,
+            "questions/made/held_out": 10,
+            "questions/made/seed": 2,
+            "questions/made/round_trip/depth": 2,
+            "questions/made/round_trip/retriever": "encoder/human",
+        },
+    ),
     # what was read, and the tokenizer, are input files
     (set(), {"datasets/written/documents/shards": 3, "datasets/written/documents/tokenizer": "bert"}),
     # the ids of a split's questions decide which judgements and answers are theirs

@@ -41,7 +41,13 @@ RAW: dict[str, Any] = {
         },
         "written": {
             "documents": {"path": "own/documents", "tokenizer": "llm", "passage_length": 64, "overlap": 8, "shards": 2},
-            "splits": {},
+            "splits": {
+                "made": {
+                    "queries": {"format": "parquet", "path": "results/questions/made/candidates.parquet"},
+                    "qrels": {"format": "parquet", "path": "results/questions/made/candidates.parquet"},
+                    "answers": {"format": "parquet", "path": "results/questions/made/candidates.parquet"},
+                }
+            },
         },
     },
     "pools": {
@@ -65,6 +71,17 @@ RAW: dict[str, Any] = {
         },
         "part": {"dataset": "data", "source": {"format": "pool", "pool": "rows", "percent": [0, 50]}},
         "unsure": {"dataset": "data", "source": {"format": "pool", "pool": "rows", "unsure": "by-selector"}},
+        "passages": {"dataset": "written", "split": "made", "source": {"format": "passages", "sample": 50}},
+        "passages-too": {"dataset": "written", "split": "made", "source": {"format": "passages", "sample": 5}},
+        "of-made": {"dataset": "written", "split": "made", "source": {"format": "merged", "testset": "made"}},
+    },
+    "questions": {
+        "made": {
+            "pool": "passages",
+            "annotator": "list",
+            "round_trip": {"testset": "made", "depth": 20},
+            "answerable": "answerable",
+        },
     },
     "annotators": {
         "list": {"model": "llm"},
@@ -79,6 +96,7 @@ RAW: dict[str, Any] = {
         "given-truth": {"pool": "rows", "source": "utilsel-truth", "annotator": "list"},
         "likely": {"pool": "rows", "source": "replug", "annotator": "point"},
         "theirs": {"pool": "rows", "source": "file", "file": {"format": "trec", "path": "own/theirs.txt"}},
+        "answerable": {"pool": "of-made", "source": "utilsel-truth", "annotator": "list"},
         "both": {"pool": "rows", "source": "union", "of": ["useful", "theirs"]},
         "of-part": {"pool": "part", "source": "utilsel", "annotator": "list"},
         "by-selector": {"pool": "rows", "source": "selector", "reranker": "cross/useful", "calibration": "asked"},
@@ -100,6 +118,8 @@ RAW: dict[str, Any] = {
         "labelled": {"dataset": "data", "split": "asked", "relevant": "labels", "labels": "asked"},
         "answered": {"dataset": "data", "split": "train", "relevant": "answers", "metrics": ["success@20"]},
         "asked": {"dataset": "data", "split": "asked", "depth": 100},
+        "made": {"dataset": "written", "split": "made", "depth": 100},
+        "made-again": {"dataset": "written", "split": "made", "depth": 50},
     },
     "averages": {"mean": {"testsets": ["dev", "judged"]}, "means": {"testsets": ["mean", "labelled"]}},
     "bm25_variants": {"tuned": {"k1": 0.82, "b": 0.68}},

@@ -59,6 +59,8 @@ SHIPPED = {
     "own-corpus-rerank": ["own-corpus.yaml", "own-corpus-rerank.yaml"],
     "own-corpus-rerank-rag": ["own-corpus.yaml", "own-corpus-rerank.yaml", "own-corpus-rerank-rag.yaml"],
     "own-corpus-cascade": ["own-corpus.yaml", "own-corpus-cascade.yaml"],
+    "own-documents": ["own-documents.yaml"],
+    "own-documents-small": ["own-documents.yaml", "own-documents-small.yaml"],
     "own-corpus-small": ["own-corpus.yaml", "own-corpus-human.yaml", "own-corpus-small.yaml"],
 }
 """Each with the files that stand below it; paper.yaml has a file of tests for itself."""
@@ -72,6 +74,7 @@ def with_raw_files(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
         for name in re.findall(r"\braw/[\w./-]+\.\w+", (folder / "config" / files[-1]).read_text()):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).touch()
+    (folder / "raw" / "own" / "documents").mkdir()
     return folder
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from utility_annotation.common.errors import run_script
 from utility_annotation.io import ingest
+from utility_annotation.planning import document_jobs, jobs, questions
 from utility_annotation.planning import documents as files
-from utility_annotation.planning import jobs
 from utility_annotation.planning.command import Commands, configuration_of
 
 
@@ -23,7 +23,7 @@ def documents(arguments: argparse.Namespace) -> None:
     from utility_annotation.documents.reading import read_documents
 
     configuration = configuration_of(arguments)
-    settings = jobs.ingest_documents(configuration, dataset=arguments.dataset)
+    settings = document_jobs.ingest_documents(configuration, dataset=arguments.dataset)
     threads = max(1, configuration.performance.threads)
     read_documents(Path(settings.path), arguments.shard, arguments.output, processes=threads)
 
@@ -34,7 +34,7 @@ def passages(arguments: argparse.Namespace) -> None:
     from utility_annotation.documents.passages import Splitter, load_tokenizer
 
     configuration = configuration_of(arguments)
-    settings = jobs.ingest_passages(configuration, dataset=arguments.dataset)
+    settings = document_jobs.ingest_passages(configuration, dataset=arguments.dataset)
     documents = settings.documents
     assert documents is not None, "the rule is for datasets that have documents"
     names = (Path(shard).name for shard in files.shards(configuration, dataset=arguments.dataset))
@@ -42,6 +42,29 @@ def passages(arguments: argparse.Namespace) -> None:
     splitter = Splitter(tokenizer, documents.passage_length, documents.overlap, titles=settings.titles)
     outputs = Outputs(arguments.output, arguments.origins, arguments.files, arguments.files.with_suffix(".json"))
     make_corpus(documents.path, [arguments.documents / name for name in names], splitter, outputs)
+
+
+def collect(arguments: argparse.Namespace) -> None:
+    """Read the questions that an LLM wrote, and drop what no search is needed to judge."""
+    from utility_annotation.questions.collect import collect as write_candidates
+
+    configuration, name = configuration_of(arguments), arguments.questions
+    settings = document_jobs.collect_questions(configuration, questions=name)
+    replies = questions.replies(configuration, name)
+    shards = list(map(Path, questions.pool_shards(configuration, questions=name)))
+    by_style = {style: list(map(Path, replies[style])) for style in settings.styles}
+    write_candidates(shards, by_style, arguments.origins, arguments.output, arguments.dropped)
+
+
+def keep(arguments: argparse.Namespace) -> None:
+    """Keep the questions that a search and an LLM confirm, and divide them by document."""
+    from utility_annotation.questions.keep import Outputs
+    from utility_annotation.questions.keep import keep as write_kept
+
+    settings = document_jobs.keep_questions(configuration_of(arguments), questions=arguments.questions)
+    names = ("train.parquet", "held-out.parquet", "dropped.parquet", "summary.json")
+    outputs = Outputs(*(arguments.output / name for name in names))
+    write_kept(settings, arguments.candidates, arguments.unfit, arguments.run_file, arguments.labels, outputs)
 
 
 def queries(arguments: argparse.Namespace) -> None:
@@ -84,6 +107,21 @@ def main(argv: list[str] | None) -> None:
         if run in (qrels, answers):
             parser.add_argument("--queries", required=True, type=Path, help="the split's questions (parquet)")
         parser.add_argument("--output", required=True, type=Path, help="file to write (parquet)")
+    for run in (collect, keep):
+        parser = commands.add(run, run.__name__)
+        parser.add_argument("--questions", required=True, help="a name from `questions`")
+        if run is collect:
+            parser.add_argument(
+                "--origins", type=Path, nargs="?", help="the documents of the passages (parquet), if any"
+            )
+            parser.add_argument("--output", required=True, type=Path, help="file of the candidates to write (parquet)")
+            parser.add_argument("--dropped", required=True, type=Path, help="file of the others to write (parquet)")
+        else:
+            parser.add_argument("--candidates", required=True, type=Path, help="the candidates (parquet)")
+            parser.add_argument("--unfit", required=True, type=Path, help="what was dropped before (parquet)")
+            parser.add_argument("--run-file", type=Path, nargs="?", help="the ranking of a round trip (parquet)")
+            parser.add_argument("--labels", type=Path, nargs="?", help="labels of the candidates (parquet)")
+            parser.add_argument("--output", required=True, type=Path, help="folder to write")
     commands.run(argv)
 
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from utility_annotation.common.errors import run_script
-from utility_annotation.planning import jobs, pools
+from utility_annotation.planning import document_jobs, jobs, pools
 from utility_annotation.planning.command import Commands, configuration_of
 from utility_annotation.pools.build import build_pool
 from utility_annotation.pools.duplicates import name_duplicates
@@ -44,6 +44,15 @@ def build(arguments: argparse.Namespace) -> None:
     build_pool(settings, shard_files(arguments.output, settings.shards), arguments.corpus)
 
 
+def sample(arguments: argparse.Namespace) -> None:
+    """Write the shards of a pool of passages without questions."""
+    from utility_annotation.pools.sampling import sample_passages
+
+    settings = document_jobs.sample_passages(configuration_of(arguments), pool=arguments.pool)
+    outputs = shard_files(arguments.output, settings.shards)
+    sample_passages(settings.source, arguments.corpus, arguments.origins, outputs)
+
+
 def divide(arguments: argparse.Namespace) -> None:
     """Write the shards of a part of a pool."""
     from utility_annotation.labels.by_selector import of_shards
@@ -75,6 +84,11 @@ def main(argv: list[str] | None) -> None:
     parser = commands.add(build, "build")
     parser.add_argument("--pool", required=True, help="a name from `pools`")
     parser.add_argument("--corpus", type=Path, nargs="?", help="the corpus (parquet), for rows that hold ids only")
+    parser.add_argument("--output", type=Path, required=True, help="folder of the shards to write (parquet)")
+    parser = commands.add(sample, "sample")
+    parser.add_argument("--pool", required=True, help="a name from `pools`, of format passages")
+    parser.add_argument("--corpus", type=Path, required=True, help="the dataset's corpus (parquet)")
+    parser.add_argument("--origins", type=Path, nargs="?", help="the documents of its passages (parquet), if any")
     parser.add_argument("--output", type=Path, required=True, help="folder of the shards to write (parquet)")
     parser = commands.add(divide, "divide")
     parser.add_argument("--pool", required=True, help="a name from `pools`, of format pool")

@@ -105,6 +105,16 @@ def _replug(annotator: Annotator, prompt: PromptTemplate) -> Stage:
     return replug_stage(annotator, prompt)
 
 
+def _question(annotator: Annotator, prompt: PromptTemplate) -> Stage:
+    from .questions import QuestionStage
+
+    return QuestionStage(annotator, prompt)
+
+
+QUESTION = "question-"
+"""How the names of the stages begin that write questions about passages; the rest is the style."""
+
+
 STAGES: Mapping[str, StageEntry] = {
     "relsel": StageEntry(
         description="relevance selection: the passages that an LLM found on topic",
@@ -160,6 +170,33 @@ STAGES: Mapping[str, StageEntry] = {
         make=_replug,
         labels=LIKELIHOODS,
         runtime=720,
+    ),
+    "question-natural": StageEntry(
+        description="a question about a passage as a person would ask it",
+        reads=(),
+        listwise=Way("question_natural.j2", "answer", ANSWER_REPLY),
+        pointwise=Way("question_natural.j2", "answer", ANSWER_REPLY),
+        make=_question,
+        labels=None,
+        runtime=360,
+    ),
+    "question-keyword": StageEntry(
+        description="a question about a passage in a few keywords",
+        reads=(),
+        listwise=Way("question_keyword.j2", "answer", ANSWER_REPLY),
+        pointwise=Way("question_keyword.j2", "answer", ANSWER_REPLY),
+        make=_question,
+        labels=None,
+        runtime=360,
+    ),
+    "question-multi-part": StageEntry(
+        description="a question about a passage that asks for two things",
+        reads=(),
+        listwise=Way("question_multi_part.j2", "answer", ANSWER_REPLY),
+        pointwise=Way("question_multi_part.j2", "answer", ANSWER_REPLY),
+        make=_question,
+        labels=None,
+        runtime=360,
     ),
 }
 """By name, in the order of the annotation: a stage comes after those that it reads."""

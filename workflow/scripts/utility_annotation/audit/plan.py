@@ -36,7 +36,7 @@ class Job(Settings):
     @property
     def stage(self) -> str:
         """The rule; the rules of pools, one a pool, count as one."""
-        named = ("build_pool", "divide_pool")  # one rule for each pool
+        named = ("build_pool", "divide_pool", "sample_passages")  # one rule for each pool
         return next((name for name in named if self.rule.startswith(f"{name}_")), self.rule)
 
 

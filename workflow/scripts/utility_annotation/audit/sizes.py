@@ -134,6 +134,9 @@ class Sizes:
         shards = list(map(Path, pools.shards(self._configuration, pool=name)))
         if all(shard.is_file() for shard in shards):
             return PoolSize(sum(map(_rows, shards)), tuple(islice(read_pool(shards[0]), _SAMPLE)))
+        if settings.source.sample is not None:
+            passages = self.corpus(settings.dataset)
+            return PoolSize(min(settings.source.sample, passages.number), _stand_ins(1, 0, passages.words))
         if settings.source.path is not None:  # training rows
             known = self._known(settings.source.path)
             if known is None or known.rows is None:

@@ -271,6 +271,23 @@ QRELS = Schema(
 )
 ANSWERS = Schema("answers", _schema(("query_id", _STRING), ("answers", pa.list_(_STRING))), unique=("query_id",))
 
+_WRITTEN = (
+    ("query_id", _STRING),
+    ("text", _STRING),
+    ("answers", pa.list_(_STRING)),
+    ("docid", _STRING),
+    ("grade", pa.int32()),
+    ("document", _STRING),
+    ("style", _STRING),
+)
+WRITTEN_QUESTIONS = Schema("written questions", _schema(*_WRITTEN), unique=("query_id",))
+"""One row per question that an LLM wrote about a passage, with its answer: as format parquet a source of questions,
+judgements and answers. ``grade`` is 1."""
+DROPPED_QUESTIONS = Schema(
+    "dropped questions", _schema(*_WRITTEN, ("filter", _STRING), ("reason", _STRING)), unique=("query_id",)
+)
+"""The same for what a filter dropped, with its name and the reason. The question of an unreadable reply is empty."""
+
 CANDIDATE = pa.struct(
     [
         pa.field("docid", _STRING, nullable=False),

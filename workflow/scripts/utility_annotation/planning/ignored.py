@@ -34,7 +34,11 @@ def _without_effect(configuration: Configuration) -> Iterator[tuple[str, Setting
         if not pool.source.searched:
             why = f"on rows of format {pool.source.format}"
             yield f"pools.{name}.source", pool.source, ("depth", "retrievers"), why
-        if pool.source.pool is None:
+        if pool.source.sample is not None:
+            yield f"pools.{name}", pool, ("size", "seed", "relevance_level", "titles"), "on passages without a question"
+            of_parts = ("percent", "unsure", "between")
+            yield f"pools.{name}.source", pool.source, of_parts, "with a source of format passages"
+        elif pool.source.pool is None:
             keys = ("percent", "seed", "unsure", "between")
             yield f"pools.{name}.source", pool.source, keys, f"with a source of format {pool.source.format}"
         else:

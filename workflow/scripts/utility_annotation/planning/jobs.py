@@ -44,7 +44,6 @@ from ..settings import (
     Backbone,
     Configuration,
     Dataset,
-    Documents,
     Download,
     JobSettings,
     LabelChart,
@@ -56,7 +55,7 @@ from ..settings import (
     Split,
     Training,
 )
-from . import documents, exports, pools, report, reranking, results, retrieval, selection, work
+from . import exports, pools, report, reranking, results, retrieval, selection, work
 from .data import split_of
 from .training import starting_point
 
@@ -78,18 +77,6 @@ def fetch(configuration: Configuration, *, download: str) -> Download:
 def ingest_corpus(configuration: Configuration, *, dataset: str) -> Dataset:
     """A dataset as far as its corpus file depends on it."""
     return configuration.datasets[dataset].only("corpus", "titles")
-
-
-def ingest_documents(configuration: Configuration, *, dataset: str) -> Documents:
-    """Where documents are."""
-    return documents.of(configuration, dataset).only("path")
-
-
-def ingest_passages(configuration: Configuration, *, dataset: str) -> Dataset:
-    """A dataset as far as the passages of its documents depend on it."""
-    return configuration.datasets[dataset].only(
-        "documents.path", "documents.passage_length", "documents.overlap", "titles"
-    )
 
 
 def ingest_queries(configuration: Configuration, *, dataset: str, split: str) -> Split:

@@ -240,6 +240,7 @@ class Plan:
             "model": one_of(known.models),
             "pool": one_of(known.pools),
             "qa": one_of(known.qa),
+            "questions": one_of(known.questions),
             "reranked": one_of(known.reranked),
             "reranker": one_of(known.rerankers),
             "retriever": retriever,

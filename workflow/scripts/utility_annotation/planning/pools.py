@@ -20,7 +20,13 @@ def titles(configuration: Configuration, pool: str) -> bool:
 
 def built(configuration: Configuration) -> list[str]:
     """The pools that are built from training rows, published or mined."""
-    return [name for name, pool in configuration.pools.items() if pool.source.pool is None]
+    others = ("pool", "passages")
+    return [name for name, pool in configuration.pools.items() if pool.source.format not in others]
+
+
+def sampled(configuration: Configuration) -> list[str]:
+    """The pools of passages without questions."""
+    return [name for name, pool in configuration.pools.items() if pool.source.sample is not None]
 
 
 def parts(configuration: Configuration) -> list[str]:

@@ -25,7 +25,7 @@ from ..settings import (
 )
 from ..settings.base import nearest
 from ..settings.reranking import again_by_name
-from . import circles, documents, ignored, reranking, retrieval, selection, tables
+from . import circles, documents, ignored, questions, reranking, retrieval, selection, tables
 from .resources import REQUESTS, TARGETS
 
 
@@ -53,7 +53,7 @@ def problems(configuration: Configuration) -> Iterator[str]:
     for name, testset in configuration.testsets.items():
         yield from _testset(configuration, name, testset)
     yield from _lengths(configuration)
-    for module in (documents, reranking, selection, circles):
+    for module in (documents, questions, reranking, selection, circles):
         yield from module.problems(configuration)
     served = [each.served_model_name for each in configuration.annotators.values() if each.served_model_name]
     for name in configuration.performance.annotate.servers:

@@ -26,6 +26,7 @@ from .evaluation import Average, BertScore, Bm25, ExternalRun, QuestionAnswering
 from .hub import HubFiles
 from .labels import Labels, QuerySubset
 from .performance import EncodePerformance, EnginePerformance, Performance, ServerPerformance, TrainPerformance
+from .questions import Questions, RoundTrip
 from .report import ReportSettings
 from .reranking import Reranked, Reranker, Selected
 from .results import Cost, CostTable, Group, LabelChart, LabelTable, LineChart, ResultsTable, Series, ShownTraining
@@ -74,11 +75,13 @@ __all__ = [
     "PositiveSampling",
     "QuerySubset",
     "QuestionAnswering",
+    "Questions",
     "ReportSettings",
     "Reranked",
     "Reranker",
     "ResultsTable",
     "Retries",
+    "RoundTrip",
     "Sample",
     "Sampling",
     "Selected",

@@ -13,12 +13,13 @@ from .hub import DataPath
 class PoolSource(Settings):
     """Positives and hard negatives: published ones, or passages that this workflow retrieves."""
 
-    format: Literal["tevatron", "tevatron-ids", "dpr", "retrieved", "merged", "pool"] = Field(
+    format: Literal["tevatron", "tevatron-ids", "dpr", "retrieved", "merged", "pool", "passages"] = Field(
         "tevatron",
         description="tevatron: training rows that hold their passages (version 1); tevatron-ids: rows with document "
         "ids only (version 2), the texts come from the corpus; dpr: DPR's training JSON, hard negatives first; "
         "retrieved: the passages of the qrels, filled up with the top passages of `retrievers`; merged: the top "
-        "passages of `retrievers` alone, with or without qrels; pool: questions of another pool, with its candidates.",
+        "passages of `retrievers` alone, with or without qrels; pool: questions of another pool, with its candidates; "
+        "passages: passages of the corpus, each alone and without a question, for which an LLM writes questions.",
     )
     path: DataPath | None = Field(
         None,
@@ -53,7 +54,13 @@ class PoolSource(Settings):
         description="pool: from which to which percentage of its questions, in a random order. `[0, 10]` is a part of "
         "`[0, 20]`, and `[10, 20]` has none of it.",
     )
-    seed: int = Field(13, description="pool: seed of that order.")
+    seed: int = Field(13, description="pool, passages: seed of that order.")
+    sample: int | None = Field(
+        None,
+        ge=1,
+        description="passages: most passages, in a random order in which the first passages of all documents come "
+        "before their second ones. A larger sample contains a smaller one.",
+    )
     unsure: Name | None = Field(
         None,
         description="pool: a label set of source selector on the other pool: only the questions are taken of which it "
@@ -91,6 +98,12 @@ class PoolSource(Settings):
 
     @model_validator(mode="after")
     def _path_or_testset(self) -> PoolSource:
+        if (self.format == "passages") != (self.sample is not None):
+            raise ValueError("a source of format passages needs `sample`, and others have none")
+        if self.sample is not None:
+            if self.path is not None or self.testset is not None or self.duplicates == "drop":
+                raise ValueError("a source of format passages has no `path`, `testset` and `duplicates`")
+            return self
         if (self.format == "pool") != (self.pool is not None):
             raise ValueError("a source of format pool needs `pool`, and others have none")
         if self.pool is not None:

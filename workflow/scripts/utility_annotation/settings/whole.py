@@ -10,6 +10,7 @@ from .data import Dataset, Download, Model
 from .evaluation import Average, Bm25, ExternalRun, QuestionAnswering, Testset
 from .labels import Labels
 from .performance import Performance
+from .questions import Questions
 from .report import ReportSettings
 from .reranking import Reranked, Reranker, Selected
 from .results import Cost, CostTable, LabelChart, LabelTable, LineChart, ResultsTable
@@ -26,6 +27,7 @@ class Configuration(Settings):
     datasets: dict[Name, Dataset] = Field(description="Corpora with their questions.")
     pools: dict[Name, Pool] = Field({}, description="Candidate pools to annotate and to train on.")
     annotators: dict[Name, Annotator] = Field({}, description="LLMs that judge, or answer from retrieved passages.")
+    questions: dict[Name, Questions] = Field({}, description="Questions that an LLM writes about passages.")
     labels: dict[Name, Labels] = Field({}, description="Label sets.")
     backbones: dict[Name, Backbone] = Field({}, description="Encoders to train.")
     rerankers: dict[Name, Reranker] = Field({}, description="Cross-encoders to train.")

@@ -1,0 +1,103 @@
+"""The filters of written questions that look at the question and its passage alone."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ..annotation.prompts import length, words
+
+_FEWEST_WORDS, _MOST_WORDS = 2, 60
+_COPIED_WORDS, _COPIED_CHARACTERS = 8, 40
+"""A question that has so long a piece of its passage, in words and in characters, is copied from it."""
+_PASSAGE = "(?:passage|text|document|article|excerpt|paragraph|section|snippet)"
+_OF_THE_PASSAGE = re.compile(
+    rf"\b(?:this|above|following|given|provided|preceding) {_PASSAGE}\b"
+    r"|\bthe (?:passage|excerpt|snippet)\b"
+    rf"|\b(?:in|by|from|according to) the {_PASSAGE}\W*$"
+    r"|\baccording to (?:this|the (?:author|speaker|writer))\b",
+    re.IGNORECASE,
+)
+
+
+class Candidate(NamedTuple):
+    """A written question, its answer, and the text of the passage that it was written about."""
+
+    question: str
+    answer: str
+    passage: str
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A filter.
+
+    Attributes:
+        description: what it drops, for the documentation.
+        reason: why a candidate is dropped; empty if it is not.
+    """
+
+    description: str
+    reason: Callable[[Candidate], str]
+
+
+def _form(candidate: Candidate) -> str:
+    number = length(candidate.question)
+    if not any(map(str.isalpha, candidate.question)):
+        return "it has no letter"
+    if not _FEWEST_WORDS <= number <= _MOST_WORDS:
+        return f"it has {number} words"
+    return ""
+
+
+def _of_the_passage(candidate: Candidate) -> str:
+    found = _OF_THE_PASSAGE.search(candidate.question)
+    return f"it says {found[0]!r}" if found else ""
+
+
+def _copied(candidate: Candidate) -> str:
+    asked, told = (words(text.casefold()) for text in (candidate.question, candidate.passage))
+    longest = _longest_common(asked, told)
+    piece = " ".join(longest)
+    return f"it copies {piece!r}" if len(longest) >= _COPIED_WORDS and len(piece) >= _COPIED_CHARACTERS else ""
+
+
+def _longest_common(first: list[str], second: list[str]) -> list[str]:
+    """The longest run of words that both have."""
+    best, end = 0, 0
+    before = [0] * (len(second) + 1)
+    for place, word in enumerate(first, 1):
+        now = [0] * (len(second) + 1)
+        for other, its in enumerate(second, 1):
+            if word == its:
+                now[other] = before[other - 1] + 1
+                if now[other] > best:
+                    best, end = now[other], place
+        before = now
+    return first[end - best : end]
+
+
+def _script(candidate: Candidate) -> str:
+    asked, told = _main_script(candidate.question), _main_script(candidate.passage)
+    return f"it is in {asked} and its passage in {told}" if asked and told and asked != told else ""
+
+
+def _main_script(text: str) -> str:
+    """The script of most letters, such as LATIN or CJK."""
+    scripts = Counter(unicodedata.name(letter, "").partition(" ")[0] for letter in text if letter.isalpha())
+    japanese = scripts.pop("HIRAGANA", 0) + scripts.pop("KATAKANA", 0)
+    scripts["CJK"] += japanese
+    return scripts.most_common(1)[0][0] if scripts.total() else ""
+
+
+FILTERS: dict[str, Filter] = {
+    "form": Filter(f"questions without a letter, of one word, or of more than {_MOST_WORDS} words", _form),
+    "of-the-passage": Filter("questions that speak of the passage or the text (in English)", _of_the_passage),
+    "copied": Filter(f"questions with {_COPIED_WORDS} words or more in the order of the passage", _copied),
+    "script": Filter("questions in another script than their passage, such as Latin beside Cyrillic", _script),
+}
+"""By name, in the order in which they are asked; the first that drops a question gives the reason."""
