@@ -88,6 +88,7 @@ for pool in pools.sampled(CONFIG):
         input:
             corpus=pools.corpus(CONFIG, pool=pool),
             origins=pools.origins(CONFIG, pool=pool),
+            examples=plan.watched(pools.examples, ancient, pool=pool),
         output:
             pools.shards(CONFIG, pool=pool),
         log:
@@ -99,6 +100,7 @@ for pool in pools.sampled(CONFIG):
             config=plan.configuration_file,
             pool=pool,
             settings=plan.settings(document_jobs.sample_passages, pool=pool),
+            content=plan.content(pools.examples, pool=pool),
             code=plan.code("pool.py", "sample"),
         shell:
             "python {params.script} sample --config {params.config} --pool {params.pool} --corpus {input.corpus}"

@@ -122,6 +122,8 @@ rule write_report:
         verdicts=results.verdicts(CONFIG),
         agreements=results.agreements(CONFIG),
         comparisons=comparisons.shown(CONFIG),
+        documents=report_files.documents(CONFIG),
+        questions=report_files.questions(CONFIG),
         template=plan.resource(report_files.TEMPLATE),
         parts=list(map(plan.resource, report_files.PARTS)),
     output:

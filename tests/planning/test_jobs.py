@@ -41,7 +41,7 @@ EXPECTED: list[tuple[str, dict[str, str], set[str]]] = [
     ("ingest_corpus", {"dataset": "data"}, {"corpus", "titles"}),
     ("ingest_documents", {"dataset": "written"}, {"path"}),
     ("ingest_passages", {"dataset": "written"}, {*(f"documents.{key}" for key in PASSAGES), "titles"}),
-    ("sample_passages", {"pool": "passages"}, {"source.sample", "source.seed", "shards"}),
+    ("sample_passages", {"pool": "passages"}, {"source.sample", "source.seed", "source.examples", "shards"}),
     ("collect_questions", {"questions": "made"}, {"styles"}),
     (
         "keep_questions",

@@ -43,6 +43,8 @@ def test_the_filters_read_a_run_and_labels_where_they_are_asked_for() -> None:
         ({"pools/passages/source/sample": None}, "needs `sample`"),
         ({"pools/passages/source/path": "x"}, "has no `path`"),
         ({"pools/rows/source/sample": 5}, "others have none"),
+        ({"pools/rows/source/examples": {"format": "jsonl", "path": "x"}}, "only a source of format passages"),
+        ({"pools/passages/source/examples": {"format": "tevatron", "path": "x"}}, "which holds no queries"),
         ({"pools/passages/size": 5}, "has no effect on passages without a question"),
         ({"pools/passages/source/percent": [0, 5]}, "has no effect with a source of format passages"),
     ],

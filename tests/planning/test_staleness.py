@@ -51,7 +51,12 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
     ),
     (
         {"sample_passages"},
-        {"pools/passages/source/sample": 9, "pools/passages/source/seed": 2, "pools/passages/shards": 3},
+        {
+            "pools/passages/source/sample": 9,
+            "pools/passages/source/seed": 2,
+            "pools/passages/source/examples": SOURCE,
+            "pools/passages/shards": 3,
+        },
     ),
     ({"collect_questions"}, {"questions/made/styles": ["keyword"]}),
     # the passages, the replies and the ranking are input files

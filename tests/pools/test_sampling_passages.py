@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from utility_annotation.common.errors import InputError
 from utility_annotation.io.schemas import CORPUS, ORIGINS, POOL
 from utility_annotation.pools.sampling import sample_passages
-from utility_annotation.settings import PoolSource
+from utility_annotation.settings import PoolSource, Source
 
 WORDS = " ".join(f"word{number}" for number in range(20))
 SIZES = {"long.md": 50, "short.md": 2, "other.md": 3}
@@ -64,6 +65,17 @@ def test_a_row_has_its_passage_alone(corpus: Path) -> None:
         "query": "",
         "candidates": [{"docid": docid, "title": "T", "text": f"{docid} {WORDS}", "human": False, "rank": 1}],
     }
+
+
+def test_examples_stand_in_place_of_a_question(corpus: Path) -> None:
+    questions = [{"query_id": f"q{number}", "text": f"question\n{number}"} for number in range(9)]
+    file = corpus.parent / "questions.jsonl"
+    file.write_text("".join(f"{json.dumps(row)}\n" for row in questions))
+    source = PoolSource(format="passages", sample=9, examples=Source(format="jsonl", path=str(file)))
+    sample_passages(source, corpus, None, [corpus.parent / "0.parquet"])
+    shown = [row["query"].split(" | ") for row in POOL.read(corpus.parent / "0.parquet").to_pylist()]
+    assert {len(set(examples)) for examples in shown} == {5}
+    assert {example for examples in shown for example in examples} == {f"question {number}" for number in range(9)}
 
 
 def test_a_corpus_of_short_passages_is_refused(tmp_path: Path) -> None:

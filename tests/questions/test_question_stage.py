@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,12 @@ def test_each_style_asks_about_the_passage(stage: QuestionStage) -> None:
     asked = request.chat[-1].content
     assert "Guide The ship sails at noon." in asked
     assert asked.endswith("Question: ...\nAnswer: ...")
+
+
+def test_examples_are_shown_where_there_are_some(stage: QuestionStage) -> None:
+    (request,) = stage.requests(replace(ITEM, query="who sails? | when does it leave?"))
+    assert "who sails? | when does it leave?" in request.chat[-1].content
+    assert "really asked" not in stage.requests(ITEM)[0].chat[-1].content
 
 
 @pytest.mark.parametrize(

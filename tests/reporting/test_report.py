@@ -439,3 +439,20 @@ def test_a_comparison_shows_groups_and_passages_as_text(tmp_path: Path, template
     assert ["BM25", "finds nothing", "3", "+9.0", ""] in page.rows
     assert ["1", "", "1", "a <script>alert(1)</script> passage"] in page.rows
     assert not any(tag == "script" for tag, _ in page.tags)
+
+
+def test_documents_and_written_questions_are_counted_with_examples(tmp_path: Path, template: Path) -> None:
+    documents = {"documents": {"read": 1200, "copy": 3}, "passages": 9000, "reasons": {"it is <encrypted>": 2}}
+    write_json(tmp_path / "own.json", documents | {"boilerplate": {"blocks": 70, "examples": {}}})
+    example = {"query_id": "q", "text": "What is <this>?", "reason": "it says 'this text'"}
+    questions = {"train": 80, "held_out": 20, "documents": 1100, "dropped": {"of-the-passage": 1}}
+    write_json(tmp_path / "made" / "summary.json", questions | {"examples": {"of-the-passage": [example]}})
+    files = {"documents": [tmp_path / "own.json"], "questions": [tmp_path / "made" / "summary.json"]}
+    page = render(template, files)
+    assert "own: 9,000 passages of 1,200 documents. 3 documents are copies" in " ".join(page.text.split())
+    assert ["it is <encrypted>", "2"] in page.rows
+    assert ["of-the-passage", "1"] in [row[:2] for row in page.rows]
+    shown = next(row[2] for row in page.rows if row[0] == "of-the-passage")
+    assert "What is <this>?" in shown
+    assert "it says 'this text'" in shown
+    assert "documents" in {attributes.get("id") for _, attributes in page.tags}

@@ -89,6 +89,8 @@ def page(arguments: argparse.Namespace) -> None:
         verdicts=_paths(results.verdicts(configuration)),
         comparisons=_paths(comparisons.shown(configuration)),
         agreements=_paths(results.agreements(configuration)),
+        documents=_paths(files.documents(configuration)),
+        questions=_paths(files.questions(configuration)),
     )
     write_text(arguments.output, html)
 

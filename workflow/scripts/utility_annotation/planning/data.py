@@ -29,6 +29,8 @@ def outside_settings(configuration: Configuration) -> Iterator[tuple[str, str]]:
     for name, pool in configuration.pools.items():
         if pool.source.path is not None:
             yield f"pools.{name}.source.path", pool.source.path
+        if pool.source.examples is not None:
+            yield f"pools.{name}.source.examples.path", pool.source.examples.path
     for name, labels in configuration.labels.items():
         if labels.file is not None:
             yield f"labels.{name}.file.path", labels.file.path

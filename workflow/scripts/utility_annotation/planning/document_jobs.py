@@ -32,4 +32,4 @@ def keep_questions(configuration: Configuration, *, questions: str) -> Questions
 
 def sample_passages(configuration: Configuration, *, pool: str) -> Pool:
     """A pool of passages as far as its rows depend on it."""
-    return configuration.pools[pool].only("source.sample", "source.seed", "shards")
+    return configuration.pools[pool].only("source.sample", "source.seed", "source.examples", "shards")

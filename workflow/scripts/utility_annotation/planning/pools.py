@@ -113,6 +113,12 @@ def origins(configuration: Configuration, *, pool: str) -> list[str]:
     return [documents.origins(dataset)] if configuration.datasets[dataset].documents else []
 
 
+def examples(configuration: Configuration, *, pool: str) -> list[str]:
+    """The questions of a user's own that an LLM is shown beside the passages of a pool, if there are any."""
+    source = configuration.pools[pool].source.examples
+    return data.source_files(configuration, source.path, "queries.jsonl") if source else []
+
+
 def duplicates(configuration: Configuration, *, pool: str) -> list[str]:
     """The duplicates of which a pool holds one each; none where it keeps them all."""
     dropped = configuration.pools[pool].source.duplicates == "drop"

@@ -96,6 +96,16 @@ def tables(configuration: Configuration) -> list[str]:
     return list(map(results.table_csv, results.tables(configuration)))
 
 
+def documents(configuration: Configuration) -> list[str]:
+    """What became of the files of each folder of documents."""
+    return [f"results/documents/{name}.json" for name, each in configuration.datasets.items() if each.documents]
+
+
+def questions(configuration: Configuration) -> list[str]:
+    """What became of the questions that an LLM wrote."""
+    return [f"results/questions/{name}/summary.json" for name in configuration.questions]
+
+
 def training_records(configuration: Configuration) -> list[str]:
     """What each shown training left beside its model."""
     return [f"{model}/training.json" for model in results.shown_models(configuration)]

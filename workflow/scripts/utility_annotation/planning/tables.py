@@ -36,6 +36,7 @@ def choices() -> dict[str, dict[str, str]]:
     return {
         "datasets.*.corpus.format": _descriptions(_holding("passages")),
         **{f"datasets.*.splits.*.{key}.format": _descriptions(_holding(kind)) for key, kind in _HELD.items()},
+        "pools.*.source.examples.format": _descriptions(_holding("queries")),
         "labels.*.source": descriptions(),
         "labels.*.file.format": _descriptions(_holding("judgements")),
         "backbones.*.pooling": _descriptions(POOLINGS),
@@ -63,6 +64,8 @@ def problems(configuration: Configuration) -> Iterator[str]:
         for part, split in dataset.splits.items():
             for key, kind in _HELD.items():
                 yield from _source(f"datasets.{name}.splits.{part}.{key}", getattr(split, key), kind)
+    for name, pool in configuration.pools.items():
+        yield from _source(f"pools.{name}.source.examples", pool.source.examples, "queries")
     for name, labels in configuration.labels.items():
         yield from _unknown(f"labels.{name}.source", labels.source, descriptions(), "sources of labels")
         yield from _source(f"labels.{name}.file", labels.file, "judgements")

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import heapq
 import logging
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ..annotation.prompts import length
 from ..common.errors import InputError
 from ..common.hashing import random_place
+from ..io.formats import read_queries
 from ..io.passages import find_passages
 from ..io.schemas import CORPUS, ORIGINS, POOL
 from ..settings import PoolSource
 from .shards import shard_of
 
 _LOG = logging.getLogger(__name__)
+_EXAMPLES = 5
+"""Questions that are shown beside a passage."""
 _LEAST_WORDS = 20
 """A shorter passage, such as a reference to another place, says too little to ask about."""
 
@@ -23,7 +27,8 @@ _LEAST_WORDS = 20
 def sample_passages(source: PoolSource, corpus: Path, origins: Path | None, outputs: Sequence[Path]) -> int:
     """Write the shards of a pool of format ``passages`` (schema ``POOL``); return the number of passages.
 
-    A row's ``query_id`` is the docid of its passage, and its question is empty. The passages of each document have a
+    A row's ``query_id`` is the docid of its passage. In place of a question it has examples of questions, if there are
+    any, joined by ``|``: a random choice for each passage. The passages of each document have a
     random order. The first ones of all documents come before the second ones, and so on. Short passages are left out.
 
     Args:
@@ -50,15 +55,24 @@ def sample_passages(source: PoolSource, corpus: Path, origins: Path | None, outp
             path=corpus,
         )
     passages = find_passages(corpus, chosen)
+    examples = {query.query_id: query.text for query in read_queries(source.examples)} if source.examples else {}
     shards: list[list[dict[str, object]]] = [[] for _ in outputs]
     for docid in chosen:
         title, text = passages[docid]
         candidate = {"docid": docid, "title": title, "text": text, "human": False, "rank": 1}
-        shards[shard_of(docid, len(outputs))].append({"query_id": docid, "query": "", "candidates": [candidate]})
+        shards[shard_of(docid, len(outputs))].append(
+            {"query_id": docid, "query": _examples(docid, examples, source.seed), "candidates": [candidate]}
+        )
     for output, rows in zip(outputs, shards, strict=True):
         POOL.write(output, POOL.rows(rows))
     _LOG.info("%d of %d passages, of %d documents", len(chosen), len(turns), len(of_document))
     return len(chosen)
+
+
+def _examples(docid: str, questions: Mapping[str, str], seed: int) -> str:
+    """Some questions for a passage, as one text."""
+    chosen = heapq.nsmallest(_EXAMPLES, questions, key=lambda query_id: random_place(f"{docid}\n{query_id}", seed))
+    return " | ".join(" ".join(questions[query_id].split()) for query_id in chosen)
 
 
 def _documents(origins: Path) -> Iterator[tuple[str, str]]:

@@ -49,6 +49,8 @@ def render(
     verdicts: Sequence[Path] = (),
     comparisons: Sequence[Path] = (),
     agreements: Sequence[Path] = (),
+    documents: Sequence[Path] = (),
+    questions: Sequence[Path] = (),
 ) -> str:
     """The page as HTML.
 
@@ -65,6 +67,8 @@ def render(
         samples: files of :func:`.cards.collect`, one per pool.
         verdicts: texts, each with its picture beside it.
         agreements: JSON files whose ``groups`` are of :func:`..labels.judges.agreement`, each named as its table.
+        documents: summaries of :func:`..documents.corpus.make_corpus`, each named as its dataset.
+        questions: summaries of :func:`..questions.keep.keep`, each in a folder of their name.
         comparisons: pages of :func:`.comparison.to_markdown`, each with its figures beside it.
     """
     records = list(map(read_training, trainings))
@@ -95,6 +99,8 @@ def render(
         pools=list(map(read_sample, samples)),
         verdicts=[(path.read_text("utf-8").strip(), _embedded(path.with_suffix(".svg"))) for path in verdicts],
         comparisons=[read_json(path.with_suffix(".json"), "examples") for path in comparisons],
+        documents={path.stem: read_json(path, "documents", "passages") for path in documents},
+        questions={path.parent.name: read_json(path, "dropped", "examples") for path in questions},
         style=Markup((template.parent / "style.css").read_text(encoding="utf-8")),
         script=Markup(script),
         script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),

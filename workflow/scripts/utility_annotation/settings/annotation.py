@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from .base import Name, OutsidePath, Settings
+from .data import Source
 from .hub import DataPath
 
 
@@ -61,6 +62,9 @@ class PoolSource(Settings):
         description="passages: most passages, in a random order in which the first passages of all documents come "
         "before their second ones. A larger sample contains a smaller one.",
     )
+    examples: Source | None = Field(
+        None, description="passages: questions of your own, of which the LLM is shown some beside each passage."
+    )
     unsure: Name | None = Field(
         None,
         description="pool: a label set of source selector on the other pool: only the questions are taken of which it "
@@ -100,6 +104,8 @@ class PoolSource(Settings):
     def _path_or_testset(self) -> PoolSource:
         if (self.format == "passages") != (self.sample is not None):
             raise ValueError("a source of format passages needs `sample`, and others have none")
+        if self.examples is not None and self.sample is None:
+            raise ValueError("only a source of format passages has `examples`")
         if self.sample is not None:
             if self.path is not None or self.testset is not None or self.duplicates == "drop":
                 raise ValueError("a source of format passages has no `path`, `testset` and `duplicates`")
