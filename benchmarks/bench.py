@@ -23,6 +23,7 @@ from types import ModuleType
 from typing import Any
 
 import demo
+import document_speed
 import measure
 import page
 import plan_speed
@@ -57,6 +58,7 @@ BENCHMARKS = {
 } | {
     "start-up": Benchmark(start_up.measure_starts, start_up.section),
     "vllm": Benchmark(vllm_speed.measure_vllm, vllm_speed.section),
+    "documents": Benchmark(document_speed.measure_documents, document_speed.section),
     "store": Benchmark(store_speed.measure_store, store_speed.section),
     "plans": Benchmark(plan_speed.measure_plans, plan_speed.section),
     "demo": Benchmark(lambda rounds: demo.measure_demo(), demo.section),

@@ -17,6 +17,8 @@ pytestmark = pytest.mark.snakemake
 
 FILES = ("config/own-documents.yaml", "config/own-documents-small.yaml", "config/edited.yaml")
 THINGS = ("anchor", "bakery", "compass", "dragon", "elevator", "forest", "garden", "harbour", "island", "jungle")
+LATER = "zeppelin"
+"""The document that is added to the finished run."""
 PLACES = ("in the north", "in the south")
 
 
@@ -24,7 +26,7 @@ def _reply(request: Received) -> Answer:
     """Asks about the thing of the passage, says too much about one of them, and picks the first two passages."""
     asked = request.body["messages"][-1]["content"]
     if "Question: ..." in asked:
-        thing = next(each for each in THINGS if each in asked)
+        thing = next(each for each in (*THINGS, LATER) if each in asked)
         place = next(each for each in PLACES if each in asked)
         style = "keeper" if "search box" in asked else "who is the keeper of the"
         content = f"Question: {style} {thing} {place}\nAnswer: the keeper of the {thing}"
@@ -38,6 +40,11 @@ def _reply(request: Received) -> Answer:
     return Answer({"choices": [message], "usage": {"prompt_tokens": 9, "completion_tokens": 2}})
 
 
+def _write(folder: Path, thing: str) -> None:
+    sections = (f"## The {thing} {place}\n\n" + f"The {thing} {place} has a keeper. " * 12 for place in PLACES)
+    (folder / f"{thing}.md").write_text(f"# All about the {thing}\n\n" + "\n\n".join(sections))
+
+
 @pytest.fixture(scope="module")
 def finished(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy with ten documents of two sections each, run."""
@@ -45,8 +52,7 @@ def finished(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     own = folder / "raw" / "own" / "documents"
     own.mkdir(parents=True)
     for thing in THINGS:
-        sections = (f"## The {thing} {place}\n\n" + f"The {thing} {place} has a keeper. " * 12 for place in PLACES)
-        (own / f"{thing}.md").write_text(f"# All about the {thing}\n\n" + "\n\n".join(sections))
+        _write(own, thing)
     llm = {"engine": "openai", "served_model_name": "judge", "model": None, "max_model_len": None}
     small = yaml.safe_load((folder / FILES[1]).read_text())
     (folder / FILES[1]).write_text(yaml.safe_dump(small | {"annotators": {}}))
@@ -103,3 +109,19 @@ def test_the_report_says_where_a_passage_is_from(finished: Path) -> None:
 
 def test_nothing_is_left_to_do(finished: Path) -> None:
     assert not planned(finished, "own", "--configfile", *FILES)
+
+
+def test_a_document_that_is_added_is_all_that_is_paid_for(finished: Path) -> None:
+    _write(finished / "raw" / "own" / "documents", LATER)
+    edited = yaml.safe_load((finished / FILES[2]).read_text())
+    with ScriptedServer(_reply) as server:
+        edited["performance"]["annotate"]["server"]["url"] = server.url
+        (finished / FILES[2]).write_text(yaml.safe_dump(edited))
+        target = "results/questions/made/train.parquet"
+        result = snakemake(finished, target, "--cores", "2", "--configfile", *FILES, having=fast_environment)
+        assert result.returncode == 0, result.stderr[-3000:] + result.stdout[-2000:]
+        asked = [json.dumps(request.body["messages"]) for request in server.received]
+    assert asked
+    assert all(LATER in each for each in asked)
+    questions = [*_train(finished), *WRITTEN_QUESTIONS.read(finished / target.replace("train", "held-out")).to_pylist()]
+    assert f"{LATER}.md" in {row["document"] for row in questions}
