@@ -52,3 +52,17 @@ def test_the_filters_read_a_run_and_labels_where_they_are_asked_for() -> None:
 def test_what_does_not_fit_is_refused(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(InputError, match=words):
         at_places(changes)
+
+
+def test_questions_that_come_after_themselves_are_refused() -> None:
+    source = {"format": "parquet", "path": "results/questions/made/train.parquet"}
+    kept = {
+        "datasets/written/splits/kept": {"queries": source, "qrels": source},
+        "testsets/kept": {"dataset": "written", "split": "kept"},
+        "pools/kept": {"dataset": "written", "split": "kept", "source": {"format": "retrieved", "testset": "kept"}},
+        "labels/kept": {"pool": "kept", "source": "human"},
+        "trainings/kept": {"labels": "kept", "loss": "singlelh"},
+    }
+    at_places(kept)
+    with pytest.raises(InputError, match=r"labels\.kept: it comes after itself .*questions\.made"):
+        at_places(kept | {"questions/made/round_trip/retriever": "encoder/kept"})

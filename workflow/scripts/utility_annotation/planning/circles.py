@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 
-from ..settings import Configuration, Labels, Pool, Reranked, Selected, Training
-from . import runs
+from ..settings import Configuration, Labels, Pool, Questions, Reranked, Selected, Training
+from . import questions, runs
 
 
 def problems(configuration: Configuration) -> Iterator[str]:
@@ -32,6 +32,7 @@ def _before(configuration: Configuration) -> dict[str, list[str]]:
         **{f"trainings.{name}": _of_training(training) for name, training in configuration.trainings.items()},
         **{f"labels.{name}": _of_labels(configuration, labels) for name, labels in configuration.labels.items()},
         **{f"pools.{name}": _of_pool(configuration, pool) for name, pool in configuration.pools.items()},
+        **{f"questions.{name}": _of_questions(configuration, each) for name, each in configuration.questions.items()},
         **{
             f"{section}.{name}": _of_ranking(configuration, ranking)
             for section, named in rankings.items()
@@ -56,7 +57,15 @@ def _of_labels(configuration: Configuration, labels: Labels) -> list[str]:
 def _of_pool(configuration: Configuration, pool: Pool) -> list[str]:
     source = pool.source
     own = _named("pools", source.pool) + _named("labels", source.unsure)
+    if source.sample is not None:
+        return own
+    own += _named("questions", *questions.of_split(configuration, pool.dataset, pool.split))
     return own + [name for each in source.retrievers for name in _of_retriever(configuration, each)]
+
+
+def _of_questions(configuration: Configuration, settings: Questions) -> list[str]:
+    own = _named("pools", settings.pool) + _named("labels", settings.answerable)
+    return own + (_of_retriever(configuration, settings.round_trip.retriever) if settings.round_trip else [])
 
 
 def _of_ranking(configuration: Configuration, ranking: Reranked | Selected) -> list[str]:

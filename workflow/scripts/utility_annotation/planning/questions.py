@@ -61,6 +61,16 @@ def answerable(configuration: Configuration, *, questions: str) -> list[str]:
     return [] if named is None else [labels.file(named)]
 
 
+def of_split(configuration: Configuration, dataset: str, split: str) -> Iterator[str]:
+    """The questions that a split has of those that are kept; none where its files are others."""
+    members = configuration.datasets[dataset].splits if dataset in configuration.datasets else {}
+    sources = (members[split].queries, members[split].qrels, members[split].answers) if split in members else ()
+    paths = {Path(source.path) for source in sources if source is not None}
+    for name in configuration.questions:
+        if paths & {Path(folder(name), part) for part in ("train.parquet", "held-out.parquet")}:
+            yield name
+
+
 def problems(configuration: Configuration) -> Iterator[str]:
     """One sentence for each setting of questions that leads nowhere or does not fit."""
     for name, settings in configuration.questions.items():
