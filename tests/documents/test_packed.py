@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from made import docx, epub, packed
+from made import docx, epub, packed, replaced
 
 from utility_annotation.documents import packed as readers
 from utility_annotation.documents.blocks import Block, Unreadable
@@ -21,6 +21,19 @@ def test_chapters_of_a_book_come_in_reading_order() -> None:
     document = readers.read_epub(book)
     assert (document.title, document.note) == ("Book", "")
     assert document.blocks == [Block("one", ("First",)), Block("two", ("Second",))]
+
+
+@pytest.mark.parametrize(
+    ("declaration", "encoding"),
+    [("", "utf-8"), ("", "utf-16"), ("utf-8", "utf-8"), ("iso-8859-1", "latin-1"), ("unknown", "utf-8")],
+)
+def test_a_chapter_is_read_in_its_encoding(declaration: str, encoding: str) -> None:
+    begins = f'<?xml version="1.0" encoding="{declaration}"?>\n' if declaration else ""
+    book = epub({"a": ""}, order=["a"])
+    chapter = f"{begins}<html><body><p>Die Straße führt über die Brücke.</p></body></html>".encode(encoding)
+    assert readers.read_epub(replaced(book, "OEBPS/a.xhtml", chapter)).blocks == [
+        Block("Die Straße führt über die Brücke.")
+    ]
 
 
 def test_a_lost_chapter_is_told() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import posixpath
+import re
 import zipfile
+from contextlib import suppress
 from urllib.parse import unquote
 
 import mammoth
@@ -12,9 +14,12 @@ from lxml import etree
 
 from .blocks import LARGEST, Block, Document, Unreadable, one_line
 from .markup import blocks_of_html
+from .plain import decoded
 
 _OLE = b"\xd0\xcf\x11\xe0"
 """How Word's files begin that are encrypted, or of its format before 2007."""
+_ENCODING = re.compile(rb"""\s*<\?xml[^>]*?\bencoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
+"""The encoding that XML declares."""
 _CONTAINER, _ENCRYPTION = "META-INF/container.xml", "META-INF/encryption.xml"
 
 
@@ -59,7 +64,7 @@ def read_epub(data: bytes) -> Document:
         blocks: list[Block] = []
         for name in order:
             if name not in lost:
-                blocks += blocks_of_html(_read(book, name))
+                blocks += blocks_of_html(_xhtml(_read(book, name)))
         note = f"{len(lost)} of {len(order)} chapters are not in it" if lost else ""
         return Document(_text_of(package, "title"), blocks, note=note)
 
@@ -98,6 +103,15 @@ def _xml(archive: zipfile.ZipFile, name: str) -> etree._Element:
         return etree.fromstring(_read(archive, name), parser)
     except etree.XMLSyntaxError as error:
         raise Unreadable(f"it is broken ({name}: {error})") from None
+
+
+def _xhtml(data: bytes) -> str:
+    """A chapter as text. It is XML, and so UTF-8 unless it says otherwise; a parser of HTML takes it for Latin-1."""
+    declared = _ENCODING.match(data)
+    with suppress(LookupError, UnicodeError):
+        if declared:
+            return data.decode(declared[1].decode())
+    return decoded(data)
 
 
 def _text_of(tree: etree._Element, name: str) -> str:
