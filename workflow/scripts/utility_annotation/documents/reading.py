@@ -99,7 +99,7 @@ def _rows_of_files(folder: Path, names: list[str], processes: int) -> Iterator[I
     several = [name for name in names if (reader := reader_of(name)) and reader.read is None]
     single = sorted(set(names) - set(several))
     for name, rows in each(partial(rows_of_file, folder), single, processes):
-        failed = f"its reader crashed, or took more than {SECONDS} seconds"
+        failed = f"its reader crashed, needed too much memory, or took more than {SECONDS} seconds"
         yield iter(rows or [_row(name, "unreadable", failed)])
     for name in several:
         yield rows_of_several(folder, name)
