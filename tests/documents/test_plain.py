@@ -16,10 +16,12 @@ def _blocks(text: str) -> list[tuple[str, tuple[str, ...]]]:
 
 def test_lines_of_a_paragraph_are_joined() -> None:
     assert _blocks("one\ntwo\n\n\nthree\r\nfour") == [("one two", ()), ("three four", ())]
+    assert _blocks("one\rtwo\r\rthree") == [("one two", ()), ("three", ())]
 
 
 def test_lists_and_listings_keep_their_lines() -> None:
     assert _blocks("- one\n- two") == [("- one\n- two", ())]
+    assert _blocks("=== ===\na   b\n=== ===") == [("=== ===\na   b\n=== ===", ())]
     assert _blocks("x:\n    y = 1\n    z = 2") == [("x:\n    y = 1\n    z = 2", ())]
 
 

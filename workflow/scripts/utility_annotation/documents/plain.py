@@ -11,7 +11,7 @@ from charset_normalizer import from_bytes
 from .blocks import Block, Document, Headings, Unreadable, one_line
 
 _UNDERLINE = re.compile(r"([=\-~^\"'`#*+.:_])\1{2,}")
-_KEEPS_LINES = re.compile(r"\s|[-*•–+] |\(?\w{1,3}[.)] |[|>]")
+_KEEPS_LINES = re.compile(r"\s|[-=+]{3}|[-*•–+] |\(?\w{1,3}[.)] |[|>]")
 """How a line begins that is not the rest of the line before it: indented, or an item of a list or a table."""
 _BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
@@ -43,7 +43,7 @@ def read_text(data: bytes) -> Document:
 def blocks_of_text(text: str) -> Iterator[Block]:
     """Paragraphs between blank lines. The lines of a paragraph are joined unless they are items or indented."""
     headings, styles = Headings(), list[str]()
-    for paragraph in re.split(r"\n\s*\n", text.replace("\r\n", "\n").replace("\f", "\n\n")):
+    for paragraph in re.split(r"\n\s*\n", text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n\n")):
         lines = [line.rstrip() for line in paragraph.split("\n") if line.strip()]
         while heading := _heading(lines):
             title, style, length = heading
