@@ -59,6 +59,18 @@ def test_a_shard_is_stale_by_its_own_files_alone(tmp_path: Path, monkeypatch: py
     assert sorted(changed) == [False, True]
 
 
+def test_a_folder_is_looked_through_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "own" / "documents"
+    folder.mkdir(parents=True)
+    (folder / "a.md").write_text("x")
+    looked = []
+    monkeypatch.setattr(documents.folder, "files", lambda path: looked.append(path) or ["a.md"])
+    for shard in ("0000-of-0002", "0001-of-0002"):
+        documents.content(WHOLE, dataset="written", shard=shard)
+    assert looked == [folder]
+
+
 def test_a_file_in_the_place_of_a_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "own").mkdir()

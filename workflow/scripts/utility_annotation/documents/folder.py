@@ -31,8 +31,9 @@ def files(folder: Path) -> list[str]:
     found: list[str] = []
     for parent, folders, names in os.walk(folder, onerror=refuse):
         folders[:] = filter(is_data, folders)
-        found += (os.path.relpath(os.path.join(parent, name), folder) for name in filter(is_data, names))
-    return sorted(name for name in found if (folder / name).is_file())
+        places = (os.path.join(parent, name) for name in filter(is_data, names))
+        found += (os.path.relpath(place, folder) for place in places if os.path.isfile(place))
+    return sorted(found)
 
 
 def of_shard(names: Iterable[str], shard: str) -> list[str]:
