@@ -96,6 +96,16 @@ def test_control_characters_do_not_reach_a_passage(tmp_path: Path) -> None:
     assert rows_of_file(tmp_path, "a.txt")[0]["blocks"][0]["text"] == "one [31mtwo end"
 
 
+def test_a_word_has_no_soft_hyphens(tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_text("<title>Doc&shy;ument</title><h1>Head&shy;ing</h1><p>exam&shy;ple</p>")
+    row = rows_of_file(tmp_path, "a.html")[0]
+    assert (row["title"], row["blocks"][0]["headings"], row["blocks"][0]["text"]) == (
+        "Document",
+        ["Heading"],
+        "example",
+    )
+
+
 def _lines(*rows: Any) -> str:
     return "".join(f"{json.dumps(row)}\n" for row in rows)
 
