@@ -72,6 +72,13 @@ def test_sentences_of_the_overlap_begin_the_next_passage(tokenizer: PreTrainedTo
         assert before.text.split(". ")[-1].rstrip(".") == after.text.split(". ")[0].rstrip(".")
 
 
+def test_no_number_or_address_is_cut_at_its_signs(tokenizer: PreTrainedTokenizerBase) -> None:
+    words = [f"{number},{number:03} https://a.org:{8000 + number}/x" for number in range(1, 60)]
+    found = _passages(tokenizer, [Block(" ".join(words))])
+    assert len(found) > 2
+    assert not [passage for passage in found if passage.text.endswith((",", ":"))]
+
+
 def test_languages_without_spaces_are_cut_after_sentences(tokenizer: PreTrainedTokenizerBase) -> None:
     sentence = "自然言語処理は人間の言葉を計算機に処理させる技術である。"
     found = _passages(tokenizer, [Block(sentence * 6)])

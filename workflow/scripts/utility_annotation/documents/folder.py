@@ -64,7 +64,7 @@ def state(folder: Path, names: Iterable[str]) -> dict[str, tuple[int, int]]:
     for name in names:
         try:
             status = (folder / name).stat()
-        except FileNotFoundError:
+        except OSError:
             continue
         found[name] = (status.st_size, status.st_mtime_ns)
     return found

@@ -32,7 +32,7 @@ _LONGEST = 1 << 20
 _BOUNDARIES = (
     re.compile(r"\n"),
     re.compile(r"[.!?…]+[\"'”’»)\]]*\s+|[。！？｡．؟۔।]+[\"'”’」』）]*\s*"),
-    re.compile(r"[,;:、，；：،؛]\s*"),
+    re.compile(r"[,;:]\s+|[、，；：،؛]\s*"),
     re.compile(r"\s+"),
 )
 """Where a passage may end, the best first: after a block, a sentence, a clause, a word."""
