@@ -9,7 +9,9 @@ import pytest
 from whole import WHOLE, at_places
 
 from utility_annotation.common.errors import InputError
+from utility_annotation.documents.workers import MEMORY
 from utility_annotation.planning import documents
+from utility_annotation.planning.resources import REQUESTS
 
 
 def test_shards_and_tokenizer_have_their_places() -> None:
@@ -69,6 +71,11 @@ def test_a_folder_is_looked_through_once(tmp_path: Path, monkeypatch: pytest.Mon
     for shard in ("0000-of-0002", "0001-of-0002"):
         documents.content(WHOLE, dataset="written", shard=shard)
     assert looked == [folder]
+
+
+def test_a_reader_cannot_take_the_memory_of_its_job() -> None:
+    asked = REQUESTS["ingest_documents"].megabytes(0, 1, 0)
+    assert asked * 10**6 * 0.6 > MEMORY
 
 
 def test_a_file_in_the_place_of_a_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,8 +17,8 @@ _Result = TypeVar("_Result")
 
 SECONDS = 300
 """What takes longer is ended."""
-MEMORY = 8 << 30
-"""Bytes of address space of a process."""
+MEMORY = 4 << 30
+"""Bytes of address space of a process. A job that takes more than it asked for is ended whole by its scheduler."""
 _WAITING = 8
 """Items per process that are handed over at a time."""
 
