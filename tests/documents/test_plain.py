@@ -52,6 +52,24 @@ def test_encodings(data: bytes, text: str | None) -> None:
     assert decoded(data) == (text or data.decode("cp1252"))
 
 
+def test_a_broken_byte_leaves_the_rest_of_a_text_whole() -> None:
+    whole = "Die Straße führt über größere Brücken nach Süden. " * 20
+    assert decoded(whole.encode() + b"\xff" + whole.encode()) == f"{whole}\ufffd{whole}"
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "shift_jis", "gb18030", "koi8-r", "euc-kr"])
+def test_other_encodings_are_told_from_a_broken_one(encoding: str) -> None:
+    words = {
+        "cp1252": "Die Straße führt über größere Brücken nach Süden, sagt er. ",
+        "shift_jis": "日本語の文章をシフトJISで書くと、文字化けすることがあります。",
+        "gb18030": "这是一个测试文件，内容是中文。",
+        "koi8-r": "Это тестовый файл на русском языке. ",
+        "euc-kr": "이것은 한국어 시험 파일입니다. ",
+    }
+    text = words[encoding] * 9
+    assert decoded(text.encode(encoding)) == text
+
+
 @pytest.mark.parametrize("data", [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"a\0b"])
 def test_what_is_no_text_is_refused(data: bytes) -> None:
     with pytest.raises(Unreadable):

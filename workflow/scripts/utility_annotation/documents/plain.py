@@ -15,6 +15,9 @@ _KEEPS_LINES = re.compile(r"\s|[-=+]{3}|[-*•–+] |\(?\w{1,3}[.)] |[|>]")
 """How a line begins that is not the rest of the line before it: indented, or an item of a list or a table."""
 _BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
+_BROKEN, _FEW = "\ufffd", 0.1
+"""Of the characters beyond ASCII so few may be broken in a text of UTF-8. In another encoding nearly all are."""
+
 
 def decoded(data: bytes) -> str:
     """The text of a file, whatever its encoding.
@@ -26,10 +29,13 @@ def decoded(data: bytes) -> str:
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError:
-        best = from_bytes(data).best()
-        if best is None:
-            raise Unreadable("it is no text, or in an unknown encoding") from None
-        text = str(best)
+        text = data.decode(encoding, "replace")
+        broken, others = text.count(_BROKEN), sum(not character.isascii() for character in text)
+        if broken > _FEW * others:
+            best = from_bytes(data).best()
+            if best is None:
+                raise Unreadable("it is no text, or in an unknown encoding") from None
+            text = str(best)
     if "\0" in text:
         raise Unreadable("it is no text")
     return text
