@@ -111,6 +111,12 @@ def test_an_encoding_is_found_out() -> None:
     assert [block.text for block in read_html(page.encode("latin-1")).blocks] == ["Straße"]
 
 
+def test_a_broken_byte_leaves_the_rest_of_a_page_whole() -> None:
+    text = "Die Straße führt über größere Brücken nach Süden. " * 9
+    page = f'<html><head><meta charset="utf-8"></head><body><p>{text}</p><p>'.encode() + b"\xff</p></body></html>"
+    assert read_html(page).blocks[0].text == text.strip()
+
+
 def test_markdown_has_headings_lists_tables_and_code() -> None:
     table, listing = "| a | b |\n|---|---|\n| 1 | 2 |", "```\nx = 1\ny = 2\n```"
     text = f"---\nauthor: x\n---\n# Guide\n\nSome *words*.\n\n- one\n- two\n\n{table}\n\n{listing}\n"

@@ -16,7 +16,7 @@ from lxml.html import HtmlElement
 from markdown_it import MarkdownIt
 
 from .blocks import Block, Document, Headings, one_line
-from .plain import decoded
+from .plain import decoded, unicode
 
 _HEADING = re.compile(r"h([1-6])")
 _PARTS = (
@@ -59,7 +59,7 @@ def read_html(data: bytes) -> Document:
     Raises:
         Unreadable: it is no text.
     """
-    tree = trafilatura.load_html(data)
+    tree = trafilatura.load_html(unicode(data) or data)
     if tree is None:  # a piece of a page
         return Document("", blocks_of_html(decoded(data)))
     title = one_line(tree.findtext(".//title") or "")

@@ -25,20 +25,23 @@ def decoded(data: bytes) -> str:
     Raises:
         Unreadable: it is no text.
     """
-    encoding = next((name for bom, name in _BOMS.items() if data.startswith(bom)), "utf-8")
-    try:
-        text = data.decode(encoding)
-    except UnicodeDecodeError:
-        text = data.decode(encoding, "replace")
-        broken, others = text.count(_BROKEN), sum(not character.isascii() for character in text)
-        if broken > _FEW * others:
-            best = from_bytes(data).best()
-            if best is None:
-                raise Unreadable("it is no text, or in an unknown encoding") from None
-            text = str(best)
+    text = unicode(data)
+    if text is None:
+        best = from_bytes(data).best()
+        if best is None:
+            raise Unreadable("it is no text, or in an unknown encoding")
+        text = str(best)
     if "\0" in text:
         raise Unreadable("it is no text")
     return text
+
+
+def unicode(data: bytes) -> str | None:
+    """The text of a file in UTF-8, or in UTF-16 with its mark, with few broken characters; None if it is in neither."""
+    encoding = next((name for bom, name in _BOMS.items() if data.startswith(bom)), "utf-8")
+    text = data.decode(encoding, "replace")
+    broken = text.count(_BROKEN)
+    return text if not broken or broken <= _FEW * sum(not each.isascii() for each in text) else None
 
 
 def read_text(data: bytes) -> Document:

@@ -26,8 +26,8 @@ _REASON = 500
 _NO_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 """Control characters and halves of characters, which no parquet file or prompt should hold."""
 
-_SOFT_HYPHEN = "\u00ad"
-"""Where a word may be divided; models do not know the word with it."""
+_INVISIBLE = re.compile("[\u00ad\ufeff]")
+"""Where a word may be divided, and the mark of an encoding; models do not know a word with them."""
 
 Row = dict[str, Any]
 
@@ -128,7 +128,7 @@ def _row_of(name: str, document: Document) -> Row:
 
 
 def _clean(text: str) -> str:
-    return _NO_TEXT.sub(" ", text.replace(_SOFT_HYPHEN, ""))
+    return _NO_TEXT.sub(" ", _INVISIBLE.sub("", text))
 
 
 def _row(name: str, outcome: str, reason: str) -> Row:
