@@ -92,6 +92,11 @@ def test_a_page_that_is_nearly_all_content_loses_no_section_and_no_heading() -> 
     ]
 
 
+def test_a_layout_with_contents_is_no_table_of_contents() -> None:
+    page = f'<html><body><div class="page toc"><h1>A</h1><p>{_PARAGRAPH}</p></div></body></html>'
+    assert read_html(page.encode()).blocks == [Block(_PARAGRAPH.strip(), ("A",))]
+
+
 def test_listings_of_a_page_keep_their_lines_and_inline_code_has_none() -> None:
     other = "".join(f"<div><h3>Another story {each}</h3><p>{'of something else. ' * 9}</p></div>" for each in range(9))
     page = (

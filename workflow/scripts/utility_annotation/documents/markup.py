@@ -34,9 +34,7 @@ _SHORT = 300
 _SKIPPED = frozenset(("script", "style", "noscript", "template", "svg", "nav", "button", "select", "iframe", "title"))
 _LINKS_TO_SELF = frozenset(("¶", "#", "§", "🔗", ""))
 """What links to a heading itself show; documentation has one beside each heading."""
-_ASIDES = etree.XPath(
-    ".//nav | .//footer | .//*[@role='navigation' or @role='search' or contains(concat(' ', @class, ' '), ' toc ')]"
-)
+_ASIDES = etree.XPath(".//nav | .//footer | .//*[@role='navigation' or @role='search' or @class='toc' or @id='toc']")
 """What is no content wherever it stands in a page."""
 _MAIN = etree.XPath("(.//main | .//*[@role='main'])[not(ancestor::main or ancestor::*[@role='main'])]")
 _NEARLY_ALL = 0.7
