@@ -120,3 +120,9 @@ def packed(files: Mapping[str, str | bytes]) -> bytes:
         for name, content in files.items():
             archive.writestr(name, content)
     return whole.getvalue()
+
+
+def replaced(archive: bytes, name: str, content: bytes) -> bytes:
+    """A zip file with another content of one of its members."""
+    with zipfile.ZipFile(io.BytesIO(archive)) as found:
+        return packed({member: found.read(member) for member in found.namelist()} | {name: content})

@@ -61,6 +61,18 @@ def test_passages_have_ids_titles_and_origins(tmp_path: Path, splitter: Splitter
     ]
 
 
+def test_a_document_without_a_title_has_that_of_the_heading_above_all_or_of_its_file(
+    tmp_path: Path, splitter: Splitter
+) -> None:
+    long = " ".join([_SENTENCE] * 2)
+    row = _row("guide.txt", long, _SENTENCE + " Then it slept.", headings=("One",))
+    _make(tmp_path / "a", splitter, [row])
+    assert {row["title"] for row in _corpus(tmp_path / "a")} == {"One"}
+    row["blocks"][1]["headings"] = ["Two"]
+    _make(tmp_path / "b", splitter, [row])
+    assert [row["title"] for row in _corpus(tmp_path / "b")] == ["guide › One", "guide › Two"]
+
+
 def test_an_edited_document_changes_its_own_passages_only(tmp_path: Path, splitter: Splitter) -> None:
     sentences = [f"Sentence number {number} of this text says something." for number in range(40)]
     edited = ["A new beginning.", *sentences]
@@ -78,6 +90,7 @@ def test_an_id_holds_no_blank_and_no_hash_of_a_name() -> None:
     docid = docid_of("a b#c%.md", "x\ty", Passage("T", "text", (), None))
     assert docid.split("#")[0] == "a%20b%23c%25.md:x%09y"
     assert len(docid.split()) == 1
+    assert docid_of("a:b", "", Passage("", "x", (), None)) != docid_of("a", "b", Passage("", "x", (), None))
     assert docid != docid_of("a b#c%.md", "x\ty", Passage("T", "texts", (), None))
 
 

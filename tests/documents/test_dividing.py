@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from transformers import PreTrainedTokenizerBase
 
 from utility_annotation.common.errors import InputError
+from utility_annotation.documents import passages
 from utility_annotation.documents.blocks import Block
 from utility_annotation.documents.passages import Passage, Splitter, load_tokenizer
 from utility_annotation.io.schemas import passage_text
@@ -45,6 +46,7 @@ def test_without_titles_a_passage_is_its_text(tokenizer: PreTrainedTokenizerBase
 def test_a_title_is_not_said_twice(tokenizer: PreTrainedTokenizerBase) -> None:
     found = _passages(tokenizer, [Block("One.", ("Files", "Names"))], "Files - Debian Policy")
     assert found[0].title == "Files - Debian Policy › Names"
+    assert _passages(tokenizer, [Block("One.", ("Go",))], "Google Guide")[0].title == "Google Guide › Go"
 
 
 def test_long_sections_stay_apart_and_short_ones_join_the_next(tokenizer: PreTrainedTokenizerBase) -> None:
@@ -70,11 +72,39 @@ def test_sentences_of_the_overlap_begin_the_next_passage(tokenizer: PreTrainedTo
         assert before.text.split(". ")[-1].rstrip(".") == after.text.split(". ")[0].rstrip(".")
 
 
+def test_no_number_or_address_is_cut_at_its_signs(tokenizer: PreTrainedTokenizerBase) -> None:
+    words = [f"{number},{number:03} https://a.org:{8000 + number}/x" for number in range(1, 60)]
+    found = _passages(tokenizer, [Block(" ".join(words))])
+    assert len(found) > 2
+    assert not [passage for passage in found if passage.text.endswith((",", ":"))]
+
+
 def test_languages_without_spaces_are_cut_after_sentences(tokenizer: PreTrainedTokenizerBase) -> None:
     sentence = "自然言語処理は人間の言葉を計算機に処理させる技術である。"
     found = _passages(tokenizer, [Block(sentence * 6)])
     assert len(found) > 2
     assert all(passage.text.endswith("。") for passage in found)
+
+
+@pytest.mark.parametrize("text", ["ภาษาไทยเป็นภาษาที่ไม่มีช่องว่างระหว่างคำ" * 99, "QUJDREVG" * 999])
+def test_what_a_tokenizer_does_not_know_is_cut_too(tokenizer: PreTrainedTokenizerBase, text: str) -> None:
+    found = _passages(tokenizer, [Block(text)])
+    assert "".join(passage.text for passage in found) == text
+    assert max(len(passage.text) for passage in found) <= 48 * 32
+
+
+def test_a_long_section_is_read_in_parts(tokenizer: PreTrainedTokenizerBase, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passages, "_LONGEST", 100)
+    texts = ["word " * 50, "x" * 250, "line\n" * 30, "an end"]
+    blocks = [Block(text.strip(), ("A",), page) for page, text in enumerate(texts)]
+    found = list(passages.sections(blocks))
+    assert max(len(section.text) for section in found) <= 100
+    assert {section.headings for section in found} == {("A",)}
+    assert "".join("".join(section.text.split()) for section in found) == "".join("".join(texts).split())
+    assert [section.pages for section in found][-1][-1] == 3
+    assert all(
+        set(section.text.split()) <= {"word", "line", "an", "end"} for section in found if "x" not in section.text
+    )
 
 
 def test_a_page_is_that_on_which_a_passage_begins(tokenizer: PreTrainedTokenizerBase) -> None:

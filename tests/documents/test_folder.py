@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from utility_annotation.common.errors import InputError
 from utility_annotation.documents import folder as folders
 
 
@@ -22,6 +26,28 @@ def test_files_at_any_depth_without_hidden_ones(tmp_path: Path) -> None:
     (tmp_path / ".hidden").write_text("x")
     (tmp_path / "gone").symlink_to(tmp_path / "nothing")
     assert folders.files(tmp_path) == ["a/c", "a/d/e", "b"]
+
+
+def test_a_link_to_a_folder_and_a_pipe_are_left_out(tmp_path: Path) -> None:
+    _write(tmp_path, a__b="1")
+    (tmp_path / "link").symlink_to(tmp_path)
+    os.mkfifo(tmp_path / "pipe.txt")
+    assert folders.files(tmp_path) == ["a/b"]
+
+
+def test_a_folder_that_may_not_be_read_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _write(tmp_path, a__b="1")
+    scan = os.scandir
+
+    def refuse(path: str) -> Any:
+        if str(path).endswith("/a"):
+            raise PermissionError(13, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(InputError, match=r"cannot look into this folder \(Permission denied\)"):
+        folders.files(tmp_path)
+    assert folders.files(tmp_path / "absent") == []
 
 
 def test_shards_have_each_file_once_and_keep_it(tmp_path: Path) -> None:
@@ -47,6 +73,16 @@ def test_a_digest_changes_with_names_and_contents_alone(tmp_path: Path) -> None:
     _write(tmp_path, c="1")
     assert digest("c", "b") != before
     assert digest("b") != digest("a", "b")
+
+
+def test_a_digest_of_what_is_no_text_or_cannot_be_read(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.txt")
+    (tmp_path / name).write_text("x")
+    cache = str(tmp_path / "cache")
+    before = folders.digest(tmp_path, [name, "gone"], cache)
+    assert folders.digest(tmp_path, [name, "gone"], cache) == before
+    (tmp_path / "gone").write_text("x")
+    assert folders.digest(tmp_path, [name, "gone"], cache) != before
 
 
 def test_a_name_that_is_no_text_is_spelled_out() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 from made import pdf
 
-from utility_annotation.documents.blocks import Unreadable
-from utility_annotation.documents.pdf import read_pdf
+from utility_annotation.documents.blocks import Block, Unreadable
+from utility_annotation.documents.pdf import _Line, _paragraphs, read_pdf
 
 _FULL = "This line is about as long as a line of running text in a book would be, so it goes"
 _REST = "on in the next one, where it ends."
@@ -44,6 +45,45 @@ def test_running_heads_and_page_numbers_go() -> None:
     assert sum(_FULL in text for text in texts) == 4
 
 
+def test_a_line_that_stands_at_some_edges_by_chance_stays() -> None:
+    words = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+    pages = [
+        ["Caution" if page % 4 == 0 else f"The {word} page.", f"{word} {_FULL}", f"{_REST} {word}", f"{word}, the end."]
+        for page, word in enumerate(words)
+    ]
+    blocks = read_pdf(pdf(pages)).blocks
+    assert [block.page for block in blocks if block.text == "Caution"] == [1, 5, 9]
+
+
+def test_a_heading_may_take_several_lines() -> None:
+    pages = [[_FULL, _REST, "2.1 A heading that is longer", "than its line", _FULL, _REST]]
+    blocks = read_pdf(pdf(pages, outline=[(1, "A heading that is longer than its line")])).blocks
+    assert [(block.text, block.headings) for block in blocks] == [
+        (f"{_FULL} {_REST}", ()),
+        (f"{_FULL} {_REST}", ("A heading that is longer than its line",)),
+    ]
+
+
+def test_many_pages_with_headings_are_read_in_time() -> None:
+    lines = [_Line("a line", 1 + number // 20) for number in range(100_000)]
+    began = time.process_time()
+    assert list(_paragraphs(lines, {page: [(1, f"Part {page}")] for page in range(1, 5001)}))
+    assert time.process_time() - began < 6
+
+
+def test_a_broken_page_costs_its_own_text_alone() -> None:
+    data = pdf([["Of the first page."], ["Of the second page."]])
+    document = read_pdf(data.replace(b"/Type /Page /Parent", b"/Type /None /Parent", 1))
+    assert [(block.text, block.page) for block in document.blocks] == [("Of the second page.", 2)]
+    assert document.note == "1 of 2 pages have no text"
+
+
+def test_broken_titles_cost_themselves_alone() -> None:
+    data = pdf([[_FULL]], title="x", outline=[(1, "yyyyyy")])
+    document = read_pdf(data.replace(b"(x)", b"<FEFFD800>").replace(b"(yyyyyy)", b"<FEFFD800>"))
+    assert (document.title, document.blocks) == ("", [Block(_FULL, (), 1)])
+
+
 def test_headings_come_from_the_outline_and_its_lines_are_no_text() -> None:
     pages = [["1 Beginning", _FULL, _REST, "1.1 Detail", _FULL, _REST], [_FULL, _REST]]
     document = read_pdf(pdf(pages, outline=[(1, "Beginning"), (1, "Detail"), (2, "Ending")]))
@@ -52,8 +92,10 @@ def test_headings_come_from_the_outline_and_its_lines_are_no_text() -> None:
 
 
 def test_tables_of_contents_are_left_out() -> None:
-    document = read_pdf(pdf([["Beginning . . . . . . . . . 3", "Detail ........... 4", _FULL]]))
-    assert [block.text for block in document.blocks] == [_FULL]
+    document = read_pdf(
+        pdf([["Beginning . . . . . . . . . 3", "Detail ........... 4", "More ............", _FULL, "And so...."]])
+    )
+    assert [block.text for block in document.blocks] == [f"{_FULL} And so...."]
 
 
 def test_pages_without_text_are_told() -> None:

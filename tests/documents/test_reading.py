@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ _WORDS = "These are words of a document."
         ("a.md", _WORDS.encode()),
         ("a.HTML", f"<p>{_WORDS}</p>".encode()),
         ("a.txt.gz", gzip.compress(_WORDS.encode(), mtime=0)),
+        ("A.TXT.GZ", gzip.compress(_WORDS.encode(), mtime=0)),
         ("a.rst", _WORDS.encode()),
         ("a.pdf", pdf([[_WORDS]])),
         ("a.docx", docx([("", _WORDS)])),
@@ -61,9 +63,47 @@ def test_what_cannot_be_read_is_told(
     assert row["blocks"] == []
 
 
+def test_a_name_that_is_no_text_reaches_no_row(tmp_path: Path) -> None:
+    row = rows_of_file(tmp_path, os.fsdecode(b"a.p\xff"))[0]
+    assert (row["file"], row["reason"]) == ("a.p\\xff", "no reader for *.p\\xff")
+
+
+def test_a_reason_is_one_short_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("bad\n\0\ud800 " + "x" * 9999)
+
+    monkeypatch.setattr(reading, "read_document", fail)
+    reason = rows_of_file(tmp_path, "a.md")[0]["reason"]
+    assert reason.startswith("its reader failed (ValueError: bad xxx")
+    assert len(reason) == 500
+
+
+def test_json_lines_that_are_empty_or_cannot_be_read_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.jsonl").write_text("")
+    assert [row["reason"] for row in rows_of_several(tmp_path, "a.jsonl")] == ["it is empty"]
+
+    def fail(_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(reading, "read_several", fail)
+    assert [row["reason"] for row in rows_of_several(tmp_path, "a.jsonl")] == [
+        "the system cannot read it (Permission denied)"
+    ]
+
+
 def test_control_characters_do_not_reach_a_passage(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"one\x1b[31mtwo\x07end")
     assert rows_of_file(tmp_path, "a.txt")[0]["blocks"][0]["text"] == "one [31mtwo end"
+
+
+def test_a_word_has_no_soft_hyphens(tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_text("<title>Doc&shy;ument</title><h1>Head&shy;ing</h1><p>exam&shy;ple</p>")
+    row = rows_of_file(tmp_path, "a.html")[0]
+    assert (row["title"], row["blocks"][0]["headings"], row["blocks"][0]["text"]) == (
+        "Document",
+        ["Heading"],
+        "example",
+    )
 
 
 def _lines(*rows: Any) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 from utility_annotation.documents.blocks import Block
 from utility_annotation.documents.repeated import Boilerplate, document_digest
 
@@ -33,6 +35,16 @@ def test_what_stands_in_a_small_share_of_many_documents_stays() -> None:
     documents = [[_FOOTER]] * 6 + [[Block(f"Text number {number} of many")] for number in range(200)]
     boilerplate = _boilerplate(documents)
     assert [boilerplate.without(blocks)[1] for blocks in documents[:2]] == [[], []]
+
+
+def test_a_document_costs_few_bytes_beside_its_blocks() -> None:
+    found = Boilerplate()
+    tracemalloc.start()
+    for number in range(20_000):
+        found.add([Block(f"The whole text of document {number}")])
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 20_000 * 20
 
 
 def test_a_short_block_stays() -> None:

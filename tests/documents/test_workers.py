@@ -13,7 +13,9 @@ pytestmark = pytest.mark.process
 
 
 def _call(what: str) -> str:
-    if what == "crash":
+    if what == "crash soon":
+        time.sleep(1)
+    if what.startswith("crash"):
         ctypes.string_at(0)
     if what == "hang":
         time.sleep(60)
@@ -34,6 +36,14 @@ def test_a_crash_and_a_hang_cost_their_own_result_alone() -> None:
     ]
 
 
+def test_a_crash_while_nobody_waits_costs_its_own_result_alone() -> None:
+    found = []
+    for item, result in each(_call, ["a", "crash soon", *map(str, range(20))], 2):
+        if item == "a":
+            time.sleep(3)
+        found.append((item, result))
+    assert found == [("a", "A"), ("crash soon", None), *((str(number), str(number)) for number in range(20))]
+
+
 def test_memory_is_limited() -> None:
-    with pytest.raises(MemoryError):
-        list(each(_call, ["large"], 1))
+    assert list(each(_call, ["large", "a"], 1)) == [("large", None), ("a", "A")]

@@ -9,7 +9,9 @@ import pytest
 from whole import WHOLE, at_places
 
 from utility_annotation.common.errors import InputError
+from utility_annotation.documents.workers import MEMORY
 from utility_annotation.planning import documents
+from utility_annotation.planning.resources import REQUESTS
 
 
 def test_shards_and_tokenizer_have_their_places() -> None:
@@ -57,6 +59,23 @@ def test_a_shard_is_stale_by_its_own_files_alone(tmp_path: Path, monkeypatch: py
     (folder / "0.md").write_text("another text")
     changed = [old != new for old, new in zip(before, digests(), strict=True)]
     assert sorted(changed) == [False, True]
+
+
+def test_a_folder_is_looked_through_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "own" / "documents"
+    folder.mkdir(parents=True)
+    (folder / "a.md").write_text("x")
+    looked = []
+    monkeypatch.setattr(documents.folder, "files", lambda path: looked.append(path) or ["a.md"])
+    for shard in ("0000-of-0002", "0001-of-0002"):
+        documents.content(WHOLE, dataset="written", shard=shard)
+    assert looked == [folder]
+
+
+def test_a_reader_cannot_take_the_memory_of_its_job() -> None:
+    asked = REQUESTS["ingest_documents"].megabytes(0, 1, 0)
+    assert asked * 10**6 * 0.6 > MEMORY
 
 
 def test_a_file_in_the_place_of_a_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

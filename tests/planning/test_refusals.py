@@ -65,7 +65,7 @@ def test_a_missing_file_is_named_with_its_setting_and_the_nearest_that_is_there(
     assert text.startswith(
         "own/ids.jsonl, which `pools.ids.source.path` names, is not there (did you mean own/id.jsonl?)"
     )
-    assert "Fix: correct `pools.ids.source.path`, or put the file there" in text
+    assert "Fix: correct `pools.ids.source.path`, or put it there" in text
     assert f"Relative paths start from {folder}" in text
 
 

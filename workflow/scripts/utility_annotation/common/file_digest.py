@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,9 +27,11 @@ def content_digest(path: Path | str, cache: Path | str) -> str:
         cache: the folder of kept digests, one file each; if it cannot be written, nothing is kept.
     """
     path = Path(path).absolute()
-    kept = Path(cache) / f"{hashlib.blake2b(str(path).encode(), digest_size=16).hexdigest()}.json"
+    name = os.fsencode(path)
+    kept = Path(cache) / f"{hashlib.blake2b(name, digest_size=16).hexdigest()}.json"
     status = path.stat()
-    stamp = {"path": str(path), "bytes": status.st_size, "modified_ns": status.st_mtime_ns}
+    shown = name.decode("utf-8", "backslashreplace")
+    stamp = {"path": shown, "bytes": status.st_size, "modified_ns": status.st_mtime_ns}
     with suppress(OSError, InputError):
         known = read_json(kept)
         if isinstance(known, dict) and {name: known.get(name) for name in stamp} == stamp and "digest" in known:

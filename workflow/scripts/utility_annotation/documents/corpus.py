@@ -26,7 +26,7 @@ _BLOCK_ROWS = 8192
 _READ_ROWS = 16
 _EXAMPLES, _EXAMPLE_CHARACTERS = 20, 200
 _COLUMNS = ("file", "name", "outcome", "reason", "passages")
-_UNSAFE = re.compile(r"[\s#%]")
+_UNSAFE = re.compile(r"[\s#%:]")
 _DIGITS = 12
 """Hexadecimal digits of a passage's text in its id."""
 
@@ -165,16 +165,16 @@ def docid_of(file: str, name: str, passage: Passage) -> str:
 
     Characters that runs and qrels cannot hold are escaped as in a URL.
     """
-    document = _UNSAFE.sub(lambda found: quote(found[0]), f"{file}:{name}" if name else file)
+    document = ":".join(_UNSAFE.sub(lambda found: quote(found[0]), part) for part in (file, name) if part)
     content = hashlib.blake2b(f"{passage.title}\n{passage.text}".encode(), digest_size=_DIGITS // 2).hexdigest()
     return f"{document}#{content}"
 
 
 def _title(row: dict[str, Any]) -> str:
-    """A document's own title, or its first heading, or its file's name."""
+    """A document's own title, or the heading that stands above all others, or its file's name."""
+    highest = {block["headings"][0] for block in row["blocks"] if block["headings"]}
     title: str = row["title"]
-    first = next((block["headings"][0] for block in row["blocks"] if block["headings"]), "")
-    return title or first or stem(row["file"])
+    return title or (highest.pop() if len(highest) == 1 else stem(row["file"]))
 
 
 def _blocks(row: dict[str, Any]) -> list[Block]:

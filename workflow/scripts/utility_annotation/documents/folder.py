@@ -7,18 +7,33 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..common.errors import InputError
 from ..common.file_digest import content_digest
 from ..io.archives import is_data
 from ..io.compression import ENDINGS
 
 
 def files(folder: Path) -> list[str]:
-    """The files of a folder, at any depth, by their paths from it; hidden ones are left out."""
+    """The files of a folder, at any depth, by their paths from it; hidden ones and links to folders are left out.
+
+    Raises:
+        InputError: the system does not let us look into a folder.
+    """
+
+    def refuse(error: OSError) -> None:
+        if Path(error.filename) != folder or not isinstance(error, FileNotFoundError):
+            raise InputError(
+                f"the system cannot look into this folder ({error.strerror}).",
+                hint="allow it to be read, or move it elsewhere.",
+                path=shown(str(error.filename)),
+            )
+
     found: list[str] = []
-    for parent, folders, names in os.walk(folder):
+    for parent, folders, names in os.walk(folder, onerror=refuse):
         folders[:] = filter(is_data, folders)
-        found += (os.path.relpath(os.path.join(parent, name), folder) for name in filter(is_data, names))
-    return sorted(name for name in found if (folder / name).is_file())
+        places = (os.path.join(parent, name) for name in filter(is_data, names))
+        found += (os.path.relpath(place, folder) for place in places if os.path.isfile(place))
+    return sorted(found)
 
 
 def of_shard(names: Iterable[str], shard: str) -> list[str]:
@@ -35,7 +50,11 @@ def digest(folder: Path, names: Iterable[str], cache: str) -> str:
     """A digest of the files' names and contents; what it reads of each is kept in ``cache``."""
     whole = hashlib.blake2b(digest_size=16)
     for name in names:
-        whole.update(os.fsencode(name) + b"\0" + content_digest(folder / name, cache).encode())
+        try:
+            content = content_digest(folder / name, cache)
+        except OSError as error:  # as the file is listed as one that cannot be read
+            content = type(error).__name__
+        whole.update(os.fsencode(name) + b"\0" + content.encode() + b"\0")
     return whole.hexdigest()
 
 
@@ -45,7 +64,7 @@ def state(folder: Path, names: Iterable[str]) -> dict[str, tuple[int, int]]:
     for name in names:
         try:
             status = (folder / name).stat()
-        except FileNotFoundError:
+        except OSError:
             continue
         found[name] = (status.st_size, status.st_mtime_ns)
     return found

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
-from itertools import groupby, takewhile
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, groupby, takewhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,11 +24,15 @@ _FILLED = 0.5
 _TITLE = 1 / 3
 """Most of a passage that its title takes."""
 _SEPARATOR = " › "
+_WIDE = 32
+"""Characters of a token that count as one. A tokenizer may make one unknown token of a line of Thai or of base64."""
+_LONGEST = 1 << 20
+"""Characters of a section. What is longer is read in parts, as a token takes some 700 bytes meanwhile."""
 
 _BOUNDARIES = (
     re.compile(r"\n"),
     re.compile(r"[.!?…]+[\"'”’»)\]]*\s+|[。！？｡．؟۔।]+[\"'”’」』）]*\s*"),
-    re.compile(r"[,;:、，；：،؛]\s*"),
+    re.compile(r"[,;:]\s+|[、，；：،؛]\s*"),
     re.compile(r"\s+"),
 )
 """Where a passage may end, the best first: after a block, a sentence, a clause, a word."""
@@ -136,7 +140,7 @@ class Splitter:
     def heading(self, title: str, headings: Sequence[str]) -> str:
         """The title of a passage: the document's, and the headings that do not repeat it, within its share."""
         known = title.casefold()
-        parts = [title] * bool(title) + [heading for heading in headings if heading.casefold() not in known]
+        parts = [title] * bool(title) + [heading for heading in headings if not _says(known, heading.casefold())]
         most = int(self._length * _TITLE)
         while len(parts) > 2 and self._tokens(_SEPARATOR.join(parts)) > most:
             del parts[1]  # the document and the lowest heading say most
@@ -192,18 +196,48 @@ class Splitter:
 
     def _places(self, text: str) -> list[tuple[int, int]]:
         found = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
-        return [(start, end) for start, end in found["offset_mapping"] if end > start]
+        return [(at, min(at + _WIDE, end)) for start, end in found["offset_mapping"] for at in range(start, end, _WIDE)]
 
     def _tokens(self, text: str) -> int:
         return len(self._tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
 
 
-def sections(blocks: Sequence[Block]) -> Iterator[Section]:
+def sections(blocks: Iterable[Block]) -> Iterator[Section]:
     """Runs of blocks below the same headings; those that have no letter are left out."""
-    for headings, run in groupby(blocks, key=lambda block: block.headings):
-        section = Section.of(headings, list(run))
-        if any(map(str.isalnum, section.text)):
-            yield section
+    for headings, run in groupby(chain.from_iterable(map(_parts, blocks)), key=lambda block: block.headings):
+        for part in _within(run):
+            section = Section.of(headings, part)
+            if any(map(str.isalnum, section.text)):
+                yield section
+
+
+def _within(blocks: Iterable[Block]) -> Iterator[list[Block]]:
+    """Blocks in groups that are no longer than a section may be."""
+    group, characters = list[Block](), 0
+    for block in blocks:
+        if group and characters + len(block.text) > _LONGEST:
+            yield group
+            group, characters = [], 0
+        group.append(block)
+        characters += len(block.text) + 1
+    yield group
+
+
+def _parts(block: Block) -> Iterator[Block]:
+    """A block, or parts of one that is longer than a section may be: after a line or a word, if there is one."""
+    text, start = block.text, 0
+    while len(text) - start > _LONGEST:
+        near = (start + _LONGEST // 2, start + _LONGEST)
+        at = max(text.rfind("\n", *near), text.rfind(" ", *near))
+        end = near[1] if at < 0 else at + 1
+        yield block._replace(text=text[start:end].rstrip())
+        start = end
+    yield block._replace(text=text[start:])
+
+
+def _says(title: str, heading: str) -> bool:
+    """Whether a title has a heading's words in it."""
+    return re.search(rf"(?<!\w){re.escape(heading)}(?!\w)", title) is not None
 
 
 def _best(boundaries: Sequence[Sequence[int]], least: int, most: int) -> int:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import re
+from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import pypdfium2
@@ -17,8 +18,12 @@ _EDGE_LINES = 2
 """Lines at the top and the bottom of a page that may be running heads."""
 _RUNNING_PAGES = 3
 """A line that stands at the edge of so many pages is a running head; its numbers may differ."""
-_LEADERS = re.compile(r"(?:\. ?){4,}\s*\w*$")
-"""How a line of a table of contents ends."""
+_LEADERS = re.compile(r"(?:\. ?){4}\s*(?:\d+|[ivxlc]+)$|(?:\. ?){8}$", re.I)
+"""How a line of a table of contents ends. Four dots alone may end a sentence."""
+_NEAR = 2
+"""A running head stands again on a page so near. A line that stands at some edges by chance does not."""
+_TITLE_LINES = 3
+"""Most lines of a heading."""
 _FULL = 0.8
 """A line shorter than this share of a full line ends its paragraph."""
 _HYPHENS = ("\ufffe", "\u00ad", "\x02")
@@ -43,7 +48,7 @@ def read_pdf(data: bytes) -> Document:
         with PdfDocument(data) as pdf:
             pages = [_lines_of_page(pdf, number) for number in range(len(pdf))]
             outline = list(_outline(pdf))
-            title = one_line(pdf.get_metadata_value("Title"))
+            title = _text(lambda: pdf.get_metadata_value("Title"))
     except PdfiumError as error:
         encrypted = error.err_code == pypdfium2.raw.FPDF_ERR_PASSWORD
         raise Unreadable("it is encrypted" if encrypted else f"it is no PDF, or broken ({error})") from None
@@ -56,7 +61,10 @@ def read_pdf(data: bytes) -> Document:
 
 
 def _lines_of_page(pdf: PdfDocument, number: int) -> list[str]:
-    page = pdf[number]
+    try:
+        page = pdf[number]
+    except PdfiumError:  # a broken page costs its own text alone
+        return []
     try:
         text = page.get_textpage().get_text_range()
     finally:
@@ -71,8 +79,16 @@ def _outline(pdf: PdfDocument) -> Iterator[tuple[int, int, str]]:
     for entry in pdf.get_toc():
         place = entry.get_dest()
         index = place.get_index() if place else None
-        if index is not None and (title := one_line(entry.get_title())):
+        if index is not None and (title := _text(entry.get_title)):
             yield index + 1, entry.level + 1, title
+
+
+def _text(read: Callable[[], str]) -> str:
+    """A text of a PDF; nothing where its characters are broken."""
+    try:
+        return one_line(read())
+    except UnicodeDecodeError:
+        return ""
 
 
 def _by_page(outline: Sequence[tuple[int, int, str]]) -> dict[int, list[tuple[int, str]]]:
@@ -84,7 +100,10 @@ def _by_page(outline: Sequence[tuple[int, int, str]]) -> dict[int, list[tuple[in
 
 def _without_running_heads(pages: Sequence[list[str]]) -> Iterator[list[str]]:
     """The lines of each page without what stands at the edge of several pages, or has the page's number there."""
-    repeated = Counter(key for lines in pages for key in {_key(lines[place]) for place in _edges(lines)})
+    standing: dict[str, list[int]] = {}
+    for page, lines in enumerate(pages):
+        for key in {_key(lines[place]) for place in _edges(lines)}:
+            standing.setdefault(key, []).append(page)
     ahead = Counter(
         number - page
         for page, lines in enumerate(pages)
@@ -96,9 +115,16 @@ def _without_running_heads(pages: Sequence[list[str]]) -> Iterator[list[str]]:
         running = {
             place
             for place in _edges(lines)
-            if repeated[_key(lines[place])] >= _RUNNING_PAGES or numbered & _outer_numbers(lines[place])
+            if _runs(standing[_key(lines[place])], page) or numbered & _outer_numbers(lines[place])
         }
         yield [line for place, line in enumerate(lines) if place not in running]
+
+
+def _runs(pages: list[int], page: int) -> bool:
+    """Whether a line that stands at the edge of these pages is a running head of one of them."""
+    at = bisect_left(pages, page)
+    near = pages[max(0, at - 1) : at] + pages[at + 1 : at + 2]
+    return len(pages) >= _RUNNING_PAGES and any(abs(other - page) <= _NEAR for other in near)
 
 
 def _edges(lines: Sequence[str]) -> set[int]:
@@ -128,13 +154,14 @@ def _paragraphs(lines: Sequence[_Line], outline: dict[int, list[tuple[int, str]]
             yield Block(_joined([line.text for line in begun]), headings.path, begun[0].page)
             begun.clear()
 
-    page = 0
+    page = of_heading = 0
     due: dict[int, list[tuple[int, str]]] = {}
     for place, line in enumerate(lines):
         if line.page != page:
             skipped = [entry for number in range(page + 1, line.page) for entry in outline.get(number, ())]
             page = line.page
-            own = [each.text for each in lines[place:] if each.page == page] if outline.get(page) else []
+            end = bisect_right(lines, page, lo=place, key=lambda each: each.page)
+            own = [each.text for each in lines[place:end]]
             due = {place + near: entries for near, entries in _places(own, outline.get(page, ())).items()}
             if skipped:
                 due[place] = [*skipped, *due.get(place, ())]
@@ -142,8 +169,10 @@ def _paragraphs(lines: Sequence[_Line], outline: dict[int, list[tuple[int, str]]
             yield from taken()
             for level, title in entries:
                 headings.begin(level, title)
-            if _plain(line.text) == _plain(entries[-1][1]):
-                continue
+            of_heading = _heading_lines([each.text for each in lines[place : place + _TITLE_LINES]], entries[-1][1])
+        if of_heading:
+            of_heading -= 1
+            continue
         if begun and (len(begun[-1].text) < _FULL * full or _ITEM.match(line.text)):
             yield from taken()
         begun.append(line)
@@ -155,14 +184,28 @@ def _places(lines: Sequence[str], entries: Sequence[tuple[int, str]]) -> dict[in
     places: dict[int, list[tuple[int, str]]] = {}
     last = 0
     for level, title in entries:
-        last = next((place for place in range(last, len(lines)) if _plain(lines[place]) == _plain(title)), last)
+        found = (at for at in range(last, len(lines)) if _heading_lines(lines[at : at + _TITLE_LINES], title))
+        last = next(found, last)
         places.setdefault(last, []).append((level, title))
     return places
 
 
-def _plain(text: str) -> str:
-    """The letters of a heading, without its number."""
-    return "".join(filter(str.isalnum, _NUMBERING.sub("", text, count=1).casefold()))
+def _heading_lines(lines: Sequence[str], title: str) -> int:
+    """How many of the lines are a heading with this title; 0 if the first one begins none."""
+    wanted = _plain(title)
+    for number in range(1, min(_TITLE_LINES, len(lines)) + 1):
+        found = _plain(" ".join(lines[:number]))
+        if found & wanted:
+            return number
+        if not any(whole.startswith(begun) for whole in wanted for begun in found):
+            return 0
+    return 0
+
+
+def _plain(text: str) -> set[str]:
+    """The letters of a heading, and those without its number. What looks like a number may be a word: A, I."""
+    texts = (text.casefold(), _NUMBERING.sub("", text, count=1).casefold())
+    return {letters for text in texts if (letters := "".join(filter(str.isalnum, text)))}
 
 
 def _joined(lines: Sequence[str]) -> str:

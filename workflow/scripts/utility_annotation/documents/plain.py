@@ -11,9 +11,12 @@ from charset_normalizer import from_bytes
 from .blocks import Block, Document, Headings, Unreadable, one_line
 
 _UNDERLINE = re.compile(r"([=\-~^\"'`#*+.:_])\1{2,}")
-_KEEPS_LINES = re.compile(r"\s|[-*•–+] |\(?\w{1,3}[.)] |[|>]")
+_KEEPS_LINES = re.compile(r"\s|[-=+]{3}|[-*•–+] |\(?\w{1,3}[.)] |[|>]")
 """How a line begins that is not the rest of the line before it: indented, or an item of a list or a table."""
 _BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+
+_BROKEN, _FEW = "\ufffd", 0.1
+"""Of the characters beyond ASCII so few may be broken in a text of UTF-8. In another encoding nearly all are."""
 
 
 def decoded(data: bytes) -> str:
@@ -22,17 +25,23 @@ def decoded(data: bytes) -> str:
     Raises:
         Unreadable: it is no text.
     """
-    encoding = next((name for bom, name in _BOMS.items() if data.startswith(bom)), "utf-8")
-    try:
-        text = data.decode(encoding)
-    except UnicodeDecodeError:
+    text = unicode(data)
+    if text is None:
         best = from_bytes(data).best()
         if best is None:
-            raise Unreadable("it is no text, or in an unknown encoding") from None
+            raise Unreadable("it is no text, or in an unknown encoding")
         text = str(best)
     if "\0" in text:
         raise Unreadable("it is no text")
     return text
+
+
+def unicode(data: bytes) -> str | None:
+    """The text of a file in UTF-8, or in UTF-16 with its mark, with few broken characters; None if it is in neither."""
+    encoding = next((name for bom, name in _BOMS.items() if data.startswith(bom)), "utf-8")
+    text = data.decode(encoding, "replace")
+    broken = text.count(_BROKEN)
+    return text if not broken or broken <= _FEW * sum(not each.isascii() for each in text) else None
 
 
 def read_text(data: bytes) -> Document:
@@ -43,7 +52,7 @@ def read_text(data: bytes) -> Document:
 def blocks_of_text(text: str) -> Iterator[Block]:
     """Paragraphs between blank lines. The lines of a paragraph are joined unless they are items or indented."""
     headings, styles = Headings(), list[str]()
-    for paragraph in re.split(r"\n\s*\n", text.replace("\r\n", "\n").replace("\f", "\n\n")):
+    for paragraph in re.split(r"\n\s*\n", text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n\n")):
         lines = [line.rstrip() for line in paragraph.split("\n") if line.strip()]
         while heading := _heading(lines):
             title, style, length = heading

@@ -85,7 +85,7 @@ def read_several(path: Path) -> Iterator[Document]:
 def _content(path: Path) -> bytes:
     try:
         with path.open("rb") as stream:
-            found = decompressed(stream) if path.suffix in ENDINGS else stream
+            found = decompressed(stream) if path.suffix.lower() in ENDINGS else stream
             data = found.read(LARGEST + 1)
     except DAMAGED as error:
         raise Unreadable(f"its compressed data are broken ({error})") from None

@@ -13,15 +13,21 @@ from ..common.errors import InputError
 from ..common.progress import Progress
 from ..io.schemas import DOCUMENTS
 from . import folder as folders
-from .blocks import Document, Unreadable
+from .blocks import Document, Unreadable, one_line
 from .readers import read_document, read_several, reader_of
 from .workers import SECONDS, each
 
 _LOG = logging.getLogger(__name__)
 _BLOCK_ROWS, _BLOCK_CHARACTERS = 1024, 1 << 24
 
+_REASON = 500
+"""Characters of a reason; a parser may quote what it fails at."""
+
 _NO_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 """Control characters and halves of characters, which no parquet file or prompt should hold."""
+
+_INVISIBLE = re.compile("[\u00ad\ufeff]")
+"""Where a word may be divided, and the mark of an encoding; models do not know a word with them."""
 
 Row = dict[str, Any]
 
@@ -72,7 +78,7 @@ def rows_of_file(folder: Path, name: str) -> list[Row]:
     """The row of a file that holds one document, or none."""
     reader = reader_of(name)
     if reader is None:
-        return [_row(name, "other", f"no reader for *{Path(name).suffix or Path(name).name}")]
+        return [_row(name, "other", f"no reader for *{folders.shown(Path(name).suffix or Path(name).name)}")]
     try:
         return [_row_of(name, read_document(reader, folder / name))]
     except Unreadable as error:
@@ -89,9 +95,13 @@ def rows_of_several(folder: Path, name: str) -> Iterator[Row]:
         for document in read_several(folder / name):
             yield _row_of(name, document)
             read += 1
+        if not read:
+            yield _row(name, "unreadable", "it is empty")
     except InputError as error:
         line = "" if error.line is None else f"line {error.line}: "
         yield _row(name, "unreadable", f"{line}{error.problem} {read} documents before it were read")
+    except OSError as error:
+        yield _row(name, "unreadable", f"the system cannot read it ({error.strerror or error})")
 
 
 def _rows_of_files(folder: Path, names: list[str], processes: int) -> Iterator[Iterator[Row]]:
@@ -99,7 +109,7 @@ def _rows_of_files(folder: Path, names: list[str], processes: int) -> Iterator[I
     several = [name for name in names if (reader := reader_of(name)) and reader.read is None]
     single = sorted(set(names) - set(several))
     for name, rows in each(partial(rows_of_file, folder), single, processes):
-        failed = f"its reader crashed, or took more than {SECONDS} seconds"
+        failed = f"its reader crashed, needed too much memory, or took more than {SECONDS} seconds"
         yield iter(rows or [_row(name, "unreadable", failed)])
     for name in several:
         yield rows_of_several(folder, name)
@@ -118,7 +128,7 @@ def _row_of(name: str, document: Document) -> Row:
 
 
 def _clean(text: str) -> str:
-    return _NO_TEXT.sub(" ", text)
+    return _NO_TEXT.sub(" ", _INVISIBLE.sub("", text))
 
 
 def _row(name: str, outcome: str, reason: str) -> Row:
@@ -126,7 +136,7 @@ def _row(name: str, outcome: str, reason: str) -> Row:
         "file": folders.shown(name),
         "name": "",
         "outcome": outcome,
-        "reason": reason,
+        "reason": one_line(_clean(reason))[:_REASON],
         "title": "",
         "blocks": [],
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -27,20 +28,20 @@ class Boilerplate:
     """Counts in how many documents each block stands; holds 8 bytes per block of a document."""
 
     def __init__(self) -> None:
-        self._hashes: list[np.ndarray] = []
+        self._hashes, self._documents = array("Q"), 0
         self._found = np.empty(0, np.uint64)
         self._seen: set[int] = set()
 
     def add(self, blocks: Sequence[Block]) -> None:
         """A document that is no copy."""
-        own = {_hash(block.text) for block in blocks if _is_long(block.text)}
-        self._hashes.append(np.fromiter(own, np.uint64, len(own)))
+        self._hashes.extend({_hash(block.text) for block in blocks if _is_long(block.text)})
+        self._documents += 1
 
     def close(self) -> None:
         """All documents were added."""
-        least = max(_DOCUMENTS, _SHARE * len(self._hashes))
-        found, counts = np.unique(np.concatenate([self._found, *self._hashes]), return_counts=True)
-        self._found, self._hashes = found[counts >= least], []
+        least = max(_DOCUMENTS, _SHARE * self._documents)
+        found, counts = np.unique(np.frombuffer(self._hashes, np.uint64), return_counts=True)
+        self._found, self._hashes = found[counts >= least], array("Q")
 
     def without(self, blocks: Sequence[Block]) -> tuple[list[Block], list[str]]:
         """A document's blocks, and the texts of those that were left out.

@@ -17,8 +17,8 @@ _Result = TypeVar("_Result")
 
 SECONDS = 300
 """What takes longer is ended."""
-MEMORY = 8 << 30
-"""Bytes of address space of a process."""
+MEMORY = 4 << 30
+"""Bytes of address space of a process. A job that takes more than it asked for is ended whole by its scheduler."""
 _WAITING = 8
 """Items per process that are handed over at a time."""
 
@@ -26,7 +26,8 @@ _WAITING = 8
 def each(
     function: Callable[[_Item], _Result], items: Iterable[_Item], processes: int, seconds: int = SECONDS
 ) -> Iterator[tuple[_Item, _Result | None]]:
-    """Each item with the function's result, in order; None where the call crashed its process or took too long.
+    """Each item with the function's result, in order; None where the call crashed its process, needed more memory
+    than it may have, or took too long.
 
     Args:
         function: of a module; its items and results are pickled between our own processes.
@@ -39,18 +40,16 @@ def each(
     try:
         while True:
             for item in islice(left, max(0, _WAITING * processes - len(waiting))):
-                waiting.append((item, pool.submit(_limited, function, item, seconds)))
+                waiting.append((item, _handed_over(pool, function, item, seconds)))
             if not waiting:
                 return
             item, future = waiting[0]
             try:
-                result: _Result | None = future.result()
+                result = _result(future)
             except BrokenProcessPool:
                 pool.shutdown()
-                again = [item for item, _ in waiting]
+                yield from _one_by_one(function, waiting, seconds)
                 waiting.clear()
-                for item in again:  # alone, so that the one that breaks its process is known
-                    yield item, _alone(function, item, seconds)
                 pool = _pool(processes)
                 continue
             waiting.popleft()
@@ -59,12 +58,42 @@ def each(
         pool.shutdown(cancel_futures=True)
 
 
-def _alone(function: Callable[[_Item], _Result], item: _Item, seconds: int) -> _Result | None:
-    with _pool(1) as pool:
-        try:
-            return pool.submit(_limited, function, item, seconds).result()
-        except BrokenProcessPool:
-            return None
+def _handed_over(
+    pool: ProcessPoolExecutor, function: Callable[[_Item], _Result], item: _Item, seconds: int
+) -> Future[_Result]:
+    """A call. Where a process crashed since the last one, its future says so, and nothing is raised here."""
+    try:
+        return pool.submit(_limited, function, item, seconds)
+    except BrokenProcessPool as error:
+        failed: Future[_Result] = Future()
+        failed.set_exception(error)
+        return failed
+
+
+def _one_by_one(
+    function: Callable[[_Item], _Result], waiting: Iterable[tuple[_Item, Future[_Result]]], seconds: int
+) -> Iterator[tuple[_Item, _Result | None]]:
+    """What is finished, and the rest again, each call alone, so that the one that breaks its process is known."""
+    pool = _pool(1)
+    try:
+        for item, future in waiting:
+            try:
+                again = isinstance(future.exception(), BrokenProcessPool)
+                result = _result(_handed_over(pool, function, item, seconds) if again else future)
+            except BrokenProcessPool:
+                result = None
+                pool.shutdown()
+                pool = _pool(1)
+            yield item, result
+    finally:
+        pool.shutdown()
+
+
+def _result(future: Future[_Result]) -> _Result | None:
+    try:
+        return future.result()
+    except MemoryError:
+        return None
 
 
 def _pool(processes: int) -> ProcessPoolExecutor:

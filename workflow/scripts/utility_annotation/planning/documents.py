@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from ..common.errors import InputError
@@ -35,7 +36,13 @@ def content(configuration: Configuration, *, dataset: str, shard: str) -> str:
             hint=f"name its folder in `datasets.{dataset}.documents.path`; a file of passages is a `corpus`.",
             path=path,
         )
-    return folder.digest(path, folder.of_shard(folder.files(path), shard), _DIGESTS)
+    return folder.digest(path, folder.of_shard(_files(path.absolute()), shard), _DIGESTS)
+
+
+@cache
+def _files(path: Path) -> list[str]:
+    """The files of a folder, which are looked for once and not for each of its shards."""
+    return folder.files(path)
 
 
 def shards(configuration: Configuration, *, dataset: str) -> list[str]:

@@ -56,7 +56,7 @@ def missing_file(configuration: Configuration, *, missing_file: str) -> list[str
     siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
     close = difflib.get_close_matches(path.name, siblings, n=1)
     meant = f" (did you mean {path.parent / close[0]}?)" if close else ""
-    hint = f"correct `{settings[0]}`, or put the file there"
+    hint = f"correct `{settings[0]}`, or put it there"
     if found is not None:
         kept = data.fetched_file(configuration, download=found[0])
         hint = f"correct `{settings[0]}`: the download {found[0]} is kept as {kept}"
