@@ -26,10 +26,12 @@ rule encode:
         script=plan.script("retrieve.py"),
         config=plan.configuration_file,
         settings=plan.settings(jobs.encode),
+        kept=plan.unwatched(retrieval.kept_vectors),
         code=plan.code("retrieve.py", "encode", entries.encode),
     shell:
         "python {params.script} encode --config {params.config} --backbone {wildcards.backbone}"
         " --length={wildcards.length} --model {input.model} --corpus {input.corpus} --shard {wildcards.shard}"
+        " --kept {params.kept}"
         " --output results/embeddings/{wildcards.backbone}/{wildcards.training}/{wildcards.dataset}{wildcards.length}"
         " > {log} 2>&1"
 

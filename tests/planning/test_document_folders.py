@@ -10,8 +10,9 @@ from whole import WHOLE, at_places
 
 from utility_annotation.common.errors import InputError
 from utility_annotation.documents.workers import MEMORY
-from utility_annotation.planning import documents
+from utility_annotation.planning import documents, retrieval
 from utility_annotation.planning.resources import REQUESTS
+from utility_annotation.settings import Configuration
 
 
 def test_shards_and_tokenizer_have_their_places() -> None:
@@ -84,3 +85,14 @@ def test_a_file_in_the_place_of_a_folder_is_refused(tmp_path: Path, monkeypatch:
     (tmp_path / "own" / "documents").write_text("x")
     with pytest.raises(InputError, match=r"name its folder in `datasets\.written\.documents\.path`"):
         documents.content(WHOLE, dataset="written", shard="0000-of-0001")
+
+
+def test_vectors_outlive_a_run_for_untrained_models_and_documents_alone() -> None:
+    def kept(training: str, dataset: str, configuration: Configuration = WHOLE) -> str:
+        names = {"backbone": "encoder", "training": training, "dataset": dataset, "length": "@99"}
+        return retrieval.kept_vectors(configuration, **names)
+
+    assert kept("untrained", "written") == "results/vectors/encoder/written@99"
+    assert kept("human", "written") == kept("untrained", "data") == ""
+    off = at_places({"performance/encode/keep_vectors": False})
+    assert kept("untrained", "written", off) == ""

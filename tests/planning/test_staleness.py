@@ -480,6 +480,7 @@ SPEED = {
     "train/device": "cpu",
     "train/gpus": 8,
     "encode/batch_tokens": 1,
+    "encode/keep_vectors": False,
     "encode/device": "cpu",
     "encode/search": "torch",
     "encode/gpus": 8,

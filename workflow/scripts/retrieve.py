@@ -9,6 +9,7 @@ import time
 from functools import partial
 from pathlib import Path
 
+from utility_annotation.common.code_digest import code_digest
 from utility_annotation.common.errors import run_script
 from utility_annotation.common.files import write_json
 from utility_annotation.common.importing import large_packages
@@ -19,20 +20,26 @@ from utility_annotation.planning import retrieval as files
 from utility_annotation.planning.command import Commands, configuration_of
 from utility_annotation.planning.reranking import STAGE, annotator
 from utility_annotation.selection.selected import counts
-from utility_annotation.settings import BM25, RERANKED, SELECTED
+from utility_annotation.settings import BM25, RERANKED, SELECTED, canonical
 
 
 def encode(arguments: argparse.Namespace) -> None:
     """Encode one shard of a corpus."""
     with large_packages():
         from utility_annotation.common.devices import choose_device, use_threads
+        from utility_annotation.io.models import fingerprint
         from utility_annotation.retrieval.encoding import encode_corpus
+        from utility_annotation.retrieval.kept_vectors import KeptVectors
         from utility_annotation.training.encoder import Encoder
     configuration = configuration_of(arguments)
     backbone = jobs.encode(configuration, backbone=arguments.backbone, length=arguments.length)
     performance = configuration.performance
     use_threads(performance.threads)
     device = choose_device(performance.encode.device, performance.encode.gpus, "encode")
+    kept = None
+    if arguments.kept is not None:
+        rests_on = (canonical(backbone), fingerprint(arguments.model), code_digest(__file__, "encode"), device.type)
+        kept = KeptVectors(arguments.kept, "\n".join(rests_on))
     encode_corpus(
         Encoder.load(arguments.model, backbone).to(device),
         arguments.corpus,
@@ -40,6 +47,7 @@ def encode(arguments: argparse.Namespace) -> None:
         arguments.output / f"{arguments.shard}.npy",
         arguments.output / f"{arguments.shard}.docids.parquet",
         batch_tokens=performance.encode.batch_tokens,
+        kept=kept,
     )
 
 
@@ -243,6 +251,7 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--corpus", required=True, type=Path, help="corpus (parquet)")
     parser.add_argument("--length", default="", help="such as @350; empty for the backbone's own passage length")
     parser.add_argument("--shard", required=True, help="such as 0003-of-0064")
+    parser.add_argument("--kept", type=Path, nargs="?", help="folder of vectors that outlive a run, if they do")
     parser.add_argument("--output", required=True, type=Path, help="folder for SHARD.npy (fp16), SHARD.docids.parquet")
     parser = commands.add(search, "search")
     parser.add_argument("--backbone", required=True, help="a name from `backbones`")

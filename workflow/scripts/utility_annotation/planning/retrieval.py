@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from ..common.errors import InputError
 from ..pools.shards import shard_names
-from ..settings import Backbone, Configuration
+from ..settings import UNTRAINED, Backbone, Configuration
 from . import data, labels, pools
 
 
@@ -60,6 +60,13 @@ def embeddings_folder(configuration: Configuration, *, backbone: str, training: 
     length = encoder(configuration, backbone=backbone, testset=testset).passage_length
     suffix = "" if length == configuration.backbones[backbone].passage_length else f"@{length}"
     return f"results/embeddings/{backbone}/{training}/{configuration.testsets[testset].dataset}{suffix}"
+
+
+def kept_vectors(configuration: Configuration, *, backbone: str, training: str, dataset: str, length: str) -> str:
+    """The folder in which vectors outlive a run; empty if they do not: a trained model changes with its labels."""
+    kept = configuration.performance.encode.keep_vectors and training == UNTRAINED
+    documents = configuration.datasets[dataset].documents is not None
+    return f"results/vectors/{backbone}/{dataset}{length}" if kept and documents else ""
 
 
 def _embeddings(configuration: Configuration, backbone: str, training: str, testset: str) -> list[str]:

@@ -17,6 +17,7 @@ from ..common.files import atomic_write, needing_room, reserve
 from ..common.progress import Progress
 from ..io.schemas import CORPUS, DOCIDS, passage_text
 from ..training.encoder import Encoder, Kind, length_batches
+from .kept_vectors import KeptVectors
 
 _WINDOW = 8192
 """Passages tokenised and sorted by length at a time."""
@@ -96,7 +97,14 @@ def encode_queries(encoder: Encoder, ids: Sequence[str], texts: Sequence[str], *
 
 
 def encode_corpus(
-    encoder: Encoder, corpus: Path, shard: str, vectors_path: Path, docids_path: Path, *, batch_tokens: int
+    encoder: Encoder,
+    corpus: Path,
+    shard: str,
+    vectors_path: Path,
+    docids_path: Path,
+    *,
+    batch_tokens: int,
+    kept: KeptVectors | None = None,
 ) -> None:
     """Encode one shard of a corpus, a contiguous slice, in the corpus's order.
 
@@ -110,6 +118,7 @@ def encode_corpus(
         vectors_path: file of the vectors.
         docids_path: file of the docids.
         batch_tokens: padded tokens per batch; 0 takes the device's default.
+        kept: vectors of earlier jobs, which are taken where there are some; it gets those of this one.
 
     Raises:
         InputError: as ``encode_batches``; nothing is then written.
@@ -127,11 +136,20 @@ def encode_corpus(
         for window in _windows(corpus, rows):
             ids = window["docid"].to_pylist()
             texts = list(map(passage_text, window["title"].to_pylist(), window["text"].to_pylist()))
+            rest = np.arange(len(texts))
+            if kept is not None:
+                known, found = kept.find(texts, encoder.dimension)
+                vectors[docids.rows_written + known] = found
+                progress.skip(len(known))
+                rest = np.setdiff1d(rest, known)
+                ids, texts = [ids[place] for place in rest], [texts[place] for place in rest]
             for places, batch in encode_batches(encoder, ids, texts, "passage", batch_tokens=batch_tokens):
-                vectors[docids.rows_written + np.array(places)] = batch
+                vectors[docids.rows_written + rest[places]] = batch
                 progress.add(len(places))
             docids.write(DOCIDS.table({"docid": window["docid"]}))
         vectors.flush()
+    if kept is not None:
+        kept.keep(shard, vectors_path)
 
 
 def shard_rows(shard: str, rows: int) -> range:

@@ -108,6 +108,11 @@ class EncodePerformance(Settings):
         "used only on request.",
     )
     gpus: int = Field(0, ge=0, description="GPUs per job.")
+    keep_vectors: bool = Field(
+        True,
+        description="Keep the vectors of untrained models for datasets made of documents, in results/vectors/, so that "
+        "only new passages are encoded when documents change. Two bytes per dimension and passage.",
+    )
 
 
 class Performance(Settings):
