@@ -36,5 +36,13 @@ def test_each_filter_drops_its_own(question: str, by: str) -> None:
     assert _dropped_by(question) == by
 
 
-def test_a_language_without_spaces_passes() -> None:
-    assert _dropped_by("図書館は何時に開きますか？", "市立図書館は毎日午前九時に開館し、午後六時に閉館する。") == ""
+@pytest.mark.parametrize(
+    ("question", "by"),
+    [
+        ("図書館は何時に開きますか？", ""),
+        ("市立図書館は毎日午前九時に開館しますか？", "copied"),
+        ("When does it open?", "script"),
+    ],
+)
+def test_a_language_without_spaces_is_judged_by_its_characters(question: str, by: str) -> None:
+    assert _dropped_by(question, "市立図書館は毎日午前九時に開館し、午後六時に閉館する。") == by

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,6 +14,8 @@ from ..annotation.prompts import length, words
 _FEWEST_WORDS, _MOST_WORDS = 2, 60
 _COPIED_WORDS, _COPIED_CHARACTERS = 8, 40
 """A question that has so long a piece of its passage, in words and in characters, is copied from it."""
+_UNSPACED, _COPIED_UNSPACED = ("CJK", "THAI", "LAO", "KHMER", "MYANMAR"), 16
+"""Scripts without spaces between words, and so long a piece in their characters."""
 _PASSAGE = "(?:passage|text|document|article|excerpt|paragraph|section|snippet)"
 _OF_THE_PASSAGE = re.compile(
     rf"\b(?:this|above|following|given|provided|preceding) {_PASSAGE}\b"
@@ -61,13 +63,16 @@ def _of_the_passage(candidate: Candidate) -> str:
 
 def _copied(candidate: Candidate) -> str:
     asked, told = (words(text.casefold()) for text in (candidate.question, candidate.passage))
+    if _main_script(candidate.question) in _UNSPACED:
+        piece = "".join(_longest_common("".join(asked), "".join(told)))
+        return f"it copies {piece!r}" if len(piece) >= _COPIED_UNSPACED else ""
     longest = _longest_common(asked, told)
     piece = " ".join(longest)
     return f"it copies {piece!r}" if len(longest) >= _COPIED_WORDS and len(piece) >= _COPIED_CHARACTERS else ""
 
 
-def _longest_common(first: list[str], second: list[str]) -> list[str]:
-    """The longest run of words that both have."""
+def _longest_common(first: Sequence[str], second: Sequence[str]) -> Sequence[str]:
+    """The longest run of words, or of characters, that both have."""
     best, end = 0, 0
     before = [0] * (len(second) + 1)
     for place, word in enumerate(first, 1):
@@ -97,7 +102,11 @@ def _main_script(text: str) -> str:
 FILTERS: dict[str, Filter] = {
     "form": Filter(f"questions without a letter, of one word, or of more than {_MOST_WORDS} words", _form),
     "of-the-passage": Filter("questions that speak of the passage or the text (in English)", _of_the_passage),
-    "copied": Filter(f"questions with {_COPIED_WORDS} words or more in the order of the passage", _copied),
+    "copied": Filter(
+        f"questions with {_COPIED_WORDS} words in the order of the passage, or {_COPIED_UNSPACED} characters of a script "
+        "without spaces",
+        _copied,
+    ),
     "script": Filter("questions in another script than their passage, such as Latin beside Cyrillic", _script),
 }
 """By name, in the order in which they are asked; the first that drops a question gives the reason."""
