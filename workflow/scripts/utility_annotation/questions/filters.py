@@ -103,8 +103,8 @@ FILTERS: dict[str, Filter] = {
     "form": Filter(f"questions without a letter, of one word, or of more than {_MOST_WORDS} words", _form),
     "of-the-passage": Filter("questions that speak of the passage or the text (in English)", _of_the_passage),
     "copied": Filter(
-        f"questions with {_COPIED_WORDS} words in the order of the passage, or {_COPIED_UNSPACED} characters of a script "
-        "without spaces",
+        f"questions with {_COPIED_WORDS} words in the order of the passage, or {_COPIED_UNSPACED} characters of a "
+        "script without spaces",
         _copied,
     ),
     "script": Filter("questions in another script than their passage, such as Latin beside Cyrillic", _script),
