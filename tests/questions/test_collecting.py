@@ -124,7 +124,7 @@ def test_parts_have_no_document_in_common(tmp_path: Path, candidates: tuple[Path
     for seed in range(8):
         try:
             _keep(tmp_path, candidates, held_out=50, seed=seed)
-        except InputError:  # both documents are held out
+        except InputError:  # both documents are held out, or none
             continue
         train, held_out = _kept(tmp_path, "train"), _kept(tmp_path, "held-out")
         assert not set(train.values()) & set(held_out.values())
@@ -164,6 +164,14 @@ def test_nothing_left_is_an_error_that_counts(tmp_path: Path, candidates: tuple[
     trip = {"testset": "t", "depth": 2}
     with pytest.raises(InputError, match="round-trip: 5"):
         _keep(tmp_path, candidates, run=tmp_path / "run.parquet", round_trip=trip)
+    assert not (tmp_path / "kept" / "train").exists()
+
+
+def test_too_few_held_out_are_an_error_before_anything_is_annotated(
+    tmp_path: Path, candidates: tuple[Path, Path]
+) -> None:
+    with pytest.raises(InputError, match="0 of 5 questions are held out"):
+        _keep(tmp_path, candidates, held_out=0.001)
     assert not (tmp_path / "kept" / "train").exists()
 
 

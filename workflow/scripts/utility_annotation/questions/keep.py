@@ -17,6 +17,8 @@ from .collect import tell_dropped, told
 
 _LOG = logging.getLogger(__name__)
 _EXAMPLES = 5
+_FEWEST_HELD_OUT = 2
+"""An interval needs two questions."""
 
 
 class Outputs(NamedTuple):
@@ -46,7 +48,7 @@ def keep(
         outputs: files to write.
 
     Raises:
-        InputError: no question is left to train on.
+        InputError: no question is left to train on, or fewer than two to evaluate on where some are to be held out.
     """
     found = _found(run, settings.round_trip.depth) if run and settings.round_trip else None
     positive = _positives(labels) if labels else None
@@ -74,6 +76,11 @@ def keep(
         raise InputError(
             f"no question is left to train on ({told(counts)}; held out: {len(held_out)}).",
             hint="look at the examples in the log; lower `held_out`, or ask about more passages (the pool's `sample`).",
+        )
+    if settings.held_out and len(held_out) < _FEWEST_HELD_OUT:
+        raise InputError(
+            f"{len(held_out)} of {len(kept)} questions are held out, too few to evaluate on ({told(counts)}).",
+            hint="raise `held_out`, choose another `seed`, or ask about more passages (the pool's `sample`).",
         )
     DROPPED_QUESTIONS.write(outputs.dropped, DROPPED_QUESTIONS.rows(dropped))
     WRITTEN_QUESTIONS.write(outputs.train, WRITTEN_QUESTIONS.rows(train))
