@@ -306,3 +306,38 @@ def test_the_models_own_tokenizer_counts_where_it_is_here(tmp_path: Path) -> Non
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer.save(str(tmp_path / "tokenizer.json"))
     assert counter(tmp_path)("a b , unknown") == 4
+
+
+WRITTEN: dict[str, Any] = {
+    "models": {"m": {"hub": "org/m"}},
+    "datasets": {
+        "d": {
+            "documents": {"path": "raw/documents", "tokenizer": "m"},
+            "splits": {
+                name: {"queries": {"format": "parquet", "path": f"results/questions/made/{name}.parquet"}}
+                for name in ("candidates", "train", "held-out")
+            },
+        }
+    },
+    "pools": {"passages": {"dataset": "d", "source": {"format": "passages", "sample": 50}}},
+    "questions": {"made": {"pool": "passages", "annotator": "a", "styles": ["natural", "keyword"], "held_out": 20}},
+    "annotators": {"a": {"model": "m"}},
+}
+
+
+def test_documents_are_bytes_until_their_passages_are_there() -> None:
+    Path("raw/documents/deep").mkdir(parents=True)
+    Path("raw/documents/deep/a.md").write_text("12345")
+    Path("raw/documents/b.txt").write_text("123")
+    found = Sizes(load(WRITTEN), SizeTable())
+    assert found.documents("d") == 8
+    with pytest.raises(NotKnown, match=r"known when data/d/corpus\.parquet is made"):
+        found.corpus("d")
+
+
+def test_written_questions_are_counted_as_if_no_filter_dropped_any() -> None:
+    CORPUS.write(Path("data/d/corpus.parquet"), CORPUS.rows([passage(number) for number in range(70)]))
+    found = Sizes(load(WRITTEN), SizeTable())
+    assert (found.pool("passages").questions, found.pool("passages").candidates) == (50, 1)
+    assert [found.questions("d", name).number for name in ("candidates", "train", "held-out")] == [100, 80, 20]
+    assert found.assumed == ["no filter drops any of the 100 written questions 'made'; fewer will be annotated"]

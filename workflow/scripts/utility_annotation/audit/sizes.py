@@ -19,7 +19,7 @@ from ..documents import folder
 from ..io.archives import on_disk
 from ..io.formats.lines import iter_lines
 from ..io.schemas import CORPUS, QUERIES, iter_rows, passage_text
-from ..planning import data, documents, pools
+from ..planning import data, documents, pools, questions
 from ..planning.resources import PLAIN_BYTES_A_WORD
 from ..settings import Configuration
 from .rates import NotKnown
@@ -94,7 +94,7 @@ class Sizes:
             rows = iter_rows(CORPUS, [file])
             return Texts(_rows(file), _words(passage_text(row["title"], row["text"]) for row in islice(rows, _SAMPLE)))
         if source is None:  # documents, of which nobody knows how many passages they have
-            raise NotKnown(f"how many passages the documents have is not known before {file} is made")
+            raise NotKnown(f"the number of passages, which is known when {file} is made")
         known = self._known(source.path)
         if known is None or known.rows is None or known.words is None:
             raise _not_known(source.path, file)
@@ -113,6 +113,8 @@ class Sizes:
         if file.is_file():
             return Texts(_rows(file), _words(row["text"] for row in islice(iter_rows(QUERIES, [file]), _SAMPLE)))
         settings = self._configuration.datasets[dataset].splits[split]
+        if written := questions.share_of(self._configuration, settings.queries.path):
+            return Texts(self._written(*written), _QUERY_WORDS)
         asked = self._known(settings.queries.path)
         judged = self._known(settings.qrels.path) if settings.qrels and settings.judged_only else None
         known = [each for each in (asked, judged) if each is not None]
@@ -125,6 +127,14 @@ class Sizes:
         if settings.sample is not None:
             number = min(number, settings.sample.queries)
         return Texts(number, next((each.words for each in known if each.words), _QUERY_WORDS))
+
+    def _written(self, name: str, share: float) -> int:
+        """Questions that an LLM writes: one of each style about each passage, as if no filter dropped any."""
+        settings = self._configuration.questions[name]
+        number = self.pool(settings.pool).questions * len(settings.styles)
+        assumption = f"no filter drops any of the {number:,} written questions {name!r}; fewer will be annotated"
+        self.assumed += [assumption] * (assumption not in self.assumed)
+        return max(1, round(share * number))
 
     def pool(self, name: str) -> PoolSize:
         """A pool."""

@@ -71,6 +71,17 @@ def of_split(configuration: Configuration, dataset: str, split: str) -> Iterator
             yield name
 
 
+def share_of(configuration: Configuration, path: str) -> tuple[str, float] | None:
+    """Whose questions a file has, and which share of all that are written if no filter drops one; None for others."""
+    for name, settings in configuration.questions.items():
+        held_out = settings.held_out / 100
+        shares = {"candidates.parquet": 1.0, "train.parquet": 1 - held_out, "held-out.parquet": held_out}
+        for file, share in shares.items():
+            if Path(path) == Path(folder(name), file):
+                return name, share
+    return None
+
+
 def problems(configuration: Configuration) -> Iterator[str]:
     """One sentence for each setting of questions that leads nowhere or does not fit."""
     for name, settings in configuration.questions.items():
