@@ -22,7 +22,7 @@ demo: .venv/core.stamp  ## set up, then run the whole chain on the embedded coll
 audit: .venv/core.stamp  ## what a run will take; TARGET, CONFIG and GPUS choose the run
 	@python workflow/scripts/audit.py plan $(TARGET) $(if $(CONFIG),--configfile $(CONFIG)) $(addprefix --gpus ,$(GPUS)) $(OPTIONS)
 
-audit-actual: .venv/core.stamp  ## what a run was to take, beside what it took
+audit-actual: .venv/core.stamp  ## the prediction for a run, beside what the run took
 	@python workflow/scripts/audit.py actual $(OPTIONS)
 
 gpu-check: .venv/core.stamp  ## what one GPU computes, against the CPU, and its rates; OPTIONS=--allow-cpu without one
@@ -31,7 +31,7 @@ gpu-check: .venv/core.stamp  ## what one GPU computes, against the CPU, and its 
 check: .venv/dev.stamp lint  ## format, lint, types and the quick tests: those that start no other process
 	pytest -n 2 --dist loadfile --durations 10 -m 'not (snakemake or process or cluster or vllm or slow)'
 
-test: .venv/dev.stamp .venv-vllm/stamp lint  ## set up, then run every check and every test
+test: .venv/dev.stamp .venv-vllm/stamp lint  ## set up, then run every check and every test but the slow ones
 	snakemake --lint
 	pytest -n 2 --dist loadfile --durations 10
 
