@@ -73,7 +73,7 @@ class Reranked(Settings):
 
 
 class Selected(Settings):
-    """A ranking of which only the passages are kept that are of use; their number differs from query to query."""
+    """A ranking of which only the useful passages are kept; their number differs from query to query."""
 
     retriever: TwoNames = Field(
         description=f"Whose ranking: {_WHOSE} With `labels` it is a `reranked/NAME` with a reranker, whose "

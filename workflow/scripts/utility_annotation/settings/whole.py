@@ -46,7 +46,7 @@ class Configuration(Settings):
     )
     selected: dict[Name, Selected] = Field(
         {},
-        description="Rankings of which only the passages are kept that are of use. They are rows of tables, and "
+        description="Rankings of which only the useful passages are kept. They are rows of tables, and "
         "retrievers of pools as `selected/NAME`.",
     )
     qa: dict[Name, QuestionAnswering] = Field({}, description="Evaluations of question answering.")
