@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import heapq
 import logging
+import random
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..annotation.prompts import length
@@ -28,8 +28,8 @@ def sample_passages(source: PoolSource, corpus: Path, origins: Path | None, outp
     """Write the shards of a pool of format ``passages`` (schema ``POOL``); return the number of passages.
 
     A row's ``query_id`` is the docid of its passage. In place of a question it has examples of questions, if there are
-    any, joined by ``|``: a random choice for each passage. The passages of each document have a
-    random order. The first ones of all documents come before the second ones, and so on. Short passages are left out.
+    any, joined by ``|``: a random choice for each passage. The passages of each document have a random order. The first
+    ones of all documents come before the second ones, and so on. Short passages are left out.
 
     Args:
         source: the pool's source.
@@ -55,7 +55,7 @@ def sample_passages(source: PoolSource, corpus: Path, origins: Path | None, outp
             path=corpus,
         )
     passages = find_passages(corpus, chosen)
-    examples = {query.query_id: query.text for query in read_queries(source.examples)} if source.examples else {}
+    examples = [query.text for query in read_queries(source.examples)] if source.examples else []
     shards: list[list[dict[str, object]]] = [[] for _ in outputs]
     for docid in chosen:
         title, text = passages[docid]
@@ -69,10 +69,10 @@ def sample_passages(source: PoolSource, corpus: Path, origins: Path | None, outp
     return len(chosen)
 
 
-def _examples(docid: str, questions: Mapping[str, str], seed: int) -> str:
+def _examples(docid: str, questions: Sequence[str], seed: int) -> str:
     """Some questions for a passage, as one text."""
-    chosen = heapq.nsmallest(_EXAMPLES, questions, key=lambda query_id: random_place(f"{docid}\n{query_id}", seed))
-    return " | ".join(" ".join(questions[query_id].split()) for query_id in chosen)
+    chosen = random.Random(f"{seed}\n{docid}").sample(questions, min(_EXAMPLES, len(questions)))
+    return " | ".join(" ".join(question.split()) for question in chosen)
 
 
 def _documents(origins: Path) -> Iterator[tuple[str, str]]:
