@@ -41,7 +41,7 @@ def _reply(request: Received) -> Answer:
 
 
 def _write(folder: Path, thing: str) -> None:
-    sections = (f"## The {thing} {place}\n\n" + f"The {thing} {place} has a keeper. " * 12 for place in PLACES)
+    sections = (f"## The {thing} {place}\n\n" + f"The {thing} {place} has a keeper. " * 6 for place in PLACES)
     (folder / f"{thing}.md").write_text(f"# All about the {thing}\n\n" + "\n\n".join(sections))
 
 
@@ -82,7 +82,7 @@ def test_questions_about_documents_are_divided_by_document(finished: Path) -> No
     dropped = DROPPED_QUESTIONS.read(made / "dropped.parquet").to_pylist()
     passages = POOL.read(finished / "results" / "pools" / "passages" / "0000-of-0001.parquet", ["query_id"]).num_rows
     assert len(train) + len(held_out) + len(dropped) == 2 * passages
-    assert summary["dropped"]["of-the-passage"] == 1
+    assert summary["dropped"]["of-the-passage"] == 2  # both styles
     assert {row["filter"] for row in dropped} == set(summary["dropped"])
 
 
