@@ -154,7 +154,9 @@ def test_each_hub_model_of_which_a_commit_is_known_is_pinned_to_it(root: Path, n
     models = yaml.safe_load((root / "config" / f"{name}.yaml").read_text())["models"].values()
     pinned = {model["hub"]: model.get("revision", "") for model in models if "hub" in model}
     assert {hub for hub, revision in pinned.items() if not re.fullmatch("[0-9a-f]{40}", revision)} <= NO_KNOWN_COMMIT
-    others = [path for path in (root / "config").glob("*.yaml") if path.stem not in ("paper", "own-corpus", "own-documents")]
+    others = [
+        path for path in (root / "config").glob("*.yaml") if path.stem not in ("paper", "own-corpus", "own-documents")
+    ]
     assert not [path for path in others if re.search(r"hub: *[\w.-]+/", path.read_text())]
 
 
