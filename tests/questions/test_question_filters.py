@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from utility_annotation.questions.filters import FILTERS, Candidate
@@ -11,7 +13,7 @@ PASSAGE = "The binary package of a library must not depend on the version of the
 
 def _dropped_by(question: str, passage: str = PASSAGE) -> str:
     candidate = Candidate(question, "An answer.", passage)
-    return next((name for name, each in FILTERS.items() if each.reason(candidate)), "")
+    return next((name for name, each in FILTERS.items() if each(candidate)), "")
 
 
 @pytest.mark.parametrize(
@@ -46,3 +48,8 @@ def test_each_filter_drops_its_own(question: str, by: str) -> None:
 )
 def test_a_language_without_spaces_is_judged_by_its_characters(question: str, by: str) -> None:
     assert _dropped_by(question, "市立図書館は毎日午前九時に開館し、午後六時に閉館する。") == by
+
+
+def test_the_page_has_a_row_for_every_filter(root: Path) -> None:
+    page = (root / "docs" / "annotate-your-documents.md").read_text()
+    assert [name for name in FILTERS if f"| `{name}` |" not in page] == []

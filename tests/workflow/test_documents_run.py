@@ -21,7 +21,7 @@ SHARDS = 4
 
 @pytest.fixture(scope="module")
 def workflow(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy with a folder of documents, one of which nobody can read."""
+    """A copy with a folder of documents, one of which cannot be read."""
     folder = copy_of_repository(root, tmp_path_factory.mktemp("documents"))
     own = folder / "raw" / "own" / "documents"
     own.mkdir(parents=True)

@@ -93,7 +93,7 @@ class Sizes:
         if file.is_file():
             rows = iter_rows(CORPUS, [file])
             return Texts(_rows(file), _words(passage_text(row["title"], row["text"]) for row in islice(rows, _SAMPLE)))
-        if source is None:  # documents, of which nobody knows how many passages they have
+        if source is None:  # documents, which have not been divided yet
             raise NotKnown(f"the number of passages, which is known when {file} is made")
         known = self._known(source.path)
         if known is None or known.rows is None or known.words is None:

@@ -44,7 +44,7 @@ _NESTING = 200
 """Levels of lists and quotations in Markdown. What lies deeper than its parser's own limit of 20 is lost."""
 _XML_DECLARATION = re.compile(r"\A\s*<\?xml\b[^>]*>")
 
-logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # what it cannot read is told by its result
+logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # its result says what it cannot read
 logging.getLogger("htmldate").setLevel(logging.CRITICAL)
 
 

@@ -21,24 +21,22 @@ class Reader:
     """What reads a format.
 
     Attributes:
-        description: the format, for the documentation.
         endings: of the names of its files.
         read: a document from the bytes of its file; None where a file holds several.
     """
 
-    description: str
     endings: tuple[str, ...]
     read: Callable[[bytes], Document] | None
 
 
 READERS: dict[str, Reader] = {
-    "markdown": Reader("Markdown", (".md", ".markdown"), read_markdown),
-    "html": Reader("HTML; navigation and footers are left out", (".html", ".htm", ".xhtml"), read_html),
-    "text": Reader("plain text and reStructuredText", (".txt", ".text", ".rst"), read_text),
-    "pdf": Reader("PDF with text", (".pdf",), read_pdf),
-    "docx": Reader("Word", (".docx",), read_docx),
-    "epub": Reader("EPUB", (".epub",), read_epub),
-    "jsonl": Reader("JSON lines with docid, title and text: a document per line", (".jsonl",), None),
+    "markdown": Reader((".md", ".markdown"), read_markdown),
+    "html": Reader((".html", ".htm", ".xhtml"), read_html),
+    "text": Reader((".txt", ".text", ".rst"), read_text),
+    "pdf": Reader((".pdf",), read_pdf),
+    "docx": Reader((".docx",), read_docx),
+    "epub": Reader((".epub",), read_epub),
+    "jsonl": Reader((".jsonl",), None),
 }
 """By format. Files may be compressed (gz, bz2, xz, zst)."""
 

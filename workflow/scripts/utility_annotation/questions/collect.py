@@ -112,7 +112,7 @@ def _verdict(row: dict[str, Any], passage: str, seen: dict[str, str]) -> tuple[s
         return "reply", f"the reply was {outcome}"
     candidate = Candidate(row["text"], row["answers"][0], passage)
     for name, each in FILTERS.items():
-        if reason := each.reason(candidate):
+        if reason := each(candidate):
             return name, reason
     first = seen.setdefault(question_key(row["text"]), row["query_id"])
     return ("", "") if first == row["query_id"] else ("repeated", f"it asks the same as {first}")

@@ -6,7 +6,6 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..annotation.prompts import length, words
@@ -32,19 +31,6 @@ class Candidate(NamedTuple):
     question: str
     answer: str
     passage: str
-
-
-@dataclass(frozen=True)
-class Filter:
-    """A filter.
-
-    Attributes:
-        description: what it drops, for the documentation.
-        reason: why a candidate is dropped; empty if it is not.
-    """
-
-    description: str
-    reason: Callable[[Candidate], str]
 
 
 def _form(candidate: Candidate) -> str:
@@ -99,14 +85,10 @@ def _main_script(text: str) -> str:
     return scripts.most_common(1)[0][0] if scripts.total() else ""
 
 
-FILTERS: dict[str, Filter] = {
-    "form": Filter(f"questions without a letter, of one word, or of more than {_MOST_WORDS} words", _form),
-    "of-the-passage": Filter("questions that speak of the passage or the text (in English)", _of_the_passage),
-    "copied": Filter(
-        f"questions with {_COPIED_WORDS} words in the order of the passage, or {_COPIED_UNSPACED} characters of a "
-        "script without spaces",
-        _copied,
-    ),
-    "script": Filter("questions in another script than their passage, such as Latin beside Cyrillic", _script),
+FILTERS: dict[str, Callable[[Candidate], str]] = {
+    "form": _form,
+    "of-the-passage": _of_the_passage,
+    "copied": _copied,
+    "script": _script,
 }
-"""By name, in the order in which they are asked; the first that drops a question gives the reason."""
+"""By name, in the order in which they are asked: why a candidate is dropped, or nothing. The first reason counts."""
