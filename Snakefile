@@ -37,6 +37,7 @@ wildcard_constraints:
 
 include: "rules/prepare.smk"
 include: "rules/ingest.smk"
+include: "rules/documents.smk"
 include: "rules/pools.smk"
 include: "rules/annotate.smk"
 include: "rules/labels.smk"
@@ -48,7 +49,6 @@ include: "rules/answers.smk"
 include: "rules/tables.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
-include: "rules/exports.smk"
 include: "rules/refuse.smk"
 
 

@@ -42,7 +42,7 @@ EXPECTED: list[tuple[str, dict[str, str], set[str]]] = [
     ("ingest_documents", {"dataset": "written"}, {"path"}),
     ("ingest_passages", {"dataset": "written"}, {*(f"documents.{key}" for key in PASSAGES), "titles"}),
     ("sample_passages", {"pool": "passages"}, {"source.sample", "source.seed", "source.examples", "shards"}),
-    ("collect_questions", {"questions": "made"}, {"styles"}),
+    ("read_questions", {"questions": "made"}, {"styles"}),
     (
         "keep_questions",
         {"questions": "made"},
@@ -163,7 +163,9 @@ ALWAYS = {"model", "engine", "served_model_name", "protocol", "passage_words", "
 }
 LISTED = {"sampling", "thinking", "retries", "structured_outputs", "permutations"}
 ANSWERED = {"answer_sampling", "thinking", "retries"}
-WRITTEN = dict.fromkeys(("question-natural", "question-keyword", "question-multi-part"), ANSWERED)
+WRITTEN = dict.fromkeys(
+    ("question-natural", "question-keyword", "question-multi-part"), ANSWERED | {"questions_per_passage"}
+)
 LISTWISE = WRITTEN | {
     "relsel": LISTED,
     "answer": ANSWERED,

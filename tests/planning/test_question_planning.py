@@ -12,11 +12,12 @@ from utility_annotation.planning import questions
 
 
 def test_questions_are_read_from_the_replies_of_each_style() -> None:
-    assert questions.replies(WHOLE, "made") == {
-        style: [f"results/annotation/passages/list/question-{style}/0000-of-0001.parquet"]
-        for style in ("natural", "keyword")
+    shard = "0000-of-0001"
+    assert questions.replies(WHOLE, "made", shard) == {
+        style: f"results/annotation/passages/list/question-{style}/{shard}.parquet" for style in ("natural", "keyword")
     }
-    assert questions.pool_shards(WHOLE, questions="made") == ["results/pools/passages/0000-of-0001.parquet"]
+    assert questions.pool_shard(WHOLE, questions="made", shard=shard) == f"results/pools/passages/{shard}.parquet"
+    assert questions.shards(WHOLE, questions="made") == [f"results/questions/made/read/{shard}.parquet"]
     assert questions.origins(WHOLE, questions="made") == ["data/written/origins.parquet"]
 
 

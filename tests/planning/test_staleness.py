@@ -58,7 +58,8 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
             "pools/passages/shards": 3,
         },
     ),
-    ({"collect_questions"}, {"questions/made/styles": ["keyword"]}),
+    ({"annotate", "export_labels"}, {"annotators/list/questions_per_passage": 3}),
+    ({"read_questions"}, {"questions/made/styles": ["keyword"]}),
     # the passages, the replies and the ranking are input files
     (
         set(),

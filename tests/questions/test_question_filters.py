@@ -6,14 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from utility_annotation.questions.filters import FILTERS, Candidate
+from utility_annotation.questions.filters import FILTERS, Candidate, first_reason
 
 PASSAGE = "The binary package of a library must not depend on the version of the compiler that built it, in general."
 
 
 def _dropped_by(question: str, passage: str = PASSAGE) -> str:
-    candidate = Candidate(question, "An answer.", passage)
-    return next((name for name, each in FILTERS.items() if each(candidate)), "")
+    return first_reason(Candidate(question, "An answer.", passage))[0]
 
 
 @pytest.mark.parametrize(
@@ -48,6 +47,29 @@ def test_each_filter_drops_its_own(question: str, by: str) -> None:
 )
 def test_a_language_without_spaces_is_judged_by_its_characters(question: str, by: str) -> None:
     assert _dropped_by(question, "市立図書館は毎日午前九時に開館し、午後六時に閉館する。") == by
+
+
+GERMAN = "Die Bibliothek öffnet jeden Tag um neun Uhr und schließt um achtzehn Uhr, außer an Feiertagen."
+CROATIAN = "Zagreb je glavni i najveći grad Republike Hrvatske i nalazi se na rijeci Savi."
+
+
+@pytest.mark.parametrize(
+    ("question", "passage", "by"),
+    [
+        ("Wann öffnet die Bibliothek?", GERMAN, ""),
+        ("bibliothek öffnungszeiten feiertag", GERMAN, ""),
+        ("Windows 11 Bibliothek Update", GERMAN, ""),
+        ("When does the library open?", GERMAN, "language"),
+        ("Quand ouvre la bibliothèque ?", GERMAN, "language"),
+        ("Wann öffnet die Bibliothek?", PASSAGE, "language"),
+        ("name Bodhisattva vow", PASSAGE, ""),
+        ("Gdje se nalazi Zagreb?", CROATIAN, ""),
+        ("Где је Загреб?", CROATIAN, "script"),
+        ("When does it open?", "ls -la /usr/bin | grep foo", ""),
+    ],
+)
+def test_a_question_is_in_the_language_of_its_passage(question: str, passage: str, by: str) -> None:
+    assert _dropped_by(question, passage) == by
 
 
 def test_the_page_has_a_row_for_every_filter(root: Path) -> None:

@@ -6,10 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from utility_annotation.annotation.items import Item, Passage
 from utility_annotation.annotation.prompts import PromptSanitizer, PromptTemplate
-from utility_annotation.annotation.questions import QuestionStage, Written, read_written
+from utility_annotation.annotation.questions import QuestionStage, Written, column_of, of_column, read_written
 from utility_annotation.annotation.stages import QUESTION, STAGES
 from utility_annotation.engines.protocol import Completion
 from utility_annotation.settings import Annotator
@@ -17,27 +19,39 @@ from utility_annotation.settings import Annotator
 ITEM = Item("d1", "", (Passage("d1", "Guide The ship sails at noon."),))
 
 
+WORD = st.text(st.characters(codec="utf-8", categories=("L", "N")), min_size=1, max_size=9)
+WRITTEN = st.builds(Written, WORD, WORD)
+
+
 @pytest.mark.parametrize(
     ("reply", "written"),
     [
-        ("Question: When?\nAnswer: At noon.", ("When?", "At noon.")),
-        ("Here it is:\n**Question:** When  is it?\n\n**Answer**: At noon.\nBye", ("When is it?", "At noon.")),
-        ("- question： 何時？\n- answer： 正午。", ("何時？", "正午。")),
-        ("Question: One?\nAnswer: 1\nQuestion: Two?\nAnswer: 2", ("One?", "1")),
-        ("Question: ...\nAnswer: ...\nQuestion: When?\nAnswer: Noon", ("When?", "Noon")),
-        ("Answer: first\nQuestion: When?", None),
-        ("Question: When?", None),
-        ("Question:\nAnswer: noon", None),
-        ("My question: when? Answer: noon", None),
-        ("", None),
+        ("Question: When?\nAnswer: At noon.", [("When?", "At noon.")]),
+        ("Here it is:\n**Question:** When  is it?\n\n**Answer**: At noon.\nBye", [("When is it?", "At noon.")]),
+        ("- question： 何時？\n- answer： 正午。", [("何時？", "正午。")]),
+        ("1. Question: One?\nAnswer: 1\n2) Question: Two?\nAnswer: 2", [("One?", "1"), ("Two?", "2")]),
+        ("Question 1: One?\nAnswer 1: 1\nQuestion 2: Two?\nAnswer 2: 2", [("One?", "1"), ("Two?", "2")]),
+        ("Question: One?\nQuestion: Two?\nAnswer: 2", [("Two?", "2")]),
+        ("Question: One?\nAnswer: 1\nAnswer: 2", [("One?", "1")]),
+        ("Question: One?\nAnswer: 1\nQuestion: One?\nAnswer: 2", [("One?", "1")]),
+        ("Question: ...\nAnswer: ...\nQuestion: When?\nAnswer: Noon", [("When?", "Noon")]),
+        ("Answer: first\nQuestion: When?", []),
+        ("Question: When?", []),
+        ("Question:\nAnswer: noon", []),
+        ("My question: when? Answer: noon", []),
+        ("", []),
     ],
 )
-def test_a_reply_is_read_by_its_lines(reply: str, written: tuple[str, str] | None) -> None:
-    assert read_written(reply) == written
+def test_a_reply_is_read_by_its_lines(reply: str, written: list[tuple[str, str]]) -> None:
+    assert read_written(reply, 9) == written
 
 
-def test_what_was_written_comes_back_from_its_column() -> None:
-    assert Written.of(Written("When?", "At noon.").text) == ("When?", "At noon.")
+@given(written=st.lists(WRITTEN, min_size=1, unique_by=lambda each: each.question), most=st.integers(1, 9))
+def test_the_first_ones_come_back_and_no_half_one(written: list[Written], most: int) -> None:
+    reply = "\n".join(f"Question: {question}\nAnswer: {answer}" for question, answer in written)
+    assert read_written(reply, most) == written[:most]
+    assert read_written(reply, most, cut_off=True) == written[:-1][:most]
+    assert of_column(column_of(written)) == written
 
 
 @pytest.fixture(params=[name for name in STAGES if name.startswith(QUESTION)])
@@ -46,6 +60,12 @@ def stage(request: pytest.FixtureRequest, root: Path) -> QuestionStage:
         root / "resources" / "prompts" / STAGES[request.param].listwise.template, PromptSanitizer(["<|im_end|>"])
     )
     return QuestionStage(Annotator(model="m"), template)
+
+
+@pytest.fixture
+def three(stage: QuestionStage) -> QuestionStage:
+    """The same style, asked for three questions."""
+    return QuestionStage(Annotator(model="m", questions_per_passage=3), stage.template)
 
 
 def test_each_style_asks_about_the_passage(stage: QuestionStage) -> None:
@@ -61,12 +81,21 @@ def test_examples_are_shown_where_there_are_some(stage: QuestionStage) -> None:
     assert "really asked" not in stage.requests(ITEM)[0].chat[-1].content
 
 
+def test_a_number_of_questions_is_asked_for_with_room_for_each(stage: QuestionStage, three: QuestionStage) -> None:
+    (one,), (more,) = stage.requests(ITEM), three.requests(ITEM)
+    assert "3 different" in more.chat[-1].content
+    assert "different" not in one.chat[-1].content.partition("two different")[0]
+    assert "two lines for each question, in exactly this form" in more.chat[-1].content
+    assert more.sampling.max_new_tokens == 3 * one.sampling.max_new_tokens
+
+
 @pytest.mark.parametrize(
     ("text", "finish_reason", "outcome", "answer"),
     [
         ("Question: When?\nAnswer: At noon.", "stop", "ok", "When?\nAt noon."),
         ("I cannot do that.", "stop", "unparsable", None),
         ("Question: When?\nAnswer: At no", "length", "truncated", None),
+        ("Question: When?\nAnswer: At noon.\nQuestion: Whe", "length", "ok", "When?\nAt noon."),
     ],
 )
 def test_a_row_has_the_question_or_says_why_not(

@@ -44,16 +44,23 @@ def passages(arguments: argparse.Namespace) -> None:
     make_corpus(documents.path, [arguments.documents / name for name in names], splitter, outputs)
 
 
+def read(arguments: argparse.Namespace) -> None:
+    """Read the questions that an LLM wrote about a shard of passages, and ask the filters that look at each alone."""
+    from utility_annotation.questions.read import read_questions
+
+    configuration, name, shard = configuration_of(arguments), arguments.questions, arguments.shard
+    settings = document_jobs.read_questions(configuration, questions=name)
+    files = questions.replies(configuration, name, shard)
+    pool = Path(questions.pool_shard(configuration, questions=name, shard=shard))
+    read_questions(pool, {style: Path(files[style]) for style in settings.styles}, arguments.origins, arguments.output)
+
+
 def collect(arguments: argparse.Namespace) -> None:
-    """Read the questions that an LLM wrote, and drop what no search is needed to judge."""
+    """Bring the questions of all shards together, and drop those that ask what another one asks."""
     from utility_annotation.questions.collect import collect as write_candidates
 
-    configuration, name = configuration_of(arguments), arguments.questions
-    settings = document_jobs.collect_questions(configuration, questions=name)
-    replies = questions.replies(configuration, name)
-    shards = list(map(Path, questions.pool_shards(configuration, questions=name)))
-    by_style = {style: list(map(Path, replies[style])) for style in settings.styles}
-    write_candidates(shards, by_style, arguments.origins, arguments.output, arguments.dropped)
+    shards = questions.shards(configuration_of(arguments), questions=arguments.questions)
+    write_candidates(list(map(Path, shards)), arguments.output, arguments.dropped)
 
 
 def keep(arguments: argparse.Namespace) -> None:
@@ -107,13 +114,16 @@ def main(argv: list[str] | None) -> None:
         if run in (qrels, answers):
             parser.add_argument("--queries", required=True, type=Path, help="the split's questions (parquet)")
         parser.add_argument("--output", required=True, type=Path, help="file to write (parquet)")
-    for run in (collect, keep):
+    for run in (read, collect, keep):
         parser = commands.add(run, run.__name__)
         parser.add_argument("--questions", required=True, help="a name from `questions`")
-        if run is collect:
+        if run is read:
+            parser.add_argument("--shard", required=True, help="such as 0003-of-0064")
             parser.add_argument(
                 "--origins", type=Path, nargs="?", help="the documents of the passages (parquet), if any"
             )
+            parser.add_argument("--output", required=True, type=Path, help="file to write (parquet)")
+        elif run is collect:
             parser.add_argument("--output", required=True, type=Path, help="file of the candidates to write (parquet)")
             parser.add_argument("--dropped", required=True, type=Path, help="file of the others to write (parquet)")
         else:

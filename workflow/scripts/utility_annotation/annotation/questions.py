@@ -1,4 +1,4 @@
-"""A question that the LLM writes about a passage, with its answer: the stages named ``question-STYLE``."""
+"""Questions that the LLM writes about a passage, with their answers: the stages named ``question-STYLE``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from ..settings import Annotator
 from .items import Item
 from .prompts import PromptTemplate
 
-_LINE = re.compile(r"[\s>*_#`-]*(?P<label>question|answer)\s*[*_]*\s*[:\uff1a][*_]*(?P<text>.*)", re.IGNORECASE)
+_LINE = re.compile(
+    r"[\s>*_#`\-\d.)]*(?P<label>question|answer)\s*[\d.]*\s*[*_]*\s*[:\uff1a][*_]*(?P<text>.*)", re.IGNORECASE
+)
 _EMPTY = re.compile(r"[\s.…]*")
 
 
@@ -22,55 +24,61 @@ class Written(NamedTuple):
     question: str
     answer: str
 
-    @property
-    def text(self) -> str:
-        """Both as the ``answer`` column of an annotation holds them."""
-        return f"{self.question}\n{self.answer}"
 
-    @classmethod
-    def of(cls, text: str) -> Written:
-        """Both out of that column."""
-        question, _, answer = text.partition("\n")
-        return cls(question, answer)
+def column_of(written: Sequence[Written]) -> str:
+    """Questions as the ``answer`` column of an annotation holds them: a line each, with the answer on the next one."""
+    return "\n".join(line for each in written for line in each)
 
 
-def read_written(text: str) -> Written | None:
-    """The first question of a reply and the answer that follows it, from lines ``Question: …`` and ``Answer: …``.
+def of_column(text: str) -> list[Written]:
+    """Questions out of that column."""
+    lines = text.split("\n")
+    return [Written(*pair) for pair in zip(lines[::2], lines[1::2], strict=True)]
 
-    Anything else in the reply counts for nothing. None if one of the two is missing or blank.
+
+def read_written(text: str, most: int, *, cut_off: bool = False) -> list[Written]:
+    """The first questions of a reply, at most ``most``, each with the answer that follows it.
+
+    They are read from lines ``Question: …`` and ``Answer: …``; anything else in the reply counts for nothing. A
+    question without an answer is left out, and so is one that stands twice. Of a reply that was cut off, the last line
+    is not read.
     """
+    lines = text.splitlines()
+    found: dict[str, Written] = {}
     question = ""
-    for line in text.splitlines():
-        found = _LINE.fullmatch(line)
-        if found is None:
+    for line in lines[:-1] if cut_off else lines:
+        match = _LINE.fullmatch(line)
+        content = " ".join(match["text"].strip(" *_`").split()) if match else ""
+        if match is None or _EMPTY.fullmatch(content):
             continue
-        content = " ".join(found["text"].strip(" *_`").split())
-        if _EMPTY.fullmatch(content):
-            continue
-        if found["label"].lower() == "question":
-            question = question or content
+        if match["label"].lower() == "question":
+            question = content
         elif question:
-            return Written(question, content)
-    return None
+            found.setdefault(question, Written(question, content))
+            question = ""
+    return [*found.values()][:most]
 
 
 class QuestionStage:
     """One chat per passage.
 
     Args:
-        annotator: sampling of answers, and thinking.
+        annotator: sampling of answers, thinking, and how many questions are asked for.
         template: the prompt, which decides the style.
     """
 
     votes = False
 
     def __init__(self, annotator: Annotator, template: PromptTemplate) -> None:
-        self._sampling, self._thinking = annotator.answer_sampling, annotator.thinking
-        self._template = template
+        self._most, self._thinking = annotator.questions_per_passage, annotator.thinking
+        tokens = annotator.answer_sampling.max_new_tokens * self._most
+        self._sampling = annotator.answer_sampling.model_copy(update={"max_new_tokens": tokens})
+        self.template = template
 
     def requests(self, item: Item) -> list[ReplyRequest]:
         """One chat."""
-        chat = self._template.render(query=item.query, passages=[passage.text for passage in item.passages])
+        passages = [passage.text for passage in item.passages]
+        chat = self.template.render(query=item.query, passages=passages, questions=self._most)
         return [ReplyRequest(chat, self._sampling)]
 
     def unreadable(self, item: Item, results: Sequence[Completion]) -> list[int]:
@@ -78,13 +86,14 @@ class QuestionStage:
         return [0] if self.row(item, results)["outcome"] == "unparsable" else []
 
     def row(self, item: Item, results: Sequence[Completion]) -> dict[str, Any]:
-        """The question and its answer (:attr:`Written.text`); null if the reply lacks the form or was cut off."""
+        """The questions and their answers (:func:`column_of`); null if no question is whole."""
         (completion,) = results
-        written = read_written(after_thinking(completion.text, thinking=self._thinking) or "")
+        reply = after_thinking(completion.text, thinking=self._thinking) or ""
         cut_off = completion.finish_reason == "length"
+        written = read_written(reply, self._most, cut_off=cut_off)
         return {
-            "outcome": "truncated" if cut_off else "ok" if written else "unparsable",
-            "answer": written.text if written and not cut_off else None,
+            "outcome": "ok" if written else "truncated" if cut_off else "unparsable",
+            "answer": column_of(written) if written else None,
             "replies": [completion.text],
             "finish_reason": completion.finish_reason,
         }

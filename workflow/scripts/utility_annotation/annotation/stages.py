@@ -23,7 +23,8 @@ EVERY_STAGE = ("model", "engine", "served_model_name", "protocol", "passage_word
 
 _SELECTION_REPLY = ("sampling", "thinking", "retries", "structured_outputs", "permutations")
 ANSWER_REPLY = ("answer_sampling", "thinking", "retries")
-"""Keys that decide a selection or ranking, and keys that decide an answer."""
+_QUESTION_REPLY = (*ANSWER_REPLY, "questions_per_passage")
+"""Keys that decide a selection or ranking, an answer, and written questions."""
 
 
 @dataclass(frozen=True)
@@ -32,14 +33,14 @@ class Way:
 
     Attributes:
         template: its prompt, a file of resources/prompts/.
-        reply: the kind of reply, which decides its length: a selection, a ranking or an answer; None if the stage asks
-            for likelihoods.
+        reply: the kind of reply, which decides its length: a selection, a ranking, an answer, or questions with their
+            answers; None if the stage asks for likelihoods.
         settings: further keys of the annotator that decide its result; dotted for a key of a section.
         shares: the stage that computes the same likelihoods, which this one finds in the completion store.
     """
 
     template: str
-    reply: Literal["selection", "ranking", "answer"] | None = None
+    reply: Literal["selection", "ranking", "answer", "questions"] | None = None
     settings: tuple[str, ...] = ()
     shares: str | None = None
 
@@ -172,28 +173,28 @@ STAGES: Mapping[str, StageEntry] = {
         runtime=720,
     ),
     "question-natural": StageEntry(
-        description="a question about a passage as a person would ask it",
+        description="questions about a passage as a person would ask them",
         reads=(),
-        listwise=Way("question_natural.j2", "answer", ANSWER_REPLY),
-        pointwise=Way("question_natural.j2", "answer", ANSWER_REPLY),
+        listwise=Way("question_natural.j2", "questions", _QUESTION_REPLY),
+        pointwise=Way("question_natural.j2", "questions", _QUESTION_REPLY),
         make=_question,
         labels=None,
         runtime=360,
     ),
     "question-keyword": StageEntry(
-        description="a question about a passage in a few keywords",
+        description="questions about a passage in a few keywords each",
         reads=(),
-        listwise=Way("question_keyword.j2", "answer", ANSWER_REPLY),
-        pointwise=Way("question_keyword.j2", "answer", ANSWER_REPLY),
+        listwise=Way("question_keyword.j2", "questions", _QUESTION_REPLY),
+        pointwise=Way("question_keyword.j2", "questions", _QUESTION_REPLY),
         make=_question,
         labels=None,
         runtime=360,
     ),
     "question-multi-part": StageEntry(
-        description="a question about a passage that asks for two things",
+        description="questions about a passage that ask for two things each",
         reads=(),
-        listwise=Way("question_multi_part.j2", "answer", ANSWER_REPLY),
-        pointwise=Way("question_multi_part.j2", "answer", ANSWER_REPLY),
+        listwise=Way("question_multi_part.j2", "questions", _QUESTION_REPLY),
+        pointwise=Way("question_multi_part.j2", "questions", _QUESTION_REPLY),
         make=_question,
         labels=None,
         runtime=360,

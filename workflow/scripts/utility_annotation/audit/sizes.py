@@ -129,9 +129,10 @@ class Sizes:
         return Texts(number, next((each.words for each in known if each.words), _QUERY_WORDS))
 
     def _written(self, name: str, share: float) -> int:
-        """Questions that an LLM writes: one of each style about each passage, as if no filter dropped any."""
+        """Questions that an LLM writes: all that are asked for, as if no filter dropped any."""
         settings = self._configuration.questions[name]
-        number = self.pool(settings.pool).questions * len(settings.styles)
+        of_passage = self._configuration.annotators[settings.annotator].questions_per_passage
+        number = self.pool(settings.pool).questions * len(settings.styles) * of_passage
         assumption = f"no filter drops any of the {number:,} written questions {name!r}; fewer will be annotated"
         self.assumed += [assumption] * (assumption not in self.assumed)
         return max(1, round(share * number))

@@ -316,6 +316,9 @@ class Workloads:
         reply = STAGES[stage].way(settings.protocol).reply
         if reply == "answer":
             return self._answer_tokens(annotator)
+        if reply == "questions":
+            more = settings.questions_per_passage - 1
+            return self._answer_tokens(annotator) + more * self._answer_tokens(annotator, thinks=False)
         if reply == "ranking":
             named = _RANKED_PASSAGE_TOKENS * shown
         else:

@@ -287,6 +287,9 @@ DROPPED_QUESTIONS = Schema(
     "dropped questions", _schema(*_WRITTEN, ("filter", _STRING), ("reason", _STRING)), unique=("query_id",)
 )
 """The same for what a filter dropped, with its name and the reason. The question of an unreadable reply is empty."""
+READ_QUESTIONS = Schema("read questions", DROPPED_QUESTIONS.schema, unique=("query_id",))
+"""The same for all that was written about a shard of passages: ``filter`` and ``reason`` are empty where none drops the
+question."""
 
 CANDIDATE = pa.struct(
     [

@@ -18,8 +18,8 @@ def ingest_passages(configuration: Configuration, *, dataset: str) -> Dataset:
     )
 
 
-def collect_questions(configuration: Configuration, *, questions: str) -> Questions:
-    """What of an LLM's replies becomes candidates."""
+def read_questions(configuration: Configuration, *, questions: str) -> Questions:
+    """Which of an LLM's replies become questions."""
     return configuration.questions[questions].only("styles")
 
 

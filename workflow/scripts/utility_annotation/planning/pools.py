@@ -9,7 +9,12 @@ from . import data, documents, runs
 
 def shards(configuration: Configuration, *, pool: str) -> list[str]:
     """A pool's shard files."""
-    return [f"results/pools/{pool}/{shard}.parquet" for shard in shard_names(configuration.pools[pool].shards)]
+    return [shard_file(pool, shard) for shard in shard_names(configuration.pools[pool].shards)]
+
+
+def shard_file(pool: str, shard: str) -> str:
+    """A shard file of a pool."""
+    return f"results/pools/{pool}/{shard}.parquet"
 
 
 def titles(configuration: Configuration, pool: str) -> bool:

@@ -24,9 +24,15 @@ def of(configuration: Configuration, questions: str) -> Questions:
     return configuration.questions[questions]
 
 
-def pool_shards(configuration: Configuration, *, questions: str) -> list[str]:
-    """The shards of the passages."""
-    return pools.shards(configuration, pool=of(configuration, questions).pool)
+def shards(configuration: Configuration, *, questions: str) -> list[str]:
+    """What was read of each shard of the passages."""
+    names = shard_names(configuration.pools[of(configuration, questions).pool].shards)
+    return [f"{folder(questions)}/read/{name}.parquet" for name in names]
+
+
+def pool_shard(configuration: Configuration, *, questions: str, shard: str) -> str:
+    """A shard of the passages."""
+    return pools.shard_file(of(configuration, questions).pool, shard)
 
 
 def origins(configuration: Configuration, *, questions: str) -> list[str]:
@@ -34,19 +40,18 @@ def origins(configuration: Configuration, *, questions: str) -> list[str]:
     return pools.origins(configuration, pool=of(configuration, questions).pool)
 
 
-def replies(configuration: Configuration, questions: str) -> dict[str, list[str]]:
-    """By style, the annotation of each shard."""
+def replies(configuration: Configuration, questions: str, shard: str) -> dict[str, str]:
+    """By style, the annotation of a shard."""
     settings = of(configuration, questions)
-    names = shard_names(configuration.pools[settings.pool].shards)
     return {
-        style: [annotation.shard_file(settings.pool, settings.annotator, f"{QUESTION}{style}", name) for name in names]
+        style: annotation.shard_file(settings.pool, settings.annotator, f"{QUESTION}{style}", shard)
         for style in settings.styles
     }
 
 
-def annotation_shards(configuration: Configuration, *, questions: str) -> list[str]:
+def replies_of_shard(configuration: Configuration, *, questions: str, shard: str) -> list[str]:
     """All of these."""
-    return [file for files in replies(configuration, questions).values() for file in files]
+    return [*replies(configuration, questions, shard).values()]
 
 
 def run(configuration: Configuration, *, questions: str) -> list[str]:

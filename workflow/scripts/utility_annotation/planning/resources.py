@@ -112,7 +112,7 @@ REQUESTS: Mapping[str, Request] = {
     "ingest_queries": Request(work=Reads("questions", bytes_each=4, bytes_a_word=TEXT_BYTES_A_WORD)),
     "ingest_qrels": Request(work=Reads("questions", bytes_each=8)),
     "ingest_answers": Request(work=Reads("questions", bytes_each=4, bytes_a_word=TEXT_BYTES_A_WORD)),
-    **dict.fromkeys(("collect_questions", "keep_questions"), Request(4000)),
+    **dict.fromkeys(("read_questions", "collect_questions", "keep_questions"), Request(4000)),
     "find_duplicates": Request(work=Reads("candidates")),
     "mine_negatives": Request(work=Reads("candidates", texts=False, bytes_each=12)),
     "build_pool": Request(work=Reads("candidates", bytes_each=8, bytes_a_word=TEXT_BYTES_A_WORD)),

@@ -6,15 +6,22 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..annotation.prompts import length, words
+
+if TYPE_CHECKING:
+    from py3langid.langid import LanguageIdentifier
 
 _FEWEST_WORDS, _MOST_WORDS = 2, 60
 _COPIED_WORDS, _COPIED_CHARACTERS = 8, 40
 """A question that has so long a piece of its passage, in words and in characters, is copied from it."""
 _UNSPACED, _COPIED_UNSPACED = ("CJK", "THAI", "LAO", "KHMER", "MYANMAR"), 16
 """Scripts without spaces between words, and so long a piece in their characters."""
+_SURE_LANGUAGE, _OTHER_LANGUAGE = 0.5, 50
+"""The probability from which on the language of a passage counts as known; and how many times likelier another one of
+the question must be. Of 1,200 questions of SQuAD and NQ none is dropped, and 3 if only their content words are left."""
 _PASSAGE = "(?:passage|text|document|article|excerpt|paragraph|section|snippet)"
 _OF_THE_PASSAGE = re.compile(
     rf"\b(?:this|above|following|given|provided|preceding) {_PASSAGE}\b"
@@ -77,6 +84,22 @@ def _script(candidate: Candidate) -> str:
     return f"it is in {asked} and its passage in {told}" if asked and told and asked != told else ""
 
 
+def _language(candidate: Candidate) -> str:
+    (told, sure), *_ = _identifier().rank(candidate.passage)
+    asked = dict(_identifier().rank(candidate.question))
+    other = max(asked, key=asked.__getitem__)
+    if sure < _SURE_LANGUAGE or asked[other] <= _OTHER_LANGUAGE * asked[told]:
+        return ""
+    return f"its language is {other} and that of its passage {told}"
+
+
+@cache
+def _identifier() -> LanguageIdentifier:
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier  # here, as it takes a second
+
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+
+
 def _main_script(text: str) -> str:
     """The script of most letters, such as LATIN or CJK."""
     scripts = Counter(unicodedata.name(letter, "").partition(" ")[0] for letter in text if letter.isalpha())
@@ -90,5 +113,11 @@ FILTERS: dict[str, Callable[[Candidate], str]] = {
     "of-the-passage": _of_the_passage,
     "copied": _copied,
     "script": _script,
+    "language": _language,
 }
-"""By name, in the order in which they are asked: why a candidate is dropped, or nothing. The first reason counts."""
+"""By name, in the order in which they are asked: why a candidate is dropped, or nothing."""
+
+
+def first_reason(candidate: Candidate) -> tuple[str, str]:
+    """The first filter that drops a candidate, and why; both are empty if none does."""
+    return next(((name, reason) for name, each in FILTERS.items() if (reason := each(candidate))), ("", ""))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence, Set
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,10 +14,9 @@ from ..common.files import write_json
 from ..common.hashing import random_place
 from ..io.schemas import DROPPED_QUESTIONS, LABELS, RUN, WRITTEN_QUESTIONS, iter_rows
 from ..settings import Questions
-from .collect import tell_dropped, told
+from .dropped import Dropped
 
 _LOG = logging.getLogger(__name__)
-_EXAMPLES = 5
 _FEWEST_HELD_OUT = 2
 """An interval needs two questions."""
 
@@ -50,65 +50,107 @@ def keep(
     Raises:
         InputError: no question is left to train on, or fewer than two to evaluate on where some are to be held out.
     """
-    found = _found(run, settings.round_trip.depth) if run and settings.round_trip else None
-    positive = _positives(labels) if labels else None
-    kept, dropped = list[dict[str, Any]](), list(iter_rows(DROPPED_QUESTIONS, [unfit]))
-    for row in iter_rows(WRITTEN_QUESTIONS, [candidates]):
-        pair = (row["query_id"], row["docid"])
-        if found is not None and pair not in found:
-            assert settings.round_trip is not None, "there is a run"
-            reason = (
-                f"its passage is not among the first {settings.round_trip.depth} of {settings.round_trip.retriever}"
+    checks = _checks(settings, candidates, run, labels)
+    dropped, styles, documents = Dropped(), Counter[str](), set[str]()
+    with ExitStack() as stack:
+        train, held_out, others = (
+            stack.enter_context(schema.writer(path))
+            for schema, path in (
+                (WRITTEN_QUESTIONS, outputs.train),
+                (WRITTEN_QUESTIONS, outputs.held_out),
+                (DROPPED_QUESTIONS, outputs.dropped),
             )
-            dropped.append(row | {"filter": "round-trip", "reason": reason})
-        elif positive is not None and pair not in positive:
-            dropped.append(
-                row | {"filter": "answerable", "reason": f"its passage is not positive in {settings.answerable}"}
-            )
-        else:
-            kept.append(row)
-    held_out = [row for row in kept if 100 * random_place(row["document"], settings.seed) < settings.held_out]
-    chosen = {row["query_id"] for row in held_out}
-    train = [row for row in kept if row["query_id"] not in chosen]
-    counts = Counter(row["filter"] for row in dropped)
-    tell_dropped([row for row in dropped if row["filter"] in ("round-trip", "answerable")])
-    if not train:
-        raise InputError(
-            f"no question is left to train on ({told(counts)}; held out: {len(held_out)}).",
-            hint="look at the examples in the log; lower `held_out`, or ask about more passages (the pool's `sample`).",
         )
-    if settings.held_out and len(held_out) < _FEWEST_HELD_OUT:
-        raise InputError(
-            f"{len(held_out)} of {len(kept)} questions are held out, too few to evaluate on ({told(counts)}).",
-            hint="raise `held_out`, choose another `seed`, or ask about more passages (the pool's `sample`).",
-        )
-    DROPPED_QUESTIONS.write(outputs.dropped, DROPPED_QUESTIONS.rows(dropped))
-    WRITTEN_QUESTIONS.write(outputs.train, WRITTEN_QUESTIONS.rows(train))
-    WRITTEN_QUESTIONS.write(outputs.held_out, WRITTEN_QUESTIONS.rows(held_out))
+        for batch in DROPPED_QUESTIONS.batches(unfit):
+            dropped.add(batch.to_pylist())
+            others.write_rows(batch.to_pylist())
+        for batch in WRITTEN_QUESTIONS.batches(candidates):
+            kept, left = _divided(batch.to_pylist(), checks)
+            dropped.add(left)
+            others.write_rows(left)
+            styles.update(row["style"] for row in kept)
+            documents.update(row["document"] for row in kept)
+            parts = _parts(kept, settings)
+            train.write_rows(parts[False])
+            held_out.write_rows(parts[True])
+        dropped.log()
+        _require_enough(settings, train.rows_written, held_out.rows_written, dropped)
     summary = {
-        "train": len(train),
-        "held_out": len(held_out),
-        "documents": len({row["document"] for row in kept}),
-        "kept_by_style": Counter(row["style"] for row in kept),
-        "dropped": counts,
-        "examples": {name: _examples(row for row in dropped if row["filter"] == name) for name in counts},
+        "train": train.rows_written,
+        "held_out": held_out.rows_written,
+        "documents": len(documents),
+        "kept_by_style": styles,
+        "dropped": dropped.counts,
+        "examples": dropped.examples(),
     }
     write_json(outputs.summary, summary)
-    _LOG.info("%d questions to train on, %d held out, %d dropped", len(train), len(held_out), len(dropped))
+    _LOG.info(
+        "%d questions to train on, %d held out, %d dropped",
+        train.rows_written,
+        held_out.rows_written,
+        dropped.counts.total(),
+    )
     return summary
 
 
-def _found(run: Path, depth: int) -> set[tuple[str, str]]:
-    rows = iter_rows(RUN, [run], rows=1 << 16)
-    return {(row["query_id"], row["docid"]) for row in rows if row["rank"] <= depth}
+class _Check(NamedTuple):
+    """A filter that looks at other files, the reason that it gives, and the questions that it lets through."""
+
+    name: str
+    reason: str
+    passed: Set[str]
 
 
-def _positives(labels: Path) -> set[tuple[str, str]]:
-    rows = iter_rows(LABELS, [labels], rows=1 << 16)
-    return {(row["query_id"], row["docid"]) for row in rows if row["label"] > 0}
+def _checks(settings: Questions, candidates: Path, run: Path | None, labels: Path | None) -> list[_Check]:
+    columns = WRITTEN_QUESTIONS.read(candidates, ["query_id", "docid"]).to_pydict()
+    source_of = dict(zip(columns["query_id"], columns["docid"], strict=True))
+    checks, trip = [], settings.round_trip
+    if run is not None and trip is not None:
+        reason = f"its passage is not among the first {trip.depth} of {trip.retriever}"
+        rows = (row for row in iter_rows(RUN, [run], rows=1 << 16) if row["rank"] <= trip.depth)
+        checks.append(_Check("round-trip", reason, _with_their_source(rows, source_of)))
+    if labels is not None:
+        reason = f"its passage is not positive in {settings.answerable}"
+        rows = (row for row in iter_rows(LABELS, [labels], rows=1 << 16) if row["label"] > 0)
+        checks.append(_Check("answerable", reason, _with_their_source(rows, source_of)))
+    return checks
 
 
-def _examples(rows: Iterable[dict[str, Any]]) -> list[dict[str, str]]:
-    """Some dropped questions, whose choice does not depend on their order."""
-    chosen = sorted(rows, key=lambda row: random_place(row["query_id"], 0))[:_EXAMPLES]
-    return [{key: row[key] for key in ("query_id", "text", "reason")} for row in chosen]
+def _with_their_source(rows: Iterable[Mapping[str, Any]], source_of: Mapping[str, str]) -> set[str]:
+    """The questions whose rows have the passage that they were written about."""
+    return {row["query_id"] for row in rows if source_of.get(row["query_id"]) == row["docid"]}
+
+
+def _divided(
+    rows: Iterable[dict[str, Any]], checks: Sequence[_Check]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The rows that all checks let through, and the others with the first check that does not."""
+    kept, left = list[dict[str, Any]](), list[dict[str, Any]]()
+    for row in rows:
+        failed = next((check for check in checks if row["query_id"] not in check.passed), None)
+        if failed is None:
+            kept.append(row)
+        else:
+            left.append(row | {"filter": failed.name, "reason": failed.reason})
+    return kept, left
+
+
+def _parts(rows: Iterable[dict[str, Any]], settings: Questions) -> dict[bool, list[dict[str, Any]]]:
+    """The rows by whether they are held out, which their document decides."""
+    parts: dict[bool, list[dict[str, Any]]] = {False: [], True: []}
+    for row in rows:
+        parts[100 * random_place(row["document"], settings.seed) < settings.held_out].append(row)
+    return parts
+
+
+def _require_enough(settings: Questions, train: int, held_out: int, dropped: Dropped) -> None:
+    if not train:
+        raise InputError(
+            f"no question is left to train on ({dropped}; held out: {held_out}).",
+            hint="look at the examples in the log; lower `held_out`, or ask about more passages (the pool's `sample`).",
+        )
+    if settings.held_out and held_out < _FEWEST_HELD_OUT:
+        raise InputError(
+            f"{held_out} of {train + held_out} questions are held out, too few to evaluate on ({dropped}).",
+            hint="raise `held_out`, choose another `seed`, or ask about more passages (the pool's `sample`).",
+        )

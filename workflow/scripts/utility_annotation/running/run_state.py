@@ -11,7 +11,7 @@ STAGES: Mapping[str, tuple[str, ...]] = {
     "fetch files and models": ("fetch", "unpack", "prepare_model"),
     "read data": ("ingest_",),
     "build pools": ("find_duplicates", "mine_negatives", "build_pool_", "divide_pool_", "sample_passages_"),
-    "make questions": ("collect_questions", "keep_questions"),
+    "make questions": ("read_questions", "collect_questions", "keep_questions"),
     "annotate": ("annotate_",),
     "make labels": ("merge_labels", "label_quality", "label_agreement"),
     "train": ("train",),

@@ -246,6 +246,13 @@ class Annotator(Settings):
         description="listwise: how many times each question is judged, each time with the passages in another order. "
         "Selections are merged by majority, rankings by mean rank.",
     )
+    questions_per_passage: int = Field(
+        1,
+        ge=1,
+        le=20,
+        description="Written questions: how many of each style the LLM writes about a passage, in one reply. The limit "
+        "of `answer_sampling` counts for each of them.",
+    )
     pointwise: Pointwise = Field(Pointwise(), description="Thresholds of the pointwise protocol.")
     passage_words: int = Field(
         300,

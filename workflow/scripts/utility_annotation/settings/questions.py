@@ -26,7 +26,9 @@ class Questions(Settings):
     pool: Name = Field(description="The passages: a pool of format passages.")
     annotator: Name = Field(description="The LLM that writes.")
     styles: tuple[str, ...] = Field(
-        ("natural", "keyword"), min_length=1, description="What kinds of questions: one of each per passage."
+        ("natural", "keyword"),
+        min_length=1,
+        description="What kinds of questions; the annotator's `questions_per_passage` says how many of each.",
     )
     round_trip: RoundTrip | None = Field(None, description="Filter by a search for each candidate.")
     answerable: Name | None = Field(
