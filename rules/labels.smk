@@ -6,6 +6,7 @@ rule merge_labels:
     input:
         pool=plan.of(labels.pool_shards),
         annotation=plan.of(labels.annotation_shards),
+        doubts=plan.of(labels.doubt_shards),
         members=plan.of(labels.members),
         scores=plan.of(labels.scores),
         calibration=plan.of(labels.calibration),

@@ -13,6 +13,7 @@ from judged_pools import Pool, write_annotation, write_pool
 
 from utility_annotation.common.errors import InputError
 from utility_annotation.common.files import read_json
+from utility_annotation.io.label_values import IGNORED
 from utility_annotation.io.schemas import LABELS
 from utility_annotation.labels.quality import QualitySettings, label_quality
 
@@ -261,3 +262,35 @@ def test_the_script_writes_human_labels_quality_without_annotation(
     write_pool(tmp_path / "pool", POOL)
     found = run_script(tmp_path, {"mine": {"pool": "pool", "source": "human"}}, shards=1)
     assert (found["selection"]["precision"], found["selection"]["recall"], found["annotation"]) == (100, 100, None)
+
+
+WITH_DOUBTS = {
+    "q1": {"a": 1, "b": IGNORED, "c": 0},
+    "q2": {"a": 0, "b": IGNORED, "c": 1},
+    "q3": {"a": 0, "b": 0, "c": 0},
+}
+
+
+def test_what_is_ignored_is_counted_and_left_out_of_every_comparison(tmp_path: Path) -> None:
+    """Of four human positives one is ignored; of the other three, two are positive."""
+    found = quality(tmp_path, "utilsel", WITH_DOUBTS)
+    assert (found["candidates"], found["human_positives"]) == (9, 4)
+    assert (found["ignored"], found["human_ignored"]) == (2, 1)
+    assert found["selection"]["precision"] == 100
+    assert found["selection"]["recall"] == pytest.approx(100 * 2 / 3)
+    assert found["selection"]["distribution"] == [1, 2]
+    assert found["agreement"]["passages"] == {"both": 2, "llm_only": 0, "human_only": 1, "neither": 4}
+
+
+def test_a_label_set_whose_human_positives_are_all_ignored_is_compared_with_nothing(tmp_path: Path) -> None:
+    labels = {"q1": {"a": IGNORED, "b": 1, "c": 0}}
+    found = quality(tmp_path, "utilsel", labels)
+    assert (found["human_ignored"], found["agreement"]) == (1, None)
+    assert (found["selection"]["precision"], found["selection"]["recall"]) == (None, None)
+
+
+def test_a_likelihood_is_never_taken_for_an_ignored_passage(tmp_path: Path) -> None:
+    labels = {"q1": {"a": IGNORED, "b": -2.0, "c": -3.0}}
+    found = quality(tmp_path, "replug", labels)
+    assert (found["ignored"], found["human_ignored"]) == (0, 0)
+    assert found["ranking"]["human_first"] == 100

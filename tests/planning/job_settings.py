@@ -107,10 +107,16 @@ def keys(settings: Settings) -> set[str]:
     return set(_keys(settings, json.loads(canonical(settings)), ""))
 
 
+def _shown(settings: Settings) -> set[str]:
+    """The keys of a whole section's JSON, which lacks those that are left out while they are unset."""
+    fields = type(settings).model_fields.items()
+    return {name for name, field in fields if not (field.exclude_if and field.exclude_if(getattr(settings, name)))}
+
+
 def _keys(settings: Any, values: dict[str, Any], prefix: str) -> Iterator[str]:
     for name, value in values.items():
         inner = getattr(settings, name)
-        if isinstance(inner, Settings) and set(value) != set(type(inner).model_fields):
+        if isinstance(inner, Settings) and set(value) != _shown(inner):
             yield from _keys(inner, value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}"

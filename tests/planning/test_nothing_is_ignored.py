@@ -84,6 +84,8 @@ def test_every_number_and_switch_reaches_a_job_or_is_refused() -> None:
         ("selected/sure/stage", "relsel", "with `labels`"),
         ("reranked/by-point/step", 5, "under the protocol pointwise"),
         ("labels/useful/top_percent", 20, "on labels of source utilsel"),
+        ("labels/human/ignore", "relsel", "on labels of source human"),
+        ("labels/judged/ignore", "relsel", "on labels of source relsel"),
         ("labels/theirs/top_percent", 20, "on labels of source file"),
         ("labels/useful/unknown_passages", "drop", "on labels of source utilsel"),
         ("trainings/human/positives", "pos-one", "with loss singlelh"),

@@ -19,6 +19,7 @@ def merge(arguments: argparse.Namespace) -> None:
     parts = Parts(
         pools=list(map(Path, labels.pool_shards(configuration, labels=name))),
         annotations=list(map(Path, labels.annotation_shards(configuration, labels=name))),
+        doubts=list(map(Path, labels.doubt_shards(configuration, labels=name))),
         members=list(map(Path, labels.members(configuration, labels=name))),
         scores=list(map(Path, labels.scores(configuration, labels=name))),
         calibration=next(map(Path, labels.calibration(configuration, labels=name)), None),

@@ -310,6 +310,9 @@ POOL = Schema(
 OUTCOMES = ("ok", "empty", "unparsable", "truncated", "error")
 """The result of one query in one stage. ``empty`` is a valid selection of nothing; ``unparsable`` is no selection."""
 
+READABLE = ("ok", "empty")
+"""Those of a selection or a ranking that could be read."""
+
 ABSTAINED = "abstained"
 """The outcome of a question that an LLM was not asked to answer, for lack of a passage."""
 
@@ -349,11 +352,11 @@ LABELS = Schema(
     ),
     unique=("query_id", "docid"),
 )
-"""One row per candidate of the pool; the negatives are the rest of the pool. ``label`` is 1 or 0, and for replug the
-log-likelihood of the ground-truth answer given the candidate (nats). ``rank`` is the candidate's place in the
-labeller's list, from 1: an LLM's selection or ranking, the human positives, the lines of a file. A union has its
-members' lists one after the other. The rank is null for a candidate that is on no list. ``source`` is that of the label
-set, or in a cascade the member that decided."""
+"""One row per candidate of the pool, so that the negatives and what is ignored are there too. ``label`` is a value of
+:mod:`.label_values`, and for replug the log-likelihood of the ground-truth answer given the candidate (nats). ``rank``
+is the candidate's place in the labeller's list, from 1: an LLM's selection or ranking, the human positives, the lines
+of a file. A union has its members' lists one after the other. The rank is null for a candidate that is on no list.
+``source`` is that of the label set, or in a cascade the member that decided."""
 
 SCORES = Schema(
     "scores of candidates",

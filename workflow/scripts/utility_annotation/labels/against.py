@@ -10,15 +10,17 @@ import pyarrow.compute as pc
 
 from ..common.bootstrap import draws, interval
 from ..common.errors import InputError
+from ..io.label_values import is_ignored, is_positive
 from ..io.schemas import LABELS
 from .agreement import Confusion
 
 
 def agreement_of_labels(labels: Path, against: Path) -> dict[str, Any]:
-    """Agreement of two label sets on the candidates that both label, ready for JSON.
+    """Agreement of two label sets on the candidates that both call positive or negative, ready for JSON.
 
     Returns:
-        ``questions`` and ``passages`` that both label; ``kappa`` (Cohen's) with its 95 % interval, a bootstrap over
+        ``questions`` that both label, ``passages`` that both call positive or negative, and how many further ones at
+        least one of them has ``ignored``; ``kappa`` (Cohen's) with its 95 % interval, a bootstrap over
         questions; ``precision`` and ``recall`` of the other's positives, in percent; ``sources``: how many of the
         questions each source of the first labels decided. A figure is null where it is not defined.
 
@@ -35,20 +37,23 @@ def agreement_of_labels(labels: Path, against: Path) -> dict[str, Any]:
             hint="compare label sets of one pool, or of parts of it.",
             path=labels,
         )
-    ours, theirs = (both[name].to_numpy() > 0 for name in ("label", "other"))
+    labelled = [both[name].to_numpy() for name in ("label", "other")]
+    judged = ~(is_ignored(labelled[0]) | is_ignored(labelled[1]))
+    ours, theirs = (is_positive(each[judged]) for each in labelled)
     names = both["query_id"].unique()
     questions = pc.index_in(both["query_id"], value_set=names).to_numpy()
+    first = np.unique(questions, return_index=True)[1]
     found = Confusion.count(ours, theirs)
     marked, wanted = found.both + found.llm_only, found.both + found.human_only
-    first = np.unique(questions, return_index=True)[1]
     sources = pc.value_counts(both["source"].take(first)).to_pylist()
     return {
         "labels": labels.stem,
         "against": against.stem,
         "questions": len(names),
-        "passages": both.num_rows,
+        "passages": len(ours),
+        "ignored": both.num_rows - len(ours),
         "kappa": found.kappa,
-        "kappa_interval": _interval(ours, theirs, questions, len(names)),
+        "kappa_interval": _interval(ours, theirs, questions[judged], len(names)),
         "precision": 100 * found.both / marked if marked else None,
         "recall": 100 * found.both / wanted if wanted else None,
         "sources": {each["values"]: each["counts"] for each in sources},

@@ -12,12 +12,15 @@ import numpy as np
 from ..common.errors import InputError
 from ..common.files import read_json
 from ..common.importing import large_packages
+from ..io.label_values import is_ignored, is_positive
 from ..io.schemas import LABELS, QRELS
 from .agreement import Confusion, krippendorff_alpha
 from .settings import PEOPLE, JudgedAlike
 
 with large_packages():
     import pandas as pd
+
+_KEYS = ["query_id", "docid"]
 
 
 def agreement(
@@ -27,7 +30,8 @@ def agreement(
 
     ``judges`` by test set, ``passages`` that at least two of them judged, Krippendorff's ``alpha`` of all, and for each
     pair (``first``, ``second``) Cohen's ``kappa`` and, by metric, Kendall's tau-b of the retrievers' order (``order``).
-    As in label quality, people call a passage irrelevant that they did not judge, if they judged its question.
+    As in label quality, people call a passage irrelevant that they did not judge, if they judged its question. A label
+    set does not judge what it ignores.
 
     Args:
         alike: the judges.
@@ -38,10 +42,11 @@ def agreement(
     Raises:
         InputError: two judges have no passage in common.
     """
-    judged = {judge: _judgements(LABELS.read(path), "label", 0.5) for judge, path in labels.items()}
+    judged = {judge: _of_labels(path) for judge, path in labels.items()}
     if qrels is not None:
         candidates = pd.concat(judged.values()).index.unique() if judged else pd.MultiIndex.from_tuples([])
-        human = _judgements(QRELS.read(qrels), "grade", alike.relevance_level)
+        grades = QRELS.read(qrels).to_pandas().set_index(_KEYS)["grade"]
+        human = (grades >= alike.relevance_level).astype(float)
         asked = candidates[candidates.get_level_values(0).isin(human.index.get_level_values(0))]
         judged[PEOPLE] = human.reindex(asked, fill_value=0.0)
     ratings = pd.DataFrame(judged)
@@ -68,10 +73,11 @@ def agreement(
     }
 
 
-def _judgements(table: Any, column: str, least: float) -> pd.Series:
-    """1 for a relevant passage and 0 for another one, by query id and docid."""
-    frame = table.to_pandas().set_index(["query_id", "docid"])
-    return (frame[column] >= least).astype(float)
+def _of_labels(path: Path) -> pd.Series:
+    """1 for a positive, 0 for a negative and NaN for what is ignored, by query id and docid."""
+    frame = LABELS.read(path, [*_KEYS, "label"]).to_pandas().set_index(_KEYS)
+    labels = frame["label"].to_numpy()
+    return pd.Series(np.where(is_ignored(labels), np.nan, is_positive(labels)), frame.index)
 
 
 def _figures(metrics: Sequence[Path]) -> dict[str, dict[str, dict[str, float]]]:

@@ -1,14 +1,17 @@
 """Labels from an annotation or from humans: one row per candidate of the pool.
 
-A query's row in an annotation shard becomes one label per candidate: 1 for a positive and 0 for the rest of the pool.
+A query's row in an annotation shard becomes one label per candidate: positive, or negative for the rest of the pool.
+What another stage of the same annotator selected (``ignore``) and the first one did not is doubtful, and so is ignored.
 For replug, the label is the log-likelihood of the ground-truth answer given the candidate.
 """
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,9 +20,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..annotation.label_rules import LabelRule, Listed
+from ..annotation.stages import STAGES
 from ..common.errors import InputError
 from ..common.progress import counted
-from ..io.schemas import ANNOTATION, OUTCOMES
+from ..io.label_values import is_positive, judgements
+from ..io.schemas import ANNOTATION, OUTCOMES, READABLE
 from ..settings import Labels
 from .shards import (
     ANNOTATE_AGAIN,
@@ -36,6 +41,8 @@ from .shards import (
     write_labels,
 )
 
+logger = logging.getLogger(__name__)
+
 _OTHER_ANNOTATOR = "look at the replies in the annotation files; you may need another annotator or protocol."
 
 
@@ -44,29 +51,39 @@ def merge_labels(
     rule: LabelRule | None,
     pools: Sequence[Path | str],
     annotations: Sequence[Path | str],
+    doubts: Sequence[Path | str],
     output: Path | str,
 ) -> Merged:
     """Merge the shards of a pool and of one annotation stage into one file, see :func:`~.labels.shards.write_labels`.
 
     If a query's outcome is ``empty``, all its candidates are negative; an empty replug row has no scores and is left
     out. Queries with an outcome other than ``ok`` and ``empty`` are left out and counted. A passage that was added to
-    complete a ranking is on no list: it is negative and has no rank, and the threshold does not count it.
+    complete a ranking is on no list: it is negative and has no rank, and the threshold does not count it. Where the
+    doubts of a query have no readable reply, none of its candidates is ignored; the log counts such queries.
 
     Args:
-        settings: threshold and subset of queries.
+        settings: threshold, what is ignored, and subset of queries.
         rule: how the stage's result becomes labels; None for human labels.
         pools: the pool's shards.
         annotations: the annotation's shards, named as the pool's; none for human labels.
+        doubts: the shards of the stage ``settings.ignore``, named as the pool's; none where nothing is ignored.
         output: the file to write.
 
     Raises:
         InputError: the shards do not belong together, only one of them has some query or docid, or no query is left.
     """
-    pairs = pair_shards(pools, annotations if rule else None)
+    parts = [pair_shards(pools, shards or None) for shards in (annotations, doubts)]
+    annotated, doubted = ([partner for _, partner in pairs] for pairs in parts)
     chosen = chosen_queries(pools, settings.queries)
     with ThreadPoolExecutor(pa.cpu_count()) as threads:
-        labelled = threads.map(partial(_label_shard, settings, rule), pairs, chosen)
-        shards = list(counted(labelled, "labelling", "shards", len(pairs)))
+        labelled = threads.map(partial(_label_shard, settings, rule), map(Path, pools), annotated, doubted, chosen)
+        shards = list(counted(labelled, "labelling", "shards", len(pools)))
+    if without := sum(shard.without_doubts for shard in shards):
+        logger.warning(
+            "%d labelled queries have no readable reply of stage %s, so none of their candidates is ignored",
+            without,
+            settings.ignore,
+        )
     return write_labels(shards, settings.source, output, _OTHER_ANNOTATOR)
 
 
@@ -96,26 +113,45 @@ def pair_shards(
 
 
 def _label_shard(
-    settings: Labels, rule: LabelRule | None, paths: tuple[Path, Path | None], chosen: np.ndarray
+    settings: Labels,
+    rule: LabelRule | None,
+    pool_path: Path,
+    annotation_path: Path | None,
+    doubts_path: Path | None,
+    chosen: np.ndarray,
 ) -> LabelledShard:
     """The labels of a pool's shard and its annotation, if any; reading and labelling release Python's lock."""
-    pool_path, annotation_path = paths
     pool = read_candidates(pool_path)
     left_out: Counter[str] = Counter()
     if annotation_path is None or rule is None:
         keep = chosen
         candidates = flat(pool["candidates"])
         labels = to_numpy(pc.struct_field(candidates, "human")).astype(np.float32)
-        ranks = np.where(labels > 0, to_numpy(pc.struct_field(candidates, "rank")), 0)
+        ranks = np.where(is_positive(labels), to_numpy(pc.struct_field(candidates, "rank")), 0)
     else:
         annotation = _read_annotation(settings.source, rule, annotation_path, pool)
-        outcomes = pa.array(["ok"] if rule.column == "scores" else ["ok", "empty"])
+        outcomes = pa.array(["ok"] if rule.column == "scores" else READABLE)
         usable = to_numpy(pc.is_in(annotation["outcome"], outcomes))
         keep = chosen & usable
         unusable = annotation["outcome"].filter(pa.array(chosen & ~usable))
         left_out.update({count["values"]: count["counts"] for count in pc.value_counts(unusable).to_pylist()})
         labels, ranks = _llm_labels(settings, rule, annotation, annotation_path, pool)
-    return LabelledShard.of_pool(pool, keep, labels, ranks, left_out)
+    without_doubts = 0
+    if settings.ignore is not None and doubts_path is not None:
+        doubtful, readable = _doubtful(settings, settings.ignore, doubts_path, pool)
+        labels = judgements(is_positive(labels), doubtful)
+        without_doubts = int(np.count_nonzero(keep & ~readable))
+    shard = LabelledShard.of_pool(pool, keep, labels, ranks, left_out)
+    return replace(shard, without_doubts=without_doubts)
+
+
+def _doubtful(settings: Labels, stage: str, path: Path, pool: pa.Table) -> tuple[np.ndarray, np.ndarray]:
+    """Which candidates of a pool's shard a stage selected, and for which of its queries the reply could be read."""
+    rule = STAGES[stage].labels
+    assert rule is not None, "the configuration requires a stage that selects"
+    annotation = _read_annotation(stage, rule, path, pool)
+    selected, _ = _llm_labels(settings, rule, annotation, path, pool)
+    return is_positive(selected), to_numpy(pc.is_in(annotation["outcome"], pa.array(READABLE)))
 
 
 def _read_annotation(source: str, rule: LabelRule, path: Path, pool: pa.Table) -> pa.Table:

@@ -4,6 +4,7 @@ Precision and recall are counted over all queries together (micro), as in the pa
 per query, its precision equals recall divided by the mean number of positives (Qwen, relsel: 92.8 / 6.2 = 15.0). A mean
 of the queries' own precisions would be larger. Agreement (:mod:`.agreement`)
 is counted over the same candidates; position bias (:mod:`.positions`) over those that the last stage was shown.
+What the labels ignore is compared with nothing: of precision, recall and agreement it is left out, and counted.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import pyarrow.compute as pc
 
 from ..common.errors import InputError
 from ..common.progress import counted
+from ..io.label_values import is_ignored, is_positive
 from ..io.schemas import ANNOTATION, OUTCOMES
 from .agreement import Confusion
 from .merge import pair_shards
@@ -53,7 +55,11 @@ class Judged:
     @property
     def positive(self) -> np.ndarray:
         """Whether the label set calls it positive."""
-        return self.label > 0
+        return is_positive(self.label)
+
+    def without(self, ignored: np.ndarray) -> Judged:
+        """The same without some candidates; the others keep the numbers of their queries."""
+        return Judged(*(column[~ignored] for column in (self.query, self.label, self.human, self.shown)))
 
 
 def label_quality(
@@ -68,6 +74,8 @@ def label_quality(
     ``selection`` (all sources but replug) holds precision and recall of the human positives among the label set's
     positives, the mean number of positives per query and its distribution (queries with 0, 1, 2, … positives).
     If the pool has no human positive, there is nothing to compare with: precision, recall and ``agreement`` are null.
+    ``ignored`` is the number of candidates that the labels ignore, and ``human_ignored`` that of the human positives
+    among them: precision, recall and ``agreement`` are of the other candidates. Both are 0 for replug.
     ``agreement`` (all sources but human and replug) holds the 2 × 2 counts and Cohen's kappa, see
     :class:`~.agreement.Confusion`; a union of which human labels are a member agrees with them by construction.
     ``positions`` (selections of one LLM; the lists behind a union or a file are not known) says where in the lists
@@ -98,16 +106,20 @@ def label_quality(
         )
     judged = _read_judged(labels, pools, relevance)
     rankings = is_soft(settings.source)
+    ignored = np.zeros(len(judged.label), bool) if rankings else is_ignored(judged.label)
+    certain = judged.without(ignored)
     chosen = settings.source != "human" and not rankings
-    compared = chosen and bool(judged.human.any())
+    compared = chosen and bool(certain.human.any())
     listed = chosen and settings.source not in SOURCES
     return {
         **settings.model_dump(),
         "queries": judged.queries,
         "candidates": len(judged.label),
         "human_positives": int(np.count_nonzero(judged.human)),
-        "selection": None if rankings else _selection(judged),
-        "agreement": Confusion.count(judged.positive, judged.human).figures() if compared else None,
+        "ignored": int(np.count_nonzero(ignored)),
+        "human_ignored": int(np.count_nonzero(ignored & judged.human)),
+        "selection": None if rankings else _selection(certain, judged.queries),
+        "agreement": Confusion.count(certain.positive, certain.human).figures() if compared else None,
         "positions": _positions(judged) if listed else None,
         "ranking": _ranking(judged) if rankings else None,
         "annotation": _annotation(annotations) if annotations else None,
@@ -130,7 +142,7 @@ def _read_judged(labels: Path | str, pools: Sequence[Path | str], relevance: Seq
         if relevance_path is not None:
             docids = pc.struct_field(candidates, "docid")
             shown = _kept(pool["query_id"], query, docids, relevance_path)
-            _check_shown(label > 0, shown, docids, relevance_path)
+            _check_shown(is_positive(label), shown, docids, relevance_path)
         parts.append((queries + query, label, to_numpy(pc.struct_field(candidates, "human")), shown))
         queries += len(lengths)
     file.check_all_found()
@@ -174,8 +186,8 @@ def _check_shown(positive: np.ndarray, shown: np.ndarray, docids: pa.Array, path
         )
 
 
-def _selection(judged: Judged) -> dict[str, Any]:
-    counts = np.bincount(judged.query[judged.positive], minlength=judged.queries)
+def _selection(judged: Judged, queries: int) -> dict[str, Any]:
+    counts = np.bincount(judged.query[judged.positive], minlength=queries)
     hits = int(np.count_nonzero(judged.positive & judged.human))
     human = int(np.count_nonzero(judged.human))
     return {

@@ -61,6 +61,7 @@ class LabelledShard:
         ranks: one per candidate; 0 for a candidate that is on no list.
         left_out: reason → number of chosen queries that are not kept.
         sources: who labelled each query; None where it is the label set's source.
+        without_doubts: number of kept queries for which it is not known what is doubtful.
     """
 
     query_ids: pa.Array
@@ -71,6 +72,7 @@ class LabelledShard:
     ranks: np.ndarray
     left_out: Counter[str]
     sources: pa.Array | None = None
+    without_doubts: int = 0
 
     def with_sources(self, sources: Sequence[str]) -> LabelledShard:
         """The same with who labelled each query."""

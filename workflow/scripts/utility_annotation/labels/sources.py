@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ..annotation.label_rules import LabelRule
 from ..annotation.names import TRUTH
-from ..annotation.stages import STAGES
+from ..annotation.stages import STAGES, chain
 from ..settings import Labels
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ class Parts:
     Attributes:
         pools: the shards of its pool.
         annotations: the shards of its annotation stage, named as the pool's; none for other sources.
+        doubts: those of the stage whose selection is ignored where it is not positive; none where nothing is.
         members: the label files of a union or a cascade, in order.
         scores: a reranker's scores of each shard, named as the pool's; none for other sources.
         calibration: how they become probabilities.
@@ -34,6 +35,7 @@ class Parts:
 
     pools: Sequence[Path]
     annotations: Sequence[Path] = ()
+    doubts: Sequence[Path] = ()
     members: Sequence[Path] = ()
     scores: Sequence[Path] = ()
     calibration: Path | None = None
@@ -57,7 +59,7 @@ class LabelSource:
 def _of_humans(settings: Labels, parts: Parts, output: Path) -> Merged:
     from .merge import merge_labels  # here, as below, so that sources are planned without pyarrow
 
-    return merge_labels(settings, None, parts.pools, (), output)
+    return merge_labels(settings, None, parts.pools, (), (), output)
 
 
 def _of_union(settings: Labels, parts: Parts, output: Path) -> Merged:
@@ -115,7 +117,8 @@ def make_labels(settings: Labels, parts: Parts, output: Path) -> Merged:
         return SOURCES[settings.source].make(settings, parts, output)
     from .merge import merge_labels
 
-    return merge_labels(settings, rule_of(settings.source), parts.pools, parts.annotations, output)
+    rule = rule_of(settings.source)
+    return merge_labels(settings, rule, parts.pools, parts.annotations, parts.doubts, output)
 
 
 def rule_of(source: str) -> LabelRule | None:
@@ -132,6 +135,13 @@ def is_soft(source: str) -> bool:
 def is_narrowed(source: str) -> bool:
     """Whether a relevance selection narrows what the source's stage shows."""
     return source in STAGES and STAGES[source].narrowed
+
+
+def stages_of(labels: Labels, protocol: str) -> list[str]:
+    """The stages of its annotator on which a label set rests, in the table's order; none where no LLM labels."""
+    ends = [stage for stage in (labels.source, labels.ignore) if stage is not None and stage in STAGES]
+    needed = {stage for end in ends for stage in chain(end, protocol)}
+    return [stage for stage in STAGES if stage in needed]
 
 
 def needs_truth(source: str) -> bool:

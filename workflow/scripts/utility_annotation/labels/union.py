@@ -1,4 +1,8 @@
-"""Labels of source ``union``: a candidate is positive if any of several label sets calls it positive."""
+"""Labels of source ``union``: what any of several label sets says of a candidate.
+
+It is positive if any calls it positive. If none does, it is ignored if any ignores it: another one's negative does not
+settle the doubt.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..io.label_values import is_ignored, is_positive, judgements
 from ..settings import Labels
 from .members import label_by_members
 from .rows import LabelRows
@@ -17,7 +22,7 @@ from .shards import LabelledShard, Merged, lengths_of, read_candidates
 def unite_labels(
     settings: Labels, pools: Sequence[Path | str], members: Sequence[Path | str], output: Path | str
 ) -> Merged:
-    """Write the highest of the members' labels of each candidate, see :func:`~.labels.shards.write_labels`.
+    """Write the label of each candidate by all members, see :func:`~.labels.shards.write_labels`.
 
     The first member's list comes first, then the second member's additions, and so on.
 
@@ -33,18 +38,19 @@ def unite_labels(
 def _unite_shard(files: Sequence[LabelRows], path: Path | str, chosen: np.ndarray) -> LabelledShard:
     pool = read_candidates(path)
     lengths = lengths_of(pool["candidates"])
-    highest = np.full(int(lengths.sum()), -np.inf, np.float32)
-    ranks = np.zeros(len(highest), np.int32)
+    positive, ignored = np.zeros((2, int(lengths.sum())), bool)
+    ranks = np.zeros(len(positive), np.int32)
     known = np.zeros(len(lengths), bool)
     owners = np.repeat(np.arange(len(lengths)), lengths)
     listed = np.zeros(len(lengths), np.int32)  # the highest rank so far, per query
     for file in files:
         labelled, labels, own_ranks = file.of_shard(pool, path)
         places = np.flatnonzero(labelled[owners])
-        highest[places] = np.maximum(highest[places], labels)
+        positive[places] |= is_positive(labels)
+        ignored[places] |= is_ignored(labels)
         new = (ranks[places] == 0) & (own_ranks > 0)
         ranks[places[new]] = own_ranks[new] + listed[owners[places[new]]]
         np.maximum.at(listed, owners, ranks)
         known |= labelled
     left_out = Counter({"labelled by no member": int(np.count_nonzero(chosen & ~known))})
-    return LabelledShard.of_pool(pool, chosen & known, highest, ranks, +left_out)
+    return LabelledShard.of_pool(pool, chosen & known, judgements(positive, ignored), ranks, +left_out)

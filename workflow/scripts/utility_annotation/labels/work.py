@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..annotation.names import TRUTH
-from ..annotation.stages import STAGES, chain
+from ..annotation.stages import STAGES
 from ..settings import Configuration, JobSettings, Labels, Name, QuerySubset
-from .sources import SOURCES
+from .sources import SOURCES, stages_of
 
 
 class Work(JobSettings):
@@ -57,7 +57,7 @@ def work_of_labels(configuration: Configuration, name: str, within: tuple[QueryS
     assert labels.annotator is not None, "the configuration requires it"
     protocol = configuration.annotators[labels.annotator].protocol
     # a stage that finds another's likelihoods in the store computes nothing itself
-    stages = [name for name in chain(labels.source, protocol) if STAGES[name].way(protocol).shares is None]
+    stages = [name for name in stages_of(labels, protocol) if STAGES[name].way(protocol).shares is None]
     kinds = (*(["answers"] if TRUTH in STAGES[labels.source].reads else []), *stages)
     return [
         Work(kind=kind, pool=labels.pool, annotator=None if kind == "answers" else labels.annotator, queries=queries)

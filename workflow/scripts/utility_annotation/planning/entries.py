@@ -68,8 +68,9 @@ def merge_labels(configuration: Configuration, *, labels: str) -> list[str]:
     settings = configuration.labels[labels]
     of_source = f"{_SOURCES}[{settings.source}].make"
     made = of_source if settings.source in SOURCES else f"{_STAGES}[{settings.source}].labels"
+    doubts = [f"{_STAGES}[{settings.ignore}].labels"] if settings.ignore else []
     method = _method(settings.method if settings.source == "selector" else None)
-    return [_SOURCES, _STAGES, _FORMATS, made, method, *_reader(settings.file, "judgements")]
+    return [_SOURCES, _STAGES, _FORMATS, made, *doubts, method, *_reader(settings.file, "judgements")]
 
 
 def divide_pool(configuration: Configuration, *, pool: str) -> list[str]:

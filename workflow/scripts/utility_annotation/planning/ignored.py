@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..annotation.stages import STAGES
 from ..labels.sources import rule_of
 from ..settings import Configuration, Settings
 from ..training.losses import LOSSES
@@ -54,6 +55,8 @@ def _without_effect(configuration: Configuration) -> Iterator[tuple[str, Setting
             yield f"labels.{name}", labels, ("top_percent",), f"on labels of source {labels.source}"
         if labels.source != "selector":
             yield f"labels.{name}", labels, ("method", "threshold"), f"on labels of source {labels.source}"
+        if labels.source not in STAGES or labels.ignore == labels.source:
+            yield f"labels.{name}", labels, ("ignore",), f"on labels of source {labels.source}"
         if labels.source != "file":
             yield f"labels.{name}", labels, ("unknown_passages",), f"on labels of source {labels.source}"
     for name, reranker in configuration.rerankers.items():

@@ -29,6 +29,14 @@ def annotation_shards(configuration: Configuration, *, labels: str) -> list[str]
     return annotation.shards(configuration, settings, settings.source) if settings.source in STAGES else []
 
 
+def doubt_shards(configuration: Configuration, *, labels: str) -> list[str]:
+    """The shards of the stage whose selection a label set ignores where it is not positive; none where it ignores
+    nothing.
+    """
+    settings = configuration.labels[labels]
+    return annotation.shards(configuration, settings, settings.ignore) if settings.ignore is not None else []
+
+
 def relevance_shards(configuration: Configuration, *, labels: str) -> list[str]:
     """The relevance selection that decided which candidates the last stage of a label set was shown, if one did."""
     settings = configuration.labels[labels]

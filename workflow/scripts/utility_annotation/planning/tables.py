@@ -21,6 +21,7 @@ from ..settings.base import nearest
 from ..training.losses import LOSSES
 from ..training.pooling import POOLINGS
 from ..training.rerankers import SCORES
+from .selection import selecting_stages
 
 _HELD: dict[str, Kind] = {"queries": "queries", "qrels": "judgements", "answers": "answers"}
 """What the source under each key of a split holds."""
@@ -38,6 +39,7 @@ def choices() -> dict[str, dict[str, str]]:
         **{f"datasets.*.splits.*.{key}.format": _descriptions(_holding(kind)) for key, kind in _HELD.items()},
         "pools.*.source.examples.format": _descriptions(_holding("queries")),
         "labels.*.source": descriptions(),
+        "labels.*.ignore": {stage: STAGES[stage].description for stage in selecting_stages()},
         "labels.*.file.format": _descriptions(_holding("judgements")),
         "backbones.*.pooling": _descriptions(POOLINGS),
         "rerankers.*.score": _descriptions(SCORES),
@@ -72,6 +74,10 @@ def problems(configuration: Configuration) -> Iterator[str]:
         if labels.source in descriptions() and (labels.source in STAGES) != (labels.annotator is not None):
             needs = "need" if labels.source in STAGES else "must have no"
             yield f"labels.{name}: labels of source {labels.source} {needs} `annotator`"
+        if labels.ignore is not None:
+            yield from _unknown(f"labels.{name}.ignore", labels.ignore, selecting_stages(), "stages that select")
+            if is_soft(labels.source):
+                yield f"labels.{name}.ignore: labels of source {labels.source} are likelihoods, which cannot be ignored"
     for name, backbone in configuration.backbones.items():
         yield from _unknown(f"backbones.{name}.pooling", backbone.pooling, POOLINGS, "poolings")
     for name, reranker in configuration.rerankers.items():

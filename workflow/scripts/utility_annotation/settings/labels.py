@@ -36,6 +36,12 @@ class Labels(Settings):
         description="utilrank: the percentage of the ranking that is positive, from its top, and at least one passage. "
         "A passage that the LLM did not rank is negative.",
     )
+    ignore: Name | None = Field(
+        None,
+        exclude_if=lambda stage: stage is None,  # so that a label set without it is no other than before there was it
+        description="An annotation stage that selects, such as relsel, of the same annotator. What it selected and the "
+        "source does not call positive is ignored: neither positive nor negative.",
+    )
     of: tuple[Name, ...] = Field(
         (),
         description="union: names from `labels`, all of the same pool; cascade: of the same pool or of parts of it, "

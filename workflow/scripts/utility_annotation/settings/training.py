@@ -115,7 +115,7 @@ class Training(Settings):
     human_positive: HumanPositive = Field(
         "random",
         description="What happens to the human positives: random (nothing special), exclusion (never drawn), "
-        "inclusion (always drawn).",
+        "inclusion (always drawn, even one that the labels ignore).",
     )
     train_group_size: int = Field(16, ge=2, description="Passages drawn per query and epoch (m + 1).")
     global_batch_size: int = Field(128, ge=1, description="Queries per optimiser step, over all devices together.")
