@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from utility_annotation.io.label_values import IGNORED
 from utility_annotation.settings import Training
 from utility_annotation.training.sampling import average_positives, draw, epoch_order
 
@@ -33,12 +34,14 @@ def draw_from(
 
 LABELS = [1.0] * 4 + [0.0] * 27
 
-candidates = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=31)
+POLICIES = ("random", "exclusion", "inclusion")
+
+candidates = st.lists(st.tuples(st.sampled_from([0.0, 1.0, IGNORED]), st.booleans()), min_size=1, max_size=31)
 runs = st.builds(
     run,
     loss=st.sampled_from(["singlelh", "first1lh", "rand1lh", "jointlh", "summarglh", "lsepair"]),
     positives=st.sampled_from(["pos-one", "pos-avg", "pos-all"]),
-    human_positive=st.sampled_from(["random", "exclusion", "inclusion"]),
+    human_positive=st.sampled_from(POLICIES),
     train_group_size=st.integers(2, 16),
 )
 
@@ -46,15 +49,17 @@ runs = st.builds(
 @settings(deadline=None)
 @given(candidates, runs, st.integers(0, 3), st.integers(1, 5))
 def test_a_draw_keeps_the_rules(rows, drawn_run, epoch, average):
-    labels, human = [float(label) for label, _ in rows], {index for index, (_, human) in enumerate(rows) if human}
-    labelled = {index for index, label in enumerate(labels) if label}
+    labels, human = [label for label, _ in rows], {index for index, (_, human) in enumerate(rows) if human}
+    labelled, ignored = ({place for place, label in enumerate(labels) if label == value} for value in (1, IGNORED))
     drawn = draw_from(labels, drawn_run, human=tuple(human), epoch=epoch, average=average)
     positives, negatives = set(drawn.positives), set(drawn.negatives)
     assert len(positives) + len(negatives) == len(drawn.positives) + len(drawn.negatives) <= drawn_run.train_group_size
     assert len(positives) < drawn_run.train_group_size or drawn_run.positives == "pos-one"
     assert not positives & negatives
     assert not negatives & (labelled | set(drawn.protected))
-    assert labelled <= set(drawn.protected)
+    assert labelled | ignored <= set(drawn.protected)
+    assert not negatives & ignored
+    assert positives & ignored <= (human if drawn_run.human_positive == "inclusion" else set())
     if drawn_run.human_positive == "exclusion":
         assert not (positives | negatives) & human
         assert human <= set(drawn.protected)
@@ -180,3 +185,25 @@ def test_epochs_have_their_own_order():
     assert all(sorted(order) == list(range(50)) for order in orders)
     assert orders[0] == orders[3]
     assert orders[0] != orders[1] != orders[2] != orders[0]
+
+
+def test_an_ignored_passage_is_neither_positive_nor_negative_and_is_protected():
+    labels = [1.0, IGNORED, 0.0, IGNORED, 0.0]
+    for epoch in range(20):
+        drawn = draw_from(labels, run(loss="rand1lh"), human=(3,), epoch=epoch)
+        assert (drawn.positives, set(drawn.negatives), drawn.protected) == ((0,), {2, 4}, (0, 1, 3))
+
+
+def test_a_human_positive_that_is_ignored_is_a_positive_where_humans_are_included():
+    labels, human = [1.0, IGNORED, 0.0], (1,)
+    draws = {policy: draw_from(labels, run(loss="rand1lh", human_positive=policy), human=human) for policy in POLICIES}
+    assert {policy: drawn.positives for policy, drawn in draws.items()} == {
+        "random": (0,),
+        "exclusion": (0,),
+        "inclusion": (1,),
+    }
+    assert {drawn.negatives for drawn in draws.values()} == {(2,)}
+
+
+def test_the_human_positive_of_singlelh_is_none_if_it_is_ignored():
+    assert draw_from([1.0, IGNORED, 0.0], run(loss="singlelh"), human=(1,)).positives == ()

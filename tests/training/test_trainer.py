@@ -274,7 +274,7 @@ def test_no_query_with_a_positive(collection, tiny):
 
 def test_labels_that_do_not_fit_the_loss(tmp_path, tiny):
     collection = make_collection(tmp_path, scores=True)
-    with pytest.raises(InputError, match="needs labels 1 and 0"):
+    with pytest.raises(InputError, match="needs labels that say positive or negative"):
         train(collection, tiny, "run")
     collection.labels["q0"][next(iter(collection.labels["q0"]))] = float("-inf")
     collection.write()

@@ -84,7 +84,8 @@ def queries_and_passages(candidates: Sequence[Candidates], draws: Sequence[Draw]
     """Lay out the passages drawn for the queries of one batch.
 
     A passage drawn for several queries is there once, so that it is encoded once and counts once in each softmax. A
-    labelled positive of a query is never its negative, even if it was drawn for another query.
+    labelled positive of a query is never its negative, even if it was drawn for another query. Nor is what is ignored
+    for it.
     """
     columns: dict[str, int] = {}
     passages: list[tuple[int, int]] = []

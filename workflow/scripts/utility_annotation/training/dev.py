@@ -18,6 +18,7 @@ import pyarrow as pa
 import torch
 
 from ..common.errors import InputError
+from ..io.label_values import is_ignored, is_positive
 from ..settings import Dev
 from . import checkpoint
 from .batches import Batch
@@ -33,7 +34,7 @@ _QUESTIONS = 128
 
 @dataclass(frozen=True)
 class JudgedPools:
-    """The candidates of some questions, one question after the other.
+    """The candidates of some questions, one question after the other; ignored ones are left out.
 
     Attributes:
         query_ids: the questions.
@@ -92,7 +93,8 @@ class _Block:
 class DevSet:
     """The dev questions that have a positive; each process encodes a share of them.
 
-    All texts become tokens here. Later the tokenizer belongs to the thread that prepares the next batch.
+    What the labels ignore is in no ranking: it is neither a hit nor before one. All texts become tokens here. Later the
+    tokenizer belongs to the thread that prepares the next batch.
 
     Raises:
         InputError: no question has a positive, or some are trained on.
@@ -109,25 +111,27 @@ class DevSet:
                 "`datasets.*.splits.*.part`, such as {percent: [0, 90]} and {percent: [90, 100]}.",
             )
         pools = {place: data.candidates(place) for place in range(len(data))}
-        pools = {place: pool for place, pool in pools.items() if (pool.labels > 0).any()}
+        pools = {place: pool for place, pool in pools.items() if is_positive(pool.labels).any()}
         if not pools:
             raise InputError(
                 "no question of `trainings.*.dev.labels` has a positive.", hint="name another label set there."
             )
-        sizes = np.array([len(pool.docids) for pool in pools.values()])
+        kept = [np.flatnonzero(~is_ignored(pool.labels)) for pool in pools.values()]
+        sizes = np.array(list(map(len, kept)))
         self.skipped = len(data) - len(pools)
+        self.ignored = sum(len(pool.docids) for pool in pools.values()) - int(sizes.sum())
         self.pools = JudgedPools(
             [pool.query_id for pool in pools.values()],
             np.repeat(np.arange(len(pools)), sizes),
-            pa.array([docid for pool in pools.values() for docid in pool.docids], pa.string()),
-            np.concatenate([pool.labels > 0 for pool in pools.values()]),
+            pa.array([pool.docids[each] for pool, own in zip(pools.values(), kept, strict=True) for each in own]),
+            np.concatenate([is_positive(pool.labels[own]) for pool, own in zip(pools.values(), kept, strict=True)]),
         )
         self._how, self._world = how, world
         rows, starts, share = list(pools), np.cumsum(sizes) - sizes, world.share(len(pools))
         self._blocks = []
         for first in range(0, len(share), _QUESTIONS):
             block = share[first : first + _QUESTIONS]
-            everything = [Draw(tuple(range(sizes[question])), (), ()) for question in block]
+            everything = [Draw(tuple(kept[question].tolist()), (), ()) for question in block]
             batch = kind.batch([pools[rows[question]] for question in block], everything)
             tokens = batch.token_ids(model, data, [rows[question] for question in block], range(batch.texts))
             self._blocks.append(
@@ -232,6 +236,7 @@ class Selection:
             "metric": self.settings.metric,
             "questions": len(self._dev.pools.query_ids),
             "without_positive": self._dev.skipped,
+            "ignored_passages": self._dev.ignored,
             "curve": self._curve,
             "best": dict(zip(("step", "value"), self.best, strict=True)),
             "kept_step": self.kept_step(step),

@@ -36,7 +36,7 @@ KINDS: dict[str, Kind] = {
     "Backbone": Kind(
         load=lambda folder, backbone, seed: Encoder.load(folder, backbone),
         batch=queries_and_passages,
-        negatives="own and in-batch, over all processes; another query's passage that is a positive is masked",
+        negatives="own and in-batch, over all processes; another query's passage that is positive or ignored is masked",
     ),
     "Reranker": Kind(load=rerankers.load, batch=pairs, negatives="own"),
 }

@@ -2,8 +2,8 @@
 
 Notation, for one query q: s(d) is the score of passage d; D+ are its positives, D- its negatives (its own and those of
 the other queries of the batch, over all devices); P(d) = exp s(d) / sum of exp s over D+ and D-. A passage in neither
-set is outside the softmax. All losses use fp32 (or the scores' wider type) and log-sum-exp, so that a positive of small
-probability keeps its gradient.
+set, such as one that the labels ignore for q, is outside the softmax and has no gradient from q. All losses use fp32
+(or the scores' wider type) and log-sum-exp, so that a positive of small probability keeps its gradient.
 
 Every function takes scores (Q, P) and boolean masks (Q, P), and returns the mean over the queries that have a positive.
 A query without a positive adds no term. If no query has one, the loss and its gradient are 0.
@@ -35,7 +35,7 @@ class Loss:
         description: one line for the reference of the configuration.
         positives: ``several``: as many as the training draws; else a single one, and which: ``human``, one of the human
             positives; ``first``, the one that the labels list first; ``random``, any.
-        soft_labels: whether labels are scores of every candidate, not 1 and 0.
+        soft_labels: whether labels are scores of every candidate, not judgements.
     """
 
     function: Callable[[Tensor, Tensor, Tensor], Tensor]

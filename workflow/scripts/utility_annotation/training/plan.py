@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..common.errors import InputError
+from ..io.label_values import are_judgements, is_ignored
 from ..settings import Training, entry
 from .data import TrainingData
 from .losses import LOSSES
@@ -23,6 +24,7 @@ class TrainingPlan:
         queries: their places in the training data.
         skipped: number of labelled queries left out because they have no positive.
         average: mean number of positives per query, rounded, for pos-avg.
+        ignored: number of ignored candidates of the queries that are trained on.
         steps: optimiser steps in all.
         warmup: steps with rising learning rate.
     """
@@ -31,6 +33,7 @@ class TrainingPlan:
     queries: list[int]
     skipped: int
     average: int
+    ignored: int = 0
 
     @property
     def epoch_steps(self) -> int:
@@ -75,10 +78,10 @@ def make_plan(data: TrainingData, training: Training) -> TrainingPlan:
             "a label is not a finite number.",
             hint="check the stage that scored the answers: a score is NaN or infinite.",
         )
-    if not loss.soft_labels and not np.isin(labels, (0, 1)).all():
+    if not loss.soft_labels and not are_judgements(labels):
         soft = [name for name, other in LOSSES.items() if other.soft_labels]
         raise InputError(
-            f"loss {training.loss} needs labels 1 and 0, but these are scores.",
+            f"loss {training.loss} needs labels that say positive or negative, but these are scores.",
             hint=f"set loss to {' or '.join(soft)} for labels of source replug.",
         )
     counts = np.bincount(owners[positive_mask(labels, human, training)], minlength=len(data))
@@ -88,4 +91,5 @@ def make_plan(data: TrainingData, training: Training) -> TrainingPlan:
             f"no query has a positive under loss {training.loss} and human_positive {training.human_positive}.",
             hint="choose labels with other positives than those left out, or another human_positive.",
         )
-    return TrainingPlan(training, used, len(data) - len(used), average_positives(counts))
+    ignored = 0 if loss.soft_labels else int(np.count_nonzero(is_ignored(labels) & (counts > 0)[owners]))
+    return TrainingPlan(training, used, len(data) - len(used), average_positives(counts), ignored)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ..io.label_values import is_negative, is_positive
 from ..settings import Training
 from .losses import LOSSES
 
@@ -27,8 +28,8 @@ class Draw:
     Attributes:
         positives: drawn as positives; for soft labels, all drawn passages.
         negatives: drawn as negatives.
-        protected: candidates that must never be a negative of this query, drawn or not: its labelled positives, and
-            the human ones where they are excluded.
+        protected: candidates that must never be a negative of this query, drawn or not: its labelled positives, the
+            ignored ones, and the human ones where they are excluded.
     """
 
     positives: tuple[int, ...]
@@ -39,12 +40,12 @@ class Draw:
 def positive_mask(labels: Floats, human: Booleans, training: Training) -> Booleans:
     """Which candidates may be drawn as positives; elementwise, so one query's candidates or all queries' in a row.
 
-    With ``exclusion`` no human positive, with ``inclusion`` every human positive, whatever its label. A loss of a
-    human positive knows no others. For soft labels every candidate that is not excluded has a share in the target
-    distribution.
+    With ``exclusion`` no human positive, with ``inclusion`` every human positive, whatever its label: humans settle an
+    LLM's doubt, so that one which is ignored is a positive too. A loss of a human positive knows no others. For soft
+    labels every candidate that is not excluded has a share in the target distribution.
     """
     loss = LOSSES[training.loss]
-    positive = np.ones_like(human) if loss.soft_labels else labels > 0
+    positive = np.ones_like(human) if loss.soft_labels else is_positive(labels)
     if training.human_positive == "inclusion":
         positive = positive | human
     if loss.positives == "human":
@@ -53,10 +54,13 @@ def positive_mask(labels: Floats, human: Booleans, training: Training) -> Boolea
 
 
 def negative_mask(labels: Floats, human: Booleans, training: Training) -> Booleans:
-    """Which candidates may be drawn as negatives: those labelled 0, unless human positives are excluded or included."""
+    """Which candidates may be drawn as negatives: those labelled so.
+
+    Human positives are not among them if they are excluded or included.
+    """
     if LOSSES[training.loss].soft_labels:
         return np.zeros_like(human)
-    negative = labels <= 0
+    negative = is_negative(labels)
     return negative if training.human_positive == "random" else negative & ~human
 
 

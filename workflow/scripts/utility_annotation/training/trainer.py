@@ -418,6 +418,7 @@ def _record(
         "processes": world.size,
         "device": torch.cuda.get_device_name(world.device) if world.device.type == "cuda" else "cpu",
         "queries": {"labelled": len(trainer.data), "used": len(plan.queries), "without_positive": plan.skipped},
+        "ignored_passages": plan.ignored,
         "average_positives": plan.average,
         "parameters": trainer.numbers,
         "new_layers": list(trainer.encoder.new_layers),
