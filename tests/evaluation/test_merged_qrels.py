@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from utility_annotation.common.errors import InputError
 from utility_annotation.evaluation.merged_qrels import merge_qrels
 from utility_annotation.evaluation.metrics import evaluate
+from utility_annotation.io.label_values import IGNORED
 from utility_annotation.io.schemas import DUPLICATES, LABELS, QRELS, RUN
 
 Grades = dict[tuple[str, str], float]
@@ -121,3 +122,13 @@ def test_a_label_goes_for_every_copy_of_the_passage_that_the_pool_held(tmp_path:
     run_script(tmp_path, labels=paths["labels"], output=paths["output"], duplicates=tmp_path / "duplicates.parquet")
     found = {("q", "found"), ("q", "kept"), ("q", "later"), ("r", "alone"), ("r", "first"), ("r", "second")}
     assert grades(paths["output"]) == dict.fromkeys(found, 1)
+
+
+def test_an_ignored_passage_is_unjudged_unless_humans_judged_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    paths = files(tmp_path, {("q", "a"): 2}, {("q", "a"): IGNORED, ("q", "b"): IGNORED, ("q", "c"): 1, ("q", "d"): 0})
+    with caplog.at_level(logging.INFO):
+        merge_qrels(**paths)
+    assert grades(paths["output"]) == {("q", "a"): 2, ("q", "c"): 1}
+    assert "2 passages are ignored, and count as unjudged" in caplog.text

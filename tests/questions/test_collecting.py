@@ -11,6 +11,7 @@ import pytest
 from utility_annotation.common.errors import InputError
 from utility_annotation.common.files import read_json
 from utility_annotation.io.formats import read_answers, read_judgements, read_queries
+from utility_annotation.io.label_values import IGNORED
 from utility_annotation.io.schemas import (
     ANNOTATION,
     DROPPED_QUESTIONS,
@@ -163,7 +164,7 @@ def test_a_question_whose_search_misses_its_passage_is_dropped(tmp_path: Path, c
 
 
 def test_a_question_that_its_passage_does_not_answer_is_dropped(tmp_path: Path, candidates: tuple[Path, Path]) -> None:
-    marks = {"d0:natural:1": 1.0, "d1:natural:1": 0.0, "d3:keyword:1": 1.0}
+    marks = {"d0:natural:1": 1.0, "d1:natural:1": 0.0, "d2:natural:1": IGNORED, "d3:keyword:1": 1.0}
     rows = [
         {"query_id": query, "docid": query[:2], "label": label, "rank": None, "source": "s"}
         for query, label in marks.items()

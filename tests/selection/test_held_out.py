@@ -14,6 +14,7 @@ from command_line import arguments, write_configuration
 from tiny_bert import WORDS, save_tiny_bert
 
 from utility_annotation.common.errors import InputError
+from utility_annotation.io.label_values import IGNORED
 from utility_annotation.io.schemas import LABELS, POOL, SCORES
 from utility_annotation.retrieval.reranking import score
 from utility_annotation.selection import scoring
@@ -129,6 +130,19 @@ def test_labelled_scores_come_question_by_question_with_their_labels(
     of_each = [label(name, number) > 0 for name in names for number in range(SIZES[name])]
     assert positive.tolist() == of_each
     assert 0 < sum(of_each) < len(of_each)
+
+
+def test_a_candidate_that_the_labels_ignore_calibrates_nothing(
+    tmp_path: Path, files: tuple[Path, list[Path]], model: CrossEncoder
+) -> None:
+    scores = scored(model, files[1], tmp_path)
+    everything = labelled_scores(files[0], scores)
+    table = LABELS.read(files[0]).to_pylist()
+    doubted = [place in (1, 4, 9) for place in range(len(table))]  # the last one is all that q4 has
+    rows = [row | {"label": IGNORED if own else row["label"]} for row, own in zip(table, doubted, strict=True)]
+    LABELS.write(tmp_path / "doubted.parquet", LABELS.rows(rows))
+    for found, whole in zip(labelled_scores(tmp_path / "doubted.parquet", scores), everything, strict=True):
+        np.testing.assert_array_equal(found, whole[~np.array(doubted)])
 
 
 def test_a_score_that_is_no_number_names_its_pair_and_leaves_no_file(

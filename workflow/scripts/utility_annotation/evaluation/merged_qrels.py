@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..common.errors import InputError
+from ..io.label_values import are_judgements, is_ignored, is_positive
 from ..io.schemas import DUPLICATES, LABELS, QRELS, iter_rows
 
 _LOG = logging.getLogger(__name__)
@@ -20,8 +21,9 @@ def merge_qrels(
 ) -> int:
     """Write the higher of both grades of each passage, for the questions that are labelled; return their number.
 
-    A positive label counts as grade ``relevance_level``. Questions without labels are left out, even if humans judged
-    them. The log counts labelled questions without any relevant passage.
+    A positive label counts as grade ``relevance_level``. A passage that the labels ignore has no grade by them, as a
+    negative has none: no metric counts it as relevant. Questions without labels are left out, even if humans judged
+    them. The log counts ignored passages, and labelled questions without any relevant passage.
 
     Args:
         qrels: human judgements, schema ``QRELS``; None to use the labels alone.
@@ -35,14 +37,15 @@ def merge_qrels(
         InputError: the labels are scores, or no question has a judgement.
     """
     table = LABELS.read(labels, ["query_id", "docid", "label"])
-    if not np.isin(table["label"].to_numpy(), (0, 1)).all():
+    values = table["label"].to_numpy()
+    if not are_judgements(values):
         raise InputError(
             "these labels are scores without positives.",
             hint="name labels of another source than replug in the test set.",
             path=labels,
         )
     query_ids = pc.unique(table["query_id"])
-    positives = table.filter(pc.greater(table["label"], 0)).select(["query_id", "docid"])
+    positives = table.filter(pa.array(is_positive(values))).select(["query_id", "docid"])
     if duplicates is not None:
         positives = _with_copies(positives, duplicates)
     positives = positives.append_column("grade", pa.repeat(pa.scalar(relevance_level, pa.int32()), positives.num_rows))
@@ -57,6 +60,8 @@ def merge_qrels(
     relevant = both.filter(pc.greater_equal(both["grade"], relevance_level))
     without = len(query_ids) - pc.count_distinct(relevant["query_id"]).as_py()
     _LOG.info("%d judgements of %d labelled questions", both.num_rows, len(query_ids))
+    if ignored := np.count_nonzero(is_ignored(values)):
+        _LOG.info("%d passages are ignored, and count as unjudged", ignored)
     if without:
         _LOG.warning("%d labelled questions have no relevant passage", without)
     return len(query_ids)

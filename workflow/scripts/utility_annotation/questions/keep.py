@@ -6,12 +6,16 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import pyarrow as pa
 
 from ..common.errors import InputError
 from ..common.files import write_json
 from ..common.hashing import random_place
+from ..io.label_values import is_positive
 from ..io.schemas import DROPPED_QUESTIONS, LABELS, RUN, WRITTEN_QUESTIONS, iter_rows
 from ..settings import Questions
 from .dropped import Dropped
@@ -111,8 +115,9 @@ def _checks(settings: Questions, candidates: Path, run: Path | None, labels: Pat
         checks.append(_Check("round-trip", reason, _with_their_source(rows, source_of)))
     if labels is not None:
         reason = f"its passage is not positive in {settings.answerable}"
-        rows = (row for row in iter_rows(LABELS, [labels], rows=1 << 16) if row["label"] > 0)
-        checks.append(_Check("answerable", reason, _with_their_source(rows, source_of)))
+        batches = LABELS.batches(labels, rows=1 << 16)
+        positives = (batch.filter(pa.array(is_positive(batch["label"].to_numpy()))).to_pylist() for batch in batches)
+        checks.append(_Check("answerable", reason, _with_their_source(chain.from_iterable(positives), source_of)))
     return checks
 
 

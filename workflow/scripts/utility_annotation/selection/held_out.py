@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..common.errors import InputError
+from ..io.label_values import is_ignored, is_positive
 from ..io.schemas import LABELS, SCORES
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def check_held_out(labels: Path, trained: Iterable[Path]) -> None:
 
 
 def labelled_scores(labels: Path, scores: Sequence[Path]) -> tuple[Floats, Bools, Places]:
-    """The score of every labelled candidate.
+    """The score of every candidate that the labels do not ignore.
 
     Args:
         labels: schema ``LABELS``.
@@ -63,6 +64,7 @@ def labelled_scores(labels: Path, scores: Sequence[Path]) -> tuple[Floats, Bools
             "both.",
             path=labels,
         )
+    joined = joined.filter(pa.array(~is_ignored(joined["label"].to_numpy())))
     questions = pc.index_in(joined["query_id"], value_set=joined["query_id"].unique()).to_numpy()
-    positive = joined["label"].to_numpy() > 0
+    positive = is_positive(joined["label"].to_numpy())
     return joined["score"].to_numpy().astype(np.float64), positive, questions.astype(np.int64)
