@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from utility_annotation.io.label_values import IGNORED
 from utility_annotation.io.schemas import LABELS, POOL
 
 TEXTS = {
@@ -22,6 +24,8 @@ CANDIDATES = {"q1": "abcd", "q2": "bde", "q3": "cade", "q4": "bace"}
 QUERIES = {"q1": "why does\twater run?", "q2": "nothing helps", "q3": "plain?", "q4": "breaks"}
 QUALITY: dict[str, Any] = {
     "human_positives": 4,
+    "human_ignored": 0,
+    "ignored": 0,
     "selection": {"precision": 50.0, "recall": None},
     "agreement": {"kappa": 0.25},
     "annotation": {"outcomes": {"ok": 3, "empty": 1, "error": 0}, "completed": 2},
@@ -37,8 +41,11 @@ class Labelled:
     quality: Path
 
 
-def write_labelled(folder: Path, candidates: dict[str, str], positives: dict[str, list[str]]) -> Labelled:
-    """A pool in two shards, its labels and their figures."""
+def write_labelled(
+    folder: Path, candidates: dict[str, str], positives: dict[str, list[str]], ignored: Mapping[str, str] | None = None
+) -> Labelled:
+    """A pool in two shards, its labels and their figures; ``ignored``: by query, the docids that they ignore."""
+    doubts = ignored or {}
     rows = []
     for query_id, docids in candidates.items():
         passages = [
@@ -53,7 +60,7 @@ def write_labelled(folder: Path, candidates: dict[str, str], positives: dict[str
         {
             "query_id": query_id,
             "docid": docid,
-            "label": float(docid in positives[query_id]),
+            "label": IGNORED if docid in doubts.get(query_id, "") else float(docid in positives[query_id]),
             "rank": positives[query_id].index(docid) + 1 if docid in positives[query_id] else None,
             "source": "test",
         }
@@ -61,5 +68,6 @@ def write_labelled(folder: Path, candidates: dict[str, str], positives: dict[str
         for docid in docids
     ]
     LABELS.write(folder / "labels.parquet", LABELS.rows(labels))
-    (folder / "quality.json").write_text(json.dumps(QUALITY))
+    number = sum(map(len, doubts.values()))
+    (folder / "quality.json").write_text(json.dumps(QUALITY | {"ignored": number, "human_ignored": min(1, number)}))
     return Labelled(folder / "labels.parquet", shards, folder / "quality.json")

@@ -20,6 +20,9 @@ PAPER = (
 )
 
 
+IGNORED_BY = "what the stage {} selected, if it is not positive"
+
+
 class ExportSettings(JobSettings):
     """The settings that decide an export."""
 
@@ -44,7 +47,13 @@ def table(rows: Sequence[Sequence[str]], *, texts: int, headings: Sequence[str] 
     return "\n".join([*lines, *markdown_table(headings, rows, texts=texts)]) if rows else ""
 
 
-def card(settings: ExportSettings, form: ExportFormat, counts: Mapping[str, int], quality: Mapping[str, Any]) -> str:
+def card(
+    settings: ExportSettings,
+    form: ExportFormat,
+    counts: Mapping[str, int],
+    quality: Mapping[str, Any],
+    ignored: int = 0,
+) -> str:
     """The card.
 
     Args:
@@ -52,6 +61,7 @@ def card(settings: ExportSettings, form: ExportFormat, counts: Mapping[str, int]
         form: the format of the files beside it.
         counts: numbers of questions, positives and negatives in the files, and of questions that lack either.
         quality: the figures of ``results/quality/{labels}.json``.
+        ignored: number of candidates that the labels ignore.
     """
     head: dict[str, Any] = {
         "pretty_name": f"{settings.name}: labels of {settings.labels.pool}",
@@ -78,6 +88,7 @@ def card(settings: ExportSettings, form: ExportFormat, counts: Mapping[str, int]
         f"## How to load it\n\n```\n{form.loading}\n```",
         "A query's positives are in the order of its labels, best first if an LLM ranked them. "
         "Negatives are the other judged candidates, in the shuffled order of the pool.",
+        f"{ignored:,} candidates are ignored: {form.ignored}." if ignored else "",
         "The texts come from the collection of the pool, and its licence applies to them.",
     )
 
@@ -103,6 +114,8 @@ def _origin(settings: ExportSettings) -> list[tuple[str, str]]:
     rule = rule_of(labels.source)
     if rule is not None and rule.ranked:
         rows.append(("positive", f"the first {labels.top_percent:g} % of the list, at least one"))
+    if labels.ignore:
+        rows.append(("ignored", IGNORED_BY.format(labels.ignore)))
     if settings.annotator:
         annotator = settings.annotator
         model = settings.model
@@ -126,6 +139,7 @@ def _against_humans(labels: Labels, quality: Mapping[str, Any]) -> list[tuple[st
     selection, agreement, annotation = quality["selection"], quality["agreement"], quality["annotation"]
     rows = [("human positives in the pool", f"{quality['human_positives']:,}")]
     if selection:
+        rows += [("human positives that the labels ignore", f"{quality['human_ignored']:,}")] * bool(quality["ignored"])
         rows += [
             (f"{name} of the human positives, %", "" if selection[name] is None else f"{selection[name]:.1f}")
             for name in ("precision", "recall")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from ..common.progress import counted
+from ..io.label_values import is_ignored, is_negative, is_positive
 
 Passage = dict[str, Any]
 """A candidate of a pool: ``docid``, ``title`` (or None), ``text``."""
@@ -21,20 +24,28 @@ class Example:
 
     Attributes:
         positives: in the order of the labels' list, then in the pool's order.
-        negatives: the rest of the pool, in its order.
-        candidates: the whole pool, in its order, which says nothing of the labels.
+        negatives: in the pool's order.
+        ignored: what the labels call neither positive nor negative, in the pool's order.
+        judged: the positives and the negatives, in the pool's order, which says nothing of the labels.
     """
 
     query_id: str
     query: str
     positives: list[Passage]
     negatives: list[Passage]
-    candidates: list[Passage]
+    ignored: list[Passage]
+    judged: list[Passage]
 
     @property
     def lacks(self) -> str:
         """What a training example needs and this one lacks: a positive, a negative, or nothing (empty)."""
         return "" if self.positives and self.negatives else "a negative" if self.positives else "a positive"
+
+    def left_out(self, trains: bool) -> str:
+        """Why files leave this query out, which may hold training examples; empty if they hold it."""
+        if not self.judged:
+            return "with nothing but ignored candidates"
+        return f"without {self.lacks}" if trains and self.lacks else ""
 
 
 @dataclass(frozen=True)
@@ -43,21 +54,32 @@ class Examples:
 
     Attributes:
         path: a file that :func:`~..training.data.join` wrote.
-        trainable: whether a query that lacks a positive or a negative is left out.
+        trains: for files that hold training examples, or that hold none: those of the queries that they do not leave
+            out. None for all queries.
     """
 
     path: Path
-    trainable: bool = False
+    trains: bool | None = None
 
     def __iter__(self) -> Iterator[Example]:
         with pa.memory_map(str(self.path)) as source, pa.ipc.open_file(source) as file:
             for number in counted(range(file.num_record_batches), "reading the queries", "batches"):
                 for row in file.get_batch(number).to_pylist():
-                    judged = list(zip(row["candidates"], row["labels"], row["ranks"], strict=True))
-                    positives = [(rank or len(judged) + 1, passage) for passage, label, rank in judged if label > 0]
-                    positives.sort(key=lambda ranked: ranked[0])
-                    negatives = [passage for passage, label, _ in judged if label <= 0]
-                    found = [passage for _, passage in positives]
-                    example = Example(row["query_id"], row["query"], found, negatives, row["candidates"])
-                    if not (self.trainable and example.lacks):
+                    example = _example(row)
+                    if self.trains is None or not example.left_out(self.trains):
                         yield example
+
+
+def _example(row: Mapping[str, Any]) -> Example:
+    """The labelled query of a row of the joined file."""
+    candidates, labels = row["candidates"], np.array(row["labels"], np.float32)
+    listed = list(zip((rank or len(candidates) + 1 for rank in row["ranks"]), candidates, strict=True))
+    positives = sorted(compress(listed, is_positive(labels)), key=lambda ranked: ranked[0])
+    return Example(
+        row["query_id"],
+        row["query"],
+        [passage for _, passage in positives],
+        list(compress(candidates, is_negative(labels))),
+        list(compress(candidates, is_ignored(labels))),
+        list(compress(candidates, ~is_ignored(labels))),
+    )

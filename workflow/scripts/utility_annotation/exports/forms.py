@@ -34,6 +34,7 @@ class ExportFormat:
         files: the files that Hugging Face's ``datasets`` can load, by the name of their configuration; it loads one
             kind of file per configuration.
         trains: whether the files hold training examples, each with a positive and a negative.
+        ignored: what the files do with ignored passages; completes "N candidates are ignored: …" in the card.
     """
 
     title: str
@@ -41,6 +42,7 @@ class ExportFormat:
     writer: Callable[[Examples, Path], None]
     files: Mapping[str, str] = field(default_factory=dict)
     trains: bool = False
+    ignored: str = "they are not in these files"
 
 
 def _tevatron(examples: Examples, folder: Path) -> None:
@@ -122,12 +124,15 @@ _SELECT = (
 
 
 def _trl(examples: Examples, folder: Path) -> None:
-    """Conversations: a question with its whole pool, and the numbers of the positives as the reply."""
+    """Conversations: a question with its judged pool, and the numbers of the positives as the reply.
+
+    A passage that is shown and not in the reply would count as negative, so ignored ones are not shown.
+    """
 
     def conversation(example: Example) -> dict[str, Any]:
-        numbers = {passage["docid"]: number for number, passage in enumerate(example.candidates, 1)}
+        numbers = {passage["docid"]: number for number, passage in enumerate(example.judged, 1)}
         # one line each, so that no passage can look like another one's number
-        lines = [f"[{number}] {' '.join(_text(each).split())}" for number, each in enumerate(example.candidates, 1)]
+        lines = [f"[{number}] {' '.join(_text(each).split())}" for number, each in enumerate(example.judged, 1)]
         query = " ".join(example.query.split())
         task = _SELECT.format(number=len(lines), passages="\n".join(lines), query=query)
         chosen = ",".join(f"[{numbers[passage['docid']]}]" for passage in example.positives)
@@ -141,7 +146,7 @@ def _trl(examples: Examples, folder: Path) -> None:
 
 def _beir(examples: Examples, folder: Path) -> None:
     """Corpus (the pool's passages), queries, and the positives as qrels."""
-    pool = _passages(examples)
+    pool = _passages(examples, ignored=True)
     rows = ({"_id": each["docid"], "title": each["title"] or "", "text": each["text"]} for each in pool)
     _write_jsonl(folder / "corpus.jsonl", rows)
     _write_jsonl(folder / "queries.jsonl", ({"_id": each.query_id, "text": each.query} for each in examples))
@@ -169,11 +174,11 @@ def _text(passage: Passage) -> str:
     return passage_text(passage["title"], passage["text"])
 
 
-def _passages(examples: Iterable[Example]) -> Iterator[Passage]:
-    """Every passage once, in order of first appearance."""
+def _passages(examples: Iterable[Example], *, ignored: bool = False) -> Iterator[Passage]:
+    """Every passage once, in order of first appearance; on demand those that are ignored wherever they appear, too."""
     seen: set[str] = set()
     for example in examples:
-        for passage in (*example.positives, *example.negatives):
+        for passage in (*example.positives, *example.negatives, *(example.ignored if ignored else ())):
             if passage["docid"] not in seen:
                 seen.add(passage["docid"])
                 yield passage
@@ -230,7 +235,13 @@ FORMS: dict[str, ExportFormat] = {
         'GenericDataLoader(".").load(split="train")',
         _beir,
         {"corpus": "corpus.jsonl", "queries": "queries.jsonl"},
+        ignored="the corpus has them, and the qrels do not, as for any passage without a judgement",
     ),
-    "trec": ExportFormat("TREC", "trec_eval qrels.txt run.trec", _trec),
+    "trec": ExportFormat(
+        "TREC",
+        "trec_eval qrels.txt run.trec",
+        _trec,
+        ignored="the qrels have no line for them, so that they are unjudged",
+    ),
 }
 """By the name in a target: ``results/exports/labels/{labels}/{form}``."""

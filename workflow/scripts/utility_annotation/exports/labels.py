@@ -31,24 +31,28 @@ def export_labels(
     Raises:
         InputError: no query that the format can hold; labels of another pool.
     """
-    figures = read_json(quality, "human_positives", "selection", "agreement", "annotation")
+    figures = read_json(quality, "human_positives", "human_ignored", "ignored", "selection", "agreement", "annotation")
     with atomic_write(output) as folder:
         folder.mkdir()
         joined = folder / ".joined.arrow"
         join(labels, pools, joined, titles=settings.pool.titles)
         counts: Counter[str] = Counter()
+        ignored = 0
         trains = FORMS[form].trains
         for example in Examples(joined):
-            if example.lacks:
-                counts[f"left out, without {example.lacks}" if trains else f"without {example.lacks}"] += 1
-            if not (trains and example.lacks):
+            if reason := example.left_out(trains):
+                counts[f"left out, {reason}"] += 1
+            else:
+                if example.lacks:
+                    counts[f"without {example.lacks}"] += 1
                 counts["questions"] += 1
                 counts["positives"] += len(example.positives)
                 counts["negatives"] += len(example.negatives)
+            ignored += len(example.ignored)
         if not counts["positives"]:
             problem = "no query has a positive and a negative." if trains else "no query has a positive."
             raise InputError(problem, hint="check the labels' quality.", path=labels)
-        FORMS[form].writer(Examples(joined, trainable=trains), folder)
+        FORMS[form].writer(Examples(joined, trains), folder)
         joined.unlink()
-        write_text(folder / "README.md", card(settings, FORMS[form], counts, figures))
+        write_text(folder / "README.md", card(settings, FORMS[form], counts, figures, ignored))
     LOG.info(f"{output}: " + ", ".join(f"{number} {what}" for what, number in counts.items()))

@@ -14,7 +14,7 @@ from ..common.files import atomic_write, read_json, write_text
 from ..labels.calibration import METHODS
 from ..labels.sources import descriptions
 from ..settings import Backbone, JobSettings, Labels, Lora, Model, Name, Reranker, Training
-from .card import PAPER, table, whole
+from .card import IGNORED_BY, PAPER, table, whole
 
 _VERSION = (
     "transformers must be version 5.2 or later. An older one may leave out the token at the end of each text, or hide "
@@ -140,6 +140,7 @@ def _training(settings: ModelExportSettings, record: Mapping[str, Any], source: 
         ("starts from", start),
         *([("labels of that first stage", descriptions()[settings.init_from.source])] if settings.init_from else []),
         ("labels", f"{training.labels} of pool {settings.labels.pool}: {descriptions()[settings.labels.source]}"),
+        *([("ignored", IGNORED_BY.format(settings.labels.ignore))] if settings.labels.ignore else []),
         ("questions", f"{queries['used']:,} ({queries['without_positive']:,} more have no positive)"),
         ("loss", f"{training.loss}, temperature {training.temperature:g}"),
         ("positives", f"{training.positives}; human positive: {training.human_positive}"),
