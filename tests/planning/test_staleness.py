@@ -234,6 +234,10 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
             "labels/by-selector/threshold": 0.7,
         },
     ),
+    (
+        {"merge_labels", "label_table", "export_labels", "export_model", "sample_annotations"},
+        {"labels/useful/ignore": "relsel"},
+    ),
     ({"merge_labels", "divide_pool", "export_labels"}, {"labels/by-selector/method": "platt"}),
     # scores and calibration are input files
     ({"export_labels"}, {"labels/by-selector/calibration": "judged"}),

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from judged_questions import HOSTILE, LONG, JudgedPool, write_judged_pool
+from judged_questions import HOSTILE, JUDGES, LONG, JudgedPool, write_judged_pool
 
 from utility_annotation.planning.loading import load
 from utility_annotation.reporting.browser import Text, visible
@@ -271,3 +271,12 @@ def test_without_a_script_all_is_there_and_no_filter(page: Page) -> None:
 def test_where_nobody_judges_no_annotations_are_shown(root: Path) -> None:
     page = Page(render(root / "resources" / "report" / "report.html.j2", load(CONFIGURATION)))
     assert "annotations" not in {attributes.get("id") for _, attributes in page.elements}
+
+
+def test_an_ignored_passage_has_a_mark_of_its_own_and_the_page_says_what_it_means(root: Path, tmp_path: Path) -> None:
+    judges = [judge | ({"ignore": "relsel"} if judge.get("stage") == "utilsel" else {}) for judge in JUDGES]
+    pool = write_judged_pool(tmp_path)
+    found = Page(write(root, tmp_path, pool, judges=judges).read_text(encoding="utf-8"))
+    assert "utilsel · llm: ○ is a passage that relsel chose and this stage did not." in flat(found.text)
+    before = Page(write(root, tmp_path, pool).read_text(encoding="utf-8"))
+    assert (found.text.count("○"), before.text.count("○")) == (2, 0)

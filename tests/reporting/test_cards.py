@@ -169,3 +169,13 @@ def test_an_annotation_of_another_pool_is_refused(tmp_path: Path) -> None:
     ANNOTATION.write(shard, ANNOTATION.read(shard).slice(1))
     with pytest.raises(InputError, match="not the queries of the pool's shard"):
         pool.collect()
+
+
+def test_what_the_relevance_selection_chose_and_the_stage_did_not_is_ignored(pool: JudgedPool) -> None:
+    """The reply of q3 could not be read, so that its labels say nothing."""
+    judges = [*JUDGES[:UTILSEL], JUDGES[UTILSEL] | {"ignore": "relsel"}, *JUDGES[UTILRANK:]]
+    cards = {card["query_id"]: card["judgements"] for card in pool.collect(judges=judges)[1]["cards"]}
+    ignored = {key: [mark and mark["ignored"] for mark in said[UTILSEL]["marks"]] for key, said in cards.items()}
+    assert ignored["q1"] == [True, None, False, None]
+    assert not any(any(filter(None, found)) for key, found in ignored.items() if key != "q1")
+    assert "ignored" not in cards["q1"][RELSEL]["marks"][0]

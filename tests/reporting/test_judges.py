@@ -104,3 +104,26 @@ def test_a_choice_is_compared_with_the_marks_of_humans(
     outcome: str, chosen: list[str] | None, human: set[str], expected: tuple[str, ...]
 ) -> None:
     assert facts(outcome, chosen, human) == expected
+
+
+def doubting(*labels: str) -> dict[str, str | None]:
+    """Judge → the stage whose selection is ignored, for label sets that ignore some, and others."""
+    own = {
+        "sure": {"pool": "p", "source": "utilsel", "annotator": "listwise", "ignore": "relsel"},
+        "sure-truth": {"pool": "p", "source": "utilsel-truth", "annotator": "listwise", "ignore": "relsel"},
+    }
+    (found,) = judges_of_pools(loading.load(RAW | {"labels": RAW["labels"] | own}), labels).values()
+    return {judge.stage: judge.ignore for judge in found}
+
+
+@pytest.mark.parametrize("labels", [("sure",), ("sure", "useful"), ("useful", "sure")])
+def test_a_judge_knows_what_is_ignored_if_any_label_set_ignores_it(labels: tuple[str, ...]) -> None:
+    assert doubting(*labels) == {"relsel": None, "answer": None, "utilsel": "relsel"}
+
+
+def test_the_stage_whose_selection_is_ignored_is_a_judge_too() -> None:
+    assert doubting("sure-truth") == {"relsel": None, "utilsel-truth": "relsel"}
+
+
+def test_a_judge_that_ignores_nothing_says_nothing_of_it() -> None:
+    assert "ignore" not in Judge(stage="utilsel", annotator="a").model_dump()

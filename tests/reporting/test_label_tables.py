@@ -27,12 +27,19 @@ PUBLISHED = Path(__file__).parents[2] / "resources" / "paper" / "published.csv"
 
 
 def quality(
-    labels: str, precision: float | None, kappa: float | None, *unread: int, completed: int | None = None
+    labels: str,
+    precision: float | None,
+    kappa: float | None,
+    *unread: int,
+    completed: int | None = None,
+    ignored: int = 0,
 ) -> dict[str, Any]:
     """Figures of a label set of 200 queries; ``unread``: empty, unparsable, truncated, error."""
     outcomes = dict(zip(("empty", "unparsable", "truncated", "error"), unread, strict=False))
     return {
         "labels": labels,
+        "queries": 200,
+        "ignored": ignored,
         "selection": precision and {"precision": precision, "recall": 84.8, "positives_per_query": 2.9},
         "agreement": kappa and {"kappa": kappa},
         "annotation": {"queries": 200, "outcomes": {"ok": 1} | outcomes, "completed": completed} if unread else None,
@@ -76,6 +83,18 @@ def test_a_row_per_label_set_with_its_strategy_and_figures() -> None:
         ["qwen-utilrank", qwen, "utilrank, 10 %", "70.0", "84.8", "2.9", "0.500", "0.0", "0.0", "15.0"],
         ["human", "", "human", "100.0", "84.8", "2.9", "", "", "", ""],
     ]
+
+
+def test_ignored_passages_have_a_column_where_a_label_set_ignores_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    qwen = LABELS["qwen-utilsel"]
+    monkeypatch.setitem(LABELS, "sure", qwen | {"ignore": "relsel"})
+    qualities = [*QUALITIES, quality("sure", 40.0, 0.5, 0, 0, 0, 0, ignored=500)]
+    headings, *found = rows("sure", "qwen-utilsel", "qwen-replug", qualities=qualities, published="1")
+    column = [heading.lower() for heading in headings].index("ignored per query")
+    assert [row[column] for row in found] == ["2.5", "0.0", ""]
+    assert [row[2] for row in found] == ["utilsel, relsel ignored", "utilsel", "replug"]
+    assert [row[3] for row in found][:1] == ["40.0"], "the paper has no figures of such labels"
+    assert any("neither positive nor negative" in note for note in table("sure", qualities=qualities).notes)
 
 
 def test_scores_have_no_precision_and_recall() -> None:

@@ -127,7 +127,15 @@ def write_cells(path: Path, names: list[str], *cells: dict[str, Any]) -> None:
 
 def write_inputs(folder: Path) -> dict[str, list[Path]]:
     """One of each input of the report."""
-    shared = {"queries": 44, "candidates": 400, "human_positives": 44, "annotator": "llm", "annotation": ANNOTATION}
+    shared = {
+        "queries": 44,
+        "candidates": 400,
+        "human_positives": 44,
+        "ignored": 0,
+        "human_ignored": 0,
+        "annotator": "llm",
+        "annotation": ANNOTATION,
+    }
     selection = {"precision": 29.5, "recall": 84.75, "positives_per_query": 2.9, "distribution": [3, 10, 31]}
     write_json(
         folder / "utilsel.json",
@@ -272,6 +280,19 @@ def test_a_file_that_is_cut_short_makes_no_report(tmp_path: Path, template: Path
 )
 def test_the_page_shows(page: Page, row: list[str]) -> None:
     assert row in page.rows
+
+
+def test_ignored_passages_are_shown_where_a_label_set_ignores_some(tmp_path: Path, template: Path, page: Page) -> None:
+    files = write_inputs(tmp_path)
+    quality = read_json(files["quality"][0])
+    write_json(files["quality"][0], quality | {"ignored": 66, "human_ignored": 2})
+    found = render(template, files)
+    assert ["selected", "utilsel", "llm", "44", "2.90", "1.50", "2", "29.5", "84.8"] in found.rows
+    assert ["united", "union", "", "44", "2.90", "0.00", "0", "29.5", "84.8"] in found.rows
+    assert ("neither positive nor negative" in found.text, "neither positive nor negative" in page.text) == (
+        True,
+        False,
+    )
 
 
 @pytest.mark.parametrize(

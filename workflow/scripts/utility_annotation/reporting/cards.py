@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ import pyarrow.parquet as pq
 
 from ..common.errors import InputError
 from ..common.hashing import random_place
-from ..io.schemas import ANNOTATION, LABELS, ORIGINS
+from ..io.label_values import is_positive
+from ..io.schemas import ANNOTATION, LABELS, ORIGINS, READABLE
 from ..labels.shards import ANNOTATE_AGAIN, read_candidates
 from ..pools.shards import shard_names
 from .judges import Judge, best, facts, listed
@@ -124,8 +125,9 @@ def _rows_of_labels(path: Path) -> dict[str, Row]:
     """A label set as an annotation, by query id: its positives are listed."""
     positives: dict[str, list[str]] = defaultdict(list)
     for batch in LABELS.batches(path, rows=1 << 16):
-        for row in batch.select(["query_id", "docid", "label"]).to_pylist():
-            positives[row["query_id"]] += [row["docid"]] if row["label"] > 0 else []
+        query_ids, docids = (batch[name].to_pylist() for name in ("query_id", "docid"))
+        for query_id, docid, marked in zip(query_ids, docids, is_positive(batch["label"].to_numpy()), strict=True):
+            positives[query_id] += [docid] if marked else []
     return {
         query_id: {"outcome": "ok" if docids else "empty", "docids": docids, "scores": None}
         for query_id, docids in positives.items()
@@ -143,6 +145,7 @@ def _card(row: Row, judges: Sequence[Judge], said: Sequence[Row | None]) -> dict
         (judge.annotator, judge.stage): found for judge, found in zip(judges, said, strict=True) if judge.stage
     }
     narrowing = [by_stage.get((judge.annotator, judge.narrowed_by)) or {} for judge in judges]
+    doubted = [judge.doubts(by_stage.get((judge.annotator, judge.ignore))) for judge in judges]
     return {
         "query_id": row["query_id"],
         "query": row["query"],
@@ -152,8 +155,8 @@ def _card(row: Row, judges: Sequence[Judge], said: Sequence[Row | None]) -> dict
             for entry in row["candidates"]
         ],
         "judgements": [
-            None if found is None else judgement(judge, found, row["candidates"], before.get("docids"))
-            for judge, found, before in zip(judges, said, narrowing, strict=True)
+            None if found is None else judgement(judge, found, row["candidates"], before.get("docids"), doubts)
+            for judge, found, before, doubts in zip(judges, said, narrowing, doubted, strict=True)
         ],
     }
 
@@ -168,7 +171,13 @@ def _tell_origins(passages: Sequence[dict[str, Any]], origins: Path) -> None:
             passage["origin"] = f"{document}, page {row['page']}" if row["page"] else document
 
 
-def judgement(judge: Judge, row: Row, candidates: Sequence[Row], kept: Sequence[str] | None) -> dict[str, Any]:
+def judgement(
+    judge: Judge,
+    row: Row,
+    candidates: Sequence[Row],
+    kept: Sequence[str] | None,
+    doubted: Collection[str] = (),
+) -> dict[str, Any]:
     """The judgement of one judge on one question.
 
     It has the ``facts``, the ``answer``, ``replies`` and other columns of the row, ``events`` and, for each passage,
@@ -176,7 +185,8 @@ def judgement(judge: Judge, row: Row, candidates: Sequence[Row], kept: Sequence[
     (the whole pool was shown, because the relevance selection left nothing) and ``completed`` (a ranking names only
     some of the passages). A mark is null where the judge was not shown the passage. Otherwise it has ``positive``, the
     ``rank`` in a ranking, the ``score`` and the ``place`` in the list that was shown, both from 1. Shown is what an
-    earlier relevance selection ``kept``, or else all candidates.
+    earlier relevance selection ``kept``, or else all candidates. Where a label set ignores what another stage selected,
+    which are the ``doubted`` passages, a mark says whether the passage is ``ignored``.
     """
     docids = [candidate["docid"] for candidate in candidates]
     human = _human(candidates)
@@ -186,8 +196,10 @@ def judgement(judge: Judge, row: Row, candidates: Sequence[Row], kept: Sequence[
     selected = set(judge.positives(row) or ())
     shown = [docid for docid in docids if docid in set(kept)] if kept else docids
     places = {docid: place for place, docid in enumerate(shown, 1)}
+    ignored = set(doubted) - selected if row["outcome"] in READABLE else set()
     marks = [
         {"positive": docid in selected, "rank": ranks.get(docid), "score": scores.get(docid), "place": places[docid]}
+        | ({"ignored": docid in ignored} if judge.ignore else {})
         if docid in places
         else None
         for docid in docids

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from typing import Any
 
+from pydantic import Field
+
 from ..annotation.label_rules import LabelRule
-from ..annotation.stages import STAGES, chain
+from ..annotation.stages import STAGES
+from ..io.schemas import READABLE
+from ..labels.sources import stages_of
 from ..settings import Configuration, JobSettings, Labels, Name
 
 
@@ -20,6 +24,8 @@ class Judge(JobSettings):
     """utilrank: the share of the ranked list that is positive; where label sets differ in it, that of the first."""
     shares: Name | None = None
     """The stage whose likelihoods it takes, which computes them."""
+    ignore: Name | None = Field(None, exclude_if=lambda stage: stage is None)
+    """The stage whose selection a label set ignores where it is not positive; where several do, that of the first."""
 
     @property
     def name(self) -> str:
@@ -58,6 +64,10 @@ class Judge(JobSettings):
             return docids
         return None if self.rule is None else self.rule.positives(docids, self.top_percent or 0)
 
+    def doubts(self, row: Mapping[str, Any] | None) -> set[str]:
+        """The passages that the stage ``ignore`` selected, by its row; none where it has none, or could not be read."""
+        return set(Judge(stage=self.ignore).positives(row) or ()) if self.ignore and row else set()
+
     def compared(self, row: Mapping[str, Any], human: Collection[str]) -> list[str] | None:
         """The passages that are compared with those that humans marked: the positives of an annotation's row.
 
@@ -83,7 +93,7 @@ def facts(outcome: str, positives: Collection[str] | None, human: Set[str]) -> t
     ``same``: these and no others; ``adds``: some that humans did not mark; ``misses``: not all that they marked, which
     an empty selection does too. Nothing is compared where there was no choice, or where humans marked nothing.
     """
-    if positives is None or outcome not in ("ok", "empty") or not human:
+    if positives is None or outcome not in READABLE or not human:
         return (outcome,)
     chosen = frozenset(positives)
     compared = (("same", chosen == human), ("adds", bool(chosen - human)), ("misses", bool(human - chosen)))
@@ -101,7 +111,9 @@ def judges_of_pools(configuration: Configuration, labels: Iterable[str]) -> dict
         settings = configuration.labels[name]
         names += settings.of
         for judge in _judges(configuration, name, settings):
-            pools.setdefault(settings.pool, {}).setdefault(judge.name, judge)
+            known = pools.setdefault(settings.pool, {}).setdefault(judge.name, judge)
+            if judge.ignore and not known.ignore:
+                pools[settings.pool][judge.name] = known.model_copy(update={"ignore": judge.ignore})
     order = [*STAGES, None]
     found = {}
     for pool, judges in pools.items():
@@ -119,11 +131,12 @@ def _judges(configuration: Configuration, name: str, labels: Labels) -> Iterator
     if labels.annotator is None:
         return
     annotator = configuration.annotators[labels.annotator]
-    for stage in chain(labels.source, annotator.protocol):
+    for stage in stages_of(labels, annotator.protocol):
         rule = STAGES[stage].labels
         yield Judge(
             stage=stage,
             annotator=labels.annotator,
             top_percent=labels.top_percent if rule is not None and rule.ranked else None,
             shares=STAGES[stage].way(annotator.protocol).shares,
+            ignore=labels.ignore if stage == labels.source else None,
         )

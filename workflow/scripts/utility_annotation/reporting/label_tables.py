@@ -21,11 +21,14 @@ _DECIMALS = {
     "precision": 1,
     "recall": 1,
     "positives_per_query": 1,
+    "ignored_per_query": 1,
     "kappa": 3,
     "empty": 1,
     "unparsable": 1,
     "completed": 1,
 }
+_IGNORED = "ignored_per_query"
+"""Shown where a label set of the table ignores candidates."""
 _AGAINST_DECIMALS = {"kappa_against": 3, "precision_against": 1, "recall_against": 1}
 _WORK_DECIMALS = {"llm_tokens": 0, "device_hours": 2}
 _NOTES = (
@@ -59,7 +62,9 @@ def label_cells(
     """
     by_name = {quality["labels"]: quality for quality in qualities}
     beside = {found["labels"]: _beside(found) for found in agreement}
-    shown = _DECIMALS | (_AGAINST_DECIMALS if settings.table.against else {})
+    ignoring = any(by_name[name]["ignored"] for name in settings.labels)
+    shown = {metric: decimals for metric, decimals in _DECIMALS.items() if ignoring or metric != _IGNORED}
+    shown = shown | (_AGAINST_DECIMALS if settings.table.against else {})
     shown = shown | (_WORK_DECIMALS if settings.table.work else {})
     cells = []
     for name, labels in settings.labels.items():
@@ -67,6 +72,8 @@ def label_cells(
         if rule is not None and rule.ranked:
             strategy = f"{labels.source}, {labels.top_percent:g} %"
             row = row if labels.top_percent == _DEFAULT_PERCENT else ""  # the paper's table has no other
+        if labels.ignore is not None:
+            strategy, row = f"{strategy}, {labels.ignore} ignored", ""  # nor one that leaves candidates out
         figures = _figures(by_name[name]) | beside.get(name, {})
         work = settings.work.get(name)
         if records is not None and work is not None:
@@ -86,6 +93,11 @@ def label_cells(
 def label_table(settings: LabelTable, cells: pd.DataFrame) -> Table:
     """A table of these cells, with its notes."""
     notes = [*_NOTES]
+    if _IGNORED in set(cells["metric"]):
+        notes.append(
+            "Ignored: candidates per query that the labels call neither positive nor negative. Precision, recall and "
+            "kappa leave them out."
+        )
     if settings.against:
         notes.append(
             f"Agreement, and precision and recall of its positives: with {settings.against}, on the candidates that "
@@ -113,6 +125,7 @@ def _beside(found: Mapping[str, Any]) -> dict[str, float | None]:
 def _figures(quality: Mapping[str, Any]) -> dict[str, float | None]:
     selection, annotation = quality["selection"] or {}, quality["annotation"]
     figures = {name: selection.get(name) for name in ("precision", "recall", "positives_per_query")}
+    figures[_IGNORED] = quality["ignored"] / quality["queries"] if selection and quality["queries"] else None
     figures["kappa"] = quality["agreement"] and quality["agreement"]["kappa"]
     if annotation:
         outcomes, queries = annotation["outcomes"], annotation["queries"]

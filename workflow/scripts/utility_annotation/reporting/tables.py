@@ -82,6 +82,7 @@ _OTHER_METRICS = {
     "precision": "Precision",
     "recall": "Recall",
     "positives_per_query": "Positives per query",
+    "ignored_per_query": "Ignored per query",
     "kappa": "Kappa",
     "kappa_against": "Agreement (kappa)",
     "precision_against": "Precision of agreement",
