@@ -121,6 +121,15 @@ def test_doubts_of_another_pool_are_refused_with_their_file(tmp_path: Path, rele
     assert not (tmp_path / "labels.parquet").exists()
 
 
+@pytest.mark.parametrize("missing", ["annotations", "doubts"])
+def test_a_pool_without_the_shards_of_a_stage_is_refused(tmp_path: Path, missing: str) -> None:
+    shards = write_annotation(tmp_path / "llm", {"q1": {"docids": []}, "q2": {"docids": []}})
+    parts = Parts(write_pool(tmp_path / "pool", POOL), **{"annotations": shards, "doubts": shards, missing: ()})
+    labels = Labels(pool="pool", source="utilsel", annotator="llm", ignore="relsel")
+    with pytest.raises(InputError, match=r"pool/0000-of-0001\.parquet: this pool shard has no annotation shard"):
+        make_labels(labels, parts, tmp_path / "labels.parquet")
+
+
 @st.composite
 def annotated_pools(draw: st.DrawFn) -> tuple[Pool, dict[str, Any], dict[str, Any]]:
     """A pool, with any outcome and selection of either stage."""

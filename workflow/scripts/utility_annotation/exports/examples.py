@@ -54,8 +54,8 @@ class Examples:
 
     Attributes:
         path: a file that :func:`~..training.data.join` wrote.
-        trains: for files that hold training examples, or that hold none: those of the queries that they do not leave
-            out. None for all queries.
+        trains: whether the files hold training examples; queries that such files leave out are skipped. None for all
+            queries.
     """
 
     path: Path

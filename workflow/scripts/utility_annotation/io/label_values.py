@@ -1,4 +1,4 @@
-"""What the label of a candidate says: positive, negative or ignored. No other module knows the numbers.
+"""What the label of a candidate says: positive, negative or ignored. Here alone the numbers are told apart.
 
 An ignored candidate is doubtful: no good positive, and no safe negative. Likelihoods (labels of source replug) are no
 such labels: do not ask these functions about them.
@@ -19,7 +19,10 @@ POSITIVE, NEGATIVE, IGNORED = 1.0, 0.0, -1.0
 
 
 def is_positive(labels: Values) -> Booleans:
-    """Whether each label calls its candidate positive; elementwise, as the next two. Exactly one of the three holds."""
+    """Whether each label calls its candidate positive; elementwise, as the next two.
+
+    Of a judgement exactly one of the three holds.
+    """
     return labels == POSITIVE
 
 

@@ -19,8 +19,8 @@ def agreement_of_labels(labels: Path, against: Path) -> dict[str, Any]:
     """Agreement of two label sets on the candidates that both call positive or negative, ready for JSON.
 
     Returns:
-        ``questions`` that both label, ``passages`` that both call positive or negative, and how many further ones at
-        least one of them has ``ignored``; ``kappa`` (Cohen's) with its 95 % interval, a bootstrap over
+        ``questions`` that both label, ``passages`` that both call positive or negative, and ``ignored``: how many more
+        both label, of which one ignores; ``kappa`` (Cohen's) with its 95 % interval, a bootstrap over
         questions; ``precision`` and ``recall`` of the other's positives, in percent; ``sources``: how many of the
         questions each source of the first labels decided. A figure is null where it is not defined.
 

@@ -72,8 +72,10 @@ def merge_labels(
     Raises:
         InputError: the shards do not belong together, only one of them has some query or docid, or no query is left.
     """
-    parts = [pair_shards(pools, shards or None) for shards in (annotations, doubts)]
-    annotated, doubted = ([partner for _, partner in pairs] for pairs in parts)
+    annotated, doubted = (
+        [partner for _, partner in pair_shards(pools, shards)]
+        for shards in (annotations if rule else None, doubts if settings.ignore else None)
+    )
     chosen = chosen_queries(pools, settings.queries)
     with ThreadPoolExecutor(pa.cpu_count()) as threads:
         labelled = threads.map(partial(_label_shard, settings, rule), map(Path, pools), annotated, doubted, chosen)
@@ -136,13 +138,11 @@ def _label_shard(
         unusable = annotation["outcome"].filter(pa.array(chosen & ~usable))
         left_out.update({count["values"]: count["counts"] for count in pc.value_counts(unusable).to_pylist()})
         labels, ranks = _llm_labels(settings, rule, annotation, annotation_path, pool)
-    without_doubts = 0
-    if settings.ignore is not None and doubts_path is not None:
-        doubtful, readable = _doubtful(settings, settings.ignore, doubts_path, pool)
-        labels = judgements(is_positive(labels), doubtful)
-        without_doubts = int(np.count_nonzero(keep & ~readable))
-    shard = LabelledShard.of_pool(pool, keep, labels, ranks, left_out)
-    return replace(shard, without_doubts=without_doubts)
+    if settings.ignore is None or doubts_path is None:
+        return LabelledShard.of_pool(pool, keep, labels, ranks, left_out)
+    doubtful, readable = _doubtful(settings, settings.ignore, doubts_path, pool)
+    shard = LabelledShard.of_pool(pool, keep, judgements(is_positive(labels), doubtful), ranks, left_out)
+    return replace(shard, without_doubts=int(np.count_nonzero(keep & ~readable)))
 
 
 def _doubtful(settings: Labels, stage: str, path: Path, pool: pa.Table) -> tuple[np.ndarray, np.ndarray]:
