@@ -18,11 +18,12 @@ import pytest
 from command_line import arguments, write_configuration
 
 from utility_annotation.annotation.names import TRUTH
-from utility_annotation.annotation.stages import STAGES
+from utility_annotation.annotation.stages import QUESTION, STAGES
 from utility_annotation.common.errors import InputError
 from utility_annotation.engines.throughput import Speed, record_speed, recorded_speed
 from utility_annotation.io.schemas import ANNOTATION, ANSWERS, POOL
 from utility_annotation.labels.cost import Records
+from utility_annotation.labels.sources import is_graded
 from utility_annotation.labels.work import Work
 from utility_annotation.settings import Annotator, Sampling
 
@@ -52,7 +53,7 @@ def write_inputs(folder: Path, queries: range) -> None:
                             "docid": f"d{number}{letter}",
                             "title": None,
                             "text": f"text {letter} {number}",
-                            "human": False,
+                            "human": letter == "a",
                             "rank": rank,
                         }
                         for rank, letter in enumerate("abcd", start=1)
@@ -123,8 +124,14 @@ def test_chain_of_stages_gives_every_query_its_row(files: Path, root: Path, tiny
         assert [row["query_id"] for row in rows] == [f"q{number}" for number in range(QUERIES)]
         return rows
 
-    relsel, answers, utilsel, utilrank, truth, replug, *written = map(run, STAGES)
+    rows_of_stage = {stage: run(stage) for stage in STAGES}
+    relsel, answers, utilsel, utilrank, truth, replug, *_ = rows_of_stage.values()
+    written = [rows for stage, rows in rows_of_stage.items() if stage.startswith(QUESTION)]
     assert {row["outcome"] for rows in written for row in rows} == {"truncated"}
+    graded = {stage: rows for stage, rows in rows_of_stage.items() if is_graded(stage)}
+    assert {stage for stage, rows in graded.items() if any(row["scores"] for row in rows)} == (
+        set() if protocol == "listwise" else {"umbrela", "utilgrade", "rlhn"}
+    )
 
     assert all(len(row["scores"]) == 4 and row["docids"] is None for row in replug)
     listwise = protocol == "listwise"  # four tokens of an untrained model are no selection

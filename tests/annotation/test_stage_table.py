@@ -18,7 +18,15 @@ from utility_annotation.common.files import write_json
 from utility_annotation.io.schemas import LABELS
 from utility_annotation.labels.cost import Records
 from utility_annotation.labels.quality import label_quality
-from utility_annotation.labels.sources import Parts, descriptions, is_narrowed, is_soft, make_labels, needs_truth
+from utility_annotation.labels.sources import (
+    Parts,
+    descriptions,
+    is_graded,
+    is_narrowed,
+    is_soft,
+    make_labels,
+    needs_truth,
+)
 from utility_annotation.labels.work import Work, work_of_labels, work_of_training
 from utility_annotation.planning import annotation, jobs, labels
 from utility_annotation.planning.loading import load
@@ -38,6 +46,9 @@ from utility_annotation.reporting.settings import CardSettings
         ("utilrank", ["relsel", "answer", "utilrank"], ["relsel", "answer", "utilsel", "utilrank"]),
         ("utilsel-truth", ["utilsel-truth"], ["utilsel-truth"]),
         ("replug", ["replug"], ["replug"]),
+        ("umbrela", ["umbrela"], ["umbrela"]),
+        ("utilgrade", ["relsel", "answer", "utilgrade"], ["relsel", "answer", "utilgrade"]),
+        ("arhn", ["snippet", "arhn"], ["snippet", "arhn"]),
     ],
 )
 def test_a_stage_rests_on_those_that_it_reads_and_shares(stage: str, listwise: list[str], pointwise: list[str]) -> None:
@@ -75,16 +86,17 @@ WRITTEN = [name for name in STAGES if name.startswith(QUESTION)]
 
 
 def test_which_stages_are_narrowed_soft_or_given_the_truth() -> None:
-    assert [name for name in STAGES if is_narrowed(name)] == ["answer", "utilsel", "utilrank"]
+    assert [name for name in STAGES if is_narrowed(name)] == ["answer", "utilsel", "utilrank", "utilgrade"]
     assert [name for name in STAGES if is_soft(name)] == ["replug"]
+    assert [name for name in STAGES if is_graded(name)] == ["umbrela", "utilgrade", "rlhn", "snippet", "arhn"]
     assert [name for name in STAGES if needs_truth(name)] == ["utilsel-truth", "replug"]
     assert [name for name, entry in STAGES.items() if entry.labels is None] == ["answer", *WRITTEN]
 
 
 def test_sources_are_humans_the_stages_that_label_and_the_others() -> None:
     assert list(descriptions()) == [
-        *("human", "relsel", "utilsel", "utilrank", "utilsel-truth", "replug", "union", "file"),
-        *("selector", "cascade"),
+        *("human", "relsel", "utilsel", "utilrank", "utilsel-truth", "replug", "umbrela", "utilgrade"),
+        *("rlhn", "snippet", "arhn", "union", "file", "selector", "cascade"),
     ]
 
 

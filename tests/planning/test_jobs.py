@@ -173,6 +173,11 @@ LISTWISE = WRITTEN | {
     "utilrank": LISTED,
     "utilsel-truth": LISTED,
     "replug": set[str](),
+    "umbrela": LISTED - {"permutations"},
+    "utilgrade": LISTED - {"permutations"},
+    "rlhn": LISTED - {"permutations"},
+    "snippet": ANSWERED,
+    "arhn": LISTED,
 }
 POINTWISE = WRITTEN | {
     "relsel": {"pointwise.relevant_percent"},
@@ -181,6 +186,11 @@ POINTWISE = WRITTEN | {
     "utilrank": {"pointwise.gain_weight"},
     "utilsel-truth": {"pointwise.gain_weight", "pointwise.margin"},
     "replug": set[str](),
+    "umbrela": set[str](),
+    "utilgrade": set[str](),
+    "rlhn": {"pointwise.margin"},
+    "snippet": ANSWERED,
+    "arhn": LISTED,
 }
 
 

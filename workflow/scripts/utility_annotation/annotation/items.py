@@ -20,6 +20,8 @@ class Passage:
 
     docid: str
     text: str
+    human: bool = False
+    """Whether it is a human positive of its query."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Item:
         whole_pool: whether they are the whole pool, because the relevance selection was empty or failed.
         answer: the pseudo-answer or ground-truth answer, if the stage needs one and there is one.
         relevance: by docid, the relevance selection's score of each passage, where it gives scores.
+        scores: by docid, an earlier stage's score of each passage that does not narrow them; None where it has none.
     """
 
     query_id: str
@@ -39,6 +42,7 @@ class Item:
     whole_pool: bool = False
     answer: str | None = None
     relevance: Mapping[str, float] = field(default_factory=dict)
+    scores: Mapping[str, float | None] = field(default_factory=dict)
 
     def most_relevant(self, number: int) -> tuple[Passage, ...]:
         """The passages with the best relevance scores, in the pool's order; all of them without scores."""
@@ -53,7 +57,7 @@ class Item:
 
     def cut(self, limit: int) -> Item:
         """The same item with every passage cut to at most ``limit`` words."""
-        passages = tuple(Passage(passage.docid, cut(passage.text, limit)) for passage in self.passages)
+        passages = tuple(replace(passage, text=cut(passage.text, limit)) for passage in self.passages)
         return replace(self, passages=passages)
 
 
@@ -64,7 +68,11 @@ def read_pool(path: Path | str, *, titles: bool = True) -> list[Item]:
             query_id=row["query_id"],
             query=row["query"],
             passages=tuple(
-                Passage(candidate["docid"], passage_text(candidate["title"] if titles else None, candidate["text"]))
+                Passage(
+                    candidate["docid"],
+                    passage_text(candidate["title"] if titles else None, candidate["text"]),
+                    candidate["human"],
+                )
                 for candidate in row["candidates"]
             ),
         )
@@ -104,6 +112,14 @@ def with_answers(items: Iterable[Item], answers: Path | str) -> Iterator[Item]:
         yield replace(item, answer=answer)
 
 
+def with_scores(items: Iterable[Item], scored: Path | str) -> Iterator[Item]:
+    """Add the scores of a stage; none if it failed."""
+    rows = {row["query_id"]: row for row in iter_rows(ANNOTATION, [scored])}
+    for item in items:
+        scores = _row_of(item, rows, scored)["scores"] or ()
+        yield replace(item, scores={each["docid"]: each["score"] for each in scores})
+
+
 def _row_of(item: Item, rows: Mapping[str, dict[str, Any]], path: Path | str) -> dict[str, Any]:
     try:
         return rows[item.query_id]
@@ -122,7 +138,7 @@ def with_truth(items: Iterable[Item], answers: Path | str) -> Iterator[Item]:
         yield replace(item, answer=next(iter(references.get(item.query_id, ())), None))
 
 
-_READERS = {"answer": with_answers, TRUTH: with_truth}
+_READERS = {"answer": with_answers, "snippet": with_scores, TRUTH: with_truth}
 """What each kind of input adds to the items; any other stage's selection narrows them."""
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from ..io.label_values import HIGHEST_GRADE, IGNORED, NEGATIVE
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -21,13 +23,14 @@ class Listed:
         place: place of each passage in its query's list, from 0; shape (passages,).
         length: passages in the list of its query; shape (passages,).
         score: its score; NaN if the stage lists passages without scores; shape (passages,).
-        top_percent: the label set's setting of this name.
+        top_percent, relevance_level: the label set's settings of these names.
     """
 
     place: npt.NDArray[np.int64]
     length: npt.NDArray[np.int64]
     score: npt.NDArray[np.float32]
     top_percent: float
+    relevance_level: int
 
 
 @dataclass(frozen=True)
@@ -40,12 +43,20 @@ class LabelRule:
         label: the label of each listed passage, fp32; a candidate that is not listed has the label 0.
         soft: whether labels are likelihoods, without positives; only the loss ``kl`` takes them.
         ranked: whether the list orders the shown passages; ``top_percent`` of it are then positives.
+        highest: the highest grade, where the scores are grades; else 0. A passage without a score was not shown, and
+            is negative. One whose score is null is doubtful, or its grade could not be read: it is ignored.
     """
 
     column: Literal["docids", "scores"]
     label: Callable[[Listed], npt.NDArray[np.float32]]
     soft: bool = False
     ranked: bool = False
+    highest: int = 0
+
+    @property
+    def graded(self) -> bool:
+        """Whether the scores are grades."""
+        return self.highest > 0
 
     def positives(self, docids: Sequence[str], top_percent: float) -> list[str]:
         """The positives among one query's listed passages; a soft rule has none."""
@@ -54,7 +65,8 @@ class LabelRule:
         import numpy as np  # here, as below, so that stages are planned without it
 
         number = len(docids)
-        listed = Listed(np.arange(number), np.full(number, number), np.full(number, np.nan, np.float32), top_percent)
+        scores = np.full(number, np.nan, np.float32)
+        listed = Listed(np.arange(number), np.full(number, number), scores, top_percent, 1)
         return [docid for docid, label in zip(docids, self.label(listed), strict=True) if label > 0]
 
 
@@ -75,6 +87,13 @@ def _likelihoods(listed: Listed) -> npt.NDArray[np.float32]:
     return listed.score
 
 
+def _grades(listed: Listed) -> npt.NDArray[np.float32]:
+    import numpy as np
+
+    grades = np.where(listed.score < listed.relevance_level, NEGATIVE, listed.score)
+    return np.where(np.isnan(listed.score), IGNORED, grades).astype(np.float32)
+
+
 SELECTED = LabelRule("docids", _selected)
 """Every passage of the selection is a positive."""
 
@@ -86,3 +105,9 @@ A passage that the LLM left out is not in its ranking, so it is never positive a
 
 LIKELIHOODS = LabelRule("scores", _likelihoods, soft=True)
 """The score itself is the label (REPLUG)."""
+
+GRADES = LabelRule("scores", _grades, highest=HIGHEST_GRADE)
+"""A passage whose grade is ``relevance_level`` or more is a positive. The label is its grade."""
+
+VERDICTS = LabelRule("scores", _grades, highest=1)
+"""The score says of each passage whether it is a positive."""

@@ -9,8 +9,8 @@ A template is a Jinja file cut into turns by marker lines::
 
 The file is cut *before* anything is filled in, so no passage can open a turn. Consecutive ``each passage`` turns are
 repeated together for every passage, with ``number`` (from 1) and ``passage``. The other variables are ``query``,
-``answer``, ``passages`` (a list), ``count`` (of these) and ``questions`` (how many are to be written). Text before the
-first marker is a comment.
+``answer``, ``passages`` (a list), ``count`` (of these), ``positives`` (a list) and ``questions`` (how many are to be
+written). Text before the first marker is a comment.
 """
 
 from __future__ import annotations
@@ -144,7 +144,13 @@ class PromptTemplate:
             self._turns.append(_Turn(_ROLES[marker["role"]], marker["each"] is not None, template))
 
     def render(
-        self, *, query: str, passages: Sequence[str] = (), answer: str | None = None, questions: int = 1
+        self,
+        *,
+        query: str,
+        passages: Sequence[str] = (),
+        answer: str | None = None,
+        positives: Sequence[str] = (),
+        questions: int = 1,
     ) -> Chat:
         """Fill the gaps, turn by turn. Every text is sanitized first."""
         shown = [self.cleaner.text(passage) for passage in passages]
@@ -152,6 +158,7 @@ class PromptTemplate:
             "query": self.cleaner.text(query),
             "passages": shown,
             "count": len(shown),
+            "positives": [self.cleaner.text(passage) for passage in positives],
             "questions": questions,
         }
         if answer is not None:

@@ -54,7 +54,14 @@ _INTEGER = r"[+-]?\d{1,9}"
 _NUMBER = rf"\[ ?{_INTEGER} ?\]"
 _GROUP = rf"\[ ?{_INTEGER}(?: ?, ?{_INTEGER})* ?,? ?\]"
 _NESTED = rf"\[ ?(?:{_INTEGER}|{_GROUP})(?: ?, ?(?:{_INTEGER}|{_GROUP}))* ?,? ?\]"
-_SELECTION = _form(r"my selection ?:", rf"{_NESTED}|{_GROUP}(?: ?, ?{_GROUP})*|\[ ?\]|\[ ?\[ ?\] ?\]", labelled=True)
+_LIST = rf"{_NESTED}|{_GROUP}(?: ?, ?{_GROUP})*|\[ ?\]|\[ ?\[ ?\] ?\]"
+_SELECTION = _form(r"my selection ?:", _LIST, labelled=True)
+_VERDICT = tuple(_form(rf"{label} ?:", _LIST, labelled=True) for label in ("better", "worse"))
+_RLHN = tuple(
+    re.compile(rf"<{label}>[^\[\]<]*\[(?P<list>[^\[\]<]*)\]\s*</{label}>", re.IGNORECASE)
+    for label in ("better", "worse")
+)
+"""What each list of a verdict is called; and how the replies that RLHN's authors published write it."""
 _RANKED = r"(?:(?:my|the|final) )*(?:ranking|order|answer) ?:"
 _RANKING = _form(_RANKED, rf"{_NUMBER}(?: ?> ?{_NUMBER})+", labelled=False)
 _SINGLE = _form(_RANKED, rf"{_NUMBER}(?: ?> ?{_NUMBER})*", labelled=False)
@@ -106,7 +113,7 @@ def read_selection(completion: Completion, n: int, *, thinking: bool = False) ->
     """
     text = after_thinking(completion.text, thinking=thinking) or ""
     if completion.finish_reason == "length":
-        last = _plain(completion.text.rpartition("\n")[2]).casefold().replace(" ", "")
+        last = plain_line(completion.text.rpartition("\n")[2]).casefold().replace(" ", "")
         if not last[:1].isalpha() or last.startswith(_BEGUN) or _BEGUN.startswith(last):
             return _nothing_read(completion)
         text = text.rpartition("\n")[0]
@@ -124,6 +131,38 @@ def read_ranking(completion: Completion, n: int, *, thinking: bool = False) -> R
     if completion.finish_reason == "length":
         return _nothing_read(completion)
     return _read(completion, _lists(_SINGLE if n == 1 else _RANKING, text), n)
+
+
+def read_verdict(
+    completion: Completion, n: int, *, thinking: bool = False
+) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """Read ``Better: [[i],...]`` and ``Worse: [[j],...]`` over passages 1…n; a passage in both is better.
+
+    Nothing else may stand on their lines. The verdicts of RLHN's published replies are read as well, such as
+    ``<better> Preferred over ground truth: [Doc (2)] </better>``. Numbers outside 1…n are dropped. None if one of the
+    two is missing or stands twice with other numbers, if a list has such numbers only, or if the reply was cut off.
+    """
+    if completion.finish_reason == "length":
+        return None
+    text = after_thinking(completion.text, thinking=thinking) or ""
+    lists = [_lists(form, text) for form in _VERDICT]
+    if not any(lists):
+        lists = [[match["list"] for match in form.finditer(text)] for form in _RLHN]
+    readings = [{_valid_numbers(found, n) for found in several} for several in lists]
+    if any(len(reading) != 1 for reading in readings):
+        return None
+    better, worse = (reading.pop() for reading in readings)
+    for numbers, several in zip((better, worse), lists, strict=True):
+        if not numbers and any(_DIGITS.search(found) for found in several):
+            return None
+    return better, tuple(number for number in worse if number not in better)
+
+
+def verdict_guide(n: int) -> str:
+    """Both lines, each with at most n numbers from 1 to n."""
+    number = _number_guide(n)
+    numbers = rf"\[({number}(,{number}){{0,{n - 1}}})?\]"
+    return f"Better: {numbers}\nWorse: {numbers}"
 
 
 def selection_guide(n: int) -> str:
@@ -160,7 +199,7 @@ def _read(completion: Completion, lists: Sequence[str], n: int) -> Reading:
 def _lists(form: _Form, text: str) -> list[str]:
     """The lists of all forms in a text, each in one line or wrapped over several."""
     blocks: list[list[str]] = []
-    for line in filter(None, map(_plain, text.split("\n"))):
+    for line in filter(None, map(plain_line, text.split("\n"))):
         if blocks and _continues(form, blocks[-1], line):
             blocks[-1].append(line)
         else:
@@ -178,7 +217,7 @@ def _continues(form: _Form, before: Sequence[str], line: str) -> bool:
     return bool(pieces) and not (form.whole.fullmatch(line) and form.whole.fullmatch(" ".join(before)))
 
 
-def _plain(line: str) -> str:
+def plain_line(line: str) -> str:
     """A line without Markdown around its words, and with single spaces; blank if it opens or ends a code block."""
     if _FENCE.fullmatch(line):
         return ""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from ..settings import Annotator
-from .label_rules import LIKELIHOODS, SELECTED, TOP_RANKED, LabelRule
+from .label_rules import GRADES, LIKELIHOODS, SELECTED, TOP_RANKED, VERDICTS, LabelRule
 from .names import TRUTH
 
 if TYPE_CHECKING:
@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 EVERY_STAGE = ("model", "engine", "served_model_name", "protocol", "passage_words", "titles", "max_model_len")
 """Keys of an annotator that decide the result of every stage; with a local model, ``precision`` too."""
 
-_SELECTION_REPLY = ("sampling", "thinking", "retries", "structured_outputs", "permutations")
+_REPLY = ("sampling", "thinking", "retries", "structured_outputs")
+_SELECTION_REPLY = (*_REPLY, "permutations")
 ANSWER_REPLY = ("answer_sampling", "thinking", "retries")
 _QUESTION_REPLY = (*ANSWER_REPLY, "questions_per_passage")
-"""Keys that decide a selection or ranking, an answer, and written questions."""
+"""Keys that decide a reply; one that is asked for several times; an answer; and written questions."""
 
 
 @dataclass(frozen=True)
@@ -33,14 +34,14 @@ class Way:
 
     Attributes:
         template: its prompt, a file of resources/prompts/.
-        reply: the kind of reply, which decides its length: a selection, a ranking, an answer, or questions with their
-            answers; None if the stage asks for likelihoods.
+        reply: the kind of reply, which decides its length: a selection, a ranking, a grade, an answer, or
+            questions with their answers; None if the stage asks for likelihoods.
         settings: further keys of the annotator that decide its result; dotted for a key of a section.
         shares: the stage that computes the same likelihoods, which this one finds in the completion store.
     """
 
     template: str
-    reply: Literal["selection", "ranking", "answer", "questions"] | None = None
+    reply: Literal["selection", "ranking", "grade", "answer", "questions"] | None = None
     settings: tuple[str, ...] = ()
     shares: str | None = None
 
@@ -104,6 +105,36 @@ def _replug(annotator: Annotator, prompt: PromptTemplate) -> Stage:
     from .replug import replug_stage
 
     return replug_stage(annotator, prompt)
+
+
+def _relevance_grade(annotator: Annotator, prompt: PromptTemplate) -> Stage:
+    from .grades import grading_stage
+
+    return grading_stage(annotator, prompt, needs_answer=False)
+
+
+def _utility_grade(annotator: Annotator, prompt: PromptTemplate) -> Stage:
+    from .grades import grading_stage
+
+    return grading_stage(annotator, prompt, needs_answer=True)
+
+
+def _relabelling(annotator: Annotator, prompt: PromptTemplate) -> Stage:
+    from .denoising import relabelling_stage
+
+    return relabelling_stage(annotator, prompt)
+
+
+def _snippets(annotator: Annotator, prompt: PromptTemplate) -> Stage:
+    from .denoising import Snippets
+
+    return Snippets(annotator, prompt)
+
+
+def _answer_ranking(annotator: Annotator, prompt: PromptTemplate) -> Stage:
+    from .denoising import AnswerRanking
+
+    return AnswerRanking(annotator, prompt)
 
 
 def _question(annotator: Annotator, prompt: PromptTemplate) -> Stage:
@@ -171,6 +202,51 @@ STAGES: Mapping[str, StageEntry] = {
         make=_replug,
         labels=LIKELIHOODS,
         runtime=720,
+    ),
+    "umbrela": StageEntry(
+        description="relevance grades from 0 to 3, one passage at a time, by the scale of UMBRELA",
+        reads=(),
+        listwise=Way("umbrela.j2", "grade", _REPLY),
+        pointwise=Way("umbrela.j2"),
+        make=_relevance_grade,
+        labels=GRADES,
+        runtime=720,
+    ),
+    "utilgrade": StageEntry(
+        description="utility grades from 0 to 3 of the passages on topic, one at a time, for a pseudo-answer",
+        reads=("relsel", "answer"),
+        listwise=Way("utilgrade.j2", "grade", _REPLY),
+        pointwise=Way("utilgrade.j2"),
+        make=_utility_grade,
+        labels=GRADES,
+        runtime=360,
+    ),
+    "rlhn": StageEntry(
+        description="the human positives, and what an LLM found to answer the question as well (RLHN)",
+        reads=(),
+        listwise=Way("rlhn.j2", "selection", _REPLY),
+        pointwise=Way("pointwise_relevance.j2", settings=("pointwise.margin",)),
+        make=_relabelling,
+        labels=VERDICTS,
+        runtime=360,
+    ),
+    "snippet": StageEntry(
+        description="the passages in which an LLM found a piece that answers the question",
+        reads=(),
+        listwise=Way("snippet.j2", "answer", ANSWER_REPLY),
+        pointwise=Way("snippet.j2", "answer", ANSWER_REPLY),
+        make=_snippets,
+        labels=VERDICTS,
+        runtime=720,
+    ),
+    "arhn": StageEntry(
+        description="the human positives, and what an LLM ranked before them by how directly it answers (ARHN)",
+        reads=("snippet",),
+        listwise=Way("arhn.j2", "ranking", _SELECTION_REPLY),
+        pointwise=Way("arhn.j2", "ranking", _SELECTION_REPLY),
+        make=_answer_ranking,
+        labels=VERDICTS,
+        runtime=360,
     ),
     "question-natural": StageEntry(
         description="questions about a passage as a person would ask them",

@@ -277,5 +277,8 @@ def _not_known(source: str, made: Path) -> NotKnown:
 
 
 def _stand_ins(candidates: float, query_words: float, passage_words: float) -> tuple[Item, ...]:
-    passages = tuple(Passage(str(number), stand_in(passage_words, 7 * number)) for number in range(round(candidates)))
+    passages = tuple(
+        Passage(str(number), stand_in(passage_words, 7 * number), human=number == 0)
+        for number in range(round(candidates))
+    )
     return (Item("0", stand_in(query_words), passages, answer=stand_in(12)),)

@@ -15,7 +15,6 @@ from pathlib import Path
 from statistics import fmean
 
 from ..annotation.items import Item, Passage
-from ..annotation.names import TRUTH
 from ..annotation.prompts import PromptSanitizer, PromptTemplate
 from ..annotation.stages import STAGES
 from ..engines.protocol import Failure, ReplyRequest
@@ -247,11 +246,9 @@ class Workloads:
             return Asked(scored=True)  # the likelihoods of that stage, from the completion store
         shown, words = candidates, float(_TRUTH_WORDS)
         for earlier in entry.reads:
-            if earlier == TRUTH:
-                continue
-            if STAGES[earlier].labels is None:  # a text, not passages
+            if earlier == "answer":
                 words = self._answer_tokens(annotator, thinks=False) / WORDS_TO_TOKENS
-            else:
+            elif earlier == "relsel":
                 shown = self._selected(annotator, earlier, shown)
         template = self._template(annotation.template(self.configuration, stage=stage, annotator=annotator))
         made = entry.make(settings, template)
@@ -319,10 +316,10 @@ class Workloads:
         if reply == "questions":
             more = settings.questions_per_passage - 1
             return self._answer_tokens(annotator) + more * self._answer_tokens(annotator, thinks=False)
-        if reply == "ranking":
-            named = _RANKED_PASSAGE_TOKENS * shown
-        else:
+        if reply == "selection":
             named = _FORM_TOKENS + _LISTWISE_PASSAGE_TOKENS * self._selected(annotator, stage, shown)
+        else:
+            named = _RANKED_PASSAGE_TOKENS * (shown if reply == "ranking" else 1)
         return self._with_thought(annotator, named)
 
     def _with_thought(self, annotator: str, named: float) -> float:

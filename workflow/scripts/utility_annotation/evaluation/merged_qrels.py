@@ -21,9 +21,10 @@ def merge_qrels(
 ) -> int:
     """Write the higher of both grades of each passage, for the questions that are labelled; return their number.
 
-    A positive label counts as grade ``relevance_level``. A passage that the labels ignore has no grade by them, as a
-    negative has none: no metric counts it as relevant. Questions without labels are left out, even if humans judged
-    them. The log counts ignored passages, and labelled questions without any relevant passage.
+    A positive label counts as grade ``relevance_level``, or as its own grade where that is higher. A passage that the
+    labels ignore has no grade by them, as a negative has none: no metric counts it as relevant. Questions without
+    labels are left out, even if humans judged them. The log counts ignored passages, and labelled questions without any
+    relevant passage.
 
     Args:
         qrels: human judgements, schema ``QRELS``; None to use the labels alone.
@@ -45,10 +46,11 @@ def merge_qrels(
             path=labels,
         )
     query_ids = pc.unique(table["query_id"])
-    positives = table.filter(pa.array(is_positive(values))).select(["query_id", "docid"])
+    positive = is_positive(values)
+    grades = pa.array(np.maximum(values[positive], relevance_level).astype(np.int32))
+    positives = table.filter(pa.array(positive)).select(["query_id", "docid"]).append_column("grade", grades)
     if duplicates is not None:
         positives = _with_copies(positives, duplicates)
-    positives = positives.append_column("grade", pa.repeat(pa.scalar(relevance_level, pa.int32()), positives.num_rows))
     human = QRELS.read(qrels) if qrels is not None else QRELS.rows([])
     human = human.filter(pc.is_in(human["query_id"], value_set=query_ids))
     both = pa.concat_tables([human, positives.cast(human.schema)])
@@ -68,7 +70,7 @@ def merge_qrels(
 
 
 def _with_copies(positives: pa.Table, duplicates: Path) -> pa.Table:
-    """(query_id, docid) of the positives and of all their copies and originals."""
+    """The positives and all their copies and originals, each with the highest grade."""
     copies = {
         (row["query_id"], row["docid"]): row["duplicate_of"]
         for row in iter_rows(DUPLICATES, [duplicates])
@@ -77,10 +79,12 @@ def _with_copies(positives: pa.Table, duplicates: Path) -> pa.Table:
     alike: dict[tuple[str, str], list[str]] = {}
     for (query_id, docid), original in copies.items():
         alike.setdefault((query_id, original), [original]).append(docid)
-    found: dict[tuple[str, str], None] = {}
+    found: dict[tuple[str, str], int] = {}
     for row in positives.to_pylist():
         original = copies.get((row["query_id"], row["docid"]), row["docid"])
         members = alike.get((row["query_id"], original), [row["docid"]])
-        found |= dict.fromkeys((row["query_id"], docid) for docid in members)
-    rows = [{"query_id": query_id, "docid": docid} for query_id, docid in found]
+        for docid in members:
+            place = (row["query_id"], docid)
+            found[place] = max(row["grade"], found.get(place, 0))
+    rows = [{"query_id": query_id, "docid": docid, "grade": grade} for (query_id, docid), grade in found.items()]
     return pa.Table.from_pylist(rows, schema=positives.schema)

@@ -114,6 +114,8 @@ def _origin(settings: ExportSettings) -> list[tuple[str, str]]:
     rule = rule_of(labels.source)
     if rule is not None and rule.ranked:
         rows.append(("positive", f"the first {labels.top_percent:g} % of the list, at least one"))
+    if rule is not None and rule.highest > 1:
+        rows.append(("positive", f"a grade of {labels.relevance_level} or more, of 0 to {rule.highest}"))
     if labels.ignore:
         rows.append(("ignored", IGNORED_BY.format(labels.ignore)))
     if settings.annotator:

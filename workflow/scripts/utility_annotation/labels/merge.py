@@ -23,7 +23,7 @@ from ..annotation.label_rules import LabelRule, Listed
 from ..annotation.stages import STAGES
 from ..common.errors import InputError
 from ..common.progress import counted
-from ..io.label_values import is_positive, judgements
+from ..io.label_values import ignoring, is_positive
 from ..io.schemas import ANNOTATION, OUTCOMES, READABLE
 from ..settings import Labels
 from .shards import (
@@ -141,7 +141,7 @@ def _label_shard(
     if settings.ignore is None or doubts_path is None:
         return LabelledShard.of_pool(pool, keep, labels, ranks, left_out)
     doubtful, readable = _doubtful(settings, settings.ignore, doubts_path, pool)
-    shard = LabelledShard.of_pool(pool, keep, judgements(is_positive(labels), doubtful), ranks, left_out)
+    shard = LabelledShard.of_pool(pool, keep, ignoring(labels, doubtful), ranks, left_out)
     return replace(shard, without_doubts=int(np.count_nonzero(keep & ~readable)))
 
 
@@ -226,10 +226,11 @@ def _block_labels(
         Listed(
             place=place_in_list,
             length=length,
-            score=_scores(annotation, lengths, pool, entries, path)
+            score=_scores(rule, annotation, lengths, pool, entries, path)
             if scored
             else np.full(len(places), np.nan, np.float32),
             top_percent=settings.top_percent,
+            relevance_level=settings.relevance_level,
         )
     )
     return labels, ranks
@@ -257,8 +258,15 @@ def _find(rows: Integers, docids: pa.Array, pool: pa.Table, path: Path) -> Integ
     return places
 
 
-def _scores(annotation: pa.Table, lengths: Integers, pool: pa.Table, entries: pa.Array, path: Path) -> np.ndarray:
-    """The scores of ``entries``; refuses a query that lacks one, and a score that is no number."""
+def _scores(
+    rule: LabelRule, annotation: pa.Table, lengths: Integers, pool: pa.Table, entries: pa.Array, path: Path
+) -> np.ndarray:
+    """The scores of ``entries``, and NaN for a grade that is null.
+
+    Refuses a grade that is not on the scale; of likelihoods, a query that lacks one, and one that is no number.
+    """
+    if rule.graded:
+        return _grades(rule, entries, path)
     ok = to_numpy(pc.equal(annotation["outcome"], "ok"))
     short = np.flatnonzero(lengths != lengths_of(pool["candidates"])[ok])
     if len(short):
@@ -273,3 +281,16 @@ def _scores(annotation: pa.Table, lengths: Integers, pool: pa.Table, entries: pa
             path=path,
         )
     return scores
+
+
+def _grades(rule: LabelRule, entries: pa.Array, path: Path) -> np.ndarray:
+    grades = to_numpy(pc.fill_null(pc.struct_field(entries, "score"), np.nan))
+    wrong = np.flatnonzero(~np.isnan(grades) & ~np.isin(grades, np.arange(rule.highest + 1)))
+    if len(wrong):
+        raise InputError(
+            f"the grade {grades[wrong[0]]:g} of passage {entries[wrong[0]]['docid']} is not on the scale from 0 to "
+            f"{rule.highest}.",
+            hint=ANNOTATE_AGAIN,
+            path=path,
+        )
+    return grades

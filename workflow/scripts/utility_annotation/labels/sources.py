@@ -132,6 +132,12 @@ def is_soft(source: str) -> bool:
     return rule is not None and rule.soft
 
 
+def is_graded(source: str) -> bool:
+    """Whether a source's labels are grades, of which a label set says which are positive."""
+    rule = rule_of(source)
+    return rule is not None and rule.graded
+
+
 def is_narrowed(source: str) -> bool:
     """Whether a relevance selection narrows what the source's stage shows."""
     return source in STAGES and STAGES[source].narrowed

@@ -18,11 +18,8 @@ STAGE = "selection"
 
 def selecting_stages() -> list[str]:
     """The annotation stages whose result is a selection, and that need no ground-truth answer."""
-    return [
-        name
-        for name, stage in STAGES.items()
-        if stage.labels is not None and not stage.labels.soft and not stage.labels.ranked and TRUTH not in stage.reads
-    ]
+    rules = {name: stage.labels for name, stage in STAGES.items() if TRUTH not in stage.reads}
+    return [name for name, rule in rules.items() if rule is not None and rule.column == "docids" and not rule.ranked]
 
 
 def scored_by(configuration: Configuration, selected: str) -> tuple[str, str] | None:

@@ -15,7 +15,7 @@ from ..evaluation.answer_work import WORK
 from ..evaluation.metric_names import METRICS, parse
 from ..io.formats import FORMATS, Kind, wrong_columns, wrong_ids
 from ..labels.calibration import METHODS
-from ..labels.sources import descriptions, is_soft
+from ..labels.sources import descriptions, is_soft, rule_of
 from ..settings import Configuration, QuestionAnswering, Source, Testset, Training
 from ..settings.base import nearest
 from ..training.losses import LOSSES
@@ -74,6 +74,12 @@ def problems(configuration: Configuration) -> Iterator[str]:
         if labels.source in descriptions() and (labels.source in STAGES) != (labels.annotator is not None):
             needs = "need" if labels.source in STAGES else "must have no"
             yield f"labels.{name}: labels of source {labels.source} {needs} `annotator`"
+        rule = rule_of(labels.source)
+        if rule is not None and rule.graded and labels.relevance_level > rule.highest:
+            yield (
+                f"labels.{name}.relevance_level is {labels.relevance_level}, and the highest grade of source "
+                f"{labels.source} is {rule.highest}"
+            )
         if labels.ignore is not None:
             yield from _unknown(f"labels.{name}.ignore", labels.ignore, selecting_stages(), "stages that select")
             if is_soft(labels.source):

@@ -196,10 +196,11 @@ def judgement(
     selected = set(judge.positives(row) or ())
     shown = [docid for docid in docids if docid in set(kept)] if kept else docids
     places = {docid: place for place, docid in enumerate(shown, 1)}
-    ignored = set(doubted) - selected if row["outcome"] in READABLE else set()
+    unsure = {docid for docid, score in scores.items() if score is None}
+    ignored = (set(doubted) | unsure) - selected if row["outcome"] in READABLE else set()
     marks = [
         {"positive": docid in selected, "rank": ranks.get(docid), "score": scores.get(docid), "place": places[docid]}
-        | ({"ignored": docid in ignored} if judge.ignore else {})
+        | ({"ignored": docid in ignored} if judge.ignore or judge.graded else {})
         if docid in places
         else None
         for docid in docids

@@ -22,6 +22,8 @@ class Judge(JobSettings):
     labels: Name | None = None
     top_percent: float | None = None
     """utilrank: the share of the ranked list that is positive; where label sets differ in it, that of the first."""
+    relevance_level: int = Field(1, exclude_if=lambda level: level == 1)
+    """The lowest grade that is positive; where label sets differ in it, that of the first."""
     shares: Name | None = None
     """The stage whose likelihoods it takes, which computes them."""
     ignore: Name | None = Field(None, exclude_if=lambda stage: stage is None)
@@ -53,12 +55,21 @@ class Judge(JobSettings):
         return self.rule is not None and self.rule.soft
 
     @property
+    def graded(self) -> bool:
+        """Whether the stage gives grades."""
+        return self.rule is not None and self.rule.graded
+
+    @property
     def ranked(self) -> bool:
         """Whether the stage puts all that it was shown in an order."""
         return self.rule is not None and self.rule.ranked
 
     def positives(self, row: Mapping[str, Any]) -> list[str] | None:
         """The passages that count as chosen, of those that were listed; None where nothing was listed, or chosen."""
+        if self.graded:
+            scored = row["scores"]
+            level = self.relevance_level
+            return scored and [each["docid"] for each in scored if each["score"] is not None and each["score"] >= level]
         docids = listed(row)
         if self.labels or docids is None:
             return docids
@@ -137,6 +148,7 @@ def _judges(configuration: Configuration, name: str, labels: Labels) -> Iterator
             stage=stage,
             annotator=labels.annotator,
             top_percent=labels.top_percent if rule is not None and rule.ranked else None,
+            relevance_level=labels.relevance_level if rule is not None and rule.graded else 1,
             shares=STAGES[stage].way(annotator.protocol).shares,
             ignore=labels.ignore if stage == labels.source else None,
         )

@@ -72,6 +72,8 @@ def label_cells(
         if rule is not None and rule.ranked:
             strategy = f"{labels.source}, {labels.top_percent:g} %"
             row = row if labels.top_percent == _DEFAULT_PERCENT else ""  # the paper's table has no other
+        if rule is not None and rule.highest > 1:
+            strategy = f"{labels.source}, grade {labels.relevance_level}"
         if labels.ignore is not None:
             strategy, row = f"{strategy}, {labels.ignore} ignored", ""  # nor one that leaves candidates out
         figures = _figures(by_name[name]) | beside.get(name, {})

@@ -64,7 +64,8 @@ class Labels(Settings):
     relevance_level: int = Field(
         1,
         ge=1,
-        description="file: the lowest grade that is positive. Human labels take the `relevance_level` of their pool.",
+        description="file, and stages that grade: the lowest grade that is positive. Human labels take the "
+        "`relevance_level` of their pool.",
     )
     unknown_passages: Literal["error", "drop"] = Field(
         "error",
@@ -81,6 +82,4 @@ class Labels(Settings):
             raise ValueError("labels of source selector need `reranker` and `calibration`, others have none")
         if (self.source == "file") != (self.file is not None):
             raise ValueError("labels of source file need `file`, others must have none")
-        if self.source != "file" and self.relevance_level > 1:
-            raise ValueError("only labels of source file have a `relevance_level`; pools have one of their own")
         return self
