@@ -96,14 +96,18 @@ def test_listwise_losses_equal_the_reference(name, batch):
     assert loss.item() == pytest.approx(sum(terms) / max(len(terms), 1), rel=1e-6, abs=1e-9)
 
 
+@pytest.mark.parametrize("grades", [(1.0, 1.0), (3.0, 1.0)], ids=["binary", "graded"])
 @pytest.mark.parametrize(("name", "theirs"), [("listnet", "ListNetLoss"), ("lambdaloss", "LambdaLoss")])
-def test_listwise_losses_are_those_of_sentence_transformers(name, theirs):
+def test_listwise_losses_are_those_of_sentence_transformers(name, theirs, grades):
     """Every query has two positives of six passages: theirs takes the mean over the pairs of the whole batch."""
     from sentence_transformers.cross_encoder import losses
 
     generator = torch.Generator().manual_seed(5)
     scores = 3 * torch.randn(4, 6, generator=generator)
-    positives = torch.stack([torch.randperm(6, generator=generator) < 2 for _ in range(4)])
+    labels = torch.stack(
+        [torch.tensor([*grades, 0, 0, 0, 0])[torch.randperm(6, generator=generator)] for _ in range(4)]
+    )
+    positives = labels > 0
 
     class Scored(torch.nn.Module):
         num_labels, device, given = 1, torch.device("cpu"), 0
@@ -115,8 +119,24 @@ def test_listwise_losses_are_those_of_sentence_transformers(name, theirs):
         def forward(self, tokens):
             return tokens
 
-    loss = getattr(losses, theirs)(Scored())([["q"] * 4, [["d"] * 6] * 4], list(positives.float()))
-    assert LOSSES[name].function(scores, positives, ~positives).item() == pytest.approx(loss.item(), rel=1e-5)
+    loss = getattr(losses, theirs)(Scored())([["q"] * 4, [["d"] * 6] * 4], list(labels))
+    assert LOSSES[name].function(scores, positives, ~positives, labels).item() == pytest.approx(loss.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("name", [name for name, loss in LOSSES.items() if loss.graded])
+@settings(deadline=None)
+@given(batch=batches())
+def test_without_grades_every_positive_has_grade_one(name, batch):
+    scores, (positives, negatives) = torch.tensor(batch[0]), masks(batch[1])
+    loss = LOSSES[name].function
+    assert torch.equal(loss(scores, positives, negatives), loss(scores, positives, negatives, positives.float()))
+
+
+def test_a_passage_of_a_lower_grade_is_pushed_below_one_of_a_higher_grade():
+    scores = torch.zeros(1, 2, requires_grad=True)
+    positives = torch.tensor([[True, True]])
+    LOSSES["lambdaloss"].function(scores, positives, ~positives, torch.tensor([[1.0, 3.0]])).backward()
+    assert scores.grad[0, 0] > 0 > scores.grad[0, 1]
 
 
 def test_the_pointwise_loss_is_torchs_binary_cross_entropy():

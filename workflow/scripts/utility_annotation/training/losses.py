@@ -31,17 +31,20 @@ class Loss:
     """A loss.
 
     Attributes:
-        function: takes scores, positives and negatives; for soft labels, scores, drawn passages and labels.
+        function: takes scores, positives and negatives; one that is graded, the grades too; for soft labels, scores,
+            drawn passages and labels.
         description: one line for the reference of the configuration.
         positives: ``several``: as many as the training draws; else a single one, and which: ``human``, one of the human
             positives; ``first``, the one that the labels list first; ``random``, any.
         soft_labels: whether labels are scores of every candidate, not judgements.
+        graded: whether it tells the grades of positives apart; others take every positive for the same.
     """
 
-    function: Callable[[Tensor, Tensor, Tensor], Tensor]
+    function: Callable[..., Tensor]
     description: str
     positives: Literal["several", "human", "first", "random"] = "several"
     soft_labels: bool = False
+    graded: bool = False
 
 
 def single_lh(scores: Tensor, positives: Tensor, negatives: Tensor) -> Tensor:
@@ -105,35 +108,40 @@ def binary_cross_entropy(scores: Tensor, positives: Tensor, negatives: Tensor) -
     return _mean(terms.sum(dim=1) / (positives | negatives).sum(dim=1), scores)
 
 
-def list_net(scores: Tensor, positives: Tensor, negatives: Tensor) -> Tensor:
-    """``listnet``: the cross-entropy of P from the softmax of the labels, which are 1 in D+ and 0 in D-."""
-    scores, positives, negatives = _contributing(scores, positives, negatives)
+def list_net(scores: Tensor, positives: Tensor, negatives: Tensor, grades: Tensor | None = None) -> Tensor:
+    """``listnet``: the cross-entropy of P from the softmax of the labels: the grade, or 1, in D+ and 0 in D-."""
+    scores, positives, negatives, labels = _graded(scores, positives, negatives, grades)
     drawn = positives | negatives
-    labels = positives.to(scores.dtype)
     target = (labels - _logsumexp(labels, drawn).unsqueeze(1)).exp()
     terms = target * (_logsumexp(scores, drawn).unsqueeze(1) - scores)
     return _mean(terms.masked_fill(~drawn, 0).sum(dim=1), scores)
 
 
-def lambda_loss(scores: Tensor, positives: Tensor, negatives: Tensor) -> Tensor:
-    """``lambdaloss``: NDCG-Loss2++, the mean over pairs of d+ and d- of w log2(1 + exp(s(d-) - s(d+))).
+def lambda_loss(scores: Tensor, positives: Tensor, negatives: Tensor, grades: Tensor | None = None) -> Tensor:
+    """``lambdaloss``: NDCG-Loss2++, the mean over pairs of a better and a worse passage of w log2(1 + exp(s- - s+)).
 
-    With the ranks i and j of the two among D+ and D- by score, D(i) = log2(1 + i), and Z the best DCG of the query,
-    w = (|1/D(i) - 1/D(j)| + 10 |1/D(|i-j|) - 1/D(|i-j| + 1)|) / Z. No gradient goes through w.
+    s+ is the score of the better one, which is of D+, and s- that of the worse one. A positive is better than a
+    negative, and than a positive of a lower grade. The gain G of a passage is 2 to the power of its grade, minus 1; so
+    it is 1 in D+ without grades, and 0 in D-. With the ranks i and j of the two among D+ and D- by score,
+    D(i) = log2(1 + i), and Z the best DCG of the query,
+    w = (G+ - G-) (|1/D(i) - 1/D(j)| + 10 |1/D(|i-j|) - 1/D(|i-j| + 1)|) / Z. No gradient goes through w.
     """
-    scores, positives, negatives = _contributing(scores, positives, negatives)
+    scores, positives, negatives, labels = _graded(scores, positives, negatives, grades)
     import torch
     from torch.nn.functional import softplus
 
     hidden = scores.detach().masked_fill(~(positives | negatives), -math.inf)
     ranks = hidden.argsort(dim=1, descending=True, stable=True).argsort(dim=1) + 1.0
-    gains = 1 / torch.log2(1 + ranks)
+    discounts = 1 / torch.log2(1 + ranks)
+    gains = torch.exp2(labels) - 1
     number = torch.arange(1, scores.shape[1] + 1, device=scores.device)
-    best = (1 / torch.log2(1.0 + number) * (number <= positives.sum(dim=1, keepdim=True))).sum(dim=1)
+    best = (gains.sort(dim=1, descending=True).values / torch.log2(1.0 + number)).sum(dim=1)
     apart = (ranks.unsqueeze(2) - ranks.unsqueeze(1)).abs().clamp(min=1)
     step = 1 / torch.log2(1 + apart) - 1 / torch.log2(2 + apart)
-    weights = ((gains.unsqueeze(2) - gains.unsqueeze(1)).abs() + _STEP_WEIGHT * step) / best.view(-1, 1, 1)
-    pairs = positives.unsqueeze(2) & negatives.unsqueeze(1)
+    ordered = (discounts.unsqueeze(2) - discounts.unsqueeze(1)).abs() + _STEP_WEIGHT * step
+    gained = gains.unsqueeze(2) - gains.unsqueeze(1)
+    weights = gained * ordered / best.view(-1, 1, 1)
+    pairs = positives.unsqueeze(2) & (positives | negatives).unsqueeze(1) & (gained > 0)
     terms = weights * softplus(scores.unsqueeze(1) - scores.unsqueeze(2)) / math.log(2)
     return _mean(terms.masked_fill(~pairs, 0).sum(dim=(1, 2)) / pairs.sum(dim=(1, 2)).clamp(min=1), scores)
 
@@ -176,11 +184,13 @@ LOSSES: dict[str, Loss] = {
     ),
     "listnet": Loss(
         function=list_net,
-        description="cross-entropy of the softmax of the scores from the softmax of the labels",
+        description="cross-entropy of the softmax of the scores from the softmax of the labels, by their grades",
+        graded=True,
     ),
     "lambdaloss": Loss(
         function=lambda_loss,
-        description="pairs of a positive and a negative, each weighted by what their ranks matter to nDCG",
+        description="pairs of a better and a worse passage by their grades, each weighted by what it matters to nDCG",
+        graded=True,
     ),
     "kl": Loss(
         function=kl,
@@ -189,6 +199,15 @@ LOSSES: dict[str, Loss] = {
     ),
 }
 """By the name in ``trainings.*.loss``."""
+
+
+def _graded(
+    scores: Tensor, positives: Tensor, negatives: Tensor, grades: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """As :func:`_contributing`, with labels: the grades of the positives, 1 without grades; 0 elsewhere."""
+    labels = positives.to(scores.dtype) if grades is None else grades
+    scores, positives, negatives, labels = _contributing(scores, positives, negatives, labels)
+    return scores, positives, negatives, labels.to(scores.dtype) * positives
 
 
 def _contributing(scores: Tensor, positives: Tensor, *others: Tensor) -> tuple[Tensor, ...]:

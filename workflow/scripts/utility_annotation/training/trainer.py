@@ -346,15 +346,15 @@ class _Trainer:
 
     def _step(self, batch: Batch, token_ids: Sequence[Any], epoch: int, learning_rate: float) -> float:
         device, settings = self.world.device, self.settings
-        positives = batch.positives.to(device)
+        loss_entry = LOSSES[settings.loss]
+        labels = batch.labels.to(device)
         others = (
-            batch.labels.to(device) / settings.answer_temperature
-            if LOSSES[settings.loss].soft_labels
-            else batch.negatives.to(device)
-        )
+            [labels / settings.answer_temperature] if loss_entry.soft_labels else [batch.negatives.to(device)]
+        ) + ([labels] if loss_entry.graded else [])
+        positives = batch.positives.to(device)
 
         def loss_of(vectors: Tensor) -> Tensor:
-            return LOSSES[settings.loss].function(batch.scores(vectors) / settings.temperature, positives, others)
+            return loss_entry.function(batch.scores(vectors) / settings.temperature, positives, *others)
 
         self.optimizer.zero_grad()
         loss = backward(
