@@ -115,6 +115,12 @@ def test_copies_and_what_cannot_be_read_are_listed(tmp_path: Path, splitter: Spl
     assert summary["reasons"] == {"it is encrypted": 1, "no reader for *.png": 1}
 
 
+def test_the_name_of_a_file_is_no_formula_in_the_list(tmp_path: Path, splitter: Splitter) -> None:
+    _make(tmp_path, splitter, [_row("=1+1.md", _SENTENCE), _row("b.jsonl", "Text.", name="@SUM(1)")])
+    assert [row[:2] for row in _files(tmp_path)] == [["'=1+1.md", ""], ["b.jsonl", "'@SUM(1)"]]
+    assert _corpus(tmp_path)[0]["docid"].startswith("=1+1.md#")
+
+
 @pytest.mark.process
 def test_several_processes_write_what_one_does(tmp_path: Path, splitter: Splitter) -> None:
     texts = [[f"Sentence {place} of document {number}." for place in range(number)] for number in range(40)]

@@ -16,6 +16,7 @@ from ..common.errors import InputError
 from ..common.files import atomic_write, write_json
 from ..common.progress import Progress
 from ..io.schemas import CORPUS, DOCUMENTS, ORIGINS, Writer, iter_rows
+from ..io.spreadsheets import as_cell
 from .blocks import Block
 from .dividing import divided
 from .folder import stem
@@ -75,7 +76,8 @@ def make_corpus(
             if row["outcome"] in ("unreadable", "other"):
                 reasons[row["reason"]] += 1
             writing.add(row, passages)
-            table.writerow([row["file"], row["name"], row["outcome"], row["reason"], len(passages)])
+            cells = [row["file"], row["name"], row["outcome"], row["reason"], len(passages)]
+            table.writerow(map(as_cell, cells))
             progress.add(1)
         writing.flush()
         if not corpus.rows_written:
