@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import pickle
 from collections.abc import Sequence
 from itertools import pairwise
@@ -17,6 +18,7 @@ from transformers import PreTrainedTokenizerBase
 from utility_annotation.common.errors import InputError
 from utility_annotation.documents import passages
 from utility_annotation.documents.blocks import Block
+from utility_annotation.documents.dividing import divided
 from utility_annotation.documents.passages import Passage, Splitter, load_tokenizer
 from utility_annotation.io.schemas import passage_text
 
@@ -209,3 +211,14 @@ def test_a_tokenizer_that_knows_no_places_is_refused(tokenizer: PreTrainedTokeni
 
     with pytest.raises(InputError, match=r"tokenizer\.json"):
         Splitter(Slow(), 48, 0)  # type: ignore[arg-type]
+
+
+class _Ended:
+    def passages(self, title: str, blocks: Sequence[Block]) -> None:
+        os._exit(9)
+
+
+@pytest.mark.process
+def test_a_process_that_was_ended_is_told_with_what_to_do() -> None:
+    with pytest.raises(InputError, match=r"lower `performance\.threads`"):
+        list(divided([(0, "Guide", [Block("One.")])], _Ended(), 2))  # type: ignore[arg-type]

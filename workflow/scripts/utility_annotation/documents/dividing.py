@@ -6,8 +6,10 @@ import multiprocessing
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
+from ..common.errors import InputError
 from .blocks import Block
 from .passages import Passage, Splitter
 
@@ -27,11 +29,26 @@ def divided(
             they are needed.
         splitter: divides a document.
         processes: how many at a time; with one, no other is started.
+
+    Raises:
+        InputError: a process was ended.
     """
     if processes == 1:
         for kept, title, blocks in documents:
             yield kept, list(splitter.passages(title, blocks))
         return
+    try:
+        yield from _by_several(documents, splitter, processes)
+    except BrokenProcessPool:
+        raise InputError(
+            "a process that divides documents was ended, perhaps because memory ran out.",
+            hint="lower `performance.threads`, or give the job more memory.",
+        ) from None
+
+
+def _by_several(
+    documents: Iterable[tuple[_Kept, str, Sequence[Block]]], splitter: Splitter, processes: int
+) -> Iterator[tuple[_Kept, list[Passage]]]:
     waiting: deque[tuple[_Kept, Future[list[Passage]]]] = deque()
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _begin, (splitter,)) as pool:
         for kept, title, blocks in documents:
