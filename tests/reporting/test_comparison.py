@@ -17,7 +17,7 @@ from utility_annotation.reporting.comparison import compared_questions, examples
 from utility_annotation.reporting.settings import ComparisonSettings
 
 SETTINGS = ComparisonSettings(first="b/ours", second="b/theirs", testset="dev", metric="mrr@10", relevance_level=1)
-TEXTS = {"q1": "short one", "q2": "a longer question of six words", "q3": "rain", "q4": "is <b>this</b> bold"}
+TEXTS = {"q1": "short one", "q2": "a longer question of six words", "q3": "=rain", "q4": "is <b>this</b> bold"}
 FIRST = {"q1": 1.0, "q2": 0.0, "q3": 0.5, "q4": 1.0}
 SECOND = {"q1": 0.5, "q2": 1.0, "q3": 0.5, "q4": 0.0}
 BM25 = {"q1": 0.0, "q2": 0.0, "q3": 1.0, "q4": 0.0}
@@ -123,4 +123,7 @@ def test_the_script_writes_page_table_and_figures(
     script.main(["compare", "--config", config, *names, "--output", "page.md"])
     assert "better on 2 questions" in Path("page.md").read_text()
     assert json.loads(Path("page.json").read_text())["losses"] == 1
-    assert list(pd.read_csv("page.csv")["query_id"]) == ["q4", "q1", "q3", "q2"]
+    table = pd.read_csv("page.csv")
+    assert list(table["query_id"]) == ["q4", "q1", "q3", "q2"]
+    assert list(table["text"]) == [TEXTS["q4"], TEXTS["q1"], "'=rain", TEXTS["q2"]]
+    assert list(table["difference"]) == [100, 50, 0, -100]

@@ -24,7 +24,7 @@ def documents(arguments: argparse.Namespace) -> None:
 
     configuration = configuration_of(arguments)
     settings = document_jobs.ingest_documents(configuration, dataset=arguments.dataset)
-    threads = max(1, configuration.performance.threads)
+    threads = configuration.performance.threads
     read_documents(Path(settings.path), arguments.shard, arguments.output, processes=threads)
 
 
@@ -41,7 +41,8 @@ def passages(arguments: argparse.Namespace) -> None:
     tokenizer = load_tokenizer(arguments.tokenizer)
     splitter = Splitter(tokenizer, documents.passage_length, documents.overlap, titles=settings.titles)
     outputs = Outputs(arguments.output, arguments.origins, arguments.files, arguments.files.with_suffix(".json"))
-    make_corpus(documents.path, [arguments.documents / name for name in names], splitter, outputs)
+    shards = [arguments.documents / name for name in names]
+    make_corpus(documents.path, shards, splitter, outputs, configuration.performance.threads)
 
 
 def read(arguments: argparse.Namespace) -> None:

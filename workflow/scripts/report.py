@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from utility_annotation.common.errors import run_script
-from utility_annotation.common.files import write_json, write_text
+from utility_annotation.common.files import atomic_write, write_json, write_text
+from utility_annotation.io.spreadsheets import as_cell
 from utility_annotation.planning import comparisons, jobs, pools, results, retrieval, work
 from utility_annotation.planning import report as files
 from utility_annotation.planning.command import Commands, configuration_of
@@ -67,7 +68,8 @@ def compare(arguments: argparse.Namespace) -> None:
     rankings = _paths(comparisons.rankings(configuration, **names))
     found = comparison.summary(settings, frame)
     found["examples"] = comparison.examples(settings, frame, rankings, qrels, corpus)
-    frame.to_csv(arguments.output.with_suffix(".csv"), index=False, lineterminator="\n")
+    with atomic_write(arguments.output.with_suffix(".csv")) as temporary:
+        frame.map(as_cell).to_csv(temporary, index=False, lineterminator="\n")
     write_json(arguments.output.with_suffix(".json"), found)
     write_text(arguments.output, comparison.to_markdown(found))
 

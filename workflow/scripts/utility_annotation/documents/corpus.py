@@ -7,7 +7,7 @@ import hashlib
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -16,7 +16,9 @@ from ..common.errors import InputError
 from ..common.files import atomic_write, write_json
 from ..common.progress import Progress
 from ..io.schemas import CORPUS, DOCUMENTS, ORIGINS, Writer, iter_rows
+from ..io.spreadsheets import as_cell
 from .blocks import Block
+from .dividing import divided
 from .folder import stem
 from .passages import Passage, Splitter
 from .repeated import Boilerplate, document_digest
@@ -40,7 +42,9 @@ class Outputs(NamedTuple):
     summary: Path
 
 
-def make_corpus(folder: str, shards: Sequence[Path], splitter: Splitter, outputs: Outputs) -> dict[str, Any]:
+def make_corpus(
+    folder: str, shards: Sequence[Path], splitter: Splitter, outputs: Outputs, processes: int = 1
+) -> dict[str, Any]:
     """Write the passages of all documents that were read; return the summary.
 
     Of several copies of a document the first is kept, in the order of shards and names. Boilerplate is left out.
@@ -50,12 +54,13 @@ def make_corpus(folder: str, shards: Sequence[Path], splitter: Splitter, outputs
         shards: files of schema ``DOCUMENTS``.
         splitter: divides a document.
         outputs: files to write.
+        processes: that divide documents at a time.
 
     Raises:
         InputError: there is no passage.
     """
-    first_of, boilerplate = _look_for_repeated(shards)
     counts, reasons, dropped = Counter[str](), Counter[str](), Counter[str]()
+    documents = _without_repeated(shards, dropped)
     progress = Progress("dividing documents", counts_of(shards), "documents")
     with (
         CORPUS.writer(outputs.corpus) as corpus,
@@ -66,21 +71,13 @@ def make_corpus(folder: str, shards: Sequence[Path], splitter: Splitter, outputs
         table = csv.writer(stream)
         table.writerow(_COLUMNS)
         writing = _Writing(corpus, origins)
-        for row in iter_rows(DOCUMENTS, shards, _READ_ROWS):
-            outcome, reason, number = row["outcome"], row["reason"], 0
-            if outcome == "read":
-                blocks = _blocks(row)
-                original = first_of[document_digest(row["title"], blocks)]
-                if original != _place(row):
-                    outcome, reason = "copy", f"a copy of {_shown(original)}"
-                else:
-                    blocks, repeated = boilerplate.without(blocks)
-                    dropped.update(repeated)
-                    number = writing.add(row, splitter.passages(_title(row), blocks))
-            counts[outcome] += 1
-            if outcome in ("unreadable", "other"):
-                reasons[reason] += 1
-            table.writerow([row["file"], row["name"], outcome, reason, number])
+        for row, passages in divided(documents, splitter, processes):
+            counts[row["outcome"]] += 1
+            if row["outcome"] in ("unreadable", "other"):
+                reasons[row["reason"]] += 1
+            writing.add(row, passages)
+            cells = [row["file"], row["name"], row["outcome"], row["reason"], len(passages)]
+            table.writerow(map(as_cell, cells))
             progress.add(1)
         writing.flush()
         if not corpus.rows_written:
@@ -116,6 +113,29 @@ Place = tuple[str, str]
 """A document: its file, and its name in it."""
 
 
+def _without_repeated(
+    shards: Sequence[Path], dropped: Counter[str]
+) -> Iterator[tuple[dict[str, Any], str, list[Block]]]:
+    """Each row without its blocks, its title, and the blocks to divide; none if it was not read or is a copy.
+
+    Args:
+        shards: files of schema ``DOCUMENTS``.
+        dropped: counts the boilerplate that is left out.
+    """
+    first_of, boilerplate = _look_for_repeated(shards)
+    for row in iter_rows(DOCUMENTS, shards, _READ_ROWS):
+        blocks, kept = _blocks(row), row | {"blocks": []}
+        if row["outcome"] == "read":
+            original = first_of[document_digest(row["title"], blocks)]
+            if original != _place(row):
+                kept |= {"outcome": "copy", "reason": f"a copy of {_shown(original)}"}
+                blocks = []
+            else:
+                blocks, repeated = boilerplate.without(blocks)
+                dropped.update(repeated)
+        yield kept, _title(row), blocks
+
+
 def _look_for_repeated(shards: Sequence[Path]) -> tuple[dict[bytes, Place], Boilerplate]:
     """The first document of each text, and the boilerplate of these."""
     first_of: dict[bytes, Place] = {}
@@ -136,8 +156,8 @@ class _Writing:
         self._corpus, self._origins = corpus, origins
         self._rows: list[dict[str, Any]] = []
 
-    def add(self, row: dict[str, Any], passages: Iterator[Passage]) -> int:
-        """The passages of a document; returns their number."""
+    def add(self, row: dict[str, Any], passages: Iterable[Passage]) -> None:
+        """The passages of a document."""
         given: Counter[str] = Counter()
         for passage in passages:
             docid = docid_of(row["file"], row["name"], passage)
@@ -148,7 +168,6 @@ class _Writing:
             self._rows.append(of_passage | {"file": row["file"], "name": row["name"], "title": row["title"]})
         if len(self._rows) >= _BLOCK_ROWS:
             self.flush()
-        return given.total()
 
     def flush(self) -> None:
         """Write what was added."""

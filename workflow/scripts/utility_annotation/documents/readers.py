@@ -74,9 +74,18 @@ def read_several(path: Path) -> Iterator[Document]:
     """The documents of a file that holds one per line.
 
     Raises:
-        InputError: a bad line.
+        InputError: a bad line, or a docid that stands on an earlier line too.
     """
+    line_of: dict[str, int] = {}
     for row in jsonl.read_passages(path):
+        first = line_of.setdefault(row.docid, row.line)
+        if first != row.line:
+            raise InputError(
+                f"the docid {row.docid!r} stands on line {first} already.",
+                hint="give each document a docid of its own.",
+                path=path,
+                line=row.line,
+            )
         yield Document(row.title or "", list(blocks_of_text(row.text)), name=row.docid)
 
 

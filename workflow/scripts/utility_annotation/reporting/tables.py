@@ -227,7 +227,7 @@ def label_frame(
 
 
 def to_csv(cells: pd.DataFrame, path: Path | str) -> None:
-    """Write a tidy frame, one line per cell."""
+    """Write a tidy frame, one line per cell, as it is: its words are names and titles of the configuration."""
     with atomic_write(path) as temporary:
         cells.to_csv(temporary, index=False, lineterminator="\n")
 

@@ -121,7 +121,9 @@ class Performance(Settings):
     annotate: EnginePerformance = Field(EnginePerformance(), description="Annotation engines.")
     train: TrainPerformance = Field(TrainPerformance(), description="Training.")
     encode: EncodePerformance = Field(EncodePerformance(), description="Encoding and search.")
-    threads: int = Field(1, ge=1, description="CPU threads per annotation, training or encoding job.")
+    threads: int = Field(
+        1, ge=1, description="CPU threads per job that annotates, trains, encodes, or reads or divides documents."
+    )
 
     def of(self, annotator: str) -> Performance:
         """The same for the jobs of one annotator."""
