@@ -89,3 +89,23 @@ def test_the_quality_of_graded_labels_is_that_of_their_positives(tmp_path: Path)
 def test_a_level_that_no_grade_reaches_is_refused(labels: dict[str, Any], problem: str) -> None:
     with pytest.raises(InputError, match=problem):
         configuration(labels={"graded": {"pool": "pool", **labels}})
+
+
+def test_a_union_has_the_highest_grade_and_refuses_two_scales(tmp_path: Path) -> None:
+    files = []
+    for name, grades in (("one", {"a": 3, "b": 1, "c": None}), ("two", {"a": 2, "b": 2, "c": 0})):
+        label(tmp_path / name, {"q1": grades, "q2": {}})
+        files.append(tmp_path / name / "labels.parquet")
+    union = Labels(pool="pool", source="union", of=("one", "two"))
+    make_labels(union, Parts([tmp_path / "one" / "pool" / "0000-of-0001.parquet"], members=files), tmp_path / "union")
+    rows = LABELS.read(tmp_path / "union").to_pylist()
+    assert {row["docid"]: row["label"] for row in rows if row["query_id"] == "q1"} == {
+        "a": 3,
+        "b": 2,
+        "c": IGNORED,
+        "d": 0,
+    }
+    graded, selected = ({"pool": "pool", "source": source, "annotator": "judge"} for source in ("umbrela", "relsel"))
+    united = {"pool": "pool", "source": "union", "of": ["graded", "selected"]}
+    with pytest.raises(InputError, match=r"labels\.united\.of: labels with grades up to 3 and up to 1"):
+        configuration(labels={"graded": graded, "selected": selected, "united": united})

@@ -138,6 +138,12 @@ def is_graded(source: str) -> bool:
     return rule is not None and rule.graded
 
 
+def highest_grade(source: str) -> int:
+    """The highest grade of a source's labels: 1 where they only say which candidates are positive."""
+    rule = rule_of(source)
+    return rule.highest if rule is not None and rule.graded else 1
+
+
 def is_narrowed(source: str) -> bool:
     """Whether a relevance selection narrows what the source's stage shows."""
     return source in STAGES and STAGES[source].narrowed

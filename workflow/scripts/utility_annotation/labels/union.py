@@ -1,7 +1,7 @@
 """Labels of source ``union``: what any of several label sets says of a candidate.
 
-It is positive if any calls it positive. If none does, it is ignored if any ignores it: another one's negative does not
-settle the doubt.
+It is positive if any calls it positive, with the highest grade that any gives it. If none does, it is ignored if any
+ignores it: another one's negative does not settle the doubt.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..io.label_values import is_ignored, is_positive, judgements
+from ..io.label_values import NEGATIVE, ignoring, is_ignored
 from ..settings import Labels
 from .members import label_by_members
 from .rows import LabelRows
@@ -38,19 +38,20 @@ def unite_labels(
 def _unite_shard(files: Sequence[LabelRows], path: Path | str, chosen: np.ndarray) -> LabelledShard:
     pool = read_candidates(path)
     lengths = lengths_of(pool["candidates"])
-    positive, ignored = np.zeros((2, int(lengths.sum())), bool)
-    ranks = np.zeros(len(positive), np.int32)
+    united = np.full(int(lengths.sum()), NEGATIVE, np.float32)
+    ignored = np.zeros(len(united), bool)
+    ranks = np.zeros(len(united), np.int32)
     known = np.zeros(len(lengths), bool)
     owners = np.repeat(np.arange(len(lengths)), lengths)
     listed = np.zeros(len(lengths), np.int32)  # the highest rank so far, per query
     for file in files:
         labelled, labels, own_ranks = file.of_shard(pool, path)
         places = np.flatnonzero(labelled[owners])
-        positive[places] |= is_positive(labels)
+        united[places] = np.maximum(united[places], labels)
         ignored[places] |= is_ignored(labels)
         new = (ranks[places] == 0) & (own_ranks > 0)
         ranks[places[new]] = own_ranks[new] + listed[owners[places[new]]]
         np.maximum.at(listed, owners, ranks)
         known |= labelled
     left_out = Counter({"labelled by no member": int(np.count_nonzero(chosen & ~known))})
-    return LabelledShard.of_pool(pool, chosen & known, judgements(positive, ignored), ranks, +left_out)
+    return LabelledShard.of_pool(pool, chosen & known, ignoring(united, ignored), ranks, +left_out)
