@@ -39,6 +39,7 @@ rule label_quality:
         pool=plan.of(labels.pool_shards),
         annotation=plan.of(labels.annotation_shards),
         relevance=plan.of(labels.relevance_shards),
+        members=plan.of(labels.voters),
     output:
         "results/quality/{labels}.json",
     log:

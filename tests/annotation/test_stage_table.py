@@ -96,7 +96,7 @@ def test_which_stages_are_narrowed_soft_or_given_the_truth() -> None:
 def test_sources_are_humans_the_stages_that_label_and_the_others() -> None:
     assert list(descriptions()) == [
         *("human", "relsel", "utilsel", "utilrank", "utilsel-truth", "replug", "umbrela", "utilgrade"),
-        *("rlhn", "snippet", "arhn", "union", "file", "selector", "cascade"),
+        *("rlhn", "snippet", "arhn", "union", "vote", "file", "selector", "cascade"),
     ]
 
 

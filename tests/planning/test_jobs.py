@@ -58,7 +58,7 @@ EXPECTED: list[tuple[str, dict[str, str], set[str]]] = [
     ("build_pool", {"pool": "found"}, POOL),
     ("divide_pool", {"pool": "part"}, {*(f"source.{key}" for key in PART), "shards", "method"}),
     ("divide_pool", {"pool": "unsure"}, {*(f"source.{key}" for key in (*PART, "between")), "shards", "method"}),
-    ("merge_labels", {"labels": "ranked"}, fields(Labels) - {"reranker", "calibration", "ignore"}),
+    ("merge_labels", {"labels": "ranked"}, fields(Labels) - {"reranker", "calibration", "ignore", "voting", "weights"}),
     ("label_quality", {"labels": "ranked"}, {"labels", "source", "annotator"}),
     (
         "train",

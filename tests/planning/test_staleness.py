@@ -232,6 +232,8 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
             "labels/theirs/relevance_level": 2,
             "labels/both/of": ["theirs", "useful"],
             "labels/by-selector/threshold": 0.7,
+            "labels/voted/voting": "dawid-skene",
+            "labels/voted/weights": {"few": 2.0},
         },
     ),
     (

@@ -98,6 +98,7 @@ RAW: dict[str, Any] = {
         "theirs": {"pool": "rows", "source": "file", "file": {"format": "trec", "path": "own/theirs.txt"}},
         "answerable": {"pool": "of-made", "source": "utilsel-truth", "annotator": "list"},
         "both": {"pool": "rows", "source": "union", "of": ["useful", "theirs"]},
+        "voted": {"pool": "rows", "source": "vote", "of": ["human", "few", "ranked"]},
         "of-part": {"pool": "part", "source": "utilsel", "annotator": "list"},
         "by-selector": {"pool": "rows", "source": "selector", "reranker": "cross/useful", "calibration": "asked"},
         "in-turn": {"pool": "rows", "source": "cascade", "of": ["of-part", "by-selector"]},

@@ -30,13 +30,18 @@ def merge(arguments: argparse.Namespace) -> None:
 def quality(arguments: argparse.Namespace) -> None:
     """Compare labels with the human positives: precision, recall, agreement, position bias, outcomes."""
     configuration, name = configuration_of(arguments), arguments.labels
+    settings, pools = jobs.label_quality(configuration, labels=name), labels.pool_shards(configuration, labels=name)
     figures = label_quality(
-        jobs.label_quality(configuration, labels=name),
+        settings,
         Path(labels.file(name)),
-        list(map(Path, labels.pool_shards(configuration, labels=name))),
+        list(map(Path, pools)),
         list(map(Path, labels.annotation_shards(configuration, labels=name))),
         list(map(Path, labels.relevance_shards(configuration, labels=name))),
     )
+    if settings.vote is not None:
+        from utility_annotation.labels.vote import members_of_vote
+
+        figures["members"] = members_of_vote(settings.vote, pools, labels.voters(configuration, labels=name))
     write_json(arguments.output, figures)
 
 

@@ -108,7 +108,10 @@ def _origin(settings: ExportSettings) -> list[tuple[str, str]]:
     if labels.queries.percent < 100:
         rows.append(("questions", f"a random {labels.queries.percent:g} %, seed {labels.queries.seed}"))
     if labels.of:
-        rows.append(("union of", ", ".join(labels.of)))
+        rows.append((f"{labels.source} of", ", ".join(labels.of)))
+    if labels.source == "vote":
+        weights = ", ".join(f"{name} {weight:g}" for name, weight in labels.weights.items())
+        rows.append(("positive", f"from {labels.threshold:g}, by {labels.voting}{weights and f' ({weights})'}"))
     if labels.file:
         rows.append(("file", f"{shown(labels.file.path)} ({labels.file.format})"))
     rule = rule_of(labels.source)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ..settings import JobSettings, Name
+from pydantic import Field
+
+from ..settings import JobSettings, Labels, Name
 
 
 class QualitySettings(JobSettings):
@@ -11,6 +13,8 @@ class QualitySettings(JobSettings):
     labels: Name
     source: Name
     annotator: Name | None = None
+    vote: Labels | None = Field(None, exclude_if=lambda vote: vote is None)
+    """Of a vote, what it is made of: the quality says how far each member can be trusted."""
 
 
 PEOPLE = "people"

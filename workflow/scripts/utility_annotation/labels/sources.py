@@ -28,7 +28,7 @@ class Parts:
         pools: the shards of its pool.
         annotations: the shards of its annotation stage, named as the pool's; none for other sources.
         doubts: those of the stage whose selection is ignored where it is not positive; none where nothing is.
-        members: the label files of a union or a cascade, in order.
+        members: the label files of the sets that it is made of, in order.
         scores: a reranker's scores of each shard, named as the pool's; none for other sources.
         calibration: how they become probabilities.
     """
@@ -49,11 +49,13 @@ class LabelSource:
         description: what its labels are; ends a sentence such as "a passage is positive by …".
         make: writes the labels of a pool.
         human: whether humans judged every candidate of the pool.
+        members: whether it is made of other label sets.
     """
 
     description: str
     make: Callable[[Labels, Parts, Path], Merged]
     human: bool = False
+    members: bool = False
 
 
 def _of_humans(settings: Labels, parts: Parts, output: Path) -> Merged:
@@ -66,6 +68,12 @@ def _of_union(settings: Labels, parts: Parts, output: Path) -> Merged:
     from .union import unite_labels
 
     return unite_labels(settings, parts.pools, parts.members, output)
+
+
+def _of_vote(settings: Labels, parts: Parts, output: Path) -> Merged:
+    from .vote import label_by_vote
+
+    return label_by_vote(settings, parts.pools, parts.members, output)
 
 
 def _of_file(settings: Labels, parts: Parts, output: Path) -> Merged:
@@ -89,13 +97,16 @@ def _of_cascade(settings: Labels, parts: Parts, output: Path) -> Merged:
 
 SOURCES: Mapping[str, LabelSource] = {
     "human": LabelSource(description="the human positives of the pool", make=_of_humans, human=True),
-    "union": LabelSource(description="what any of several label sets calls positive", make=_of_union),
+    "union": LabelSource(description="what any of several label sets calls positive", make=_of_union, members=True),
+    "vote": LabelSource(description="a vote of several label sets", make=_of_vote, members=True),
     "file": LabelSource(description="labels of others, read from a file", make=_of_file),
     "selector": LabelSource(
         description="the calibrated scores of a reranker, which was trained on the labels of other questions",
         make=_of_selector,
     ),
-    "cascade": LabelSource(description="the first of several label sets that labels the question", make=_of_cascade),
+    "cascade": LabelSource(
+        description="the first of several label sets that labels the question", make=_of_cascade, members=True
+    ),
 }
 """The sources that are not annotation stages, by name."""
 
@@ -142,6 +153,11 @@ def highest_grade(source: str) -> int:
     """The highest grade of a source's labels: 1 where they only say which candidates are positive."""
     rule = rule_of(source)
     return rule.highest if rule is not None and rule.graded else 1
+
+
+def made_of_others(source: str) -> bool:
+    """Whether a source's labels are made of other label sets."""
+    return source in SOURCES and SOURCES[source].members
 
 
 def is_narrowed(source: str) -> bool:

@@ -44,7 +44,7 @@ def work_of_labels(configuration: Configuration, name: str, within: tuple[QueryS
     queries = (*within, labels.queries)
     if labels.source == "file":
         return None
-    if labels.source == "union":
+    if labels.source in ("union", "vote"):
         members = [work_of_labels(configuration, member, queries) for member in labels.of]
         return None if None in members else [work for member in members for work in member or ()]
     if labels.source == "cascade":  # members may be of parts of the pool, so that a share of it is not theirs

@@ -56,7 +56,13 @@ def _without_effect(configuration: Configuration) -> Iterator[tuple[str, Setting
         if labels.source != "file" and not is_graded(labels.source):
             yield f"labels.{name}", labels, ("relevance_level",), f"on labels of source {labels.source}"
         if labels.source != "selector":
-            yield f"labels.{name}", labels, ("method", "threshold"), f"on labels of source {labels.source}"
+            yield f"labels.{name}", labels, ("method",), f"on labels of source {labels.source}"
+        if labels.source not in ("selector", "vote"):
+            yield f"labels.{name}", labels, ("threshold",), f"on labels of source {labels.source}"
+        if labels.source != "vote":
+            yield f"labels.{name}", labels, ("voting", "weights"), f"on labels of source {labels.source}"
+        elif labels.voting != "share":
+            yield f"labels.{name}", labels, ("weights",), f"with voting: {labels.voting}"
         if labels.source not in STAGES or labels.ignore == labels.source:
             yield f"labels.{name}", labels, ("ignore",), f"on labels of source {labels.source}"
         if labels.source != "file":

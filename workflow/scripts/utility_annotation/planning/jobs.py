@@ -148,7 +148,8 @@ def merge_labels(configuration: Configuration, *, labels: str) -> Labels:
 def label_quality(configuration: Configuration, *, labels: str) -> QualitySettings:
     """Which label set is compared with human labels."""
     settings = configuration.labels[labels]
-    return QualitySettings(labels=labels, source=settings.source, annotator=settings.annotator)
+    vote = settings.only("pool", "source", "of", "queries") if settings.source == "vote" else None
+    return QualitySettings(labels=labels, source=settings.source, annotator=settings.annotator, vote=vote)
 
 
 class TrainSettings(JobSettings):

@@ -44,8 +44,13 @@ def relevance_shards(configuration: Configuration, *, labels: str) -> list[str]:
 
 
 def members(configuration: Configuration, *, labels: str) -> list[str]:
-    """The label files of which a label set is the union."""
+    """The label files that a label set is made of."""
     return [file(member) for member in configuration.labels[labels].of]
+
+
+def voters(configuration: Configuration, *, labels: str) -> list[str]:
+    """The label files whose votes a label set counts."""
+    return members(configuration, labels=labels) if configuration.labels[labels].source == "vote" else []
 
 
 def scores(configuration: Configuration, *, labels: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -44,8 +44,19 @@ class Labels(Settings):
     )
     of: tuple[Name, ...] = Field(
         (),
-        description="union: names from `labels`, all of the same pool; cascade: of the same pool or of parts of it, "
-        "and the first one that labels a question decides.",
+        description="union, vote: names from `labels`, all of the same pool; cascade: of the same pool or of parts of "
+        "it, and the first one that labels a question decides.",
+    )
+    voting: Literal["share", "dawid-skene"] = Field(
+        "share",
+        exclude_if=lambda voting: voting == "share",
+        description="vote: share: by the weight of the members that call a candidate positive; dawid-skene: by how far "
+        "each member can be trusted, which is estimated from where they agree; needs three members or more.",
+    )
+    weights: dict[Name, Annotated[float, Field(gt=0)]] = Field(
+        {},
+        exclude_if=lambda weights: not weights,
+        description="vote by share: the weights of members; 1 for one that is not named.",
     )
     reranker: TwoNames = Field(
         "", description="selector: RERANKER/TRAINING, or RERANKER/untrained: whose scores decide."
@@ -56,7 +67,9 @@ class Labels(Settings):
         "scores become probabilities.",
     )
     method: str = Field("isotonic", description="selector: How scores become probabilities.")
-    threshold: float = Field(0.5, gt=0, lt=1, description="selector: The lowest probability of a positive.")
+    threshold: float = Field(
+        0.5, gt=0, lt=1, description="selector, vote: The lowest probability, or share of the votes, of a positive."
+    )
     file: Source | None = Field(
         None,
         description="file: positives as qrels (trec, beir, msmarco, jsonl) or training rows (tevatron).",
@@ -76,8 +89,12 @@ class Labels(Settings):
 
     @model_validator(mode="after")
     def _source_has_what_it_needs(self) -> Labels:
-        if (self.source in ("union", "cascade")) != (len(self.of) > 1):
-            raise ValueError("labels of source union or cascade need two label sets or more as `of`, others none")
+        if (self.source in ("union", "vote", "cascade")) != (len(self.of) > 1):
+            raise ValueError("labels of source union, vote or cascade need two label sets or more as `of`, others none")
+        if self.voting == "dawid-skene" and len(self.of) == 2:
+            raise ValueError("`voting: dawid-skene` needs three label sets or more: of two, nothing says who is right")
+        if strangers := self.weights.keys() - set(self.of):
+            raise ValueError(f"`weights` names {min(strangers)!r}, which is not in `of`")
         if (self.source == "selector") != bool(self.reranker and self.calibration):
             raise ValueError("labels of source selector need `reranker` and `calibration`, others have none")
         if (self.source == "file") != (self.file is not None):
