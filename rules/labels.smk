@@ -78,3 +78,26 @@ rule label_agreement:
     shell:
         "python {params.script} agreement --config {params.config} --names {wildcards.labels} {wildcards.against}"
         " --output {output} > {log} 2>&1"
+
+
+rule grade_agreement:
+    """Compare the grades of labels with those of people: weighted kappa, alpha, and where the labels are higher."""
+    input:
+        labels="results/labels/{labels}.parquet",
+        pool=plan.of(labels.pool_shards),
+        people=plan.of(labels.people),
+    output:
+        "results/agreement/grades/{labels}.json",
+    log:
+        "logs/grade_agreement/{labels}.log",
+    conda:
+        "../envs/core.yaml"
+    resources:
+        **plan.requests("grade_agreement"),
+    params:
+        script=plan.script("label.py"),
+        config=plan.configuration_file,
+        code=plan.code("label.py", "grades"),
+    shell:
+        "python {params.script} grades --config {params.config} --labels {wildcards.labels} --output {output}"
+        " > {log} 2>&1"

@@ -31,6 +31,19 @@ def test_alpha_is_krippendorffs_own_example_with_missing_ratings() -> None:
     assert krippendorff_alpha(ratings) == pytest.approx(0.743, abs=5e-4)
 
 
+def test_ordinal_alpha_is_krippendorffs_own_example() -> None:
+    """The same data (part D): 0.815."""
+    ratings = np.array(
+        [
+            [1, 2, 3, 3, 2, 1, 4, 1, 2, GAP, GAP, GAP],
+            [1, 2, 3, 3, 2, 2, 4, 1, 2, 5, GAP, 3],
+            [GAP, 3, 3, 3, 2, 3, 4, 2, 2, 5, 1, GAP],
+            [1, 2, 3, 3, 2, 4, 4, 1, 2, 5, 1, GAP],
+        ]
+    )
+    assert krippendorff_alpha(ratings, ordinal=True) == pytest.approx(0.815, abs=5e-4)
+
+
 def test_alpha_is_krippendorffs_binary_example() -> None:
     """Two observers and ten units (part A): alpha 0.095."""
     ratings = np.array([[0, 1, 0, 0, 0, 0, 0, 0, 1, 0], [1, 1, 1, 0, 0, 1, 0, 0, 0, 0]], float)

@@ -52,10 +52,20 @@ def agreement(arguments: argparse.Namespace) -> None:
     write_json(arguments.output, agreement_of_labels(*(Path(labels.file(name)) for name in arguments.names)))
 
 
+def grades(arguments: argparse.Namespace) -> None:
+    """Compare the grades of labels with those of people."""
+    from utility_annotation.labels.against_grades import agreement_of_grades
+
+    configuration, name = configuration_of(arguments), arguments.labels
+    (people,) = labels.people(configuration, labels=name)
+    pools = list(map(Path, labels.pool_shards(configuration, labels=name)))
+    write_json(arguments.output, agreement_of_grades(Path(labels.file(name)), pools, Path(people)))
+
+
 def main(argv: list[str] | None) -> None:
     """Command line; see ``--help``."""
     commands = Commands(__doc__)
-    for run in (merge, quality):
+    for run in (merge, quality, grades):
         parser = commands.add(run, run.__name__)
         parser.add_argument("--labels", required=True, help="a name from `labels`")
         parser.add_argument("--output", required=True, type=Path, help="file to write (parquet, or JSON)")

@@ -1,4 +1,4 @@
-"""Agreement of two raters who each call every passage positive or not."""
+"""Agreement of raters."""
 
 from __future__ import annotations
 
@@ -8,23 +8,31 @@ from typing import Any
 import numpy as np
 
 
-def krippendorff_alpha(ratings: np.ndarray) -> float | None:
-    """Krippendorff's alpha of nominal ratings; None if all ratings are the same, or if no unit has two.
+def krippendorff_alpha(ratings: np.ndarray, *, ordinal: bool = False) -> float | None:
+    """Krippendorff's alpha; None if all ratings are the same, or if no unit has two.
 
     K. Krippendorff, *Computing Krippendorff's Alpha-Reliability*, 2011. Like kappa, but for any number of raters, each
     of whom may have left out some units.
 
     Args:
         ratings: shape (raters, units); NaN where a rater left a unit out.
+        ordinal: whether ratings that are far apart disagree more; else all different ratings disagree alike.
     """
     values = np.unique(ratings[~np.isnan(ratings)])
     counts = np.array([(ratings == value).sum(axis=0) for value in values], float)  # (values, units)
     rated = counts.sum(axis=0)
     counts, rated = counts[:, rated > 1], rated[rated > 1]
-    disagreeing = ((rated**2 - (counts**2).sum(axis=0)) / (rated - 1)).sum()
     of_value, total = counts.sum(axis=1), rated.sum()
-    expected = (total**2 - (of_value**2).sum()) / (total - 1) if total else 0
+    apart = _ordinal_distances(of_value) if ordinal else 1 - np.eye(len(values))
+    disagreeing = (np.einsum("cu,ku,ck->u", counts, counts, apart) / (rated - 1)).sum()
+    expected = of_value @ apart @ of_value / (total - 1) if total else 0
     return float(1 - disagreeing / expected) if expected else None
+
+
+def _ordinal_distances(of_value: np.ndarray) -> np.ndarray:
+    """Krippendorff's ordinal metric: the square of the ratings between two values, half of their own counted."""
+    middle = np.cumsum(of_value) - of_value / 2
+    return (middle[:, None] - middle) ** 2
 
 
 @dataclass(frozen=True)

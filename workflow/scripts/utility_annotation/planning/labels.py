@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ..annotation.stages import STAGES
-from ..labels.sources import is_narrowed
+from ..common.errors import InputError
+from ..labels.sources import is_narrowed, is_soft
 from ..settings import Configuration
 from . import annotation, data, pools
 
@@ -46,6 +47,20 @@ def relevance_shards(configuration: Configuration, *, labels: str) -> list[str]:
 def members(configuration: Configuration, *, labels: str) -> list[str]:
     """The label files that a label set is made of."""
     return [file(member) for member in configuration.labels[labels].of]
+
+
+def people(configuration: Configuration, *, labels: str) -> list[str]:
+    """The judgements of people with which the grades of a label set are compared.
+
+    Raises:
+        InputError: there are none, or its labels are no grades.
+    """
+    settings = configuration.labels[labels]
+    judgements = pools.qrels(configuration, pool=settings.pool)
+    if is_soft(settings.source) or not judgements:
+        why = "they are likelihoods" if judgements else f"the split of pool {settings.pool} has no `qrels`"
+        raise InputError(f"labels {labels} cannot be compared with people: {why}.", hint="compare other labels.")
+    return judgements
 
 
 def voters(configuration: Configuration, *, labels: str) -> list[str]:

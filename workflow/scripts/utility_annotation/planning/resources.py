@@ -120,7 +120,7 @@ REQUESTS: Mapping[str, Request] = {
     "divide_pool": Request(work=Reads("candidates", bytes_each=8, bytes_a_word=TEXT_BYTES_A_WORD)),
     **{rule(name): Request(16000, stage.runtime, "annotation") for name, stage in STAGES.items()},
     "merge_labels": Request(4000, work=Reads("candidates", texts=False, bytes_each=8)),
-    "label_agreement": Request(4000),
+    **dict.fromkeys(("label_agreement", "grade_agreement"), Request(4000)),
     "label_quality": Request(4000, work=Reads("candidates", texts=False)),
     "sample_annotations": Request(2000),
     "annotation_cost": Request(2000),

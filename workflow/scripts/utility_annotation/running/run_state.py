@@ -13,7 +13,7 @@ STAGES: Mapping[str, tuple[str, ...]] = {
     "build pools": ("find_duplicates", "mine_negatives", "build_pool_", "divide_pool_", "sample_passages_"),
     "make questions": ("read_questions", "collect_questions", "keep_questions"),
     "annotate": ("annotate_",),
-    "make labels": ("merge_labels", "label_quality", "label_agreement"),
+    "make labels": ("merge_labels", "label_quality", "label_agreement", "grade_agreement"),
     "train": ("train",),
     "retrieve": ("bm25_", "encode", "search", "rerank", "read_external_run"),
     "select": ("score_pool", "calibrate", "select"),
