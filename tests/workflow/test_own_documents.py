@@ -17,6 +17,11 @@ pytestmark = pytest.mark.snakemake
 
 FILES = ("config/own-documents.yaml", "config/own-documents-small.yaml", "config/edited.yaml")
 THINGS = ("anchor", "bakery", "compass", "dragon", "elevator", "forest", "garden", "harbour", "island", "jungle")
+WITH_REAL = (*FILES, "config/own-documents-questions.yaml", "config/edited-real.yaml")
+JOINED = ("real", "utilsel-real")
+"""The trainings that real questions add."""
+REAL = "please tell me about"
+"""How each real question begins."""
 LATER = "zeppelin"
 """The document that is added to the finished run."""
 PLACES = ("in the north", "in the south")
@@ -109,6 +114,32 @@ def test_the_report_says_where_a_passage_is_from(finished: Path) -> None:
 
 def test_nothing_is_left_to_do(finished: Path) -> None:
     assert not planned(finished, "own", "--configfile", *FILES)
+
+
+def test_real_questions_that_join_are_all_that_is_paid_for(finished: Path) -> None:
+    questions = [
+        {"query_id": f"r{number}", "text": f"{REAL} the {thing} {place}"}
+        for number, (thing, place) in enumerate((thing, place) for thing in THINGS for place in PLACES)
+    ]
+    (finished / "raw" / "own" / "questions.jsonl").write_text("".join(f"{json.dumps(each)}\n" for each in questions))
+    with ScriptedServer(_reply) as server:
+        edited = {
+            "pools": {"real-train": {"size": 4}, "real-held-out": {"source": {"depth": 3}}},
+            "trainings": {name: {"train_group_size": 4, "global_batch_size": 8, "epochs": 1} for name in JOINED},
+            "performance": {"annotate": {"server": {"url": server.url}}},
+        }
+        (finished / WITH_REAL[-1]).write_text(yaml.safe_dump(edited))
+        jobs = planned(finished, "own", "own-labels", "real", "--configfile", *WITH_REAL)
+        result = snakemake(finished, "real", "--cores", "2", "--configfile", *WITH_REAL, having=fast_environment)
+        assert result.returncode == 0, result.stderr[-3000:] + result.stdout[-2000:]
+        asked = [json.dumps(request.body["messages"]) for request in server.received]
+    assert jobs["train"] == len(JOINED)
+    assert jobs["annotate_utilsel"] == len([rule for rule in jobs if rule.startswith("build_pool")]) == 2
+    assert not jobs.keys() & {"ingest_passages", "bm25_index", "collect_questions", "keep_questions"}
+    assert asked
+    assert all(REAL in each for each in asked)
+    text = (finished / "results" / "tables" / "real.csv").read_text()
+    assert all(f"{row}," in text for row in ("untrained", "utilsel", *JOINED))
 
 
 def test_a_document_that_is_added_is_all_that_is_paid_for(finished: Path) -> None:
