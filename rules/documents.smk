@@ -51,6 +51,8 @@ rule ingest_passages:
     conda:
         "../envs/core.yaml"
     threads: CONFIG.performance.threads
+    resources:
+        **plan.requests("ingest_passages"),
     params:
         script=plan.script("ingest.py"),
         config=plan.configuration_file,
@@ -74,6 +76,8 @@ rule read_questions:
         "logs/read_questions/{questions}-{shard}.log",
     conda:
         "../envs/core.yaml"
+    resources:
+        **plan.requests("read_questions"),
     params:
         script=plan.script("ingest.py"),
         config=plan.configuration_file,
@@ -95,6 +99,8 @@ rule collect_questions:
         "logs/collect_questions/{questions}.log",
     conda:
         "../envs/core.yaml"
+    resources:
+        **plan.requests("collect_questions"),
     params:
         script=plan.script("ingest.py"),
         config=plan.configuration_file,
@@ -120,6 +126,8 @@ rule keep_questions:
         "logs/keep_questions/{questions}.log",
     conda:
         "../envs/core.yaml"
+    resources:
+        **plan.requests("keep_questions"),
     params:
         script=plan.script("ingest.py"),
         config=plan.configuration_file,
