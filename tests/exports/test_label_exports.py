@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import datasets
@@ -25,7 +26,7 @@ from utility_annotation.exports.examples import Examples
 from utility_annotation.exports.forms import FORMS, ExportFormat
 from utility_annotation.exports.labels import export_labels
 from utility_annotation.io.formats import beir, tevatron, trec
-from utility_annotation.io.schemas import passage_text
+from utility_annotation.io.schemas import LABELS, passage_text
 
 USED = [query_id for query_id in CANDIDATES if POSITIVES[query_id]]
 SETTINGS: dict[str, Any] = {
@@ -207,6 +208,20 @@ def test_trec_has_every_candidate_judged(labelled: Labelled, tmp_path: Path) -> 
     }
     topics = dict(line.split("\t") for line in (folder / "topics.tsv").read_text().splitlines())
     assert topics == QUERIES | {"q1": "why does water run?"}
+
+
+@pytest.mark.parametrize(("form", "reader", "file"), [("beir", beir, ""), ("trec", trec, "qrels.txt")])
+def test_qrels_have_the_grades_of_labels_that_have_some(
+    labelled: Labelled, tmp_path: Path, form: str, reader: ModuleType, file: str
+) -> None:
+    rows = LABELS.read(labelled.labels).to_pylist()
+    for row in rows:
+        row["label"] *= 3 if row["docid"] == "c" else 1
+    LABELS.write(labelled.labels, LABELS.rows(rows))
+    judged = {
+        (row.query_id, row.docid): row.grade for row in reader.read_judgements(export(labelled, form, tmp_path) / file)
+    }
+    assert (judged["q1", "c"], judged["q1", "a"]) == (3, 1)
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -75,6 +75,12 @@ def test_the_most_probable_positive_is_listed_first(tmp_path: Path) -> None:
     assert ranks == {"a": None, "b": 2, "c": 1}
 
 
+def test_a_vote_of_members_who_say_nothing_is_refused(tmp_path: Path) -> None:
+    silent: Rows = {"q1": dict.fromkeys("abc", IGNORED)}
+    with pytest.raises(InputError, match="none of m0, m1, m2 calls a candidate positive or negative"):
+        voted(tmp_path, [silent] * 3, voting="dawid-skene")
+
+
 def _many(right: tuple[float, ...]) -> tuple[Pool, list[Rows], Rows]:
     """A pool, members who are right so often, and the truth."""
     rng = np.random.default_rng(3)

@@ -24,6 +24,7 @@ class Example:
 
     Attributes:
         positives: in the order of the labels' list, then in the pool's order.
+        grades: of the positives, in their order; 1 where labels have no grades.
         negatives: in the pool's order.
         ignored: what the labels call neither positive nor negative, in the pool's order.
         judged: the positives and the negatives, in the pool's order, which says nothing of the labels.
@@ -32,6 +33,7 @@ class Example:
     query_id: str
     query: str
     positives: list[Passage]
+    grades: list[int]
     negatives: list[Passage]
     ignored: list[Passage]
     judged: list[Passage]
@@ -73,12 +75,14 @@ class Examples:
 def _example(row: Mapping[str, Any]) -> Example:
     """The labelled query of a row of the joined file."""
     candidates, labels = row["candidates"], np.array(row["labels"], np.float32)
-    listed = list(zip((rank or len(candidates) + 1 for rank in row["ranks"]), candidates, strict=True))
+    ranks = (rank or len(candidates) + 1 for rank in row["ranks"])
+    listed = list(zip(ranks, candidates, map(int, labels), strict=True))
     positives = sorted(compress(listed, is_positive(labels)), key=lambda ranked: ranked[0])
     return Example(
         row["query_id"],
         row["query"],
-        [passage for _, passage in positives],
+        [passage for _, passage, _ in positives],
+        [grade for *_, grade in positives],
         list(compress(candidates, is_negative(labels))),
         list(compress(candidates, is_ignored(labels))),
         list(compress(candidates, ~is_ignored(labels))),

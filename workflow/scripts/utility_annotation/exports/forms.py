@@ -154,15 +154,17 @@ def _beir(examples: Examples, folder: Path) -> None:
     with (folder / "qrels" / "train.tsv").open("w", encoding="utf-8") as file:
         file.write("query-id\tcorpus-id\tscore\n")
         for example in examples:
-            file.writelines(f"{example.query_id}\t{passage['docid']}\t1\n" for passage in example.positives)
+            graded = zip(example.positives, example.grades, strict=True)
+            file.writelines(f"{example.query_id}\t{passage['docid']}\t{grade}\n" for passage, grade in graded)
 
 
 def _trec(examples: Examples, folder: Path) -> None:
     """Qrels with every judged candidate, and the topics."""
     with (folder / "qrels.txt").open("w", encoding="utf-8") as file:
         for example in examples:
-            for grade, passages in ((1, example.positives), (0, example.negatives)):
-                file.writelines(f"{example.query_id} 0 {passage['docid']} {grade}\n" for passage in passages)
+            positives = zip(example.positives, example.grades, strict=True)
+            for passage, grade in (*positives, *((passage, 0) for passage in example.negatives)):
+                file.write(f"{example.query_id} 0 {passage['docid']} {grade}\n")
     with (folder / "topics.tsv").open("w", encoding="utf-8") as file:
         file.writelines(f"{example.query_id}\t{' '.join(example.query.split())}\n" for example in examples)
 

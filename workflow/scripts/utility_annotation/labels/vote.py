@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from ..common.errors import InputError
 from ..io.label_values import is_ignored, is_positive, judgements
 from ..settings import Labels
 from .dawid_skene import LabellerModel, dawid_skene
@@ -116,6 +117,11 @@ def _model(
             dict(zip(*map(np.ndarray.tolist, np.unique(_codes(votes[:, kept]), return_counts=True)), strict=True))
         )
     del counts[0]
+    if not counts:
+        raise InputError(
+            f"none of {', '.join(settings.of)} calls a candidate positive or negative.",
+            hint="let label sets vote that have some of these queries.",
+        )
     codes = np.array(sorted(counts), np.int64)
     ratings = np.array([list(_pattern(int(code), len(files))) for code in codes]).reshape(len(codes), len(files)).T
     model = dawid_skene(ratings, np.array([counts[int(code)] for code in codes], float))
