@@ -307,17 +307,17 @@ def test_another_member_of_an_average_plans_its_evaluation_and_the_tables_that_s
 
 # --- A new stage -----
 
-UTILGRADE = """    "utilgrade": StageEntry(
-        description="graded utility: the passages on topic whose grade is high",
+NEW_STAGE = """    "utilagain": StageEntry(
+        description="another selection of the passages on topic",
         reads=("relsel", "answer"),
-        listwise=Way("utilgrade.j2", "selection", _SELECTION_REPLY),
-        pointwise=Way("utilgrade.j2", settings=("pointwise.margin",)),
+        listwise=Way("utilagain.j2", "selection", _SELECTION_REPLY),
+        pointwise=Way("utilagain.j2", settings=("pointwise.margin",)),
         make=_selection,
         labels=SELECTED,
         runtime=180,
     ),
 """
-LABELLED = "results/labels/utilgrade.parquet"
+LABELLED = "results/labels/utilagain.parquet"
 
 
 @pytest.fixture
@@ -325,32 +325,32 @@ def with_stage(finished: Path, edit: Callable[[str, Callable[[str], str]], None]
     """The folder with one entry and one template more, and a configuration that labels by the new stage."""
     prompts = finished / "resources" / "prompts"
     asked = (prompts / "pointwise_answer.j2").read_text().replace("Answer the question briefly.", "Answer it briefly.")
-    (prompts / "utilgrade.j2").write_text(asked)
+    (prompts / "utilagain.j2").write_text(asked)
     edit(
         f"{LIBRARY}/annotation/stages.py",
-        lambda text: text.replace('    "replug": StageEntry(', UTILGRADE + '    "replug": StageEntry('),
+        lambda text: text.replace('    "replug": StageEntry(', NEW_STAGE + '    "replug": StageEntry('),
     )
 
     def labelling(configuration: dict[str, Any]) -> None:
         utilsel = configuration["labels"]["utilsel"]
-        configuration["labels"]["utilgrade"] = utilsel | {"source": "utilgrade"}
-        configuration["label_tables"]["table1"]["labels"].append("utilgrade")
+        configuration["labels"]["utilagain"] = utilsel | {"source": "utilagain"}
+        configuration["label_tables"]["table1"]["labels"].append("utilagain")
 
     edit(OWN, _settings(labelling))
     yield finished
-    (prompts / "utilgrade.j2").unlink()
+    (prompts / "utilagain.j2").unlink()
 
 
 def test_a_stage_is_added_by_one_entry_and_one_template(with_stage: Path) -> None:
     """It gets its rule, its labels and its rows in the report, and what is there stays as it is."""
     jobs = plan(with_stage, "--configfile", OWN)
     annotating = {rule: number for rule, number in jobs.rules.items() if rule.startswith("annotate_")}
-    assert annotating == {"annotate_utilgrade": 1}
+    assert annotating == {"annotate_utilagain": 1}
     assert not {"train", "encode", "search", "build_pool_demo-train"} & set(jobs.rules)
     labelled = {job.wildcards["labels"] for rule in ("merge_labels", "label_quality") for job in jobs.of(rule)}
-    assert labelled == {"utilgrade"}
-    (job,) = jobs.of("annotate_utilgrade")
-    assert " --prompt resources/prompts/utilgrade.j2 " in job.command
+    assert labelled == {"utilagain"}
+    (job,) = jobs.of("annotate_utilagain")
+    assert " --prompt resources/prompts/utilagain.j2 " in job.command
 
     table = "results/tables/table1.csv"
     sample, cost = (f"results/report/{kind}/demo-train.json" for kind in ("annotations", "cost"))
@@ -358,14 +358,14 @@ def test_a_stage_is_added_by_one_entry_and_one_template(with_stage: Path) -> Non
         with_stage, "--cores", "2", LABELLED, table, sample, cost, "--configfile", OWN, having=fast_environment
     )
     assert result.returncode == 0, result.stderr[-6000:]
-    assert "utilgrade" in {row["strategy"] for row in _rows(with_stage, "table1")}
-    assert "utilgrade" in json.dumps(_json(with_stage, sample.removeprefix("results/")))
-    assert "utilgrade" in json.dumps(_json(with_stage, cost.removeprefix("results/")))
+    assert "utilagain" in {row["strategy"] for row in _rows(with_stage, "table1")}
+    assert "utilagain" in json.dumps(_json(with_stage, sample.removeprefix("results/")))
+    assert "utilagain" in json.dumps(_json(with_stage, cost.removeprefix("results/")))
 
 
 def test_an_added_stage_has_its_row_in_the_audit(with_stage: Path) -> None:
-    script = ("workflow/scripts/audit.py", "plan", LABELLED, "--cores", "2", "--forcerun", "annotate_utilgrade")
+    script = ("workflow/scripts/audit.py", "plan", LABELLED, "--cores", "2", "--forcerun", "annotate_utilagain")
     command = [sys.executable, *script, "--configfile", OWN]
     audit = subprocess.run(command, cwd=with_stage, capture_output=True, text=True, env=environment())
     assert audit.returncode == 0, audit.stdout + audit.stderr
-    assert "annotate_utilgrade" in audit.stdout
+    assert "annotate_utilagain" in audit.stdout
