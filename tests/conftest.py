@@ -47,9 +47,11 @@ LONGEST = (
     "workflow/test_end_to_end.py",
     "cluster/test_slurm.py",
     "engines/test_vllm_engine.py",
+    "workflow/test_own_documents.py",
     "workflow/test_own_corpus.py",
     "engines/test_openai_engine_on_vllm.py",
     "workflow/test_leftovers.py",
+    "workflow/test_only_what_is_stale.py",
 )
 """The files that take minutes, longest first."""
 
