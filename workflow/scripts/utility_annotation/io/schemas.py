@@ -310,9 +310,6 @@ POOL = Schema(
 OUTCOMES = ("ok", "empty", "unparsable", "truncated", "error")
 """The result of one query in one stage. ``empty`` is a valid selection of nothing; ``unparsable`` is no selection."""
 
-READABLE = ("ok", "empty")
-"""Those of a selection or a ranking that could be read."""
-
 ABSTAINED = "abstained"
 """The outcome of a question that an LLM was not asked to answer, for lack of a passage."""
 

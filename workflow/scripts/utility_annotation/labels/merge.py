@@ -20,11 +20,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..annotation.label_rules import LabelRule, Listed
+from ..annotation.names import READABLE
 from ..annotation.stages import STAGES
 from ..common.errors import InputError
 from ..common.progress import counted
 from ..io.label_values import ignoring, is_positive
-from ..io.schemas import ANNOTATION, OUTCOMES, READABLE
+from ..io.schemas import ANNOTATION, OUTCOMES
 from ..settings import Labels
 from .shards import (
     ANNOTATE_AGAIN,

@@ -17,10 +17,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from ..annotation.names import READABLE
 from ..common.errors import InputError
 from ..common.hashing import random_place
 from ..io.label_values import is_positive
-from ..io.schemas import ANNOTATION, LABELS, ORIGINS, READABLE
+from ..io.schemas import ANNOTATION, LABELS, ORIGINS
 from ..labels.shards import ANNOTATE_AGAIN, read_candidates
 from ..pools.shards import shard_names
 from .judges import Judge, best, facts, listed

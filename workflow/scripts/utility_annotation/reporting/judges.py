@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import Field
 
 from ..annotation.label_rules import LabelRule
+from ..annotation.names import READABLE
 from ..annotation.stages import STAGES
-from ..io.schemas import READABLE
 from ..labels.sources import stages_of
 from ..settings import Configuration, JobSettings, Labels, Name
 
