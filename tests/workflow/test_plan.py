@@ -62,7 +62,7 @@ SHIPPED = {
     "own-documents": ["own-documents.yaml"],
     "own-documents-questions": ["own-documents.yaml", "own-documents-questions.yaml"],
     "own-documents-small": ["own-documents.yaml", "own-documents-small.yaml"],
-    "own-corpus-labels": ["own-corpus.yaml", "own-corpus-human.yaml", "own-corpus-labels.yaml"],
+    "own-corpus-human-labels": ["own-corpus.yaml", "own-corpus-human.yaml", "own-corpus-human-labels.yaml"],
     "own-corpus-small": ["own-corpus.yaml", "own-corpus-human.yaml", "own-corpus-small.yaml"],
 }
 """Each with the files that stand below it; paper.yaml has a file of tests for itself."""
