@@ -177,7 +177,11 @@ def test_a_human_positive_is_needed(template: Callable[[str], PromptTemplate], n
 )
 def test_a_snippet_stands_in_its_passage(reply: str, found: float | None) -> None:
     assert read_snippet(said(reply), "A sailor sails.") == found
-    assert read_snippet(said(reply, "length"), "A sailor sails.") is None
+
+
+def test_the_last_line_of_a_snippet_that_was_cut_off_is_not_read() -> None:
+    assert read_snippet(said("Answer: A sailor", "length"), "A sailor sails.") is None
+    assert read_snippet(said("Answer: A sailor\nThe pas", "length"), "A sailor sails.") == 1
 
 
 def test_snippets_are_scores_that_do_not_narrow(tmp_path: Path, template: Callable[[str], PromptTemplate]) -> None:

@@ -16,32 +16,25 @@ from utility_annotation.labels.judges import agreement
 from utility_annotation.labels.settings import PEOPLE, JudgedAlike
 
 GAP = float("nan")
+OBSERVED = np.array(
+    [
+        [1, 2, 3, 3, 2, 1, 4, 1, 2, GAP, GAP, GAP],
+        [1, 2, 3, 3, 2, 2, 4, 1, 2, 5, GAP, 3],
+        [GAP, 3, 3, 3, 2, 3, 4, 2, 2, 5, 1, GAP],
+        [1, 2, 3, 3, 2, 4, 4, 1, 2, 5, 1, GAP],
+    ]
+)
+"""Four observers and twelve units (Krippendorff 2011, part C)."""
 
 
 def test_alpha_is_krippendorffs_own_example_with_missing_ratings() -> None:
-    """Nominal data of four observers and twelve units (Krippendorff 2011, part C): alpha 0.743."""
-    ratings = np.array(
-        [
-            [1, 2, 3, 3, 2, 1, 4, 1, 2, GAP, GAP, GAP],
-            [1, 2, 3, 3, 2, 2, 4, 1, 2, 5, GAP, 3],
-            [GAP, 3, 3, 3, 2, 3, 4, 2, 2, 5, 1, GAP],
-            [1, 2, 3, 3, 2, 4, 4, 1, 2, 5, 1, GAP],
-        ]
-    )
-    assert krippendorff_alpha(ratings) == pytest.approx(0.743, abs=5e-4)
+    """Nominal ratings: 0.743."""
+    assert krippendorff_alpha(OBSERVED) == pytest.approx(0.743, abs=5e-4)
 
 
 def test_ordinal_alpha_is_krippendorffs_own_example() -> None:
-    """The same data (part D): 0.815."""
-    ratings = np.array(
-        [
-            [1, 2, 3, 3, 2, 1, 4, 1, 2, GAP, GAP, GAP],
-            [1, 2, 3, 3, 2, 2, 4, 1, 2, 5, GAP, 3],
-            [GAP, 3, 3, 3, 2, 3, 4, 2, 2, 5, 1, GAP],
-            [1, 2, 3, 3, 2, 4, 4, 1, 2, 5, 1, GAP],
-        ]
-    )
-    assert krippendorff_alpha(ratings, ordinal=True) == pytest.approx(0.815, abs=5e-4)
+    """The same ratings as ordinal ones (part D): 0.815."""
+    assert krippendorff_alpha(OBSERVED, ordinal=True) == pytest.approx(0.815, abs=5e-4)
 
 
 def test_alpha_is_krippendorffs_binary_example() -> None:

@@ -134,11 +134,12 @@ def read_snippet(completion: Completion, passage: str, *, thinking: bool = False
     """Whether a reply names a piece of a passage: 1, or 0 for ``Answer: none``.
 
     None if the reply has no line ``Answer: …``, or if what the line says does not stand in the passage, whatever the
-    case and the signs around it.
+    case and the signs around it. The last line of a reply that was cut off is not read.
     """
-    text = after_thinking(completion.text, thinking=thinking) or ""
-    found = [match["text"] for line in text.split("\n") if (match := _SNIPPET.fullmatch(plain_line(line)))]
-    if len(found) != 1 or completion.finish_reason == "length":
+    lines = (after_thinking(completion.text, thinking=thinking) or "").split("\n")
+    whole = lines[:-1] if completion.finish_reason == "length" else lines
+    found = [match["text"] for line in whole if (match := _SNIPPET.fullmatch(plain_line(line)))]
+    if len(found) != 1:
         return None
     said = " ".join(words(found[0].casefold().strip(_SIGNS)))
     if said in _NOTHING:
