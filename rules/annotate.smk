@@ -58,6 +58,7 @@ rule merge_labels:
         members=plan.of(labels.members),
         scores=plan.of(labels.scores),
         calibration=plan.of(labels.calibration),
+        truth=plan.of(labels.truth),
         file=plan.watched(labels.outside_files, ancient),
     output:
         "results/labels/{labels}.parquet",

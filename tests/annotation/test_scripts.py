@@ -23,7 +23,7 @@ from utility_annotation.common.errors import InputError
 from utility_annotation.engines.throughput import Speed, record_speed, recorded_speed
 from utility_annotation.io.schemas import ANNOTATION, ANSWERS, POOL
 from utility_annotation.labels.cost import Records
-from utility_annotation.labels.sources import is_graded
+from utility_annotation.labels.sources import is_graded, is_measured
 from utility_annotation.labels.work import Work
 from utility_annotation.settings import Annotator, Sampling
 
@@ -133,6 +133,10 @@ def test_chain_of_stages_gives_every_query_its_row(files: Path, root: Path, tiny
         set() if protocol == "listwise" else {"umbrela", "utilgrade", "rlhn"}
     )
 
+    for stage in filter(is_measured, STAGES):
+        for row, number in zip(rows_of_stage[stage], range(QUERIES), strict=True):
+            assert row["docids"] == [f"d{number}{letter}" for letter in "abcd"]
+            assert len(row["replies"]) == 5
     assert all(len(row["scores"]) == 4 and row["docids"] is None for row in replug)
     listwise = protocol == "listwise"  # four tokens of an untrained model are no selection
     assert {row["outcome"] for row in relsel} == {"truncated" if listwise else "ok"}

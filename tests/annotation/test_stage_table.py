@@ -22,6 +22,7 @@ from utility_annotation.labels.sources import (
     Parts,
     descriptions,
     is_graded,
+    is_measured,
     is_narrowed,
     is_soft,
     make_labels,
@@ -89,14 +90,15 @@ def test_which_stages_are_narrowed_soft_or_given_the_truth() -> None:
     assert [name for name in STAGES if is_narrowed(name)] == ["answer", "utilsel", "utilrank", "utilgrade"]
     assert [name for name in STAGES if is_soft(name)] == ["replug"]
     assert [name for name in STAGES if is_graded(name)] == ["umbrela", "utilgrade", "rlhn", "snippet", "arhn"]
-    assert [name for name in STAGES if needs_truth(name)] == ["utilsel-truth", "replug"]
+    assert [name for name in STAGES if is_measured(name)] == ["gain-short", "gain-sentence"]
+    assert [name for name in STAGES if needs_truth(name)] == ["utilsel-truth", "replug", "gain-short", "gain-sentence"]
     assert [name for name, entry in STAGES.items() if entry.labels is None] == ["answer", *WRITTEN]
 
 
 def test_sources_are_humans_the_stages_that_label_and_the_others() -> None:
     assert list(descriptions()) == [
         *("human", "relsel", "utilsel", "utilrank", "utilsel-truth", "replug", "umbrela", "utilgrade"),
-        *("rlhn", "snippet", "arhn", "union", "vote", "file", "selector", "cascade"),
+        *("rlhn", "snippet", "arhn", "gain-short", "gain-sentence", "union", "vote", "file", "selector", "cascade"),
     ]
 
 

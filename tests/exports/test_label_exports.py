@@ -351,3 +351,12 @@ def test_a_conversation_shows_the_pool_in_its_order_and_is_answered_by_a_readabl
         reading = read_selection(Completion(reply["content"], "stop", 0, 0), len(docids))
         assert [docids[number - 1] for number in reading.numbers] == POSITIVES[query_id]
         assert reading.outcome == ("ok" if POSITIVES[query_id] else "empty")
+
+
+def test_a_card_says_by_which_metric_a_passage_is_positive(labelled: Labelled, tmp_path: Path) -> None:
+    card = DatasetCard.load(
+        export(labelled, "beir", tmp_path, source="gain-short", metric="f1", margin=0.2) / "README.md"
+    )
+    assert "| positive | F1 of the answer with it is higher by more than 0.2 |" in card.text
+    assert "| decoding of answers |" in card.text
+    assert "permutations" not in card.text

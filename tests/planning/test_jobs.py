@@ -34,6 +34,7 @@ QUERIES = {"queries", "part", "judged_only", "answered_only", "sample"}
 TESTSET = {"depth", "drop_query_document"}
 VECTORS = ("model", "pooling", "append_eos", "attention", "dimension", "normalize", "model_settings")
 PART = ("format", "pool", "percent", "seed")
+UNSET = {"reranker", "calibration", "ignore", "voting", "weights", "metric", "margin"}
 POOL = fields(Pool) - {"titles", "source"} | {"source.format", "source.path"}
 EXPECTED: list[tuple[str, dict[str, str], set[str]]] = [
     ("prepare_model", {"model": "llm"}, fields(Model)),
@@ -58,7 +59,7 @@ EXPECTED: list[tuple[str, dict[str, str], set[str]]] = [
     ("build_pool", {"pool": "found"}, POOL),
     ("divide_pool", {"pool": "part"}, {*(f"source.{key}" for key in PART), "shards", "method"}),
     ("divide_pool", {"pool": "unsure"}, {*(f"source.{key}" for key in (*PART, "between")), "shards", "method"}),
-    ("merge_labels", {"labels": "ranked"}, fields(Labels) - {"reranker", "calibration", "ignore", "voting", "weights"}),
+    ("merge_labels", {"labels": "ranked"}, fields(Labels) - UNSET),
     ("label_quality", {"labels": "ranked"}, {"labels", "source", "annotator"}),
     (
         "train",
@@ -178,6 +179,8 @@ LISTWISE = WRITTEN | {
     "rlhn": LISTED - {"permutations"},
     "snippet": ANSWERED,
     "arhn": LISTED,
+    "gain-short": ANSWERED,
+    "gain-sentence": ANSWERED,
 }
 POINTWISE = WRITTEN | {
     "relsel": {"pointwise.relevant_percent"},
@@ -191,6 +194,8 @@ POINTWISE = WRITTEN | {
     "rlhn": {"pointwise.margin"},
     "snippet": ANSWERED,
     "arhn": LISTED,
+    "gain-short": ANSWERED,
+    "gain-sentence": ANSWERED,
 }
 
 

@@ -20,7 +20,7 @@ from utility_annotation.audit.rates import GPU, Rates
 from utility_annotation.audit.sizes import Sizes
 from utility_annotation.audit.tables import RateTable, read_sizes, read_table
 from utility_annotation.audit.workload import Workloads
-from utility_annotation.labels.sources import is_graded
+from utility_annotation.labels.sources import is_graded, is_measured
 from utility_annotation.planning import annotation, answers, reranking, results, retrieval, selection, training
 from utility_annotation.planning.loading import load
 from utility_annotation.planning.plan import Plan
@@ -103,7 +103,7 @@ def jobs(configuration: Configuration) -> Iterator[Asked]:
     for stage in STAGES:
         if stage.startswith(QUESTION):
             yield annotation.rule(stage), first
-        elif is_graded(stage):  # a prompt per passage: by a model that does not think
+        elif is_graded(stage) or is_measured(stage):  # a prompt per passage: by a model that does not think
             yield annotation.rule(stage), {**first, "annotator": "llama-3.1-8b"}
     for model in results.shown_models(configuration):
         *_, backbone, name = model.split("/")

@@ -241,6 +241,10 @@ CHANGES: list[tuple[set[str], dict[str, Any]]] = [
         {"labels/useful/ignore": "relsel"},
     ),
     ({"merge_labels", "divide_pool", "export_labels"}, {"labels/by-selector/method": "platt"}),
+    (
+        {"merge_labels", "label_table", "export_labels"},
+        {"labels/gained/metric": "has-answer", "labels/gained/margin": 0.2},
+    ),
     # scores and calibration are input files
     ({"export_labels"}, {"labels/by-selector/calibration": "judged"}),
     ({"export_labels"}, {"labels/by-selector/reranker": "cross/human"}),

@@ -95,6 +95,7 @@ RAW: dict[str, Any] = {
         "ranked": {"pool": "rows", "source": "utilrank", "annotator": "point"},
         "given-truth": {"pool": "rows", "source": "utilsel-truth", "annotator": "list"},
         "likely": {"pool": "rows", "source": "replug", "annotator": "point"},
+        "gained": {"pool": "rows", "source": "gain-short", "annotator": "list", "metric": "f1"},
         "theirs": {"pool": "rows", "source": "file", "file": {"format": "trec", "path": "own/theirs.txt"}},
         "answerable": {"pool": "of-made", "source": "utilsel-truth", "annotator": "list"},
         "both": {"pool": "rows", "source": "union", "of": ["useful", "theirs"]},
@@ -162,7 +163,7 @@ RAW: dict[str, Any] = {
             "generators": ["list"],
         },
     },
-    "label_tables": {"sets": {"title": "Sets", "labels": ["useful", "ranked"]}},
+    "label_tables": {"sets": {"title": "Sets", "labels": ["useful", "ranked", "gained"]}},
     "cost_tables": {
         "costs": {"title": "Costs", "backbone": "encoder", "trainings": ["human", "useful"], "testset": "dev"}
     },

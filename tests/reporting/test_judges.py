@@ -26,6 +26,7 @@ RAW = {
         "ranked-more": {"pool": "p", "source": "utilrank", "annotator": "listwise", "top_percent": 60},
         "scored": {"pool": "p", "source": "utilrank", "annotator": "pointwise"},
         "likely": {"pool": "p", "source": "replug", "annotator": "listwise"},
+        "gained": {"pool": "p", "source": "gain-short", "annotator": "listwise", "metric": "em"},
         "own": {"pool": "p", "source": "file", "file": {"format": "trec", "path": "own.txt"}},
         "united": {"pool": "p", "source": "union", "of": ["useful", "own"]},
     },
@@ -52,6 +53,14 @@ def test_pointwise_ranking_brings_the_selection_whose_likelihoods_it_takes() -> 
 
 def test_a_union_brings_its_members_and_a_file_comes_last() -> None:
     assert judges("own", "united")["p"][-2:] == ["utilsel · listwise", "own"]
+
+
+def test_answers_that_a_metric_compares_choose_nothing_but_their_labels_do() -> None:
+    assert judges("gained") == {"p": ["gain-short · listwise", "gained"]}
+    (found,) = judges_of_pools(loading.load(RAW), ["gained"]).values()
+    answered, labelled = found
+    row = {"outcome": "ok", "docids": ["a", "b"], "scores": None}
+    assert (answered.positives(row), labelled.positives(row)) == (None, ["a", "b"])
 
 
 def test_a_pool_that_only_humans_judged_is_left_out() -> None:

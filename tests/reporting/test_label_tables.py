@@ -22,6 +22,7 @@ LABELS: dict[str, dict[str, Any]] = {
     "qwen-utilrank": {"source": "utilrank", "annotator": "qwen-2.5-32b-int8", "top_percent": 10},
     "qwen-utilrank-20": {"source": "utilrank", "annotator": "qwen-2.5-32b-int8", "top_percent": 20},
     "qwen-replug": {"source": "replug", "annotator": "qwen-2.5-32b-int8"},
+    "gained": {"source": "gain-short", "annotator": "qwen-2.5-32b-int8", "metric": "f1", "margin": 0.2},
 }
 PUBLISHED = Path(__file__).parents[2] / "resources" / "paper" / "published.csv"
 
@@ -52,6 +53,7 @@ QUALITIES = [
     quality("qwen-utilrank", 70.0, 0.5, 0, 0, 0, 0, completed=30),
     quality("qwen-utilrank-20", 40.0, 0.5, 0, 0, 0, 0),
     quality("qwen-replug", None, None, 0, 0, 0, 2),
+    quality("gained", 50.0, 0.3, 0, 0, 0, 0),
 ]
 
 
@@ -83,6 +85,10 @@ def test_a_row_per_label_set_with_its_strategy_and_figures() -> None:
         ["qwen-utilrank", qwen, "utilrank, 10 %", "70.0", "84.8", "2.9", "0.500", "0.0", "0.0", "15.0"],
         ["human", "", "human", "100.0", "84.8", "2.9", "", "", "", ""],
     ]
+
+
+def test_a_strategy_by_a_metric_of_answers_names_it_and_the_margin() -> None:
+    assert rows("gained")[1][:4] == ["gained", "qwen-2.5-32b-int8", "gain-short, F1 by 0.2", "50.0"]
 
 
 def test_ignored_passages_have_a_column_where_a_label_set_ignores_some(monkeypatch: pytest.MonkeyPatch) -> None:

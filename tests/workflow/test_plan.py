@@ -59,6 +59,7 @@ SHIPPED = {
     "own-corpus-rerank": ["own-corpus.yaml", "own-corpus-rerank.yaml"],
     "own-corpus-rerank-rag": ["own-corpus.yaml", "own-corpus-rerank.yaml", "own-corpus-rerank-rag.yaml"],
     "own-corpus-cascade": ["own-corpus.yaml", "own-corpus-cascade.yaml"],
+    "own-corpus-generators": ["own-corpus.yaml", "own-corpus-generators.yaml"],
     "own-documents": ["own-documents.yaml"],
     "own-documents-questions": ["own-documents.yaml", "own-documents-questions.yaml"],
     "own-documents-small": ["own-documents.yaml", "own-documents-small.yaml"],

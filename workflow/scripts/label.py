@@ -22,6 +22,7 @@ def merge(arguments: argparse.Namespace) -> None:
         doubts=list(map(Path, labels.doubt_shards(configuration, labels=name))),
         members=list(map(Path, labels.members(configuration, labels=name))),
         scores=list(map(Path, labels.scores(configuration, labels=name))),
+        truth=next(map(Path, labels.truth(configuration, labels=name)), None),
         calibration=next(map(Path, labels.calibration(configuration, labels=name)), None),
     )
     make_labels(jobs.merge_labels(configuration, labels=name), parts, arguments.output)

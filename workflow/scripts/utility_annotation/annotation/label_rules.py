@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from ..io.label_values import HIGHEST_GRADE, IGNORED, NEGATIVE
+from ..io.label_values import HIGHEST_GRADE, IGNORED, NEGATIVE, judgements
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +23,7 @@ class Listed:
         place: place of each passage in its query's list, from 0; shape (passages,).
         length: passages in the list of its query; shape (passages,).
         score: its score; NaN if the stage lists passages without scores; shape (passages,).
-        top_percent, relevance_level: the label set's settings of these names.
+        top_percent, relevance_level, margin: the label set's settings of these names.
     """
 
     place: npt.NDArray[np.int64]
@@ -31,6 +31,7 @@ class Listed:
     score: npt.NDArray[np.float32]
     top_percent: float
     relevance_level: int
+    margin: float
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class LabelRule:
 
     Attributes:
         column: the annotation column that lists passages: ``docids``, in the order of the reply, or ``scores``, one for
-            every candidate.
+            every candidate; or ``replies``, answers of which a metric makes such scores.
         label: the label of each listed passage, fp32; a candidate that is not listed has the label 0.
         soft: whether labels are likelihoods, without positives; only the loss ``kl`` takes them.
         ranked: whether the list orders the shown passages; ``top_percent`` of it are then positives.
@@ -47,7 +48,7 @@ class LabelRule:
             is negative. One whose score is null is doubtful, or its grade could not be read: it is ignored.
     """
 
-    column: Literal["docids", "scores"]
+    column: Literal["docids", "scores", "replies"]
     label: Callable[[Listed], npt.NDArray[np.float32]]
     soft: bool = False
     ranked: bool = False
@@ -58,6 +59,11 @@ class LabelRule:
         """Whether the scores are grades."""
         return self.highest > 0
 
+    @property
+    def measured(self) -> bool:
+        """Whether a metric of answers gives the scores."""
+        return self.column == "replies"
+
     def positives(self, docids: Sequence[str], top_percent: float) -> list[str]:
         """The positives among one query's listed passages; a soft rule has none."""
         if self.soft or self.column != "docids":
@@ -66,7 +72,7 @@ class LabelRule:
 
         number = len(docids)
         scores = np.full(number, np.nan, np.float32)
-        listed = Listed(np.arange(number), np.full(number, number), scores, top_percent, 1)
+        listed = Listed(np.arange(number), np.full(number, number), scores, top_percent, 1, 0.0)
         return [docid for docid, label in zip(docids, self.label(listed), strict=True) if label > 0]
 
 
@@ -94,6 +100,12 @@ def _grades(listed: Listed) -> npt.NDArray[np.float32]:
     return np.where(np.isnan(listed.score), IGNORED, grades).astype(np.float32)
 
 
+def _gains(listed: Listed) -> npt.NDArray[np.float32]:
+    import numpy as np
+
+    return judgements(listed.score > listed.margin, np.isnan(listed.score))
+
+
 SELECTED = LabelRule("docids", _selected)
 """Every passage of the selection is a positive."""
 
@@ -111,3 +123,9 @@ GRADES = LabelRule("scores", _grades, highest=HIGHEST_GRADE)
 
 VERDICTS = LabelRule("scores", _grades, highest=1)
 """The score says of each passage whether it is a positive."""
+
+GAINS = LabelRule("replies", _gains)
+"""A passage with which the LLM answers better than without any, by more than ``margin``, is a positive.
+
+One whose answer could not be read is ignored.
+"""

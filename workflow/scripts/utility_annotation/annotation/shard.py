@@ -72,8 +72,9 @@ def annotate(
       majority); unparsable (no reply has the requested form, retries included); truncated (the token limit cut the
       reply off); error (a request failed; with several permutations: all failed).
     - ``docids``: relsel, utilsel, utilsel-truth: the selection, in reply order (pointwise: best first). utilrank: all
-      shown passages, most useful first, and in the pool's order those that no reply names. An empty list if the outcome
-      is empty; null if nothing could be read, and in other stages.
+      shown passages, most useful first, and in the pool's order those that no reply names. gain-short, gain-sentence:
+      the passages whose answers ``replies`` has. An empty list if the outcome is empty; null if nothing could be read,
+      and in other stages.
     - ``named``: listwise utilrank: how many of the docids any reply names; they come first. If there are more docids,
       the ranking was completed, and labels leave out what was added. Null in other stages.
     - ``answer``: the pseudo-answer, also if it is truncated. Null in other stages.
@@ -82,7 +83,7 @@ def annotate(
       summed log-likelihood of the ground-truth answer (nats). Null in listwise stages.
     - ``whole_pool``: the stage was shown the whole pool because the relevance selection was empty or failed.
     - ``replies``: the raw replies, thinking included, one per permutation (the last one after retries; blank if it
-      failed); empty for likelihoods.
+      failed); empty for likelihoods. gain-short, gain-sentence: see :class:`.gains.AnswersAlone`.
     - ``attempts``: requests made for the query, retries included.
     - ``cut_words``: passages were cut to this many words to fit the model's context; null if none was cut.
     - ``prompt_tokens``, ``completion_tokens``: read and generated for this query, retries and stored results

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from ..settings import Annotator
-from .label_rules import GRADES, LIKELIHOODS, SELECTED, TOP_RANKED, VERDICTS, LabelRule
+from .label_rules import GAINS, GRADES, LIKELIHOODS, SELECTED, TOP_RANKED, VERDICTS, LabelRule
 from .names import TRUTH
 
 if TYPE_CHECKING:
@@ -137,6 +137,12 @@ def _answer_ranking(annotator: Annotator, prompt: PromptTemplate) -> Stage:
     return AnswerRanking(annotator, prompt)
 
 
+def _answers_alone(annotator: Annotator, prompt: PromptTemplate) -> Stage:
+    from .gains import AnswersAlone
+
+    return AnswersAlone(annotator, prompt)
+
+
 def _question(annotator: Annotator, prompt: PromptTemplate) -> Stage:
     from .questions import QuestionStage
 
@@ -247,6 +253,24 @@ STAGES: Mapping[str, StageEntry] = {
         make=_answer_ranking,
         labels=VERDICTS,
         runtime=360,
+    ),
+    "gain-short": StageEntry(
+        description="the passages with which an LLM answers better, in a few words, than without any",
+        reads=(),
+        listwise=Way("qa_short.j2", "answer", ANSWER_REPLY),
+        pointwise=Way("qa_short.j2", "answer", ANSWER_REPLY),
+        make=_answers_alone,
+        labels=GAINS,
+        runtime=720,
+    ),
+    "gain-sentence": StageEntry(
+        description="the passages with which an LLM answers better, in full sentences, than without any",
+        reads=(),
+        listwise=Way("qa_sentence.j2", "answer", ANSWER_REPLY),
+        pointwise=Way("qa_sentence.j2", "answer", ANSWER_REPLY),
+        make=_answers_alone,
+        labels=GAINS,
+        runtime=720,
     ),
     "question-natural": StageEntry(
         description="questions about a passage as a person would ask them",

@@ -108,6 +108,13 @@ def _each(function: Callable[[str, Sequence[str]], float], answered: Answered) -
     return Scores([function(*pair) for pair in zip(answered.answers, answered.references, strict=True)])
 
 
+def _has_answer(answered: Answered) -> Scores:
+    from .answer_match import AnswerMatcher
+
+    pairs = zip(answered.answers, answered.references, strict=True)
+    return Scores([float(AnswerMatcher(references).is_in(answer)) for answer, references in pairs])
+
+
 def _bleu(order: int, answered: Answered) -> Scores:
     bleu = answered.bleus[order - 1]
     return Scores(bleu.sentences, bleu.corpus, bleu.counts)
@@ -149,6 +156,11 @@ ANSWER_METRICS: dict[str, AnswerMetric] = {
         function=partial(_each, squad.f1),
         label="F1",
         description="F1 of the words, SQuAD's",
+    ),
+    "has-answer": AnswerMetric(
+        function=_has_answer,
+        label="Has answer",
+        description="whether it has all words of a ground-truth answer in a row, as DPR looks for them",
     ),
     "bleu-1": AnswerMetric(
         function=partial(_bleu, 1),

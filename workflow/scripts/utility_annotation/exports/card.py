@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from ..annotation.stages import STAGES
+from ..evaluation.answer_metrics import ANSWER_METRICS
 from ..labels.sources import descriptions, rule_of
 from ..reporting.markup import markdown_table
 from ..settings import Annotator, JobSettings, Labels, Model, Name, Pool, canonical
@@ -119,6 +120,9 @@ def _origin(settings: ExportSettings) -> list[tuple[str, str]]:
         rows.append(("positive", f"the first {labels.top_percent:g} % of the list, at least one"))
     if rule is not None and rule.highest > 1:
         rows.append(("positive", f"a grade of {labels.relevance_level} or more, of 0 to {rule.highest}"))
+    if labels.metric is not None:
+        label = ANSWER_METRICS[labels.metric].label
+        rows.append(("positive", f"{label} of the answer with it is higher by more than {labels.margin:g}"))
     if labels.ignore:
         rows.append(("ignored", IGNORED_BY.format(labels.ignore)))
     if settings.annotator:
@@ -130,7 +134,10 @@ def _origin(settings: ExportSettings) -> list[tuple[str, str]]:
             ("LLM", " as ".join(names) if names else (labels.annotator or "")),
             ("protocol", f"{annotator.protocol}, {annotator.engine}"),
         ]
-        if annotator.protocol == "listwise":
+        reply = STAGES[labels.source].way(annotator.protocol).reply
+        if reply == "answer":
+            rows.append(("decoding of answers", f"`{canonical(annotator.answer_sampling)}`"))
+        elif annotator.protocol == "listwise":
             rows.append(("decoding", f"`{canonical(annotator.sampling)}`, permutations: {annotator.permutations}"))
         if "answer" in STAGES[labels.source].reads:
             rows.append(("decoding of pseudo-answers", f"`{canonical(annotator.answer_sampling)}`"))

@@ -2,14 +2,15 @@
 
 A query's row in an annotation shard becomes one label per candidate: positive, or negative for the rest of the pool.
 What another stage of the same annotator selected (``ignore``) and the first one did not is doubtful, and so is ignored.
-For replug, the label is the log-likelihood of the ground-truth answer given the candidate.
+For replug, the label is the log-likelihood of the ground-truth answer given the candidate. For answers with and without
+a candidate, a metric decides (:mod:`.gains`).
 """
 
 from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -24,9 +25,11 @@ from ..annotation.names import READABLE
 from ..annotation.stages import STAGES
 from ..common.errors import InputError
 from ..common.progress import counted
+from ..io.answers import read_references
 from ..io.label_values import ignoring, is_positive
 from ..io.schemas import ANNOTATION, OUTCOMES
 from ..settings import Labels
+from .gains import with_gains
 from .shards import (
     ANNOTATE_AGAIN,
     BLOCK_QUERIES,
@@ -54,6 +57,8 @@ def merge_labels(
     annotations: Sequence[Path | str],
     doubts: Sequence[Path | str],
     output: Path | str,
+    *,
+    truth: Path | None = None,
 ) -> Merged:
     """Merge the shards of a pool and of one annotation stage into one file, see :func:`~.labels.shards.write_labels`.
 
@@ -69,6 +74,7 @@ def merge_labels(
         annotations: the annotation's shards, named as the pool's; none for human labels.
         doubts: the shards of the stage ``settings.ignore``, named as the pool's; none where nothing is ignored.
         output: the file to write.
+        truth: the ground-truth answers, for a rule whose scores a metric gives.
 
     Raises:
         InputError: the shards do not belong together, only one of them has some query or docid, or no query is left.
@@ -78,8 +84,10 @@ def merge_labels(
         for shards in (annotations if rule else None, doubts if settings.ignore else None)
     )
     chosen = chosen_queries(pools, settings.queries)
+    references = read_references(truth) if truth else {}
     with ThreadPoolExecutor(pa.cpu_count()) as threads:
-        labelled = threads.map(partial(_label_shard, settings, rule), map(Path, pools), annotated, doubted, chosen)
+        label_shard = partial(_label_shard, settings, rule, references)
+        labelled = threads.map(label_shard, map(Path, pools), annotated, doubted, chosen)
         shards = list(counted(labelled, "labelling", "shards", len(pools)))
     if without := sum(shard.without_doubts for shard in shards):
         logger.warning(
@@ -118,6 +126,7 @@ def pair_shards(
 def _label_shard(
     settings: Labels,
     rule: LabelRule | None,
+    truth: Mapping[str, Sequence[str]],
     pool_path: Path,
     annotation_path: Path | None,
     doubts_path: Path | None,
@@ -133,7 +142,10 @@ def _label_shard(
         ranks = np.where(is_positive(labels), to_numpy(pc.struct_field(candidates, "rank")), 0)
     else:
         annotation = _read_annotation(settings.source, rule, annotation_path, pool)
-        outcomes = pa.array(["ok"] if rule.column == "scores" else READABLE)
+        if rule.measured:
+            assert settings.metric is not None, "the configuration requires it"
+            annotation = with_gains(annotation, pool, truth, settings.metric, annotation_path)
+        outcomes = pa.array(READABLE if rule.column == "docids" else ["ok"])
         usable = to_numpy(pc.is_in(annotation["outcome"], outcomes))
         keep = chosen & usable
         unusable = annotation["outcome"].filter(pa.array(chosen & ~usable))
@@ -158,7 +170,8 @@ def _doubtful(settings: Labels, stage: str, path: Path, pool: pa.Table) -> tuple
 def _read_annotation(source: str, rule: LabelRule, path: Path, pool: pa.Table) -> pa.Table:
     """The shard's rows in the pool's order: query_id, outcome, named and the column of the rule."""
     column = rule.column
-    annotation = ANNOTATION.read(path, ["query_id", "outcome", "named", column]).combine_chunks()
+    columns = dict.fromkeys(["query_id", "outcome", "named", column, *(["docids"] if rule.measured else [])])
+    annotation = ANNOTATION.read(path, list(columns)).combine_chunks()
     place = pc.index_in(pool["query_id"], value_set=annotation["query_id"])
     missing = pc.filter(pool["query_id"], pc.is_null(place))
     if len(missing):
@@ -210,10 +223,10 @@ def _block_labels(
     settings: Labels, rule: LabelRule, annotation: pa.Table, path: Path, pool: pa.Table
 ) -> tuple[np.ndarray, np.ndarray]:
     rows = np.flatnonzero(to_numpy(pc.equal(annotation["outcome"], "ok")))
-    listed = annotation[rule.column].take(pa.array(rows))
+    scored = rule.column != "docids"
+    listed = annotation["scores" if scored else "docids"].take(pa.array(rows))
     lengths = lengths_of(listed)
     entries = flat(listed)
-    scored = rule.column == "scores"
     places = _find(np.repeat(rows, lengths), pc.struct_field(entries, "docid") if scored else entries, pool, path)
     labels = np.zeros(int(lengths_of(pool["candidates"]).sum()), np.float32)
     ranks = np.zeros(len(labels), np.int32)
@@ -232,6 +245,7 @@ def _block_labels(
             else np.full(len(places), np.nan, np.float32),
             top_percent=settings.top_percent,
             relevance_level=settings.relevance_level,
+            margin=settings.margin,
         )
     )
     return labels, ranks
@@ -264,8 +278,11 @@ def _scores(
 ) -> np.ndarray:
     """The scores of ``entries``, and NaN for a grade that is null.
 
-    Refuses a grade that is not on the scale; of likelihoods, a query that lacks one, and one that is no number.
+    So is a gain of an answer that could not be read. Refuses a grade that is not on the scale; of likelihoods, a query
+    that lacks one, and one that is no number.
     """
+    if rule.measured:
+        return to_numpy(pc.fill_null(pc.struct_field(entries, "score"), np.nan))
     if rule.graded:
         return _grades(rule, entries, path)
     ok = to_numpy(pc.equal(annotation["outcome"], "ok"))

@@ -31,6 +31,7 @@ class Parts:
         members: the label files of the sets that it is made of, in order.
         scores: a reranker's scores of each shard, named as the pool's; none for other sources.
         calibration: how they become probabilities.
+        truth: the ground-truth answers with which a metric compares those of the stage; None where none does.
     """
 
     pools: Sequence[Path]
@@ -39,6 +40,7 @@ class Parts:
     members: Sequence[Path] = ()
     scores: Sequence[Path] = ()
     calibration: Path | None = None
+    truth: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ def make_labels(settings: Labels, parts: Parts, output: Path) -> Merged:
     from .merge import merge_labels
 
     rule = rule_of(settings.source)
-    return merge_labels(settings, rule, parts.pools, parts.annotations, parts.doubts, output)
+    return merge_labels(settings, rule, parts.pools, parts.annotations, parts.doubts, output, truth=parts.truth)
 
 
 def rule_of(source: str) -> LabelRule | None:
@@ -147,6 +149,12 @@ def is_graded(source: str) -> bool:
     """Whether a source's labels are grades, of which a label set says which are positive."""
     rule = rule_of(source)
     return rule is not None and rule.graded
+
+
+def is_measured(source: str) -> bool:
+    """Whether a metric of answers decides a source's labels."""
+    rule = rule_of(source)
+    return rule is not None and rule.measured
 
 
 def highest_grade(source: str) -> int:
@@ -173,5 +181,5 @@ def stages_of(labels: Labels, protocol: str) -> list[str]:
 
 
 def needs_truth(source: str) -> bool:
-    """Whether the source's stage gets the ground-truth answer, which a human wrote."""
-    return source in STAGES and TRUTH in STAGES[source].reads
+    """Whether a source's labels rest on ground-truth answers, which a human wrote."""
+    return is_measured(source) or (source in STAGES and TRUTH in STAGES[source].reads)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from ..annotation.names import TRUTH
 from ..annotation.stages import STAGES
 from ..settings import Configuration, JobSettings, Labels, Name, QuerySubset
-from .sources import SOURCES, stages_of
+from .sources import SOURCES, needs_truth, stages_of
 
 
 class Work(JobSettings):
@@ -58,7 +57,7 @@ def work_of_labels(configuration: Configuration, name: str, within: tuple[QueryS
     protocol = configuration.annotators[labels.annotator].protocol
     # a stage that finds another's likelihoods in the store computes nothing itself
     stages = [name for name in stages_of(labels, protocol) if STAGES[name].way(protocol).shares is None]
-    kinds = (*(["answers"] if TRUTH in STAGES[labels.source].reads else []), *stages)
+    kinds = (*(["answers"] if needs_truth(labels.source) else []), *stages)
     return [
         Work(kind=kind, pool=labels.pool, annotator=None if kind == "answers" else labels.annotator, queries=queries)
         for kind in kinds

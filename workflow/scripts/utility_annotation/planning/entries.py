@@ -70,7 +70,8 @@ def merge_labels(configuration: Configuration, *, labels: str) -> list[str]:
     made = of_source if settings.source in SOURCES else f"{_STAGES}[{settings.source}].labels"
     doubts = [f"{_STAGES}[{settings.ignore}].labels"] if settings.ignore else []
     method = _method(settings.method if settings.source == "selector" else None)
-    return [_SOURCES, _STAGES, _FORMATS, made, *doubts, method, *_reader(settings.file, "judgements")]
+    metric = f"{_ANSWER_METRICS}[{settings.metric}].function" if settings.metric else _ANSWER_METRICS
+    return [_SOURCES, _STAGES, _FORMATS, made, *doubts, method, metric, *_reader(settings.file, "judgements")]
 
 
 def divide_pool(configuration: Configuration, *, pool: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..annotation.stages import STAGES
-from ..labels.sources import is_graded, rule_of
+from ..labels.sources import is_graded, is_measured, rule_of
 from ..settings import Configuration, Settings
 from ..training.losses import LOSSES
 from ..training.rerankers import SCORES
@@ -55,6 +55,8 @@ def _without_effect(configuration: Configuration) -> Iterator[tuple[str, Setting
             yield f"labels.{name}", labels, ("top_percent",), f"on labels of source {labels.source}"
         if labels.source != "file" and not is_graded(labels.source):
             yield f"labels.{name}", labels, ("relevance_level",), f"on labels of source {labels.source}"
+        if not is_measured(labels.source):
+            yield f"labels.{name}", labels, ("metric", "margin"), f"on labels of source {labels.source}"
         if labels.source != "selector":
             yield f"labels.{name}", labels, ("method",), f"on labels of source {labels.source}"
         if labels.source not in ("selector", "vote"):

@@ -308,7 +308,7 @@ def judge_agreement(configuration: Configuration, *, table: str) -> AgreementSet
 def label_table(configuration: Configuration, *, label_table: str) -> LabelTableSettings:
     """A label table and what it shows of its label sets' settings."""
     table = configuration.label_tables[label_table]
-    keys = ("source", "annotator", "top_percent", "relevance_level", "ignore")
+    keys = ("source", "annotator", "top_percent", "relevance_level", "ignore", "metric", "margin")
     shown = {name: configuration.labels[name].only(*keys) for name in table.labels}
     return LabelTableSettings.model_construct(  # what was left out of a label set is not to be checked
         table=table, labels=shown, work=work.label_table_work(configuration, label_table=label_table)

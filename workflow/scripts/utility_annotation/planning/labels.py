@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..annotation.stages import STAGES
 from ..common.errors import InputError
-from ..labels.sources import is_narrowed, is_soft
+from ..labels.sources import is_measured, is_narrowed, is_soft
 from ..settings import Configuration
 from . import annotation, data, pools
 
@@ -80,6 +80,13 @@ def calibration(configuration: Configuration, *, labels: str) -> list[str]:
     """How these scores become probabilities."""
     settings = configuration.labels[labels]
     return [pools.calibration(settings.reranker, str(settings.calibration))] if settings.source == "selector" else []
+
+
+def truth(configuration: Configuration, *, labels: str) -> list[str]:
+    """The ground-truth answers with which a metric compares those of an annotation; none where no metric does."""
+    settings = configuration.labels[labels]
+    pool = configuration.pools[settings.pool]
+    return [data.split_file("answers", pool.dataset, pool.split)] if is_measured(settings.source) else []
 
 
 def outside_files(configuration: Configuration, *, labels: str) -> list[str]:

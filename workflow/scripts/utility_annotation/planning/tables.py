@@ -10,7 +10,7 @@ from typing import Protocol
 
 from ..annotation.stages import STAGES
 from ..common.errors import InputError
-from ..evaluation.answer_metrics import ANSWER_METRICS
+from ..evaluation.answer_metrics import ANSWER_METRICS, AnswerMetric
 from ..evaluation.answer_work import WORK
 from ..evaluation.metric_names import METRICS, parse
 from ..io.formats import FORMATS, Kind, wrong_columns, wrong_ids
@@ -40,6 +40,7 @@ def choices() -> dict[str, dict[str, str]]:
         "pools.*.source.examples.format": _descriptions(_holding("queries")),
         "labels.*.source": descriptions(),
         "labels.*.ignore": {stage: STAGES[stage].description for stage in selecting_stages()},
+        "labels.*.metric": _descriptions(of_one_answer()),
         "labels.*.file.format": _descriptions(_holding("judgements")),
         "backbones.*.pooling": _descriptions(POOLINGS),
         "rerankers.*.score": _descriptions(SCORES),
@@ -49,6 +50,11 @@ def choices() -> dict[str, dict[str, str]]:
         "qa.*.metrics": _descriptions(ANSWER_METRICS),
         "tables.*.answer_work": _descriptions(WORK),
     }
+
+
+def of_one_answer() -> dict[str, AnswerMetric]:
+    """The metrics that say of a single answer how good it is, and need no encoder."""
+    return {name: metric for name, metric in ANSWER_METRICS.items() if not metric.needs_encoder and not metric.pooled}
 
 
 def _descriptions(table: Mapping[str, _Described]) -> dict[str, str]:
@@ -80,6 +86,12 @@ def problems(configuration: Configuration) -> Iterator[str]:
                 f"labels.{name}.relevance_level is {labels.relevance_level}, and the highest grade of source "
                 f"{labels.source} is {rule.highest}"
             )
+        if rule is not None and rule.measured:
+            known = of_one_answer()
+            if labels.metric is None:
+                yield f"labels.{name}: labels of source {labels.source} need `metric`; known: {', '.join(known)}"
+            else:
+                yield from _unknown(f"labels.{name}.metric", labels.metric, known, "metrics of a single answer")
         if labels.ignore is not None:
             yield from _unknown(f"labels.{name}.ignore", labels.ignore, selecting_stages(), "stages that select")
             if is_soft(labels.source):

@@ -10,7 +10,7 @@ from pydantic import Field
 from ..annotation.label_rules import LabelRule
 from ..annotation.names import READABLE
 from ..annotation.stages import STAGES
-from ..labels.sources import stages_of
+from ..labels.sources import is_measured, stages_of
 from ..settings import Configuration, JobSettings, Labels, Name
 
 
@@ -46,8 +46,9 @@ class Judge(JobSettings):
 
     @property
     def rule(self) -> LabelRule | None:
-        """How the stage's result becomes labels; None for a stage that says nothing about passages."""
-        return None if self.stage is None else STAGES[self.stage].labels
+        """How the stage's result becomes labels; None for a stage that by itself says nothing about passages."""
+        rule = None if self.stage is None else STAGES[self.stage].labels
+        return None if rule is not None and rule.measured else rule
 
     @property
     def soft(self) -> bool:
@@ -137,7 +138,7 @@ def judges_of_pools(configuration: Configuration, labels: Iterable[str]) -> dict
 
 
 def _judges(configuration: Configuration, name: str, labels: Labels) -> Iterator[Judge]:
-    if labels.source == "file":
+    if labels.source == "file" or is_measured(labels.source):
         yield Judge(labels=name)
     if labels.annotator is None:
         return

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..common.importing import large_packages
+from ..evaluation.answer_metrics import ANSWER_METRICS
 from ..labels.cost import Records
 from ..labels.sources import rule_of
 from ..settings import Labels, LabelTable
@@ -74,6 +75,9 @@ def label_cells(
             row = row if labels.top_percent == _DEFAULT_PERCENT else ""  # the paper's table has no other
         if rule is not None and rule.highest > 1:
             strategy = f"{labels.source}, grade {labels.relevance_level}"
+        if labels.metric is not None:
+            more = f" by {labels.margin:g}" if labels.margin else ""
+            strategy = f"{labels.source}, {ANSWER_METRICS[labels.metric].label}{more}"
         if labels.ignore is not None:
             strategy, row = f"{strategy}, {labels.ignore} ignored", ""  # nor one that leaves candidates out
         figures = _figures(by_name[name]) | beside.get(name, {})

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from .base import Name, Settings, TwoNames
 from .data import Source
+from .metrics import MetricName
 
 
 class QuerySubset(Settings):
@@ -79,6 +80,19 @@ class Labels(Settings):
         ge=1,
         description="file, and stages that grade: the lowest grade that is positive. Human labels take the "
         "`relevance_level` of their pool.",
+    )
+    metric: MetricName | None = Field(
+        None,
+        exclude_if=lambda metric: metric is None,
+        description="gain-short, gain-sentence: the metric that compares answers with the ground truth.",
+    )
+    margin: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        exclude_if=lambda margin: margin == 0,
+        description="gain-short, gain-sentence: a passage is positive if the metric of the answer with it is higher by "
+        "more than this than that of the answer without any passage.",
     )
     unknown_passages: Literal["error", "drop"] = Field(
         "error",
