@@ -166,7 +166,7 @@ EXPECTED: list[tuple[Callable[..., Any], dict[str, str], Any]] = [
     (
         results.label_table_quality,
         {"label_table": "sets"},
-        ["results/quality/useful.json", "results/quality/ranked.json"],
+        ["results/quality/useful.json", "results/quality/ranked.json", "results/quality/gained.json"],
     ),
     (results.label_table_published, {"label_table": "sets"}, []),
     (
@@ -199,7 +199,7 @@ EXPECTED: list[tuple[Callable[..., Any], dict[str, str], Any]] = [
             ),
         ],
     ),
-    (report.label_files, {"pool": "rows"}, []),
+    (report.label_files, {"pool": "rows"}, ["results/labels/gained.parquet"]),
     (
         exports.shown_metrics,
         {"backbone": "encoder", "training": "human"},
@@ -449,7 +449,7 @@ def test_every_label_set_has_its_quality() -> None:
 
 def test_the_report_shows_the_annotations_behind_what_it_shows() -> None:
     assert report.shown_testsets(WHOLE) == ["dev", "labelled", "judged"]
-    assert report.shown_labels(WHOLE) == ["asked", "few", "human", "judged", "ranked", "useful"]
+    assert report.shown_labels(WHOLE) == ["asked", "few", "gained", "human", "judged", "ranked", "useful"]
     stages = {
         pool: [(judge.annotator, judge.stage) for judge in judges] for pool, judges in report.judges(WHOLE).items()
     }
@@ -457,8 +457,9 @@ def test_the_report_shows_the_annotations_behind_what_it_shows() -> None:
         "found": [("list", "relsel")],
         "dev": [("served", "relsel")],
         "rows": [
+            *(("list", stage) for stage in ("relsel", "answer", "utilsel", "gain-short")),
             *(("point", stage) for stage in ("relsel", "answer", "utilsel", "utilrank")),
-            *(("list", stage) for stage in ("relsel", "answer", "utilsel")),
+            (None, None),  # the labels that a metric makes of gain-short
         ],
     }
     assert report.samples(WHOLE) == [f"results/report/annotations/{pool}.json" for pool in stages]

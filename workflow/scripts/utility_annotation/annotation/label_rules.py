@@ -64,6 +64,12 @@ class LabelRule:
         """Whether a metric of answers gives the scores."""
         return self.column == "replies"
 
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """The keys of a label set that it reads and others may not."""
+        graded, ranked = ("relevance_level",) * self.graded, ("top_percent",) * self.ranked
+        return (*graded, *ranked, *(("metric", "margin") if self.measured else ()))
+
     def positives(self, docids: Sequence[str], top_percent: float) -> list[str]:
         """The positives among one query's listed passages; a soft rule has none."""
         if self.soft or self.column != "docids":

@@ -9,7 +9,7 @@ import yaml
 
 from ..annotation.stages import STAGES
 from ..evaluation.answer_metrics import ANSWER_METRICS
-from ..labels.sources import descriptions, rule_of
+from ..labels.sources import descriptions, members_of, rule_of
 from ..reporting.markup import markdown_table
 from ..settings import Annotator, JobSettings, Labels, Model, Name, Pool, canonical
 from ..settings.hub import shown
@@ -110,7 +110,7 @@ def _origin(settings: ExportSettings) -> list[tuple[str, str]]:
         rows.append(("questions", f"a random {labels.queries.percent:g} %, seed {labels.queries.seed}"))
     if labels.of:
         rows.append((f"{labels.source} of", ", ".join(labels.of)))
-    if labels.source == "vote":
+    if members_of(labels.source) == "voters":
         weights = ", ".join(f"{name} {weight:g}" for name, weight in labels.weights.items())
         rows.append(("positive", f"from {labels.threshold:g}, by {labels.voting}{weights and f' ({weights})'}"))
     if labels.file:

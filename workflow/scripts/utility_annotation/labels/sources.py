@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ..annotation.label_rules import LabelRule
 from ..annotation.names import TRUTH
@@ -51,13 +51,19 @@ class LabelSource:
         description: what its labels are; ends a sentence such as "a passage is positive by …".
         make: writes the labels of a pool.
         human: whether humans judged every candidate of the pool.
-        members: whether it is made of other label sets.
+        needs: keys of a label set without which there are no such labels, and which other sources do not have.
+        settings: further keys that it reads and others may not.
+        members: what the label sets are to it that it is made of: ``united`` (of the same pool, and on one scale),
+            ``voters`` (of the same pool), or ``in turn`` (of the pool or of parts of it, and on one scale); None where
+            it is made of none.
     """
 
     description: str
     make: Callable[[Labels, Parts, Path], Merged]
     human: bool = False
-    members: bool = False
+    needs: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    members: Literal["united", "voters", "in turn"] | None = None
 
 
 def _of_humans(settings: Labels, parts: Parts, output: Path) -> Merged:
@@ -99,15 +105,33 @@ def _of_cascade(settings: Labels, parts: Parts, output: Path) -> Merged:
 
 SOURCES: Mapping[str, LabelSource] = {
     "human": LabelSource(description="the human positives of the pool", make=_of_humans, human=True),
-    "union": LabelSource(description="what any of several label sets calls positive", make=_of_union, members=True),
-    "vote": LabelSource(description="a vote of several label sets", make=_of_vote, members=True),
-    "file": LabelSource(description="labels of others, read from a file", make=_of_file),
+    "union": LabelSource(
+        description="what any of several label sets calls positive", make=_of_union, needs=("of",), members="united"
+    ),
+    "vote": LabelSource(
+        description="a vote of several label sets",
+        make=_of_vote,
+        needs=("of",),
+        settings=("voting", "weights", "threshold"),
+        members="voters",
+    ),
+    "file": LabelSource(
+        description="labels of others, read from a file",
+        make=_of_file,
+        needs=("file",),
+        settings=("relevance_level", "unknown_passages"),
+    ),
     "selector": LabelSource(
         description="the calibrated scores of a reranker, which was trained on the labels of other questions",
         make=_of_selector,
+        needs=("reranker", "calibration"),
+        settings=("method", "threshold"),
     ),
     "cascade": LabelSource(
-        description="the first of several label sets that labels the question", make=_of_cascade, members=True
+        description="the first of several label sets that labels the question",
+        make=_of_cascade,
+        needs=("of",),
+        members="in turn",
     ),
 }
 """The sources that are not annotation stages, by name."""
@@ -163,9 +187,17 @@ def highest_grade(source: str) -> int:
     return rule.highest if rule is not None and rule.graded else 1
 
 
-def made_of_others(source: str) -> bool:
-    """Whether a source's labels are made of other label sets."""
-    return source in SOURCES and SOURCES[source].members
+def members_of(source: str) -> str | None:
+    """What a source's members are to it, see :class:`LabelSource`; None where it is made of no other label sets."""
+    return SOURCES[source].members if source in SOURCES else None
+
+
+def keys_of(source: str) -> tuple[str, ...]:
+    """The keys of a label set that this source reads and others may not, beside what it needs."""
+    rule = rule_of(source)
+    if rule is not None:
+        return (*rule.settings, "ignore")
+    return SOURCES[source].settings if source in SOURCES else ()
 
 
 def is_narrowed(source: str) -> bool:

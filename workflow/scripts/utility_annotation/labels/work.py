@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..annotation.stages import STAGES
 from ..settings import Configuration, JobSettings, Labels, Name, QuerySubset
-from .sources import SOURCES, needs_truth, stages_of
+from .sources import SOURCES, members_of, needs_truth, stages_of
 
 
 class Work(JobSettings):
@@ -43,11 +43,9 @@ def work_of_labels(configuration: Configuration, name: str, within: tuple[QueryS
     queries = (*within, labels.queries)
     if labels.source == "file":
         return None
-    if labels.source in ("union", "vote"):
-        members = [work_of_labels(configuration, member, queries) for member in labels.of]
-        return None if None in members else [work for member in members for work in member or ()]
-    if labels.source == "cascade":  # members may be of parts of the pool, so that a share of it is not theirs
-        members = [work_of_labels(configuration, member) for member in labels.of]
+    if kind := members_of(labels.source):
+        of_member = () if kind == "in turn" else queries  # a part of the pool is no share of a member's own part
+        members = [work_of_labels(configuration, member, of_member) for member in labels.of]
         return None if None in members else [work for member in members for work in member or ()]
     if labels.source == "selector":
         return _work_of_selector(configuration, labels)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..annotation.stages import STAGES
-from ..labels.sources import is_graded, is_measured, rule_of
+from ..labels.sources import descriptions, keys_of
 from ..settings import Configuration, Settings
 from ..training.losses import LOSSES
 from ..training.rerankers import SCORES
 from . import reranking
+
+_OF_SOME_SOURCES = tuple(dict.fromkeys(key for source in descriptions() for key in keys_of(source)))
+"""The keys of a label set that some sources read."""
 
 
 def problems(configuration: Configuration) -> Iterator[str]:
@@ -50,25 +52,12 @@ def _without_effect(configuration: Configuration) -> Iterator[tuple[str, Setting
         unread = "sampling" if annotator.protocol == "pointwise" else "pointwise"
         yield f"annotators.{name}", annotator, (unread,), f"under the protocol {annotator.protocol}"
     for name, labels in configuration.labels.items():
-        rule = rule_of(labels.source)
-        if rule is None or not rule.ranked:
-            yield f"labels.{name}", labels, ("top_percent",), f"on labels of source {labels.source}"
-        if labels.source != "file" and not is_graded(labels.source):
-            yield f"labels.{name}", labels, ("relevance_level",), f"on labels of source {labels.source}"
-        if not is_measured(labels.source):
-            yield f"labels.{name}", labels, ("metric", "margin"), f"on labels of source {labels.source}"
-        if labels.source != "selector":
-            yield f"labels.{name}", labels, ("method",), f"on labels of source {labels.source}"
-        if labels.source not in ("selector", "vote"):
-            yield f"labels.{name}", labels, ("threshold",), f"on labels of source {labels.source}"
-        if labels.source != "vote":
-            yield f"labels.{name}", labels, ("voting", "weights"), f"on labels of source {labels.source}"
-        elif labels.voting != "share":
+        of_others = tuple(key for key in _OF_SOME_SOURCES if key not in keys_of(labels.source))
+        yield f"labels.{name}", labels, of_others, f"on labels of source {labels.source}"
+        if labels.voting != "share" and "voting" not in of_others:
             yield f"labels.{name}", labels, ("weights",), f"with voting: {labels.voting}"
-        if labels.source not in STAGES or labels.ignore == labels.source:
+        if labels.ignore == labels.source:
             yield f"labels.{name}", labels, ("ignore",), f"on labels of source {labels.source}"
-        if labels.source != "file":
-            yield f"labels.{name}", labels, ("unknown_passages",), f"on labels of source {labels.source}"
     for name, reranker in configuration.rerankers.items():
         others = tuple(key for score, way in SCORES.items() if score != reranker.score for key in way.settings)
         yield f"rerankers.{name}", reranker, others, f"with score {reranker.score}"

@@ -16,7 +16,7 @@ from ..common.errors import InputError
 from ..evaluation.settings import EvaluateAnswersSettings, EvaluateSettings, MatchSettings, MergeQrelsSettings
 from ..labels.annotators import judges_of_testset, shared_judges
 from ..labels.settings import AgreementSettings, QualitySettings
-from ..labels.sources import is_soft
+from ..labels.sources import is_soft, members_of
 from ..labels.work import work_of_labels
 from ..pools.settings import DivideSettings, DuplicateSettings, MiningSettings
 from ..reporting.settings import (
@@ -148,7 +148,8 @@ def merge_labels(configuration: Configuration, *, labels: str) -> Labels:
 def label_quality(configuration: Configuration, *, labels: str) -> QualitySettings:
     """Which label set is compared with human labels."""
     settings = configuration.labels[labels]
-    vote = settings.only("pool", "source", "of", "queries") if settings.source == "vote" else None
+    voted = members_of(settings.source) == "voters"
+    vote = settings.only("pool", "source", "of", "queries") if voted else None
     return QualitySettings(labels=labels, source=settings.source, annotator=settings.annotator, vote=vote)
 
 

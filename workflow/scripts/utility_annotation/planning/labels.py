@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..annotation.stages import STAGES
 from ..common.errors import InputError
-from ..labels.sources import is_measured, is_narrowed, is_soft
+from ..labels.sources import is_measured, is_narrowed, is_soft, members_of
 from ..settings import Configuration
 from . import annotation, data, pools
 
@@ -65,7 +65,8 @@ def people(configuration: Configuration, *, labels: str) -> list[str]:
 
 def voters(configuration: Configuration, *, labels: str) -> list[str]:
     """The label files whose votes a label set counts."""
-    return members(configuration, labels=labels) if configuration.labels[labels].source == "vote" else []
+    voted = members_of(configuration.labels[labels].source) == "voters"
+    return members(configuration, labels=labels) if voted else []
 
 
 def scores(configuration: Configuration, *, labels: str) -> list[str]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from ..annotation.stages import STAGES
-from ..labels.sources import highest_grade, is_soft, made_of_others, needs_truth
+from ..labels.sources import highest_grade, is_soft, members_of, needs_truth
 from ..settings import (
     BM25,
     EXTERNAL,
@@ -187,14 +187,14 @@ def _labels(configuration: Configuration, name: str, labels: Labels) -> Iterator
         if united is None:
             continue
         of_part = configuration.pools.get(united.pool)
-        part = labels.source == "cascade" and of_part is not None and of_part.source.pool == labels.pool
+        part = members_of(labels.source) == "in turn" and of_part is not None and of_part.source.pool == labels.pool
         if united.pool != labels.pool and not part:
             yield f"{place}: labels.{member} are of another pool"
-        if is_soft(united.source) or made_of_others(united.source):
+        if is_soft(united.source) or members_of(united.source):
             yield f"{place}: labels of source {united.source} cannot be members"
     members = [configuration.labels[member] for member in labels.of if member in configuration.labels]
     scales = {highest_grade(member.source) for member in members}
-    if len(scales) > 1 and labels.source != "vote":
+    if len(scales) > 1 and members_of(labels.source) != "voters":
         yield f"{place}.of: labels with grades up to {max(scales)} and up to {min(scales)} are on different scales"
 
 

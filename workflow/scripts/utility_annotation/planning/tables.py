@@ -15,8 +15,8 @@ from ..evaluation.answer_work import WORK
 from ..evaluation.metric_names import METRICS, parse
 from ..io.formats import FORMATS, Kind, wrong_columns, wrong_ids
 from ..labels.calibration import METHODS
-from ..labels.sources import descriptions, is_soft, rule_of
-from ..settings import Configuration, QuestionAnswering, Source, Testset, Training
+from ..labels.sources import SOURCES, descriptions, is_soft, rule_of
+from ..settings import Configuration, Labels, QuestionAnswering, Source, Testset, Training
 from ..settings.base import nearest
 from ..training.losses import LOSSES
 from ..training.pooling import POOLINGS
@@ -80,6 +80,7 @@ def problems(configuration: Configuration) -> Iterator[str]:
         if labels.source in descriptions() and (labels.source in STAGES) != (labels.annotator is not None):
             needs = "need" if labels.source in STAGES else "must have no"
             yield f"labels.{name}: labels of source {labels.source} {needs} `annotator`"
+        yield from _needed(f"labels.{name}", labels)
         rule = rule_of(labels.source)
         if rule is not None and rule.graded and labels.relevance_level > rule.highest:
             yield (
@@ -112,6 +113,16 @@ def problems(configuration: Configuration) -> Iterator[str]:
             yield from _unknown(f"tables.{name}.answer_work", work, WORK, "columns about the work")
     for name, task in configuration.qa.items():
         yield from _question_answering(f"qa.{name}", task)
+
+
+def _needed(place: str, labels: Labels) -> Iterator[str]:
+    """Keys without which a source has no labels, and those that only others need."""
+    needed = SOURCES[labels.source].needs if labels.source in SOURCES else ()
+    for key in dict.fromkeys(key for source in SOURCES.values() for key in source.needs):
+        if bool(getattr(labels, key)) != (key in needed):
+            yield f"{place}: labels of source {labels.source} {'need' if key in needed else 'have no'} `{key}`"
+    if len(labels.of) == 1:
+        yield f"{place}.of: name two label sets or more"
 
 
 def _unknown(place: str, name: str, table: Iterable[str], kind: str) -> Iterator[str]:

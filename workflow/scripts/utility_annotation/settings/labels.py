@@ -102,15 +102,9 @@ class Labels(Settings):
     queries: QuerySubset = Field(QuerySubset(), description="Which queries are labelled.")
 
     @model_validator(mode="after")
-    def _source_has_what_it_needs(self) -> Labels:
-        if (self.source in ("union", "vote", "cascade")) != (len(self.of) > 1):
-            raise ValueError("labels of source union, vote or cascade need two label sets or more as `of`, others none")
+    def _voters_are_enough_and_known(self) -> Labels:
         if self.voting == "dawid-skene" and len(self.of) == 2:
             raise ValueError("`voting: dawid-skene` needs three label sets or more: of two, nothing says who is right")
         if strangers := self.weights.keys() - set(self.of):
             raise ValueError(f"`weights` names {min(strangers)!r}, which is not in `of`")
-        if (self.source == "selector") != bool(self.reranker and self.calibration):
-            raise ValueError("labels of source selector need `reranker` and `calibration`, others have none")
-        if (self.source == "file") != (self.file is not None):
-            raise ValueError("labels of source file need `file`, others must have none")
         return self
