@@ -60,7 +60,7 @@ def test_a_passage_whose_answer_is_all_thought_is_not_listed(root: Path) -> None
     results = said("</think>Nobody", "<think>The", "</think>Captain", cut_off=1)
     made = stage(root, thinking=True)
     row = made.row(ITEM, results)
-    assert (row["outcome"], row["docids"], row["replies"]) == ("ok", ["b"], ["Nobody", "Captain"])
+    assert (row["outcome"], row["docids"], row["replies"]) == ("ok", ["b"], ["Nobody", "Captain", ""])
     assert made.unreadable(ITEM, results) == []  # a retry would be cut off as well
 
 

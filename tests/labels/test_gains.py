@@ -30,7 +30,7 @@ POOL: Pool = {
 }
 TRUTH = {"q1": ["the Nile", "River Nile"], "q2": ["42"]}
 ANSWERED: dict[str, dict[str, Any]] = {
-    "q1": {"docids": ["a", "b", "d"], "replies": ["the Amazon", "Nile.", "the Amazon", "the long Nile river"]},
+    "q1": {"docids": ["a", "b", "d"], "replies": ["the Amazon", "Nile.", "the Amazon", "the long Nile river", ""]},
     "q2": {"docids": ["a", "b"], "replies": ["It is 42", "41", "42"]},
     "q3": {"docids": ["a", "b"], "replies": ["no", "yes", "no"]},
 }

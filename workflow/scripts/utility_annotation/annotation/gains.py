@@ -48,8 +48,9 @@ class AnswersAlone:
     def row(self, item: Item, results: Sequence[Completion]) -> dict[str, Any]:
         """``docids`` are the passages whose answer could be read; ``replies`` the answer without a passage, and theirs.
 
-        Thoughts are left out of the answers. An answer that the token limit cut off is kept. A question is unparsable
-        or truncated if the answer without a passage is all thought, or all others are.
+        Thoughts are left out of the answers. An answer that the token limit cut off is kept. For each that is all
+        thought a blank one stands at the end. A question is unparsable or truncated if the answer without a passage is
+        all thought, or all others are.
         """
         alone, *others = self._answers(results)
         read = {
@@ -64,7 +65,7 @@ class AnswersAlone:
         return {
             "outcome": "ok",
             "docids": list(read),
-            "replies": [alone, *read.values()],
+            "replies": [alone, *read.values(), *[""] * (len(others) - len(read))],
             "finish_reason": finish_reason,
         }
 

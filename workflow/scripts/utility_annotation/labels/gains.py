@@ -44,7 +44,7 @@ def with_gains(
         be read. A query without a ground-truth answer has the outcome :data:`NO_TRUTH`.
 
     Raises:
-        InputError: a row has not as many answers as it lists passages, and one more.
+        InputError: a row has fewer answers than one for each passage that it lists, and one more.
     """
     rows: list[dict[str, Any]] = []
     for start in range(0, pool.num_rows, _BLOCK_QUERIES):
@@ -72,7 +72,7 @@ def _gains(
     for row in rows:
         if row["outcome"] != "ok":
             continue
-        if row["docids"] is None or len(row["replies"]) != len(row["docids"]) + 1:
+        if row["docids"] is None or len(row["replies"]) <= len(row["docids"]):
             raise InputError(
                 f"the row of query {row['query_id']} does not have one answer for each of its passages and one without "
                 f"any, but {len(row['replies'])}.",
@@ -80,14 +80,19 @@ def _gains(
                 path=path,
             )
         if known := truth.get(row["query_id"]):
-            texts += row["replies"]
-            references += [known] * len(row["replies"])
+            texts += _answers(row)
+            references += [known] * len(_answers(row))
     values = np.asarray(ANSWER_METRICS[metric].function(Answered(texts, references)).values) if texts else np.empty(0)
     found: list[dict[str, float] | None] = []
     for row in rows:
         if row["outcome"] != "ok" or row["query_id"] not in truth:
             found.append(None)
             continue
-        own, values = np.split(values, [len(row["replies"])])
+        own, values = np.split(values, [len(_answers(row))])
         found.append(dict(zip(row["docids"], (own[1:] - own[0]).tolist(), strict=True)))
     return found
+
+
+def _answers(row: Mapping[str, Any]) -> list[str]:
+    """The answer without a passage, and that with each listed one."""
+    return list(row["replies"][: len(row["docids"]) + 1])
