@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -54,12 +55,18 @@ def test_the_first_ones_come_back_and_no_half_one(written: list[Written], most: 
     assert of_column(column_of(written)) == written
 
 
-@pytest.fixture(params=[name for name in STAGES if name.startswith(QUESTION)])
+STYLES = [name for name in STAGES if name.startswith(QUESTION)]
+
+
+def written_by(root: Path, style: str, protocol: Literal["listwise", "pointwise"], most: int = 1) -> QuestionStage:
+    prompt = root / "resources" / "prompts" / STAGES[style].way(protocol).template
+    template = PromptTemplate(prompt, PromptSanitizer(["<|im_end|>"]))
+    return QuestionStage(Annotator(model="m", protocol=protocol, questions_per_passage=most), template)
+
+
+@pytest.fixture(params=STYLES)
 def stage(request: pytest.FixtureRequest, root: Path) -> QuestionStage:
-    template = PromptTemplate(
-        root / "resources" / "prompts" / STAGES[request.param].listwise.template, PromptSanitizer(["<|im_end|>"])
-    )
-    return QuestionStage(Annotator(model="m"), template)
+    return written_by(root, request.param, "listwise")
 
 
 @pytest.fixture
@@ -87,6 +94,23 @@ def test_a_number_of_questions_is_asked_for_with_room_for_each(stage: QuestionSt
     assert "different" not in one.chat[-1].content.partition("two different")[0]
     assert "two lines for each question, in exactly this form" in more.chat[-1].content
     assert more.sampling.max_new_tokens == 3 * one.sampling.max_new_tokens
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("most", [1, 2])
+def test_a_small_model_follows_examples_of_what_is_read(root: Path, style: str, most: int) -> None:
+    (request,) = written_by(root, style, "pointwise", most).requests(ITEM)
+    *examples, asked = request.chat
+    assert "Passage: Guide The ship sails at noon." in asked.content
+    assert ("different" in asked.content.replace("two different things", "")) == (most > 1)
+    assert [each.role for each in examples] == ["user", "assistant"] * 2
+    assert [len(read_written(each.content, most=9)) for each in examples] == [0, most] * 2
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_small_model_is_shown_the_users_own_questions(root: Path, style: str) -> None:
+    (request,) = written_by(root, style, "pointwise").requests(replace(ITEM, query="who sails?"))
+    assert "who sails?" in request.chat[-1].content
 
 
 @pytest.mark.parametrize(
