@@ -149,14 +149,15 @@ NO_KNOWN_COMMIT = {"Shitao/RetroMAE", "Shitao/RetroMAE_MSMARCO"}
 """Models of the hub of which no commit is known to us."""
 
 
-@pytest.mark.parametrize("name", ["paper", "own-corpus", "own-documents"])
+WITH_HUB_MODELS = ("paper", "own-corpus", "own-corpus-generators", "own-documents")
+
+
+@pytest.mark.parametrize("name", WITH_HUB_MODELS)
 def test_each_hub_model_of_which_a_commit_is_known_is_pinned_to_it(root: Path, name: str) -> None:
     models = yaml.safe_load((root / "config" / f"{name}.yaml").read_text())["models"].values()
     pinned = {model["hub"]: model.get("revision", "") for model in models if "hub" in model}
     assert {hub for hub, revision in pinned.items() if not re.fullmatch("[0-9a-f]{40}", revision)} <= NO_KNOWN_COMMIT
-    others = [
-        path for path in (root / "config").glob("*.yaml") if path.stem not in ("paper", "own-corpus", "own-documents")
-    ]
+    others = [path for path in (root / "config").glob("*.yaml") if path.stem not in WITH_HUB_MODELS]
     assert not [path for path in others if re.search(r"hub: *[\w.-]+/", path.read_text())]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ from hypothesis import strategies as st
 from judged_pools import Pool, write_annotation, write_pool
 
 from utility_annotation.common.errors import InputError
+from utility_annotation.evaluation.answer_metrics import values_of
 from utility_annotation.evaluation.answers import evaluate_answers
 from utility_annotation.io.label_values import IGNORED
-from utility_annotation.io.schemas import ANSWERS, LABELS
-from utility_annotation.labels.gains import NO_TRUTH
+from utility_annotation.io.schemas import LABELS
+from utility_annotation.labels.gains import NO_TRUTH, GroundTruth
 from utility_annotation.labels.quality import QualitySettings, label_quality
 from utility_annotation.labels.sources import Parts, make_labels
 from utility_annotation.labels.work import work_of_labels
@@ -42,16 +44,10 @@ def label(
     parts = Parts(
         write_pool(folder / "pool", POOL),
         write_annotation(folder / "annotation", answered),
-        truth=folder / "truth.parquet",
+        truth=GroundTruth(truth, partial(values_of, keys.get("metric", "em"))),
     )
-    ANSWERS.write(
-        folder / "truth.parquet", ANSWERS.rows([{"query_id": key, "answers": texts} for key, texts in truth.items()])
-    )
-    merged = make_labels(
-        Labels(**{"pool": "pool", "source": "gain-short", "annotator": "llm", "metric": "em", **keys}),
-        parts,
-        folder / "labels.parquet",
-    )
+    labels = Labels(**{"pool": "pool", "source": "gain-short", "annotator": "llm", "metric": "em", **keys})
+    merged = make_labels(labels, parts, folder / "labels.parquet")
     left_out = set(POOL) - set(truth)
     assert merged.left_out == ({NO_TRUTH: len(left_out)} if left_out else {})
     found: dict[str, dict[str, float]] = {}

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from utility_annotation.common.errors import run_script
 from utility_annotation.common.files import write_json
+from utility_annotation.labels.gains import GroundTruth
 from utility_annotation.labels.quality import label_quality
 from utility_annotation.labels.sources import Parts, make_labels
 from utility_annotation.planning import jobs, labels
@@ -16,16 +19,28 @@ from utility_annotation.planning.command import Commands, configuration_of
 def merge(arguments: argparse.Namespace) -> None:
     """Merge what one source, or several label sets, say of a pool into the labels of every candidate."""
     configuration, name = configuration_of(arguments), arguments.labels
+    settings = jobs.merge_labels(configuration, labels=name)
     parts = Parts(
         pools=list(map(Path, labels.pool_shards(configuration, labels=name))),
         annotations=list(map(Path, labels.annotation_shards(configuration, labels=name))),
         doubts=list(map(Path, labels.doubt_shards(configuration, labels=name))),
         members=list(map(Path, labels.members(configuration, labels=name))),
         scores=list(map(Path, labels.scores(configuration, labels=name))),
-        truth=next(map(Path, labels.truth(configuration, labels=name)), None),
         calibration=next(map(Path, labels.calibration(configuration, labels=name)), None),
+        truth=_truth(settings.metric, labels.truth(configuration, labels=name)),
     )
-    make_labels(jobs.merge_labels(configuration, labels=name), parts, arguments.output)
+    make_labels(settings, parts, arguments.output)
+
+
+def _truth(metric: str | None, answers: Sequence[str]) -> GroundTruth | None:
+    """What answers are compared with, where they are: the metric loads its packages then alone."""
+    if metric is None:
+        return None
+    from utility_annotation.evaluation.answer_metrics import values_of
+    from utility_annotation.io.answers import read_references
+
+    (file,) = answers
+    return GroundTruth(read_references(file), partial(values_of, metric))
 
 
 def quality(arguments: argparse.Namespace) -> None:

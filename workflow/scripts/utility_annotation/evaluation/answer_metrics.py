@@ -104,6 +104,13 @@ class AnswerMetric:
     pooled: Pooled | None = None
 
 
+def values_of(metric: str, answers: Sequence[str], references: Sequence[Sequence[str]]) -> np.ndarray:
+    """The values of a metric that needs no encoder, one per answer; ``references`` as in :class:`Answered`."""
+    import numpy as np
+
+    return np.asarray(ANSWER_METRICS[metric].function(Answered(answers, references)).values)
+
+
 def _each(function: Callable[[str, Sequence[str]], float], answered: Answered) -> Scores:
     return Scores([function(*pair) for pair in zip(answered.answers, answered.references, strict=True)])
 

@@ -6,7 +6,8 @@ the answer without one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -15,7 +16,6 @@ import numpy as np
 import pyarrow as pa
 
 from ..common.errors import InputError
-from ..evaluation.answer_metrics import ANSWER_METRICS, Answered
 from ..io.schemas import ANNOTATION
 from .shards import ANNOTATE_AGAIN
 
@@ -27,16 +27,27 @@ _ONE_AT_A_TIME = Lock()
 """Metrics share tokenizers, which no two threads may use at the same time."""
 
 
-def with_gains(
-    annotation: pa.Table, pool: pa.Table, truth: Mapping[str, Sequence[str]], metric: str, path: Path
-) -> pa.Table:
+@dataclass(frozen=True)
+class GroundTruth:
+    """What answers are compared with, and how.
+
+    Attributes:
+        answers: the ground-truth answers of each query that has some.
+        measure: a metric of answers: gets answers and the ground-truth answers to the question of each, and returns a
+            value from 0 to 1 per answer.
+    """
+
+    answers: Mapping[str, Sequence[str]]
+    measure: Callable[[Sequence[str], Sequence[Sequence[str]]], np.ndarray]
+
+
+def with_gains(annotation: pa.Table, pool: pa.Table, truth: GroundTruth, path: Path) -> pa.Table:
     """The rows of a shard with the gain of each candidate as its score.
 
     Args:
         annotation: query_id, outcome, named, docids and replies of the pool's queries, in their order.
         pool: the shard's queries and candidates.
-        truth: the ground-truth answers of each query that has some.
-        metric: one of :data:`..evaluation.answer_metrics.ANSWER_METRICS`.
+        truth: what the answers are compared with.
         path: the annotation, for messages.
 
     Returns:
@@ -51,7 +62,7 @@ def with_gains(
         answered = annotation.slice(start, _BLOCK_QUERIES).to_pylist()
         candidates = pool["candidates"].slice(start, _BLOCK_QUERIES).to_pylist()
         with _ONE_AT_A_TIME:
-            gains = _gains(answered, truth, metric, path)
+            gains = _gains(answered, truth, path)
         for row, shown, gain in zip(answered, candidates, gains, strict=True):
             scores = None
             if gain is not None:
@@ -63,9 +74,7 @@ def with_gains(
     return pa.Table.from_pylist(rows, pa.schema([ANNOTATION.schema.field(name) for name in names]))
 
 
-def _gains(
-    rows: Sequence[Mapping[str, Any]], truth: Mapping[str, Sequence[str]], metric: str, path: Path
-) -> list[dict[str, float] | None]:
+def _gains(rows: Sequence[Mapping[str, Any]], truth: GroundTruth, path: Path) -> list[dict[str, float] | None]:
     """By docid, the gains of each row; None for one that is not ok, or has no ground-truth answer."""
     texts: list[str] = []
     references: list[Sequence[str]] = []
@@ -79,13 +88,13 @@ def _gains(
                 hint=ANNOTATE_AGAIN,
                 path=path,
             )
-        if known := truth.get(row["query_id"]):
+        if known := truth.answers.get(row["query_id"]):
             texts += _answers(row)
             references += [known] * len(_answers(row))
-    values = np.asarray(ANSWER_METRICS[metric].function(Answered(texts, references)).values) if texts else np.empty(0)
+    values = truth.measure(texts, references) if texts else np.empty(0)
     found: list[dict[str, float] | None] = []
     for row in rows:
-        if row["outcome"] != "ok" or row["query_id"] not in truth:
+        if row["outcome"] != "ok" or row["query_id"] not in truth.answers:
             found.append(None)
             continue
         own, values = np.split(values, [len(_answers(row))])

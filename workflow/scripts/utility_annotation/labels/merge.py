@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -25,11 +25,10 @@ from ..annotation.names import READABLE
 from ..annotation.stages import STAGES
 from ..common.errors import InputError
 from ..common.progress import counted
-from ..io.answers import read_references
 from ..io.label_values import ignoring, is_positive
 from ..io.schemas import ANNOTATION, OUTCOMES
 from ..settings import Labels
-from .gains import with_gains
+from .gains import GroundTruth, with_gains
 from .shards import (
     ANNOTATE_AGAIN,
     BLOCK_QUERIES,
@@ -58,7 +57,7 @@ def merge_labels(
     doubts: Sequence[Path | str],
     output: Path | str,
     *,
-    truth: Path | None = None,
+    truth: GroundTruth | None = None,
 ) -> Merged:
     """Merge the shards of a pool and of one annotation stage into one file, see :func:`~.labels.shards.write_labels`.
 
@@ -74,7 +73,7 @@ def merge_labels(
         annotations: the annotation's shards, named as the pool's; none for human labels.
         doubts: the shards of the stage ``settings.ignore``, named as the pool's; none where nothing is ignored.
         output: the file to write.
-        truth: the ground-truth answers, for a rule whose scores a metric gives.
+        truth: what answers are compared with, for a rule whose scores a metric gives.
 
     Raises:
         InputError: the shards do not belong together, only one of them has some query or docid, or no query is left.
@@ -84,9 +83,8 @@ def merge_labels(
         for shards in (annotations if rule else None, doubts if settings.ignore else None)
     )
     chosen = chosen_queries(pools, settings.queries)
-    references = read_references(truth) if truth else {}
     with ThreadPoolExecutor(pa.cpu_count()) as threads:
-        label_shard = partial(_label_shard, settings, rule, references)
+        label_shard = partial(_label_shard, settings, rule, truth)
         labelled = threads.map(label_shard, map(Path, pools), annotated, doubted, chosen)
         shards = list(counted(labelled, "labelling", "shards", len(pools)))
     if without := sum(shard.without_doubts for shard in shards):
@@ -126,7 +124,7 @@ def pair_shards(
 def _label_shard(
     settings: Labels,
     rule: LabelRule | None,
-    truth: Mapping[str, Sequence[str]],
+    truth: GroundTruth | None,
     pool_path: Path,
     annotation_path: Path | None,
     doubts_path: Path | None,
@@ -143,8 +141,8 @@ def _label_shard(
     else:
         annotation = _read_annotation(settings.source, rule, annotation_path, pool)
         if rule.measured:
-            assert settings.metric is not None, "the configuration requires it"
-            annotation = with_gains(annotation, pool, truth, settings.metric, annotation_path)
+            assert truth is not None, "the configuration requires a metric"
+            annotation = with_gains(annotation, pool, truth, annotation_path)
         outcomes = pa.array(READABLE if rule.column == "docids" else ["ok"])
         usable = to_numpy(pc.is_in(annotation["outcome"], outcomes))
         keep = chosen & usable

@@ -17,6 +17,7 @@ from ..annotation.stages import STAGES, chain
 from ..settings import Labels
 
 if TYPE_CHECKING:
+    from .gains import GroundTruth
     from .shards import Merged
 
 
@@ -31,7 +32,7 @@ class Parts:
         members: the label files of the sets that it is made of, in order.
         scores: a reranker's scores of each shard, named as the pool's; none for other sources.
         calibration: how they become probabilities.
-        truth: the ground-truth answers with which a metric compares those of the stage; None where none does.
+        truth: what the answers of the stage are compared with, and how; None where they are not compared.
     """
 
     pools: Sequence[Path]
@@ -40,7 +41,7 @@ class Parts:
     members: Sequence[Path] = ()
     scores: Sequence[Path] = ()
     calibration: Path | None = None
-    truth: Path | None = None
+    truth: GroundTruth | None = None
 
 
 @dataclass(frozen=True)
