@@ -360,3 +360,12 @@ def test_a_card_says_by_which_metric_a_passage_is_positive(labelled: Labelled, t
     assert "| positive | F1 of the answer with it is higher by more than 0.2 |" in card.text
     assert "| decoding of answers |" in card.text
     assert "permutations" not in card.text
+
+
+def test_a_card_of_a_part_of_a_pool_names_the_pool(labelled: Labelled, tmp_path: Path) -> None:
+    part = SETTINGS | {"pool": {"dataset": "set", "source": {"format": "pool", "pool": "whole"}}}
+    made = ExportSettings.model_validate(part)
+    export_labels(made, "trec", labelled.labels, labelled.shards, labelled.quality, tmp_path / "part")
+    text = (tmp_path / "part" / "README.md").read_text()
+    assert "| pool | small: a part of the questions of whole, of dataset set, train |" in text
+    assert "bm25" not in text

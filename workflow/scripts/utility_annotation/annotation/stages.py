@@ -255,7 +255,7 @@ STAGES: Mapping[str, StageEntry] = {
         runtime=360,
     ),
     "gain-short": StageEntry(
-        description="the passages with which an LLM answers better, in a few words, than without any",
+        description="the gain: how much better an LLM answers in a few words with a passage than without any",
         reads=(),
         listwise=Way("qa_short.j2", "answer", ANSWER_REPLY),
         pointwise=Way("qa_short.j2", "answer", ANSWER_REPLY),
@@ -264,7 +264,7 @@ STAGES: Mapping[str, StageEntry] = {
         runtime=720,
     ),
     "gain-sentence": StageEntry(
-        description="the passages with which an LLM answers better, in full sentences, than without any",
+        description="the gain: how much better an LLM answers in full sentences with a passage than without any",
         reads=(),
         listwise=Way("qa_sentence.j2", "answer", ANSWER_REPLY),
         pointwise=Way("qa_sentence.j2", "answer", ANSWER_REPLY),

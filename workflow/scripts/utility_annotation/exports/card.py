@@ -97,15 +97,15 @@ def card(
 def _origin(settings: ExportSettings) -> list[tuple[str, str]]:
     pool, labels = settings.pool, settings.labels
     source = pool.source
-    made_of = (
-        shown(source.path)
-        if source.path
-        else f"rankings of {', '.join(source.retrievers)} for test set {source.testset}"
-    )
-    rows = [
-        ("pool", f"{labels.pool}: up to {pool.size} candidates per question, of dataset {pool.dataset}, {pool.split}"),
-        ("candidates", f"{made_of} ({source.format})"),
-    ]
+    of_dataset = f"of dataset {pool.dataset}, {pool.split}"
+    if source.pool:
+        rows = [("pool", f"{labels.pool}: a part of the questions of {source.pool}, {of_dataset}")]
+    else:
+        rankings = f"rankings of {', '.join(source.retrievers)} for test set {source.testset}"
+        rows = [
+            ("pool", f"{labels.pool}: up to {pool.size} candidates per question, {of_dataset}"),
+            ("candidates", f"{shown(source.path) if source.path else rankings} ({source.format})"),
+        ]
     if labels.queries.percent < 100:
         rows.append(("questions", f"a random {labels.queries.percent:g} %, seed {labels.queries.seed}"))
     if labels.of:
