@@ -38,6 +38,25 @@ def ms_marco_sample(shared_data: Path, tmp_path: Path, name: str) -> tuple[dict[
     return references, {query_id: next(iter(candidates.get(query_id, [])), None) for query_id in references}
 
 
+def test_an_answer_has_a_reference_if_all_its_words_stand_in_a_row() -> None:
+    references = {key: ["the Blue Nile", "Abbay"] for key in ("whole", "within", "parted", "part", "none")}
+    said = {
+        "whole": "Abbay",
+        "within": "It is the blue Nile.",
+        "parted": "the Nile is blue",
+        "part": "Nile",
+        "none": None,
+    }
+    result = evaluate_answers(references, said, ["has-answer"])
+    assert dict(zip(result.query_ids, result.values["has-answer"], strict=True)) == {
+        "whole": 1,
+        "within": 1,
+        "parted": 0,
+        "part": 0,
+        "none": 0,
+    }
+
+
 @pytest.mark.parametrize("name", ["sample", "same_answer_test", "no_answer_test"])
 def test_bleu_and_rouge_are_those_of_the_official_ms_marco_scorer(shared_data: Path, tmp_path: Path, name: str) -> None:
     references, answers = ms_marco_sample(shared_data, tmp_path, name)
