@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,10 +16,12 @@ _CONTEXT.set_forkserver_preload(["torch", "transformers.models.bert.modeling_ber
 
 def run_processes(count: int, function: Callable[..., None], *arguments: Any) -> None:
     """Call ``function(*arguments)`` in each of ``count`` processes; all must succeed within two minutes."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    processes = [_CONTEXT.Process(target=_call, args=(rank, count, port, function, arguments)) for rank in range(count)]
+    from torch.distributed import TCPStore
+
+    # The processes meet at a store of the one that starts them, as under torchrun: its port is open from the start.
+    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    given = [(rank, count, store.port, function, arguments) for rank in range(count)]
+    processes = [_CONTEXT.Process(target=_call, args=each) for each in given]
     for process in processes:
         process.start()
     end = time.monotonic() + 120
@@ -60,5 +61,5 @@ def _call_alone(function: Callable[..., None], arguments: tuple[Any, ...]) -> No
 
 def _call(rank: int, count: int, port: int, function: Callable[..., None], arguments: tuple[Any, ...]) -> None:
     os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(count)}
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "TORCHELASTIC_USE_AGENT_STORE": "True"}
     _call_alone(function, arguments)
