@@ -103,7 +103,7 @@ class Schema:
 
     def _open(self, path: Path | str) -> pq.ParquetFile:
         try:
-            file = pq.ParquetFile(path, memory_map=True, page_checksum_verification=True)
+            file = pq.ParquetFile(path, page_checksum_verification=True)
         except FileNotFoundError:
             raise InputError(
                 f"there is no {self.name} file.", hint="run the target that makes it.", path=path
