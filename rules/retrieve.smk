@@ -1,16 +1,18 @@
 """Takes: a model or BM25, a corpus and questions. Leaves: results/runs/{retriever}/{testset}.parquet and .trec."""
 
+vectors_file = temp if CONFIG.performance.encode.temporary_vectors else str
+
 
 rule encode:
-    """Encode one shard of a corpus; the vectors go once every search that needs them is done."""
+    """Encode one shard of a corpus; temporary vectors go once every search that needs them is done."""
     input:
         model=plan.of(training.model),
         corpus="data/{dataset}/corpus.parquet",
     output:
-        vectors=temp(
+        vectors=vectors_file(
             "results/embeddings/{backbone}/{training}/{dataset}{length}/{shard}.npy"
         ),
-        docids=temp(
+        docids=vectors_file(
             "results/embeddings/{backbone}/{training}/{dataset}{length}/{shard}.docids.parquet"
         ),
     log:

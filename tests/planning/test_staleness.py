@@ -492,6 +492,7 @@ SPEED = {
     "train/gpus": 8,
     "encode/batch_tokens": 1,
     "encode/keep_vectors": False,
+    "encode/temporary_vectors": False,
     "encode/device": "cpu",
     "encode/search": "torch",
     "encode/gpus": 8,

@@ -235,3 +235,23 @@ def test_a_new_training_and_a_new_test_set_are_made_and_no_other_training_is(
     of_facts = searched(7, ingest_corpus=1, ingest_queries=1, ingest_qrels=1, bm25_index=1, find_training_copies=1)
     of_demo = Counter(train=1, encode=1, search=1, evaluate=1, plot_training=1)
     assert after(added) == of_facts + of_demo
+
+
+@pytest.mark.parametrize("temporary", [True, False])
+def test_a_search_that_joins_repeats_others_only_if_their_vectors_are_gone(
+    root: Path, tmp_path: Path, temporary: bool
+) -> None:
+    folder = copy_of_repository(root, tmp_path)
+    configuration = yaml.safe_load((folder / CONFIGURATION).read_text())
+    kept = {name: configuration[name] for name in ("models", "datasets", "backbones", "testsets")}
+    rows = {"backbones": ["minilm"], "groups": [{"trainings": ["untrained"]}], "baseline": None}
+    table = {"title": "T", "testsets": ["demo-dev"], **rows}
+    kept |= {"tables": {"retrieval": table}, "performance": {"encode": {"temporary_vectors": temporary}}}
+    (folder / CONFIGURATION).write_text(yaml.safe_dump(kept))
+    stand_in_for_results(folder, "retrieval")
+    deeper = kept["testsets"]["demo-dev"] | {"depth": 200}
+    setting(testsets__deeper=deeper, tables__retrieval={"testsets": ["demo-dev", "deeper"]})(folder)
+    expected = Counter(bm25_search=1, search=1, evaluate=2, results_table=1, plot_results=1)
+    if temporary:
+        expected += Counter(encode=1, search=1, evaluate=1)
+    assert planned(folder, "retrieval") == expected

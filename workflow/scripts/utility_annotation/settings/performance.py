@@ -113,6 +113,11 @@ class EncodePerformance(Settings):
         description="Keep the vectors of untrained models for datasets made of documents, in results/vectors/, so that "
         "only new passages are encoded when documents change. Two bytes per dimension and passage.",
     )
+    temporary_vectors: bool = Field(
+        True,
+        description="Delete the vectors of a corpus when every search of the run that needs them is done. If false, "
+        "they stay in results/embeddings/, and a search that joins later encodes nothing again.",
+    )
 
 
 class Performance(Settings):
