@@ -21,14 +21,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from measure import RESULTS, ROOT, machine, write_record
+from measure import RESULTS, machine, write_record
 from public_collections import Collection, write
-
-sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
+from samples import cell, figures, sample
 
 from utility_annotation.common.files import read_json
-from utility_annotation.evaluation.samples import Sample, per_query_values
-from utility_annotation.evaluation.significance import compare
 from utility_annotation.io.schemas import DUPLICATES, QUERIES
 
 RAW = Path("raw/own")
@@ -80,21 +77,9 @@ def _figures(name: str, seconds: float) -> dict[str, Any]:
     metrics: dict[str, Any] = {}
     for testset, names in METRICS.items():
         for metric in names:
-            samples = {
-                run: Sample.of(
-                    [
-                        [per_query_values(f"results/metrics/{each}/{testset}.per-query.parquet", metric)]
-                        for each in _seeds(run)
-                    ]
-                )
-                for run in RUNS
-            }
+            samples = {run: sample([f"metrics/{each}/{testset}" for each in _seeds(run)], metric) for run in RUNS}
             metrics[f"{testset} {metric}"] = {
-                run: {
-                    "mean": round(100 * float(own.figures().mean()), 1),
-                    "sd": round(100 * float(own.figures().std(ddof=1)), 1) if own.seeds > 1 else None,
-                    "over": {base: gain(own, samples[base]) for base in BASELINES if base != run},
-                }
+                run: figures(own, {base: samples[base] for base in BASELINES if base != run})
                 for run, own in samples.items()
             } | {"questions": len(samples[RUNS[0]].query_ids[0])}
     quality: dict[str, Any] = read_json(Path("results/quality/utilsel.json"))
@@ -111,13 +96,6 @@ def _figures(name: str, seconds: float) -> dict[str, Any]:
         "duplicates": {"copies": sum(named["copy"].to_pylist()), "all": named.num_rows},
         "metrics": metrics,
     }
-
-
-def gain(own: Sample, base: Sample) -> dict[str, float]:
-    """Difference and its 95 % interval in points, and p."""
-    found = compare(own, base)
-    points = {name: round(100 * getattr(found, name), 1) for name in ("gain", "low", "high")}
-    return {**points, "p": round(found.p_value, 4)}
 
 
 def _training(run: str) -> dict[str, Any]:
@@ -151,16 +129,9 @@ def tables(record: dict[str, Any]) -> str:
             "| --- |" + " ---: |" * (len(RUNS) + 1),
         ]
         for name, found in collections.items():
-            cells = [_cell(found["metrics"][metric][run]) for run in RUNS]
+            cells = [cell(found["metrics"][metric][run], BASELINES[1]) for run in RUNS]
             lines.append(f"| {name} | {found['metrics'][metric]['questions']} | {' | '.join(cells)} |")
     return "\n".join(lines)
-
-
-def _cell(figures: dict[str, Any]) -> str:
-    """A mean, with its difference from the untrained retriever."""
-    gain = figures["over"].get(BASELINES[1])
-    mean = f"{figures['mean']}" + (f" ± {figures['sd']}" if figures["sd"] is not None else "")
-    return f"{mean} ({gain['gain']:+} [{gain['low']}, {gain['high']}])" if gain else mean
 
 
 def main() -> None:

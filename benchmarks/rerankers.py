@@ -28,14 +28,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from measure import RESULTS, ROOT, machine, write_record
-from own_corpora import gain
+import page
+from measure import RESULTS, machine, write_record
 from public_collections import write
-
-sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
+from samples import cell, figures, sample
 
 from utility_annotation.common.files import read_json
-from utility_annotation.evaluation.samples import Sample, per_query_values
 
 RAW, RECORD = Path("raw/own"), RESULTS / "rerankers.json"
 QUALITY = Path("results/quality/utilsel.json")
@@ -224,29 +222,15 @@ def _retrievers(choice: str) -> list[str]:
     return [f"{'reranked' if choice in RERANKED else 'selected'}/{name}" for name in _seeds(choice)]
 
 
-def _sample(files: list[str], metric: str) -> Sample:
-    """The values of each seed by question."""
-    return Sample.of([[per_query_values(f"results/{file}.per-query.parquet", metric)] for file in files])
-
-
-def _shown(own: Sample, first: Sample | None = None) -> dict[str, Any]:
-    """Mean, standard deviation over seeds, and the difference from the first stage with its interval."""
-    figures = 100 * own.figures()
-    shown: dict[str, Any] = {"mean": round(float(figures.mean()), 1)}
-    if own.seeds > 1:
-        shown["sd"] = round(float(figures.std(ddof=1)), 1)
-    return shown if first is None else shown | {"over": gain(own, first)}
-
-
 def _figures(name: str, seconds: float) -> dict[str, Any]:
     """What a run left behind, in figures."""
     metrics: dict[str, Any] = {}
     for metric in METRICS:
-        first = {stage: _sample([f"metrics/{each}/held-out"], metric) for stage, each in FIRST_STAGES.items()}
-        metrics[metric] = {stage: _shown(own) for stage, own in first.items()}
+        first = {stage: sample([f"metrics/{each}/held-out"], metric) for stage, each in FIRST_STAGES.items()}
+        metrics[metric] = {stage: figures(own, {}) for stage, own in first.items()}
         for row, (stage, _) in RERANKED.items():
-            own = _sample([f"metrics/reranked/{seed}/held-out" for seed in _seeds(row)], metric)
-            metrics[metric][row] = _shown(own, first[stage])
+            own = sample([f"metrics/reranked/{seed}/held-out" for seed in _seeds(row)], metric)
+            metrics[metric][row] = figures(own, {stage: first[stage]})
         metrics[metric]["questions"] = len(first["bm25"].query_ids[0])
     quality = read_json(QUALITY, "selection")
     record = read_json(Path("results/models/cross/pairs-utilsel/training.json"), "queries", "steps")
@@ -263,16 +247,17 @@ def _answers() -> dict[str, Any]:
     """Of each choice: its quality, and what it took per question."""
     found: dict[str, Any] = {}
     for choice in CHOICES:
-        places = [f"rag/{retriever}/answers/{LLM}/metrics" for retriever in _retrievers(choice)]
+        places = [_answered(retriever) for retriever in _retrievers(choice)]
         works = [read_json(Path(f"results/{place}.json"), "work")["work"] for place in places]
         found[choice] = {"work": {name: round(sum(work[name] for work in works) / len(works), 3) for name in WORK}}
         for metric in ANSWER_METRICS:
-            own = _sample(places, metric)
-            first = (
-                None if choice == CHOICES[0] else _sample([f"rag/{FIRST_STAGES['bm25']}/answers/{LLM}/metrics"], metric)
-            )
-            found[choice][metric] = _shown(own, first)
+            bases = {} if choice == CHOICES[0] else {CHOICES[0]: sample([_answered(FIRST_STAGES["bm25"])], metric)}
+            found[choice][metric] = figures(sample(places, metric), bases)
     return found
+
+
+def _answered(retriever: str) -> str:
+    return f"rag/{retriever}/answers/{LLM}/metrics"
 
 
 def _calibrations() -> dict[str, Any]:
@@ -292,30 +277,23 @@ def _calibrations() -> dict[str, Any]:
 def tables(record: dict[str, Any]) -> str:
     """The record as Markdown: rankings, then answers; beside each row its difference from what it is made from."""
     metric, (quality, *_) = METRICS[0], ANSWER_METRICS
-    names = [*FIRST_STAGES, *RERANKED]
-    rankings = [["collection", "questions", *names]]
-    answers = [["collection", "passages from", *WORK, *ANSWER_METRICS]]
+    made_from = dict.fromkeys(FIRST_STAGES, "") | {row: stage for row, (stage, _) in RERANKED.items()}
+    rankings, answers = [], []
     for collection, found in record["collections"].items():
         rows = found["metrics"][metric]
-        rankings.append([collection, str(rows["questions"]), *(_cell(rows[name]) for name in names)])
+        cells = [cell(rows[name], stage) for name, stage in made_from.items()]
+        rankings.append([collection, str(rows["questions"]), *cells])
         for choice, each in found.get("answers", {}).items():
             work = each["work"]
             took = f"{work['passages']:.1f}", f"{work['tokens']:.0f}", f"{100 * work['abstained']:.0f} %"
-            cells = _cell(each[quality]), str(each[ANSWER_METRICS[1]]["mean"])
-            answers.append([collection, choice, *took, f"{work['seconds']:.1f}", *cells])
-    return "\n\n".join(markdown(rows) for rows in (rankings, answers))
-
-
-def _cell(figure: dict[str, Any]) -> str:
-    over = figure.get("over")
-    beside = f" ({over['gain']:+} [{over['low']}, {over['high']}])" if over else ""
-    return f"{figure['mean']}{' ± ' + str(figure['sd']) if 'sd' in figure else ''}{beside}"
-
-
-def markdown(rows: list[list[str]]) -> str:
-    """A table; its first row is the head."""
-    lines = [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join([lines[0], "| --- |" + " ---: |" * (len(rows[0]) - 1), *lines[1:]])
+            scores = cell(each[quality], CHOICES[0]), str(each[ANSWER_METRICS[1]]["mean"])
+            answers.append([collection, choice, *took, f"{work['seconds']:.1f}", *scores])
+    return "\n\n".join(
+        [
+            page.table(["collection", "questions", *made_from], rankings),
+            page.table(["collection", "passages from", *WORK, *ANSWER_METRICS], answers),
+        ]
+    )
 
 
 def main() -> None:

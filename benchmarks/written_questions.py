@@ -33,14 +33,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from measure import RESULTS, ROOT, machine, write_record
-from own_corpora import gain
+from measure import RESULTS, machine, write_record
 from public_collections import write
-
-sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
+from samples import cell, figures, sample
 
 from utility_annotation.common.files import read_json
-from utility_annotation.evaluation.samples import Sample, per_query_values
 from utility_annotation.io.formats import read_judgements, read_passages, read_queries
 from utility_annotation.io.schemas import ORIGINS
 from utility_annotation.settings import Source
@@ -128,21 +125,9 @@ def _metrics(testset: str, seeds: Sequence[int]) -> dict[str, Any]:
     """The figures of each run, and how far trainings are above the others."""
     found: dict[str, Any] = {}
     for metric in METRICS:
-        samples = {
-            name: Sample.of(
-                [
-                    [per_query_values(f"results/metrics/{run}/{testset}.per-query.parquet", metric)]
-                    for run in _seeds(name, seeds)
-                ]
-            )
-            for name in RUNS
-        }
+        samples = {name: sample([f"metrics/{run}/{testset}" for run in _seeds(name, seeds)], metric) for name in RUNS}
         found[metric] = {
-            name: {
-                "mean": round(100 * float(own.figures().mean()), 1),
-                "sd": round(100 * float(own.figures().std(ddof=1)), 1) if own.seeds > 1 else None,
-                "over": {base: gain(own, samples[base]) for base in RUNS if name in TRAINED and base != name},
-            }
+            name: figures(own, {base: samples[base] for base in RUNS if name in TRAINED and base != name})
             for name, own in samples.items()
         }
         found[metric]["questions"] = len(samples["bm25"].query_ids[0])
@@ -171,17 +156,11 @@ def table(record: dict[str, Any]) -> str:
     ]
     for name, found in record["collections"].items():
         rows = found["metrics"][METRICS[0]]
-        cells = [_cell(rows[run]) for run in RUNS]
+        cells = [cell(rows[run], "untrained") for run in RUNS]
         judges = f"{rows['questions']:,} {'real' if name in COLLECTIONS else 'made-up'}"
         numbers = f"{found['documents']['read']:,} | {found['passages']:,} | {found['written']['train']} | {judges}"
         lines.append(f"| {name} | {numbers} | {' | '.join(cells)} |")
     return "\n".join(lines)
-
-
-def _cell(figure: dict[str, Any]) -> str:
-    over = figure["over"].get("untrained")
-    beside = f" ({over['gain']:+} [{over['low']}, {over['high']}])" if over else ""
-    return f"{figure['mean']}{' ± ' + str(figure['sd']) if figure['sd'] is not None else ''}{beside}"
 
 
 def main() -> None:
