@@ -43,8 +43,10 @@ CONTINUATIONS = [
 @pytest.fixture(scope="module")
 def vllm_url(vllm_python: Path, smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """vLLM's server with the demo's LLM, a key and a short context, in a process group of its own."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    held = socket.socket()  # until the end, so that nobody else gets the port; vLLM shares it and is the one to listen
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", 0))
+    port = held.getsockname()[1]
     options = {
         "model": smollm2,
         "served-model-name": "served",
@@ -71,6 +73,7 @@ def vllm_url(vllm_python: Path, smollm2: Path, tmp_path_factory: pytest.TempPath
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        held.close()
 
 
 def _is_up(url: str) -> bool:

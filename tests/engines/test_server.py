@@ -284,12 +284,13 @@ def test_replies_that_came_before_the_job_ended_are_handed_over() -> None:
 
 
 def test_server_that_is_not_there_ends_the_job_and_names_the_url() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
-    with pytest.raises(
-        InputError, match=r"http://127\.0\.0\.1:\d+/v1: no connection.*performance\.annotate\.server\.url"
-    ):
-        list(hosted(url).generate(asked(*map(str, range(50)))))
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))  # nobody else gets the port, and nobody listens
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
+        with pytest.raises(
+            InputError, match=r"http://127\.0\.0\.1:\d+/v1: no connection.*performance\.annotate\.server\.url"
+        ):
+            list(hosted(url).generate(asked(*map(str, range(50)))))
 
 
 def test_server_that_goes_away_ends_the_job() -> None:
