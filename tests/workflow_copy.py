@@ -28,14 +28,24 @@ LONGEST_COMMAND = 600
 
 
 def copy_of_repository(root: Path, target: Path) -> Path:
-    """The workflow's files, without results, in a folder of their own; with what Python has compiled of them."""
-    for name in COPIED:
+    """The workflow's files, without results, in a folder of their own; with what Python has compiled of them, and with
+    the digests of its code.
+    """
+    for name in (*COPIED, _code_digests(root)):
         source = root / name
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
             shutil.copytree(source, target / name)
         else:
             shutil.copy2(source, target / name)
     return target
+
+
+@cache
+def _code_digests(root: Path) -> str:
+    """The file of digests that planning the demo leaves behind, which other plans need not compute."""
+    planned(root)
+    return ".snakemake/code-digests.json"
 
 
 def environment() -> dict[str, str]:

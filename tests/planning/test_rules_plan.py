@@ -199,17 +199,17 @@ def test_a_training_rests_on_the_code_of_metrics_if_it_is_evaluated_while_it_run
 def test_code_is_found_in_the_workflows_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scripts = tmp_path / "workflow" / "scripts"
     scripts.mkdir(parents=True)
-    (scripts / "one.py").write_text("def run(arguments):\n    return 1\n\n\ndef other(arguments):\n    return 2\n")
-    code = Plan(WHOLE, tmp_path).code("one.py", "run")
-    first = code(wildcards())
-    (scripts / "one.py").write_text(
-        'def run(arguments):\n    """Say one."""\n    return 1\n\n\ndef other(a):\n    return 3\n'
-    )
-    forget()
-    assert code(wildcards()) == first, "a docstring and another command change nothing"
-    (scripts / "one.py").write_text("def run(arguments):\n    return 4\n")
-    forget()
-    assert code(wildcards()) != first
+    monkeypatch.chdir(tmp_path)
+
+    def code(text: str) -> str:
+        (scripts / "one.py").write_text(text)
+        forget()
+        return Plan(WHOLE, tmp_path).code("one.py", "run")(wildcards())
+
+    first = code("def run(arguments):\n    return 1\n\n\ndef other(arguments):\n    return 2\n")
+    same = code('def run(arguments):\n    """Say one."""\n    return 1\n\n\ndef other(a):\n    return 3\n')
+    assert same == first, "a docstring and another command change nothing"
+    assert code("def run(arguments):\n    return 4\n") != first
 
 
 def test_what_makes_nothing_stale_takes_the_input_too(plan: Plan) -> None:

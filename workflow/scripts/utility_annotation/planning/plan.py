@@ -12,12 +12,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from ..common.code_digest import code_digest
 from ..common.file_digest import content_digest
 from ..exports.forms import FORMS
 from ..settings import BM25, EXTERNAL, UNTRAINED, Configuration, Settings, canonical
 from ..settings.reranking import again_by_name
 from . import data, labels, results
+from .kept_digests import KeptDigests
 from .loading import resolved_name
 from .resources import REQUESTS
 
@@ -152,8 +152,11 @@ class Plan:
         A function of the wildcards, so that a job on a cluster looks through the code of its own rule only.
         """
         used = self.of(entries, **known) if entries else lambda wildcards: ()
-        path = self._workflow / "workflow" / "scripts" / script
-        return lambda wildcards: code_digest(path, function, tuple(used(wildcards)))
+        return lambda wildcards: self._digests.of(script, function, tuple(used(wildcards)))
+
+    @cached_property
+    def _digests(self) -> KeptDigests:
+        return KeptDigests(self._workflow / "workflow" / "scripts", ".snakemake/code-digests.json")
 
     def configuration_file(self, wildcards: Wildcards, input: object) -> str:
         """The file that a job reads its settings from.
