@@ -29,6 +29,8 @@ SIZES = {
     "search": 2_000,
     "evaluation": 40,
 }
+LLMS = {"prompts": "smollm2", "training-lora": "tiny_model", "encoding-decoder": "tiny_model"}
+"""The LLM of each, as a fixture; with the demo's own, a step of LoRA takes a minute."""
 
 
 def write(program: Path, text: str) -> Path:
@@ -65,8 +67,8 @@ def test_ours_and_its_peers_give_the_same_result(
 ) -> None:
     """The peers are sentence-transformers, faiss, pytrec_eval, datasets, transformers and plain loops."""
     comparisons = importlib.import_module("comparisons")
-    if name in ("prompts", "training-lora", "encoding-decoder"):
-        llm = request.getfixturevalue("smollm2")
+    if name in LLMS:
+        llm = request.getfixturevalue(LLMS[name])
         monkeypatch.setattr(comparisons, "model_folder", {comparisons.LLM: llm}.__getitem__)
     found = {each.name: each for each in comparisons.COMPARISONS}
     found[name].check(SIZES[name])

@@ -11,10 +11,10 @@ pytestmark = pytest.mark.vllm
 
 
 def test_ours_and_vllm_alone_give_the_same_replies(
-    smollm2: Path, vllm_python: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_model: Path, vllm_python: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     vllm_speed = importlib.import_module("vllm_speed")
-    monkeypatch.setattr(vllm_speed, "model_folder", lambda name: smollm2)
+    monkeypatch.setattr(vllm_speed, "model_folder", lambda name: tiny_model)
     monkeypatch.setattr(vllm_speed, "ON_CPU", {"passages": 2, "precision": "fp32", "sizes": (2,)})
     monkeypatch.setenv("VLLM_PYTHON", str(vllm_python))
     record = vllm_speed.measure_vllm(1)

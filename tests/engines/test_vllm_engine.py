@@ -25,7 +25,8 @@ from command_line import arguments, write_configuration
 from judged_pools import write_pool
 from pydantic import TypeAdapter
 
-from utility_annotation.annotation.replies import RANKING, SELECTION
+from utility_annotation.annotation.grades import GRADES, GUIDE, read_grade
+from utility_annotation.annotation.replies import RANKING, SELECTION, read_verdict, verdict_guide
 from utility_annotation.annotation.stages import STAGES
 from utility_annotation.common.errors import InputError
 from utility_annotation.engines.protocol import (
@@ -75,6 +76,8 @@ REPLIES = {
         asked("Which passages help?", guide=SELECTION.guide(31), max_new_tokens=210),
         asked("Which passages help most?", guide=RANKING.guide(31), max_new_tokens=210),
         asked("Any?", guide=r"(yes|no)"),
+        asked("Which answer as well as the positives?", guide=verdict_guide(8), max_new_tokens=120),
+        asked("Which grade?", guide=GUIDE),
     ],
     "with failures": [
         asked(QUESTIONS[0]),
@@ -234,12 +237,14 @@ def test_sampled_reply_depends_on_its_seed_and_prompt_alone(session: Session) ->
 
 
 def test_guided_reply_has_the_form_and_ends_its_turn(session: Session) -> None:
-    """The forms of the stages, for as many passages as the paper shows, among others."""
-    selection, ranking, answer = replies = session.results("structured_outputs")
+    """The forms of the stages, some for as many passages as the paper shows, among others."""
+    selection, ranking, answer, verdict, grade = replies = session.results("structured_outputs")
     assert SELECTION.read(selection, 31).outcome in ("ok", "empty")
     assert re.fullmatch(RANKING.guide(31), ranking.text)
     assert RANKING.read(ranking, 31).outcome == "ok"
     assert answer.text in ("yes", "no")
+    assert read_verdict(verdict, 8) is not None
+    assert read_grade(grade) in GRADES
     assert {reply.finish_reason for reply in replies} == {"stop"}
 
 

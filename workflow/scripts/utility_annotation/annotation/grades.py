@@ -27,7 +27,8 @@ _GRADE = re.compile(
     re.IGNORECASE,
 )
 _ALONE = re.compile(r"(?P<grade>\d+)(?: ?/ ?3)?\.?")
-_GUIDE = rf"Grade: [{GRADES[0]}-{GRADES[-1]}]"
+GUIDE = rf"Grade: [{GRADES[0]}-{GRADES[-1]}]"
+"""The regular expression of the replies that structured outputs admit; each is readable."""
 
 
 def read_grade(completion: Completion, *, thinking: bool = False) -> int | None:
@@ -70,7 +71,7 @@ class Grading:
         """One chat per passage."""
         if self._needs_answer and not self._template.cleaner.text(item.answer or ""):
             return Failure("there is no answer to judge utility by")
-        guide = _GUIDE if self._annotator.structured_outputs else None
+        guide = GUIDE if self._annotator.structured_outputs else None
         return [
             ReplyRequest(
                 self._template.render(query=item.query, passages=[passage.text], answer=item.answer),
