@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,22 @@ def test_a_selector_calls_positive_what_is_probable_enough_best_first(tmp_path: 
     assert labels_of(output)["q00"] == [0, 1, 0]
 
 
+@pytest.mark.parametrize(("threshold", "warned"), [(0.85, 0), (0.9, 1)])
+def test_a_threshold_that_no_candidate_reaches_is_warned_of(
+    threshold: float, warned: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The highest score is 2, whose sigmoid is 0.88."""
+    pools = write_pool(tmp_path / "pool")
+    files = write_scores(tmp_path / "scores", pools, dict.fromkeys(QUESTIONS, (-1.0, 2.0, 1.0)))
+    calibration, output = write_calibration(tmp_path / "c.json"), tmp_path / "labels.parquet"
+    label_by_selector(selector(threshold=threshold), pools, files, calibration, output)
+    assert len(warnings(caplog)) == warned
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+
+
 def test_scores_of_other_candidates_are_refused(tmp_path: Path) -> None:
     pools = write_pool(tmp_path / "pool")
     files = write_scores(tmp_path / "scores", pools[::-1], dict.fromkeys(QUESTIONS, (1.0, 1.0, 1.0)))
@@ -205,14 +222,18 @@ def probabilities(found: dict[str, Sequence[float]]) -> Any:
     return of_shard
 
 
-def test_unsure_are_questions_with_a_candidate_between_the_ends(tmp_path: Path) -> None:
+def test_unsure_are_questions_with_a_candidate_between_the_ends(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     pools, source = write_pool(tmp_path / "pool"), part(unsure="s", between=(0.2, 0.8))
     sure = dict.fromkeys(QUESTIONS, (0.9, 0.1, 0.0))
     found = sure | {"q03": (0.9, 0.5, 0.1), "q04": (0.2, 0.1, 0.1), "q05": (0.8, 0.9, 1.0), "q06": (0.19, 0.81, 0.0)}
     rows = divided(source, pools, tmp_path / "part", found=probabilities(found))
     assert {row["query_id"] for row in rows} == {"q03", "q04", "q05"}
+    assert not warnings(caplog)
     rows = divided(source, pools, tmp_path / "part", found=probabilities(sure | {"q07": (0.0, 0.85, 0.0)}))
     assert {row["query_id"] for row in rows} == {"q07"}, "where it is sure of all, the least sure one is taken"
+    assert len(warnings(caplog)) == 1
 
 
 def test_agreement_counts_what_both_label_and_the_interval_holds_it(tmp_path: Path) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import mannwhitneyu
 
+from utility_annotation.common.bootstrap import draws
 from utility_annotation.common.errors import InputError
 from utility_annotation.labels.calibration import METHODS
-from utility_annotation.selection.reliability import THRESHOLDS, Places, calibrate, reliability
+from utility_annotation.selection.reliability import THRESHOLDS, Places, calibrate, discrimination, reliability
 
 Data = tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_], Places]
 
@@ -155,3 +159,37 @@ def test_labels_that_cannot_calibrate_are_refused(positive: list[int], questions
     with pytest.raises(InputError, match=f"have {what}, so no score can be calibrated") as error:
         calibrate(*data([0.5] * len(positive), positive, questions))
     assert "selected.*.labels" in str(error.value)
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    scores=st.lists(st.integers(-3, 3), min_size=2, max_size=30),
+    seed=st.integers(0, 100),
+)
+def test_the_auc_is_that_of_the_mann_whitney_statistic(scores: list[int], seed: int) -> None:
+    positive = np.random.default_rng(seed).random(len(scores)) < 0.5
+    positive[:2] = True, False
+    found = discrimination(np.array(scores, np.float64), positive, np.arange(len(scores)))["auc"]
+    theirs = mannwhitneyu(np.array(scores)[positive], np.array(scores)[~positive]).statistic
+    assert found == pytest.approx(theirs / (positive.sum() * (~positive).sum()))
+
+
+def test_the_interval_of_the_auc_is_that_of_questions_drawn_as_a_whole() -> None:
+    scores, positive, questions = drawn(9, 4, seed=8)
+    values = []
+    for often in draws(9):
+        taken = np.repeat(np.arange(len(scores)), often[questions])
+        above, below = scores[taken][positive[taken]], scores[taken][~positive[taken]]
+        values.append((above[:, None] > below).mean())
+    assert discrimination(scores, positive, questions)["auc_interval"] == pytest.approx(
+        np.percentile(values, [2.5, 97.5])
+    )
+
+
+@pytest.mark.parametrize(("slope", "warned"), [(0.0, True), (3.0, False)])
+def test_scores_that_tell_nothing_apart_are_warned_of(
+    slope: float, warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    found = calibrate(*drawn(40, 8, seed=4, slope=slope))
+    assert (found["auc_interval"][0] <= 0.5) == warned
+    assert bool([record for record in caplog.records if record.levelno == logging.WARNING]) == warned

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,6 +18,8 @@ from ..settings import Labels, entry
 from .calibration import METHODS
 from .merge import pair_shards
 from .shards import LabelledShard, Merged, chosen_queries, flat, lengths_of, read_candidates, write_labels
+
+logger = logging.getLogger(__name__)
 
 
 def label_by_selector(
@@ -40,6 +43,13 @@ def label_by_selector(
         _label(settings, pool, probabilities(settings.method, pool, Path(str(scored)), calibration), keep)
         for (pool, scored), keep in pairs
     ]
+    if not any((shard.labels[np.repeat(shard.keep, shard.lengths)] > 0).any() for shard in shards):
+        logger.warning(
+            "no candidate has a probability of %g or more, so all are negative; %s shows what each threshold keeps "
+            "(thresholds), and whether the scores tell positives from negatives (auc)",
+            settings.threshold,
+            calibration,
+        )
     return write_labels(shards, settings.source, output, "raise `queries.percent` of these labels.")
 
 

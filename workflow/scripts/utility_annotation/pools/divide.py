@@ -85,4 +85,7 @@ def _unsure(
             if query_id in share and len(own):
                 distance[query_id] = float(np.abs(own - (low + high) / 2).min())
     unsure = {query_id for query_id, value in distance.items() if value <= (high - low) / 2}
-    return unsure or {min(distance, key=lambda query_id: (distance[query_id], query_id))}
+    if not unsure:
+        logger.warning("no probability lies from %g to %g, so the least sure question alone is taken", low, high)
+        unsure = {min(distance, key=lambda query_id: (distance[query_id], query_id))}
+    return unsure

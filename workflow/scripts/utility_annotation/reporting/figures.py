@@ -158,7 +158,7 @@ def plot_calibrations(calibrations: Sequence[Mapping[str, Any]], svg: Path) -> N
     """Reliability of each calibration, and what each threshold keeps, side by side.
 
     The calibrations are those of :func:`..selection.reliability.calibrate`. All figures are of questions that the fit
-    has not seen.
+    has not seen, but for the AUC, which needs no fit.
     """
     with _panels(2 * len(calibrations), svg, height=3.4, empty="Nothing is calibrated.", columns=2) as axes:
         for found, left, right in zip(calibrations, axes[::2], axes[1::2], strict=True):
@@ -173,7 +173,9 @@ def plot_calibrations(calibrations: Sequence[Mapping[str, Any]], svg: Path) -> N
                 thresholds, f1 = ([each[key] for each in method["thresholds"]] for key in ("threshold", "f1"))
                 right.plot(thresholds, [100 * each for each in f1], color=colour, linewidth=1.5)
             heading = f"{found['reranker']}/{found['training']} on {found['labels']}"
-            _describe_shares(left, heading, "probability", "share of positives")
+            auc, (low, high) = found["auc"], found["auc_interval"]
+            told = f"{heading}\nAUC {auc:.2f} [{low:.2f}, {high:.2f}]"
+            _describe_shares(left, told, "probability", "share of positives")
             _describe_shares(right, heading, "threshold", "F1 of what is kept (percent)")
             left.set_ylim(-0.02, 1.02)
             right.set_ylim(0, 100)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +22,8 @@ _SEED = 13
 
 Places = npt.NDArray[np.int64]
 
+logger = logging.getLogger(__name__)
+
 
 def calibrate(scores: Floats, positive: Bools, questions: Places) -> dict[str, Any]:
     """Fit every method to labelled scores, and measure each by cross-validation over questions.
@@ -31,8 +34,9 @@ def calibrate(scores: Floats, positive: Bools, questions: Places) -> dict[str, A
         questions: the question of each, counted from 0; shape (candidates,).
 
     Returns:
-        Ready for JSON: counts, and by method ``fitted`` (from all questions) and :func:`reliability`, which is measured
-        in folds: the questions of each are judged by what was fitted to the others.
+        Ready for JSON: counts, :func:`discrimination`, and by method ``fitted`` (from all questions) and
+        :func:`reliability`, which is measured in folds: the questions of each are judged by what was fitted to the
+        others.
 
     Raises:
         InputError: fewer than two questions, no positive, or nothing but positives.
@@ -50,7 +54,38 @@ def calibrate(scores: Floats, positive: Bools, questions: Places) -> dict[str, A
     for name, method in METHODS.items():
         unseen = _unseen(method, scores, positive, folds)
         methods[name] = {"fitted": method.fit(scores, positive)} | reliability(unseen, positive, questions)
-    return {"questions": number, "candidates": len(scores), "positives": found, "methods": methods}
+    told_apart = discrimination(scores, positive, questions)
+    low, high = told_apart["auc_interval"]
+    if low <= 0.5:
+        logger.warning(
+            "the scores may not tell positives from negatives: their AUC is %.2f [%.2f, %.2f], and chance has 0.5. "
+            "Train the reranker on more questions, or begin with a model that already reranks",
+            told_apart["auc"],
+            low,
+            high,
+        )
+    return {"questions": number, "candidates": len(scores), "positives": found} | told_apart | {"methods": methods}
+
+
+def discrimination(scores: Floats, positive: Bools, questions: Places) -> dict[str, Any]:
+    """Whether scores tell positives from negatives, whatever their calibration; arguments as of :func:`calibrate`.
+
+    Returns:
+        ``auc``: how often a positive has a higher score than a negative, of all pairs of the two; equal scores count
+        half (the area under the ROC curve). ``auc_interval``: its 95 % interval (bootstrap over questions).
+    """
+    order = np.argsort(scores)
+    starts = np.flatnonzero(np.diff(scores[order], prepend=np.nan) != 0)  # of equal scores
+    positive, questions = positive[order], questions[order]
+
+    def auc(weights: npt.NDArray[np.int64]) -> float:
+        above = np.add.reduceat(np.where(positive, weights, 0), starts).astype(np.float64)
+        below = np.add.reduceat(np.where(positive, 0, weights), starts).astype(np.float64)
+        pairs = above.sum() * below.sum()
+        return float((above * (np.cumsum(below) - below / 2)).sum() / pairs) if pairs else np.nan
+
+    values = np.array([auc(often[questions]) for often in draws(int(questions.max()) + 1)])
+    return {"auc": auc(np.ones(len(scores), np.int64)), "auc_interval": interval(values[~np.isnan(values)])}
 
 
 def _unseen(method: Method, scores: Floats, positive: Bools, folds: Places) -> Floats:
