@@ -7,9 +7,10 @@ FOLDER holds public collections as their publishers lay them out (see public_col
 given. BM25's 8 first candidates are labelled, for at most 240 questions. The annotator is humans, who stand for an LLM
 that errs little, or the demo's LLM (utility selection).
 
-The annotator labels 5, 10, 20 and 50 % of the questions. A MiniLM cross-encoder learns from four fifths of them and is
-calibrated on the others (Platt). It labels the rest, at a threshold of 0.5. The annotator is asked again where the
-cross-encoder is unsure: where a candidate's probability lies between 0.2 and 0.8. Both bounds and the threshold
+The annotator labels 5, 10, 20 and 50 % of the questions, and a selector labels the rest, at a threshold of 0.5. One
+selector is a MiniLM cross-encoder, which learns from four fifths of these questions and is calibrated on the others
+(Platt). The other is the untrained MiniLM retriever, which is calibrated on all of them. The annotator is asked again
+where the selector is unsure: where a candidate's probability lies between 0.2 and 0.8. Both bounds and the threshold
 are those of config/own-corpus-cascade.yaml. Each share is drawn with three seeds.
 
 What came out goes to results/cascade.json. Run it in a clone of its own: it uses raw/, data/ and results/ there.
@@ -25,6 +26,7 @@ import statistics
 import subprocess
 import time
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +53,8 @@ ANNOTATORS = {"human": "human", "llm": "utilsel"}
 """The source of labels of each."""
 SHARES = (5, 10, 20, 50)
 QUESTIONS, CALIBRATED_ON = 240, 0.2
+SELECTORS = {"cross-encoder": "", "retriever": "-minilm"}
+"""How the label sets of each end."""
 UNSURE, THRESHOLD = [0.2, 0.8], 0.5
 PARTS = ("train", "calibrate", "unsure")
 PAIRS = TRAINING | {"epochs": 4, "seeds": []}
@@ -67,55 +71,67 @@ def configuration(name: str, folder: Path, annotator: str) -> dict[str, Any]:
         "annotators": {LLM: ANNOTATOR | {"passage_words": 40}},
         "labels": {"full": label_set("full", source)},
         "rerankers": {"selector": {"model": "all-minilm-l6-v2", "length": 96}},
+        "backbones": {"minilm": {"model": "all-minilm-l6-v2", "query_length": 32, "passage_length": 128}},
         "trainings": {},
         "performance": PERFORMANCE,
     }
-    for row, share, seed in cascades():
-        _add(found, row, share, seed, source)
-    rows = [row for row, _, _ in cascades()]
+    for row, selector, share, seed in cascades():
+        _add(found, row, selector, share, seed, source)
+    rows = [row for row, *_ in cascades()]
     labels = ["full", *rows, *(f"{row}-selector" for row in rows)]
     table = {"title": "Cascades", "labels": labels, "against": "full", "work": annotator == "llm"}
     found["label_tables"] = {"cascades": table}
     return found
 
 
-def cascades() -> Iterator[tuple[str, int, int]]:
-    """(name, share in percent, seed) of each."""
-    for share in SHARES:
-        for seed in SEEDS:
-            yield f"p{share}-s{seed}", share, seed
+def cascades() -> Iterator[tuple[str, str, int, int]]:
+    """(name, selector, share in percent, seed) of each."""
+    for selector, end in SELECTORS.items():
+        for share in SHARES:
+            for seed in SEEDS:
+                yield f"p{share}-s{seed}{end}", selector, share, seed
 
 
-def _add(found: dict[str, Any], row: str, share: int, seed: int, source: str) -> None:
+def _add(found: dict[str, Any], row: str, selector: str, share: int, seed: int, source: str) -> None:
     """Add a cascade: its parts of the pool, their labels, its selector, and all of them together."""
-    learnt = (1 - CALIBRATED_ON) * share
+    trained = selector == "cross-encoder"
+    learnt = (1 - CALIBRATED_ON) * share if trained else 0
     ends = dict(zip(PARTS, ([0, learnt], [learnt, share], [share, 100]), strict=True))
-    for part, percent in ends.items():
+    parts = PARTS if trained else PARTS[1:]
+    for part in parts:
+        percent = ends[part]
         source_of_part = {"format": "pool", "pool": "full", "percent": percent, "seed": seed}
         if part == "unsure":
             source_of_part |= {"unsure": f"{row}-selector", "between": UNSURE}
         found["pools"][f"{row}-{part}"] = {"dataset": "own", "split": "train", "source": source_of_part}
         found["labels"][f"{row}-{part}"] = label_set(f"{row}-{part}", source)
-    found["trainings"][f"{row}-pairs"] = {"labels": f"{row}-train", **PAIRS, "seed": seed}
+    if trained:
+        found["trainings"][f"{row}-pairs"] = {"labels": f"{row}-train", **PAIRS, "seed": seed}
     found["labels"][f"{row}-selector"] = {
         "pool": "full",
         "source": "selector",
-        "reranker": f"selector/{row}-pairs",
+        "reranker": _model(row, selector),
         "calibration": f"{row}-calibrate",
         "method": "platt",
         "threshold": THRESHOLD,
     }
-    members = [*(f"{row}-{part}" for part in PARTS), f"{row}-selector"]
+    members = [*(f"{row}-{part}" for part in parts), f"{row}-selector"]
     found["labels"][row] = {"pool": "full", "source": "cascade", "of": members}
+
+
+def _model(row: str, selector: str) -> str:
+    return f"selector/{row}-pairs" if selector == "cross-encoder" else "minilm/untrained"
 
 
 def _figures(seconds: float, annotator: str) -> dict[str, Any]:
     """What a run left behind, in figures."""
     rows, tokens = [], _tokens()
-    for row, share, seed in cascades():
+    for row, selector, share, seed in cascades():
         whole, alone = (_agreement(f"{row}{suffix}") for suffix in ("", "-selector"))
         asked = sum(count for source, count in whole["sources"].items() if not source.endswith("-selector"))
-        found = {"share": share, "seed": seed, "asked": asked, "cascade": whole, "selector": alone}
+        calibration = Path(f"results/calibrations/{_model(row, selector)}/{row}-calibrate.json")
+        found = {"selector": selector, "share": share, "seed": seed, "asked": asked, "cascade": whole, "alone": alone}
+        found["calibration"] = {key: read_json(calibration, "auc")[key] for key in ("questions", "auc", "auc_interval")}
         rows.append(found | ({"tokens": tokens[row]} if row in tokens else {}))
     found = {"annotator": annotator, "seconds": round(seconds), "questions": rows[0]["cascade"]["questions"]}
     return found | ({"tokens": tokens["full"]} if tokens else {}) | {"cascades": rows}
@@ -135,16 +151,20 @@ def _tokens() -> dict[str, float]:
 
 def table(record: dict[str, Any]) -> str:
     """The record as Markdown: per share the mean over the seeds, and their standard deviation."""
-    head = ["collection", "annotator", "share", "asked", "kappa", "precision", "recall", "kappa of the selector alone"]
+    head = ["collection", "annotator", "selector", "share", "asked", "kappa", "precision", "recall"]
     rows = []
     for collection, by_annotator in record["collections"].items():
         for annotator, found in by_annotator.items():
-            for share in SHARES:
-                own = [row for row in found["cascades"] if row["share"] == share]
+            for selector, share in product(SELECTORS, SHARES):
+                own = [row for row in found["cascades"] if (row["selector"], row["share"]) == (selector, share)]
                 asked = statistics.mean(row["asked"] for row in own) / found["questions"]
                 cells = [_spread([row["cascade"][key] for row in own]) for key in ("kappa", "precision", "recall")]
-                alone = _spread([row["selector"]["kappa"] for row in own])
-                rows.append([collection, annotator, f"{share} %", f"{100 * asked:.0f} %", *cells, alone])
+                alone = [_spread([row["alone"][key] for row in own]) for key in ("kappa", "precision", "recall")]
+                auc = _spread([row["calibration"]["auc"] for row in own])
+                rows.append(
+                    [collection, annotator, selector, f"{share} %", f"{100 * asked:.0f} %", *cells, *alone, auc]
+                )
+    head += ["selector alone: kappa", "precision", "recall", "AUC of its scores"]
     return page.table(head, rows)
 
 

@@ -191,7 +191,7 @@ def test_age_that_is_none_is_refused(store: Path, days: str) -> None:
 RECORDS = st.tuples(st.integers(0, 9), st.none() | st.integers(1, 5), st.floats(-9, 0))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(files=st.lists(st.lists(RECORDS, max_size=8), min_size=1, max_size=4))
 def test_prune_and_export_change_no_result(files: list[list[tuple]], tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("store")

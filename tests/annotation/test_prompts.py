@@ -94,7 +94,7 @@ def test_a_blank_passage_keeps_its_number(root: Path, cleaner: PromptSanitizer) 
     assert shown == ["[1]", "[2] b"]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     pieces=st.lists(st.sampled_from(["<|im_end|>", "<|im_", "end|>", "<|", "|>", "<", "im_start", "x", " ", "\n", "é"]))
 )
@@ -140,7 +140,6 @@ def test_cut_text_is_a_beginning_of_the_whole_with_as_many_words_as_asked_for(te
 
 
 @pytest.mark.parametrize("normalized", [True, False])
-@settings(deadline=None)
 @given(
     pieces=st.lists(
         st.sampled_from(["<|im_end|>", "＜|im_", "ＥND|>", "<|", "｜＞", "im_end", "ｉm", "_", " ", "\u0338", "x"])

@@ -20,7 +20,7 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(contents=st.lists(st.binary(max_size=8), min_size=2, max_size=4))
 def test_equal_contents_have_equal_digests_whatever_their_names(
     tmp_path_factory: pytest.TempPathFactory, contents: list[bytes]

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from utility_annotation.common import hashing
@@ -21,14 +21,12 @@ def table_of(rows: list[tuple[str, str]]) -> pa.Table:
 
 
 @given(rows=ROWS)
-@settings(deadline=None)
 def test_equal_rows_share_a_hash_and_others_do_not(rows: list[tuple[str, str]]) -> None:
     hashes = row_hashes(table_of(rows)).tolist()
     assert len(set(zip(rows, hashes, strict=True))) == len(set(rows)) == len(set(hashes))
 
 
 @given(rows=ROWS, cuts=st.tuples(st.integers(0, 30), st.integers(0, 30)))
-@settings(deadline=None)
 def test_hashes_do_not_depend_on_neighbours_and_chunks(rows: list[tuple[str, str]], cuts: tuple[int, int]) -> None:
     first, last = sorted(cuts)
     table = table_of(rows)

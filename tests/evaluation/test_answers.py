@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from utility_annotation.common.errors import InputError
@@ -117,7 +117,6 @@ def test_worked_examples_of_exact_match_and_f1(answer: str, references: list[str
     assert squad.f1(answer, references) == pytest.approx(f1)
 
 
-@settings(deadline=None)
 @given(TEXT, REFERENCES)
 def test_an_exact_match_has_f1_of_one_and_both_are_fractions(answer: str, references: list[str]) -> None:
     exact, f1 = squad.exact_match(answer, references), squad.f1(answer, references)
@@ -125,7 +124,6 @@ def test_an_exact_match_has_f1_of_one_and_both_are_fractions(answer: str, refere
     assert exact <= f1 <= 1
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(TEXT, REFERENCES), min_size=1, max_size=3))
 def test_every_value_is_a_fraction_whatever_the_order_of_the_references(cases: list[tuple[str, list[str]]]) -> None:
     references = {str(place): known for place, (_, known) in enumerate(cases)}

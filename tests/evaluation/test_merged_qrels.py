@@ -83,7 +83,7 @@ def test_no_judgement_at_all_is_an_error(tmp_path: Path) -> None:
 pairs = st.tuples(st.sampled_from(["1", "2", "é"]), st.sampled_from(["a", "b", "c"]))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.dictionaries(pairs, st.integers(-1, 3)), st.dictionaries(pairs, st.sampled_from([0, 1]), min_size=1))
 def test_merging_equals_a_plain_loop(tmp_path_factory: pytest.TempPathFactory, human: Grades, labels: Grades) -> None:
     labelled = {query_id for query_id, _ in labels}

@@ -64,7 +64,7 @@ grades = st.dictionaries(queries, st.dictionaries(docids, st.integers(-1, 3), mi
 scores = st.dictionaries(queries, st.dictionaries(docids, st.sampled_from([0.0, 1.0, 2.0]), min_size=1))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(grades, scores, st.integers(1, 3))
 def test_it_is_trec_eval_on_any_run(qrels, run, level):
     found = evaluate(qrels_table(qrels), run_table(run), list(TREC_EVAL_NAMES), relevance_level=level)

@@ -318,7 +318,7 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
     return lambda: tmp_path_factory.mktemp("pool")
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(pools=POOLS)
 def test_training_rows_split_each_pool_into_its_positives_and_the_rest(
     fresh: Callable[[], Path], pools: dict[str, tuple[str, list[str]]]

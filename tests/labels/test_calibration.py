@@ -56,7 +56,7 @@ def rising(labelled: list[tuple[float, bool]]) -> dict[float, float]:
     return found
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.integers(-4, 4).map(float), st.booleans()), min_size=1, max_size=20))
 def test_isotonic_is_the_best_rising_fit_at_every_labelled_score(labelled: list[tuple[float, bool]]) -> None:
     scores, positive = (list(each) for each in zip(*labelled, strict=True))
@@ -71,7 +71,7 @@ def test_isotonic_goes_straight_from_step_to_step_and_stays_level_beyond_the_end
 
 
 @pytest.mark.parametrize("name", METHODS)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(labelled=LABELLED, asked=st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=20))
 def test_probabilities_are_fractions_never_fall_and_are_the_same_from_a_file(
     name: str, labelled: list[tuple[float, bool]], asked: list[float]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from utility_annotation.common.errors import InputError
@@ -155,7 +155,6 @@ def test_the_first_label_set_that_labels_a_question_decides_and_is_named(tmp_pat
     assert (by["q01"], by["q02"], by["q05"], by["q06"]) == ("first", "first", "second", "rest")
 
 
-@settings(deadline=None)
 @given(st.lists(st.sets(st.sampled_from(QUESTIONS), min_size=1), min_size=2, max_size=4))
 def test_a_cascade_is_the_first_member_of_each_question(
     tmp_path_factory: pytest.TempPathFactory, chosen: list[set[str]]

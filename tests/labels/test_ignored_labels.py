@@ -152,7 +152,7 @@ def annotated_pools(draw: st.DrawFn) -> tuple[Pool, dict[str, Any], dict[str, An
 
 
 @given(data=annotated_pools(), shards=st.integers(1, 3))
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_labels_equal_a_plain_loop_for_any_number_of_shards(
     tmp_path_factory: pytest.TempPathFactory, data: tuple[Pool, dict[str, Any], dict[str, Any]], shards: int
 ) -> None:

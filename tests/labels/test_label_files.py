@@ -163,7 +163,7 @@ def judged_pools(draw: st.DrawFn) -> tuple[Pool, dict[tuple[str, str], int]]:
 
 
 @given(data=judged_pools(), shards=st.integers(1, 3))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_labels_equal_a_plain_loop_for_any_number_of_shards(
     tmp_path_factory: pytest.TempPathFactory, data: tuple[Pool, dict[tuple[str, str], int]], shards: int
 ) -> None:

@@ -149,7 +149,7 @@ def pools_and_members(draw: st.DrawFn) -> tuple[Pool, list[Rows]]:
 
 
 @given(data=pools_and_members(), shards=st.integers(1, 3))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_union_equals_a_plain_loop_in_any_order_of_members(
     tmp_path_factory: pytest.TempPathFactory, data: tuple[Pool, list[Rows]], shards: int
 ) -> None:

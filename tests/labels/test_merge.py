@@ -295,7 +295,7 @@ def test_a_passage_that_another_query_of_the_shard_lists_is_no_positive(tmp_path
     source=st.sampled_from(["relsel", "utilsel", "utilrank"]),
     top_percent=st.sampled_from([10, 34, 50, 100]),
 )
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_merge_equals_a_plain_loop_for_any_number_of_shards(
     tmp_path_factory: pytest.TempPathFactory, data: Any, shards: int, source: str, top_percent: int
 ) -> None:

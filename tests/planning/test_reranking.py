@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from whole import WHOLE, at_places
 
 from utility_annotation.common.errors import InputError
 from utility_annotation.labels.annotators import SharedJudge
-from utility_annotation.planning import exports, jobs, report, reranking, results, runs, training
+from utility_annotation.planning import entries, exports, jobs, report, reranking, results, runs, training
 from utility_annotation.planning.loading import read_resolved, write_resolved
 from utility_annotation.planning.plan import Plan
 from utility_annotation.settings import Configuration
@@ -27,7 +28,7 @@ OTHERS = {"title": "T", "testsets": ["labelled"], "reranked": ["again"]}
         ({"reranked/again/retriever": "human"}, "reranked.again.retriever: give two names with a slash between them"),
         ({"reranked/again/reranker": "crosss/useful"}, "reranked.again.reranker names 'crosss/useful', which is not i"),
         ({"reranked/again/reranker": "cross/usefull"}, "(did you mean 'cross/useful'"),
-        ({"reranked/again/reranker": "encoder/useful"}, "reranked.again.reranker names 'encoder/useful', which is not"),
+        ({"reranked/again/reranker": "bm25/bm25"}, "reranked.again.reranker names 'bm25/bm25', which is not in"),
         ({"reranked/again/retriever": "reranked/again"}, "reranked.again: it comes after itself"),
         (
             {
@@ -149,6 +150,27 @@ def test_a_reranked_run_follows_the_seeds_of_what_makes_it(
     assert stages(configuration) == expected
     monkeypatch.chdir(tmp_path)
     assert read_resolved(write_resolved(configuration)) == configuration
+
+
+@pytest.mark.parametrize(
+    ("reranker", "model"),
+    [("encoder/untrained", "data/models/bert"), ("encoder/useful", "results/models/encoder/useful")],
+)
+def test_a_retriever_scores_in_place_of_a_reranker(reranker: str, model: str) -> None:
+    configuration = at_places(
+        {"reranked/again": {"retriever": "bm25/bm25", "reranker": reranker}, "labels/by-selector/reranker": reranker}
+    )
+    assert reranking.model(configuration, reranked="again") == model
+    settings = jobs.rerank(configuration, reranked="again")
+    assert settings.reranker == configuration.backbones["encoder"]
+    assert jobs.score_pool(configuration, reranker="encoder", pool="rows").reranker == settings.reranker
+    used = [*entries.rerank(configuration, reranked="again"), *entries.score_pool(configuration, reranker="encoder")]
+    pooling = configuration.backbones["encoder"].pooling
+    assert set(used) >= {
+        "utility_annotation.retrieval.scorers:SCORERS[Backbone]",
+        f"utility_annotation.training.pooling:POOLINGS[{pooling}].function",
+    }
+    assert re.fullmatch(Plan(configuration, Path()).wildcard_patterns()["reranker"], "encoder")
 
 
 def test_a_mistake_in_a_reranked_run_is_told_once_for_all_its_seeds() -> None:

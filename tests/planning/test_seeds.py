@@ -91,8 +91,8 @@ def test_the_configuration_of_the_jobs_can_be_read_again(tmp_path: Path, monkeyp
     [
         (
             {"trainings/useful/seeds": [42, 7], "labels/by-selector/reranker": "cross/useful-seed8"},
-            "labels.by-selector.reranker names 'cross/useful-seed8', which is not in `rerankers/trainings` (did you "
-            "mean 'cross/useful-seed7'?)",
+            "labels.by-selector.reranker names 'cross/useful-seed8', which is not in `rerankers/trainings` or "
+            "`backbones/trainings` (did you mean 'cross/useful-seed7'?)",
         ),
         (
             {

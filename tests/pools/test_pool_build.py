@@ -122,7 +122,7 @@ def test_every_place_of_the_positive_is_equally_likely() -> None:
     assert all(850 < count < 1150 for count in places)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     rows=st.dictionaries(
         st.text("0123456789", min_size=1, max_size=3), st.tuples(IDS.filter(bool), IDS), min_size=1, max_size=8
@@ -277,7 +277,7 @@ ODD_ROW = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     rows=st.lists(ODD_ROW, min_size=1, max_size=3),
     ending=st.sampled_from([b"", b"\n", b"\r\n", b"\n\n", b" ", b"[]", b"{}", b'{"query_id": 1}']),

@@ -65,7 +65,7 @@ def test_what_is_no_run_of_the_test_set_is_refused_with_its_line(tmp_path: Path,
 HITS = st.dictionaries(st.sampled_from("abcdefgh"), st.sampled_from([-1.0, 0.0, 0.5, 0.5000001, 2.0]), min_size=1)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(runs=st.dictionaries(st.sampled_from(["q1", "q2", "q3"]), HITS, min_size=1))
 def test_figures_equal_pytrec_evals(
     runs: dict[str, dict[str, float]], tmp_path_factory: pytest.TempPathFactory

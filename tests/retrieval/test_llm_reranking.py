@@ -227,7 +227,7 @@ UNREADABLE: dict[str, Callable[[list[int]], Reply]] = {
 }
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     data=st.data(),
     depth=st.integers(1, 14),

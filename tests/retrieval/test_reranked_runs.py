@@ -68,7 +68,7 @@ def rankings(run) -> dict[str, list[tuple[str, float]]]:
     return dict(found)
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), depth=st.integers(1, 14), pairs=st.sampled_from([1, 7, 1000]))
 def test_the_first_are_ordered_by_their_own_scores_and_the_others_follow_in_their_order(
     tmp_path, texts, model, data, depth, pairs

@@ -96,7 +96,7 @@ def test_faiss_and_torch_break_heavy_ties_alike(tmp_path, depth, cuts):
 
 
 @pytest.mark.parametrize("library", ["torch", "faiss"])
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_ties_are_by_docid_descending_also_at_the_last_rank(tmp_path_factory, data, library):
     """Integer vectors make every score exact, so that all ties are real ones."""
@@ -125,7 +125,7 @@ def processor(request, tmp_path, monkeypatch):
     return request.param
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_cpu_finds_what_sorting_all_scores_finds(processor, tmp_path_factory, data):
     """Integers make every score exact, whatever multiplies; many passages tie, and few are better than the kept."""

@@ -65,7 +65,7 @@ def test_a_probability_of_one_is_in_the_last_bin() -> None:
     assert [(each["candidates"], each["positives"]) for each in found["bins"]] == [(1, 0.0), (2, 1.0)]
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(
     cases=st.lists(
         st.tuples(st.integers(-30, 30).map(lambda number: number / 10), st.booleans(), st.integers(0, 6)),
@@ -161,7 +161,7 @@ def test_labels_that_cannot_calibrate_are_refused(positive: list[int], questions
     assert "selected.*.labels" in str(error.value)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     scores=st.lists(st.integers(-3, 3), min_size=2, max_size=30),
     seed=st.integers(0, 100),

@@ -62,7 +62,7 @@ RANKING = st.lists(SCORE, min_size=1, max_size=8).map(
 )
 
 
-@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rankings=st.dictionaries(st.sampled_from("abcd"), RANKING, max_size=4),
     method=st.sampled_from([*METHODS]),

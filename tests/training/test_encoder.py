@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tiny_bert import WORDS, save_tiny_bert
 
@@ -115,7 +115,6 @@ def test_a_length_beyond_the_model_is_refused(folder):
         Encoder.load(folder, Backbone(model="tiny", passage_length=65))
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 40)), st.integers(1, 200))
 def test_length_batches_hold_each_text_once_within_the_budget(lengths, tokens):
     batches = length_batches(lengths, tokens)

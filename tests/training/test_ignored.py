@@ -55,7 +55,7 @@ def gradient_of(loss: str, batch: Batch, scores: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("loss", HARD)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(queries=labelled_queries(), seed=st.integers(0, 9))
 def test_an_ignored_passage_has_no_gradient_from_its_query_under_any_loss(
     loss: str, queries: list[Candidates], seed: int
@@ -75,7 +75,7 @@ def test_an_ignored_passage_has_no_gradient_from_its_query_under_any_loss(
 
 @pytest.mark.parametrize("kind", [Backbone, Reranker])
 @pytest.mark.parametrize("loss", HARD)
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(queries=labelled_queries())
 def test_an_ignored_passage_is_never_drawn_nor_among_the_own_passages_of_a_batch(
     kind: type, loss: str, queries: list[Candidates]

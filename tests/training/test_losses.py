@@ -9,7 +9,7 @@ import sys
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from utility_annotation.common.errors import InputError
@@ -55,7 +55,6 @@ def expected(name: str, scores: list[list[float]], roles: list[str]) -> float:
 
 
 @pytest.mark.parametrize("name", MULTIPLE)
-@settings(deadline=None)
 @given(batch=batches())
 def test_equals_the_reference(name, batch):
     scores, roles = batch
@@ -84,7 +83,6 @@ def listwise_reference(name: str, scores: list[float], roles: str) -> float:
 
 
 @pytest.mark.parametrize("name", LISTWISE)
-@settings(deadline=None)
 @given(batch=batches())
 def test_listwise_losses_equal_the_reference(name, batch):
     scores, roles = batch
@@ -124,7 +122,6 @@ def test_listwise_losses_are_those_of_sentence_transformers(name, theirs, grades
 
 
 @pytest.mark.parametrize("name", [name for name, loss in LOSSES.items() if loss.graded])
-@settings(deadline=None)
 @given(batch=batches())
 def test_without_grades_every_positive_has_grade_one(name, batch):
     scores, (positives, negatives) = torch.tensor(batch[0]), masks(batch[1])
@@ -145,7 +142,6 @@ def test_the_pointwise_loss_is_torchs_binary_cross_entropy():
     assert LOSSES["bce"].function(scores, positives, ~positives).item() == pytest.approx(loss.item(), rel=1e-6)
 
 
-@settings(deadline=None)
 @given(batch=batches(at_most_one_positive=True))
 def test_single_positive_losses_equal_the_reference(batch):
     scores, roles = batch
@@ -169,7 +165,6 @@ def test_single_positive_losses_refuse_several():
         single_lh(torch.zeros(1, 3), *masks(["ppn"]))
 
 
-@settings(deadline=None)
 @given(batch=batches())
 def test_sum_of_probabilities_is_never_worse_than_each(batch):
     """-log sum P <= -sum log P, and the pairwise loss bounds the marginal one from above."""
@@ -180,7 +175,6 @@ def test_sum_of_probabilities_is_never_worse_than_each(batch):
 
 
 @pytest.mark.parametrize("name", MULTIPLE)
-@settings(deadline=None)
 @given(batch=batches(), shift=st.floats(-20, 20), seed=st.integers(0, 99))
 def test_is_unchanged_by_a_shift_of_scores_and_by_the_order_of_passages(name, batch, shift, seed):
     scores, (positives, negatives) = torch.tensor(batch[0], dtype=torch.float64), masks(batch[1])
@@ -191,7 +185,6 @@ def test_is_unchanged_by_a_shift_of_scores_and_by_the_order_of_passages(name, ba
 
 
 @pytest.mark.parametrize("name", [*MULTIPLE, *LISTWISE])
-@settings(deadline=None)
 @given(batch=batches())
 def test_gradient_is_finite_and_zero_outside_both_sets(name, batch):
     scores, (positives, negatives) = torch.tensor(batch[0], requires_grad=True), masks(batch[1])
@@ -232,7 +225,6 @@ def test_scores_of_half_precision_are_widened():
     assert sum_marg_lh(scores, *masks(["pn"])).dtype == torch.float32
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.floats(-12, 12), st.floats(-60, 0)), min_size=1, max_size=6),
     st.floats(-50, 50),

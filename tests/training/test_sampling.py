@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from utility_annotation.io.label_values import IGNORED
@@ -46,7 +46,6 @@ runs = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(candidates, runs, st.integers(0, 3), st.integers(1, 5))
 def test_a_draw_keeps_the_rules(rows, drawn_run, epoch, average):
     labels, human = [label for label, _ in rows], {index for index, (_, human) in enumerate(rows) if human}

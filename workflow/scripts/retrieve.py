@@ -85,13 +85,12 @@ def rerank(arguments: argparse.Namespace) -> None:
     """Order the first passages of a ranking again."""
     with large_packages():
         from utility_annotation.common.devices import choose_device, use_threads
-        from utility_annotation.retrieval import reranking
-        from utility_annotation.training import rerankers
+        from utility_annotation.retrieval import reranking, scorers
     configuration = configuration_of(arguments)
     settings, performance = jobs.rerank(configuration, reranked=arguments.reranked), configuration.performance
     use_threads(performance.threads)
     device = choose_device(performance.encode.device, performance.encode.gpus, "encode")
-    model = rerankers.load(arguments.model, settings.reranker).to(device)
+    model = scorers.load(arguments.model, settings.reranker).to(device)
     start = time.monotonic()
     run = reranking.rerank(
         model,
@@ -114,14 +113,14 @@ def score_pool(arguments: argparse.Namespace) -> None:
     """Score the candidates of a pool's shard by a reranker."""
     with large_packages():
         from utility_annotation.common.devices import choose_device, use_threads
+        from utility_annotation.retrieval import scorers
         from utility_annotation.selection import scoring
-        from utility_annotation.training import rerankers
     configuration, output = configuration_of(arguments), arguments.output
     settings = jobs.score_pool(configuration, reranker=arguments.reranker, pool=arguments.pool)
     performance = configuration.performance
     use_threads(performance.threads)
     device = choose_device(performance.encode.device, performance.encode.gpus, "encode")
-    model = rerankers.load(arguments.model, settings.reranker).to(device)
+    model = scorers.load(arguments.model, settings.reranker).to(device)
     start = time.monotonic()
     number = scoring.score_pool(
         model, arguments.shard, output, titles=settings.titles, batch_tokens=performance.encode.batch_tokens
@@ -268,13 +267,13 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--corpus", required=True, type=Path, help="corpus (parquet)")
     parser.add_argument("--output", required=True, type=Path, help="run (parquet); a TREC run is written beside it")
     parser = commands.add(score_pool, "score-pool")
-    parser.add_argument("--reranker", required=True, help="a name from `rerankers`")
+    parser.add_argument("--reranker", required=True, help="a name from `rerankers` or `backbones`")
     parser.add_argument("--pool", required=True, help="a name from `pools`")
     parser.add_argument("--model", required=True, type=Path, help="folder of the reranker's model")
     parser.add_argument("--shard", required=True, type=Path, help="a shard of the pool (parquet)")
     parser.add_argument("--output", required=True, type=Path, help="scores (parquet); .json is written beside")
     parser = commands.add(calibrate, "calibrate")
-    parser.add_argument("--reranker", required=True, help="a name from `rerankers`")
+    parser.add_argument("--reranker", required=True, help="a name from `rerankers` or `backbones`")
     parser.add_argument("--training", required=True, help="a name from `trainings`, or untrained")
     parser.add_argument("--labels", required=True, help="a name from `labels`: those of the held-out questions")
     parser.add_argument("--held-out", required=True, type=Path, help="their file (parquet)")

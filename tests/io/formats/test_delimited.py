@@ -23,7 +23,7 @@ def source(path: Path, content: str, form: str = "csv", **columns: str) -> Sourc
     return Source(format=form, path=str(path), columns=columns)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(rows=st.lists(st.tuples(CELL, CELL), min_size=1), delimiter=st.sampled_from("\t,;"))
 def test_what_pythons_csv_writes_is_read(rows: list[tuple[str, str]], delimiter: str, tmp_path_factory) -> None:
     table = io.StringIO(newline="")

@@ -25,7 +25,7 @@ VALUES = st.recursive(
 OBJECTS = st.dictionaries(TEXT, VALUES, max_size=4)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(rows=st.lists(OBJECTS), indent=st.booleans(), pack=st.sampled_from([bytes, gzip.compress]))
 def test_objects_round_trip(rows: list[dict], indent: bool, pack: Callable, tmp_path_factory) -> None:
     path = tmp_path_factory.mktemp("documents") / "a.json"
@@ -33,7 +33,7 @@ def test_objects_round_trip(rows: list[dict], indent: bool, pack: Callable, tmp_
     assert list(documents.iter_objects(path)) == list(enumerate(rows, 1))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(before=OBJECTS, column=OBJECTS, after=OBJECTS)
 def test_a_column_is_found_wherever_it_stands(before: dict, column: dict, after: dict, tmp_path_factory) -> None:
     path = tmp_path_factory.mktemp("documents") / "a.json"

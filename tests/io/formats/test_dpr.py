@@ -28,7 +28,7 @@ def tsv(rows: list[tuple[str, str, str]], quoting: int = csv.QUOTE_MINIMAL) -> b
     return text.getvalue().encode()
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(
     rows=st.lists(st.tuples(st.text('ab"é', min_size=1), CELL, CELL)),
     quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
@@ -69,7 +69,7 @@ def context(docid: object, name: str = "passage_id") -> dict:
     return {"title": "t", "text": "x", "score": 1000, "title_score": 1, name: docid}
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(rows=st.lists(st.tuples(TEXT, st.lists(TEXT), st.lists(ID))), name=st.sampled_from(["passage_id", "psg_id"]))
 def test_training_round_trip(rows: list[tuple[str, list[str], list[str]]], name: str, tmp_path_factory) -> None:
     path = tmp_path_factory.mktemp("dpr") / "biencoder.json"

@@ -44,7 +44,7 @@ def write_parquet(path: Path, *rows: dict[str, Any]) -> Path:
     return path
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(rows=st.lists(st.tuples(ID, TEXT, TEXT)))
 def test_round_trip(rows: list[tuple[str, str, str]], tmp_path_factory) -> None:
     path = tmp_path_factory.mktemp("hotpotqa") / "a.json"

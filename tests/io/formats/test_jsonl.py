@@ -23,7 +23,7 @@ def write(folder: Path, *rows: object) -> Path:
     return path
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(rows=st.lists(st.tuples(ID, st.none() | TEXT, TEXT)))
 def test_passages_round_trip(rows: list[tuple[str, str | None, str]], tmp_path_factory) -> None:
     path = write(

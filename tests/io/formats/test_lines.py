@@ -45,7 +45,7 @@ def test_byte_order_mark_is_dropped(tmp_path: Path) -> None:
     assert list(iter_lines(path)) == [(1, b"1\tx")]
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(texts=st.lists(st.text(st.characters(blacklist_characters="\r\n", blacklist_categories=["Cs"]), min_size=1)))
 def test_plain_gzip_and_zip_read_alike(texts: list[str], tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("lines")

@@ -45,7 +45,7 @@ _CELL = st.text(st.characters(blacklist_characters="\t\r\n", blacklist_categorie
 _ID = st.text(st.characters(blacklist_categories=["Cs", "Cc", "Z"]), min_size=1)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(pairs=st.lists(st.tuples(_ID.filter(lambda text: not text.startswith("\ufeff")), _CELL)))
 def test_what_is_written_is_read(pairs: list[tuple[str, str]], tmp_path_factory) -> None:
     path = tmp_path_factory.mktemp("msmarco") / "queries.tsv"

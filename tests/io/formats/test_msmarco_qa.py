@@ -22,7 +22,7 @@ def write(path: Path, **columns: dict) -> Path:
     return path
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(rows=st.dictionaries(st.integers(0, 10**9), st.tuples(TEXT, st.lists(ANSWER)), max_size=12))
 def test_round_trip(rows: dict[int, tuple[str, list[str]]], tmp_path_factory) -> None:
     path = write(

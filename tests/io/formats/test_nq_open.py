@@ -20,7 +20,7 @@ def write(path: Path, *rows: object) -> Path:
     return path
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(rows=st.lists(st.tuples(TEXT, st.lists(TEXT))))
 def test_round_trip(rows: list[tuple[str, list[str]]], tmp_path_factory) -> None:
     path = write(tmp_path_factory.mktemp("nq") / "a.jsonl", *({"question": q, "answer": a} for q, a in rows))

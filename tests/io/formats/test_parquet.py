@@ -24,7 +24,7 @@ def write(folder: Path, **columns: list) -> Path:
     return path
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(rows=st.lists(st.tuples(ID, st.none() | TEXT, TEXT), min_size=1))
 def test_passages_round_trip(rows: list[tuple[str, str | None, str]], tmp_path_factory: pytest.TempPathFactory) -> None:
     docids, titles, texts = map(list, zip(*rows, strict=True))

@@ -24,7 +24,7 @@ def write(path: Path, *rows: object) -> Path:
     return path
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(query_id=ID, query=TEXT, positives=PASSAGES, negatives=PASSAGES)
 def test_version_1_round_trip(query_id, query, positives, negatives, tmp_path_factory) -> None:
     path = write(
@@ -39,7 +39,7 @@ def test_version_1_round_trip(query_id, query, positives, negatives, tmp_path_fa
     assert row.passages == first
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(query_id=ID, query=TEXT, positives=st.lists(ID), negatives=st.lists(ID))
 def test_version_2_round_trip(query_id, query, positives, negatives, tmp_path_factory) -> None:
     path = write(
@@ -96,7 +96,7 @@ def test_the_other_version_is_named(tmp_path: Path) -> None:
         list(tevatron.read_id_rows(write(tmp_path / "one.jsonl", one)))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(rows=st.lists(st.tuples(ID, st.lists(ID), st.booleans())))
 def test_positives_as_judgements(rows: list[tuple[str, list[str], bool]], tmp_path_factory) -> None:
     """Rows of both versions, even side by side: each positive once a question, with grade 1."""

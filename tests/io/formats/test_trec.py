@@ -34,7 +34,7 @@ def test_a_whole_grade_may_have_a_point(tmp_path: Path) -> None:
     assert [row.grade for row in trec.read_judgements(tmp_path / "qrels")] == [1, -1]
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(scores=st.dictionaries(st.tuples(ID, ID), SCORE))
 def test_a_run_is_written_row_by_row_with_all_digits(scores: dict, tmp_path_factory) -> None:
     folder = tmp_path_factory.mktemp("trec")

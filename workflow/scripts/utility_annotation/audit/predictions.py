@@ -56,7 +56,7 @@ class Predictions:
         if work == "reranking":
             model = jobs.rerank(configuration, reranked=wildcards["reranked"]).reranker.model
         elif work == "scoring":
-            model = configuration.rerankers[wildcards["reranker"]].model
+            model = starting_point(configuration, wildcards["reranker"]).model
         elif work in ("training", "encoding", "search"):
             model = starting_point(configuration, wildcards["backbone"]).model
         else:

@@ -404,7 +404,7 @@ class Workloads:
         return self._taking(job, amounts, (hits * RUN_BYTES / 2, hits * RUN_BYTES / 2, 1000))
 
     def _scoring(self, job: Job) -> Estimate:
-        reranker, pool = self.configuration.rerankers[job.wildcards["reranker"]], job.wildcards["pool"]
+        reranker, pool = starting_point(self.configuration, job.wildcards["reranker"]), job.wildcards["pool"]
         size = self.sizes.pool(pool)
         pairs = size.questions * size.candidates / self.configuration.pools[pool].shards
         tokens = pairs * _pair_tokens(reranker, size.query_words, size.words)
@@ -424,8 +424,11 @@ class Workloads:
         return Amount(work, tokens, self.sizes.model(model), self.sizes.names(model))
 
 
-def _pair_tokens(reranker: Reranker, query_words: float, passage_words: float) -> float:
-    """Tokens of a question and a passage that a reranker reads together."""
+def _pair_tokens(reranker: Reranker | Backbone, query_words: float, passage_words: float) -> float:
+    """Tokens of a question and a passage that a reranker reads together, or a retriever apart."""
+    if isinstance(reranker, Backbone):
+        lengths = ((query_words, reranker.query_length), (passage_words, reranker.passage_length))
+        return sum(min(length, words * WORDS_TO_TOKENS + 2) for words, length in lengths)
     return min(reranker.length, (query_words + passage_words) * WORDS_TO_TOKENS + _PAIR_SPECIALS)
 
 

@@ -17,6 +17,7 @@ from ..settings import Dataset, Part, Source, Split
 from .formats import answer_key, read_answers, read_judgements, read_passages, read_queries
 from .formats.rows import Answers, Judgement, PassageRow, Query
 from .questions import question_key
+from .row_groups import batches
 from .schemas import ANSWERS, CORPUS, QRELS, QUERIES, RepeatedKey, Schema
 
 _LOG = logging.getLogger(__name__)
@@ -240,7 +241,7 @@ def _ids(schema: Schema, path: Path) -> Iterator[str]:
 def _columns(schema: Schema, path: Path, *names: str) -> Iterator[tuple[str, ...]]:
     """The rows of some columns of a schema's file, in flat memory."""
     with schema.open(path) as file:
-        for batch in file.iter_batches(columns=list(names)):
+        for batch in batches(file, columns=names):
             yield from zip(*(batch[name].to_pylist() for name in names), strict=True)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ..common.errors import InputError
+from .row_groups import batches
 from .schemas import QUERIES, TRAINING_COPIES
 
 _LOG = logging.getLogger(__name__)
@@ -95,7 +96,7 @@ def find_training_copies(queries: Path, training: Mapping[str, Path], output: Pa
 
 def _questions(path: Path) -> Iterator[tuple[str, str]]:
     with QUERIES.open(path) as file:
-        for batch in file.iter_batches(columns=["query_id", "text"]):
+        for batch in batches(file, columns=["query_id", "text"]):
             yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
 
 

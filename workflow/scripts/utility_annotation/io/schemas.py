@@ -21,6 +21,7 @@ from ..common.errors import InputError
 from ..common.files import REGENERATE, atomic_write
 from ..common.hashing import row_hashes
 from ..common.progress import Progress
+from .row_groups import batches
 
 
 class RepeatedKey(InputError):
@@ -82,7 +83,7 @@ class Schema:
         """Read a file of this schema piece by piece, at most ``rows`` rows each, in flat memory."""
         with self.open(path) as file:
             progress = Progress(f"reading {path}", file.metadata.num_rows, "rows", brief=True)
-            for batch in file.iter_batches(batch_size=rows):
+            for batch in batches(file, rows=rows):
                 yield batch
                 progress.add(batch.num_rows)
 

@@ -22,6 +22,7 @@ _FORMATS = "utility_annotation.io.formats:FORMATS"
 _LOSSES = "utility_annotation.training.losses:LOSSES"
 _KINDS = "utility_annotation.training.kinds:KINDS"
 _SCORES = "utility_annotation.training.rerankers:SCORES"
+_SCORERS = "utility_annotation.retrieval.scorers:SCORERS"
 _METHODS = "utility_annotation.labels.calibration:METHODS"
 _POOLINGS = "utility_annotation.training.pooling:POOLINGS"
 _METRICS = "utility_annotation.evaluation.metric_names:METRICS"
@@ -111,14 +112,23 @@ def encode(configuration: Configuration, *, backbone: str) -> list[str]:
 
 
 def rerank(configuration: Configuration, *, reranked: str) -> list[str]:
-    """How a reranker gives a score."""
+    """How a reranker, or a retriever in its place, gives a score."""
     name, _, _ = configuration.reranked[reranked].reranker.partition("/")
-    return [f"{_SCORES}[{configuration.rerankers[name].score}].load"]
+    return _scorer(configuration, name)
 
 
 def score_pool(configuration: Configuration, *, reranker: str) -> list[str]:
-    """How a reranker gives a score."""
-    return [f"{_SCORES}[{configuration.rerankers[reranker].score}].load"]
+    """How a reranker, or a retriever in its place, gives a score."""
+    return _scorer(configuration, reranker)
+
+
+def _scorer(configuration: Configuration, name: str) -> list[str]:
+    trained = starting_point(configuration, name)
+    if isinstance(trained, Reranker):
+        how = [f"{_SCORES}[{trained.score}].load", _POOLINGS]
+    else:
+        how = [_SCORES, f"{_POOLINGS}[{trained.pooling}].function"]
+    return [f"{_SCORERS}[{type(trained).__name__}]", *how]
 
 
 def select(configuration: Configuration, *, selected: str) -> list[str]:

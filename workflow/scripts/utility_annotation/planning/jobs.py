@@ -219,9 +219,10 @@ def read_external_run(configuration: Configuration, *, external_run: str, testse
 
 
 def rerank(configuration: Configuration, *, reranked: str) -> RerankSettings:
-    """A reranker as far as its scores depend on it, and how many passages it scores."""
+    """A reranker, or a retriever in its place, as far as its scores depend on it, and how many passages it scores."""
     name, _ = reranking.reranker(configuration, reranked)
-    return RerankSettings(reranker=configuration.rerankers[name], depth=configuration.reranked[reranked].depth)
+    depth = configuration.reranked[reranked].depth
+    return RerankSettings(reranker=starting_point(configuration, name), depth=depth)
 
 
 def rerank_by_llm(configuration: Configuration, *, reranked: str) -> LlmRerankSettings:
@@ -236,8 +237,9 @@ def rerank_by_llm(configuration: Configuration, *, reranked: str) -> LlmRerankSe
 
 
 def score_pool(configuration: Configuration, *, reranker: str, pool: str) -> ScoreSettings:
-    """A reranker as far as its scores depend on it, and whether it reads the titles of a pool."""
-    return ScoreSettings(reranker=configuration.rerankers[reranker], titles=pools.titles(configuration, pool))
+    """A reranker, or a retriever in its place, as far as its scores depend on it, and whether it reads titles."""
+    titles = pools.titles(configuration, pool)
+    return ScoreSettings(reranker=starting_point(configuration, reranker), titles=titles)
 
 
 def select(configuration: Configuration, *, selected: str) -> SelectSettings:

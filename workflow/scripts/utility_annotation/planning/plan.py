@@ -245,7 +245,7 @@ class Plan:
             "qa": one_of(known.qa),
             "questions": one_of(known.questions),
             "reranked": one_of(known.reranked),
-            "reranker": one_of(known.rerankers),
+            "reranker": self.trained,
             "retriever": retriever,
             "first": retriever,
             "second": retriever,

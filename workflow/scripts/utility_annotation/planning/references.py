@@ -177,9 +177,7 @@ def _labels(configuration: Configuration, name: str, labels: Labels) -> Iterator
     split = _split(configuration, pool) if pool is not None else None
     if needs_truth(labels.source) and pool is not None and split is not None and not split.answers:
         yield f"{place}: {labels.source} needs datasets.{pool.dataset}.splits.{pool.split}.answers"
-    trainings = (UNTRAINED, *configuration.trainings)
-    rerankers = [f"{reranker}/{training}" for reranker in configuration.rerankers for training in trainings]
-    yield from _unknown(f"{place}.reranker", labels.reranker or None, rerankers, "rerankers/trainings")
+    yield from _reranker(configuration, place, labels.reranker)
     yield from _unknown(f"{place}.calibration", labels.calibration, configuration.labels, "labels")
     for member in labels.of:
         yield from _unknown(f"{place}.of", member, configuration.labels, "labels")
@@ -208,12 +206,17 @@ def _training(configuration: Configuration, name: str, training: Training) -> It
         yield f"{place}: this name is reserved"
 
 
+def _reranker(configuration: Configuration, place: str, name: str) -> Iterator[str]:
+    """A model that scores pairs: a reranker, or a retriever in its place."""
+    models = (*configuration.rerankers, *configuration.backbones)
+    known = [f"{model}/{training}" for model in models for training in (UNTRAINED, *configuration.trainings)]
+    yield from _unknown(f"{place}.reranker", name or None, known, "rerankers/trainings` or `backbones/trainings")
+
+
 def _again(configuration: Configuration, ranking: str, settings: Reranked | Selected) -> Iterator[str]:
     place, name = ranking.replace("/", "."), ranking.partition("/")[2]
     if isinstance(settings, Reranked):
-        trainings = (UNTRAINED, *configuration.trainings)
-        known = [f"{reranker}/{training}" for reranker in configuration.rerankers for training in trainings]
-        yield from _unknown(f"{place}.reranker", settings.reranker or None, known, "rerankers/trainings")
+        yield from _reranker(configuration, place, settings.reranker)
     else:
         yield from _unknown(f"{place}.labels", settings.labels, configuration.labels, "labels")
     yield from _unknown(f"{place}.annotator", settings.annotator, configuration.annotators, "annotators")

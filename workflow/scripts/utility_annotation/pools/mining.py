@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from ..common.errors import InputError
 from ..common.files import atomic_write
 from ..common.progress import counted
+from ..io.row_groups import batches
 from ..io.schemas import CORPUS, DUPLICATES, QRELS, QUERIES, iter_rows
 from ..retrieval.runs import read_rankings, search_again
 from .settings import MiningSettings
@@ -159,7 +160,7 @@ def _relevant(qrels: Path, corpus: Path, relevance_level: int) -> dict[str, list
     relevant = relevant.filter(pc.greater_equal(relevant["grade"], relevance_level))
     lacking = set(relevant["docid"].to_pylist())
     with CORPUS.open(corpus) as file:
-        for batch in file.iter_batches(columns=["docid"]):
+        for batch in batches(file, columns=["docid"]):
             known = pc.is_in(batch["docid"], value_set=relevant["docid"].combine_chunks())
             lacking.difference_update(batch["docid"].filter(known).to_pylist())
     positives: dict[str, list[str]] = {}

@@ -15,6 +15,7 @@ import torch
 from ..common.errors import InputError
 from ..common.files import atomic_write, needing_room, reserve
 from ..common.progress import Progress
+from ..io.row_groups import batches
 from ..io.schemas import CORPUS, DOCIDS, passage_text
 from ..training.encoder import Encoder, Kind, length_batches
 from .kept_vectors import KeptVectors
@@ -170,7 +171,7 @@ def _windows(corpus: Path, rows: range) -> Iterator[pa.Table]:
         groups = np.flatnonzero((ends > rows.start) & (starts < rows.stop))
         row = int(starts[groups[0]]) if len(groups) else 0
         pending = CORPUS.schema.empty_table()
-        for batch in file.iter_batches(batch_size=_WINDOW, row_groups=groups.tolist()):
+        for batch in batches(file, rows=_WINDOW, groups=groups.tolist()):
             first, last = max(rows.start - row, 0), min(rows.stop - row, batch.num_rows)
             row += batch.num_rows
             wanted = pa.Table.from_batches([batch.slice(first, max(last - first, 0))]).cast(CORPUS.schema)

@@ -1,4 +1,4 @@
-"""Order the first passages of a ranking again, by a cross-encoder."""
+"""Order the first passages of a ranking again, by a model that scores pairs."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from ..common.errors import InputError
 from ..common.progress import Progress
 from ..io.passages import PassageStore
 from ..io.schemas import RUN, passage_text
-from ..training.cross_encoder import CrossEncoder
 from ..training.encoder import length_batches
 from .encoding import BATCH_TOKENS, mapping
 from .runs import questions_of, rank_again, search_again
+from .scorers import PairScorer
 
 PAIRS = 8192
 """Pairs tokenised and sorted by length at a time: whole queries of so many pairs, at least one query."""
 
 
 def score(
-    model: CrossEncoder, queries: Sequence[str], passages: Sequence[str], *, batch_tokens: int = 0
+    model: PairScorer, queries: Sequence[str], passages: Sequence[str], *, batch_tokens: int = 0
 ) -> Iterator[tuple[list[int], npt.NDArray[np.float32]]]:
     """Score each query with the passage at its place, in batches of similar length, longest first.
 
     The transformer runs in bf16 on a GPU and in fp32 on a CPU, where each of torch's threads takes its own batch.
 
     Args:
-        model: the cross-encoder, on its device.
+        model: a reranker or a retriever, on its device.
         queries, passages: the texts.
         batch_tokens: padded tokens per batch; 0 takes the device's default.
 
@@ -53,7 +53,7 @@ def score(
 
 
 def rerank(
-    model: CrossEncoder, run: Path, queries: Path, corpus: Path, *, depth: int, scratch: Path, batch_tokens: int = 0
+    model: PairScorer, run: Path, queries: Path, corpus: Path, *, depth: int, scratch: Path, batch_tokens: int = 0
 ) -> pa.Table:
     """A run whose first ``depth`` passages per query are ordered by the model's score.
 
@@ -62,7 +62,7 @@ def rerank(
     mapped corpus come on top, and the system can take them back.
 
     Args:
-        model: the cross-encoder, on its device.
+        model: a reranker or a retriever, on its device.
         run: the ranking, of schema ``RUN``.
         queries: schema ``QUERIES``.
         corpus: schema ``CORPUS``.

@@ -32,7 +32,7 @@ class ExternalRunSettings(JobSettings):
 class RerankSettings(JobSettings):
     """What decides a reranked run, beside the first stage's and the model's weights."""
 
-    reranker: Reranker
+    reranker: Reranker | Backbone
     depth: int
 
 

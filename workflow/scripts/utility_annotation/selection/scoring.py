@@ -1,4 +1,4 @@
-"""The scores that a reranker gives the candidates of a pool."""
+"""The scores that a reranker, or a retriever in its place, gives the candidates of a pool."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..common.errors import InputError
 from ..common.progress import Progress
 from ..io.schemas import POOL, SCORES, iter_rows, passage_text
 from ..retrieval.reranking import PAIRS, score
-from ..training.cross_encoder import CrossEncoder
+from ..retrieval.scorers import PairScorer
 
 _ROWS = 256
 
@@ -20,11 +20,11 @@ Row = tuple[str, str, str, str]
 """query id, docid, query, passage."""
 
 
-def score_pool(model: CrossEncoder, pool: Path, output: Path, *, titles: bool, batch_tokens: int = 0) -> int:
+def score_pool(model: PairScorer, pool: Path, output: Path, *, titles: bool, batch_tokens: int = 0) -> int:
     """Write the score of every candidate of a pool's shard; one block of texts is in memory at a time.
 
     Args:
-        model: the cross-encoder, on its device.
+        model: a reranker or a retriever, on its device.
         pool: a shard, of schema ``POOL``.
         output: file of schema ``SCORES`` to write, in the shard's order.
         titles: whether the titles of passages are read.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ..settings import Annotator, JobSettings, Name, Reranker
+from ..settings import Annotator, Backbone, JobSettings, Name, Reranker
 
 
 class ScoreSettings(JobSettings):
     """What decides the scores of a pool's candidates, beside the model's weights."""
 
-    reranker: Reranker
+    reranker: Reranker | Backbone
     titles: bool
 
 

@@ -60,7 +60,9 @@ class Labels(Settings):
         description="vote by share: the weights of members; 1 for one that is not named.",
     )
     reranker: TwoNames = Field(
-        "", description="selector: RERANKER/TRAINING, or RERANKER/untrained: whose scores decide."
+        "",
+        description="selector: whose scores decide: RERANKER/TRAINING, RERANKER/untrained, or a retriever, such as "
+        "BACKBONE/untrained.",
     )
     calibration: Name | None = Field(
         None,

@@ -44,7 +44,7 @@ class Reranked(Settings):
     reranker: TwoNames = Field(
         "",
         description="Who orders it: RERANKER/TRAINING, or RERANKER/untrained for a model that is a cross-encoder "
-        "already.",
+        "already. A retriever, BACKBONE/TRAINING or BACKBONE/untrained, orders by the product of its vectors.",
     )
     annotator: Name | None = Field(
         None,

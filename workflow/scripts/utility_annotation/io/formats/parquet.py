@@ -9,6 +9,7 @@ from typing import Any
 from ...common.errors import InputError, ItemNumber
 from ...common.progress import counted
 from ..archives import PARQUET, shards
+from ..row_groups import batches
 from . import records
 from .fields import LINE, Row, through
 from .rows import Answers, Judgement, PassageRow, Query
@@ -72,8 +73,7 @@ def _values(path: Path, needed: Sequence[str], optional: Sequence[str]) -> Itera
                     path=path,
                 )
             read = [*needed, *(name for name in optional if name in found and name not in needed)]
-            batches = file.iter_batches(batch_size=_BATCH_ROWS, columns=read)
-            values = (row for batch in batches for row in batch.to_pylist())
+            values = (row for batch in batches(file, rows=_BATCH_ROWS, columns=read) for row in batch.to_pylist())
             yield from counted(values, f"reading {path.name}", "rows", file.metadata.num_rows)
     except FileNotFoundError:
         raise InputError("there is no such file.", hint="correct `path`, or fetch the file.", path=path) from None

@@ -12,6 +12,7 @@ from pathlib import Path
 from ...common.errors import InputError
 from ...common.files import atomic_write
 from ...common.progress import Progress
+from ..row_groups import batches
 from . import lines
 from .fields import Row
 from .rows import Hit, Judgement
@@ -58,7 +59,7 @@ def write_run(run: Path | str, path: Path | str, tag: str) -> None:
         temporary.open("w", encoding="utf-8", newline="\n") as stream,
     ):
         progress = Progress("writing for TREC", file.metadata.num_rows, "rows", brief=True)
-        for batch in file.iter_batches(batch_size=65536):
+        for batch in batches(file):
             progress.add(batch.num_rows)
             for query_id, docid, rank, score in zip(*(column.to_pylist() for column in batch.columns), strict=True):
                 stream.write(f"{query_id} Q0 {docid} {rank} {score!r} {tag}\n")
