@@ -122,8 +122,9 @@ def section(record: Mapping[str, Any]) -> str:
             "## Documents",
             f"Half of the documents are HTML with a menu, and half are Markdown. Each has {SECTIONS} sections of "
             f"{WORDS} words. One process reads and divides them, unless a row says two. Memory is that of the largest "
-            "process; dividing takes about 0.4 kB more per passage. Where other work runs beside it, the CPU seconds "
-            "say more. `python benchmarks/document_speed.py 100000` adds a million passages, measured once.",
+            "process; it grows by some 0.3 kB per document of ten passages. Where "
+            "other work runs beside it, the CPU seconds say more. `python benchmarks/document_speed.py 100000` adds a "
+            "million passages, measured once.",
             page.table(["size", "job", "seconds", "CPU seconds", "MB per CPU second", "memory, MB"], rows),
             page.measured(record, record["rounds"]),
         ]
