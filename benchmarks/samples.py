@@ -41,8 +41,13 @@ def gain(own: Sample, base: Sample) -> dict[str, float]:
     return {**points, "p": round(found.p_value, 4)}
 
 
-def cell(figure: Mapping[str, Any], base: str) -> str:
+def cell(figure: Mapping[str, Any], base: str = "") -> str:
     """A mean, with its difference from a base if the record has one."""
     mean = f"{figure['mean']}" + (f" ± {figure['sd']}" if figure.get("sd") is not None else "")
     over = figure.get("over", {}).get(base)
-    return f"{mean} ({over['gain']:+} [{over['low']}, {over['high']}])" if over else mean
+    return f"{mean} ({difference(over)})" if over else mean
+
+
+def difference(found: Mapping[str, float]) -> str:
+    """A gain and its interval."""
+    return f"{found['gain']:+} [{found['low']}, {found['high']}]"

@@ -183,16 +183,16 @@ def test_the_llm_s_selections_are_the_judgements_with_all_copies(finished: Path)
     assert any(len(found) == 2 for found in docids.values())
 
 
-def test_a_cascade_annotates_parts_of_the_pool_and_trains_its_selector_on_one(workflow: Path) -> None:
+def test_a_cascade_annotates_parts_of_the_pool_and_calibrates_its_selector_on_one(workflow: Path) -> None:
     found = planned(workflow, "own", "own-labels", "--configfile", OWN, CASCADE, "config/edited.yaml")
-    assert (found["train"], found["score_pool"], found["calibrate"]) == (2, 2, 1)
-    assert found["annotate_utilsel"] == 3 + 1, "three parts of the pool, and the questions held out"
-    assert [found[f"divide_pool_{part}"] for part in ("tenth", "tenth-held-out", "unsure")] == [1, 1, 1]
+    assert (found["train"], found["score_pool"], found["calibrate"]) == (1, 2, 1)
+    assert found["annotate_utilsel"] == 2 + 1, "two parts of the pool, and the questions held out"
+    assert [found[f"divide_pool_{part}"] for part in ("tenth", "unsure")] == [1, 1]
 
 
-def _shares(first: int, second: int) -> dict[str, Any]:
+def _shares(share: int) -> dict[str, Any]:
     """The parts of the pool; the selector is unsure of hardly any question, so of the least sure one at least."""
-    ends = {"tenth": [0, first], "tenth-held-out": [first, second], "unsure": [second, 100]}
+    ends = {"tenth": [0, share], "unsure": [share, 100]}
     found: dict[str, Any] = {part: {"source": {"percent": percent}} for part, percent in ends.items()}
     found["unsure"]["source"]["between"] = [0.4999, 0.5]
     return found
@@ -204,18 +204,13 @@ def test_a_cascade_names_who_labelled_and_pays_only_for_what_is_new(workflow: Pa
     small = yaml.safe_load((folder / SMALL).read_text())
     train = {"size": 4, "source": {"retrievers": ["bm25/bm25"]}}
     small = {"pools": {"train": train}, "performance": small["performance"]}
-    small["labels"] = {part: {"source": "relsel"} for part in _shares(0, 0)}
-    small["trainings"] = {"tenth-pairs": {"epochs": 1, "train_group_size": 3, "global_batch_size": 4}}
-    small |= {
-        "annotators": {"llm": {"passage_words": 20}},
-        "backbones": SHORT,
-        "rerankers": {"selector": {"length": 48}},
-    }
+    small["labels"] = {part: {"source": "relsel"} for part in _shares(0)}
+    small |= {"annotators": {"llm": {"passage_words": 20}}, "backbones": SHORT}
     files = (OWN, CASCADE, "config/small.yaml", "config/edited.yaml")
     asked = []
     with ScriptedServer(_reply) as server:
         small["performance"]["annotate"]["server"] = {"url": server.url}
-        for shares, target in ((_shares(30, 60), "results/labels/utilsel.parquet"), (_shares(45, 75), "own-labels")):
+        for shares, target in ((_shares(60), "results/labels/utilsel.parquet"), (_shares(75), "own-labels")):
             small["pools"] |= shares
             (folder / "config" / "small.yaml").write_text(yaml.safe_dump(small))
             result = snakemake(folder, target, "--cores", "2", "--configfile", *files, having=fast_environment)
@@ -227,10 +222,10 @@ def test_a_cascade_names_who_labelled_and_pays_only_for_what_is_new(workflow: Pa
     questions = QUERIES.read(folder / "data/own/queries/train.parquet")["query_id"].to_pylist()
     by = {row["query_id"]: row["source"] for row in labels}
     assert sorted(by) == sorted(questions)
-    asked_of_llm = {"tenth", "tenth-held-out", "unsure"}
+    asked_of_llm = {"tenth", "unsure"}
     assert asked_of_llm <= set(by.values()) <= asked_of_llm | {"by-selector"}
     with (folder / "results" / "tables" / "own-labels.csv").open() as file:
         cells = {(cell["labels"], cell["metric"]): cell["value"] for cell in csv.DictReader(file)}
-    parts = [float(cells[name, "llm_tokens"]) for name in ("tenth", "tenth-held-out", "unsure")]
+    parts = [float(cells[name, "llm_tokens"]) for name in ("tenth", "unsure")]
     assert float(cells["utilsel", "llm_tokens"]) == sum(parts) > 0
     assert float(cells["utilsel", "device_hours"]) > 0
