@@ -253,6 +253,13 @@ def test_the_card_of_a_reranker_says_what_it_is_and_what_it_orders(reranker: Pat
     assert "inner product" not in card.text
 
 
+def test_the_card_of_a_retriever_tells_its_search_from_what_it_orders(trained: Path) -> None:
+    searched = {"backbone": "e", "training": "useful-cl20", "testset": "dev", "metrics": {"ndcg@10": 0.25}}
+    card = ModelCard.load(export(trained, [searched, *ORDERED], **OF_RERANKER) / "README.md")
+    assert "| all passages | dev | ndcg@10 | 25.0 |" in card.text
+    assert "| the first 100 passages of bm25/bm25 | dev | ndcg@10 | 50.0 |" in card.text
+
+
 def test_the_code_on_the_card_of_a_reranker_gives_our_scores(
     reranker: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -52,7 +52,7 @@ class ModelExportSettings(JobSettings):
     source: Model
     """The source of the backbone or the reranker."""
     orders: dict[Name, str] = Field({})
-    """What a reranker orders, by the name in ``reranked``."""
+    """What a reranker, or a retriever in its place, orders, by the name in ``reranked``."""
     selects: dict[Name, Selects] = Field({})
     """How it selects, by the name in ``selected``."""
 
@@ -105,7 +105,7 @@ def model_card(settings: ModelExportSettings, training: Mapping[str, Any], metri
         head["base_model"] = settings.source.hub
     figures = [
         (
-            *([settings.orders[found["training"]]] if settings.orders else []),
+            *([settings.orders.get(found["training"], "all passages")] if settings.orders else []),
             found["testset"],
             metric,
             f"{100 * value:.1f}",

@@ -7,7 +7,7 @@ from . import results, selection
 
 
 def reranked_by(configuration: Configuration, *, backbone: str, training: str) -> dict[str, Reranked]:
-    """By name, the reranked runs that tables show and that this model orders; none for a retriever's."""
+    """By name, the reranked runs that tables show and that this model orders."""
     shown, model = _shown(configuration, "reranked"), f"{backbone}/{training}"
     return {name: each for name, each in configuration.reranked.items() if name in shown and each.reranker == model}
 
@@ -37,7 +37,7 @@ def calibrations(configuration: Configuration, *, backbone: str, training: str) 
 
 
 def shown_metrics(configuration: Configuration, *, backbone: str, training: str) -> list[str]:
-    """The retrieval metrics of a model in every table that shows it; a reranker's are those of what it orders."""
+    """The retrieval metrics of a model in every table that shows it, and those of what it orders again."""
     rows = [f"{backbone}/{training}"]
     rows += [f"{RERANKED}/{name}" for name in reranked_by(configuration, backbone=backbone, training=training)]
     folders = tuple(f"results/metrics/{row}/" for row in rows)
