@@ -1,6 +1,6 @@
 """How close a cascade comes to the full annotation, by the share of the questions that the annotator labels first.
 
-    python benchmarks/cascade.py FOLDER [NAME] [--annotator human|llm] [--cores 2]
+    python benchmarks/cascade.py FOLDER [NAME] [--annotator human|llm] [--selectors NAME …] [--cores 2]
     python benchmarks/cascade.py --table     # the record as Markdown
 
 FOLDER holds public collections as their publishers lay them out (see public_collections.py); NAME is scifact unless
@@ -25,7 +25,7 @@ import shutil
 import statistics
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -61,8 +61,8 @@ PARTS = ("train", "calibrate", "unsure")
 PAIRS = TRAINING | {"epochs": 4, "seeds": []}
 
 
-def configuration(name: str, folder: Path, annotator: str) -> dict[str, Any]:
-    """The whole configuration: for each share and seed a cascade, beside the full annotation."""
+def configuration(name: str, folder: Path, annotator: str, selectors: Sequence[str]) -> dict[str, Any]:
+    """The whole configuration: for each selector, share and seed a cascade, beside the full annotation."""
     source = ANNOTATORS[annotator]
     found: dict[str, Any] = {
         "models": MODELS,
@@ -76,21 +76,19 @@ def configuration(name: str, folder: Path, annotator: str) -> dict[str, Any]:
         "trainings": {},
         "performance": PERFORMANCE,
     }
-    for row, selector, share, seed in cascades():
+    for row, selector, share, seed in cascades(selectors):
         _add(found, row, selector, share, seed, source)
-    rows = [row for row, *_ in cascades()]
+    rows = [row for row, *_ in cascades(selectors)]
     labels = ["full", *rows, *(f"{row}-selector" for row in rows)]
     table = {"title": "Cascades", "labels": labels, "against": "full", "work": annotator == "llm"}
     found["label_tables"] = {"cascades": table}
     return found
 
 
-def cascades() -> Iterator[tuple[str, str, int, int]]:
+def cascades(selectors: Sequence[str]) -> Iterator[tuple[str, str, int, int]]:
     """(name, selector, share in percent, seed) of each."""
-    for selector, end in SELECTORS.items():
-        for share in SHARES:
-            for seed in SEEDS:
-                yield f"p{share}-s{seed}{end}", selector, share, seed
+    for selector, share, seed in product(selectors, SHARES, SEEDS):
+        yield f"p{share}-s{seed}{SELECTORS[selector]}", selector, share, seed
 
 
 def _add(found: dict[str, Any], row: str, selector: str, share: int, seed: int, source: str) -> None:
@@ -124,10 +122,10 @@ def _model(row: str, selector: str) -> str:
     return f"selector/{row}-pairs" if selector == "cross-encoder" else "minilm/untrained"
 
 
-def _figures(seconds: float, annotator: str) -> dict[str, Any]:
+def _figures(seconds: float, annotator: str, selectors: Sequence[str]) -> dict[str, Any]:
     """What a run left behind, in figures."""
     rows, tokens = [], _tokens()
-    for row, selector, share, seed in cascades():
+    for row, selector, share, seed in cascades(selectors):
         whole, alone = (_agreement(f"{row}{suffix}") for suffix in ("", "-selector"))
         asked = sum(count for source, count in whole["sources"].items() if not source.endswith("-selector"))
         calibration = Path(f"results/calibrations/{_model(row, selector)}/{row}-calibrate.json")
@@ -156,7 +154,7 @@ def table(record: dict[str, Any]) -> str:
     rows = []
     for collection, by_annotator in record["collections"].items():
         for annotator, found in by_annotator.items():
-            for selector, share in product(SELECTORS, SHARES):
+            for selector, share in dict.fromkeys((row["selector"], row["share"]) for row in found["cascades"]):
                 own = [row for row in found["cascades"] if (row["selector"], row["share"]) == (selector, share)]
                 asked = statistics.mean(row["asked"] for row in own) / found["questions"]
                 cells = [_spread([row["cascade"][key] for row in own]) for key in ("kappa", "precision", "recall")]
@@ -183,6 +181,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("name", nargs="?", default="scifact")
     parser.add_argument("--annotator", choices=list(ANNOTATORS), default="human")
+    parser.add_argument("--selectors", nargs="+", choices=list(SELECTORS), default=list(SELECTORS))
     parser.add_argument("--cores", default="2")
     parser.add_argument("--table", action="store_true", help="print the record")
     arguments = parser.parse_args()
@@ -196,10 +195,11 @@ def main() -> None:
         shutil.rmtree(made, ignore_errors=True)
     RAW.mkdir(parents=True, exist_ok=True)
     file = RAW.parent / "cascade.json"
-    file.write_text(json.dumps(configuration(arguments.name, arguments.folder, arguments.annotator), indent=2))
+    found = configuration(arguments.name, arguments.folder, arguments.annotator, arguments.selectors)
+    file.write_text(json.dumps(found, indent=2))
     start = time.perf_counter()
     subprocess.run(["snakemake", "cascades", "--cores", arguments.cores, "--configfile", str(file)], check=True)
-    found = _figures(time.perf_counter() - start, arguments.annotator)
+    found = _figures(time.perf_counter() - start, arguments.annotator, arguments.selectors)
     record["collections"].setdefault(arguments.name, {})[arguments.annotator] = found
     record["machine"] = machine()
     write_record(RECORD, record)
