@@ -29,7 +29,7 @@ def calibrate(scores: Floats, positive: Bools, questions: Places) -> dict[str, A
     """Fit every method to labelled scores, and measure each by cross-validation over questions.
 
     Args:
-        scores: the reranker's score of each candidate; shape (candidates,).
+        scores: the score that a reranker, or a retriever in its place, gives each candidate; shape (candidates,).
         positive: whether each is a positive; shape (candidates,).
         questions: the question of each, counted from 0; shape (candidates,).
 
@@ -59,7 +59,7 @@ def calibrate(scores: Floats, positive: Bools, questions: Places) -> dict[str, A
     if low <= 0.5:
         logger.warning(
             "the scores may not tell positives from negatives: their AUC is %.2f [%.2f, %.2f], and chance has 0.5. "
-            "Train the reranker on more questions, or begin with a model that already reranks",
+            "Calibrate by more questions, or take another reranker or retriever, such as one that is trained already",
             told_apart["auc"],
             low,
             high,
